@@ -1,0 +1,2 @@
+//! peregrine.
+fn main() {}

@@ -1,0 +1,3 @@
+//! From an ONNX model to a verified CKKS circuit.
+
+pub mod tensor;

@@ -1,0 +1,129 @@
+//! Reference semantics of the tensor graph, in f64.
+
+use super::{Graph, Op};
+use peregrine_ir::Broadcast;
+use peregrine_ir::linear::LinearError;
+use petgraph::graph::NodeIndex;
+use std::collections::BTreeMap;
+
+impl Graph {
+    /// Values of all outputs for the given inputs, by name, in the model's order.
+    ///
+    /// # Errors
+    /// When an input is missing or has the wrong number of elements, or the graph is not well formed.
+    pub fn evaluate(
+        &self,
+        inputs: &BTreeMap<String, Vec<f64>>,
+    ) -> Result<Vec<Vec<f64>>, EvaluateError> {
+        let values = self.evaluate_all(inputs)?;
+        let value = |node: NodeIndex| values.get(node.index()).cloned().unwrap_or_default();
+        Ok(self
+            .outputs
+            .iter()
+            .map(|output| value(output.node))
+            .collect())
+    }
+
+    /// Values of all nodes, in node order: what range analysis looks at.
+    ///
+    /// # Errors
+    /// As [`Graph::evaluate`].
+    pub fn evaluate_all(
+        &self,
+        inputs: &BTreeMap<String, Vec<f64>>,
+    ) -> Result<Vec<Vec<f64>>, EvaluateError> {
+        let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.len());
+        for index in self.nodes() {
+            let operands: Vec<&[f64]> = self
+                .operands(index)
+                .into_iter()
+                .map(|operand| values.get(operand.index()).map_or(&[][..], Vec::as_slice))
+                .collect();
+            let value = self.evaluate_node(index, &operands, inputs)?;
+            values.push(value);
+        }
+        Ok(values)
+    }
+
+    fn evaluate_node(
+        &self,
+        index: NodeIndex,
+        operands: &[&[f64]],
+        inputs: &BTreeMap<String, Vec<f64>>,
+    ) -> Result<Vec<f64>, EvaluateError> {
+        let node = self.node(index);
+        let first = operands.first().copied().unwrap_or_default();
+        Ok(match &node.op {
+            Op::Input { name } => {
+                let x = inputs
+                    .get(name)
+                    .ok_or_else(|| EvaluateError::MissingInput { name: name.clone() })?;
+                if x.len() != node.shape.elements() {
+                    let expected = node.shape.elements();
+                    return Err(EvaluateError::InputLength {
+                        name: name.clone(),
+                        found: x.len(),
+                        expected,
+                    });
+                }
+                x.clone()
+            }
+            Op::Linear { map, bias } => {
+                let mut y = map.bind(&self.tensors)?.apply(first);
+                if let Some(bias) = bias.and_then(|id| self.tensors.get(id))
+                    && let Some(broadcast) = Broadcast::new(bias.shape(), &map.output)
+                {
+                    for (i, y) in y.iter_mut().enumerate() {
+                        *y += bias
+                            .data()
+                            .get(broadcast.source(i))
+                            .copied()
+                            .unwrap_or(f64::NAN);
+                    }
+                }
+                y
+            }
+            Op::Polynomial(p) => p.apply(first, &node.shape, &self.tensors),
+            Op::Add => sum(operands),
+            Op::Multiply => {
+                let second = operands.get(1).copied().unwrap_or_default();
+                first.iter().zip(second).map(|(a, b)| a * b).collect()
+            }
+            Op::Reshape => first.to_vec(),
+        })
+    }
+}
+
+fn sum(operands: &[&[f64]]) -> Vec<f64> {
+    let mut total = operands.first().map_or_else(Vec::new, |x| x.to_vec());
+    for operand in operands.iter().skip(1) {
+        for (total, x) in total.iter_mut().zip(*operand) {
+            *total += x;
+        }
+    }
+    total
+}
+
+/// Why a graph could not be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EvaluateError {
+    /// No value was given for an input.
+    #[error("no value for input `{name}`")]
+    MissingInput {
+        /// The input.
+        name: String,
+    },
+    /// A value has the wrong size.
+    #[error("input `{name}` has {found} values, the model takes {expected}")]
+    InputLength {
+        /// The input.
+        name: String,
+        /// Values given.
+        found: usize,
+        /// Values the model takes.
+        expected: usize,
+    },
+    /// A linear map is not well formed.
+    #[error(transparent)]
+    Linear(#[from] LinearError),
+}

@@ -1,0 +1,151 @@
+//! The canonical tensor graph: what every front end produces and every rewrite keeps.
+//!
+//! Six operators suffice. Everything linear, whatever ONNX called it, is one [`LinearMap`]; everything element-wise and
+//! univariate is one [`Polynomial`]. A node's value is a tensor of fixed [`Shape`], batch axis included; weights live in
+//! [`Graph::tensors`]. [`Graph::evaluate`] is the meaning of a graph, in f64: the oracle of every later stage.
+//!
+//! Nodes are stored in a petgraph DAG, operands before users, so node order is a topological order.
+
+mod evaluate;
+mod polynomial;
+
+pub use evaluate::EvaluateError;
+pub use polynomial::{Polynomial, PolynomialError};
+
+use peregrine_ir::linear::LinearMap;
+use peregrine_ir::{Shape, TensorId, Tensors};
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+/// A network as a DAG of canonical operators.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    /// Operators; an edge carries the operand position.
+    dag: DiGraph<Node, u32>,
+    /// Weights, biases and coefficients.
+    pub tensors: Tensors,
+    /// The nodes of the source model, for provenance.
+    pub sources: Vec<Source>,
+    /// Results, in the model's order.
+    pub outputs: Vec<Output>,
+}
+
+/// A node of the ONNX model.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// Its name; `<op>_<position>` when the model gives none.
+    pub name: String,
+    /// Its operator, as ONNX spells it.
+    pub op: String,
+}
+
+/// Index into [`Graph::sources`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u32);
+
+/// An operator with the shape of its result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What it computes.
+    pub op: Op,
+    /// Shape of the result.
+    pub shape: Shape,
+    /// The node of the model it stands for.
+    pub source: SourceId,
+}
+
+/// The canonical operators.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// An encrypted input. No operands.
+    Input {
+        /// Its name in the model.
+        name: String,
+    },
+    /// `A x + b`. One operand, of shape `map.input` up to renaming of dimensions (equal element count).
+    Linear {
+        /// The matrix.
+        map: LinearMap,
+        /// Added to the result; broadcast to its shape.
+        bias: Option<TensorId>,
+    },
+    /// Element-wise polynomial. One operand of the same shape.
+    Polynomial(Polynomial),
+    /// Sum of two or more operands of the same shape.
+    Add,
+    /// Element-wise product of two operands of the same shape (possibly the same node twice: a square).
+    Multiply,
+    /// The operand's elements under other dimensions. One operand with as many elements.
+    Reshape,
+}
+
+/// A named result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Its name in the model.
+    pub name: String,
+    /// The node that computes it.
+    pub node: NodeIndex,
+}
+
+impl Graph {
+    /// Appends an operator whose operands are already in the graph.
+    pub fn add(&mut self, node: Node, operands: &[NodeIndex]) -> NodeIndex {
+        let index = self.dag.add_node(node);
+        for (position, &operand) in operands.iter().enumerate() {
+            debug_assert!(operand < index, "operands come before users");
+            self.dag.add_edge(operand, index, position as u32);
+        }
+        index
+    }
+
+    /// The operator at `index`, which came from [`Graph::add`] on this graph.
+    pub fn node(&self, index: NodeIndex) -> &Node {
+        &self.dag[index]
+    }
+
+    /// Operands in order.
+    pub fn operands(&self, index: NodeIndex) -> Vec<NodeIndex> {
+        let mut operands: Vec<(u32, NodeIndex)> = self
+            .dag
+            .edges_directed(index, Direction::Incoming)
+            .map(|edge| (*edge.weight(), edge.source()))
+            .collect();
+        operands.sort_unstable();
+        operands.into_iter().map(|(_, node)| node).collect()
+    }
+
+    /// Users in node order; one that uses the node twice is listed twice.
+    pub fn users(&self, index: NodeIndex) -> Vec<NodeIndex> {
+        let mut users: Vec<NodeIndex> = self
+            .dag
+            .neighbors_directed(index, Direction::Outgoing)
+            .collect();
+        users.sort_unstable();
+        users
+    }
+
+    /// All nodes, operands before users.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = NodeIndex> + use<> {
+        (0..self.dag.node_count()).map(NodeIndex::new)
+    }
+
+    /// Number of nodes.
+    pub fn len(&self) -> usize {
+        self.dag.node_count()
+    }
+
+    /// Whether there is no node.
+    pub fn is_empty(&self) -> bool {
+        self.dag.node_count() == 0
+    }
+
+    /// Inputs in the model's order: node and name.
+    pub fn inputs(&self) -> impl Iterator<Item = (NodeIndex, &str)> {
+        self.nodes().filter_map(|index| match &self.node(index).op {
+            Op::Input { name } => Some((index, name.as_str())),
+            _ => None,
+        })
+    }
+}

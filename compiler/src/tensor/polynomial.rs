@@ -1,0 +1,105 @@
+//! Element-wise polynomials with coefficients per element, per channel or for the whole tensor.
+
+use peregrine_ir::{Broadcast, Shape, TensorId, Tensors};
+
+/// `c[0] + c[1] x + c[2] x^2 + ...`, each coefficient a tensor that broadcasts to the operand's shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Polynomial {
+    coefficients: Vec<TensorId>,
+}
+
+impl Polynomial {
+    /// The highest degree accepted; a fine-tuned activation has 2 to 8.
+    pub const MAX_DEGREE: usize = 64;
+
+    /// The polynomial with these coefficients, constant term first.
+    ///
+    /// # Errors
+    /// When there is none or too many, one does not exist, or one does not broadcast to `shape`.
+    pub fn new(
+        coefficients: Vec<TensorId>,
+        shape: &Shape,
+        tensors: &Tensors,
+    ) -> Result<Self, PolynomialError> {
+        if coefficients.is_empty() || coefficients.len() > Self::MAX_DEGREE + 1 {
+            return Err(PolynomialError::Degree {
+                found: coefficients.len() as i64 - 1,
+            });
+        }
+        for (power, &id) in coefficients.iter().enumerate() {
+            let tensor = tensors.get(id).ok_or(PolynomialError::NoTensor { power })?;
+            if !tensor.shape().broadcasts_to(shape) {
+                return Err(PolynomialError::Shape {
+                    power,
+                    coefficient: tensor.shape().clone(),
+                    operand: shape.clone(),
+                });
+            }
+        }
+        Ok(Self { coefficients })
+    }
+
+    /// Coefficients, constant term first; at least one.
+    pub fn coefficients(&self) -> &[TensorId] {
+        &self.coefficients
+    }
+
+    /// One less than the number of coefficients.
+    pub fn degree(&self) -> usize {
+        self.coefficients.len() - 1
+    }
+
+    /// Its values on `x`, a tensor of `shape`, by Horner's rule.
+    pub fn apply(&self, x: &[f64], shape: &Shape, tensors: &Tensors) -> Vec<f64> {
+        let mut y = vec![0.0f64; x.len()];
+        for &id in self.coefficients.iter().rev() {
+            let Some(tensor) = tensors.get(id) else {
+                continue;
+            };
+            let Some(broadcast) = Broadcast::new(tensor.shape(), shape) else {
+                continue;
+            };
+            for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
+                let c = tensor
+                    .data()
+                    .get(broadcast.source(i))
+                    .copied()
+                    .unwrap_or(f64::NAN);
+                *y = y.mul_add(x, c);
+            }
+        }
+        y
+    }
+}
+
+/// Why coefficients are not a [`Polynomial`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolynomialError {
+    /// No coefficients, or too many.
+    #[error(
+        "polynomial of degree {found}, expected 0 to {}",
+        Polynomial::MAX_DEGREE
+    )]
+    Degree {
+        /// Number of coefficients less one.
+        found: i64,
+    },
+    /// A coefficient tensor is missing.
+    #[error("the coefficient of x^{power} does not exist")]
+    NoTensor {
+        /// Which.
+        power: usize,
+    },
+    /// A coefficient does not broadcast.
+    #[error(
+        "the coefficient of x^{power} has shape {coefficient}, which does not broadcast to {operand}"
+    )]
+    Shape {
+        /// Which.
+        power: usize,
+        /// Its shape.
+        coefficient: Shape,
+        /// The operand's shape.
+        operand: Shape,
+    },
+}

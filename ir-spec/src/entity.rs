@@ -1,0 +1,154 @@
+//! Entities: small typed indices that name the rows of a circuit's tables.
+//!
+//! Each table of a [`crate::Circuit`] is an [`Arena`] addressed by its own index type, so a constant cannot be
+//! mistaken for a value. An entity prints exactly as the text form spells it (`v12`, `c3`, `op1`).
+
+use std::fmt;
+use std::marker::PhantomData;
+
+/// An index type of an [`Arena`].
+pub trait Entity: Copy + Eq + Ord + fmt::Debug + fmt::Display {
+    /// What the text form puts before the number.
+    const PREFIX: &'static str;
+    /// The entity with this number.
+    fn new(index: u32) -> Self;
+    /// The number.
+    fn index(self) -> usize;
+}
+
+macro_rules! entity {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+        pub struct $name(pub u32);
+
+        impl Entity for $name {
+            const PREFIX: &'static str = $prefix;
+            fn new(index: u32) -> Self {
+                Self(index)
+            }
+            fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
+}
+
+entity! {
+    /// A value of the straight-line program: a ciphertext, a plaintext or the digits of a ciphertext.
+    Value = "v";
+    /// A prime of the pool from which the levels are drawn.
+    Prime = "q";
+    /// A special prime, present only in extended ciphertexts (modulus `Q_l * P`).
+    SpecialPrime = "p";
+    /// A node of the ONNX graph, for provenance.
+    Node = "n";
+    /// A packing of a tensor into ciphertext slots.
+    LayoutId = "l";
+    /// A weight tensor.
+    TensorId = "w";
+    /// An operator between layouts, from which constants are cut.
+    OperatorId = "op";
+    /// A recipe for a plaintext.
+    Const = "c";
+}
+
+/// A table addressed by its own entity type, filled in order and never shrunk.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Arena<K, V> {
+    rows: Vec<V>,
+    key: PhantomData<K>,
+}
+
+impl<K: Entity, V> Arena<K, V> {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self {
+            rows: Vec::new(),
+            key: PhantomData,
+        }
+    }
+
+    /// Appends a row and returns its name.
+    pub fn push(&mut self, row: V) -> K {
+        let key = K::new(self.rows.len() as u32);
+        self.rows.push(row);
+        key
+    }
+
+    /// The row of `key`, if there is one.
+    pub fn get(&self, key: K) -> Option<&V> {
+        self.rows.get(key.index())
+    }
+
+    /// The row of `key`, for changing it.
+    pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
+        self.rows.get_mut(key.index())
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The name the next row will get.
+    pub fn next_key(&self) -> K {
+        K::new(self.rows.len() as u32)
+    }
+
+    /// All names and rows in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (K, &V)> + ExactSizeIterator {
+        self.rows
+            .iter()
+            .enumerate()
+            .map(|(i, row)| (K::new(i as u32), row))
+    }
+
+    /// All names in order.
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = K> + ExactSizeIterator + use<K, V> {
+        (0..self.rows.len() as u32).map(K::new)
+    }
+
+    /// All rows in order.
+    pub fn values(&self) -> std::slice::Iter<'_, V> {
+        self.rows.iter()
+    }
+}
+
+impl<K: Entity, V> Default for Arena<K, V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K: Entity, V: fmt::Debug> fmt::Debug for Arena<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl<K: Entity, V> FromIterator<V> for Arena<K, V> {
+    fn from_iter<I: IntoIterator<Item = V>>(rows: I) -> Self {
+        Self {
+            rows: rows.into_iter().collect(),
+            key: PhantomData,
+        }
+    }
+}

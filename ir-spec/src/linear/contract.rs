@@ -1,0 +1,94 @@
+//! `y[o, g, r, m, b] = sum over k of w[g, m, k] * x[o, g, r, k, b]`: fully connected layers and products with a matrix.
+
+use super::{LinearError, LinearMap, weight_shape};
+use crate::entity::TensorId;
+use crate::tensor::Tensors;
+
+/// Product with weight matrices along one axis; the input is viewed as `[outer, groups, rows, K, inner]`.
+///
+/// A fully connected layer has every other extent 1; `W x` with a matrix `x` on the right has its columns in `inner`;
+/// a batch of different matrices has them in `groups`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contract {
+    /// The matrices, shape `[groups, M, K]`.
+    pub weight: TensorId,
+    /// Leading extent over which the matrices repeat.
+    pub outer: u32,
+    /// Number of matrices.
+    pub groups: u32,
+    /// Rows of `x` each matrix is applied to.
+    pub rows: u32,
+    /// Output extent.
+    pub m: u32,
+    /// Contracted extent.
+    pub k: u32,
+    /// Trailing extent.
+    pub inner: u32,
+}
+
+impl Contract {
+    pub(super) fn check(&self, map: &LinearMap, tensors: &Tensors) -> Result<(), LinearError> {
+        let extents = [self.outer, self.groups, self.rows, self.inner];
+        let around = extents
+            .iter()
+            .fold(1u64, |product, &e| product.saturating_mul(u64::from(e)));
+        for (what, shape, own) in [
+            ("input", &map.input, self.k),
+            ("output", &map.output, self.m),
+        ] {
+            if around.saturating_mul(u64::from(own)) != shape.elements() as u64 {
+                return Err(LinearError::shapes(
+                    "contract",
+                    what,
+                    shape,
+                    format!("{extents:?} times {own} elements"),
+                ));
+            }
+        }
+        let weight = weight_shape(self.weight, tensors)?;
+        if weight.dims() != [self.groups, self.m, self.k] {
+            let expected = format!("{:?}", [self.groups, self.m, self.k]);
+            return Err(LinearError::shapes("contract", "weight", weight, expected));
+        }
+        Ok(())
+    }
+
+    pub(super) fn for_each_tap(
+        &self,
+        weights: &[f64],
+        output: usize,
+        mut tap: impl FnMut(usize, f64),
+    ) {
+        let [line, m, b] = split(output, self.m, self.inner);
+        for k in 0..self.k as usize {
+            tap(
+                (line * self.k as usize + k) * self.inner as usize + b,
+                self.weight_at(weights, line, m, k),
+            );
+        }
+    }
+
+    pub(super) fn coefficient(&self, weights: &[f64], output: usize, input: usize) -> f64 {
+        let [line, m, b] = split(output, self.m, self.inner);
+        let [other_line, k, other_b] = split(input, self.k, self.inner);
+        if line == other_line && b == other_b {
+            self.weight_at(weights, line, m, k)
+        } else {
+            0.0
+        }
+    }
+
+    fn weight_at(&self, weights: &[f64], line: usize, m: usize, k: usize) -> f64 {
+        let group = line / self.rows as usize % self.groups as usize;
+        weights
+            .get((group * self.m as usize + m) * self.k as usize + k)
+            .copied()
+            .unwrap_or(0.0)
+    }
+}
+
+/// A flat index of `[lines, extent, inner]`.
+fn split(flat: usize, extent: u32, inner: u32) -> [usize; 3] {
+    let (extent, inner) = (extent as usize, inner as usize);
+    [flat / inner / extent, flat / inner % extent, flat % inner]
+}

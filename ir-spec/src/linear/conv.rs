@@ -1,0 +1,121 @@
+//! `y[n, m, p, q] = sum over c, i, j of w[m, c, i, j] * x[n, g(m) + c, p*s + i*d - pad, q*s + j*d - pad]`.
+
+use super::{LinearError, LinearMap, Window, index, nchw, position, weight_shape};
+use crate::entity::TensorId;
+use crate::tensor::Tensors;
+
+/// Two-dimensional cross-correlation (what ONNX calls Conv), without bias.
+///
+/// The weight has shape `[M, C / groups, kernel_h, kernel_w]`; output channel `m` reads the input channels of its group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conv2d {
+    /// The kernel.
+    pub weight: TensorId,
+    /// Where the kernel looks.
+    pub window: Window,
+    /// Number of channel groups; divides `C` and `M`.
+    pub groups: u32,
+}
+
+impl Conv2d {
+    pub(super) fn check(&self, map: &LinearMap, tensors: &Tensors) -> Result<(), LinearError> {
+        self.window.check("conv2d", map)?;
+        let ([n, c, ..], [batch, m, ..]) = (nchw(&map.input), nchw(&map.output));
+        if n != batch {
+            return Err(LinearError::shapes(
+                "conv2d",
+                "output",
+                &map.output,
+                format!("batch {n}"),
+            ));
+        }
+        if self.groups == 0 || c % self.groups != 0 || m % self.groups != 0 {
+            let expected = format!("a divisor of {c} input and {m} output channels");
+            return Err(LinearError::attribute(
+                "conv2d",
+                "groups",
+                self.groups,
+                expected,
+            ));
+        }
+        let expected = [
+            m,
+            c / self.groups,
+            self.window.kernel[0],
+            self.window.kernel[1],
+        ];
+        let weight = weight_shape(self.weight, tensors)?;
+        if weight.dims() != expected {
+            return Err(LinearError::shapes(
+                "conv2d",
+                "weight",
+                weight,
+                format!("{expected:?}"),
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn for_each_tap(
+        &self,
+        map: &LinearMap,
+        weights: &[f64],
+        output: usize,
+        mut tap: impl FnMut(usize, f64),
+    ) {
+        let (input, out) = (nchw(&map.input), nchw(&map.output));
+        let [n, m, p, q] = position(out, output);
+        let (group_in, first) = self.group(input, out, m);
+        for i in 0..self.window.kernel[0] {
+            let Some(y) = self.window.input(0, p, i, input[2]) else {
+                continue;
+            };
+            for j in 0..self.window.kernel[1] {
+                let Some(x) = self.window.input(1, q, j, input[3]) else {
+                    continue;
+                };
+                for c in 0..group_in {
+                    let weight = weights
+                        .get(self.weight_index(group_in, [m, c, i, j]))
+                        .copied();
+                    tap(index(input, [n, first + c, y, x]), weight.unwrap_or(0.0));
+                }
+            }
+        }
+    }
+
+    pub(super) fn coefficient(
+        &self,
+        map: &LinearMap,
+        weights: &[f64],
+        output: usize,
+        input: usize,
+    ) -> f64 {
+        let (input_dims, out) = (nchw(&map.input), nchw(&map.output));
+        let ([n, m, p, q], [batch, c, y, x]) = (position(out, output), position(input_dims, input));
+        let (group_in, first) = self.group(input_dims, out, m);
+        if n != batch || c < first || c - first >= group_in {
+            return 0.0;
+        }
+        match (self.window.tap(0, p, y), self.window.tap(1, q, x)) {
+            (Some(i), Some(j)) => weights
+                .get(self.weight_index(group_in, [m, c - first, i, j]))
+                .copied()
+                .unwrap_or(0.0),
+            _ => 0.0,
+        }
+    }
+
+    /// Input channels per group, and the first one that output channel `m` reads.
+    fn group(&self, input: [u32; 4], output: [u32; 4], m: u32) -> (u32, u32) {
+        let group_in = input[1] / self.groups;
+        (group_in, m / (output[1] / self.groups) * group_in)
+    }
+
+    fn weight_index(&self, group_in: u32, at: [u32; 4]) -> usize {
+        index(
+            [0, group_in, self.window.kernel[0], self.window.kernel[1]],
+            at,
+        )
+    }
+}

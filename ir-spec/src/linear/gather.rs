@@ -1,0 +1,74 @@
+//! `y[i] = x[j]` with each `j_a` read from a table indexed by one coordinate of `i`, or zero.
+
+use super::{LinearError, LinearMap};
+
+/// Moves elements: each input axis is driven by one output axis through a table.
+///
+/// Output axes that drive no input axis repeat (broadcast). This covers padding, slicing with any step, transposition,
+/// expansion, nearest-neighbour resizing, and a part's place in a concatenation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gather {
+    /// One per input axis.
+    pub axes: Vec<AxisMap>,
+}
+
+/// Where the coordinate along one input axis comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AxisMap {
+    /// The output axis whose coordinate indexes the table.
+    pub output_axis: u32,
+    /// Input coordinate per output coordinate; `None` puts a zero.
+    pub table: Vec<Option<u32>>,
+}
+
+impl Gather {
+    pub(super) fn check(&self, map: &LinearMap) -> Result<(), LinearError> {
+        if self.axes.len() != map.input.rank() {
+            let expected = format!("{}, one per input axis", map.input.rank());
+            return Err(LinearError::attribute(
+                "gather",
+                "number of axes",
+                self.axes.len(),
+                expected,
+            ));
+        }
+        for (axis, &extent) in self.axes.iter().zip(map.input.dims()) {
+            let length = map.output.dims().get(axis.output_axis as usize).copied();
+            if length != Some(axis.table.len() as u32) {
+                let found = format!(
+                    "{} entries for output axis {}",
+                    axis.table.len(),
+                    axis.output_axis
+                );
+                return Err(LinearError::attribute(
+                    "gather",
+                    "table",
+                    found,
+                    format!("{length:?} entries"),
+                ));
+            }
+            if let Some(bad) = axis.table.iter().flatten().find(|&&j| j >= extent) {
+                return Err(LinearError::attribute(
+                    "gather",
+                    "table entry",
+                    bad,
+                    format!("below {extent}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Flat input index that output element `output` copies, or `None` for zero.
+    pub(super) fn source(&self, map: &LinearMap, output: usize) -> Option<usize> {
+        let at = map.output.unravel(output);
+        self.axes
+            .iter()
+            .zip(map.input.dims())
+            .try_fold(0usize, |flat, (axis, &extent)| {
+                let coordinate = *at.get(axis.output_axis as usize)?;
+                let source = (*axis.table.get(coordinate as usize)?)?;
+                Some(flat * extent as usize + source as usize)
+            })
+    }
+}
