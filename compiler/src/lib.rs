@@ -1,3 +1,21 @@
 //! From an ONNX model to a verified CKKS circuit.
+//!
+//! Stages have different types, so they cannot run in the wrong order:
+//!
+//! | stage | value | module |
+//! |---|---|---|
+//! | ONNX front end | bytes to [`tensor::Graph`] | `onnx` |
+//! | rewrites | [`tensor::Graph`] to [`tensor::Graph`] | `rewrite` |
+//! | layouts | [`tensor::Graph`] to [`layout::LayoutPlan`] | [`layout`] |
+//! | lowering | graph and plan to [`slots::Program`] | [`slots`] |
+//! | management | [`slots::Program`] to `Circuit` | [`manage`] |
+//! | circuit passes | `Circuit` to `Circuit` | [`passes`] |
 
+pub mod layout;
+pub mod manage;
+pub mod onnx;
+pub mod passes;
+pub mod pipeline;
+pub mod rewrite;
+pub mod slots;
 pub mod tensor;

@@ -130,6 +130,11 @@ impl<K: Entity, V> Arena<K, V> {
     pub fn values(&self) -> std::slice::Iter<'_, V> {
         self.rows.iter()
     }
+
+    /// All rows in order, for changing them.
+    pub fn values_mut(&mut self) -> std::slice::IterMut<'_, V> {
+        self.rows.iter_mut()
+    }
 }
 
 impl<K: Entity, V> Default for Arena<K, V> {

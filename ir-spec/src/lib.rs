@@ -1,12 +1,44 @@
 //! The contract between compiler and runtime: a typed, straight-line CKKS circuit.
+//!
+//! A [`Circuit`] holds a [`Ring`] (degree and moduli), the keys it needs, packings ([`Layout`]), weights ([`Tensor`]),
+//! operators between packed tensors ([`Operator`]) from which constants are cut ([`Constant`]), and a program of typed
+//! values ([`Definition`]). `SPEC.md` is its specification; every example there is parsed and verified by a test.
 
+pub mod binary;
+pub mod build;
+pub mod circuit;
+pub mod constants;
 pub mod entity;
+pub mod inst;
+pub mod interface;
+pub mod layout;
 pub mod linear;
+pub mod noise;
+pub mod ring;
+pub mod scale;
 pub mod shape;
 pub mod tensor;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod text;
+pub mod types;
+pub mod typing;
+pub mod verify;
 
+pub use binary::{Container, FileKind, Fingerprint, ReadError, fingerprint};
+pub use build::Builder;
+pub use circuit::{Circuit, Constant, Definition, Keys, Operator, Port, SourceNode};
+pub use constants::{FillError, Filler};
 pub use entity::{
     Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, SpecialPrime, TensorId, Value,
 };
+pub use inst::{Inst, KeyKind};
+pub use interface::{Interface, InterfaceError, InterfacePort};
+pub use layout::{Layout, LayoutError, LayoutParts, Place};
+pub use ring::{Level, Ring, Rotation, Security};
+pub use scale::Scale;
 pub use shape::{Broadcast, Shape, ShapeError};
 pub use tensor::{Tensor, TensorError, Tensors};
+pub use types::{Basis, Form, Type};
+pub use typing::TypeError;
+pub use verify::{Verified, VerifyErrors, verify};

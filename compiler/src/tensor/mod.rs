@@ -41,7 +41,7 @@ pub struct Source {
 }
 
 /// Index into [`Graph::sources`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u32);
 
 /// An operator with the shape of its result.

@@ -1,0 +1,363 @@
+//! Emission: instructions with levels and scales.
+//!
+//! Every slot value has a *working* form (two parts, at its level and scale) and may have a *raw* form before rescale;
+//! the working form is made at first need. [`Emitter::at`] brings a working value to another level and scale: by
+//! dropping modulus where the scale fits already, by one product with 1 where it does not.
+
+use super::ManageError;
+use super::levels::{Raw, depths, raw};
+use super::scales::{Analysis, Scales, analyse, concrete};
+use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
+use peregrine_ir::{
+    Arena, Basis, Builder, Circuit, Const, Entity, Inst, Level, Ring, Scale, Security, Value,
+};
+use std::collections::BTreeMap;
+
+/// The circuit of a settled program in `ring`, whose levels are as many as the program is deep, plus one.
+///
+/// # Errors
+/// Only for defects of earlier stages.
+pub fn emit(
+    program: Program,
+    ring: Ring,
+    security: Security,
+    name: &str,
+) -> Result<Circuit, ManageError> {
+    let Analysis::Settled(scales) = analyse(&program)? else {
+        return Err(ManageError::Internal {
+            what: "scales are not settled",
+        });
+    };
+    let depths = depths(&program);
+    let raw = raw(&program, &depths);
+    let mut circuit = Circuit::new(name, security, ring);
+    circuit.nodes = program.nodes.clone();
+    circuit.layouts = program.layouts.clone();
+    circuit.tensors = program.tensors.clone();
+    circuit.operators = program.operators.clone();
+    circuit.constants = program.constants.clone();
+    let top = circuit.ring.top().ok_or(ManageError::Internal {
+        what: "the ring has no level",
+    })?;
+    let unit_bits = circuit.ring.unit_bits;
+    let mut emitter = Emitter {
+        top: top.0,
+        unit_bits,
+        depths,
+        raw,
+        scales,
+        builder: Builder::new(circuit),
+        emitted: vec![None; program.values.len()],
+        working: BTreeMap::new(),
+        moved: BTreeMap::new(),
+        encoded: BTreeMap::new(),
+    };
+    emitter.inputs(&program)?;
+    for (value, inst) in program.values.iter() {
+        emitter.builder.serve(inst.node);
+        emitter.value(value, inst)?;
+    }
+    emitter.outputs(&program)?;
+    Ok(emitter.builder.finish())
+}
+
+struct Emitter {
+    top: u32,
+    unit_bits: u32,
+    depths: Arena<SlotValue, u32>,
+    raw: Arena<SlotValue, Raw>,
+    scales: Scales,
+    builder: Builder,
+    /// As emitted: raw where [`Raw`] says so.
+    emitted: Vec<Option<Value>>,
+    /// Rescaled forms of raw values.
+    working: BTreeMap<SlotValue, Value>,
+    /// Working values at other levels and scales.
+    moved: BTreeMap<(SlotValue, Level, Scale), Value>,
+    encoded: BTreeMap<(Const, Level, Scale), Value>,
+}
+
+const MISSING: ManageError = ManageError::Internal {
+    what: "a value is used before it is emitted",
+};
+const EXPONENT: ManageError = ManageError::Internal {
+    what: "the exponents of a scale run away",
+};
+
+impl Emitter {
+    fn inputs(&mut self, program: &Program) -> Result<(), ManageError> {
+        for port in &program.inputs {
+            let at = (Level(self.top), Scale::power_of_two(self.unit_bits as i32));
+            let values =
+                self.builder
+                    .input(&port.name, port.shape.clone(), port.packed.layout, at)?;
+            for (slot, value) in port.packed.values.iter().zip(values) {
+                self.set(*slot, value);
+            }
+        }
+        Ok(())
+    }
+
+    fn outputs(&mut self, program: &Program) -> Result<(), ManageError> {
+        for SlotPort {
+            name,
+            shape,
+            packed,
+        } in &program.outputs
+        {
+            let deepest = packed
+                .values
+                .iter()
+                .copied()
+                .max_by_key(|&v| self.depth(v))
+                .ok_or(MISSING)?;
+            let (level, scale) = (self.level(deepest), self.scale(deepest)?);
+            if let Some(inst) = program.values.get(deepest) {
+                self.builder.serve(inst.node);
+            }
+            let values = packed
+                .values
+                .iter()
+                .map(|&v| self.at(v, level, &scale))
+                .collect::<Result<_, _>>()?;
+            self.builder
+                .output(name, shape.clone(), packed.layout, values);
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, value: SlotValue, inst: &SlotInst) -> Result<(), ManageError> {
+        let done = match &inst.op {
+            SlotOp::Input => return Ok(()),
+            SlotOp::Rotate(a, rotation) => {
+                let a = if self.raw(value) == Raw::Constants {
+                    self.emitted(*a)?
+                } else {
+                    self.working(*a)?
+                };
+                self.builder.push(Inst::Rotate {
+                    a,
+                    rotation: *rotation,
+                })?
+            }
+            SlotOp::Negate(a) => {
+                let a = self.emitted(*a)?;
+                self.builder.push(Inst::Negate(a))?
+            }
+            SlotOp::Dot(terms) => self.dot(value, terms)?,
+            SlotOp::MulScalar(a, factor) => {
+                let level = Level(self.level(value).0 + 1);
+                let source = self.scale(*a)?;
+                let a = self.at(*a, level, &source)?;
+                let scale = self.constant_scale(value, &source)?;
+                self.builder.push(Inst::MulScalar {
+                    a,
+                    factor: *factor,
+                    scale,
+                })?
+            }
+            SlotOp::AddConst(a, constant) => {
+                let a = self.working(*a)?;
+                let (level, scale) = (self.level(value), self.scale(value)?);
+                let p = self.encode(*constant, level, scale)?;
+                self.builder.push(Inst::AddPlain(a, p))?
+            }
+            SlotOp::Add(terms) => self.add(value, terms)?,
+            SlotOp::Mul(a, b) => self.mul(value, *a, *b)?,
+        };
+        self.set(value, done);
+        Ok(())
+    }
+
+    fn dot(
+        &mut self,
+        value: SlotValue,
+        terms: &[(SlotValue, Const)],
+    ) -> Result<Value, ManageError> {
+        let level = Level(self.level(value).0 + 1);
+        let deepest = terms
+            .iter()
+            .map(|&(a, _)| a)
+            .max_by_key(|&a| self.depth(a))
+            .ok_or(MISSING)?;
+        let source = self.scale(deepest)?;
+        let scale = self.constant_scale(value, &source)?;
+        let (mut ciphers, mut plains) = (
+            Vec::with_capacity(terms.len()),
+            Vec::with_capacity(terms.len()),
+        );
+        for &(a, constant) in terms {
+            ciphers.push(self.at(a, level, &source)?);
+            plains.push(self.encode(constant, level, scale.clone())?);
+        }
+        Ok(match (ciphers.as_slice(), plains.as_slice()) {
+            ([a], [p]) => self.builder.push(Inst::MulPlain(*a, *p))?,
+            _ => self.builder.push(Inst::Dot { ciphers, plains })?,
+        })
+    }
+
+    /// The scale of constants that takes operands of scale `source` to the scale of `value`, through its rescale.
+    fn constant_scale(&mut self, value: SlotValue, source: &Scale) -> Result<Scale, ManageError> {
+        let level = self.level(value);
+        let ratio = self
+            .builder
+            .circuit()
+            .ring
+            .ratio(Level(level.0 + 1), level)
+            .ok_or(EXPONENT)?;
+        let target = self.scale(value)?;
+        target
+            .checked_mul(&ratio)
+            .and_then(|s| s.checked_div(source))
+            .ok_or(EXPONENT)
+    }
+
+    fn add(&mut self, value: SlotValue, terms: &[SlotValue]) -> Result<Value, ManageError> {
+        let terms = if self.raw(value) == Raw::No {
+            let (level, scale) = (self.level(value), self.scale(value)?);
+            terms
+                .iter()
+                .map(|&t| self.at(t, level, &scale))
+                .collect::<Result<_, _>>()?
+        } else {
+            terms
+                .iter()
+                .map(|&t| self.emitted(t))
+                .collect::<Result<_, _>>()?
+        };
+        Ok(self.builder.push(Inst::Add(terms))?)
+    }
+
+    fn mul(&mut self, value: SlotValue, a: SlotValue, b: SlotValue) -> Result<Value, ManageError> {
+        let level = Level(self.level(value).0 + 1);
+        let (scale_a, scale_b) = (self.scale(a)?, self.scale(b)?);
+        let x = self.at(a, level, &scale_a)?;
+        if a == b {
+            return Ok(self.builder.push(Inst::Square(x))?);
+        }
+        let y = self.at(b, level, &scale_b)?;
+        Ok(self.builder.push(Inst::Mul(x, y))?)
+    }
+
+    /// The working form: relinearized and rescaled.
+    fn working(&mut self, value: SlotValue) -> Result<Value, ManageError> {
+        let emitted = self.emitted(value)?;
+        let raw = self.raw(value);
+        if raw == Raw::No {
+            return Ok(emitted);
+        }
+        if let Some(&done) = self.working.get(&value) {
+            return Ok(done);
+        }
+        let to = self.level(value);
+        let a = if raw == Raw::Product {
+            self.builder.push(Inst::Relinearize(emitted))?
+        } else {
+            emitted
+        };
+        let done = self.builder.push(Inst::Rescale { a, to })?;
+        self.working.insert(value, done);
+        Ok(done)
+    }
+
+    /// The working form at a level not above its own and a scale.
+    fn at(&mut self, value: SlotValue, level: Level, scale: &Scale) -> Result<Value, ManageError> {
+        let working = self.working(value)?;
+        let (own_level, own_scale) = (self.level(value), self.scale(value)?);
+        if own_level == level && own_scale == *scale {
+            return Ok(working);
+        }
+        let key = (value, level, scale.clone());
+        if let Some(&done) = self.moved.get(&key) {
+            return Ok(done);
+        }
+        let done = if own_scale == *scale {
+            self.builder.push(Inst::DropLevel {
+                a: working,
+                to: level,
+            })?
+        } else {
+            self.rescaled_to(working, (own_level, &own_scale), (level, scale))?
+        };
+        self.moved.insert(key, done);
+        Ok(done)
+    }
+
+    fn rescaled_to(
+        &mut self,
+        a: Value,
+        (own_level, own_scale): (Level, &Scale),
+        (level, scale): (Level, &Scale),
+    ) -> Result<Value, ManageError> {
+        let above = Level(level.0 + 1);
+        let a = if own_level > above {
+            self.builder.push(Inst::DropLevel { a, to: above })?
+        } else {
+            a
+        };
+        let ratio = self
+            .builder
+            .circuit()
+            .ring
+            .ratio(above, level)
+            .ok_or(EXPONENT)?;
+        let by = scale
+            .checked_mul(&ratio)
+            .and_then(|s| s.checked_div(own_scale))
+            .ok_or(EXPONENT)?;
+        let a = self.builder.push(Inst::MulScalar {
+            a,
+            factor: 1.0,
+            scale: by,
+        })?;
+        Ok(self.builder.push(Inst::Rescale { a, to: level })?)
+    }
+
+    fn encode(
+        &mut self,
+        constant: Const,
+        level: Level,
+        scale: Scale,
+    ) -> Result<Value, ManageError> {
+        let key = (constant, level, scale);
+        if let Some(&done) = self.encoded.get(&key) {
+            return Ok(done);
+        }
+        let done = self
+            .builder
+            .encode(constant, level, key.2.clone(), Basis::Normal)?;
+        self.encoded.insert(key, done);
+        Ok(done)
+    }
+
+    fn set(&mut self, slot: SlotValue, value: Value) {
+        if let Some(place) = self.emitted.get_mut(slot.index()) {
+            *place = Some(value);
+        }
+    }
+
+    fn emitted(&self, value: SlotValue) -> Result<Value, ManageError> {
+        self.emitted
+            .get(value.index())
+            .copied()
+            .flatten()
+            .ok_or(MISSING)
+    }
+
+    fn depth(&self, value: SlotValue) -> u32 {
+        self.depths.get(value).copied().unwrap_or(0)
+    }
+
+    fn level(&self, value: SlotValue) -> Level {
+        Level(self.top - self.depth(value).min(self.top))
+    }
+
+    fn raw(&self, value: SlotValue) -> Raw {
+        self.raw.get(value).copied().unwrap_or(Raw::No)
+    }
+
+    fn scale(&self, value: SlotValue) -> Result<Scale, ManageError> {
+        let symbolic = self.scales.of(value).ok_or(MISSING)?;
+        concrete(symbolic, self.unit_bits, self.top).ok_or(EXPONENT)
+    }
+}

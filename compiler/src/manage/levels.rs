@@ -1,0 +1,73 @@
+//! Depths: how many rescales each value has behind it.
+
+use crate::slots::{Program, SlotOp, SlotValue};
+use peregrine_ir::Arena;
+
+/// What stands between a value and its rescale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raw {
+    /// Nothing: it is at its working scale.
+    No,
+    /// A product with constants, or a sum or rotation of such.
+    Constants,
+    /// A product of ciphertexts, or a sum of such, not yet relinearized.
+    Product,
+}
+
+/// Depth of each value after its rescale.
+pub fn depths(program: &Program) -> Arena<SlotValue, u32> {
+    let mut depths: Arena<SlotValue, u32> = Arena::new();
+    for inst in program.values.values() {
+        let deepest = inst
+            .op
+            .operands()
+            .iter()
+            .filter_map(|&v| depths.get(v))
+            .max()
+            .copied()
+            .unwrap_or(0);
+        let own = match &inst.op {
+            SlotOp::Dot(_) | SlotOp::MulScalar(..) | SlotOp::Mul(..) => deepest + 1,
+            SlotOp::Input
+            | SlotOp::Rotate(..)
+            | SlotOp::AddConst(..)
+            | SlotOp::Add(_)
+            | SlotOp::Negate(_) => deepest,
+        };
+        depths.push(own);
+    }
+    depths
+}
+
+/// Which values are kept before their rescale, so that sums share it.
+pub fn raw(program: &Program, depths: &Arena<SlotValue, u32>) -> Arena<SlotValue, Raw> {
+    let mut raw: Arena<SlotValue, Raw> = Arena::new();
+    let of = |raw: &Arena<SlotValue, Raw>, v: SlotValue| raw.get(v).copied().unwrap_or(Raw::No);
+    for (value, inst) in program.values.iter() {
+        let own = match &inst.op {
+            SlotOp::Dot(_) | SlotOp::MulScalar(..) => Raw::Constants,
+            SlotOp::Mul(..) => Raw::Product,
+            SlotOp::Input | SlotOp::AddConst(..) => Raw::No,
+            SlotOp::Negate(a) => of(&raw, *a),
+            SlotOp::Rotate(a, _) if of(&raw, *a) == Raw::Constants => Raw::Constants,
+            SlotOp::Rotate(..) => Raw::No,
+            SlotOp::Add(values) => sum(values, value, |v| of(&raw, v), depths),
+        };
+        raw.push(own);
+    }
+    raw
+}
+
+/// A sum stays raw when all its terms are raw in the same way at the same depth.
+fn sum(
+    values: &[SlotValue],
+    result: SlotValue,
+    raw: impl Fn(SlotValue) -> Raw,
+    depths: &Arena<SlotValue, u32>,
+) -> Raw {
+    let kind = values.first().map_or(Raw::No, |&v| raw(v));
+    let alike = values
+        .iter()
+        .all(|&v| raw(v) == kind && depths.get(v) == depths.get(result));
+    if alike { kind } else { Raw::No }
+}

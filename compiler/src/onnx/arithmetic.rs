@@ -1,0 +1,245 @@
+//! Add, Sub, Mul, Div, Pow, Neg, Sum, Mean: polynomials in one encrypted operand, sums and products of several.
+#![deny(clippy::indexing_slicing)]
+
+use super::builder::{Builder, broadcast, floating};
+use super::call::{self, Call, Value};
+use super::constant::Constant;
+use super::error::Problem;
+use super::fold;
+use crate::tensor::Polynomial;
+use petgraph::graph::NodeIndex;
+
+/// Two operands; those of opset 6 are aligned at the attribute `axis` instead of the last one.
+fn operands(b: &mut Builder, call: &Call) -> Result<(Value, Value), Problem> {
+    let left = call.value(0, "the first operand")?.clone();
+    let mut right = call.value(1, "the second operand")?.clone();
+    if call.opset < 7
+        && call.flag("broadcast", false)?
+        && let Some(axis) = call.int("axis")?
+    {
+        let rank = dims(b, &left).len();
+        let axis = call::axis(axis, rank, "axis")?;
+        let mut aligned = dims(b, &right);
+        let missing = (rank - axis).saturating_sub(aligned.len());
+        aligned.extend(std::iter::repeat_n(1, missing));
+        right = b.reshaped(&right, &aligned)?;
+    }
+    Ok((left, right))
+}
+
+/// The dimensions of a value.
+pub(super) fn dims(b: &Builder, value: &Value) -> Vec<u32> {
+    match value {
+        Value::Encrypted(x) => b.dims(*x),
+        Value::Known(c) => c.dims.clone(),
+        Value::Integers { dims, .. } => dims.clone(),
+        Value::Unavailable => Vec::new(),
+    }
+}
+
+/// `x` broadcast to where `c` reaches too.
+fn reach(b: &mut Builder, x: NodeIndex, c: &Constant) -> Result<NodeIndex, Problem> {
+    floating(c)?;
+    let target = broadcast(&b.dims(x), &c.dims)?;
+    b.expand(x, &target)
+}
+
+/// `sign * x + c`.
+fn shift(b: &mut Builder, x: NodeIndex, c: &Constant, sign: f64) -> Result<Value, Problem> {
+    let x = reach(b, x, c)?;
+    let coefficients = vec![b.coefficient(c, |v| v)?, b.scalar(sign)?];
+    Ok(Value::Encrypted(b.polynomial(x, coefficients)?))
+}
+
+/// `f(c) * x`.
+fn scale(
+    b: &mut Builder,
+    x: NodeIndex,
+    c: &Constant,
+    f: impl Fn(f64) -> f64,
+) -> Result<Value, Problem> {
+    let x = reach(b, x, c)?;
+    let coefficients = vec![b.scalar(0.0)?, b.coefficient(c, f)?];
+    Ok(Value::Encrypted(b.polynomial(x, coefficients)?))
+}
+
+/// `factor * x`.
+pub(super) fn times(b: &mut Builder, x: NodeIndex, factor: f64) -> Result<NodeIndex, Problem> {
+    let coefficients = vec![b.scalar(0.0)?, b.scalar(factor)?];
+    b.polynomial(x, coefficients)
+}
+
+/// Both operands broadcast to their common shape.
+fn both(b: &mut Builder, x: NodeIndex, y: NodeIndex) -> Result<[NodeIndex; 2], Problem> {
+    let target = broadcast(&b.dims(x), &b.dims(y))?;
+    Ok([b.expand(x, &target)?, b.expand(y, &target)?])
+}
+
+/// Add.
+pub(super) fn add(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    match operands(b, call)? {
+        (Value::Known(x), Value::Known(y)) => fold::binary(b, &x, &y, |x, y| x + y),
+        (Value::Encrypted(x), Value::Known(c)) | (Value::Known(c), Value::Encrypted(x)) => {
+            shift(b, x, &c, 1.0)
+        }
+        (Value::Encrypted(x), Value::Encrypted(y)) => {
+            let both = both(b, x, y)?;
+            Ok(Value::Encrypted(b.add(&both)?))
+        }
+        _ => Ok(Value::Unavailable),
+    }
+}
+
+/// Sub.
+pub(super) fn sub(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    match operands(b, call)? {
+        (Value::Known(x), Value::Known(y)) => fold::binary(b, &x, &y, |x, y| x - y),
+        (Value::Encrypted(x), Value::Known(c)) => shift(b, x, &c.map(|v| -v), 1.0),
+        (Value::Known(c), Value::Encrypted(x)) => shift(b, x, &c, -1.0),
+        (Value::Encrypted(x), Value::Encrypted(y)) => {
+            let [x, y] = both(b, x, y)?;
+            let negated = times(b, y, -1.0)?;
+            Ok(Value::Encrypted(b.add(&[x, negated])?))
+        }
+        _ => Ok(Value::Unavailable),
+    }
+}
+
+/// Mul.
+pub(super) fn mul(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    match operands(b, call)? {
+        (Value::Known(x), Value::Known(y)) => fold::binary(b, &x, &y, |x, y| x * y),
+        (Value::Encrypted(x), Value::Known(c)) | (Value::Known(c), Value::Encrypted(x)) => {
+            scale(b, x, &c, |v| v)
+        }
+        (Value::Encrypted(x), Value::Encrypted(y)) => {
+            let [x, y] = both(b, x, y)?;
+            Ok(Value::Encrypted(b.multiply(x, y)?))
+        }
+        _ => Ok(Value::Unavailable),
+    }
+}
+
+/// Div, by a constant.
+pub(super) fn div(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    match operands(b, call)? {
+        (Value::Known(x), Value::Known(y)) => {
+            let integers = !x.element.is_float();
+            fold::binary(
+                b,
+                &x,
+                &y,
+                move |x, y| {
+                    if integers { (x / y).trunc() } else { x / y }
+                },
+            )
+        }
+        (Value::Encrypted(x), Value::Known(c)) => scale(b, x, &c, |v| 1.0 / v),
+        (_, Value::Encrypted(_)) => Err(Problem::Encrypted {
+            role: "the divisor",
+        }),
+        _ => Ok(Value::Unavailable),
+    }
+}
+
+/// Neg.
+pub(super) fn neg(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    match call.value(0, "the operand")? {
+        Value::Known(c) => Ok(Value::Known(c.map(|v| -v))),
+        Value::Encrypted(x) => Ok(Value::Encrypted(times(b, *x, -1.0)?)),
+        Value::Integers { .. } | Value::Unavailable => Ok(Value::Unavailable),
+    }
+}
+
+/// Pow, by a tensor of known non-negative integers.
+pub(super) fn pow(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    match operands(b, call)? {
+        (Value::Known(x), Value::Known(y)) => fold::binary(b, &x, &y, f64::powf),
+        (Value::Encrypted(x), Value::Known(exponent)) => power(b, x, &exponent),
+        (_, Value::Encrypted(_)) => Err(Problem::Encrypted {
+            role: "the exponent",
+        }),
+        _ => Ok(Value::Unavailable),
+    }
+}
+
+fn power(b: &mut Builder, x: NodeIndex, exponent: &Constant) -> Result<Value, Problem> {
+    let limit = Polynomial::MAX_DEGREE as f64;
+    if let Some(bad) = exponent
+        .values()
+        .find(|e| e.fract() != 0.0 || !(0.0..=limit).contains(e))
+    {
+        return Err(Problem::Operand {
+            role: "the exponent",
+            found: bad.to_string(),
+            expected: "an integer from 0 to 64",
+        });
+    }
+    let target = broadcast(&b.dims(x), &exponent.dims)?;
+    let x = b.expand(x, &target)?;
+    let degree = exponent.values().fold(0.0, f64::max) as u32;
+    let uniform = exponent.uniform().is_some();
+    let mut coefficients = Vec::new();
+    for power in 0..=degree {
+        let here = |e: f64| f64::from(u8::from(e == f64::from(power)));
+        coefficients.push(if uniform {
+            b.scalar(f64::from(u8::from(power == degree)))?
+        } else {
+            b.tensor(&exponent.name, &exponent.dims, || {
+                exponent.values().map(here).collect()
+            })?
+        });
+    }
+    Ok(Value::Encrypted(b.polynomial(x, coefficients)?))
+}
+
+/// Sum of any number of operands.
+pub(super) fn sum(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    total(b, call)
+}
+
+/// Mean of any number of operands.
+pub(super) fn mean(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    let factor = 1.0 / call.inputs.len().max(1) as f64;
+    match total(b, call)? {
+        Value::Encrypted(x) if factor != 1.0 => Ok(Value::Encrypted(times(b, x, factor)?)),
+        Value::Known(c) => Ok(Value::Known(c.map(|v| v * factor))),
+        other => Ok(other),
+    }
+}
+
+/// The sum of all operands: constants first, then one sum of the encrypted ones.
+fn total(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    let (mut known, mut encrypted) = (None::<Constant>, Vec::new());
+    let mut target = Vec::new();
+    for i in 0..call.inputs.len().max(1) {
+        let value = call.value(i, "an operand")?;
+        target = if i == 0 {
+            dims(b, value)
+        } else {
+            broadcast(&target, &dims(b, value))?
+        };
+        match value {
+            Value::Encrypted(x) => encrypted.push(*x),
+            Value::Known(c) => {
+                known = match known {
+                    None => Some(c.clone()),
+                    Some(sum) => match fold::binary(b, &sum, c, |x, y| x + y)? {
+                        Value::Known(sum) => Some(sum),
+                        _ => None,
+                    },
+                }
+            }
+            Value::Integers { .. } | Value::Unavailable => return Ok(Value::Unavailable),
+        }
+    }
+    let expanded: Result<Vec<_>, _> = encrypted.iter().map(|&x| b.expand(x, &target)).collect();
+    match (expanded?.as_slice(), known) {
+        ([], Some(c)) => Ok(Value::Known(c)),
+        (terms, None) => Ok(Value::Encrypted(b.add(terms)?)),
+        (terms, Some(c)) => {
+            let sum = b.add(terms)?;
+            shift(b, sum, &c, 1.0)
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! A node as its lowering sees it: values of its operands, attributes with defaults.
+#![deny(clippy::indexing_slicing)]
+
+use super::constant::Constant;
+use super::element::Element;
+use super::error::Problem;
+use onnx_protobuf::attribute_proto::AttributeType;
+use onnx_protobuf::{AttributeProto, NodeProto, TensorProto};
+use petgraph::graph::NodeIndex;
+
+/// What is known about a value of the model.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    /// Computed from encrypted inputs.
+    Encrypted(NodeIndex),
+    /// Known at compile time.
+    Known(Constant),
+    /// An input that is not of a floating-point type: its shape may be asked for, nothing else.
+    Integers {
+        name: String,
+        element: Element,
+        dims: Vec<u32>,
+    },
+    /// The result of a node that was refused; its users are not complained about.
+    Unavailable,
+}
+
+/// A node with its operands.
+pub(super) struct Call<'a> {
+    pub(super) node: &'a NodeProto,
+    /// Version of the default domain.
+    pub(super) opset: i64,
+    /// One per input of the node; `None` for an optional one left out.
+    pub(super) inputs: Vec<Option<Value>>,
+    /// Which outputs another node or the model's user reads.
+    pub(super) outputs_used: Vec<bool>,
+}
+
+impl Call<'_> {
+    /// The value of operand `i`, or `None` when it is left out.
+    pub(super) fn optional(&self, i: usize) -> Result<Option<&Value>, Problem> {
+        match self.inputs.get(i).and_then(Option::as_ref) {
+            Some(Value::Integers { name, element, .. }) => Err(Problem::Integers {
+                name: name.clone(),
+                element: *element,
+            }),
+            other => Ok(other),
+        }
+    }
+
+    /// The value of operand `i`.
+    pub(super) fn value(&self, i: usize, role: &'static str) -> Result<&Value, Problem> {
+        self.optional(i)?.ok_or(Problem::MissingOperand { role })
+    }
+
+    /// Operand `i`, which must be encrypted.
+    pub(super) fn encrypted(&self, i: usize, role: &'static str) -> Result<NodeIndex, Problem> {
+        match self.value(i, role)? {
+            Value::Encrypted(node) => Ok(*node),
+            _ => Err(Problem::Constants),
+        }
+    }
+
+    /// Operand `i`, which must be known.
+    pub(super) fn constant(&self, i: usize, role: &'static str) -> Result<&Constant, Problem> {
+        self.optional_constant(i, role)?
+            .ok_or(Problem::MissingOperand { role })
+    }
+
+    /// Operand `i`, which must be known if it is there.
+    pub(super) fn optional_constant(
+        &self,
+        i: usize,
+        role: &'static str,
+    ) -> Result<Option<&Constant>, Problem> {
+        match self.optional(i)? {
+            Some(Value::Known(constant)) => Ok(Some(constant)),
+            Some(_) => Err(Problem::Encrypted { role }),
+            None => Ok(None),
+        }
+    }
+
+    /// A list of integers that older opsets give as an attribute and newer ones as operand `i`.
+    pub(super) fn list(
+        &self,
+        name: &'static str,
+        i: usize,
+        role: &'static str,
+    ) -> Result<Option<Vec<i64>>, Problem> {
+        if let Some(list) = self.ints(name)? {
+            return Ok(Some(list.to_vec()));
+        }
+        self.optional_constant(i, role)?
+            .map(|c| c.integers(role))
+            .transpose()
+    }
+
+    /// Refuses uses of outputs after the first.
+    pub(super) fn only_first_output(&self) -> Result<(), Problem> {
+        match self.outputs_used.iter().skip(1).position(|&used| used) {
+            Some(index) => Err(Problem::ExtraOutput { index: index + 1 }),
+            None => Ok(()),
+        }
+    }
+
+    fn attribute(&self, name: &str) -> Option<&AttributeProto> {
+        self.node.attribute.iter().find(|a| a.name == name)
+    }
+
+    fn typed(
+        &self,
+        name: &'static str,
+        wanted: AttributeType,
+        supported: &'static str,
+    ) -> Result<Option<&AttributeProto>, Problem> {
+        match self.attribute(name) {
+            None => Ok(None),
+            Some(a) if a.type_.enum_value() == Ok(wanted) => Ok(Some(a)),
+            Some(a) => Err(Problem::Attribute {
+                name,
+                found: format!("of type {:?}", a.type_),
+                supported,
+            }),
+        }
+    }
+
+    pub(super) fn int(&self, name: &'static str) -> Result<Option<i64>, Problem> {
+        Ok(self
+            .typed(name, AttributeType::INT, "an integer")?
+            .map(|a| a.i))
+    }
+
+    pub(super) fn int_or(&self, name: &'static str, default: i64) -> Result<i64, Problem> {
+        Ok(self.int(name)?.unwrap_or(default))
+    }
+
+    /// An integer attribute that is 0 or 1.
+    pub(super) fn flag(&self, name: &'static str, default: bool) -> Result<bool, Problem> {
+        Ok(self.int(name)?.map_or(default, |i| i != 0))
+    }
+
+    pub(super) fn ints(&self, name: &'static str) -> Result<Option<&[i64]>, Problem> {
+        Ok(self
+            .typed(name, AttributeType::INTS, "a list of integers")?
+            .map(|a| a.ints.as_slice()))
+    }
+
+    pub(super) fn float(&self, name: &'static str) -> Result<Option<f64>, Problem> {
+        Ok(self
+            .typed(name, AttributeType::FLOAT, "a number")?
+            .map(|a| f64::from(a.f)))
+    }
+
+    pub(super) fn float_or(&self, name: &'static str, default: f64) -> Result<f64, Problem> {
+        Ok(self.float(name)?.unwrap_or(default))
+    }
+
+    pub(super) fn floats(&self, name: &'static str) -> Result<Option<&[f32]>, Problem> {
+        Ok(self
+            .typed(name, AttributeType::FLOATS, "a list of numbers")?
+            .map(|a| a.floats.as_slice()))
+    }
+
+    /// A string attribute; not UTF-8 reads as the replacement character, which no operator knows.
+    pub(super) fn string_or(&self, name: &'static str, default: &str) -> Result<String, Problem> {
+        Ok(self
+            .typed(name, AttributeType::STRING, "a string")?
+            .map_or(default.to_owned(), |a| {
+                String::from_utf8_lossy(&a.s).into_owned()
+            }))
+    }
+
+    pub(super) fn tensor(&self, name: &'static str) -> Result<Option<&TensorProto>, Problem> {
+        Ok(self
+            .typed(name, AttributeType::TENSOR, "a tensor")?
+            .and_then(|a| a.t.as_ref()))
+    }
+}
+
+/// `axis` counted from the front, for a tensor of rank `rank`; negative ones count from the end.
+pub(super) fn axis(axis: i64, rank: usize, name: &'static str) -> Result<usize, Problem> {
+    let from_front = if axis < 0 {
+        axis.saturating_add(rank as i64)
+    } else {
+        axis
+    };
+    usize::try_from(from_front)
+        .ok()
+        .filter(|&a| a < rank)
+        .ok_or(Problem::Mismatch {
+            what: name,
+            found: axis.to_string(),
+            expected: format!("an axis of a tensor of rank {rank}"),
+        })
+}
+
+/// `axes` counted from the front and checked to be distinct.
+pub(super) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>, Problem> {
+    let mut axes = Vec::new();
+    for &a in list {
+        let a = axis(a, rank, "axes")?;
+        if axes.contains(&a) {
+            return Err(Problem::Mismatch {
+                what: "axes",
+                found: format!("{list:?}"),
+                expected: "distinct axes".to_owned(),
+            });
+        }
+        axes.push(a);
+    }
+    Ok(axes)
+}

@@ -1,0 +1,177 @@
+//! Values known at compile time: weights, shapes, axes.
+
+use super::element::Element;
+use super::error::Problem;
+use peregrine_ir::TensorError;
+use std::rc::Rc;
+
+/// A tensor whose elements are known. Integers are held as `f64` too: they are shapes, axes and bounds, and the
+/// largest and smallest 64-bit integers, which stand for "to the end", survive the round trip by saturation.
+#[derive(Clone, Debug)]
+pub(super) struct Constant {
+    /// The initializer it is or came from, for messages.
+    pub(super) name: Rc<str>,
+    pub(super) element: Element,
+    /// May contain zeros: an empty list of axes is a tensor of shape `[0]`.
+    pub(super) dims: Vec<u32>,
+    data: Data,
+}
+
+#[derive(Clone, Debug)]
+enum Data {
+    Each(Rc<[f64]>),
+    /// The same value everywhere; never expanded without need, for a few bytes of model can ask for any number of them.
+    All(f64),
+}
+
+/// Number of elements of `dims`, saturating.
+pub(super) fn elements(dims: &[u32]) -> u64 {
+    if dims.contains(&0) {
+        return 0;
+    }
+    dims.iter()
+        .fold(1, |n, &d| u64::saturating_mul(n, u64::from(d)))
+}
+
+impl Constant {
+    /// `data` must have as many elements as `dims`.
+    pub(super) fn new(
+        name: impl Into<Rc<str>>,
+        element: Element,
+        dims: Vec<u32>,
+        data: Vec<f64>,
+    ) -> Self {
+        debug_assert_eq!(elements(&dims), data.len() as u64, "data fill the shape");
+        let data = Data::Each(data.into());
+        Self {
+            name: name.into(),
+            element,
+            dims,
+            data,
+        }
+    }
+
+    pub(super) fn splat(
+        name: impl Into<Rc<str>>,
+        element: Element,
+        dims: Vec<u32>,
+        value: f64,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            element,
+            dims,
+            data: Data::All(value),
+        }
+    }
+
+    /// A list of integers.
+    pub(super) fn list(name: impl Into<Rc<str>>, values: &[i64]) -> Self {
+        let data = values.iter().map(|&v| v as f64).collect();
+        Self::new(name, Element::INT64, vec![values.len() as u32], data)
+    }
+
+    /// Number of elements.
+    pub(super) fn len(&self) -> u64 {
+        elements(&self.dims)
+    }
+
+    /// Whether it is stored as one value.
+    pub(super) fn is_splat(&self) -> bool {
+        matches!(self.data, Data::All(_))
+    }
+
+    /// The same elements under other dimensions (equal element count).
+    pub(super) fn with_dims(&self, dims: Vec<u32>) -> Self {
+        debug_assert_eq!(elements(&dims), self.len(), "a reshape keeps all elements");
+        Self {
+            dims,
+            ..self.clone()
+        }
+    }
+
+    /// The same elements under another type.
+    pub(super) fn with_element(&self, element: Element) -> Self {
+        Self {
+            element,
+            ..self.clone()
+        }
+    }
+
+    /// Element `index`; the model's bounds are checked by the caller, NaN beyond them.
+    pub(super) fn at(&self, index: usize) -> f64 {
+        match &self.data {
+            Data::Each(data) => data.get(index).copied().unwrap_or(f64::NAN),
+            Data::All(value) => *value,
+        }
+    }
+
+    /// All elements in row-major order.
+    pub(super) fn values(&self) -> impl Iterator<Item = f64> + '_ {
+        (0..self.len() as usize).map(|i| self.at(i))
+    }
+
+    /// Applies `f` to every element.
+    pub(super) fn map(&self, f: impl Fn(f64) -> f64) -> Self {
+        let data = match &self.data {
+            Data::Each(data) => Data::Each(data.iter().map(|&x| f(x)).collect()),
+            Data::All(value) => Data::All(f(*value)),
+        };
+        Self {
+            data,
+            ..self.clone()
+        }
+    }
+
+    /// The value of every element, when they are all the same.
+    pub(super) fn uniform(&self) -> Option<f64> {
+        let first = self.at(0);
+        (self.len() > 0 && (self.is_splat() || self.values().all(|x| x == first))).then_some(first)
+    }
+
+    /// All elements as integers.
+    pub(super) fn integers(&self, role: &'static str) -> Result<Vec<i64>, Problem> {
+        if self.len() > MAX_LIST {
+            return Err(Problem::Operand {
+                role,
+                found: format!("{} numbers", self.len()),
+                expected: "a short list",
+            });
+        }
+        self.values()
+            .map(|x| {
+                if x.fract() == 0.0 {
+                    Ok(x as i64)
+                } else {
+                    Err(Problem::Operand {
+                        role,
+                        found: x.to_string(),
+                        expected: "an integer",
+                    })
+                }
+            })
+            .collect()
+    }
+
+    /// Refuses NaN and infinity.
+    pub(super) fn check_finite(&self) -> Result<(), Problem> {
+        match self.values().position(|x| !x.is_finite()) {
+            None => Ok(()),
+            Some(index) => Err(Problem::Tensor(TensorError::NotFinite {
+                name: self.name.to_string(),
+                index,
+            })),
+        }
+    }
+
+    /// Identifies the storage, to recognise a weight used twice.
+    pub(super) fn storage(&self) -> Option<Rc<[f64]>> {
+        match &self.data {
+            Data::Each(data) => Some(Rc::clone(data)),
+            Data::All(_) => None,
+        }
+    }
+}
+
+/// The longest list of integers that describes a shape, its axes or its indices.
+const MAX_LIST: u64 = 1 << 20;

@@ -1,0 +1,345 @@
+//! The walk over the nodes of a model.
+#![deny(clippy::indexing_slicing)]
+
+use super::builder::Builder;
+use super::call::{Call, Value};
+use super::constant::Constant;
+use super::error::{Diagnostic, ImportErrors, Problem, Site};
+use super::external::ExternalData;
+use super::model::{self, Options};
+use super::operators::{self, Lowering};
+use super::unsupported::{self, Reason};
+use super::{pool, read};
+use crate::tensor::{Graph, Output, Source, SourceId};
+use onnx_protobuf::{GraphProto, ModelProto, NodeProto, TensorProto};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The tensor graph of a serialized ONNX model.
+///
+/// Every node of the model is an entry of [`Graph::sources`], in order; the inputs follow as entries of operator `Input`.
+/// Nodes that no output depends on are not looked at.
+///
+/// # Errors
+/// All reasons why the model cannot be compiled, in node order.
+pub fn import(
+    bytes: &[u8],
+    external: &dyn ExternalData,
+    options: &Options,
+) -> Result<Graph, ImportErrors> {
+    let failed = |mut diagnostics: Vec<Diagnostic>| {
+        diagnostics.sort_by_key(|d| d.site.as_ref().map(|site| site.position));
+        ImportErrors {
+            model: options.model.clone(),
+            diagnostics,
+        }
+    };
+    let whole = |problem| failed(vec![Diagnostic::new(None, problem)]);
+    let model = model::parse(bytes).map_err(whole)?;
+    let opset = model::opset(&model).map_err(whole)?;
+    let graph = graph(&model).map_err(whole)?;
+    let mut importer = Importer::new(graph, opset, external);
+    importer.inputs(options);
+    for (index, node) in graph.node.iter().enumerate() {
+        importer.node(index, node);
+    }
+    importer.outputs();
+    if importer.diagnostics.is_empty() {
+        Ok(importer.builder.graph)
+    } else {
+        Err(failed(importer.diagnostics))
+    }
+}
+
+fn graph(model: &ModelProto) -> Result<&GraphProto, Problem> {
+    let graph = model
+        .graph
+        .as_ref()
+        .ok_or(Problem::Missing { what: "graph" })?;
+    if graph.output.is_empty() {
+        return Err(Problem::Missing { what: "output" });
+    }
+    Ok(graph)
+}
+
+struct Importer<'m> {
+    proto: &'m GraphProto,
+    opset: i64,
+    external: &'m dyn ExternalData,
+    initializers: BTreeMap<&'m str, &'m TensorProto>,
+    /// Values that an output depends on.
+    needed: BTreeSet<&'m str>,
+    values: BTreeMap<&'m str, Value>,
+    builder: Builder,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Values that some output depends on; nodes are in topological order, so one pass from the end finds them.
+fn needed(graph: &GraphProto) -> BTreeSet<&str> {
+    let mut needed: BTreeSet<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();
+    for node in graph.node.iter().rev() {
+        if node.output.iter().any(|o| needed.contains(o.as_str())) {
+            needed.extend(node.input.iter().map(String::as_str));
+        }
+    }
+    needed.remove("");
+    needed
+}
+
+/// What provenance calls a node.
+fn source(index: usize, node: &NodeProto) -> Source {
+    let name = if node.name.is_empty() {
+        format!("{}_{}", node.op_type, index + 1)
+    } else {
+        node.name.clone()
+    };
+    Source {
+        name,
+        op: node.op_type.clone(),
+    }
+}
+
+impl<'m> Importer<'m> {
+    fn new(proto: &'m GraphProto, opset: i64, external: &'m dyn ExternalData) -> Self {
+        let mut builder = Builder::default();
+        let nodes = proto.node.iter().enumerate();
+        builder.graph.sources = nodes.map(|(i, node)| source(i, node)).collect();
+        Self {
+            proto,
+            opset,
+            external,
+            initializers: (proto.initializer.iter())
+                .map(|t| (t.name.as_str(), t))
+                .collect(),
+            needed: needed(proto),
+            values: BTreeMap::new(),
+            builder,
+            diagnostics: Vec::new(),
+        }
+    }
+
+    fn report(&mut self, site: Option<Site>, problem: Problem) {
+        self.builder.failing = true;
+        self.diagnostics.push(Diagnostic::new(site, problem));
+    }
+
+    fn inputs(&mut self, options: &Options) {
+        for sparse in &self.proto.sparse_initializer {
+            if let Some(values) = sparse.values.as_ref()
+                && self.needed.contains(values.name.as_str())
+            {
+                let name = values.name.clone();
+                self.values.insert(&values.name, Value::Unavailable);
+                self.report(None, Problem::Sparse { name });
+            }
+        }
+        let weights = &self.initializers;
+        let (inputs, problems) =
+            model::inputs(self.proto, |name| weights.contains_key(name), options);
+        for problem in problems {
+            self.report(None, problem);
+        }
+        for input in inputs {
+            if !input.element.is_float() {
+                let value = Value::Integers {
+                    name: input.name.to_owned(),
+                    element: input.element,
+                    dims: input.dims,
+                };
+                self.values.insert(input.name, value);
+                continue;
+            }
+            self.builder.source = SourceId(self.builder.graph.sources.len() as u32);
+            self.builder.graph.sources.push(Source {
+                name: input.name.to_owned(),
+                op: "Input".to_owned(),
+            });
+            match self.builder.input(input.name, &input.dims) {
+                Ok(node) => {
+                    let value = Value::Encrypted(node);
+                    if self.values.insert(input.name, value).is_some() {
+                        let name = input.name.to_owned();
+                        self.report(None, Problem::Duplicate { name });
+                    }
+                }
+                Err(problem) => self.report(None, problem),
+            }
+        }
+        // An input that was refused is not undefined as well.
+        for input in &self.proto.input {
+            if !self.initializers.contains_key(input.name.as_str()) {
+                self.values.entry(&input.name).or_insert(Value::Unavailable);
+            }
+        }
+    }
+
+    fn site(&self, index: usize, node: &NodeProto) -> Site {
+        let Source { name, op } = source(index, node);
+        Site {
+            node: name,
+            op,
+            position: index + 1,
+            of: self.proto.node.len(),
+            output: node.output.first().cloned().unwrap_or_default(),
+        }
+    }
+
+    fn node(&mut self, index: usize, node: &'m NodeProto) {
+        let used: Vec<bool> = (node.output.iter())
+            .map(|o| self.needed.contains(o.as_str()))
+            .collect();
+        if !used.contains(&true) {
+            return;
+        }
+        self.builder.source = SourceId(index as u32);
+        let (inputs, problems) = self.operands(node);
+        let call = Call {
+            node,
+            opset: self.opset,
+            inputs,
+            outputs_used: used,
+        };
+        let results = match operators::lowering(&node.domain, &node.op_type) {
+            None => Err(Problem::Operator(refusal(node))),
+            Some(_) if !problems.is_empty() => {
+                for problem in problems {
+                    self.report(Some(self.site(index, node)), problem);
+                }
+                Ok(Vec::new())
+            }
+            Some(lowering) => self.lower(lowering, &call),
+        };
+        let results = results.unwrap_or_else(|problem| {
+            let stand_in = matches!(&problem, Problem::Operator(_));
+            self.report(Some(self.site(index, node)), problem);
+            if stand_in {
+                vec![self.stand_in(&call)]
+            } else {
+                Vec::new()
+            }
+        });
+        self.define(index, node, results);
+    }
+
+    fn lower(&mut self, lowering: Lowering, call: &Call) -> Result<Vec<Value>, Problem> {
+        let unavailable = |value: &Option<Value>| matches!(value, Some(Value::Unavailable));
+        if call.inputs.iter().any(unavailable) {
+            return Ok(Vec::new());
+        }
+        match lowering {
+            Lowering::One(lower) => {
+                let result = lower(&mut self.builder, call)?;
+                call.only_first_output()?;
+                Ok(vec![result])
+            }
+            Lowering::Many(lower) => lower(&mut self.builder, call),
+        }
+    }
+
+    /// The values that `node` reads, and what is wrong with those that are not there.
+    fn operands(&mut self, node: &'m NodeProto) -> (Vec<Option<Value>>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let inputs = (node.input.iter())
+            .map(|name| {
+                if name.is_empty() {
+                    return None;
+                }
+                Some(self.value(name).unwrap_or_else(|problem| {
+                    problems.push(problem);
+                    Value::Unavailable
+                }))
+            })
+            .collect();
+        (inputs, problems)
+    }
+
+    /// The value called `name`; an initializer is read when it is first asked for.
+    fn value(&mut self, name: &'m str) -> Result<Value, Problem> {
+        if let Some(value) = self.values.get(name) {
+            return Ok(value.clone());
+        }
+        let value = match self.initializers.get(name) {
+            None => Err(Problem::Undefined {
+                name: name.to_owned(),
+            }),
+            Some(proto) => self.read(proto).map(Value::Known),
+        };
+        // Whatever is wrong with it is said once.
+        let kept = value.as_ref().map_or(Value::Unavailable, Value::clone);
+        self.values.insert(name, kept);
+        value
+    }
+
+    fn read(&self, proto: &TensorProto) -> Result<Constant, Problem> {
+        let constant = read::constant(proto, self.external).map_err(|error| Problem::Read {
+            name: proto.name.clone(),
+            error,
+        })?;
+        constant.check_finite()?;
+        Ok(constant)
+    }
+
+    /// A value of the right shape for the result of a refused operator, so that what follows can be looked at.
+    fn stand_in(&mut self, call: &Call) -> Value {
+        let first = call.inputs.first().cloned().flatten();
+        let pooled = match (call.node.op_type.as_str(), &first) {
+            (_, None | Some(Value::Unavailable)) => return Value::Unavailable,
+            ("MaxPool" | "LpPool", _) => pool::average_pool(&mut self.builder, call),
+            ("GlobalMaxPool" | "GlobalLpPool", _) => {
+                pool::global_average_pool(&mut self.builder, call)
+            }
+            (op, Some(value)) => match unsupported::reason(op) {
+                Reason::Activation | Reason::Softmax | Reason::Normalisation | Reason::Rounding => {
+                    Ok(value.clone())
+                }
+                _ if op == "Sqrt" || op == "Exp" || op == "Log" => Ok(value.clone()),
+                _ => Ok(Value::Unavailable),
+            },
+        };
+        pooled.unwrap_or(Value::Unavailable)
+    }
+
+    /// Gives the results of `node` their names.
+    fn define(&mut self, index: usize, node: &'m NodeProto, results: Vec<Value>) {
+        let mut results = results.into_iter();
+        for name in &node.output {
+            let value = results.next().unwrap_or(Value::Unavailable);
+            if name.is_empty() {
+                continue;
+            }
+            let known = self.initializers.contains_key(name.as_str());
+            if known || self.values.insert(name, value).is_some() {
+                let name = name.clone();
+                self.report(Some(self.site(index, node)), Problem::Duplicate { name });
+            }
+        }
+    }
+
+    fn outputs(&mut self) {
+        for output in &self.proto.output {
+            let name = output.name.clone();
+            match self.value(&output.name) {
+                Ok(Value::Encrypted(node)) => {
+                    self.builder.graph.outputs.push(Output { name, node });
+                }
+                Ok(Value::Known(_)) => self.report(None, Problem::ConstantOutput { name }),
+                Ok(Value::Integers { element, .. }) => {
+                    self.report(None, Problem::Integers { name, element });
+                }
+                Ok(Value::Unavailable) if self.diagnostics.is_empty() => {
+                    self.report(None, Problem::Undefined { name });
+                }
+                Ok(Value::Unavailable) => {}
+                Err(problem) => self.report(None, problem),
+            }
+        }
+    }
+}
+
+fn refusal(node: &NodeProto) -> Reason {
+    match node.domain.as_str() {
+        "" | "ai.onnx" => unsupported::reason(&node.op_type),
+        domain => Reason::Domain {
+            domain: domain.to_owned(),
+        },
+    }
+}

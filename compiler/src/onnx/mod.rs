@@ -1,0 +1,52 @@
+//! The ONNX front end: from the bytes of a model to the canonical tensor graph.
+//!
+//! 1. `scan` refuses bytes that the protobuf parser must not see; then onnx-protobuf parses.
+//! 2. `model` reads versions, inputs and initializers.
+//! 3. `import` walks the nodes in order. `operators` names the function that lowers each operator; there is one module
+//!    per family (`conv`, `pool`, `gemm`, `arithmetic`, `activation`, `reshape`, `moves`, `parts`, `blocks`, `resize`,
+//!    `reduce`). What is known at compile time is a `constant`, folded on the way (`fold`); what is encrypted becomes
+//!    operators of the graph (`builder`).
+//! 4. A node that cannot be lowered is a [`Diagnostic`]; the walk goes on, so that [`ImportErrors`] has all of them.
+//!
+//! No type of onnx-protobuf leaves this module. There is no I/O outside `files`.
+
+mod activation;
+mod arithmetic;
+mod blocks;
+mod builder;
+mod call;
+mod constant;
+mod conv;
+mod element;
+mod error;
+mod external;
+mod files;
+mod fold;
+mod gemm;
+mod import;
+mod model;
+mod movement;
+mod moves;
+mod operators;
+mod parts;
+mod pool;
+mod read;
+mod reduce;
+mod reshape;
+mod resize;
+mod scan;
+mod unsupported;
+mod window;
+
+pub use element::{Element, FloatType};
+pub use error::{Diagnostic, Help, ImportErrors, Note, Problem, Site};
+pub use external::{ExternalData, ExternalError, Location, NoExternalData};
+pub use files::{Folder, LoadError, load};
+pub use import::import;
+pub use model::{OPSETS, Options};
+pub use read::{TensorReadError, TensorValue, read_tensor};
+pub use scan::ScanError;
+pub use unsupported::Reason;
+
+#[cfg(test)]
+mod tests;

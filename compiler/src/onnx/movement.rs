@@ -1,0 +1,170 @@
+//! Operators that only move elements: one description for encrypted tensors (a [`Gather`] map) and for constants.
+#![deny(clippy::indexing_slicing)]
+
+use super::constant::{Constant, elements};
+use peregrine_ir::linear::{AxisMap, Gather};
+
+/// Output element `i` copies the input element whose coordinate along each axis is read from a table, or is zero.
+#[derive(Clone, Debug)]
+pub(super) struct Movement {
+    input: Vec<u32>,
+    output: Vec<u32>,
+    axes: Vec<AxisMap>,
+}
+
+fn straight(extent: u32) -> Vec<Option<u32>> {
+    (0..extent).map(Some).collect()
+}
+
+impl Movement {
+    /// Replaces the coordinates along some axes, each by a table of input coordinates.
+    pub(super) fn along(input: &[u32], tables: Vec<(usize, Vec<Option<u32>>)>) -> Self {
+        let mut output = input.to_vec();
+        let mut axes: Vec<AxisMap> = input
+            .iter()
+            .zip(0..)
+            .map(|(&extent, output_axis)| AxisMap {
+                output_axis,
+                table: straight(extent),
+            })
+            .collect();
+        for (axis, table) in tables {
+            if let (Some(dim), Some(map)) = (output.get_mut(axis), axes.get_mut(axis)) {
+                *dim = table.len() as u32;
+                map.table = table;
+            }
+        }
+        Self {
+            input: input.to_vec(),
+            output,
+            axes,
+        }
+    }
+
+    /// Output axis `j` is input axis `permutation[j]`.
+    pub(super) fn transpose(input: &[u32], permutation: &[usize]) -> Self {
+        let output = permutation
+            .iter()
+            .map(|&p| input.get(p).copied().unwrap_or(1))
+            .collect();
+        let axes = input
+            .iter()
+            .enumerate()
+            .map(|(i, &extent)| AxisMap {
+                output_axis: permutation.iter().position(|&p| p == i).unwrap_or(0) as u32,
+                table: straight(extent),
+            })
+            .collect();
+        Self {
+            input: input.to_vec(),
+            output,
+            axes,
+        }
+    }
+
+    /// Repeats unit and missing leading axes; `input` must broadcast to `output`.
+    pub(super) fn expand(input: &[u32], output: &[u32]) -> Self {
+        let lead = output.len().saturating_sub(input.len());
+        let axes = input
+            .iter()
+            .zip(output.iter().skip(lead))
+            .zip(lead as u32..)
+            .map(|((&from, &to), output_axis)| AxisMap {
+                output_axis,
+                table: if from == 1 {
+                    vec![Some(0); to as usize]
+                } else {
+                    straight(to)
+                },
+            })
+            .collect();
+        Self {
+            input: input.to_vec(),
+            output: output.to_vec(),
+            axes,
+        }
+    }
+
+    /// The dimensions of the result.
+    pub(super) fn output(&self) -> &[u32] {
+        &self.output
+    }
+
+    /// Whether every element stays where it is.
+    pub(super) fn is_identity(&self) -> bool {
+        self.input == self.output
+            && self.axes.iter().enumerate().all(|(i, axis)| {
+                let in_place = || axis.table.iter().zip(0..).all(|(&t, j)| t == Some(j));
+                (axis.output_axis as usize == i || axis.table.len() == 1) && in_place()
+            })
+    }
+
+    /// Whether elements keep their order and none is added or left out, so that a reshape does the same.
+    pub(super) fn is_reshape(&self) -> bool {
+        let kept: Vec<u32> = (self.axes.iter())
+            .filter(|axis| axis.table.len() != 1)
+            .map(|axis| axis.output_axis)
+            .collect();
+        elements(&self.input) == elements(&self.output)
+            && kept.is_sorted()
+            && self.axes.iter().zip(&self.input).all(|(axis, &extent)| {
+                axis.table.len() == extent as usize
+                    && axis.table.iter().zip(0..).all(|(&t, j)| t == Some(j))
+            })
+    }
+
+    /// The map for encrypted tensors.
+    pub(super) fn gather(self) -> Gather {
+        Gather { axes: self.axes }
+    }
+
+    /// The input element of every output element.
+    pub(super) fn sources(&self) -> impl Iterator<Item = Option<usize>> + '_ {
+        (0..elements(&self.output) as usize).map(|flat| self.source(flat))
+    }
+
+    fn source(&self, flat: usize) -> Option<usize> {
+        let mut rest = flat;
+        let mut coordinates = vec![0u32; self.output.len()];
+        for (c, &dim) in coordinates.iter_mut().zip(&self.output).rev() {
+            *c = (rest % dim as usize) as u32;
+            rest /= dim as usize;
+        }
+        self.axes
+            .iter()
+            .zip(&self.input)
+            .try_fold(0, |index, (axis, &extent)| {
+                let c = *coordinates.get(axis.output_axis as usize)?;
+                let source = (*axis.table.get(c as usize)?)?;
+                Some(index * extent as usize + source as usize)
+            })
+    }
+
+    /// The result for a constant.
+    pub(super) fn apply(&self, constant: &Constant, fill: f64) -> Constant {
+        let whole = || {
+            self.axes
+                .iter()
+                .all(|axis| axis.table.iter().all(Option::is_some))
+        };
+        if constant.is_splat() && whole() {
+            let value = constant.at(0);
+            return Constant::splat(
+                constant.name.clone(),
+                constant.element,
+                self.output.clone(),
+                value,
+            );
+        }
+        let data = self
+            .sources()
+            .map(|source| source.map_or(fill, |i| constant.at(i)))
+            .collect();
+        Constant::new(
+            constant.name.clone(),
+            constant.element,
+            self.output.clone(),
+            data,
+        )
+    }
+}

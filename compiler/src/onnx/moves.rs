@@ -1,0 +1,228 @@
+//! Operators that move elements along axes: Transpose, Expand, Tile, Slice, Pad, Gather.
+#![deny(clippy::indexing_slicing)]
+
+use super::arithmetic::dims;
+use super::builder::{Builder, broadcast};
+use super::call::{self, Call, Value};
+use super::error::Problem;
+use super::movement::Movement;
+
+/// Transpose; the default reverses all axes.
+pub(super) fn transpose(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    let x = call.value(0, "the operand")?;
+    let dims = dims(b, x);
+    let permutation = match call.ints("perm")? {
+        Some(list) => call::axes(list, dims.len())?,
+        None => (0..dims.len()).rev().collect(),
+    };
+    if permutation.len() != dims.len() {
+        return Err(Problem::Mismatch {
+            what: "attribute `perm`",
+            found: format!("{permutation:?}"),
+            expected: format!("{} axes", dims.len()),
+        });
+    }
+    b.moved(x, Movement::transpose(&dims, &permutation))
+}
+
+/// Expand: broadcasts to a known shape, in either direction.
+pub(super) fn expand(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    let x = call.value(0, "the operand")?;
+    let shape = extents(call, 1, "the new shape")?;
+    let target = broadcast(&dims(b, x), &shape)?;
+    b.expanded(x, &target)
+}
+
+/// Operand `i` as a list of dimensions.
+pub(super) fn extents(call: &Call, i: usize, role: &'static str) -> Result<Vec<u32>, Problem> {
+    let list = call.constant(i, role)?.integers(role)?;
+    list.iter()
+        .map(|&d| {
+            u32::try_from(d).map_err(|_| Problem::Operand {
+                role,
+                found: d.to_string(),
+                expected: "a dimension",
+            })
+        })
+        .collect()
+}
+
+/// Tile: repeats whole axes.
+pub(super) fn tile(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    let x = call.value(0, "the operand")?;
+    let dims = dims(b, x);
+    let repeats = extents(call, 1, "the repeats")?;
+    if repeats.len() != dims.len() {
+        return Err(Problem::Mismatch {
+            what: "the repeats",
+            found: format!("{repeats:?}"),
+            expected: format!("one per axis of {dims:?}"),
+        });
+    }
+    let target: Vec<u32> = (dims.iter().zip(&repeats))
+        .map(|(d, r)| d.saturating_mul(*r))
+        .collect();
+    b.check_size(&target)?;
+    let tables = (dims.iter().zip(&target).enumerate())
+        .map(|(i, (&d, &t))| (i, (0..t).map(|j| Some(j % d.max(1))).collect()))
+        .collect();
+    b.moved(x, Movement::along(&dims, tables))
+}
+
+/// Slice, with any step but 0.
+pub(super) fn slice(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    let x = call.value(0, "the operand")?;
+    let dims = dims(b, x);
+    let missing = |role| Problem::MissingOperand { role };
+    let starts = call
+        .list("starts", 1, "the starts")?
+        .ok_or(missing("the starts"))?;
+    let ends = call
+        .list("ends", 2, "the ends")?
+        .ok_or(missing("the ends"))?;
+    let all: Vec<i64> = (0..starts.len() as i64).collect();
+    let named = call.list("axes", 3, "the axes")?.unwrap_or(all);
+    let axes = call::axes(&named, dims.len())?;
+    let steps = match call.optional_constant(4, "the steps")? {
+        Some(c) => c.integers("the steps")?,
+        None => vec![1; starts.len()],
+    };
+    if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
+        return Err(Problem::Mismatch {
+            what: "the slice",
+            found: format!("{starts:?} to {ends:?} by {steps:?} on {named:?}"),
+            expected: "lists of equal length".to_owned(),
+        });
+    }
+    let mut tables = Vec::new();
+    for (((&axis, &start), &end), &step) in axes.iter().zip(&starts).zip(&ends).zip(&steps) {
+        let extent = dims.get(axis).copied().unwrap_or(1);
+        tables.push((axis, cut(extent, start, end, step)?));
+    }
+    b.moved(x, Movement::along(&dims, tables))
+}
+
+/// The coordinates that a slice keeps.
+fn cut(extent: u32, start: i64, end: i64, step: i64) -> Result<Vec<Option<u32>>, Problem> {
+    if step == 0 {
+        return Err(Problem::Operand {
+            role: "a step",
+            found: "0".to_owned(),
+            expected: "a number other than 0",
+        });
+    }
+    if extent == 0 {
+        return Ok(Vec::new());
+    }
+    let n = i64::from(extent);
+    let from_front = |v: i64| if v < 0 { v.saturating_add(n) } else { v };
+    let (low, high) = if step > 0 { (0, n) } else { (-1, n - 1) };
+    let start = from_front(start).clamp(low.max(0), high.max(0));
+    let end = from_front(end).clamp(low, high);
+    let mut kept = Vec::new();
+    let mut at = start;
+    while (step > 0 && at < end) || (step < 0 && at > end) {
+        kept.push(Some(at as u32));
+        at = at.saturating_add(step);
+    }
+    Ok(kept)
+}
+
+/// Pad by a constant, or with elements of the operand.
+pub(super) fn pad(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    let x = call.value(0, "the operand")?;
+    let dims = dims(b, x);
+    let pads = call
+        .list("pads", 1, "the pads")?
+        .ok_or(Problem::MissingOperand { role: "the pads" })?;
+    let fill = match call.float("value")? {
+        Some(value) => value,
+        None => call
+            .optional_constant(2, "the value")?
+            .map_or(0.0, |c| c.at(0)),
+    };
+    let axes = match call.optional_constant(3, "the axes")? {
+        Some(c) => call::axes(&c.integers("the axes")?, dims.len())?,
+        None => (0..dims.len()).collect(),
+    };
+    if pads.len() != 2 * axes.len() {
+        return Err(Problem::Mismatch {
+            what: "the pads",
+            found: format!("{pads:?}"),
+            expected: "two per axis".to_owned(),
+        });
+    }
+    let mode = call.string_or("mode", "constant")?;
+    let (begins, ends) = pads.split_at(axes.len());
+    let mut target = dims.clone();
+    for ((&axis, begin), end) in axes.iter().zip(begins).zip(ends) {
+        if let Some(dim) = target.get_mut(axis) {
+            let padded = begin.saturating_add(*end).saturating_add(i64::from(*dim));
+            *dim = u32::try_from(padded.max(0)).unwrap_or(u32::MAX);
+        }
+    }
+    b.check_size(&target)?;
+    let mut tables = Vec::new();
+    for (&axis, &begin) in axes.iter().zip(begins) {
+        let at = |dims: &[u32]| i64::from(dims.get(axis).copied().unwrap_or(1));
+        let (extent, padded) = (at(&dims), at(&target));
+        let table: Result<Vec<_>, _> = (0..padded)
+            .map(|i| padding(&mode, i.saturating_sub(begin), extent))
+            .collect();
+        tables.push((axis, table?));
+    }
+    b.moved_onto(x, Movement::along(&dims, tables), fill)
+}
+
+/// The coordinate that coordinate `at` of a padded axis copies, or `None` for the constant.
+fn padding(mode: &str, at: i64, extent: i64) -> Result<Option<u32>, Problem> {
+    if (0..extent).contains(&at) {
+        return Ok(Some(at as u32));
+    }
+    match mode {
+        "constant" => Ok(None),
+        "edge" if extent > 0 => Ok(Some(at.clamp(0, extent - 1) as u32)),
+        "wrap" if extent > 0 => Ok(Some(at.rem_euclid(extent) as u32)),
+        "reflect" if extent > 1 => {
+            let folded = at.rem_euclid(2 * (extent - 1));
+            Ok(Some(folded.min(2 * (extent - 1) - folded) as u32))
+        }
+        _ => Err(Problem::Attribute {
+            name: "mode",
+            found: mode.to_owned(),
+            supported: "constant, edge, wrap, reflect",
+        }),
+    }
+}
+
+/// Gather with known indices.
+pub(super) fn gather(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
+    let x = call.value(0, "the operand")?;
+    let dims = dims(b, x);
+    let axis = call::axis(call.int_or("axis", 0)?, dims.len(), "axis")?;
+    let indices = call.constant(1, "the indices")?;
+    let extent = dims.get(axis).copied().unwrap_or(1);
+    let table: Result<Vec<Option<u32>>, Problem> = (indices.integers("the indices")?.iter())
+        .map(|&i| {
+            let from_front = if i < 0 {
+                i.saturating_add(i64::from(extent))
+            } else {
+                i
+            };
+            u32::try_from(from_front)
+                .ok()
+                .filter(|&i| i < extent)
+                .map(Some)
+                .ok_or(Problem::Mismatch {
+                    what: "an index",
+                    found: i.to_string(),
+                    expected: format!("below {extent}"),
+                })
+        })
+        .collect();
+    let (before, after) = dims.split_at(axis);
+    let after = after.get(1..).unwrap_or(&[]);
+    let target = [before, &indices.dims, after].concat();
+    let moved = b.moved(x, Movement::along(&dims, vec![(axis, table?)]))?;
+    b.reshaped(&moved, &target)
+}

@@ -1,0 +1,113 @@
+//! Which function lowers which operator.
+
+use super::builder::Builder;
+use super::call::{Call, Value};
+use super::error::Problem;
+use super::{
+    activation, arithmetic, blocks, conv, fold, gemm, moves, parts, pool, reduce, reshape, resize,
+};
+
+/// Lowers a node with one result.
+type One = fn(&mut Builder, &Call) -> Result<Value, Problem>;
+
+/// How an operator is lowered.
+#[derive(Clone, Copy)]
+pub(super) enum Lowering {
+    /// To one result.
+    One(One),
+    /// To several.
+    Many(fn(&mut Builder, &Call) -> Result<Vec<Value>, Problem>),
+}
+
+/// The domain of the polynomial activations that PolyAct training exports.
+pub(super) const NN_TOOLS: &str = "nn_tools";
+
+/// How `op` of `domain` is lowered, if it is supported.
+pub(super) fn lowering(domain: &str, op: &str) -> Option<Lowering> {
+    match domain {
+        "" | "ai.onnx" if op == "Split" => Some(Lowering::Many(parts::split)),
+        "" | "ai.onnx" => linear(op)
+            .or_else(|| elementwise(op))
+            .or_else(|| movement(op))
+            .or_else(|| known(op))
+            .map(Lowering::One),
+        NN_TOOLS => custom(op).map(Lowering::One),
+        _ => None,
+    }
+}
+
+fn linear(op: &str) -> Option<One> {
+    Some(match op {
+        "Conv" => conv::conv,
+        "ConvTranspose" => conv::conv_transpose,
+        "Gemm" => gemm::gemm,
+        "MatMul" => gemm::matmul,
+        "AveragePool" => pool::average_pool,
+        "GlobalAveragePool" => pool::global_average_pool,
+        "ReduceSum" => reduce::sum,
+        "ReduceMean" => reduce::mean,
+        "ReduceSumSquare" => reduce::sum_square,
+        _ => return None,
+    })
+}
+
+fn elementwise(op: &str) -> Option<One> {
+    Some(match op {
+        "BatchNormalization" => activation::batch_normalization,
+        "Add" => arithmetic::add,
+        "Sub" => arithmetic::sub,
+        "Mul" => arithmetic::mul,
+        "Div" => arithmetic::div,
+        "Neg" => arithmetic::neg,
+        "Pow" => arithmetic::pow,
+        "Sum" => arithmetic::sum,
+        "Mean" => arithmetic::mean,
+        "Identity" => reshape::identity,
+        "Dropout" => reshape::dropout,
+        "Cast" | "CastLike" => reshape::cast,
+        _ => return None,
+    })
+}
+
+fn movement(op: &str) -> Option<One> {
+    Some(match op {
+        "Reshape" => reshape::reshape,
+        "Flatten" => reshape::flatten,
+        "Squeeze" => reshape::squeeze,
+        "Unsqueeze" => reshape::unsqueeze,
+        "Transpose" => moves::transpose,
+        "Expand" => moves::expand,
+        "Tile" => moves::tile,
+        "Slice" => moves::slice,
+        "Pad" => moves::pad,
+        "Gather" => moves::gather,
+        "Concat" => parts::concat,
+        "DepthToSpace" => blocks::depth_to_space,
+        "SpaceToDepth" => blocks::space_to_depth,
+        "Resize" | "Upsample" => resize::resize,
+        _ => return None,
+    })
+}
+
+fn known(op: &str) -> Option<One> {
+    Some(match op {
+        "Constant" => fold::constant,
+        "ConstantOfShape" => fold::constant_of_shape,
+        "Shape" => fold::shape,
+        "Size" => fold::size,
+        "Range" => fold::range,
+        "Where" => fold::choose,
+        _ if fold::unary_function(op).is_some() || fold::binary_function(op).is_some() => {
+            fold::elementwise
+        }
+        _ => return None,
+    })
+}
+
+fn custom(op: &str) -> Option<One> {
+    Some(match op {
+        "RangeNormPoly2d" | "RangeNormPoly1d" => activation::range_norm_poly,
+        "Simple_Polyrelu" => activation::simple_polyrelu,
+        _ => return None,
+    })
+}

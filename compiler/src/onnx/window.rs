@@ -1,0 +1,251 @@
+//! Windows over images: what convolution and pooling share, one-dimensional ones as images of height 1.
+#![deny(clippy::indexing_slicing)]
+
+use super::call::Call;
+use super::error::Problem;
+use peregrine_ir::linear::Window;
+
+/// Keeps every product of two extents inside 32 bits.
+pub(super) const MAX_EXTENT: u32 = 0x7fff;
+
+/// An image `[N, C, H, W]`, and whether the model writes it without `H`.
+pub(super) struct Image {
+    pub(super) dims: [u32; 4],
+    pub(super) flat: bool,
+}
+
+impl Image {
+    pub(super) fn new(dims: &[u32]) -> Result<Self, Problem> {
+        match *dims {
+            [n, c, w] => Ok(Self {
+                dims: [n, c, 1, w],
+                flat: true,
+            }),
+            [n, c, h, w] => Ok(Self {
+                dims: [n, c, h, w],
+                flat: false,
+            }),
+            _ => Err(Problem::Mismatch {
+                what: "number of spatial axes",
+                found: dims.len().saturating_sub(2).to_string(),
+                expected: "1 or 2".to_owned(),
+            }),
+        }
+    }
+
+    pub(super) fn channels(&self) -> u32 {
+        self.dims[1]
+    }
+
+    /// Height and width.
+    pub(super) fn extents(&self) -> [u32; 2] {
+        [self.dims[2], self.dims[3]]
+    }
+
+    /// The dimensions of a result as the model writes them.
+    pub(super) fn unpadded(&self, [n, c, h, w]: [u32; 4]) -> Vec<u32> {
+        if self.flat {
+            vec![n, c, w]
+        } else {
+            vec![n, c, h, w]
+        }
+    }
+
+    /// `[h, w]` of an attribute with one number per spatial axis.
+    pub(super) fn pair(
+        &self,
+        call: &Call,
+        name: &'static str,
+        default: u32,
+    ) -> Result<[u32; 2], Problem> {
+        let list = call.ints(name)?.map(<[i64]>::to_vec);
+        let pair = match (list.as_deref(), self.flat) {
+            (None | Some([]), _) => [i64::from(default); 2],
+            (Some(&[w]), true) => [i64::from(default), w],
+            (Some(&[h, w]), false) => [h, w],
+            (Some(list), _) => return Err(self.length(name, list)),
+        };
+        let [h, w] = pair.map(|v| extent(name, v, default));
+        Ok([h?, w?])
+    }
+
+    fn length(&self, name: &'static str, list: &[i64]) -> Problem {
+        Problem::Attribute {
+            name,
+            found: format!("{list:?}"),
+            supported: "one number per spatial axis (two in `pads`)",
+        }
+    }
+
+    /// Explicit paddings `([top, left], [bottom, right])`.
+    pub(super) fn explicit_pads(&self, call: &Call) -> Result<([u32; 2], [u32; 2]), Problem> {
+        let list = call.ints("pads")?.unwrap_or(&[]);
+        let (begin, end) = match (list, self.flat) {
+            ([], _) => ([0, 0], [0, 0]),
+            (&[left, right], true) => ([0, left], [0, right]),
+            (&[top, left, bottom, right], false) => ([top, left], [bottom, right]),
+            _ => return Err(self.length("pads", list)),
+        };
+        let [top, left] = begin.map(|v| extent("pads", v, 0));
+        let [bottom, right] = end.map(|v| extent("pads", v, 0));
+        Ok(([top?, left?], [bottom?, right?]))
+    }
+}
+
+/// A number that counts pixels, at least `least`.
+fn extent(name: &'static str, value: i64, least: u32) -> Result<u32, Problem> {
+    u32::try_from(value)
+        .ok()
+        .filter(|&v| v >= least && v <= MAX_EXTENT)
+        .ok_or(Problem::Attribute {
+            name,
+            found: value.to_string(),
+            supported: if least == 0 {
+                "0 to 32767"
+            } else {
+                "1 to 32767"
+            },
+        })
+}
+
+/// The kernel, checked against the attribute that repeats it.
+pub(super) fn kernel(call: &Call, image: &Image, weight: &[u32]) -> Result<[u32; 2], Problem> {
+    let kernel = match (weight, image.flat) {
+        (&[_, _, w], true) => [1, w],
+        (&[_, _, h, w], false) => [h, w],
+        _ => {
+            return Err(Problem::Mismatch {
+                what: "the kernel's shape",
+                found: format!("{weight:?}"),
+                expected: format!("rank {}", if image.flat { 3 } else { 4 }),
+            });
+        }
+    };
+    if call.ints("kernel_shape")?.is_some_and(|k| !k.is_empty()) {
+        let stated = image.pair(call, "kernel_shape", 1)?;
+        if stated != kernel {
+            return Err(Problem::Mismatch {
+                what: "attribute `kernel_shape`",
+                found: format!("{stated:?}"),
+                expected: format!("{kernel:?}, as the kernel has it"),
+            });
+        }
+    }
+    Ok(kernel)
+}
+
+/// A window with the paddings after the image and the number of its positions.
+pub(super) struct Sweep {
+    pub(super) window: Window,
+    /// `[bottom, right]`.
+    pub(super) end: [u32; 2],
+    /// Positions `[h, w]`.
+    pub(super) positions: [u32; 2],
+}
+
+/// Whether a last window that is not full counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rounding {
+    Floor,
+    Ceil,
+}
+
+impl Sweep {
+    /// Reads strides, dilations and paddings of `call`.
+    pub(super) fn new(
+        call: &Call,
+        image: &Image,
+        kernel: [u32; 2],
+        rounding: Rounding,
+    ) -> Result<Self, Problem> {
+        let strides = image.pair(call, "strides", 1)?;
+        let dilations = image.pair(call, "dilations", 1)?;
+        let auto_pad = call.string_or("auto_pad", "NOTSET")?;
+        let axis = |a: usize| -> Result<Axis, Problem> {
+            let pick = |pair: [u32; 2]| i64::from(if a == 0 { pair[0] } else { pair[1] });
+            let (stride, input) = (pick(strides), pick(image.extents()));
+            let reach = (pick(kernel) - 1) * pick(dilations) + 1;
+            match auto_pad.as_str() {
+                "" | "NOTSET" => {
+                    let (begin, end) = image.explicit_pads(call)?;
+                    Axis::explicit(input, reach, stride, (pick(begin), pick(end)), rounding)
+                }
+                "VALID" => Axis::explicit(input, reach, stride, (0, 0), rounding),
+                "SAME_UPPER" => Axis::same(input, reach, stride, Rounding::Floor),
+                "SAME_LOWER" => Axis::same(input, reach, stride, Rounding::Ceil),
+                _ => Err(Problem::Attribute {
+                    name: "auto_pad",
+                    found: auto_pad.clone(),
+                    supported: "NOTSET, VALID, SAME_UPPER, SAME_LOWER",
+                }),
+            }
+        };
+        let (h, w) = (axis(0)?, axis(1)?);
+        Ok(Self {
+            window: Window {
+                kernel,
+                strides,
+                pads: [h.begin, w.begin],
+                dilations,
+            },
+            end: [h.end, w.end],
+            positions: [h.positions, w.positions],
+        })
+    }
+}
+
+/// One spatial axis of a [`Sweep`].
+struct Axis {
+    begin: u32,
+    end: u32,
+    positions: u32,
+}
+
+impl Axis {
+    fn explicit(
+        input: i64,
+        reach: i64,
+        stride: i64,
+        (begin, end): (i64, i64),
+        rounding: Rounding,
+    ) -> Result<Self, Problem> {
+        let room = input + begin + end - reach;
+        let mut positions = room.div_euclid(stride) + 1;
+        if rounding == Rounding::Ceil && room >= 0 {
+            positions = (room + stride - 1) / stride + 1;
+            // A window that starts after the image is not one.
+            if (positions - 1) * stride >= input + begin {
+                positions -= 1;
+            }
+        }
+        if room < 0 || positions < 1 {
+            return Err(Problem::Mismatch {
+                what: "the window",
+                found: format!("{reach} pixels"),
+                expected: format!("at most {} (the padded image)", input + begin + end),
+            });
+        }
+        Ok(Self {
+            begin: begin as u32,
+            end: end as u32,
+            positions: positions as u32,
+        })
+    }
+
+    /// As many positions as strides in the image; `odd` says where an odd padding has its larger half: before the
+    /// image when rounding up.
+    fn same(input: i64, reach: i64, stride: i64, odd: Rounding) -> Result<Self, Problem> {
+        let positions = (input + stride - 1) / stride;
+        let total = ((positions - 1) * stride + reach - input).max(0);
+        let begin = match odd {
+            Rounding::Floor => total / 2,
+            Rounding::Ceil => total - total / 2,
+        };
+        let fits = |v: i64| extent("auto_pad", v, 0);
+        Ok(Self {
+            begin: fits(begin)?,
+            end: fits(total - begin)?,
+            positions: positions as u32,
+        })
+    }
+}

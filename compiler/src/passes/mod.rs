@@ -1,0 +1,48 @@
+//! Circuit passes: circuit to circuit, each a plain function that rebuilds through the builder.
+//!
+//! The driver runs the table in order; debug builds verify after every pass.
+
+mod hoist;
+mod rebuild;
+mod remove_dead;
+mod sink_mod_down;
+
+use peregrine_ir::{Circuit, TypeError};
+
+/// A circuit pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Its name in reports and file tests, a verb phrase.
+    pub name: &'static str,
+    /// What it does, in one phrase.
+    pub summary: &'static str,
+    /// The pass.
+    pub run: fn(&Circuit) -> Result<Circuit, TypeError>,
+}
+
+/// All passes in the order in which the compiler runs them.
+pub const PASSES: &[Pass] = &[hoist::PASS, sink_mod_down::PASS, remove_dead::PASS];
+
+/// Runs all passes.
+///
+/// # Errors
+/// When a pass emits an instruction that does not type: a defect of the pass, which is named.
+pub fn run_all(mut circuit: Circuit) -> Result<Circuit, PassError> {
+    for pass in PASSES {
+        circuit = (pass.run)(&circuit).map_err(|source| PassError {
+            pass: pass.name,
+            source,
+        })?;
+    }
+    Ok(circuit)
+}
+
+/// A pass emitted something that does not type.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("internal error in pass {pass}: {source}")]
+pub struct PassError {
+    /// The pass.
+    pub pass: &'static str,
+    /// What does not type.
+    pub source: TypeError,
+}

@@ -1,0 +1,97 @@
+//! What passes share: copying a circuit instruction by instruction while changing some.
+
+use peregrine_ir::{Arena, Builder, Circuit, Definition, Entity, Inst, TypeError, Value};
+
+/// A circuit under reconstruction: instructions are visited in order and emitted anew.
+pub struct Rebuild<'c> {
+    old: &'c Circuit,
+    builder: Builder,
+    renamed: Vec<Option<Value>>,
+}
+
+impl<'c> Rebuild<'c> {
+    /// Starts with the tables of `old` and no instructions.
+    pub fn new(old: &'c Circuit) -> Self {
+        let mut empty = old.clone();
+        empty.values = Arena::new();
+        empty.inputs.clear();
+        empty.outputs.clear();
+        Self {
+            old,
+            builder: Builder::new(empty),
+            renamed: vec![None; old.values.len()],
+        }
+    }
+
+    /// The new circuit's builder.
+    pub fn builder(&mut self) -> &mut Builder {
+        &mut self.builder
+    }
+
+    /// The new name of an old value.
+    pub fn new_name(&self, old: Value) -> Result<Value, TypeError> {
+        let missing = TypeError::Undefined {
+            op: "rebuild",
+            value: old,
+        };
+        self.renamed
+            .get(old.index())
+            .copied()
+            .flatten()
+            .ok_or(missing)
+    }
+
+    /// Sets the provenance of what is emitted next to that of `definition`.
+    pub fn serve(&mut self, definition: &Definition) {
+        if let Some(node) = definition.node {
+            self.builder.serve(node);
+        }
+    }
+
+    /// Emits the instruction as it is, on renamed operands.
+    pub fn copy(&mut self, definition: &Definition) -> Result<Value, TypeError> {
+        let inst = self.rename(&definition.inst)?;
+        self.builder.push(inst)
+    }
+
+    /// The instruction on renamed operands.
+    pub fn rename(&self, inst: &Inst) -> Result<Inst, TypeError> {
+        let mut missing = None;
+        let renamed = inst.map_operands(|old| match self.new_name(old) {
+            Ok(new) => new,
+            Err(error) => {
+                missing = Some(error);
+                old
+            }
+        });
+        missing.map_or(Ok(renamed), Err)
+    }
+
+    /// Records what an old value is called now.
+    pub fn set(&mut self, old: Value, new: Value) {
+        if let Some(place) = self.renamed.get_mut(old.index()) {
+            *place = Some(new);
+        }
+    }
+
+    /// Renames the ports, declares the keys and hands the circuit over.
+    pub fn finish(mut self) -> Result<Circuit, TypeError> {
+        for (inputs, ports) in [(true, &self.old.inputs), (false, &self.old.outputs)] {
+            for port in ports {
+                let mut port = port.clone();
+                port.values = port
+                    .values
+                    .iter()
+                    .map(|&v| self.new_name(v))
+                    .collect::<Result<_, _>>()?;
+                let circuit = self.builder.circuit();
+                if inputs {
+                    circuit.inputs.push(port)
+                } else {
+                    circuit.outputs.push(port)
+                }
+            }
+        }
+        Ok(self.builder.finish())
+    }
+}

@@ -1,0 +1,125 @@
+//! The pipeline: from a tensor graph to a verified circuit.
+
+use crate::layout::{LayoutPlan, LayoutPlanError};
+use crate::manage::parameters::{ParameterError, Planner};
+use crate::manage::{ManageError, manage, scales};
+use crate::passes::{PassError, run_all};
+use crate::rewrite::{self, RewriteError, simplify};
+use crate::slots::bsgs::Cost;
+use crate::slots::{LowerError, Program, lower};
+use crate::tensor::Graph;
+use peregrine_ir::{Security, Verified, VerifyErrors, verify};
+use std::ops::RangeInclusive;
+
+/// What the compiler may choose and what it must keep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// What the circuit is called.
+    pub name: String,
+    /// What its parameters must promise.
+    pub security: Security,
+    /// Bits after the point that the noise of every operation must leave.
+    pub precision_bits: u32,
+    /// log2 of the largest magnitude of any value, sign and margin included.
+    pub headroom_bits: u32,
+    /// Ring degrees to try, as logarithms; the smallest that holds the depth is taken.
+    pub log_n: RangeInclusive<u32>,
+}
+
+impl Config {
+    /// 128-bit security; errors about 2^-12; outputs up to 2^9 in magnitude.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            security: Security::Classical128,
+            precision_bits: 12,
+            headroom_bits: 10,
+            log_n: 11..=16,
+        }
+    }
+}
+
+/// What a compilation gives.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The program.
+    pub circuit: Verified,
+    /// The graph it computes, after rewriting: the reference for its results.
+    pub graph: Graph,
+    /// Which rewrites were applied.
+    pub rewrites: rewrite::Report,
+}
+
+/// Compiles a tensor graph. Deterministic: the same graph and configuration give the same circuit.
+///
+/// # Errors
+/// When no ring degree in the configured range holds the depth of the network.
+pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
+    let (graph, rewrites) = simplify(graph)?;
+    let planner = Planner {
+        security: config.security,
+        precision_bits: config.precision_bits,
+        headroom_bits: config.headroom_bits,
+    };
+    let program = smallest_ring(&graph, &planner, config)?;
+    let circuit = run_all(manage(program, &planner, &config.name)?)?;
+    Ok(Compiled {
+        circuit: verify(circuit)?,
+        graph,
+        rewrites,
+    })
+}
+
+/// The slot program at the smallest ring degree whose modulus holds its depth.
+fn smallest_ring(
+    graph: &Graph,
+    planner: &Planner,
+    config: &Config,
+) -> Result<Program, CompileError> {
+    let mut known_depth = 0;
+    let mut refused = None;
+    for log_n in config.log_n.clone() {
+        // The depth hardly depends on the degree: a ring too small for an earlier lowering needs no new one.
+        if let Err(error) = planner.ring(log_n, known_depth) {
+            refused = Some(error);
+            continue;
+        }
+        let plan = LayoutPlan::choose(graph, log_n - 1, Cost::TYPICAL)?;
+        let program = scales::settle(lower(graph, &plan, log_n - 1)?)?;
+        known_depth = program.depth();
+        match planner.ring(log_n, known_depth) {
+            Ok(_) => return Ok(program),
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
+}
+
+/// Why a graph does not compile.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CompileError {
+    /// A rewrite failed.
+    #[error(transparent)]
+    Rewrite(#[from] RewriteError),
+    /// No layout.
+    #[error(transparent)]
+    Layout(#[from] LayoutPlanError),
+    /// Lowering failed.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    /// Management failed.
+    #[error(transparent)]
+    Manage(#[from] ManageError),
+    /// No ring degree in range holds the depth.
+    #[error("{0}; use a shallower network, fewer precision bits, or a larger ring")]
+    Parameters(ParameterError),
+    /// The range of ring degrees is empty.
+    #[error("the range of ring degrees to try is empty")]
+    NoDegree,
+    /// A circuit pass failed.
+    #[error(transparent)]
+    Pass(#[from] PassError),
+    /// The result does not verify: a defect of the compiler.
+    #[error("internal error: the compiled circuit does not verify\n{0}")]
+    Verify(#[from] VerifyErrors),
+}

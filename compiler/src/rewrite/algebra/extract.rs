@@ -1,0 +1,237 @@
+//! Read a graph back from the e-graph: one term per needed class, shared values once.
+//!
+//! 1. A class with an opaque operator is that operator. Otherwise it is the polynomial of the variable nearest to the
+//!    inputs, otherwise the sum or product it was. The operands of the chosen term have smaller rank than the class, so
+//!    the choice has no cycle.
+//! 2. Classes needed by the outputs under this choice are marked. A polynomial then prefers, among the variables that
+//!    are needed anyway, the one of which it has the lowest degree: `Q(q)` when `q` has other uses than `Q`, and the
+//!    merged polynomial of `x` when it has none.
+//! 3. Needed classes are emitted in the order of the nodes they came from. A class whose term is the one a node had
+//!    keeps that node; any other gets the first node's source.
+
+use super::super::draft::{Draft, Item, Place};
+use super::super::report::Report;
+use super::Term;
+use super::language::{Expr, Tables, operands, readings};
+use crate::tensor::Op;
+use egg::{EGraph, Id, Language};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Egraph = EGraph<Expr, Tables>;
+
+/// The term of each needed class, on canonical classes.
+type Choices = BTreeMap<Id, Expr>;
+
+/// Replaces the draft by what the e-graph found; says whether that changed anything.
+pub(super) fn read_back(
+    egraph: &Egraph,
+    terms: &[Option<Term>],
+    draft: &mut Draft,
+    report: &mut Report,
+) -> bool {
+    let origins = Origins::new(egraph, terms);
+    let roots = roots(&origins, draft);
+    let deepest = choose(egraph, &roots, |_, _| 0);
+    let choices = choose(egraph, &roots, |x, degree| match deepest.get(&x) {
+        Some(_) => degree,
+        None => usize::MAX,
+    });
+    let events = origins.events(egraph, &choices);
+    if events.is_empty() {
+        return false;
+    }
+    let Some((items, places)) = emit(egraph, &origins, &choices, draft) else {
+        return false;
+    };
+    for (rule, place) in events {
+        report.record(rule, &draft.sources, draft.items[place].source);
+    }
+    for (_, output) in &mut draft.outputs {
+        if let Some(&place) = origins.class(*output).and_then(|class| places.get(&class)) {
+            *output = place;
+        }
+    }
+    draft.items = items;
+    draft.refresh();
+    true
+}
+
+/// The classes of inputs and outputs: what must be emitted.
+fn roots(origins: &Origins, draft: &Draft) -> Vec<Id> {
+    let live = draft.live().into_iter();
+    live.filter(|&place| matches!(draft.items[place].op, Op::Input { .. }))
+        .chain(draft.outputs.iter().map(|&(_, place)| place))
+        .filter_map(|place| origins.class(place))
+        .collect()
+}
+
+/// The term of every class that `roots` need; among polynomials the one with the least `price(variable, degree)`.
+fn choose(egraph: &Egraph, roots: &[Id], price: impl Fn(Id, usize) -> usize) -> Choices {
+    let mut choices = Choices::new();
+    let mut pending = roots.to_vec();
+    while let Some(class) = pending.pop() {
+        if choices.contains_key(&class) {
+            continue;
+        }
+        if let Some(term) = choose_term(egraph, class, &price) {
+            pending.extend(operands(&term));
+            choices.insert(class, term);
+        }
+    }
+    choices
+}
+
+fn choose_term(egraph: &Egraph, class: Id, price: &impl Fn(Id, usize) -> usize) -> Option<Expr> {
+    let rank = |id: Id| egraph[id].data.rank;
+    let descends = |term: &Expr| operands(term).iter().all(|&id| rank(id) < rank(class));
+    let terms: Vec<Expr> = egraph[class]
+        .nodes
+        .iter()
+        .map(|term| canonical(egraph, term))
+        .filter(descends)
+        .collect();
+    if let Some(opaque) = terms.iter().find(|t| matches!(t, Expr::Operator(..))) {
+        return Some(opaque.clone());
+    }
+    let polynomial = readings(egraph, class)
+        .into_iter()
+        .filter(|(x, _)| rank(*x) < rank(class))
+        .min_by_key(|&(x, p)| {
+            let degree = egraph.analysis.polynomial(p).degree();
+            (price(x, degree), rank(x), x)
+        });
+    match polynomial {
+        Some((x, p)) => {
+            let coefficients = egraph.lookup(Expr::Coefficients(p))?;
+            Some(Expr::Polynomial([coefficients, x]))
+        }
+        None => terms.into_iter().next(),
+    }
+}
+
+/// The term on the classes its children are in now.
+fn canonical(egraph: &Egraph, term: &Expr) -> Expr {
+    term.clone().map_children(|id| egraph.find(id))
+}
+
+/// The chosen terms as operators, and where each class is among them.
+fn emit(
+    egraph: &Egraph,
+    origins: &Origins,
+    choices: &Choices,
+    draft: &mut Draft,
+) -> Option<(Vec<Item>, BTreeMap<Id, Place>)> {
+    let mut items = Vec::with_capacity(choices.len());
+    let mut places = BTreeMap::new();
+    for start in origins.classes() {
+        let mut stack = vec![start];
+        while let Some(&class) = stack.last() {
+            let term = choices.get(&class);
+            let missing = |x: &&Id| !places.contains_key(*x);
+            let next = term.and_then(|term| operands(term).iter().find(missing));
+            match (term, next) {
+                (Some(_), Some(&operand)) if !places.contains_key(&class) => stack.push(operand),
+                (Some(term), None) if !places.contains_key(&class) => {
+                    let mut item = origins.item(egraph, class, term, draft)?;
+                    let operand_places = operands(term).iter().map(|x| places.get(x).copied());
+                    item.operands = operand_places.collect::<Option<Vec<Place>>>()?;
+                    places.insert(class, items.len());
+                    items.push(item);
+                }
+                _ => {
+                    stack.pop();
+                }
+            }
+        }
+    }
+    Some((items, places))
+}
+
+/// Which nodes each class came from.
+struct Origins {
+    /// Class and term of each live node; the term is absent when the node spelled it otherwise.
+    nodes: Vec<Option<(Id, Option<Expr>)>>,
+    /// Nodes of each class, in order.
+    places: BTreeMap<Id, Vec<Place>>,
+}
+
+impl Origins {
+    fn new(egraph: &Egraph, terms: &[Option<Term>]) -> Self {
+        let mut nodes = Vec::with_capacity(terms.len());
+        let mut places: BTreeMap<Id, Vec<Place>> = BTreeMap::new();
+        for (place, term) in terms.iter().enumerate() {
+            nodes.push(term.as_ref().map(|term| {
+                let class = egraph.find(term.class);
+                places.entry(class).or_default().push(place);
+                let spelled = term.faithful.then(|| canonical(egraph, &term.expr));
+                (class, spelled)
+            }));
+        }
+        Self { nodes, places }
+    }
+
+    fn class(&self, place: Place) -> Option<Id> {
+        self.nodes.get(place)?.as_ref().map(|(class, _)| *class)
+    }
+
+    /// Classes in the order of the nodes they came from, repeated for each node.
+    fn classes(&self) -> impl Iterator<Item = Id> {
+        self.nodes.iter().flatten().map(|(class, _)| *class)
+    }
+
+    fn of(&self, class: Id) -> &[Place] {
+        self.places.get(&class).map_or(&[], Vec::as_slice)
+    }
+
+    /// The node of the class that already is `term`.
+    fn unchanged(&self, class: Id, term: &Expr) -> Option<Place> {
+        let is_term = |place: &&Place| {
+            let node = self.nodes.get(**place).and_then(Option::as_ref);
+            node.is_some_and(|(_, spelled)| spelled.as_ref() == Some(term))
+        };
+        self.of(class).iter().find(is_term).copied()
+    }
+
+    /// Rule applications that show in the result: on classes that vanished, changed or lost a node. By node.
+    fn events(&self, egraph: &Egraph, choices: &Choices) -> Vec<(&'static str, Place)> {
+        let mut events = Vec::new();
+        let mut explained = BTreeSet::new();
+        for &(rule, class) in &egraph.analysis.events {
+            let class = egraph.find(class);
+            let kept = choices
+                .get(&class)
+                .is_some_and(|term| self.unchanged(class, term).is_some());
+            if let (false, Some(&place)) =
+                (kept && self.of(class).len() == 1, self.of(class).last())
+            {
+                explained.insert(class);
+                events.push((rule, place));
+            }
+        }
+        for (_, copies) in self.places.iter().filter(|(c, _)| !explained.contains(c)) {
+            let copies = copies.iter().skip(1);
+            events.extend(copies.map(|&place| ("merge-duplicates", place)));
+        }
+        events.sort_by_key(|&(_, place)| place);
+        events
+    }
+
+    /// The operator of a class, without operands.
+    fn item(&self, egraph: &Egraph, class: Id, term: &Expr, draft: &mut Draft) -> Option<Item> {
+        if let Some(place) = self.unchanged(class, term) {
+            return draft.items.get(place).cloned();
+        }
+        let &place = self.of(class).first()?;
+        let op = match term {
+            Expr::Polynomial([p, _]) => {
+                let id = egraph[*p].data.coefficients?;
+                draft.polynomial_op(place, egraph.analysis.polynomial(id))?
+            }
+            Expr::Add(_) => Op::Add,
+            Expr::Multiply(_) => Op::Multiply,
+            Expr::Operator(..) | Expr::Coefficients(_) => return None,
+        };
+        let item = draft.items.get(place)?;
+        Some(Item { op, ..item.clone() })
+    }
+}

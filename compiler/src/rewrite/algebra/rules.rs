@@ -1,0 +1,175 @@
+//! The table of egg rules: polynomials of one variable are closed under sum, product and composition.
+//!
+//! A rule looks at the readings of its operands (see [`Facts`](super::language::Facts)), not at their spelling, so that
+//! four rows cover every order and association. Each adds `(poly r x)` to the class it matched, at most once per
+//! variable `x`; the e-graph therefore grows by at most (classes * variables) and saturates.
+
+use super::super::univariate::Univariate;
+use super::language::{Expr, Tables, readings};
+use egg::{Applier, EGraph, Id, PatternAst, Rewrite, Subst, Symbol, Var, rewrite as rw};
+
+type Egraph = EGraph<Expr, Tables>;
+
+/// Compositions of two nonlinear polynomials stay within this degree.
+const MAX_COMPOSED_DEGREE: usize = 8;
+
+/// All rules, in the order in which they are tried.
+#[rustfmt::skip]
+pub(super) fn rules() -> Vec<Rewrite<Expr, Tables>> {
+    vec![
+        rw!("multiply-polynomials"; "(* ?a ?b)"    => { Combine::new("multiply-polynomials", Univariate::product) } if share_a_variable("?a", "?b")),
+        rw!("add-polynomials";      "(+ ?a ?b)"    => { Combine::new("add-polynomials", Univariate::sum) }          if share_a_variable("?a", "?b")),
+        rw!("compose-polynomials";  "(poly ?p ?x)" => { Compose }),
+        rw!("drop-identity";        "(poly ?p ?x)" => { Forget }                                                    if is_identity("?p")),
+    ]
+}
+
+/// Whether both classes are polynomials of one variable.
+fn share_a_variable(a: &str, b: &str) -> impl Fn(&mut Egraph, Id, &Subst) -> bool {
+    let (a, b) = (variable(a), variable(b));
+    move |egraph, _, subst| !common_readings(egraph, subst[a], subst[b]).is_empty()
+}
+
+/// Whether the coefficients are those of `x`.
+fn is_identity(p: &str) -> impl Fn(&mut Egraph, Id, &Subst) -> bool {
+    let p = variable(p);
+    move |egraph, _, subst| {
+        let coefficients = egraph[subst[p]].data.coefficients;
+        coefficients.is_some_and(|p| egraph.analysis.polynomial(p).is_identity())
+    }
+}
+
+/// Whether `P(Q(x))` as one polynomial is no deeper than its parts, and small enough to evaluate well.
+fn worth_composing(outer: &Univariate, inner: &Univariate) -> bool {
+    let (p, q) = (outer.degree(), inner.degree());
+    let shallow = Univariate::depth(p * q) <= Univariate::depth(p) + Univariate::depth(q);
+    p.min(q) <= 1 || (p * q <= MAX_COMPOSED_DEGREE && shallow)
+}
+
+/// `(* ?a ?b)` or `(+ ?a ?b)`: the result is a polynomial of every common variable.
+struct Combine {
+    rule: &'static str,
+    with: fn(&Univariate, &Univariate) -> Option<Univariate>,
+}
+
+impl Combine {
+    fn new(rule: &'static str, with: fn(&Univariate, &Univariate) -> Option<Univariate>) -> Self {
+        Self { rule, with }
+    }
+}
+
+impl Applier<Expr, Tables> for Combine {
+    fn apply_one(
+        &self,
+        egraph: &mut Egraph,
+        class: Id,
+        subst: &Subst,
+        _: Option<&PatternAst<Expr>>,
+        _: Symbol,
+    ) -> Vec<Id> {
+        let common = common_readings(egraph, subst[variable("?a")], subst[variable("?b")]);
+        let offers = common
+            .into_iter()
+            .filter_map(|(x, p, q)| (self.with)(&p, &q).map(|result| (x, result)));
+        offers
+            .filter_map(|(x, result)| offer(egraph, self.rule, class, x, result))
+            .collect()
+    }
+}
+
+/// `(poly ?p ?x)`: where `?x` is a polynomial of `y`, so is the result.
+struct Compose;
+
+impl Applier<Expr, Tables> for Compose {
+    fn apply_one(
+        &self,
+        egraph: &mut Egraph,
+        class: Id,
+        subst: &Subst,
+        _: Option<&PatternAst<Expr>>,
+        _: Symbol,
+    ) -> Vec<Id> {
+        let Some(p) = egraph[subst[variable("?p")]].data.coefficients else {
+            return Vec::new();
+        };
+        let outer = egraph.analysis.polynomial(p).clone();
+        let mut changed = Vec::new();
+        for (y, q) in readings(egraph, subst[variable("?x")]) {
+            let inner = egraph.analysis.polynomial(q);
+            let composed = worth_composing(&outer, inner).then(|| outer.compose(inner));
+            if let Some(result) = composed.flatten() {
+                changed.extend(offer(egraph, "compose-polynomials", class, y, result));
+            }
+        }
+        changed
+    }
+}
+
+/// `(poly ?p ?x)` with the polynomial `x`: the class is that of `?x`.
+struct Forget;
+
+impl Applier<Expr, Tables> for Forget {
+    fn apply_one(
+        &self,
+        egraph: &mut Egraph,
+        class: Id,
+        subst: &Subst,
+        _: Option<&PatternAst<Expr>>,
+        _: Symbol,
+    ) -> Vec<Id> {
+        let x = subst[variable("?x")];
+        if !egraph.union(class, x) {
+            return Vec::new();
+        }
+        egraph.analysis.events.push(("drop-identity", class));
+        vec![class]
+    }
+}
+
+/// Adds `(poly result x)` to `class` unless it is already known as a polynomial of `x`.
+fn offer(
+    egraph: &mut Egraph,
+    rule: &'static str,
+    class: Id,
+    x: Id,
+    result: Univariate,
+) -> Option<Id> {
+    let (class, x) = (egraph.find(class), egraph.find(x));
+    if class == x || readings(egraph, class).contains_key(&x) {
+        return None;
+    }
+    let p = egraph.analysis.intern(result);
+    let coefficients = egraph.add(Expr::Coefficients(p));
+    let term = egraph.add(Expr::Polynomial([coefficients, x]));
+    let changed = egraph.union(class, term);
+    egraph.analysis.events.push((rule, class));
+    changed.then_some(class)
+}
+
+/// The variables of which both classes are polynomials, each class being the polynomial `x` of itself.
+fn common_readings(egraph: &Egraph, a: Id, b: Id) -> Vec<(Id, Univariate, Univariate)> {
+    let of = |class: Id| {
+        let mut all: Vec<(Id, Univariate)> = readings(egraph, class)
+            .into_iter()
+            .map(|(x, p)| (x, egraph.analysis.polynomial(p).clone()))
+            .collect();
+        all.push((egraph.find(class), Univariate::identity()));
+        all
+    };
+    let right = of(b);
+    of(a)
+        .into_iter()
+        .filter_map(|(x, p)| {
+            let (_, q) = right.iter().find(|(y, _)| *y == x)?;
+            Some((x, p, q.clone()))
+        })
+        .collect()
+}
+
+/// A pattern variable of the table.
+fn variable(name: &str) -> Var {
+    match name.parse() {
+        Ok(variable) => variable,
+        Err(_) => unreachable!("pattern variables of the table start with a question mark"),
+    }
+}

@@ -1,0 +1,314 @@
+//! A tensor graph under edit: operators in a list, operands by position, users kept up to date.
+//!
+//! Invariant: operands come before users, as in [`Graph`]. A rule changes operators in place and calls
+//! [`Draft::refresh`]; what nothing uses any more stays in the list, without users, until [`Draft::finish`].
+
+use super::RewriteError;
+use super::field::Field;
+use super::report::source_name;
+use super::univariate::Univariate;
+use crate::tensor::{Graph, Node, Op, Output, Polynomial, Source, SourceId};
+use peregrine_ir::linear::LinearMap;
+use peregrine_ir::{Entity, Shape, Tensor, TensorId, Tensors};
+use petgraph::graph::NodeIndex;
+use std::collections::BTreeMap;
+
+/// Position of an operator in a [`Draft`].
+pub(super) type Place = usize;
+
+/// An operator and where its operands are.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) op: Op,
+    pub(super) shape: Shape,
+    pub(super) source: SourceId,
+    pub(super) operands: Vec<Place>,
+}
+
+/// A graph under edit.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub(super) items: Vec<Item>,
+    pub(super) tensors: Tensors,
+    pub(super) sources: Vec<Source>,
+    /// Name and position of each result, in the model's order.
+    pub(super) outputs: Vec<(String, Place)>,
+    /// Users that something needs, in order; one that uses an operator twice is listed twice.
+    users: Vec<Vec<Place>>,
+    live: Vec<bool>,
+}
+
+impl Draft {
+    /// A draft of a graph, after checking what the rules rely on.
+    pub(super) fn new(graph: &Graph) -> Result<Self, RewriteError> {
+        let mut items = Vec::with_capacity(graph.len());
+        for index in graph.nodes() {
+            let node = graph.node(index);
+            let operands: Vec<Place> = graph.operands(index).iter().map(|o| o.index()).collect();
+            check(graph, node, &operands)?;
+            items.push(Item {
+                op: node.op.clone(),
+                shape: node.shape.clone(),
+                source: node.source,
+                operands,
+            });
+        }
+        let outputs = graph
+            .outputs
+            .iter()
+            .map(|output| (output.name.clone(), output.node.index()))
+            .collect();
+        let mut draft = Self {
+            items,
+            tensors: graph.tensors.clone(),
+            sources: graph.sources.clone(),
+            outputs,
+            users: Vec::new(),
+            live: Vec::new(),
+        };
+        draft.refresh();
+        Ok(draft)
+    }
+
+    /// The graph: live operators in order, the tensors they read in order, all inputs and outputs.
+    pub(super) fn finish(self) -> Graph {
+        let mut graph = Graph::default();
+        graph.sources.clone_from(&self.sources);
+        let mut kept = vec![false; self.tensors.len()];
+        let live = |&(place, _): &(Place, &Item)| self.live[place];
+        for (_, item) in self.items.iter().enumerate().filter(live) {
+            for id in tensors_of(&item.op) {
+                kept[id.index()] = true;
+            }
+        }
+        let mut renamed = BTreeMap::new();
+        for (id, tensor) in self.tensors.iter() {
+            if kept[id.index()] {
+                renamed.insert(id, graph.tensors.push(tensor.clone()));
+            }
+        }
+        let mut places: BTreeMap<Place, NodeIndex> = BTreeMap::new();
+        for (place, item) in self.items.iter().enumerate().filter(live) {
+            let operands: Vec<NodeIndex> = item
+                .operands
+                .iter()
+                .filter_map(|operand| places.get(operand).copied())
+                .collect();
+            let op = rename(&item.op, &renamed, &item.shape, &graph.tensors);
+            let node = Node {
+                op,
+                shape: item.shape.clone(),
+                source: item.source,
+            };
+            places.insert(place, graph.add(node, &operands));
+        }
+        for (name, place) in self.outputs {
+            if let Some(&node) = places.get(&place) {
+                graph.outputs.push(Output { name, node });
+            }
+        }
+        graph
+    }
+
+    /// Recomputes users after an edit. O(nodes).
+    pub(super) fn refresh(&mut self) {
+        let mut live = vec![false; self.items.len()];
+        for &(_, place) in &self.outputs {
+            live[place] = true;
+        }
+        let mut users = vec![Vec::new(); self.items.len()];
+        for (place, item) in self.items.iter().enumerate().rev() {
+            live[place] |= matches!(item.op, Op::Input { .. });
+            if live[place] {
+                for &operand in &item.operands {
+                    debug_assert!(operand < place, "operands come before users");
+                    live[operand] = true;
+                    users[operand].push(place);
+                }
+            }
+        }
+        users.iter_mut().for_each(|u: &mut Vec<Place>| u.reverse());
+        self.users = users;
+        self.live = live;
+    }
+
+    /// Whether an output needs the operator.
+    pub(super) fn is_live(&self, place: Place) -> bool {
+        self.live.get(place).copied().unwrap_or(false)
+    }
+
+    /// Positions of the operators that an output needs, in order.
+    pub(super) fn live(&self) -> Vec<Place> {
+        (0..self.items.len()).filter(|&p| self.live[p]).collect()
+    }
+
+    /// Live users; one that uses the operator twice is listed twice.
+    pub(super) fn users(&self, place: Place) -> &[Place] {
+        self.users.get(place).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the operator's value is a result of the model.
+    pub(super) fn is_output(&self, place: Place) -> bool {
+        self.outputs.iter().any(|&(_, output)| output == place)
+    }
+
+    /// The user, when there is one use in all and the value is not a result.
+    pub(super) fn sole_user(&self, place: Place) -> Option<Place> {
+        match self.users(place) {
+            [user] if !self.is_output(place) => Some(*user),
+            _ => None,
+        }
+    }
+
+    /// The operand of an operator that has one.
+    pub(super) fn operand(&self, place: Place) -> Option<Place> {
+        match self.items[place].operands.as_slice() {
+            [operand] => Some(*operand),
+            _ => None,
+        }
+    }
+
+    /// The map and bias of a linear operator.
+    pub(super) fn linear(&self, place: Place) -> Option<(&LinearMap, Option<TensorId>)> {
+        match &self.items[place].op {
+            Op::Linear { map, bias } => Some((map, *bias)),
+            _ => None,
+        }
+    }
+
+    /// The polynomial of a polynomial operator.
+    pub(super) fn polynomial(&self, place: Place) -> Option<Univariate> {
+        match &self.items[place].op {
+            Op::Polynomial(p) => Univariate::read(p, &self.tensors),
+            _ => None,
+        }
+    }
+
+    /// Name of the model node the operator stands for.
+    pub(super) fn name(&self, place: Place) -> &str {
+        let source = self.items[place].source.0 as usize;
+        self.sources.get(source).map_or("", |s| s.name.as_str())
+    }
+
+    /// Name of a tensor; `fallback` when there is none.
+    pub(super) fn tensor_name(&self, id: Option<TensorId>, fallback: String) -> String {
+        id.and_then(|id| self.tensors.get(id))
+            .map_or(fallback, |t| t.name.clone())
+    }
+
+    /// Stores a field as a tensor, or `None` when a number is not finite.
+    pub(super) fn store(&mut self, name: String, field: &Field) -> Option<TensorId> {
+        self.store_full(name, field.shape().clone(), field.data().to_vec())
+    }
+
+    /// Stores a tensor, or `None` when a number is not finite.
+    pub(super) fn store_full(
+        &mut self,
+        name: String,
+        shape: Shape,
+        data: Vec<f64>,
+    ) -> Option<TensorId> {
+        Some(self.tensors.push(Tensor::new(name, shape, data).ok()?))
+    }
+
+    /// The bias of a linear operator as a field; zero when it has none.
+    pub(super) fn bias(&self, place: Place) -> Field {
+        self.linear(place)
+            .and_then(|(_, bias)| self.tensors.get(bias?))
+            .map_or_else(|| Field::scalar(0.0), Field::from_tensor)
+    }
+
+    /// Lets `to`, which comes earlier, take the place of `from` everywhere.
+    pub(super) fn redirect(&mut self, from: Place, to: Place) {
+        for operand in self.items.iter_mut().flat_map(|item| &mut item.operands) {
+            if *operand == from {
+                *operand = to;
+            }
+        }
+        for (_, output) in &mut self.outputs {
+            if *output == from {
+                *output = to;
+            }
+        }
+    }
+
+    /// The operator that computes a polynomial, its coefficients stored as `<source>.x^<power>`.
+    pub(super) fn polynomial_op(&mut self, place: Place, polynomial: &Univariate) -> Option<Op> {
+        let shape = self.items[place].shape.clone();
+        let name = self.name(place).to_owned();
+        let mut ids = Vec::with_capacity(polynomial.degree() + 1);
+        for (power, field) in polynomial.compacted().coefficients().iter().enumerate() {
+            ids.push(self.store(format!("{name}.x^{power}"), field)?);
+        }
+        Some(Op::Polynomial(
+            Polynomial::new(ids, &shape, &self.tensors).ok()?,
+        ))
+    }
+}
+
+/// What rules rely on: operand counts and sizes, well-formed maps.
+fn check(graph: &Graph, node: &Node, operands: &[Place]) -> Result<(), RewriteError> {
+    let name = || source_name(graph, node.source);
+    let counts = match &node.op {
+        Op::Input { .. } => operands.is_empty(),
+        Op::Linear { .. } | Op::Polynomial(_) | Op::Reshape => operands.len() == 1,
+        Op::Multiply => operands.len() == 2,
+        Op::Add => operands.len() >= 2,
+    };
+    if !counts {
+        let found = operands.len();
+        return Err(RewriteError::Operands {
+            node: name(),
+            found,
+        });
+    }
+    for &operand in operands {
+        let shape = &graph.node(NodeIndex::new(operand)).shape;
+        let expected = match &node.op {
+            Op::Linear { map, .. } => &map.input,
+            _ => &node.shape,
+        };
+        if shape.elements() != expected.elements() {
+            return Err(RewriteError::Size {
+                node: name(),
+                found: shape.clone(),
+                expected: expected.clone(),
+            });
+        }
+    }
+    if let Op::Linear { map, .. } = &node.op {
+        map.check(&graph.tensors)
+            .map_err(|source| RewriteError::Linear {
+                node: name(),
+                source,
+            })?;
+    }
+    Ok(())
+}
+
+fn tensors_of(op: &Op) -> Vec<TensorId> {
+    match op {
+        Op::Linear { map, bias } => map.weight().into_iter().chain(*bias).collect(),
+        Op::Polynomial(p) => p.coefficients().to_vec(),
+        Op::Input { .. } | Op::Add | Op::Multiply | Op::Reshape => Vec::new(),
+    }
+}
+
+/// The operator reading renamed tensors; `names` holds all that it reads.
+fn rename(op: &Op, names: &BTreeMap<TensorId, TensorId>, shape: &Shape, tensors: &Tensors) -> Op {
+    let new = |id: TensorId| names.get(&id).copied().unwrap_or(id);
+    match op {
+        Op::Linear { map, bias } => Op::Linear {
+            map: map
+                .weight()
+                .map_or_else(|| map.clone(), |w| map.with_weight(new(w))),
+            bias: bias.map(new),
+        },
+        Op::Polynomial(p) => {
+            let coefficients = p.coefficients().iter().map(|&id| new(id)).collect();
+            Polynomial::new(coefficients, shape, tensors)
+                .map_or_else(|_| op.clone(), Op::Polynomial)
+        }
+        Op::Input { .. } | Op::Add | Op::Multiply | Op::Reshape => op.clone(),
+    }
+}

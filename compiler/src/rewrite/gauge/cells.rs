@@ -1,0 +1,184 @@
+//! Which elements of all values must have one factor: union-find over channels and elements.
+//!
+//! The values of an image `[N, C, ..]` start with one cell per channel, all others with one per element.
+
+use super::super::draft::{Draft, Place};
+use super::super::scaling::{Groups, column_groups, row_groups};
+use crate::tensor::Op;
+use peregrine_ir::Shape;
+use peregrine_ir::linear::{LinearKind, LinearMap};
+
+/// The representative of a set of elements with one factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Cell(usize);
+
+/// Cells of a value before any are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Grid {
+    first: usize,
+    count: usize,
+    inner: usize,
+}
+
+impl Grid {
+    fn new(first: usize, shape: &Shape) -> Self {
+        let (count, inner) = match shape.dims() {
+            [_, channels, rest @ ..] if !rest.is_empty() => (
+                *channels as usize,
+                rest.iter().map(|&d| d as usize).product(),
+            ),
+            _ => (shape.elements(), 1),
+        };
+        Self {
+            first,
+            count,
+            inner,
+        }
+    }
+
+    fn cell(&self, flat: usize) -> usize {
+        self.first + flat / self.inner % self.count
+    }
+}
+
+/// The partition of all elements of all live values.
+pub(super) struct Cells {
+    grids: Vec<Grid>,
+    /// Parent of each cell; after construction, its representative.
+    parents: Vec<usize>,
+    pinned: Vec<Cell>,
+}
+
+impl Cells {
+    /// The coarsest constraints that keep every operator but polynomials and weights as it is.
+    pub(super) fn new(draft: &Draft) -> Option<Self> {
+        let mut cells = Self {
+            grids: Vec::with_capacity(draft.items.len()),
+            parents: Vec::new(),
+            pinned: Vec::new(),
+        };
+        for item in &draft.items {
+            let grid = Grid::new(cells.parents.len(), &item.shape);
+            cells.parents.extend(grid.first..grid.first + grid.count);
+            cells.grids.push(grid);
+        }
+        let mut pinned: Vec<Place> = draft.outputs.iter().map(|&(_, place)| place).collect();
+        for place in draft.live() {
+            let operands = &draft.items[place].operands;
+            match &draft.items[place].op {
+                Op::Input { .. } => pinned.push(place),
+                Op::Linear { map, .. } => {
+                    cells.join_linear(draft, place, *operands.first()?, map)?
+                }
+                Op::Polynomial(_) => {}
+                Op::Add | Op::Reshape => {
+                    for &operand in operands {
+                        cells.join_values(place, operand, draft.items[place].shape.elements());
+                    }
+                }
+                Op::Multiply => pinned.extend(operands.iter().chain([&place])),
+            }
+        }
+        for cell in 0..cells.parents.len() {
+            cells.parents[cell] = cells.find(cell);
+        }
+        let pins = pinned.into_iter().flat_map(|place| {
+            let grid = cells.grids[place];
+            grid.first..grid.first + grid.count
+        });
+        cells.pinned = pins.map(|cell| Cell(cells.parents[cell])).collect();
+        Some(cells)
+    }
+
+    /// The cell of an element.
+    pub(super) fn of(&self, place: Place, flat: usize) -> Cell {
+        Cell(self.parents[self.grids[place].cell(flat)])
+    }
+
+    /// Cells whose factor is one.
+    pub(super) fn pinned(&self) -> impl Iterator<Item = Cell> {
+        self.pinned.iter().copied()
+    }
+
+    fn join_linear(
+        &mut self,
+        draft: &Draft,
+        place: Place,
+        operand: Place,
+        map: &LinearMap,
+    ) -> Option<()> {
+        match &map.kind {
+            LinearKind::Conv2d(_) | LinearKind::Contract(_) | LinearKind::Scale(_) => {
+                self.join_groups(place, row_groups(map)?, map.output.elements());
+                self.join_groups(operand, column_groups(map)?, map.input.elements());
+            }
+            LinearKind::AveragePool(_) if self.same_channels(draft, place, operand, map) => {
+                for channel in 0..self.grids[place].count {
+                    self.join(
+                        self.grids[place].first + channel,
+                        self.grids[operand].first + channel,
+                    );
+                }
+            }
+            LinearKind::AveragePool(_) | LinearKind::Gather(_) => {
+                let bound = map.bind(&draft.tensors).ok()?;
+                for output in 0..map.output.elements() {
+                    let row = self.grids[place].cell(output);
+                    bound.for_each_tap(output, |input, _| {
+                        let column = self.grids[operand].cell(input);
+                        self.join(row, column);
+                    });
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Whether both sides of a map are images as the map sees them, with one cell per channel.
+    fn same_channels(&self, draft: &Draft, place: Place, operand: Place, map: &LinearMap) -> bool {
+        draft.items[operand].shape == map.input
+            && draft.items[place].shape == map.output
+            && self.grids[place].count == self.grids[operand].count
+    }
+
+    /// Elements in one group get one cell.
+    fn join_groups(&mut self, place: Place, groups: Groups, elements: usize) {
+        let mut first = vec![None; groups.count()];
+        for flat in 0..elements {
+            let cell = self.grids[place].cell(flat);
+            let other = *first[groups.of(flat)].get_or_insert(cell);
+            self.join(cell, other);
+        }
+    }
+
+    /// Equal flat indices of both values get one cell.
+    fn join_values(&mut self, a: Place, b: Place, elements: usize) {
+        let (a, b) = (self.grids[a], self.grids[b]);
+        if (a.count, a.inner) == (b.count, b.inner) {
+            for cell in 0..a.count {
+                self.join(a.first + cell, b.first + cell);
+            }
+        } else {
+            for flat in 0..elements {
+                self.join(a.cell(flat), b.cell(flat));
+            }
+        }
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        if a == b {
+            return;
+        }
+        let (a, b) = (self.find(a), self.find(b));
+        // The smaller index represents, so that results do not depend on the order of joins.
+        self.parents[a.max(b)] = a.min(b);
+    }
+
+    fn find(&mut self, mut cell: usize) -> usize {
+        while self.parents[cell] != cell {
+            self.parents[cell] = self.parents[self.parents[cell]];
+            cell = self.parents[cell];
+        }
+        cell
+    }
+}

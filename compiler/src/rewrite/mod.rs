@@ -1,0 +1,102 @@
+//! Simplify a tensor graph so that the circuit spends few levels: polynomials recognised, affine maps folded, leading
+//! coefficients made one.
+//!
+//! Notation: `P` an element-wise polynomial of degree `d`, `A x + b` a linear operator; a polynomial is *monic* when its
+//! leading coefficient is 1 (or -1) everywhere; an operator is *solely used* by another when that is its one use.
+//!
+//! 1. **Local rules** ([`local`], a table of named rules on one operator and its neighbours): affine polynomials into
+//!    the linear operators around them, reshapes out of the way, identities away, like terms together.
+//! 2. **Equality saturation** ([`algebra`], egg with a table of named rules): any spelling in sums, products and
+//!    polynomials of one variable becomes one polynomial node.
+//! 3. **Gauge** ([`gauge`]): every value `v` may be stored as `v / g` with `g` constant on what linear operators mix
+//!    freely; the solver picks `g` so that polynomials become monic, and the factors vanish in weights.
+//! 4. **Shifts** ([`shift`], a second table of local rules): squares completed, constants moved into biases.
+//!
+//! The four are repeated until none applies. Which is which, and why: polynomial algebra is where a term has many
+//! equal spellings and the order of rewriting matters, so it is done on an e-graph, whose read-back emits each class
+//! at most once and therefore never duplicates a shared node. Folding depends on *who else uses a value*, which an
+//! e-graph does not know; it is exact and confluent, so plain rules in node order suffice. The gauge is a global
+//! system of equations, not a rewrite of terms.
+//!
+//! Every rule keeps the value of every output up to rounding in f64, never adds a node, and is refused when a weight
+//! would stop being finite. Cost: a few passes over the nodes and weights; the e-graph grows linearly with the nodes.
+//! Deterministic: node order, ordered maps, iteration and node limits only.
+
+mod algebra;
+mod draft;
+mod field;
+mod gauge;
+mod local;
+mod report;
+mod scaling;
+mod shift;
+mod univariate;
+
+pub use report::{Report, Step};
+
+use crate::tensor::Graph;
+use draft::Draft;
+use peregrine_ir::Shape;
+use peregrine_ir::linear::LinearError;
+
+/// More rounds than any network needs: each one but the last removes a node or makes a polynomial monic.
+const MAX_ROUNDS: usize = 1000;
+
+/// An equal graph that is cheaper to evaluate under encryption, and what was done to get it.
+///
+/// Inputs and outputs keep names and order. When no rule applies the graph is returned as it is.
+///
+/// # Errors
+/// When the graph is not well formed; names the node.
+pub fn simplify(graph: &Graph) -> Result<(Graph, Report), RewriteError> {
+    let mut draft = Draft::new(graph)?;
+    let mut report = Report::default();
+    for _ in 0..MAX_ROUNDS {
+        let changed = local::apply(local::EARLY, &mut draft, &mut report)
+            | algebra::recognise(&mut draft, &mut report)
+            | local::apply(local::LATE, &mut draft, &mut report)
+            || gauge::normalise(&mut draft, &mut report)
+            || local::apply(shift::RULES, &mut draft, &mut report);
+        if !changed {
+            break;
+        }
+    }
+    if report.is_empty() && draft.live().len() == graph.len() {
+        return Ok((graph.clone(), report));
+    }
+    Ok((draft.finish(), report))
+}
+
+/// Why a graph cannot be simplified: it is not well formed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RewriteError {
+    /// An operator has the wrong number of operands.
+    #[error("`{node}` has {found} operands")]
+    Operands {
+        /// The node of the model.
+        node: String,
+        /// How many it has.
+        found: usize,
+    },
+    /// An operand has the wrong number of elements.
+    #[error("`{node}` reads an operand of shape {found} where {expected} is expected")]
+    Size {
+        /// The node of the model.
+        node: String,
+        /// Shape of the operand.
+        found: Shape,
+        /// A shape with the right number of elements.
+        expected: Shape,
+    },
+    /// A linear map is not well formed.
+    #[error("`{node}`: {source}")]
+    Linear {
+        /// The node of the model.
+        node: String,
+        /// What is wrong with the map.
+        source: LinearError,
+    },
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! What simplification did: rule by rule, for the compile report.
+
+use crate::tensor::{Graph, Source, SourceId};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// One application of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The rule, as the tables name it.
+    pub rule: &'static str,
+    /// The node of the model whose operator it changed or removed.
+    pub node: String,
+}
+
+/// The rules applied, in order. Equal graphs give equal reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    steps: Vec<Step>,
+}
+
+impl Report {
+    /// Every application, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// How often each rule was applied.
+    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for step in &self.steps {
+            *counts.entry(step.rule).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    /// Whether nothing was done.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Notes that `rule` changed an operator that stands for `source`.
+    pub(super) fn record(&mut self, rule: &'static str, sources: &[Source], source: SourceId) {
+        let node = sources
+            .get(source.0 as usize)
+            .map_or_else(|| format!("node {}", source.0), |s| s.name.clone());
+        self.steps.push(Step { rule, node });
+    }
+}
+
+impl fmt::Display for Report {
+    /// One line per rule: its count and the nodes it changed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (rule, count) in self.counts() {
+            let nodes: Vec<&str> = self
+                .steps
+                .iter()
+                .filter(|step| step.rule == rule)
+                .map(|step| step.node.as_str())
+                .collect();
+            writeln!(f, "{rule} x{count}: {}", nodes.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of the model node an operator stands for.
+pub(super) fn source_name(graph: &Graph, source: SourceId) -> String {
+    graph
+        .sources
+        .get(source.0 as usize)
+        .map_or_else(|| format!("node {}", source.0), |s| s.name.clone())
+}

@@ -1,0 +1,195 @@
+//! The slot program: what happens to slots, before anyone decides on levels, scales or keys.
+//!
+//! A value is the slot vector of one ciphertext. Operations add, multiply, multiply with constants and rotate; depth is
+//! the number of multiplications on a path. [`lower`] makes the program of a tensor graph, each linear operator through
+//! one road: the sparse matrix between two layouts ([`diagonals`]), split into baby and giant steps ([`bsgs`]).
+
+pub mod bsgs;
+pub mod diagonals;
+pub mod linear;
+mod lower;
+mod polynomial;
+
+pub use linear::LinearPlan;
+pub use lower::{LowerError, lower};
+
+use peregrine_ir::{
+    Arena, Const, Constant, Entity, Layout, LayoutId, Node, Operator, OperatorId, Rotation, Shape,
+    SourceNode, Tensors,
+};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A slot vector.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotValue(pub u32);
+
+impl Entity for SlotValue {
+    const PREFIX: &'static str = "s";
+    fn new(index: u32) -> Self {
+        Self(index)
+    }
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for SlotValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{}", self.0)
+    }
+}
+
+impl fmt::Debug for SlotValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An operation on slot vectors.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SlotOp {
+    /// One ciphertext of an input tensor.
+    Input,
+    /// Slots moved to the left, cyclically.
+    Rotate(SlotValue, Rotation),
+    /// Sum of products with constants; deepens by one.
+    Dot(Vec<(SlotValue, Const)>),
+    /// A constant added.
+    AddConst(SlotValue, Const),
+    /// Product with a number; deepens by one.
+    MulScalar(SlotValue, f64),
+    /// Sum of two or more.
+    Add(Vec<SlotValue>),
+    /// `-a`.
+    Negate(SlotValue),
+    /// Slot-wise product; deepens by one.
+    Mul(SlotValue, SlotValue),
+}
+
+impl SlotOp {
+    /// Operands in order.
+    pub fn operands(&self) -> Vec<SlotValue> {
+        match self {
+            Self::Input => Vec::new(),
+            Self::Rotate(a, _) | Self::AddConst(a, _) | Self::MulScalar(a, _) | Self::Negate(a) => {
+                vec![*a]
+            }
+            Self::Dot(terms) => terms.iter().map(|(a, _)| *a).collect(),
+            Self::Add(values) => values.clone(),
+            Self::Mul(a, b) => vec![*a, *b],
+        }
+    }
+}
+
+/// An operation and the ONNX node it serves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlotInst {
+    /// The operation.
+    pub op: SlotOp,
+    /// Provenance.
+    pub node: Node,
+}
+
+/// A packed tensor: its layout and its ciphertexts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Packed {
+    /// How it is packed.
+    pub layout: LayoutId,
+    /// One per ciphertext of the layout.
+    pub values: Vec<SlotValue>,
+}
+
+/// A named packed tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlotPort {
+    /// Its name in the model.
+    pub name: String,
+    /// Its shape in the model.
+    pub shape: Shape,
+    /// Its ciphertexts.
+    pub packed: Packed,
+}
+
+/// A straight-line program on slot vectors, with the tables its constants are cut from.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// log2 of the slots.
+    pub log_slots: u32,
+    /// The ONNX nodes.
+    pub nodes: Arena<Node, SourceNode>,
+    /// Packings in use.
+    pub layouts: Arena<LayoutId, Layout>,
+    /// Weights.
+    pub tensors: Tensors,
+    /// Operators in use.
+    pub operators: Arena<OperatorId, Operator>,
+    /// Constants in use.
+    pub constants: Arena<Const, Constant>,
+    /// Inputs.
+    pub inputs: Vec<SlotPort>,
+    /// Outputs.
+    pub outputs: Vec<SlotPort>,
+    /// Operations, operands first.
+    pub values: Arena<SlotValue, SlotInst>,
+    rotations: BTreeMap<(SlotValue, Rotation), SlotValue>,
+    layout_ids: BTreeMap<Layout, LayoutId>,
+    constant_ids: BTreeMap<Constant, Const>,
+}
+
+impl Program {
+    /// Appends an operation.
+    pub fn push(&mut self, op: SlotOp, node: Node) -> SlotValue {
+        self.values.push(SlotInst { op, node })
+    }
+
+    /// Rotates, reusing an earlier rotation of the same value; rotation 0 is the value itself.
+    pub fn rotate(&mut self, value: SlotValue, rotation: Rotation, node: Node) -> SlotValue {
+        if rotation.0 == 0 {
+            return value;
+        }
+        if let Some(&done) = self.rotations.get(&(value, rotation)) {
+            return done;
+        }
+        let rotated = self.push(SlotOp::Rotate(value, rotation), node);
+        self.rotations.insert((value, rotation), rotated);
+        rotated
+    }
+
+    /// Sums; one value is itself.
+    pub fn sum(&mut self, mut values: Vec<SlotValue>, node: Node) -> Option<SlotValue> {
+        match values.len() {
+            0 => None,
+            1 => values.pop(),
+            _ => Some(self.push(SlotOp::Add(values), node)),
+        }
+    }
+
+    /// The name of a layout, entered once.
+    pub fn layout(&mut self, layout: Layout) -> LayoutId {
+        *self
+            .layout_ids
+            .entry(layout)
+            .or_insert_with(|| self.layouts.push(layout))
+    }
+
+    /// The name of a constant, entered once.
+    pub fn constant(&mut self, constant: Constant) -> Const {
+        *self
+            .constant_ids
+            .entry(constant)
+            .or_insert_with(|| self.constants.push(constant))
+    }
+
+    /// Number of multiplications on the longest path.
+    pub fn depth(&self) -> u32 {
+        crate::manage::levels::depths(self)
+            .values()
+            .copied()
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

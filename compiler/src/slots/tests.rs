@@ -1,0 +1,174 @@
+use super::bsgs::Cost;
+use super::linear::{LinearPlan, emit};
+use super::*;
+use crate::tensor::{Graph, Op};
+use peregrine_ir::linear::{Conv2d, LinearKind, LinearMap, Window};
+use peregrine_ir::{Circuit, Filler, LayoutParts, Ring, Security, Tensor};
+use proptest::prelude::*;
+
+/// Runs a slot program on cleartext slots: the meaning of [`SlotOp`].
+fn interpret(program: &Program, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let mut tables = Circuit::new("tables", Security::None, Ring::default());
+    tables.layouts = program.layouts.clone();
+    tables.tensors = program.tensors.clone();
+    tables.operators = program.operators.clone();
+    tables.constants = program.constants.clone();
+    let filler = Filler::new(&tables).unwrap();
+    let mut inputs = inputs.iter();
+    let mut values: Vec<Vec<f64>> = Vec::new();
+    for inst in program.values.values() {
+        let at = |v: &SlotValue| &values[v.index()];
+        let zip = |a: &[f64], b: &[f64], f: fn(f64, f64) -> f64| -> Vec<f64> {
+            a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect()
+        };
+        let value = match &inst.op {
+            SlotOp::Input => inputs.next().unwrap().clone(),
+            SlotOp::Rotate(a, k) => {
+                let mut slots = at(a).clone();
+                slots.rotate_left(k.0 as usize);
+                slots
+            }
+            SlotOp::Dot(terms) => {
+                terms
+                    .iter()
+                    .fold(vec![0.0; 1 << program.log_slots], |sum, (a, c)| {
+                        zip(
+                            &sum,
+                            &zip(at(a), &filler.fill(*c).unwrap(), |x, y| x * y),
+                            |x, y| x + y,
+                        )
+                    })
+            }
+            SlotOp::AddConst(a, c) => zip(at(a), &filler.fill(*c).unwrap(), |x, y| x + y),
+            SlotOp::MulScalar(a, r) => at(a).iter().map(|x| x * r).collect(),
+            SlotOp::Add(terms) => terms[1..].iter().fold(at(&terms[0]).clone(), |sum, t| {
+                zip(&sum, at(t), |x, y| x + y)
+            }),
+            SlotOp::Negate(a) => at(a).iter().map(|x| -x).collect(),
+            SlotOp::Mul(a, b) => zip(at(a), at(b), |x, y| x * y),
+        };
+        values.push(value);
+    }
+    values
+}
+
+prop_compose! {
+    /// A layout of `shape` with everything free, at 256 slots or what it needs.
+    fn layout_of(shape: [u32; 3])(phases in [1..4u32, 1..4u32], gaps in [1..3u32, 1..3u32], guard in 0..2u32,
+                                  spare in 0..3u32, replicas in 0..4u32, skew in prop_oneof![Just(0u32), 0..64u32])
+                                 -> Layout {
+        let log_slots = 8;
+        let (mut phases, mut gaps) = (phases, gaps);
+        loop {
+            let pitch = shape[2].div_ceil(phases[1]) * gaps[1] + guard;
+            let plane = shape[1].div_ceil(phases[0]) * gaps[0] * pitch + spare;
+            let replicas = 1 << replicas.min(8 - plane.next_power_of_two().min(256).ilog2());
+            let skew = skew % (256 / replicas);
+            match Layout::new(LayoutParts { log_slots, shape, phases, gaps, pitch, plane, replicas, skew }) {
+                Ok(layout) => return layout,
+                Err(_) if gaps != [1, 1] => gaps = [1, 1],
+                Err(_) => phases = [phases[0] + 1, phases[1] + 1],
+            }
+        }
+    }
+}
+
+fn convolution() -> impl Strategy<Value = (LinearMap, Tensors, Layout, Layout)> {
+    let window = (
+        [1..4u32, 1..4u32],
+        [1..4u32, 1..4u32],
+        [0..3u32, 0..3u32],
+        [1..3u32, 1..3u32],
+    )
+        .prop_map(|(kernel, strides, pads, dilations)| Window {
+            kernel,
+            strides,
+            pads,
+            dilations,
+        });
+    (window, 1..3u32, 1..4u32, 1..4u32, 3..12u32, 3..12u32)
+        .prop_filter_map("the window fits", |(window, groups, ci, co, h, w)| {
+            let out = |extent: u32, axis: usize| {
+                let reach = window.dilations[axis] * (window.kernel[axis] - 1) + 1;
+                Some(
+                    (extent + 2 * window.pads[axis]).checked_sub(reach)? / window.strides[axis] + 1,
+                )
+            };
+            let mut tensors = Tensors::new();
+            let shape = Shape::new([groups * co, ci, window.kernel[0], window.kernel[1]]).ok()?;
+            let data = (0..shape.elements())
+                .map(|i| (i as f64 * 0.7).sin())
+                .collect();
+            let weight = tensors.push(Tensor::new("w", shape, data).ok()?);
+            let map = LinearMap {
+                kind: LinearKind::Conv2d(Conv2d {
+                    weight,
+                    window,
+                    groups,
+                }),
+                input: Shape::new([1, groups * ci, h, w]).ok()?,
+                output: Shape::new([1, groups * co, out(h, 0)?, out(w, 1)?]).ok()?,
+            };
+            Some((map, tensors))
+        })
+        .prop_flat_map(|(map, tensors)| {
+            let (from, to) = (layout_of(map.input.chw()), layout_of(map.output.chw()));
+            (Just(map), Just(tensors), from, to)
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// The one road: any pair of layouts of the family, one multiplication deep.
+    #[test]
+    fn a_convolution_between_any_two_layouts((map, tensors, from, to) in convolution()) {
+        let mut program = Program { log_slots: 8, tensors: tensors.clone(), ..Program::default() };
+        let (input, output) = (program.layout(from), program.layout(to));
+        let node = Node(0);
+        let values = (0..from.ciphertexts()).map(|_| program.push(SlotOp::Input, node)).collect();
+        let x = Packed { layout: input, values };
+        let plan = LinearPlan::new(&map.bind(&tensors).unwrap(), &from, &to, &Cost::TYPICAL);
+        let y = emit(&mut program, map.clone(), &plan, &x, (output, node));
+
+        let image: Vec<f64> = (0..map.input.elements()).map(|i| (i as f64).cos()).collect();
+        let slots = interpret(&program, &from.pack(&image));
+        let got: Vec<Vec<f64>> = y.values.iter().map(|v| slots[v.index()].clone()).collect();
+        let want = to.pack(&map.bind(&tensors).unwrap().apply(&image));
+        for (got, want) in got.iter().flatten().zip(want.iter().flatten()) {
+            prop_assert!((got - want).abs() < 1e-9, "{got} instead of {want}");
+        }
+        prop_assert!(program.depth() <= 1);
+    }
+
+    /// Every degree, sparse or full, at the promised depth.
+    #[test]
+    fn a_polynomial_of_any_degree(coefficients in prop::collection::vec(prop_oneof![Just(0.0), Just(1.0), Just(-1.0), -2.0..2.0f64], 1..12),
+                                  per_channel in any::<bool>()) {
+        let shape = Shape::new([1, 3, 2, 2]).unwrap();
+        let mut graph = Graph::default();
+        graph.sources.push(crate::tensor::Source { name: "p".into(), op: "Polynomial".into() });
+        let ids = coefficients.iter().map(|&c| {
+            let (dims, data) = if per_channel { (vec![3, 1, 1], vec![c, c * 0.5, -c]) } else { (vec![], vec![c]) };
+            graph.tensors.push(Tensor::new("c", Shape::new(dims).unwrap(), data).unwrap())
+        }).collect();
+        let p = crate::tensor::Polynomial::new(ids, &shape, &graph.tensors).unwrap();
+        let source = crate::tensor::SourceId(0);
+        let x = graph.add(crate::tensor::Node { op: Op::Input { name: "x".into() }, shape: shape.clone(), source }, &[]);
+        let y = graph.add(crate::tensor::Node { op: Op::Polynomial(p), shape: shape.clone(), source }, &[x]);
+        graph.outputs.push(crate::tensor::Output { name: "y".into(), node: y });
+
+        let plan = crate::layout::LayoutPlan::choose(&graph, 4, Cost::TYPICAL).unwrap();
+        let program = lower(&graph, &plan, 4).unwrap();
+        let image: Vec<f64> = (0..12).map(|i| (i as f64).cos()).collect();
+        let slots = interpret(&program, &plan.layout(x).pack(&image));
+        let packed = &program.outputs[0].packed;
+        let got = plan.layout(y).unpack(&packed.values.iter().map(|v| slots[v.index()].clone()).collect::<Vec<_>>());
+        let want = graph.evaluate(&[("x".to_string(), image)].into()).unwrap();
+        for (got, want) in got.iter().zip(&want[0]) {
+            prop_assert!((got - want).abs() < 1e-9 * (1.0 + want.abs()), "{got} instead of {want}");
+        }
+        let degree = coefficients.iter().rposition(|&c| c != 0.0).unwrap_or(0) as u32;
+        prop_assert!(program.depth() <= (degree + 1).next_power_of_two().ilog2().max(1));
+    }
+}

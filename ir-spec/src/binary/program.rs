@@ -1,0 +1,379 @@
+//! Instructions in columns: an opcode each, arguments by kind. Types are not stored; they follow.
+
+use super::column::{Column, Differences};
+use super::error::DecodeError;
+use super::public::{decode_scale, encode_scale, range};
+use super::wire;
+use crate::circuit::{Circuit, Definition};
+use crate::entity::{Arena, Const, Node, Value};
+use crate::inst::Inst;
+use crate::ring::{Level, Ring, Rotation};
+use crate::scale::Scale;
+use crate::types::Basis;
+use crate::typing::result_type;
+use std::collections::HashMap;
+
+/// Opcodes are part of the format: numbers are never reused.
+mod opcode {
+    pub(super) const INPUT: u8 = 1;
+    pub(super) const ENCODE: u8 = 2;
+    pub(super) const ENCODE_EXT: u8 = 3;
+    pub(super) const ADD: u8 = 4;
+    pub(super) const SUB: u8 = 5;
+    pub(super) const NEGATE: u8 = 6;
+    pub(super) const ADD_PLAIN: u8 = 7;
+    pub(super) const MUL_PLAIN: u8 = 8;
+    pub(super) const MUL_SCALAR: u8 = 9;
+    pub(super) const DOT: u8 = 10;
+    pub(super) const MUL: u8 = 11;
+    pub(super) const SQUARE: u8 = 12;
+    pub(super) const RELINEARIZE: u8 = 13;
+    pub(super) const RELINEARIZE_EXT: u8 = 14;
+    pub(super) const RESCALE: u8 = 15;
+    pub(super) const DROP_LEVEL: u8 = 16;
+    pub(super) const DECOMPOSE: u8 = 17;
+    pub(super) const ROTATE_EXT: u8 = 18;
+    pub(super) const MOD_DOWN: u8 = 19;
+    pub(super) const ROTATE: u8 = 20;
+    pub(super) const CONJUGATE: u8 = 21;
+    pub(super) const MUL_MONOMIAL: u8 = 22;
+    pub(super) const BOOTSTRAP: u8 = 23;
+}
+
+pub(super) fn encode(values: &Arena<Value, Definition>) -> wire::Program {
+    let mut encoder = Encoder::default();
+    for (value, definition) in values.iter() {
+        let Definition {
+            inst,
+            ty: _, // follows from the rest
+            node,
+        } = definition;
+        encoder.node(*node);
+        encoder.operands.rebase(value.0);
+        encoder.inst(inst);
+    }
+    let Encoder {
+        mut program,
+        operands,
+        constants,
+        scale_rows: _,
+    } = encoder;
+    program.operands = operands.values;
+    program.constants = constants.values;
+    program
+}
+
+#[derive(Default)]
+struct Encoder {
+    program: wire::Program,
+    operands: Differences,
+    constants: Differences,
+    scale_rows: HashMap<Scale, u32>,
+}
+
+impl Encoder {
+    fn node(&mut self, node: Option<Node>) {
+        let node = node.map_or(0, |n| n.0.saturating_add(1));
+        match self.program.nodes.as_mut_slice() {
+            [.., last, count] if *last == node => *count += 1,
+            _ => self.program.nodes.extend([node, 1]),
+        }
+    }
+
+    fn inst(&mut self, inst: &Inst) {
+        let opcode = match inst {
+            Inst::Input { level, scale } => {
+                self.level_and_scale(*level, scale);
+                opcode::INPUT
+            }
+            Inst::Encode {
+                constant,
+                level,
+                scale,
+                basis,
+            } => {
+                self.constants.push(constant.0);
+                self.level_and_scale(*level, scale);
+                match basis {
+                    Basis::Normal => opcode::ENCODE,
+                    Basis::Extended => opcode::ENCODE_EXT,
+                }
+            }
+            Inst::Add(values) => {
+                self.list(values);
+                opcode::ADD
+            }
+            Inst::Dot { ciphers, plains } => {
+                self.list(ciphers);
+                self.list(plains);
+                opcode::DOT
+            }
+            Inst::Bootstrap { a, to, scale } => {
+                self.values([*a]);
+                self.level_and_scale(*to, scale);
+                opcode::BOOTSTRAP
+            }
+            Inst::MulScalar { a, factor, scale } => {
+                self.values([*a]);
+                self.program.factors.push(*factor);
+                self.scale(scale);
+                opcode::MUL_SCALAR
+            }
+            Inst::Sub(a, b) => self.values_of(opcode::SUB, [*a, *b]),
+            Inst::AddPlain(a, p) => self.values_of(opcode::ADD_PLAIN, [*a, *p]),
+            Inst::MulPlain(a, p) => self.values_of(opcode::MUL_PLAIN, [*a, *p]),
+            Inst::Mul(a, b) => self.values_of(opcode::MUL, [*a, *b]),
+            Inst::RelinearizeExt { a, digits } => {
+                self.values_of(opcode::RELINEARIZE_EXT, [*a, *digits])
+            }
+            Inst::RotateExt {
+                a,
+                digits,
+                rotation,
+            } => {
+                self.program.powers.push(rotation.0);
+                self.values_of(opcode::ROTATE_EXT, [*a, *digits])
+            }
+            Inst::Negate(a) => self.values_of(opcode::NEGATE, [*a]),
+            Inst::Square(a) => self.values_of(opcode::SQUARE, [*a]),
+            Inst::Relinearize(a) => self.values_of(opcode::RELINEARIZE, [*a]),
+            Inst::Decompose(a) => self.values_of(opcode::DECOMPOSE, [*a]),
+            Inst::ModDown(a) => self.values_of(opcode::MOD_DOWN, [*a]),
+            Inst::Conjugate(a) => self.values_of(opcode::CONJUGATE, [*a]),
+            Inst::Rescale { a, to } => {
+                self.program.levels.push(to.0);
+                self.values_of(opcode::RESCALE, [*a])
+            }
+            Inst::DropLevel { a, to } => {
+                self.program.levels.push(to.0);
+                self.values_of(opcode::DROP_LEVEL, [*a])
+            }
+            Inst::Rotate { a, rotation } => {
+                self.program.powers.push(rotation.0);
+                self.values_of(opcode::ROTATE, [*a])
+            }
+            Inst::MulMonomial { a, exponent } => {
+                self.program.powers.push(*exponent);
+                self.values_of(opcode::MUL_MONOMIAL, [*a])
+            }
+        };
+        self.program.opcodes.push(opcode);
+    }
+
+    fn values_of<const N: usize>(&mut self, opcode: u8, values: [Value; N]) -> u8 {
+        self.values(values);
+        opcode
+    }
+
+    fn values(&mut self, values: impl IntoIterator<Item = Value>) {
+        values.into_iter().for_each(|v| self.operands.push(v.0));
+    }
+
+    fn list(&mut self, values: &[Value]) {
+        self.program.counts.push(values.len() as u32);
+        self.values(values.iter().copied());
+    }
+
+    fn level_and_scale(&mut self, level: Level, scale: &Scale) {
+        self.program.levels.push(level.0);
+        self.scale(scale);
+    }
+
+    fn scale(&mut self, scale: &Scale) {
+        let row = match self.scale_rows.get(scale) {
+            Some(&row) => row,
+            None => {
+                let row = self.program.scale_table.len() as u32;
+                self.program.scale_table.push(encode_scale(scale));
+                self.scale_rows.insert(scale.clone(), row);
+                row
+            }
+        };
+        self.program.scales.push(row);
+    }
+}
+
+/// Appends the instructions to a circuit whose ring is there.
+pub(super) fn decode(program: &wire::Program, circuit: &mut Circuit) -> Result<(), DecodeError> {
+    let mut decoder = Decoder::new(program, &circuit.ring)?;
+    for &opcode in &program.opcodes {
+        let value = circuit.values.next_key();
+        let node = decoder.node()?;
+        decoder.operands.rebase(value.0);
+        let inst = decoder.inst(value, opcode)?;
+        let ty = result_type(&inst, &circuit.ring, |v| circuit.type_of(v))
+            .map_err(|source| DecodeError::Type { value, source })?;
+        circuit.values.push(Definition { inst, ty, node });
+    }
+    decoder.finish()
+}
+
+struct Decoder<'a> {
+    nodes: Column<'a, u32>,
+    /// The node being served, and for how many more instructions.
+    serving: (Option<Node>, u32),
+    operands: Column<'a, i64>,
+    counts: Column<'a, u32>,
+    constants: Column<'a, i64>,
+    levels: Column<'a, u32>,
+    scales: Column<'a, u32>,
+    scale_table: Vec<Scale>,
+    powers: Column<'a, u32>,
+    factors: Column<'a, f64>,
+}
+
+impl<'a> Decoder<'a> {
+    fn new(program: &'a wire::Program, ring: &Ring) -> Result<Self, DecodeError> {
+        let wire::Program {
+            opcodes: _,
+            nodes,
+            operands,
+            counts,
+            constants,
+            levels,
+            scales,
+            scale_table,
+            powers,
+            factors,
+        } = program;
+        let scale_table = scale_table.iter().map(|scale| decode_scale(scale, ring));
+        Ok(Self {
+            nodes: Column::new("nodes", nodes),
+            serving: (None, 0),
+            operands: Column::new("operands", operands),
+            counts: Column::new("counts", counts),
+            constants: Column::new("constants", constants),
+            levels: Column::new("levels", levels),
+            scales: Column::new("scales", scales),
+            scale_table: scale_table.collect::<Result<_, _>>()?,
+            powers: Column::new("powers", powers),
+            factors: Column::new("factors", factors),
+        })
+    }
+
+    fn finish(self) -> Result<(), DecodeError> {
+        if self.serving.1 != 0 {
+            let left = self.serving.1 as usize;
+            return Err(DecodeError::ColumnLeft {
+                column: "nodes",
+                left,
+            });
+        }
+        self.nodes.finish()?;
+        self.operands.finish()?;
+        self.counts.finish()?;
+        self.constants.finish()?;
+        self.levels.finish()?;
+        self.scales.finish()?;
+        self.powers.finish()?;
+        self.factors.finish()
+    }
+
+    fn node(&mut self) -> Result<Option<Node>, DecodeError> {
+        if self.serving.1 == 0 {
+            let node = self.nodes.next()?.checked_sub(1).map(Node);
+            let count = self.nodes.next()?;
+            self.serving = (node, count);
+        }
+        let (node, count) = self.serving;
+        let Some(left) = count.checked_sub(1) else {
+            return Err(range("nodes", 0, "a positive count"));
+        };
+        self.serving = (node, left);
+        Ok(node)
+    }
+
+    fn inst(&mut self, value: Value, opcode: u8) -> Result<Inst, DecodeError> {
+        Ok(match opcode {
+            opcode::INPUT => Inst::Input {
+                level: self.level()?,
+                scale: self.scale()?,
+            },
+            opcode::ENCODE => self.encode(Basis::Normal)?,
+            opcode::ENCODE_EXT => self.encode(Basis::Extended)?,
+            opcode::ADD => Inst::Add(self.list()?),
+            opcode::SUB => Inst::Sub(self.value()?, self.value()?),
+            opcode::NEGATE => Inst::Negate(self.value()?),
+            opcode::ADD_PLAIN => Inst::AddPlain(self.value()?, self.value()?),
+            opcode::MUL_PLAIN => Inst::MulPlain(self.value()?, self.value()?),
+            opcode::MUL_SCALAR => Inst::MulScalar {
+                a: self.value()?,
+                factor: self.factors.next()?,
+                scale: self.scale()?,
+            },
+            opcode::DOT => Inst::Dot {
+                ciphers: self.list()?,
+                plains: self.list()?,
+            },
+            opcode::MUL => Inst::Mul(self.value()?, self.value()?),
+            opcode::SQUARE => Inst::Square(self.value()?),
+            opcode::RELINEARIZE => Inst::Relinearize(self.value()?),
+            opcode::RELINEARIZE_EXT => Inst::RelinearizeExt {
+                a: self.value()?,
+                digits: self.value()?,
+            },
+            opcode::RESCALE => Inst::Rescale {
+                a: self.value()?,
+                to: self.level()?,
+            },
+            opcode::DROP_LEVEL => Inst::DropLevel {
+                a: self.value()?,
+                to: self.level()?,
+            },
+            opcode::DECOMPOSE => Inst::Decompose(self.value()?),
+            opcode::ROTATE_EXT => Inst::RotateExt {
+                a: self.value()?,
+                digits: self.value()?,
+                rotation: Rotation(self.powers.next()?),
+            },
+            opcode::MOD_DOWN => Inst::ModDown(self.value()?),
+            opcode::ROTATE => Inst::Rotate {
+                a: self.value()?,
+                rotation: Rotation(self.powers.next()?),
+            },
+            opcode::CONJUGATE => Inst::Conjugate(self.value()?),
+            opcode::MUL_MONOMIAL => Inst::MulMonomial {
+                a: self.value()?,
+                exponent: self.powers.next()?,
+            },
+            opcode::BOOTSTRAP => Inst::Bootstrap {
+                a: self.value()?,
+                to: self.level()?,
+                scale: self.scale()?,
+            },
+            _ => return Err(DecodeError::Opcode { value, opcode }),
+        })
+    }
+
+    fn encode(&mut self, basis: Basis) -> Result<Inst, DecodeError> {
+        Ok(Inst::Encode {
+            constant: Const(self.constants.next_number()?),
+            level: self.level()?,
+            scale: self.scale()?,
+            basis,
+        })
+    }
+
+    fn value(&mut self) -> Result<Value, DecodeError> {
+        self.operands.next_number().map(Value)
+    }
+
+    fn list(&mut self) -> Result<Vec<Value>, DecodeError> {
+        let count = self.counts.next()? as usize;
+        let mut values = Vec::with_capacity(count.min(self.operands.left()));
+        for _ in 0..count {
+            values.push(self.value()?);
+        }
+        Ok(values)
+    }
+
+    fn level(&mut self) -> Result<Level, DecodeError> {
+        self.levels.next().map(Level)
+    }
+
+    fn scale(&mut self) -> Result<Scale, DecodeError> {
+        let row = self.scales.next()?;
+        let scale = self.scale_table.get(row as usize).cloned();
+        scale.ok_or(range("row of the scale table", row, "one that exists"))
+    }
+}

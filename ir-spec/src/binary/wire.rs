@@ -1,0 +1,296 @@
+//! The protobuf messages, field by field. Nothing here is checked; see the modules that read and write them.
+
+use prost::Message;
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Public {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    /// 1: 128 bits, 2: none.
+    #[prost(uint32, tag = "2")]
+    pub(super) security: u32,
+    #[prost(message, optional, tag = "3")]
+    pub(super) ring: Option<Ring>,
+    #[prost(message, repeated, tag = "4")]
+    pub(super) keys: Vec<Key>,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) inputs: Vec<Port>,
+    #[prost(message, repeated, tag = "6")]
+    pub(super) outputs: Vec<Port>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Ring {
+    #[prost(uint32, tag = "1")]
+    pub(super) log_n: u32,
+    #[prost(uint32, tag = "2")]
+    pub(super) unit_bits: u32,
+    #[prost(uint64, repeated, tag = "3")]
+    pub(super) primes: Vec<u64>,
+    #[prost(uint64, repeated, tag = "4")]
+    pub(super) special: Vec<u64>,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) levels: Vec<PrimeSet>,
+    #[prost(message, repeated, tag = "6")]
+    pub(super) digits: Vec<PrimeSet>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PrimeSet {
+    #[prost(uint32, repeated, tag = "1")]
+    pub(super) primes: Vec<u32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Key {
+    /// 1: relinearization, 2: conjugation, 3: rotation.
+    #[prost(uint32, tag = "1")]
+    pub(super) kind: u32,
+    #[prost(uint32, tag = "2")]
+    pub(super) rotation: u32,
+    #[prost(uint32, tag = "3")]
+    pub(super) level: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Port {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(uint32, repeated, tag = "2")]
+    pub(super) shape: Vec<u32>,
+    #[prost(message, optional, tag = "3")]
+    pub(super) layout: Option<Layout>,
+    #[prost(uint32, tag = "4")]
+    pub(super) level: u32,
+    #[prost(message, optional, tag = "5")]
+    pub(super) scale: Option<Scale>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Layout {
+    #[prost(uint32, tag = "1")]
+    pub(super) log_slots: u32,
+    #[prost(uint32, repeated, tag = "2")]
+    pub(super) shape: Vec<u32>,
+    #[prost(uint32, repeated, tag = "3")]
+    pub(super) phases: Vec<u32>,
+    #[prost(uint32, repeated, tag = "4")]
+    pub(super) gaps: Vec<u32>,
+    #[prost(uint32, tag = "5")]
+    pub(super) pitch: u32,
+    #[prost(uint32, tag = "6")]
+    pub(super) plane: u32,
+    #[prost(uint32, tag = "7")]
+    pub(super) replicas: u32,
+    #[prost(uint32, tag = "8")]
+    pub(super) skew: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Scale {
+    #[prost(sint32, tag = "1")]
+    pub(super) log2: i32,
+    #[prost(uint32, repeated, tag = "2")]
+    pub(super) primes: Vec<u32>,
+    /// One per prime.
+    #[prost(sint32, repeated, tag = "3")]
+    pub(super) exponents: Vec<i32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Private {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) nodes: Vec<SourceNode>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) layouts: Vec<Layout>,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) tensors: Vec<Tensor>,
+    #[prost(message, repeated, tag = "4")]
+    pub(super) operators: Vec<Operator>,
+    #[prost(message, optional, tag = "5")]
+    pub(super) constants: Option<Constants>,
+    #[prost(message, repeated, tag = "6")]
+    pub(super) inputs: Vec<PortValues>,
+    #[prost(message, repeated, tag = "7")]
+    pub(super) outputs: Vec<PortValues>,
+    #[prost(message, optional, tag = "8")]
+    pub(super) program: Option<Program>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SourceNode {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(string, tag = "2")]
+    pub(super) op: String,
+}
+
+/// Exactly one of the two arrays is filled; numbers are little endian.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Tensor {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(uint32, repeated, tag = "2")]
+    pub(super) shape: Vec<u32>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) floats: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) doubles: Vec<u8>,
+}
+
+/// Shapes and layouts are those of `x` and `y`; a broadcast uses those of `y` only.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Operator {
+    #[prost(uint32, repeated, tag = "1")]
+    pub(super) input_shape: Vec<u32>,
+    #[prost(uint32, repeated, tag = "2")]
+    pub(super) output_shape: Vec<u32>,
+    #[prost(uint32, tag = "3")]
+    pub(super) input_layout: u32,
+    #[prost(uint32, tag = "4")]
+    pub(super) output_layout: u32,
+    #[prost(oneof = "OperatorKind", tags = "8, 9, 10, 11, 12, 13")]
+    pub(super) kind: Option<OperatorKind>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum OperatorKind {
+    #[prost(message, tag = "8")]
+    Conv2d(Conv2d),
+    #[prost(message, tag = "9")]
+    AveragePool(AveragePool),
+    #[prost(message, tag = "10")]
+    Contract(Contract),
+    /// The weight tensor.
+    #[prost(uint32, tag = "11")]
+    Scale(u32),
+    #[prost(message, tag = "12")]
+    Gather(Gather),
+    /// The tensor.
+    #[prost(uint32, tag = "13")]
+    Broadcast(u32),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Window {
+    #[prost(uint32, repeated, tag = "1")]
+    pub(super) kernel: Vec<u32>,
+    #[prost(uint32, repeated, tag = "2")]
+    pub(super) strides: Vec<u32>,
+    #[prost(uint32, repeated, tag = "3")]
+    pub(super) pads: Vec<u32>,
+    #[prost(uint32, repeated, tag = "4")]
+    pub(super) dilations: Vec<u32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Conv2d {
+    #[prost(uint32, tag = "1")]
+    pub(super) weight: u32,
+    #[prost(message, optional, tag = "2")]
+    pub(super) window: Option<Window>,
+    #[prost(uint32, tag = "3")]
+    pub(super) groups: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AveragePool {
+    #[prost(message, optional, tag = "1")]
+    pub(super) window: Option<Window>,
+    /// Two numbers, or none where padding does not count.
+    #[prost(uint32, repeated, tag = "2")]
+    pub(super) end_pads: Vec<u32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Contract {
+    #[prost(uint32, tag = "1")]
+    pub(super) weight: u32,
+    #[prost(uint32, tag = "2")]
+    pub(super) outer: u32,
+    #[prost(uint32, tag = "3")]
+    pub(super) groups: u32,
+    #[prost(uint32, tag = "4")]
+    pub(super) rows: u32,
+    #[prost(uint32, tag = "5")]
+    pub(super) m: u32,
+    #[prost(uint32, tag = "6")]
+    pub(super) k: u32,
+    #[prost(uint32, tag = "7")]
+    pub(super) inner: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Gather {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) axes: Vec<Axis>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Axis {
+    #[prost(uint32, tag = "1")]
+    pub(super) output_axis: u32,
+    /// Differences of successive entries, each entry being the coordinate plus one, or zero for none.
+    #[prost(sint64, repeated, tag = "2")]
+    pub(super) table: Vec<i64>,
+}
+
+/// One column per field; numbers are differences to the row before.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Constants {
+    #[prost(sint64, repeated, tag = "1")]
+    pub(super) operators: Vec<i64>,
+    /// Bit per constant, lowest first: whether it is a diagonal (else a fill).
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) diagonals: Vec<u8>,
+    /// Input ciphertexts of diagonals.
+    #[prost(sint64, repeated, tag = "3")]
+    pub(super) inputs: Vec<i64>,
+    /// Output ciphertexts of diagonals, parts of fills.
+    #[prost(sint64, repeated, tag = "4")]
+    pub(super) outputs: Vec<i64>,
+    #[prost(sint64, repeated, tag = "5")]
+    pub(super) rotations: Vec<i64>,
+    #[prost(sint64, repeated, tag = "6")]
+    pub(super) pres: Vec<i64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PortValues {
+    #[prost(uint32, tag = "1")]
+    pub(super) layout: u32,
+    /// Differences to the value before, the first to zero.
+    #[prost(sint64, repeated, tag = "2")]
+    pub(super) values: Vec<i64>,
+}
+
+/// One byte per instruction, and the arguments in columns by kind, each in the order of the instructions.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Program {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) opcodes: Vec<u8>,
+    /// Pairs: a node plus one (zero for none), and how many instructions in a row serve it.
+    #[prost(uint32, repeated, tag = "2")]
+    pub(super) nodes: Vec<u32>,
+    /// Differences to the operand before; the first of an instruction to the instruction's own number.
+    #[prost(sint64, repeated, tag = "3")]
+    pub(super) operands: Vec<i64>,
+    /// Lengths of operand lists.
+    #[prost(uint32, repeated, tag = "4")]
+    pub(super) counts: Vec<u32>,
+    /// Constants, as differences to the one before.
+    #[prost(sint64, repeated, tag = "5")]
+    pub(super) constants: Vec<i64>,
+    #[prost(uint32, repeated, tag = "6")]
+    pub(super) levels: Vec<u32>,
+    /// Rows of `scale_table`.
+    #[prost(uint32, repeated, tag = "7")]
+    pub(super) scales: Vec<u32>,
+    #[prost(message, repeated, tag = "8")]
+    pub(super) scale_table: Vec<Scale>,
+    /// Rotations and powers of X.
+    #[prost(uint32, repeated, tag = "9")]
+    pub(super) powers: Vec<u32>,
+    #[prost(double, repeated, tag = "10")]
+    pub(super) factors: Vec<f64>,
+}

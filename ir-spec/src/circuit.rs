@@ -1,0 +1,202 @@
+//! The circuit: a straight-line program of typed values together with everything it refers to.
+
+use crate::entity::{Arena, Const, LayoutId, Node, OperatorId, TensorId, Value};
+use crate::inst::{Inst, KeyKind};
+use crate::layout::Layout;
+use crate::linear::LinearMap;
+use crate::ring::{Level, Ring, Rotation, Security};
+use crate::shape::Shape;
+use crate::tensor::Tensors;
+use crate::types::Type;
+use std::collections::BTreeMap;
+
+/// A program on ciphertexts. Building one checks types; [`crate::verify`] checks everything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Circuit {
+    /// What it is called; an identifier.
+    pub name: String,
+    /// What its parameters promise.
+    pub security: Security,
+    /// Degree and moduli.
+    pub ring: Ring,
+    /// The evaluation keys it needs.
+    pub keys: Keys,
+    /// The ONNX nodes its instructions come from.
+    pub nodes: Arena<Node, SourceNode>,
+    /// Packings.
+    pub layouts: Arena<LayoutId, Layout>,
+    /// Weights.
+    pub tensors: Tensors,
+    /// Operators between layouts.
+    pub operators: Arena<OperatorId, Operator>,
+    /// Recipes of plaintexts.
+    pub constants: Arena<Const, Constant>,
+    /// Input tensors.
+    pub inputs: Vec<Port>,
+    /// Output tensors.
+    pub outputs: Vec<Port>,
+    /// The program, in definition order.
+    pub values: Arena<Value, Definition>,
+}
+
+/// A node of the ONNX model.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct SourceNode {
+    /// Its name.
+    pub name: String,
+    /// Its operator, as ONNX spells it.
+    pub op: String,
+}
+
+/// One instruction and the value it defines.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// The operation.
+    pub inst: Inst,
+    /// Type of the result, as [`crate::typing::result_type`] gives it.
+    pub ty: Type,
+    /// The ONNX node it serves; inputs have none.
+    pub node: Option<Node>,
+}
+
+/// A tensor that enters or leaves, packed into ciphertexts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Port {
+    /// Its name in the model.
+    pub name: String,
+    /// Its shape in the model.
+    pub shape: Shape,
+    /// How it is packed.
+    pub layout: LayoutId,
+    /// Its ciphertexts, in the layout's order; all of one type.
+    pub values: Vec<Value>,
+}
+
+/// The evaluation keys a circuit declares, each with the highest level at which it is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// By kind.
+    pub levels: BTreeMap<KeyKind, Level>,
+}
+
+impl Keys {
+    /// The level of the relinearization key.
+    pub fn relinearization(&self) -> Option<Level> {
+        self.levels.get(&KeyKind::Relinearization).copied()
+    }
+
+    /// The level of the conjugation key.
+    pub fn conjugation(&self) -> Option<Level> {
+        self.levels.get(&KeyKind::Conjugation).copied()
+    }
+
+    /// Rotations with their levels, ascending.
+    pub fn rotations(&self) -> impl Iterator<Item = (Rotation, Level)> {
+        self.levels.iter().filter_map(|(kind, level)| match kind {
+            KeyKind::Rotation(rotation) => Some((*rotation, *level)),
+            KeyKind::Relinearization | KeyKind::Conjugation => None,
+        })
+    }
+}
+
+/// A source of constants: weights seen through layouts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operator {
+    /// A linear map between two packed tensors; its constants are generalized diagonals.
+    Linear {
+        /// The matrix.
+        map: LinearMap,
+        /// How `x` is packed.
+        input: LayoutId,
+        /// How `y` is packed.
+        output: LayoutId,
+    },
+    /// A tensor repeated to a shape and packed; zero outside the layout.
+    Broadcast {
+        /// What is repeated.
+        tensor: TensorId,
+        /// To which shape.
+        shape: Shape,
+        /// How it is packed.
+        layout: LayoutId,
+    },
+}
+
+/// The recipe of a plaintext's slots; see [`crate::constants`] for how it is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Constant {
+    /// A generalized diagonal of a linear operator: slot `t` holds the coefficient with which slot `t + rotation` of
+    /// input ciphertext `input` enters slot `t` of output ciphertext `output`; then the whole is rotated left by `pre`.
+    Diagonal {
+        /// A [`Operator::Linear`].
+        operator: OperatorId,
+        /// Input ciphertext.
+        input: u32,
+        /// Output ciphertext.
+        output: u32,
+        /// Which diagonal, `0 .. slots`.
+        rotation: u32,
+        /// Left rotation of the result, `0 .. slots`; a giant step undoes it.
+        pre: u32,
+    },
+    /// One ciphertext's worth of a [`Operator::Broadcast`].
+    Fill {
+        /// The operator.
+        operator: OperatorId,
+        /// Which ciphertext.
+        part: u32,
+    },
+}
+
+impl Constant {
+    /// The operator it is cut from.
+    pub fn operator(&self) -> OperatorId {
+        match self {
+            Self::Diagonal { operator, .. } | Self::Fill { operator, .. } => *operator,
+        }
+    }
+}
+
+impl Circuit {
+    /// An empty circuit.
+    pub fn new(name: impl Into<String>, security: Security, ring: Ring) -> Self {
+        Self {
+            name: name.into(),
+            security,
+            ring,
+            keys: Keys::default(),
+            nodes: Arena::new(),
+            layouts: Arena::new(),
+            tensors: Tensors::new(),
+            operators: Arena::new(),
+            constants: Arena::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            values: Arena::new(),
+        }
+    }
+
+    /// The type of a value.
+    pub fn type_of(&self, value: Value) -> Option<&Type> {
+        self.values.get(value).map(|definition| &definition.ty)
+    }
+
+    /// The keys its instructions need, each at the highest level of use: what [`Circuit::keys`] must say.
+    ///
+    /// Levels are compared by their number; the verifier checks that the key's primes cover every use.
+    pub fn required_keys(&self) -> Keys {
+        let mut keys = Keys::default();
+        for definition in self.values.values() {
+            let Some(kind) = definition.inst.key() else {
+                continue;
+            };
+            let mut level = definition.ty.level();
+            definition.inst.for_each_operand(|v| {
+                level = level.max(self.type_of(v).map_or(level, Type::level))
+            });
+            let entry = keys.levels.entry(kind).or_insert(level);
+            *entry = level.max(*entry);
+        }
+        keys
+    }
+}

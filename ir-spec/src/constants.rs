@@ -1,0 +1,244 @@
+//! Following the recipes of constants: from weights, attributes and layouts to slot values.
+//!
+//! A linear operator `y = A x` between layouts becomes, for each pair of an output ciphertext `o` and an input ciphertext
+//! `i`, a sum over rotations `k` of `diagonal_k * rotate(x_i, k)`. Slot `t` of `diagonal_k` holds the coefficient of the
+//! element at slot `t` of `o` on the element at slot `t + k` of `i`. Where the input has replicas an element can be
+//! reached by several rotations; the one that counts is the smallest in `0 .. S`, so every coefficient appears once.
+//!
+//! Cost of a diagonal: O(S) after one O(S) table per (layout, ciphertext), which is kept.
+
+use crate::circuit::{Circuit, Constant, Operator};
+use crate::entity::{Const, Entity, LayoutId, OperatorId};
+use crate::layout::{Layout, Place};
+use crate::linear::{BoundMap, LinearError};
+use crate::shape::Broadcast;
+use std::sync::OnceLock;
+
+/// Fills constants of one circuit; shared freely between threads.
+#[derive(Debug)]
+pub struct Filler<'c> {
+    circuit: &'c Circuit,
+    operators: Vec<Bound<'c>>,
+    /// Per layout, per ciphertext: the element of each slot, `NONE` where there is none.
+    tables: Vec<Vec<OnceLock<Vec<u32>>>>,
+}
+
+#[derive(Debug)]
+enum Bound<'c> {
+    Linear {
+        map: BoundMap<'c>,
+        input: LayoutId,
+        output: LayoutId,
+    },
+    Broadcast {
+        data: &'c [f64],
+        broadcast: Broadcast,
+        layout: LayoutId,
+    },
+}
+
+const NONE: u32 = u32::MAX;
+
+impl<'c> Filler<'c> {
+    /// Prepares the operators of a circuit.
+    ///
+    /// # Errors
+    /// When an operator is not well formed; never for a verified circuit.
+    pub fn new(circuit: &'c Circuit) -> Result<Self, FillError> {
+        let operators = circuit
+            .operators
+            .iter()
+            .map(|(id, op)| bind(circuit, id, op))
+            .collect::<Result<_, _>>()?;
+        let tables = circuit
+            .layouts
+            .values()
+            .map(|layout| (0..layout.ciphertexts()).map(|_| OnceLock::new()).collect())
+            .collect();
+        Ok(Self {
+            circuit,
+            operators,
+            tables,
+        })
+    }
+
+    /// The slots of a constant, `N / 2` values.
+    ///
+    /// # Errors
+    /// When the constant or a part it names does not exist; never for a verified circuit.
+    pub fn fill(&self, constant: Const) -> Result<Vec<f64>, FillError> {
+        let missing = || FillError::Missing { constant };
+        let recipe = self.circuit.constants.get(constant).ok_or_else(missing)?;
+        let bound = self
+            .operators
+            .get(recipe.operator().index())
+            .ok_or_else(missing)?;
+        match (recipe, bound) {
+            (
+                Constant::Diagonal {
+                    input,
+                    output,
+                    rotation,
+                    pre,
+                    ..
+                },
+                Bound::Linear {
+                    map,
+                    input: x,
+                    output: y,
+                },
+            ) => {
+                let from = self.side(*x, *input).ok_or_else(missing)?;
+                let to = self.side(*y, *output).ok_or_else(missing)?;
+                Ok(diagonal(map, &from, &to, *rotation, *pre))
+            }
+            (
+                Constant::Fill { part, .. },
+                Bound::Broadcast {
+                    data,
+                    broadcast,
+                    layout,
+                },
+            ) => {
+                let side = self.side(*layout, *part).ok_or_else(missing)?;
+                let value = |&e: &u32| {
+                    data.get(broadcast.source(e as usize))
+                        .copied()
+                        .unwrap_or(0.0)
+                };
+                Ok(side
+                    .elements
+                    .iter()
+                    .map(|e| if *e == NONE { 0.0 } else { value(e) })
+                    .collect())
+            }
+            (Constant::Diagonal { .. }, Bound::Broadcast { .. })
+            | (Constant::Fill { .. }, Bound::Linear { .. }) => Err(missing()),
+        }
+    }
+
+    fn side(&self, layout: LayoutId, ciphertext: u32) -> Option<Side<'_>> {
+        let parts = self.circuit.layouts.get(layout)?;
+        let cell = self.tables.get(layout.index())?.get(ciphertext as usize)?;
+        let elements = cell.get_or_init(|| {
+            let element = |slot| parts.element_flat(Place { ciphertext, slot });
+            (0..parts.slots())
+                .map(|slot| element(slot).map_or(NONE, |e| e as u32))
+                .collect()
+        });
+        Some(Side {
+            layout: parts,
+            elements,
+        })
+    }
+}
+
+/// One ciphertext of a layout.
+struct Side<'a> {
+    layout: &'a Layout,
+    elements: &'a [u32],
+}
+
+fn diagonal(
+    map: &BoundMap<'_>,
+    from: &Side<'_>,
+    to: &Side<'_>,
+    rotation: u32,
+    pre: u32,
+) -> Vec<f64> {
+    let slots = to.elements.len();
+    let mask = slots - 1;
+    let (rotation, pre) = (rotation as usize & mask, pre as usize & mask);
+    (0..slots)
+        .map(|t| {
+            let at = (t + pre) & mask;
+            let source = (at + rotation) & mask;
+            match (to.elements.get(at), from.elements.get(source)) {
+                (Some(&y), Some(&x))
+                    if y != NONE
+                        && x != NONE
+                        && canonical(from.layout, source as u32, x, rotation as u32) =>
+                {
+                    map.coefficient(y as usize, x as usize)
+                }
+                _ => 0.0,
+            }
+        })
+        .collect()
+}
+
+/// Whether no replica of the element at `source` is reached by a rotation smaller than `rotation` from the same slot.
+fn canonical(layout: &Layout, source: u32, element: u32, rotation: u32) -> bool {
+    layout.parts().replicas == 1
+        || (0..layout.parts().replicas).all(|replica| {
+            let other = layout.replica(layout.place_flat(element as usize).slot, replica);
+            // `other` is reached from `source - rotation` by `rotation + (other - source)`.
+            let slots = layout.slots();
+            let reach = (rotation + other + slots - source) % slots;
+            reach >= rotation
+        })
+}
+
+fn bind<'c>(
+    circuit: &'c Circuit,
+    id: OperatorId,
+    op: &'c Operator,
+) -> Result<Bound<'c>, FillError> {
+    match op {
+        Operator::Linear { map, input, output } => {
+            let map = map
+                .bind(&circuit.tensors)
+                .map_err(|source| FillError::Linear {
+                    operator: id,
+                    source,
+                })?;
+            Ok(Bound::Linear {
+                map,
+                input: *input,
+                output: *output,
+            })
+        }
+        Operator::Broadcast {
+            tensor,
+            shape,
+            layout,
+        } => {
+            let tensor = circuit
+                .tensors
+                .get(*tensor)
+                .ok_or(FillError::Broadcast { operator: id })?;
+            let broadcast = Broadcast::new(tensor.shape(), shape)
+                .ok_or(FillError::Broadcast { operator: id })?;
+            Ok(Bound::Broadcast {
+                data: tensor.data(),
+                broadcast,
+                layout: *layout,
+            })
+        }
+    }
+}
+
+/// Why a constant cannot be filled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FillError {
+    /// A linear operator is not well formed.
+    #[error("{operator}: {source}")]
+    Linear {
+        /// The operator.
+        operator: OperatorId,
+        /// What is wrong.
+        source: LinearError,
+    },
+    /// A broadcast operator has no tensor, or one that does not broadcast.
+    #[error("{operator}: its tensor is missing or does not broadcast")]
+    Broadcast {
+        /// The operator.
+        operator: OperatorId,
+    },
+    /// A constant names something that does not exist or is of another kind.
+    #[error("{constant}: names an operator or part that does not exist")]
+    Missing {
+        /// The constant.
+        constant: Const,
+    },
+}

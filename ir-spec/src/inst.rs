@@ -1,0 +1,325 @@
+//! The operations of a circuit.
+//!
+//! The phases of key switching are operations of their own, so that hoisting is sharing a [`Inst::Decompose`], double
+//! hoisting is moving a [`Inst::ModDown`] past sums, and lazy relinearization is moving [`Inst::Relinearize`] past sums:
+//! rewrites of the circuit, not tricks of a runtime.
+//!
+//! In the docs `a`, `b` are ciphertexts, `p` plaintexts, `d` digits; `Q_l` is the modulus of level `l`, `P` the special
+//! modulus; *key switch* marks the operations that need an evaluation key.
+
+use crate::entity::{Const, Value};
+use crate::ring::{Level, Rotation};
+use crate::scale::Scale;
+use crate::types::Basis;
+
+/// One operation; its operands are earlier values.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inst {
+    /// A ciphertext of an input tensor, as the client sends it.
+    ///
+    /// ## Typing
+    /// States its type: `ct<l, s>`.
+    Input {
+        /// Level at which it arrives.
+        level: Level,
+        /// Scale at which it is encrypted.
+        scale: Scale,
+    },
+    /// Encodes a constant at a level, scale and basis.
+    ///
+    /// ## Typing
+    /// States its type: `pt<l, s>` or `pt<l, s, ext>`.
+    Encode {
+        /// The recipe of its slots.
+        constant: Const,
+        /// Level.
+        level: Level,
+        /// Scale.
+        scale: Scale,
+        /// Modulus.
+        basis: Basis,
+    },
+    /// Sum of two or more ciphertexts.
+    ///
+    /// ## Typing
+    /// All types equal; the result has it too.
+    Add(Vec<Value>),
+    /// `a - b`.
+    ///
+    /// ## Typing
+    /// Equal types.
+    Sub(Value, Value),
+    /// `-a`.
+    Negate(Value),
+    /// `a + p`.
+    ///
+    /// ## Typing
+    /// Level, scale and basis agree; `a` is not extended (it carries a factor P, the plaintext does not).
+    AddPlain(Value, Value),
+    /// `a * p`, slot by slot.
+    ///
+    /// ## Typing
+    /// Level and basis agree; scales multiply.
+    MulPlain(Value, Value),
+    /// `r * a` with a real number that needs no encoding: the integer `round(r * scale)`.
+    ///
+    /// ## Typing
+    /// Scales multiply.
+    MulScalar {
+        /// The ciphertext.
+        a: Value,
+        /// The number.
+        factor: f64,
+        /// Scale at which it is rounded.
+        scale: Scale,
+    },
+    /// `a_1 * p_1 + a_2 * p_2 + ...` in one pass.
+    ///
+    /// ## Typing
+    /// As many plaintexts as ciphertexts, at least one; each list has one type; as [`Inst::MulPlain`].
+    Dot {
+        /// The ciphertexts.
+        ciphers: Vec<Value>,
+        /// The plaintexts.
+        plains: Vec<Value>,
+    },
+    /// `a * b`, slot by slot.
+    ///
+    /// ## Typing
+    /// Both `ct<l, _>`; the result is `ct<l, s t, deg 2>`.
+    Mul(Value, Value),
+    /// `a * a`; as [`Inst::Mul`], cheaper.
+    Square(Value),
+    /// Three parts back to two; key switch.
+    ///
+    /// ## Typing
+    /// `ct<l, s, deg 2>` to `ct<l, s>`.
+    Relinearize(Value),
+    /// Three parts to an extended ciphertext, from shared digits of the third part; key switch without its `mod_down`.
+    ///
+    /// ## Typing
+    /// `ct<l, s, deg 2>` and `digits<l>` to `ct<l, s, ext>`.
+    RelinearizeExt {
+        /// The product.
+        a: Value,
+        /// Digits of `a`.
+        digits: Value,
+    },
+    /// Divides by `Q_l / Q_l'`: moves to a lower level and divides the scale alike.
+    ///
+    /// ## Typing
+    /// `ct<l, s>` or `ct<l, s, deg 2>` to level `to < l`, scale `s Q_l' / Q_l`; the prime sets need not be nested.
+    Rescale {
+        /// The ciphertext.
+        a: Value,
+        /// Target level.
+        to: Level,
+    },
+    /// Forgets modulus; message and scale stay.
+    ///
+    /// ## Typing
+    /// To level `to < l` whose primes are among those of `l`.
+    DropLevel {
+        /// The ciphertext.
+        a: Value,
+        /// Target level.
+        to: Level,
+    },
+    /// Splits the last part of a ciphertext into gadget digits and raises each to `Q_l * P`.
+    ///
+    /// ## Typing
+    /// `ct<l, _>` or `ct<l, _, deg 2>` to `digits<l>`.
+    Decompose(Value),
+    /// Rotates to the left by `rotation` slots, from shared digits, leaving out the final `mod_down`; key switch.
+    ///
+    /// ## Typing
+    /// `ct<l, s>` and its `digits<l>` to `ct<l, s, ext>`.
+    RotateExt {
+        /// The ciphertext.
+        a: Value,
+        /// Digits of `a`.
+        digits: Value,
+        /// Slots to the left.
+        rotation: Rotation,
+    },
+    /// Divides an extended ciphertext by P.
+    ///
+    /// ## Typing
+    /// `ct<l, s, ext>` to `ct<l, s>`.
+    ModDown(Value),
+    /// Rotates to the left: `decompose`, `rotate_ext` and `mod_down` in one; key switch.
+    ///
+    /// ## Typing
+    /// `ct<l, s>` to the same.
+    Rotate {
+        /// The ciphertext.
+        a: Value,
+        /// Slots to the left.
+        rotation: Rotation,
+    },
+    /// Complex conjugate of every slot; key switch.
+    ///
+    /// ## Typing
+    /// `ct<l, s>` to the same.
+    Conjugate(Value),
+    /// Multiplies the polynomial by `X^exponent`; `N / 2` multiplies every slot by i.
+    ///
+    /// ## Typing
+    /// Same type; `exponent < 2 N`.
+    MulMonomial {
+        /// The ciphertext.
+        a: Value,
+        /// Power of X.
+        exponent: u32,
+    },
+    /// Refreshes the modulus. A library circuit must take its place before execution.
+    ///
+    /// ## Typing
+    /// `ct<l, s>` to level `to`, at the scale it states.
+    Bootstrap {
+        /// The ciphertext.
+        a: Value,
+        /// Level after.
+        to: Level,
+        /// Scale after.
+        scale: Scale,
+    },
+}
+
+impl Inst {
+    /// The word of the text form.
+    pub fn keyword(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "input",
+            Self::Encode { .. } => "encode",
+            Self::Add(_) => "add",
+            Self::Sub(..) => "sub",
+            Self::Negate(_) => "negate",
+            Self::AddPlain(..) => "add_plain",
+            Self::MulPlain(..) => "mul_plain",
+            Self::MulScalar { .. } => "mul_scalar",
+            Self::Dot { .. } => "dot",
+            Self::Mul(..) => "mul",
+            Self::Square(_) => "square",
+            Self::Relinearize(_) => "relinearize",
+            Self::RelinearizeExt { .. } => "relinearize_ext",
+            Self::Rescale { .. } => "rescale",
+            Self::DropLevel { .. } => "drop_level",
+            Self::Decompose(_) => "decompose",
+            Self::RotateExt { .. } => "rotate_ext",
+            Self::ModDown(_) => "mod_down",
+            Self::Rotate { .. } => "rotate",
+            Self::Conjugate(_) => "conjugate",
+            Self::MulMonomial { .. } => "mul_monomial",
+            Self::Bootstrap { .. } => "bootstrap",
+        }
+    }
+
+    /// Calls `f` for every operand, in order.
+    pub fn for_each_operand(&self, mut f: impl FnMut(Value)) {
+        match self {
+            Self::Input { .. } | Self::Encode { .. } => {}
+            Self::Add(values) => values.iter().copied().for_each(f),
+            Self::Dot { ciphers, plains } => ciphers.iter().chain(plains).copied().for_each(f),
+            Self::Sub(a, b) | Self::AddPlain(a, b) | Self::MulPlain(a, b) | Self::Mul(a, b) => {
+                f(*a);
+                f(*b);
+            }
+            Self::RelinearizeExt { a, digits } | Self::RotateExt { a, digits, .. } => {
+                f(*a);
+                f(*digits);
+            }
+            Self::Negate(a)
+            | Self::MulScalar { a, .. }
+            | Self::Square(a)
+            | Self::Relinearize(a)
+            | Self::Rescale { a, .. }
+            | Self::DropLevel { a, .. }
+            | Self::Decompose(a)
+            | Self::ModDown(a)
+            | Self::Rotate { a, .. }
+            | Self::Conjugate(a)
+            | Self::MulMonomial { a, .. }
+            | Self::Bootstrap { a, .. } => f(*a),
+        }
+    }
+
+    /// Operands in order.
+    pub fn operands(&self) -> Vec<Value> {
+        let mut operands = Vec::new();
+        self.for_each_operand(|value| operands.push(value));
+        operands
+    }
+
+    /// The same operation on other values.
+    pub fn map_operands(&self, mut f: impl FnMut(Value) -> Value) -> Self {
+        let mut inst = self.clone();
+        match &mut inst {
+            Self::Input { .. } | Self::Encode { .. } => {}
+            Self::Add(values) => values.iter_mut().for_each(|v| *v = f(*v)),
+            Self::Dot { ciphers, plains } => {
+                ciphers.iter_mut().chain(plains).for_each(|v| *v = f(*v))
+            }
+            Self::Sub(a, b) | Self::AddPlain(a, b) | Self::MulPlain(a, b) | Self::Mul(a, b) => {
+                *a = f(*a);
+                *b = f(*b);
+            }
+            Self::RelinearizeExt { a, digits } | Self::RotateExt { a, digits, .. } => {
+                *a = f(*a);
+                *digits = f(*digits);
+            }
+            Self::Negate(a)
+            | Self::MulScalar { a, .. }
+            | Self::Square(a)
+            | Self::Relinearize(a)
+            | Self::Rescale { a, .. }
+            | Self::DropLevel { a, .. }
+            | Self::Decompose(a)
+            | Self::ModDown(a)
+            | Self::Rotate { a, .. }
+            | Self::Conjugate(a)
+            | Self::MulMonomial { a, .. }
+            | Self::Bootstrap { a, .. } => *a = f(*a),
+        }
+        inst
+    }
+
+    /// The evaluation key it needs, if any.
+    pub fn key(&self) -> Option<KeyKind> {
+        match self {
+            Self::Relinearize(_) | Self::RelinearizeExt { .. } => Some(KeyKind::Relinearization),
+            Self::RotateExt { rotation, .. } | Self::Rotate { rotation, .. } => {
+                Some(KeyKind::Rotation(*rotation))
+            }
+            Self::Conjugate(_) => Some(KeyKind::Conjugation),
+            Self::Input { .. }
+            | Self::Encode { .. }
+            | Self::Add(_)
+            | Self::Sub(..)
+            | Self::Negate(_)
+            | Self::AddPlain(..)
+            | Self::MulPlain(..)
+            | Self::MulScalar { .. }
+            | Self::Dot { .. }
+            | Self::Mul(..)
+            | Self::Square(_)
+            | Self::Rescale { .. }
+            | Self::DropLevel { .. }
+            | Self::Decompose(_)
+            | Self::ModDown(_)
+            | Self::MulMonomial { .. }
+            | Self::Bootstrap { .. } => None,
+        }
+    }
+}
+
+/// The kinds of evaluation keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub enum KeyKind {
+    /// From `s^2`.
+    Relinearization,
+    /// From `s(X^-1)`.
+    Conjugation,
+    /// From `s(X^(5^k))`.
+    Rotation(Rotation),
+}

@@ -1,0 +1,215 @@
+//! What a client needs of a circuit, and nothing else: no weights, no operators, no instructions.
+//!
+//! The client makes keys, encrypts inputs and decrypts outputs from it. It carries the fingerprint of its circuit, so
+//! that files of different circuits cannot be mixed.
+
+use crate::binary::{self, Fingerprint, PrivateHash};
+use crate::circuit::Keys;
+use crate::inst::Inst;
+use crate::layout::Layout;
+use crate::ring::{Level, Ring, Security};
+use crate::scale::Scale;
+use crate::shape::Shape;
+use crate::typing::{TypeError, result_type};
+use crate::verify::error::{Report, Subject, VerifyError};
+use crate::verify::{Verified, keys, ports, ring, tables};
+
+/// The public part of a verified circuit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interface {
+    part: PublicPart,
+    private: PrivateHash,
+    fingerprint: Fingerprint,
+}
+
+/// A tensor that enters or leaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InterfacePort {
+    /// Its name in the model.
+    pub name: String,
+    /// Its shape in the model.
+    pub shape: Shape,
+    /// How it is packed.
+    pub layout: Layout,
+    /// Level of its ciphertexts.
+    pub level: Level,
+    /// Scale of its ciphertexts.
+    pub scale: Scale,
+}
+
+/// The public fields, unchecked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PublicPart {
+    pub(crate) name: String,
+    pub(crate) security: Security,
+    pub(crate) ring: Ring,
+    pub(crate) keys: Keys,
+    pub(crate) inputs: Vec<InterfacePort>,
+    pub(crate) outputs: Vec<InterfacePort>,
+}
+
+impl Interface {
+    /// The interface of a circuit.
+    pub fn of(circuit: &Verified) -> Self {
+        let (part, public, private) = binary::split(circuit);
+        let private = PrivateHash::of(&private);
+        Self {
+            part,
+            private,
+            fingerprint: Fingerprint::of(&public, private),
+        }
+    }
+
+    /// Checks a public part that was read from a file.
+    pub(crate) fn checked(
+        part: PublicPart,
+        private: PrivateHash,
+        fingerprint: Fingerprint,
+    ) -> Result<Self, InterfaceError> {
+        check(&part)?;
+        Ok(Self {
+            part,
+            private,
+            fingerprint,
+        })
+    }
+
+    pub(crate) fn part(&self) -> (&PublicPart, PrivateHash) {
+        (&self.part, self.private)
+    }
+
+    /// Name of the circuit.
+    pub fn name(&self) -> &str {
+        &self.part.name
+    }
+
+    /// What the parameters promise.
+    pub fn security(&self) -> Security {
+        self.part.security
+    }
+
+    /// Degree and moduli.
+    pub fn ring(&self) -> &Ring {
+        &self.part.ring
+    }
+
+    /// The evaluation keys the server needs.
+    pub fn keys(&self) -> &Keys {
+        &self.part.keys
+    }
+
+    /// The tensors to encrypt, in the circuit's order.
+    pub fn inputs(&self) -> &[InterfacePort] {
+        &self.part.inputs
+    }
+
+    /// The tensors to decrypt, in the circuit's order.
+    pub fn outputs(&self) -> &[InterfacePort] {
+        &self.part.outputs
+    }
+
+    /// The circuit it belongs to.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+}
+
+/// The verifier's rules as far as they concern public fields.
+fn check(part: &PublicPart) -> Result<(), InterfaceError> {
+    let PublicPart {
+        name,
+        security,
+        ring,
+        keys,
+        inputs,
+        outputs,
+    } = part;
+    let mut report = Report::default();
+    ring::check(ring, *security, &mut report);
+    if let Some(error) = report.into_first() {
+        return Err(error.into());
+    }
+    let mut report = Report::default();
+    tables::check_circuit_name(name, &mut report);
+    keys::check_declared(ring, keys, &mut report);
+    check_ports(ring, inputs, Subject::Input, &mut report);
+    check_ports(ring, outputs, Subject::Output, &mut report);
+    if outputs.is_empty() {
+        report.push(Subject::Circuit, ports::PortError::NoOutputs);
+    }
+    if let Some(error) = report.into_first() {
+        return Err(error.into());
+    }
+    let named = inputs.iter().chain(outputs);
+    named
+        .into_iter()
+        .try_for_each(|port| check_type(ring, port))
+}
+
+fn check_ports(
+    ring: &Ring,
+    ports: &[InterfacePort],
+    subject: fn(u32) -> Subject,
+    report: &mut Report,
+) {
+    ports::check_names(ports.iter().map(|p| p.name.as_str()), subject, report);
+    for (i, port) in ports.iter().enumerate() {
+        let subject = subject(i as u32);
+        tables::check_rank(subject, &port.shape, report);
+        tables::check_slots(subject, &port.layout, ring.slots(), report);
+        ports::check_packing(subject, &port.shape, &port.layout, report);
+    }
+    let ciphertexts = ports
+        .iter()
+        .map(|p| u64::from(p.layout.ciphertexts()))
+        .sum();
+    tables::check_ciphertexts(ciphertexts, report);
+}
+
+/// Level and scale make a type.
+fn check_type(ring: &Ring, port: &InterfacePort) -> Result<(), InterfaceError> {
+    let (level, scale) = (port.level, port.scale.clone());
+    let typed = result_type(&Inst::Input { level, scale }, ring, |_| None);
+    let port_error = |source| InterfaceError::Type {
+        port: port.name.clone(),
+        source,
+    };
+    typed.map_err(port_error)?;
+    match port.scale.value(&ring.primes) {
+        Some(_) => Ok(()),
+        None => Err(InterfaceError::Scale {
+            port: port.name.clone(),
+            scale: port.scale.display(ring.unit_bits),
+        }),
+    }
+}
+
+/// Why public fields are not an interface.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum InterfaceError {
+    /// A rule it shares with the circuit.
+    #[error(transparent)]
+    Rule(Box<VerifyError>),
+    /// A port's level and scale are not those of a ciphertext.
+    #[error("port `{port}`: {source}")]
+    Type {
+        /// The port.
+        port: String,
+        /// The rule.
+        source: TypeError,
+    },
+    /// A port's scale cannot be computed with.
+    #[error("port `{port}`: scale {scale} is too large or too small to be computed with")]
+    Scale {
+        /// The port.
+        port: String,
+        /// Its scale.
+        scale: String,
+    },
+}
+
+impl From<VerifyError> for InterfaceError {
+    fn from(error: VerifyError) -> Self {
+        Self::Rule(Box::new(error))
+    }
+}

@@ -1,0 +1,151 @@
+//! The ring a circuit runs in: degree, prime pool, levels, gadget digits, and the security line it must respect.
+
+use crate::entity::{Arena, Prime, SpecialPrime};
+use crate::scale::Scale;
+use std::fmt;
+
+/// Index into the table of moduli; a higher level has more modulus left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Level(pub u32);
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Rotation of the slots to the left, `1 ..= slots - 1`; the automorphism `X -> X^(5^k)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Rotation(pub u32);
+
+impl fmt::Display for Rotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What the parameters promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub enum Security {
+    /// At least 128 bits against classical attacks; the verifier enforces it.
+    #[serde(rename = "128")]
+    Classical128,
+    /// None: toy rings for tests. Every tool that meets it warns.
+    #[serde(rename = "none")]
+    None,
+}
+
+impl Security {
+    /// The largest log2(Q P) at 128 bits, ternary secret, classical attacks, for ring degree `2^log_n`.
+    ///
+    /// `None` for degrees the source does not list (no modulus is secure enough to be of use below 2^10).
+    ///
+    /// # References
+    /// - \[BCC+24\] Bossuat et al., *Security Guidelines for Implementing Homomorphic Encryption*, Table 5.2.
+    ///   <https://eprint.iacr.org/2024/463>
+    pub fn max_modulus_bits(log_n: u32) -> Option<u32> {
+        match log_n {
+            10 => Some(26),
+            11 => Some(53),
+            12 => Some(109),
+            13 => Some(218),
+            14 => Some(438),
+            15 => Some(881),
+            16 => Some(1747),
+            17 => Some(3523),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Classical128 => "128",
+            Self::None => "none",
+        })
+    }
+}
+
+/// Degree and moduli of a circuit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ring {
+    /// log2 of the degree N of `Z[X] / (X^N + 1)`; N / 2 slots.
+    pub log_n: u32,
+    /// The unit `D = 2^unit_bits` in which the text form writes scales; no meaning beyond that.
+    pub unit_bits: u32,
+    /// The pool from which levels are drawn.
+    pub primes: Arena<Prime, u64>,
+    /// The primes of P, present in extended ciphertexts and in keys.
+    pub special: Arena<SpecialPrime, u64>,
+    /// The primes of each level's modulus Q_l, by level; rows need not be nested.
+    pub levels: Vec<Vec<Prime>>,
+    /// Partition of the pool into the digits of key switching.
+    pub digits: Vec<Vec<Prime>>,
+}
+
+impl Ring {
+    /// Smallest and largest supported degree, as logarithms.
+    pub const LOG_N: std::ops::RangeInclusive<u32> = 3..=17;
+    /// Every prime is below this: the fast transforms need it, and some libraries are wrong above.
+    pub const MAX_PRIME: u64 = 1 << 50;
+
+    /// Degree N.
+    pub fn degree(&self) -> usize {
+        1 << self.log_n
+    }
+
+    /// Slots per ciphertext, N / 2.
+    pub fn slots(&self) -> u32 {
+        1 << (self.log_n.max(1) - 1)
+    }
+
+    /// The primes of a level.
+    pub fn row(&self, level: Level) -> Option<&[Prime]> {
+        self.levels.get(level.0 as usize).map(Vec::as_slice)
+    }
+
+    /// The highest level.
+    pub fn top(&self) -> Option<Level> {
+        (self.levels.len() as u32).checked_sub(1).map(Level)
+    }
+
+    /// log2 of Q_l.
+    pub fn level_bits(&self, level: Level) -> Option<f64> {
+        self.row(level)?.iter().try_fold(0.0, |bits, &p| {
+            Some(bits + (*self.primes.get(p)? as f64).log2())
+        })
+    }
+
+    /// log2 of P.
+    pub fn special_bits(&self) -> f64 {
+        self.special.values().map(|&p| (p as f64).log2()).sum()
+    }
+
+    /// log2 of the product of the whole pool and P: what security depends on.
+    pub fn total_bits(&self) -> f64 {
+        self.primes
+            .values()
+            .map(|&p| (p as f64).log2())
+            .sum::<f64>()
+            + self.special_bits()
+    }
+
+    /// Q_from / Q_to as a scale: what a rescale divides by. `None` when a level does not exist.
+    pub fn ratio(&self, from: Level, to: Level) -> Option<Scale> {
+        let product = |level| {
+            self.row(level)?
+                .iter()
+                .try_fold(Scale::one(), |s, &p| s.checked_mul(&Scale::prime(p)))
+        };
+        product(from)?.checked_div(&product(to)?)
+    }
+
+    /// Whether every prime of level `inner` is one of level `outer`.
+    pub fn contains(&self, outer: Level, inner: Level) -> bool {
+        match (self.row(outer), self.row(inner)) {
+            (Some(outer), Some(inner)) => inner.iter().all(|p| outer.contains(p)),
+            _ => false,
+        }
+    }
+}

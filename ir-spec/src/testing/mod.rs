@@ -1,0 +1,87 @@
+//! Random verified circuits for property tests, here and in other crates (feature `testing`).
+//!
+//! A circuit is drawn from a list of numbers, each answering one question of the generator, so that shrinking the
+//! list shrinks the circuit. Rings are toys (degree 8 to 64) with real primes; rows of levels are nested or not; all
+//! operations but `bootstrap`, all kinds of operators, several ports and odd names occur.
+
+mod program;
+mod ring;
+mod tables;
+
+use crate::circuit::Circuit;
+use crate::ring::Security;
+use crate::verify::{Verified, VerifyErrors, verify};
+use proptest::prelude::*;
+
+/// Random verified circuits; how many steps the longest ones take.
+pub fn circuits(steps: usize) -> impl Strategy<Value = Verified> {
+    choices(steps).prop_filter_map("the generator made a circuit that does not verify", |c| {
+        circuit(&c).ok()
+    })
+}
+
+/// Lists of numbers that [`circuit`] makes circuits of.
+pub fn choices(steps: usize) -> impl Strategy<Value = Vec<u32>> {
+    proptest::collection::vec(any::<u32>(), 0..=8 * steps + 40)
+}
+
+/// The circuit drawn from these numbers; zero answers every question after the last.
+///
+/// # Errors
+/// When the generator is wrong: its circuits should verify.
+pub fn circuit(choices: &[u32]) -> Result<Verified, VerifyErrors> {
+    let mut draw = Draw::new(choices);
+    let ring = ring::ring(&mut draw);
+    let name = *draw.pick(&["toy", "_", "Net_2", "resnet20"]);
+    let mut circuit = Circuit::new(name, Security::None, ring);
+    tables::fill(&mut draw, &mut circuit);
+    verify(program::build(&mut draw, circuit))
+}
+
+/// Answers questions from a list of numbers.
+#[derive(Debug)]
+pub struct Draw<'a> {
+    rest: std::slice::Iter<'a, u32>,
+}
+
+impl<'a> Draw<'a> {
+    /// Reads from the front.
+    pub fn new(choices: &'a [u32]) -> Self {
+        Self {
+            rest: choices.iter(),
+        }
+    }
+
+    /// Whether all numbers are used up.
+    pub fn is_empty(&self) -> bool {
+        self.rest.len() == 0
+    }
+
+    /// A number in `0 .. bound`, 0 if `bound` is.
+    pub fn below(&mut self, bound: u32) -> u32 {
+        let number = self.rest.next().copied().unwrap_or(0);
+        number.checked_rem(bound).unwrap_or(0)
+    }
+
+    /// A number in `low ..= high`.
+    pub fn between(&mut self, low: u32, high: u32) -> u32 {
+        low + self.below(high.saturating_sub(low).saturating_add(1))
+    }
+
+    /// Yes once in `in_how_many` times, never when the numbers are used up.
+    pub fn sometimes(&mut self, in_how_many: u32) -> bool {
+        !self.is_empty() && self.below(in_how_many) == in_how_many - 1
+    }
+
+    /// One of the items, which must not be empty.
+    pub fn pick<'t, T>(&mut self, items: &'t [T]) -> &'t T {
+        let at = self.below(items.len() as u32) as usize;
+        &items[at]
+    }
+
+    /// One of the items, `None` if there are none.
+    pub fn pick_from<T: Clone>(&mut self, items: &[T]) -> Option<T> {
+        let at = self.below(items.len() as u32) as usize;
+        items.get(at).cloned()
+    }
+}

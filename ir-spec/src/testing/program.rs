@@ -1,0 +1,308 @@
+//! Random well-typed instructions: each step picks operands of suitable types; what does not type is left out.
+
+use super::Draw;
+use super::tables::{layout, name, shape};
+use crate::build::Builder;
+use crate::circuit::Circuit;
+use crate::entity::{Entity, Value};
+use crate::inst::{Inst, KeyKind};
+use crate::layout::Layout;
+use crate::ring::{Level, Rotation};
+use crate::scale::Scale;
+use crate::types::{Basis, Form, Type};
+use std::collections::BTreeMap;
+
+pub(super) fn build(draw: &mut Draw<'_>, circuit: Circuit) -> Circuit {
+    let mut program = Program {
+        builder: Builder::new(circuit),
+        ciphers: Vec::new(),
+        digits: Vec::new(),
+        uses: BTreeMap::new(),
+    };
+    program.serve(draw);
+    program.input(draw);
+    while !draw.is_empty() {
+        program.step(draw);
+    }
+    for _ in 0..draw.between(1, 3) {
+        program.output(draw);
+    }
+    program.builder.finish()
+}
+
+struct Program {
+    builder: Builder,
+    ciphers: Vec<Value>,
+    /// Digits with the ciphertext they belong to.
+    digits: Vec<(Value, Value)>,
+    /// Levels at which each key is used.
+    uses: BTreeMap<KeyKind, Vec<Level>>,
+}
+
+impl Program {
+    fn circuit(&mut self) -> &mut Circuit {
+        self.builder.circuit()
+    }
+
+    fn serve(&mut self, draw: &mut Draw<'_>) {
+        let nodes: Vec<_> = self.circuit().nodes.keys().collect();
+        if let Some(node) = draw.pick_from(&nodes) {
+            self.builder.serve(node);
+        }
+    }
+
+    fn input(&mut self, draw: &mut Draw<'_>) {
+        let dims = [draw.between(1, 3), draw.between(1, 3), draw.between(1, 3)];
+        let shape = shape(&dims);
+        let layout = layout(draw, self.circuit(), shape.chw());
+        let level = Level(draw.below(self.circuit().ring.levels.len() as u32));
+        let scale = self.scale(draw, level);
+        let name = format!("{}{}", name(draw), self.circuit().inputs.len());
+        if let Ok(values) = self.builder.input(&name, shape, layout, (level, scale)) {
+            self.ciphers.extend(values);
+        }
+    }
+
+    /// A scale of 1 to a third of the modulus: a power of two, or a prime times one.
+    fn scale(&mut self, draw: &mut Draw<'_>, level: Level) -> Scale {
+        let ring = &self.circuit().ring;
+        let bits = ring.level_bits(level).unwrap_or(0.0) as u32 / 3;
+        let plain = Scale::power_of_two(draw.between(0, bits) as i32);
+        if !draw.sometimes(3) {
+            return plain;
+        }
+        let primes = ring.primes.len() as u32;
+        let prime = |draw: &mut Draw<'_>| Scale::prime(Entity::new(draw.below(primes)));
+        let odd = plain.checked_mul(&prime(draw));
+        let odd = odd.and_then(|s| s.checked_div(&prime(draw)));
+        let fits = |s: &Scale| {
+            let value = s.bits(&ring.primes);
+            value.is_some_and(|b| (0.0..=f64::from(bits)).contains(&b))
+        };
+        odd.filter(fits).unwrap_or(plain)
+    }
+
+    fn ty(&self, value: Value) -> Type {
+        match self.builder.type_of(value) {
+            Some(ty) => ty.clone(),
+            None => unreachable!("{value} was defined here"),
+        }
+    }
+
+    /// A ciphertext in one of these forms.
+    fn cipher(&mut self, draw: &mut Draw<'_>, forms: &[Form]) -> Option<(Value, Type)> {
+        let suits =
+            |v: &Value| matches!(self.ty(*v), Type::Cipher { form, .. } if forms.contains(&form));
+        let suited: Vec<Value> = self.ciphers.iter().copied().filter(suits).collect();
+        let value = draw.pick_from(&suited)?;
+        Some((value, self.ty(value)))
+    }
+
+    /// Some ciphertext of the same type, possibly the same.
+    fn alike(&mut self, draw: &mut Draw<'_>, ty: &Type) -> Option<Value> {
+        let alike = self.ciphers.iter().copied();
+        let alike: Vec<Value> = alike.filter(|v| self.ty(*v) == *ty).collect();
+        draw.pick_from(&alike)
+    }
+
+    fn push(&mut self, inst: Inst) -> Option<Value> {
+        let value = self.builder.push(inst).ok()?;
+        if matches!(self.ty(value), Type::Cipher { .. }) {
+            self.ciphers.push(value);
+        }
+        Some(value)
+    }
+
+    /// Pushes an operation that needs a key, if one key can serve all its uses.
+    fn push_keyed(&mut self, inst: Inst, level: Level) -> Option<Value> {
+        let kind = inst.key()?;
+        if self.circuit().ring.special.is_empty() {
+            return None;
+        }
+        let mut uses = self.uses.get(&kind).cloned().unwrap_or_default();
+        uses.push(level);
+        let highest = uses.iter().copied().max()?;
+        let ring = &self.circuit().ring;
+        if !uses.iter().all(|&level| ring.contains(highest, level)) {
+            return None;
+        }
+        let value = self.push(inst)?;
+        self.uses.insert(kind, uses);
+        Some(value)
+    }
+
+    fn encode(
+        &mut self,
+        draw: &mut Draw<'_>,
+        level: Level,
+        scale: Scale,
+        basis: Basis,
+    ) -> Option<Value> {
+        let constants: Vec<_> = self.circuit().constants.keys().collect();
+        let constant = draw.pick_from(&constants)?;
+        self.push(Inst::Encode {
+            constant,
+            level,
+            scale,
+            basis,
+        })
+    }
+
+    fn step(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        const ANY: [Form; 3] = [Form::Normal, Form::Product, Form::Extended];
+        match draw.below(24) {
+            0 => {
+                self.serve(draw);
+                None
+            }
+            1 if draw.sometimes(4) => {
+                self.input(draw);
+                None
+            }
+            2 | 3 => self.key_switch(draw),
+            4 | 5 => self.digits(draw),
+            6 | 7 => self.extended(draw),
+            8 => self.plain(draw),
+            9 | 10 => self.dot(draw),
+            11..=13 => self.product(draw),
+            14..=16 => self.lower(draw),
+            17 => {
+                let (a, ty) = self.cipher(draw, &ANY)?;
+                let scale = self.scale(draw, ty.level());
+                let factor = *draw.pick(&[0.5, -1.0, 0.0, -0.0, 0.1, 1e-300]);
+                self.push(Inst::MulScalar { a, factor, scale })
+            }
+            18 => {
+                let bound = 2 * self.circuit().ring.degree() as u32;
+                let (a, exponent) = (self.cipher(draw, &ANY)?.0, draw.below(bound));
+                self.push(Inst::MulMonomial { a, exponent })
+            }
+            19 => {
+                let a = self.cipher(draw, &ANY)?.0;
+                self.push(Inst::Negate(a))
+            }
+            20 => {
+                let (a, ty) = self.cipher(draw, &ANY)?;
+                let b = self.alike(draw, &ty)?;
+                self.push(Inst::Sub(a, b))
+            }
+            _ => {
+                let (a, ty) = self.cipher(draw, &ANY)?;
+                let count = draw.between(1, 3);
+                let more = (0..count).filter_map(|_| self.alike(draw, &ty));
+                let values: Vec<Value> = more.chain([a]).collect();
+                self.push(Inst::Add(values))
+            }
+        }
+    }
+
+    fn key_switch(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let form = if draw.sometimes(2) {
+            Form::Product
+        } else {
+            Form::Normal
+        };
+        let (a, ty) = self.cipher(draw, &[form])?;
+        let slots = self.circuit().ring.slots();
+        let inst = match form {
+            Form::Product => Inst::Relinearize(a),
+            _ if draw.sometimes(4) => Inst::Conjugate(a),
+            _ => Inst::Rotate {
+                a,
+                rotation: Rotation(draw.between(1, slots - 1)),
+            },
+        };
+        self.push_keyed(inst, ty.level())
+    }
+
+    fn digits(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let a = self.cipher(draw, &[Form::Normal, Form::Product])?.0;
+        let digits = self.push(Inst::Decompose(a))?;
+        self.digits.push((a, digits));
+        Some(digits)
+    }
+
+    fn extended(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        if draw.sometimes(3) {
+            let a = self.cipher(draw, &[Form::Extended])?.0;
+            return self.push(Inst::ModDown(a));
+        }
+        let (a, digits) = draw.pick_from(&self.digits)?;
+        let (ty, slots) = (self.ty(a), self.circuit().ring.slots());
+        let product = matches!(
+            ty,
+            Type::Cipher {
+                form: Form::Product,
+                ..
+            }
+        );
+        let inst = if product {
+            Inst::RelinearizeExt { a, digits }
+        } else {
+            Inst::RotateExt {
+                a,
+                digits,
+                rotation: Rotation(draw.between(1, slots - 1)),
+            }
+        };
+        self.push_keyed(inst, ty.level())
+    }
+
+    fn plain(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let (a, ty) = self.cipher(draw, &[Form::Normal, Form::Product])?;
+        let p = self.encode(draw, ty.level(), ty.scale()?.clone(), Basis::Normal)?;
+        self.push(Inst::AddPlain(a, p))
+    }
+
+    fn dot(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let (a, ty) = self.cipher(draw, &[Form::Extended, Form::Normal, Form::Product])?;
+        let Type::Cipher { level, form, .. } = ty else {
+            return None;
+        };
+        let scale = self.scale(draw, level);
+        let p = self.encode(draw, level, scale.clone(), form.basis())?;
+        if draw.sometimes(2) {
+            return self.push(Inst::MulPlain(a, p));
+        }
+        let (mut ciphers, mut plains) = (vec![a], vec![p]);
+        for _ in 0..draw.below(4) {
+            ciphers.push(self.alike(draw, &ty)?);
+            plains.push(self.encode(draw, level, scale.clone(), form.basis())?);
+        }
+        self.push(Inst::Dot { ciphers, plains })
+    }
+
+    fn product(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let a = self.cipher(draw, &[Form::Normal])?.0;
+        if draw.sometimes(3) {
+            return self.push(Inst::Square(a));
+        }
+        let b = self.cipher(draw, &[Form::Normal])?.0;
+        self.push(Inst::Mul(a, b))
+    }
+
+    fn lower(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let (a, ty) = self.cipher(draw, &[Form::Normal, Form::Product])?;
+        let to = Level(draw.below(ty.level().0));
+        if draw.sometimes(3) {
+            return self.push(Inst::DropLevel { a, to });
+        }
+        self.push(Inst::Rescale { a, to })
+    }
+
+    fn output(&mut self, draw: &mut Draw<'_>) -> Option<()> {
+        let (_, ty) = self.cipher(draw, &[Form::Normal])?;
+        let dims = [draw.between(1, 3), 1, draw.between(1, 3)];
+        let shape = shape(&dims);
+        let layout = layout(draw, self.circuit(), shape.chw());
+        let count = self
+            .circuit()
+            .layouts
+            .get(layout)
+            .map(Layout::ciphertexts)?;
+        let values = (0..count).filter_map(|_| self.alike(draw, &ty)).collect();
+        let name = format!("{}{}", name(draw), self.circuit().outputs.len());
+        self.builder.output(&name, shape, layout, values);
+        Some(())
+    }
+}

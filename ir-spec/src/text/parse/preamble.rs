@@ -1,0 +1,223 @@
+//! Everything before the program: ring, keys, nodes, layouts, tensors, constants.
+
+use super::Parser;
+use super::cursor::{Cursor, Parsed};
+use super::operator::parse_operator;
+use crate::circuit::{Constant, SourceNode};
+use crate::entity::{Entity, Prime};
+use crate::inst::KeyKind;
+use crate::layout::{Layout, LayoutParts};
+use crate::ring::{Level, Rotation};
+use crate::tensor::Tensor;
+use crate::text::error::ParseCause;
+use crate::verify::Subject;
+
+impl Parser<'_> {
+    /// `ring log_n=5`.
+    pub(super) fn ring(&mut self) -> Parsed<()> {
+        let at = self.cursor.advance();
+        self.once(at, "ring")?;
+        self.circuit.ring.log_n = self.cursor.number_attribute("log_n")?;
+        self.map.note(Subject::Ring, at.line);
+        Ok(())
+    }
+
+    /// `D = scale 2^40`.
+    pub(super) fn unit(&mut self) -> Parsed<()> {
+        let at = self.cursor.advance();
+        self.once(at, "D")?;
+        self.cursor.mark("=")?;
+        self.cursor.keyword("scale")?;
+        let two = self.cursor.token();
+        if self.cursor.u32()? != 2 {
+            return Err(self.cursor.expected_at(two, "`2`"));
+        }
+        self.cursor.mark("^")?;
+        self.circuit.ring.unit_bits = self.cursor.u32()?;
+        Ok(())
+    }
+
+    /// `q0 = prime 0x61`.
+    pub(super) fn prime(&mut self) -> Parsed<()> {
+        let next = self.circuit.ring.primes.next_key();
+        self.define(next, Subject::Prime(next))?;
+        self.cursor.keyword("prime")?;
+        let prime = self.cursor.u64()?;
+        self.circuit.ring.primes.push(prime);
+        Ok(())
+    }
+
+    /// `p0 = special_prime 0x61`.
+    pub(super) fn special_prime(&mut self) -> Parsed<()> {
+        let next = self.circuit.ring.special.next_key();
+        self.define(next, Subject::SpecialPrime(next))?;
+        self.cursor.keyword("special_prime")?;
+        let prime = self.cursor.u64()?;
+        self.circuit.ring.special.push(prime);
+        Ok(())
+    }
+
+    /// `level 0 = [q0, q1]`.
+    pub(super) fn level(&mut self) -> Parsed<()> {
+        let next = self.circuit.ring.levels.len();
+        let subject = Subject::Level(Level(next as u32));
+        let row = self.primes_of(next, subject)?;
+        self.circuit.ring.levels.push(row);
+        Ok(())
+    }
+
+    /// `digit 0 = [q0, q1]`.
+    pub(super) fn digit(&mut self) -> Parsed<()> {
+        let next = self.circuit.ring.digits.len();
+        let row = self.primes_of(next, Subject::Digit(next as u32))?;
+        self.circuit.ring.digits.push(row);
+        Ok(())
+    }
+
+    fn primes_of(&mut self, next: usize, subject: Subject) -> Parsed<Vec<Prime>> {
+        let line = self.cursor.advance().line;
+        let at = self.cursor.token();
+        if self.cursor.u32()? as usize != next && self.errors.is_empty() {
+            return Err(self.cursor.expected_at(at, format!("`{next}`")));
+        }
+        self.map.note(subject, line);
+        self.cursor.mark("=")?;
+        self.cursor.list(Cursor::entity)
+    }
+
+    /// `relinearization_key level=1`.
+    pub(super) fn single_key(&mut self, kind: KeyKind) -> Parsed<()> {
+        let at = self.cursor.advance();
+        let level = Level(self.cursor.number_attribute("level")?);
+        if self.circuit.keys.levels.insert(kind, level).is_some() {
+            let what = Subject::Key(kind).to_string();
+            return Err(self.cursor.error(at, ParseCause::Twice { what }));
+        }
+        self.map.note(Subject::Key(kind), at.line);
+        Ok(())
+    }
+
+    /// `rotation_keys level=2 [1, 3]`.
+    pub(super) fn rotation_keys(&mut self) -> Parsed<()> {
+        let line = self.cursor.advance().line;
+        let level = Level(self.cursor.number_attribute("level")?);
+        let (keys, map) = (&mut self.circuit.keys, &mut self.map);
+        self.cursor.list(|cursor| {
+            let at = cursor.token();
+            let kind = KeyKind::Rotation(Rotation(cursor.u32()?));
+            if keys.levels.insert(kind, level).is_some() {
+                let what = Subject::Key(kind).to_string();
+                return Err(cursor.error(at, ParseCause::Twice { what }));
+            }
+            map.note(Subject::Key(kind), line);
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// `n0 = node "conv1" Conv`.
+    pub(super) fn node(&mut self) -> Parsed<()> {
+        let next = self.circuit.nodes.next_key();
+        self.define(next, Subject::Node(next))?;
+        self.cursor.keyword("node")?;
+        let (name, op) = (self.cursor.string()?, self.cursor.name()?);
+        self.circuit.nodes.push(SourceNode { name, op });
+        Ok(())
+    }
+
+    /// `l0 = layout gip shape=[1, 4, 4] phases=[1, 1] gaps=[1, 1] pitch=4 plane=16 replicas=1 skew=0`.
+    pub(super) fn layout(&mut self) -> Parsed<()> {
+        let next = self.circuit.layouts.next_key();
+        let at = self.cursor.token();
+        self.define(next, Subject::Layout(next))?;
+        self.cursor.keyword("layout")?;
+        self.cursor.keyword("gip")?;
+        let log_slots = if self.cursor.accept_word("log_slots") {
+            self.cursor.mark("=")?;
+            self.cursor.u32()?
+        } else if self.seen.contains("ring") {
+            self.circuit.ring.log_n.saturating_sub(1)
+        } else {
+            let what = "the ring, which must come before layouts,";
+            return Err(self.cursor.error(at, ParseCause::Missing { what }));
+        };
+        let cursor = &mut self.cursor;
+        let parts = LayoutParts {
+            log_slots,
+            shape: cursor.array_attribute("shape")?,
+            phases: cursor.array_attribute("phases")?,
+            gaps: cursor.array_attribute("gaps")?,
+            pitch: cursor.number_attribute("pitch")?,
+            plane: cursor.number_attribute("plane")?,
+            replicas: cursor.number_attribute("replicas")?,
+            skew: cursor.number_attribute("skew")?,
+        };
+        let layout = Layout::new(parts).map_err(|error| self.cursor.error(at, error))?;
+        self.circuit.layouts.push(layout);
+        Ok(())
+    }
+
+    /// `w0 = tensor "conv1.weight" [1, 1, 3, 3] = [0.5, ...]`.
+    pub(super) fn tensor(&mut self) -> Parsed<()> {
+        let next = self.circuit.tensors.next_key();
+        let at = self.cursor.token();
+        self.define(next, Subject::Tensor(next))?;
+        self.cursor.keyword("tensor")?;
+        let (name, shape) = (self.cursor.string()?, self.cursor.shape()?);
+        self.cursor.mark("=")?;
+        if self.cursor.accept_word("elided") {
+            let tensor = format!("{next} `{name}`");
+            return Err(self.cursor.error(at, ParseCause::Elided { tensor }));
+        }
+        let data = self.cursor.list(Cursor::f64)?;
+        let tensor = Tensor::new(name, shape, data);
+        let tensor = tensor.map_err(|error| self.cursor.error(at, error))?;
+        self.circuit.tensors.push(tensor);
+        Ok(())
+    }
+
+    /// `op0 = conv2d ...`.
+    pub(super) fn operator(&mut self) -> Parsed<()> {
+        let next = self.circuit.operators.next_key();
+        self.define(next, Subject::Operator(next))?;
+        let operator = parse_operator(&mut self.cursor, &mut self.table_entries)?;
+        self.circuit.operators.push(operator);
+        Ok(())
+    }
+
+    /// `c0 = diagonal op0 in=0 out=0 rotation=3 pre=0`, `c1 = fill op1 part=0`.
+    pub(super) fn constant(&mut self) -> Parsed<()> {
+        let next = self.circuit.constants.next_key();
+        self.define(next, Subject::Constant(next))?;
+        let cursor = &mut self.cursor;
+        let constant = if cursor.accept_word("diagonal") {
+            Constant::Diagonal {
+                operator: cursor.entity()?,
+                input: cursor.number_attribute("in")?,
+                output: cursor.number_attribute("out")?,
+                rotation: cursor.number_attribute("rotation")?,
+                pre: cursor.number_attribute("pre")?,
+            }
+        } else if cursor.accept_word("fill") {
+            Constant::Fill {
+                operator: cursor.entity()?,
+                part: cursor.number_attribute("part")?,
+            }
+        } else {
+            return Err(cursor.expected("`diagonal` or `fill`"));
+        };
+        self.circuit.constants.push(constant);
+        Ok(())
+    }
+
+    /// `q3 =`, which must be the next of its table; after an error the table may have gaps.
+    fn define<K: Entity>(&mut self, next: K, subject: Subject) -> Parsed<()> {
+        let at = self.cursor.token();
+        let found: K = self.cursor.entity()?;
+        if found != next && self.errors.is_empty() {
+            return Err(self.cursor.expected_at(at, format!("`{next}`")));
+        }
+        self.map.note(subject, at.line);
+        self.cursor.mark("=")
+    }
+}

@@ -1,0 +1,244 @@
+//! Entries, instructions and returns.
+
+use super::Parser;
+use super::cursor::{Cursor, Parsed};
+use super::types::{parse_scale, parse_type};
+use crate::circuit::{Definition, Port};
+use crate::entity::{Const, Entity, Node, Value};
+use crate::inst::Inst;
+use crate::ring::Rotation;
+use crate::text::error::ParseCause;
+use crate::text::lexer::{Kind, Token};
+use crate::types::Type;
+use crate::verify::Subject;
+
+impl<'s> Parser<'s> {
+    /// `entry "image" [1, 1, 4, 4] l0 (v0: ct<2, D>)`; a value without type is defined elsewhere.
+    pub(super) fn entry(&mut self) -> Parsed<()> {
+        let port = self.circuit.inputs.len() as u32;
+        self.map
+            .note(Subject::Input(port), self.cursor.token().line);
+        let port = self.port(|parser| {
+            let at = parser.cursor.token();
+            let value = parser.cursor.entity()?;
+            if parser.cursor.accept(":") {
+                let unit_bits = parser.circuit.ring.unit_bits;
+                let stated = parser.cursor.token();
+                let ty = parse_type(&mut parser.cursor, unit_bits)?;
+                let inst = Draft::Input.finish(&ty, stated, &parser.cursor)?;
+                let node = None;
+                parser.add(at, value, Definition { inst, ty, node })?;
+            }
+            Ok(value)
+        })?;
+        self.circuit.inputs.push(port);
+        Ok(())
+    }
+
+    /// `return "y" [1, 1, 4, 4] l0 (v13)`.
+    pub(super) fn output(&mut self) -> Parsed<()> {
+        let port = self.circuit.outputs.len() as u32;
+        self.map
+            .note(Subject::Output(port), self.cursor.token().line);
+        let port = self.port(|parser| parser.cursor.entity())?;
+        self.circuit.outputs.push(port);
+        Ok(())
+    }
+
+    fn port(&mut self, mut value: impl FnMut(&mut Self) -> Parsed<Value>) -> Parsed<Port> {
+        self.cursor.advance();
+        let (name, shape) = (self.cursor.string()?, self.cursor.shape()?);
+        let layout = self.cursor.entity()?;
+        self.cursor.mark("(")?;
+        let mut values = Vec::new();
+        while !self.cursor.accept(")") {
+            values.push(value(self)?);
+            if !self.cursor.accept(",") {
+                self.cursor.mark(")")?;
+                break;
+            }
+        }
+        Ok(Port {
+            name,
+            shape,
+            layout,
+            values,
+        })
+    }
+
+    /// `@n1 v2 = rotate v1, 3 : ct<1, D>`.
+    pub(super) fn instruction(&mut self) -> Parsed<()> {
+        let node = if self.cursor.accept("@") {
+            Some(self.cursor.entity::<Node>()?)
+        } else {
+            None
+        };
+        let at = self.cursor.token();
+        let value = self.cursor.entity()?;
+        self.cursor.mark("=")?;
+        let unit_bits = self.circuit.ring.unit_bits;
+        let draft = operation(&mut self.cursor, unit_bits)?;
+        self.cursor.mark(":")?;
+        let stated = self.cursor.token();
+        let ty = parse_type(&mut self.cursor, unit_bits)?;
+        let inst = draft.finish(&ty, stated, &self.cursor)?;
+        self.add(at, value, Definition { inst, ty, node })
+    }
+
+    /// Definitions may come in any order (inputs stand in entries); together they number from 0 without gaps.
+    fn add(&mut self, at: Token<'s>, value: Value, definition: Definition) -> Parsed<()> {
+        let known = self.circuit.values.get(value).is_some() || self.waiting.contains_key(&value);
+        if known {
+            let what = value.to_string();
+            return Err(self.cursor.error(at, ParseCause::Twice { what }));
+        }
+        self.map.note(Subject::Value(value), at.line);
+        if value != self.circuit.values.next_key() {
+            self.waiting.insert(value, (at, definition));
+            return Ok(());
+        }
+        self.circuit.values.push(definition);
+        while let Some((_, next)) = self.waiting.remove(&self.circuit.values.next_key()) {
+            self.circuit.values.push(next);
+        }
+        Ok(())
+    }
+
+    /// After the last definition none may wait for one before it.
+    pub(super) fn check_gaps(&mut self) {
+        if let Some((value, (at, _))) = self.waiting.first_key_value() {
+            let defined = self.circuit.values.len() + self.waiting.len();
+            let cause = ParseCause::Gap {
+                found: value.to_string(),
+                last: defined - 1,
+            };
+            let error = self.cursor.error(*at, cause);
+            self.errors.push(*error);
+        }
+    }
+}
+
+/// An operation that may lack what only its type states.
+enum Draft {
+    Ready(Inst),
+    Input,
+    Encode(Const),
+    Rescale(Value),
+    DropLevel(Value),
+    Bootstrap(Value),
+}
+
+impl Draft {
+    fn finish<'s>(self, ty: &Type, stated: Token<'s>, cursor: &Cursor<'s>) -> Parsed<Inst> {
+        let level = ty.level();
+        let cause = |expected: &str| ParseCause::Expected {
+            expected: expected.into(),
+            found: "another type".into(),
+        };
+        match (self, ty) {
+            (Self::Ready(inst), _) => Ok(inst),
+            (Self::Rescale(a), _) => Ok(Inst::Rescale { a, to: level }),
+            (Self::DropLevel(a), _) => Ok(Inst::DropLevel { a, to: level }),
+            (Self::Input, Type::Cipher { scale, .. }) => {
+                let scale = scale.clone();
+                Ok(Inst::Input { level, scale })
+            }
+            (Self::Bootstrap(a), Type::Cipher { scale, .. }) => Ok(Inst::Bootstrap {
+                a,
+                to: level,
+                scale: scale.clone(),
+            }),
+            (Self::Encode(constant), Type::Plain { scale, basis, .. }) => Ok(Inst::Encode {
+                constant,
+                level,
+                scale: scale.clone(),
+                basis: *basis,
+            }),
+            (Self::Input | Self::Bootstrap(_), Type::Plain { .. } | Type::Digits { .. }) => {
+                Err(cursor.error(stated, cause("the type of a ciphertext")))
+            }
+            (Self::Encode(_), Type::Cipher { .. } | Type::Digits { .. }) => {
+                Err(cursor.error(stated, cause("the type of a plaintext")))
+            }
+        }
+    }
+}
+
+fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
+    let at = cursor.token();
+    let Kind::Word(keyword) = at.kind else {
+        return Err(cursor.expected("an operation"));
+    };
+    cursor.advance();
+    Ok(Draft::Ready(match keyword {
+        "input" => return Ok(Draft::Input),
+        "encode" => return cursor.entity().map(Draft::Encode),
+        "rescale" => return cursor.entity().map(Draft::Rescale),
+        "drop_level" => return cursor.entity().map(Draft::DropLevel),
+        "bootstrap" => return cursor.entity().map(Draft::Bootstrap),
+        "add" => Inst::Add(sum(cursor)?),
+        "dot" => Inst::Dot {
+            ciphers: cursor.list(Cursor::entity)?,
+            plains: cursor.list(Cursor::entity)?,
+        },
+        "sub" => pair(cursor, Inst::Sub)?,
+        "add_plain" => pair(cursor, Inst::AddPlain)?,
+        "mul_plain" => pair(cursor, Inst::MulPlain)?,
+        "mul" => pair(cursor, Inst::Mul)?,
+        "relinearize_ext" => pair(cursor, |a, digits| Inst::RelinearizeExt { a, digits })?,
+        "negate" => Inst::Negate(cursor.entity()?),
+        "square" => Inst::Square(cursor.entity()?),
+        "relinearize" => Inst::Relinearize(cursor.entity()?),
+        "decompose" => Inst::Decompose(cursor.entity()?),
+        "mod_down" => Inst::ModDown(cursor.entity()?),
+        "conjugate" => Inst::Conjugate(cursor.entity()?),
+        "rotate" => Inst::Rotate {
+            a: cursor.entity()?,
+            rotation: Rotation(next(cursor, Cursor::u32)?),
+        },
+        "rotate_ext" => Inst::RotateExt {
+            a: cursor.entity()?,
+            digits: next(cursor, Cursor::entity)?,
+            rotation: Rotation(next(cursor, Cursor::u32)?),
+        },
+        "mul_monomial" => Inst::MulMonomial {
+            a: cursor.entity()?,
+            exponent: next(cursor, Cursor::u32)?,
+        },
+        "mul_scalar" => Inst::MulScalar {
+            a: cursor.entity()?,
+            factor: next(cursor, Cursor::f64)?,
+            scale: next(cursor, |cursor| parse_scale(cursor, unit_bits))?,
+        },
+        _ => return Err(cursor.expected_at(at, "an operation")),
+    }))
+}
+
+/// What follows a comma.
+fn next<'s, T>(
+    cursor: &mut Cursor<'s>,
+    item: impl FnOnce(&mut Cursor<'s>) -> Parsed<T>,
+) -> Parsed<T> {
+    cursor.mark(",")?;
+    item(cursor)
+}
+
+fn pair<A: Entity, B: Entity>(
+    cursor: &mut Cursor<'_>,
+    make: impl FnOnce(A, B) -> Inst,
+) -> Parsed<Inst> {
+    Ok(make(cursor.entity()?, next(cursor, Cursor::entity)?))
+}
+
+/// `v1, v2, v3`; possibly nothing, which the verifier refuses.
+fn sum(cursor: &mut Cursor<'_>) -> Parsed<Vec<Value>> {
+    let mut values = Vec::new();
+    if matches!(cursor.token().kind, Kind::Mark(":")) {
+        return Ok(values);
+    }
+    values.push(cursor.entity()?);
+    while cursor.accept(",") {
+        values.push(cursor.entity()?);
+    }
+    Ok(values)
+}

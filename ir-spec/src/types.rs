@@ -1,0 +1,116 @@
+//! The types of values.
+
+use crate::ring::Level;
+use crate::scale::Scale;
+
+/// The type of a value; the text form prints it after every instruction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// `ct<l, s>`, `ct<l, s, deg 2>`, `ct<l, s, ext>`: a ciphertext.
+    Cipher {
+        /// Its modulus.
+        level: Level,
+        /// Its scale.
+        scale: Scale,
+        /// Parts and modulus.
+        form: Form,
+    },
+    /// `pt<l, s>`, `pt<l, s, ext>`: an encoded plaintext.
+    Plain {
+        /// Its modulus.
+        level: Level,
+        /// Its scale.
+        scale: Scale,
+        /// Whether it is also encoded modulo P.
+        basis: Basis,
+    },
+    /// `digits<l>`: the last part of a ciphertext, decomposed and raised to `Q_l * P`; what hoisting shares.
+    Digits {
+        /// The level of the ciphertext it came from.
+        level: Level,
+    },
+}
+
+/// The modulus of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub enum Basis {
+    /// `Q_l`.
+    Normal,
+    /// `Q_l * P`.
+    Extended,
+}
+
+/// The form of a ciphertext.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub enum Form {
+    /// Two parts modulo `Q_l`.
+    Normal,
+    /// Three parts modulo `Q_l`: a product before relinearization.
+    Product,
+    /// Two parts modulo `Q_l * P`, carrying `P` times the message: the sum side of a key switch before `mod_down`.
+    Extended,
+}
+
+impl Form {
+    /// The basis a plaintext must be encoded in to meet it.
+    pub fn basis(self) -> Basis {
+        match self {
+            Self::Normal | Self::Product => Basis::Normal,
+            Self::Extended => Basis::Extended,
+        }
+    }
+}
+
+impl Type {
+    /// A two-part ciphertext modulo `Q_l`.
+    pub fn cipher(level: Level, scale: Scale) -> Self {
+        Self::Cipher {
+            level,
+            scale,
+            form: Form::Normal,
+        }
+    }
+
+    /// Its level.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Cipher { level, .. } | Self::Plain { level, .. } | Self::Digits { level } => {
+                *level
+            }
+        }
+    }
+
+    /// Its scale; digits have none.
+    pub fn scale(&self) -> Option<&Scale> {
+        match self {
+            Self::Cipher { scale, .. } | Self::Plain { scale, .. } => Some(scale),
+            Self::Digits { .. } => None,
+        }
+    }
+
+    /// The text form, with scales in units of `D = 2^unit_bits`.
+    pub fn display(&self, unit_bits: u32) -> String {
+        match self {
+            Self::Cipher { level, scale, form } => {
+                let suffix = match form {
+                    Form::Normal => "",
+                    Form::Product => ", deg 2",
+                    Form::Extended => ", ext",
+                };
+                format!("ct<{level}, {}{suffix}>", scale.display(unit_bits))
+            }
+            Self::Plain {
+                level,
+                scale,
+                basis,
+            } => {
+                let suffix = match basis {
+                    Basis::Normal => "",
+                    Basis::Extended => ", ext",
+                };
+                format!("pt<{level}, {}{suffix}>", scale.display(unit_bits))
+            }
+            Self::Digits { level } => format!("digits<{level}>"),
+        }
+    }
+}

@@ -1,0 +1,584 @@
+//! The typing function: the only place that knows what an operation makes of its operands.
+//!
+//! Builder, parser, verifier and passes call [`result_type`]; the executor and the simulator trust the types it gave.
+
+use crate::entity::Value;
+use crate::inst::Inst;
+use crate::ring::{Level, Ring, Rotation};
+use crate::scale::Scale;
+use crate::types::{Basis, Form, Type};
+
+/// The type of the result of `inst`, given the types of earlier values.
+///
+/// # Errors
+/// The first rule of the operation that its operands break.
+pub fn result_type<'t>(
+    inst: &Inst,
+    ring: &Ring,
+    type_of: impl Fn(Value) -> Option<&'t Type>,
+) -> Result<Type, TypeError> {
+    let rules = Rules {
+        op: inst.keyword(),
+        ring,
+        type_of,
+    };
+    match inst {
+        Inst::Input { level, scale } => rules
+            .stated(*level, scale)
+            .map(|()| Type::cipher(*level, scale.clone())),
+        Inst::Encode {
+            level,
+            scale,
+            basis,
+            ..
+        } => rules.encode(*level, scale, *basis),
+        Inst::Add(values) => rules.add(values),
+        Inst::Sub(a, b) => rules.add(&[*a, *b]),
+        Inst::Negate(a) => rules.cipher(*a).map(Cipher::into_type),
+        Inst::AddPlain(a, p) => rules.add_plain(*a, *p),
+        Inst::MulPlain(a, p) => rules.dot(&[*a], &[*p]),
+        Inst::MulScalar { a, factor, scale } => rules.mul_scalar(*a, *factor, scale),
+        Inst::Dot { ciphers, plains } => rules.dot(ciphers, plains),
+        Inst::Mul(a, b) => rules.mul(*a, *b),
+        Inst::Square(a) => rules.mul(*a, *a),
+        Inst::Relinearize(a) => rules.with_form(*a, Form::Product, Form::Normal),
+        Inst::RelinearizeExt { a, digits } => {
+            rules.digits_of(*a, *digits)?;
+            rules.with_form(*a, Form::Product, Form::Extended)
+        }
+        Inst::Rescale { a, to } => rules.rescale(*a, *to),
+        Inst::DropLevel { a, to } => rules.drop_level(*a, *to),
+        Inst::Decompose(a) => rules.decompose(*a),
+        Inst::RotateExt {
+            a,
+            digits,
+            rotation,
+        } => {
+            rules.rotation(*rotation)?;
+            rules.digits_of(*a, *digits)?;
+            rules.with_form(*a, Form::Normal, Form::Extended)
+        }
+        Inst::ModDown(a) => rules.with_form(*a, Form::Extended, Form::Normal),
+        Inst::Rotate { a, rotation } => {
+            rules.rotation(*rotation)?;
+            rules.with_form(*a, Form::Normal, Form::Normal)
+        }
+        Inst::Conjugate(a) => rules.with_form(*a, Form::Normal, Form::Normal),
+        Inst::MulMonomial { a, exponent } => rules.mul_monomial(*a, *exponent),
+        Inst::Bootstrap { a, to, scale } => {
+            rules.with_form(*a, Form::Normal, Form::Normal)?;
+            rules
+                .stated(*to, scale)
+                .map(|()| Type::cipher(*to, scale.clone()))
+        }
+    }
+}
+
+/// A ciphertext operand, taken apart.
+#[derive(Clone, PartialEq)]
+struct Cipher {
+    level: Level,
+    scale: Scale,
+    form: Form,
+}
+
+impl Cipher {
+    fn into_type(self) -> Type {
+        Type::Cipher {
+            level: self.level,
+            scale: self.scale,
+            form: self.form,
+        }
+    }
+}
+
+struct Rules<'r, F> {
+    op: &'static str,
+    ring: &'r Ring,
+    type_of: F,
+}
+
+impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
+    fn operand(&self, value: Value) -> Result<&'t Type, TypeError> {
+        (self.type_of)(value).ok_or(TypeError::Undefined { op: self.op, value })
+    }
+
+    fn cipher(&self, value: Value) -> Result<Cipher, TypeError> {
+        match self.operand(value)? {
+            Type::Cipher { level, scale, form } => Ok(Cipher {
+                level: *level,
+                scale: scale.clone(),
+                form: *form,
+            }),
+            other => Err(self.kind(value, other, "a ciphertext")),
+        }
+    }
+
+    fn kind(&self, value: Value, found: &Type, expected: &'static str) -> TypeError {
+        TypeError::Kind {
+            op: self.op,
+            value,
+            found: found.display(self.ring.unit_bits),
+            expected,
+        }
+    }
+
+    /// Level and scale that an instruction states itself.
+    fn stated(&self, level: Level, scale: &Scale) -> Result<(), TypeError> {
+        let levels = self.ring.levels.len();
+        let bits = self.ring.level_bits(level).ok_or(TypeError::NoLevel {
+            op: self.op,
+            level,
+            levels,
+        })?;
+        self.fits(scale, bits)
+    }
+
+    /// A scale must leave room for the message below the modulus.
+    fn fits(&self, scale: &Scale, modulus_bits: f64) -> Result<(), TypeError> {
+        let text = || scale.display(self.ring.unit_bits);
+        let bits = scale
+            .bits(&self.ring.primes)
+            .ok_or_else(|| TypeError::ScalePrime {
+                op: self.op,
+                scale: text(),
+            })?;
+        if bits > modulus_bits {
+            return Err(TypeError::ScaleTooLarge {
+                op: self.op,
+                scale: text(),
+                bits,
+                modulus_bits,
+            });
+        }
+        if bits < 0.0 {
+            return Err(TypeError::ScaleTooSmall {
+                op: self.op,
+                scale: text(),
+                bits,
+            });
+        }
+        Ok(())
+    }
+
+    fn encode(&self, level: Level, scale: &Scale, basis: Basis) -> Result<Type, TypeError> {
+        self.stated(level, scale)?;
+        if basis == Basis::Extended && self.ring.special.is_empty() {
+            return Err(TypeError::NoSpecialPrimes { op: self.op });
+        }
+        Ok(Type::Plain {
+            level,
+            scale: scale.clone(),
+            basis,
+        })
+    }
+
+    fn add(&self, values: &[Value]) -> Result<Type, TypeError> {
+        let &[first, _, ..] = values else {
+            return Err(TypeError::Count {
+                op: self.op,
+                found: values.len(),
+                expected: "at least two operands",
+            });
+        };
+        let sum = self.cipher(first)?;
+        for &value in values.iter().skip(1) {
+            self.agree((first, &sum), (value, &self.cipher(value)?))?;
+        }
+        Ok(sum.into_type())
+    }
+
+    /// Equal level, form and scale, reported in this order.
+    fn agree(&self, (a, x): (Value, &Cipher), (b, y): (Value, &Cipher)) -> Result<(), TypeError> {
+        self.same_level((a, x.level), (b, y.level))?;
+        if x.form != y.form {
+            return Err(TypeError::Forms {
+                op: self.op,
+                a,
+                a_form: x.form,
+                b,
+                b_form: y.form,
+            });
+        }
+        self.same_scale((a, &x.scale), (b, &y.scale))
+    }
+
+    fn same_level(
+        &self,
+        (a, a_level): (Value, Level),
+        (b, b_level): (Value, Level),
+    ) -> Result<(), TypeError> {
+        if a_level == b_level {
+            return Ok(());
+        }
+        Err(TypeError::Levels {
+            op: self.op,
+            a,
+            a_level,
+            b,
+            b_level,
+        })
+    }
+
+    fn same_scale(
+        &self,
+        (a, x): (Value, &Scale),
+        (b, y): (Value, &Scale),
+    ) -> Result<(), TypeError> {
+        if x == y {
+            return Ok(());
+        }
+        let unit = self.ring.unit_bits;
+        Err(TypeError::Scales {
+            op: self.op,
+            a,
+            a_scale: x.display(unit),
+            b,
+            b_scale: y.display(unit),
+        })
+    }
+
+    fn plain(&self, value: Value) -> Result<(Level, Scale, Basis), TypeError> {
+        match self.operand(value)? {
+            Type::Plain {
+                level,
+                scale,
+                basis,
+            } => Ok((*level, scale.clone(), *basis)),
+            other => Err(self.kind(value, other, "a plaintext")),
+        }
+    }
+
+    /// A plaintext beside a ciphertext: same level, same basis. Gives its scale.
+    fn plain_beside(&self, a: Value, x: &Cipher, p: Value) -> Result<Scale, TypeError> {
+        let (level, scale, basis) = self.plain(p)?;
+        self.same_level((a, x.level), (p, level))?;
+        if basis != x.form.basis() {
+            return Err(TypeError::Basis {
+                op: self.op,
+                a,
+                a_basis: x.form.basis(),
+                p,
+                p_basis: basis,
+            });
+        }
+        Ok(scale)
+    }
+
+    fn add_plain(&self, a: Value, p: Value) -> Result<Type, TypeError> {
+        let x = self.cipher(a)?;
+        if x.form == Form::Extended {
+            return Err(TypeError::Form {
+                op: self.op,
+                value: a,
+                found: x.form,
+                expected: Form::Normal,
+            });
+        }
+        let scale = self.plain_beside(a, &x, p)?;
+        self.same_scale((a, &x.scale), (p, &scale))?;
+        Ok(x.into_type())
+    }
+
+    fn dot(&self, ciphers: &[Value], plains: &[Value]) -> Result<Type, TypeError> {
+        let (&[a, ..], &[p, ..]) = (ciphers, plains) else {
+            return Err(TypeError::Count {
+                op: self.op,
+                found: 0,
+                expected: "at least one product",
+            });
+        };
+        if ciphers.len() != plains.len() {
+            return Err(TypeError::Count {
+                op: self.op,
+                found: plains.len(),
+                expected: "a plaintext per ciphertext",
+            });
+        }
+        let x = self.cipher(a)?;
+        let scale = self.plain_beside(a, &x, p)?;
+        for &other in ciphers.iter().skip(1) {
+            self.agree((a, &x), (other, &self.cipher(other)?))?;
+        }
+        for &other in plains.iter().skip(1) {
+            self.same_scale((p, &scale), (other, &self.plain_beside(a, &x, other)?))?;
+        }
+        self.product(x, &scale, None)
+    }
+
+    fn mul_scalar(&self, a: Value, factor: f64, scale: &Scale) -> Result<Type, TypeError> {
+        if !factor.is_finite() {
+            return Err(TypeError::Factor {
+                factor: factor.to_string(),
+            });
+        }
+        let x = self.cipher(a)?;
+        self.stated(x.level, scale)?;
+        self.product(x, scale, None)
+    }
+
+    fn mul(&self, a: Value, b: Value) -> Result<Type, TypeError> {
+        let (x, y) = (self.cipher(a)?, self.cipher(b)?);
+        for (value, form) in [(a, x.form), (b, y.form)] {
+            if form != Form::Normal {
+                return Err(TypeError::Form {
+                    op: self.op,
+                    value,
+                    found: form,
+                    expected: Form::Normal,
+                });
+            }
+        }
+        self.same_level((a, x.level), (b, y.level))?;
+        self.product(x, &y.scale, Some(Form::Product))
+    }
+
+    fn product(&self, x: Cipher, by: &Scale, form: Option<Form>) -> Result<Type, TypeError> {
+        let scale = x
+            .scale
+            .checked_mul(by)
+            .ok_or(TypeError::ScaleExponent { op: self.op })?;
+        self.stated(x.level, &scale)?;
+        Ok(Type::Cipher {
+            level: x.level,
+            scale,
+            form: form.unwrap_or(x.form),
+        })
+    }
+
+    fn with_form(&self, a: Value, from: Form, to: Form) -> Result<Type, TypeError> {
+        let x = self.cipher(a)?;
+        if x.form != from {
+            return Err(TypeError::Form {
+                op: self.op,
+                value: a,
+                found: x.form,
+                expected: from,
+            });
+        }
+        if to == Form::Extended && self.ring.special.is_empty() {
+            return Err(TypeError::NoSpecialPrimes { op: self.op });
+        }
+        Ok(Cipher { form: to, ..x }.into_type())
+    }
+
+    fn decompose(&self, a: Value) -> Result<Type, TypeError> {
+        let x = self.cipher(a)?;
+        if x.form == Form::Extended {
+            return Err(TypeError::Form {
+                op: self.op,
+                value: a,
+                found: x.form,
+                expected: Form::Normal,
+            });
+        }
+        if self.ring.special.is_empty() {
+            return Err(TypeError::NoSpecialPrimes { op: self.op });
+        }
+        Ok(Type::Digits { level: x.level })
+    }
+
+    /// Digits must have the level of the ciphertext; that they are *its* digits the verifier checks.
+    fn digits_of(&self, a: Value, digits: Value) -> Result<(), TypeError> {
+        let x = self.cipher(a)?;
+        match self.operand(digits)? {
+            Type::Digits { level } => self.same_level((a, x.level), (digits, *level)),
+            other => Err(self.kind(digits, other, "digits")),
+        }
+    }
+
+    fn rotation(&self, rotation: Rotation) -> Result<(), TypeError> {
+        let slots = self.ring.slots();
+        if rotation.0 == 0 || rotation.0 >= slots {
+            return Err(TypeError::Rotation {
+                op: self.op,
+                rotation,
+                slots,
+            });
+        }
+        Ok(())
+    }
+
+    fn lower(&self, x: &Cipher, to: Level) -> Result<(), TypeError> {
+        let levels = self.ring.levels.len();
+        if self.ring.row(to).is_none() {
+            return Err(TypeError::NoLevel {
+                op: self.op,
+                level: to,
+                levels,
+            });
+        }
+        if to >= x.level {
+            return Err(TypeError::NotLower {
+                op: self.op,
+                from: x.level,
+                to,
+            });
+        }
+        Ok(())
+    }
+
+    fn rescale(&self, a: Value, to: Level) -> Result<Type, TypeError> {
+        let x = self.cipher(a)?;
+        if x.form == Form::Extended {
+            return Err(TypeError::Form {
+                op: self.op,
+                value: a,
+                found: x.form,
+                expected: Form::Normal,
+            });
+        }
+        self.lower(&x, to)?;
+        let ratio = self
+            .ring
+            .ratio(x.level, to)
+            .ok_or(TypeError::ScaleExponent { op: self.op })?;
+        let scale = x
+            .scale
+            .checked_div(&ratio)
+            .ok_or(TypeError::ScaleExponent { op: self.op })?;
+        self.stated(to, &scale)?;
+        Ok(Type::Cipher {
+            level: to,
+            scale,
+            form: x.form,
+        })
+    }
+
+    fn drop_level(&self, a: Value, to: Level) -> Result<Type, TypeError> {
+        let x = self.cipher(a)?;
+        if x.form == Form::Extended {
+            return Err(TypeError::Form {
+                op: self.op,
+                value: a,
+                found: x.form,
+                expected: Form::Normal,
+            });
+        }
+        self.lower(&x, to)?;
+        if !self.ring.contains(x.level, to) {
+            return Err(TypeError::NotNested {
+                op: self.op,
+                from: x.level,
+                to,
+            });
+        }
+        self.stated(to, &x.scale)?;
+        Ok(Cipher { level: to, ..x }.into_type())
+    }
+
+    fn mul_monomial(&self, a: Value, exponent: u32) -> Result<Type, TypeError> {
+        let bound = 2 * self.ring.degree() as u32;
+        if exponent >= bound {
+            return Err(TypeError::Exponent { exponent, bound });
+        }
+        self.cipher(a).map(Cipher::into_type)
+    }
+}
+
+/// Why an operation does not type.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the sentences name every field")]
+pub enum TypeError {
+    #[error("{op}: {value} is not defined before its use")]
+    Undefined { op: &'static str, value: Value },
+    #[error("{op}: {value} is {found}, expected {expected}")]
+    Kind {
+        op: &'static str,
+        value: Value,
+        found: String,
+        expected: &'static str,
+    },
+    #[error("{op}: operand levels differ: {a} is at level {a_level}, {b} at level {b_level}")]
+    Levels {
+        op: &'static str,
+        a: Value,
+        a_level: Level,
+        b: Value,
+        b_level: Level,
+    },
+    #[error("{op}: operand scales differ: {a} has scale {a_scale}, {b} has {b_scale}")]
+    Scales {
+        op: &'static str,
+        a: Value,
+        a_scale: String,
+        b: Value,
+        b_scale: String,
+    },
+    #[error("{op}: operand forms differ: {a} is {a_form:?}, {b} is {b_form:?}")]
+    Forms {
+        op: &'static str,
+        a: Value,
+        a_form: Form,
+        b: Value,
+        b_form: Form,
+    },
+    #[error("{op}: {value} is in form {found:?}, expected {expected:?}")]
+    Form {
+        op: &'static str,
+        value: Value,
+        found: Form,
+        expected: Form,
+    },
+    #[error("{op}: {a} is modulo the {a_basis:?} basis, plaintext {p} modulo the {p_basis:?} one")]
+    Basis {
+        op: &'static str,
+        a: Value,
+        a_basis: Basis,
+        p: Value,
+        p_basis: Basis,
+    },
+    #[error("{op}: {found} operands, expected {expected}")]
+    Count {
+        op: &'static str,
+        found: usize,
+        expected: &'static str,
+    },
+    #[error("{op}: level {level} does not exist, there are {levels}")]
+    NoLevel {
+        op: &'static str,
+        level: Level,
+        levels: usize,
+    },
+    #[error("{op}: level {to} is not below level {from}")]
+    NotLower {
+        op: &'static str,
+        from: Level,
+        to: Level,
+    },
+    #[error("{op}: level {to} has a prime that level {from} lacks")]
+    NotNested {
+        op: &'static str,
+        from: Level,
+        to: Level,
+    },
+    #[error("{op}: scale {scale} names a prime outside the pool")]
+    ScalePrime { op: &'static str, scale: String },
+    #[error("{op}: scale {scale} ({bits:.1} bits) exceeds the modulus ({modulus_bits:.1} bits)")]
+    ScaleTooLarge {
+        op: &'static str,
+        scale: String,
+        bits: f64,
+        modulus_bits: f64,
+    },
+    #[error("{op}: scale {scale} ({bits:.1} bits) is below 1")]
+    ScaleTooSmall {
+        op: &'static str,
+        scale: String,
+        bits: f64,
+    },
+    #[error("{op}: an exponent of the scale exceeds {}", Scale::MAX_EXPONENT)]
+    ScaleExponent { op: &'static str },
+    #[error("{op}: the ring has no special primes, so it has no extended basis")]
+    NoSpecialPrimes { op: &'static str },
+    #[error("{op}: rotation {rotation} is not in 1..{slots}")]
+    Rotation {
+        op: &'static str,
+        rotation: Rotation,
+        slots: u32,
+    },
+    #[error("mul_monomial: exponent {exponent} is not below {bound}")]
+    Exponent { exponent: u32, bound: u32 },
+    #[error("mul_scalar: factor {factor} is not finite")]
+    Factor { factor: String },
+}

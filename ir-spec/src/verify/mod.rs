@@ -1,0 +1,102 @@
+//! The verifier: every rule a circuit must obey before anyone executes, ships or encrypts for it.
+//!
+//! [`verify`] checks all of the following and reports every breach, each with the entity, the ONNX node it serves and
+//! a typed cause. Its verdict is a [`Verified`], which the executor, the client and the file writers ask for: a verified
+//! circuit makes none of them panic.
+//!
+//! **Ring.** The degree is 2^3 to 2^17. Primes are prime, below 2^50, 1 modulo 2N, and differ over pool and special
+//! primes. There is a level; each names existing primes, each once and at least one; moduli ascend strictly. The digits
+//! partition the pool. At most [`MAX_ROWS`] of each.
+//!
+//! **Security.** `128` bounds log2 of the product of pool and special primes by [`Security::max_modulus_bits`].
+//!
+//! **Tables.** The circuit's name is an identifier; no name exceeds [`MAX_NAME`] bytes, no shape [`MAX_RANK`] axes. Layouts
+//! have N/2 slots and at most [`MAX_CIPHERTEXTS`] ciphertexts together. Linear maps pass [`LinearMap::check`], broadcasts
+//! broadcast; their shapes are those their layouts pack; gather tables stay below [`MAX_TABLE`] entries. A constant names an
+//! operator of its kind, ciphertexts that exist, and rotations below N/2.
+//!
+//! **Values.** At most [`MAX_VALUES`]. Operands are defined earlier. The type stated is the one [`result_type`] gives, and its
+//! scale can be computed with. Every instruction but `input` serves an existing node. Digits belong to the very
+//! ciphertext they are used with. An encoded constant exists; times its scale it stays below the modulus, as does the factor
+//! of `mul_scalar`. `bootstrap` does not occur.
+//!
+//! **Keys.** Where keys are used there are special primes, and their product is at least that of each digit: key
+//! switching divides noise of the size of a digit by it. Every use has a declared key whose primes include those of
+//! the level of use. Every declared key is used, and declared at exactly its highest level of use.
+//!
+//! **Ports.** Names differ within inputs and within outputs and are not empty. The shape is the one the layout packs; there is
+//! one two-part ciphertext per ciphertext of the layout, all of one type. The values of input ports are exactly the
+//! `input` instructions, each once. There is an output.
+//!
+//! Not checked: that messages keep headroom below the modulus, that noise stays small, that the zeros a layout promises
+//! are zero, that the circuit computes what its nodes say, and that tables hold nothing unused.
+//!
+//! Cost: O(size of the circuit) operations on scales.
+//!
+//! [`Security::max_modulus_bits`]: crate::Security::max_modulus_bits
+//! [`LinearMap::check`]: crate::linear::LinearMap::check
+//! [`result_type`]: crate::typing::result_type
+
+pub(crate) mod error;
+pub(crate) mod keys;
+pub(crate) mod ports;
+pub(crate) mod ring;
+pub(crate) mod tables;
+mod values;
+
+pub use error::{Cause, Subject, VerifyError, VerifyErrors};
+pub use keys::KeyError;
+pub use ports::PortError;
+pub use ring::{MAX_ROWS, RingError};
+pub use tables::{MAX_CIPHERTEXTS, MAX_NAME, MAX_RANK, MAX_TABLE, TableError, is_identifier};
+pub use values::{MAX_VALUES, ValueError};
+
+use crate::circuit::Circuit;
+use error::Report;
+use std::ops::Deref;
+
+/// A circuit that obeys every rule of this module.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verified(Circuit);
+
+impl Verified {
+    /// The circuit, to be changed and verified again.
+    pub fn into_inner(self) -> Circuit {
+        self.0
+    }
+}
+
+impl Deref for Verified {
+    type Target = Circuit;
+
+    fn deref(&self) -> &Circuit {
+        &self.0
+    }
+}
+
+/// Checks every rule.
+///
+/// # Errors
+/// All breaches, in the order of the circuit's tables.
+pub fn verify(circuit: Circuit) -> Result<Verified, VerifyErrors> {
+    check(&circuit)?;
+    Ok(Verified(circuit))
+}
+
+/// Checks every rule without taking the circuit.
+///
+/// # Errors
+/// All breaches, in the order of the circuit's tables.
+pub fn check(circuit: &Circuit) -> Result<(), VerifyErrors> {
+    let mut report = Report::default();
+    ring::check(&circuit.ring, circuit.security, &mut report);
+    if !crate::ring::Ring::LOG_N.contains(&circuit.ring.log_n) {
+        // Slots, and with them every other rule, make no sense.
+        return report.verdict(circuit);
+    }
+    tables::check(circuit, &mut report);
+    values::check(circuit, &mut report);
+    keys::check(circuit, &mut report);
+    ports::check(circuit, &mut report);
+    report.verdict(circuit)
+}

@@ -1,0 +1,161 @@
+//! Input and output tensors.
+
+use super::error::{Report, Subject};
+use super::tables::{check_name, check_rank};
+use super::values::exists;
+use crate::circuit::{Circuit, Port};
+use crate::entity::{LayoutId, Value};
+use crate::inst::Inst;
+use crate::layout::Layout;
+use crate::shape::Shape;
+use crate::types::{Form, Type};
+use std::collections::BTreeSet;
+
+pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
+    check_side(circuit, &circuit.inputs, Subject::Input, report);
+    check_side(circuit, &circuit.outputs, Subject::Output, report);
+    check_inputs(circuit, report);
+    if circuit.outputs.is_empty() {
+        report.push(Subject::Circuit, PortError::NoOutputs);
+    }
+}
+
+fn check_side(circuit: &Circuit, ports: &[Port], subject: fn(u32) -> Subject, report: &mut Report) {
+    let names = ports.iter().map(|port| port.name.as_str());
+    check_names(names, subject, report);
+    for (i, port) in ports.iter().enumerate() {
+        let subject = subject(i as u32);
+        check_rank(subject, &port.shape, report);
+        match circuit.layouts.get(port.layout) {
+            None => report.push(
+                subject,
+                PortError::NoLayout {
+                    layout: port.layout,
+                },
+            ),
+            Some(layout) => {
+                check_packing(subject, &port.shape, layout, report);
+                let (found, expected) = (port.values.len(), layout.ciphertexts() as usize);
+                if found != expected {
+                    report.push(subject, PortError::Count { found, expected });
+                }
+            }
+        }
+        if let Err(error) = check_values(circuit, &port.values) {
+            report.push(subject, error);
+        }
+    }
+}
+
+/// Names of one side are there, differ and are not too long.
+pub(crate) fn check_names<'a>(
+    names: impl Iterator<Item = &'a str>,
+    subject: fn(u32) -> Subject,
+    report: &mut Report,
+) {
+    let mut seen = BTreeSet::new();
+    for (i, name) in names.enumerate() {
+        let subject = subject(i as u32);
+        check_name(subject, name, report);
+        if name.is_empty() {
+            report.push(subject, PortError::NoName);
+        }
+        if !seen.insert(name) {
+            report.push(subject, PortError::NameTwice);
+        }
+    }
+}
+
+pub(crate) fn check_packing(subject: Subject, shape: &Shape, layout: &Layout, report: &mut Report) {
+    let packed = layout.parts().shape;
+    // Row-major order is all they share: a renamed tensor keeps the packing it had.
+    if shape.elements() != layout.elements() {
+        let shape = shape.clone();
+        report.push(subject, PortError::Packing { shape, packed });
+    }
+}
+
+/// Two-part ciphertexts of one type.
+fn check_values(circuit: &Circuit, values: &[Value]) -> Result<(), PortError> {
+    let unit = circuit.ring.unit_bits;
+    let mut first: Option<(Value, &Type)> = None;
+    for &value in values {
+        let ty = circuit.type_of(value).ok_or(PortError::NoValue { value })?;
+        let Type::Cipher {
+            form: Form::Normal, ..
+        } = ty
+        else {
+            let found = ty.display(unit);
+            return Err(PortError::NotCiphertext { value, found });
+        };
+        let (other, other_type) = *first.get_or_insert((value, ty));
+        if ty != other_type {
+            return Err(PortError::Types {
+                value,
+                found: ty.display(unit),
+                other,
+                expected: other_type.display(unit),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The values of input ports are exactly the `input` instructions, each once.
+fn check_inputs(circuit: &Circuit, report: &mut Report) {
+    let mut listed = BTreeSet::new();
+    for (i, port) in circuit.inputs.iter().enumerate() {
+        let subject = Subject::Input(i as u32);
+        for &value in port.values.iter().filter(|v| exists(circuit, **v)) {
+            let inst = circuit.values.get(value).map(|definition| &definition.inst);
+            if !matches!(inst, Some(Inst::Input { .. })) {
+                report.push(subject, PortError::NotInput { value });
+            }
+            if !listed.insert(value) {
+                report.push(subject, PortError::Twice { value });
+            }
+        }
+    }
+    for (value, definition) in circuit.values.iter() {
+        if matches!(definition.inst, Inst::Input { .. }) && !listed.contains(&value) {
+            report.push(Subject::Value(value), PortError::Unlisted);
+        }
+    }
+}
+
+/// What is wrong with an input or output tensor.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the sentences name every field")]
+pub enum PortError {
+    #[error("the circuit has no outputs")]
+    NoOutputs,
+    #[error("has no name")]
+    NoName,
+    #[error("another port has the same name")]
+    NameTwice,
+    #[error("layout {layout} does not exist")]
+    NoLayout { layout: LayoutId },
+    #[error("has shape {shape}, but its layout packs {packed:?}")]
+    Packing { shape: Shape, packed: [u32; 3] },
+    #[error("has {found} ciphertexts, its layout wants {expected}")]
+    Count { found: usize, expected: usize },
+    #[error("{value} does not exist")]
+    NoValue { value: Value },
+    #[error("{value} is {found}, expected a two-part ciphertext")]
+    NotCiphertext { value: Value, found: String },
+    #[error(
+        "{value} is {found}, but {other} is {expected}: the ciphertexts of a port have one type"
+    )]
+    Types {
+        value: Value,
+        found: String,
+        other: Value,
+        expected: String,
+    },
+    #[error("{value} is not an input instruction")]
+    NotInput { value: Value },
+    #[error("{value} is listed twice")]
+    Twice { value: Value },
+    #[error("input: no input port lists it")]
+    Unlisted,
+}

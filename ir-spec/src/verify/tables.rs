@@ -1,0 +1,264 @@
+//! Names, nodes, layouts, tensors, operators and constants.
+
+use super::error::{Report, Subject};
+use crate::circuit::{Circuit, Constant, Operator};
+use crate::entity::{LayoutId, OperatorId, TensorId};
+use crate::layout::Layout;
+use crate::linear::{Gather, LinearError, LinearKind, LinearMap};
+use crate::shape::Shape;
+
+/// The longest name, in bytes.
+pub const MAX_NAME: usize = 4096;
+/// The most axes a tensor may have.
+pub const MAX_RANK: usize = 32;
+/// The most ciphertexts that the layouts of a circuit may have together.
+pub const MAX_CIPHERTEXTS: u64 = 1 << 24;
+/// The most entries that the tables of all gathers may have together.
+pub const MAX_TABLE: usize = 1 << 24;
+
+pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
+    check_circuit_name(&circuit.name, report);
+    for (id, node) in circuit.nodes.iter() {
+        check_name(Subject::Node(id), &node.name, report);
+        check_name(Subject::Node(id), &node.op, report);
+    }
+    check_layouts(circuit, report);
+    for (id, tensor) in circuit.tensors.iter() {
+        check_name(Subject::Tensor(id), &tensor.name, report);
+        check_rank(Subject::Tensor(id), tensor.shape(), report);
+    }
+    check_operators(circuit, report);
+    for (id, constant) in circuit.constants.iter() {
+        if let Err(error) = check_constant(circuit, constant) {
+            report.push(Subject::Constant(id), error);
+        }
+    }
+}
+
+/// Whether the text form spells it without quotes: a letter or `_`, then letters, digits and `_`.
+pub fn is_identifier(name: &str) -> bool {
+    let mut chars = name.chars();
+    let first = chars.next();
+    first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+pub(crate) fn check_circuit_name(name: &str, report: &mut Report) {
+    check_name(Subject::Circuit, name, report);
+    if !is_identifier(name) {
+        report.push(Subject::Circuit, TableError::NotIdentifier);
+    }
+}
+
+pub(crate) fn check_name(subject: Subject, name: &str, report: &mut Report) {
+    if name.len() > MAX_NAME {
+        let found = name.len();
+        report.push(subject, TableError::LongName { found });
+    }
+}
+
+pub(crate) fn check_rank(subject: Subject, shape: &Shape, report: &mut Report) {
+    if shape.rank() > MAX_RANK {
+        let found = shape.rank();
+        report.push(subject, TableError::Rank { found });
+    }
+}
+
+fn check_layouts(circuit: &Circuit, report: &mut Report) {
+    let mut ciphertexts = 0u64;
+    for (id, layout) in circuit.layouts.iter() {
+        ciphertexts += u64::from(layout.ciphertexts());
+        check_slots(Subject::Layout(id), layout, circuit.ring.slots(), report);
+    }
+    check_ciphertexts(ciphertexts, report);
+}
+
+pub(crate) fn check_ciphertexts(found: u64, report: &mut Report) {
+    if found > MAX_CIPHERTEXTS {
+        report.push(Subject::Circuit, TableError::Ciphertexts { found });
+    }
+}
+
+pub(crate) fn check_slots(subject: Subject, layout: &Layout, slots: u32, report: &mut Report) {
+    if layout.slots() != slots {
+        let found = layout.slots();
+        report.push(subject, TableError::Slots { found, slots });
+    }
+}
+
+fn check_operators(circuit: &Circuit, report: &mut Report) {
+    let mut entries = 0usize;
+    for (id, operator) in circuit.operators.iter() {
+        let subject = Subject::Operator(id);
+        let mut note = |result: Result<(), TableError>| {
+            if let Err(error) = result {
+                report.push(subject, error);
+            }
+        };
+        match operator {
+            Operator::Linear { map, input, output } => {
+                entries = entries.saturating_add(table_entries(map));
+                note(map.check(&circuit.tensors).map_err(TableError::from));
+                note(check_packing(circuit, "input", *input, &map.input));
+                note(check_packing(circuit, "output", *output, &map.output));
+            }
+            Operator::Broadcast {
+                tensor,
+                shape,
+                layout,
+            } => {
+                note(check_broadcast(circuit, *tensor, shape));
+                note(check_packing(circuit, "result", *layout, shape));
+            }
+        }
+    }
+    if entries > MAX_TABLE {
+        report.push(Subject::Circuit, TableError::Tables { found: entries });
+    }
+}
+
+fn table_entries(map: &LinearMap) -> usize {
+    let LinearKind::Gather(Gather { axes }) = &map.kind else {
+        return 0;
+    };
+    axes.iter()
+        .fold(0, |sum, axis| axis.table.len().saturating_add(sum))
+}
+
+fn check_packing(
+    circuit: &Circuit,
+    what: &'static str,
+    layout: LayoutId,
+    shape: &Shape,
+) -> Result<(), TableError> {
+    if shape.rank() > MAX_RANK {
+        let found = shape.rank();
+        return Err(TableError::Rank { found });
+    }
+    let packing = circuit
+        .layouts
+        .get(layout)
+        .ok_or(TableError::NoLayout { layout })?;
+    // Row-major order is all they share: a renamed tensor keeps the packing it had.
+    if packing.elements() != shape.elements() {
+        return Err(TableError::Packing {
+            what,
+            shape: shape.clone(),
+            layout,
+            packed: packing.parts().shape,
+        });
+    }
+    Ok(())
+}
+
+fn check_broadcast(circuit: &Circuit, tensor: TensorId, shape: &Shape) -> Result<(), TableError> {
+    let weight = circuit
+        .tensors
+        .get(tensor)
+        .ok_or(TableError::NoTensor { tensor })?;
+    if weight.shape().broadcasts_to(shape) {
+        return Ok(());
+    }
+    Err(TableError::Broadcast {
+        tensor,
+        from: weight.shape().clone(),
+        to: shape.clone(),
+    })
+}
+
+fn check_constant(circuit: &Circuit, constant: &Constant) -> Result<(), TableError> {
+    let operator = constant.operator();
+    let found = circuit
+        .operators
+        .get(operator)
+        .ok_or(TableError::NoOperator { operator })?;
+    let parts = |layout: LayoutId| circuit.layouts.get(layout).map_or(0, Layout::ciphertexts);
+    let below = |what, found: u32, bound: u32| {
+        if found < bound {
+            return Ok(());
+        }
+        Err(TableError::Index { what, found, bound })
+    };
+    match (*constant, found) {
+        (
+            Constant::Diagonal {
+                operator: _,
+                input,
+                output,
+                rotation,
+                pre,
+            },
+            Operator::Linear {
+                input: x,
+                output: y,
+                ..
+            },
+        ) => {
+            below("in", input, parts(*x))?;
+            below("out", output, parts(*y))?;
+            below("rotation", rotation, circuit.ring.slots())?;
+            below("pre", pre, circuit.ring.slots())
+        }
+        (Constant::Fill { part, .. }, Operator::Broadcast { layout, .. }) => {
+            below("part", part, parts(*layout))
+        }
+        (Constant::Diagonal { .. }, Operator::Broadcast { .. }) => Err(TableError::Kind {
+            operator,
+            expected: "a linear operator",
+        }),
+        (Constant::Fill { .. }, Operator::Linear { .. }) => Err(TableError::Kind {
+            operator,
+            expected: "a broadcast",
+        }),
+    }
+}
+
+/// What is wrong with a row of a table.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the sentences name every field")]
+pub enum TableError {
+    #[error("the name of the circuit is not an identifier")]
+    NotIdentifier,
+    #[error("a name is {found} bytes long, expected at most {MAX_NAME}")]
+    LongName { found: usize },
+    #[error("a shape has {found} axes, expected at most {MAX_RANK}")]
+    Rank { found: usize },
+    #[error("has {found} slots per ciphertext, the ring has {slots}")]
+    Slots { found: u32, slots: u32 },
+    #[error("the layouts have {found} ciphertexts together, expected at most {MAX_CIPHERTEXTS}")]
+    Ciphertexts { found: u64 },
+    #[error("the gather tables have {found} entries together, expected at most {MAX_TABLE}")]
+    Tables { found: usize },
+    #[error("layout {layout} does not exist")]
+    NoLayout { layout: LayoutId },
+    #[error("tensor {tensor} does not exist")]
+    NoTensor { tensor: TensorId },
+    #[error("operator {operator} does not exist")]
+    NoOperator { operator: OperatorId },
+    #[error("{what} has shape {shape}, but its layout {layout} packs {packed:?}")]
+    Packing {
+        what: &'static str,
+        shape: Shape,
+        layout: LayoutId,
+        packed: [u32; 3],
+    },
+    #[error("{tensor} has shape {from}, which does not broadcast to {to}")]
+    Broadcast {
+        tensor: TensorId,
+        from: Shape,
+        to: Shape,
+    },
+    #[error(transparent)]
+    Linear(#[from] LinearError),
+    #[error("{operator} is not {expected}")]
+    Kind {
+        operator: OperatorId,
+        expected: &'static str,
+    },
+    #[error("{what}={found} is not below {bound}")]
+    Index {
+        what: &'static str,
+        found: u32,
+        bound: u32,
+    },
+}

@@ -1,0 +1,233 @@
+//! Instructions: definition order, types, provenance, digits, constants, magnitudes.
+
+use super::error::{Report, Subject};
+use crate::circuit::{Circuit, Definition, Operator};
+use crate::entity::{Arena, Const, Entity, Node, OperatorId, TensorId, Value};
+use crate::inst::Inst;
+use crate::ring::Level;
+use crate::scale::Scale;
+use crate::typing::{TypeError, result_type};
+
+/// The most instructions a circuit may have.
+pub const MAX_VALUES: usize = 1 << 24;
+
+pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
+    if circuit.values.len() > MAX_VALUES {
+        let found = circuit.values.len();
+        report.push(Subject::Circuit, ValueError::TooMany { found });
+        return;
+    }
+    let magnitudes = Magnitudes::new(circuit);
+    for (value, definition) in circuit.values.iter() {
+        let mut note = |result: Result<(), ValueError>| {
+            if let Err(error) = result {
+                report.push(Subject::Value(value), error);
+            }
+        };
+        note(check_type(circuit, value, definition));
+        note(check_node(circuit, definition));
+        note(check_inst(circuit, &magnitudes, definition));
+    }
+}
+
+/// Operands are earlier values, and the type it states is the one the typing rule gives.
+fn check_type(circuit: &Circuit, value: Value, definition: &Definition) -> Result<(), ValueError> {
+    let earlier = |v: Value| (v < value).then(|| circuit.type_of(v)).flatten();
+    let derived = result_type(&definition.inst, &circuit.ring, earlier)?;
+    if derived != definition.ty {
+        let unit = circuit.ring.unit_bits;
+        return Err(ValueError::Stated {
+            op: definition.inst.keyword(),
+            stated: definition.ty.display(unit),
+            derived: derived.display(unit),
+        });
+    }
+    match derived.scale() {
+        Some(scale) if scale.value(&circuit.ring.primes).is_none() => Err(ValueError::Scale {
+            scale: scale.display(circuit.ring.unit_bits),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_node(circuit: &Circuit, definition: &Definition) -> Result<(), ValueError> {
+    match (&definition.inst, definition.node) {
+        (Inst::Input { .. }, None) => Ok(()),
+        (Inst::Input { .. }, Some(node)) => Err(ValueError::InputNode { node }),
+        (inst, None) => Err(ValueError::NoProvenance { op: inst.keyword() }),
+        (inst, Some(node)) => match circuit.nodes.get(node) {
+            Some(_) => Ok(()),
+            None => Err(ValueError::NoNode {
+                op: inst.keyword(),
+                node,
+            }),
+        },
+    }
+}
+
+/// Rules of single operations that typing cannot see.
+fn check_inst(
+    circuit: &Circuit,
+    magnitudes: &Magnitudes,
+    definition: &Definition,
+) -> Result<(), ValueError> {
+    let op = definition.inst.keyword();
+    match &definition.inst {
+        Inst::RelinearizeExt { a, digits } | Inst::RotateExt { a, digits, .. } => {
+            match circuit.values.get(*digits).map(|d| &d.inst) {
+                Some(Inst::Decompose(of)) if of != a => Err(ValueError::ForeignDigits {
+                    op,
+                    a: *a,
+                    digits: *digits,
+                    of: *of,
+                }),
+                // Anything but a decomposition is a type error.
+                _ => Ok(()),
+            }
+        }
+        Inst::Encode {
+            constant,
+            level,
+            scale,
+            ..
+        } => {
+            let operator = circuit
+                .constants
+                .get(*constant)
+                .ok_or(ValueError::NoConstant {
+                    constant: *constant,
+                })?
+                .operator();
+            let largest = magnitudes.of(operator);
+            fits(circuit, largest, scale, *level)
+        }
+        Inst::MulScalar { a, factor, scale } => match circuit.type_of(*a) {
+            Some(ty) => fits(circuit, factor.abs(), scale, ty.level()),
+            None => Ok(()),
+        },
+        Inst::Bootstrap { .. } => Err(ValueError::Bootstrap),
+        Inst::Input { .. }
+        | Inst::Add(_)
+        | Inst::Sub(..)
+        | Inst::Negate(_)
+        | Inst::AddPlain(..)
+        | Inst::MulPlain(..)
+        | Inst::Dot { .. }
+        | Inst::Mul(..)
+        | Inst::Square(_)
+        | Inst::Relinearize(_)
+        | Inst::Rescale { .. }
+        | Inst::DropLevel { .. }
+        | Inst::Decompose(_)
+        | Inst::ModDown(_)
+        | Inst::Rotate { .. }
+        | Inst::Conjugate(_)
+        | Inst::MulMonomial { .. } => Ok(()),
+    }
+}
+
+/// A number times its scale must stay below the modulus and be a double: it would wrap, or not be encodable at all.
+fn fits(circuit: &Circuit, number: f64, scale: &Scale, level: Level) -> Result<(), ValueError> {
+    let (Some(bits), Some(limit)) = (
+        scale.bits(&circuit.ring.primes),
+        circuit.ring.level_bits(level),
+    ) else {
+        return Ok(()); // a type error
+    };
+    let text = || scale.display(circuit.ring.unit_bits);
+    if scale.value(&circuit.ring.primes).is_none() {
+        return Err(ValueError::Scale { scale: text() });
+    }
+    let bits = bits + number.log2();
+    if bits > limit.min(MAX_NUMBER_BITS) {
+        return Err(ValueError::TooLarge {
+            number,
+            scale: text(),
+            bits,
+            limit: limit.min(MAX_NUMBER_BITS),
+        });
+    }
+    Ok(())
+}
+
+/// A scaled number must be a finite double.
+const MAX_NUMBER_BITS: f64 = 1000.0;
+
+/// The largest coefficient of each operator, in absolute value.
+struct Magnitudes {
+    by_operator: Arena<OperatorId, f64>,
+}
+
+impl Magnitudes {
+    fn new(circuit: &Circuit) -> Self {
+        let by_tensor: Arena<TensorId, f64> = circuit
+            .tensors
+            .values()
+            .map(|tensor| tensor.data().iter().fold(0.0, |m: f64, x| m.max(x.abs())))
+            .collect();
+        let by_operator = circuit
+            .operators
+            .values()
+            .map(|operator| {
+                let tensor = match operator {
+                    Operator::Linear { map, .. } => map.weight(),
+                    Operator::Broadcast { tensor, .. } => Some(*tensor),
+                };
+                // Maps without weights have coefficients of at most 1.
+                tensor.map_or(1.0, |t| by_tensor.get(t).copied().unwrap_or(0.0))
+            })
+            .collect();
+        Self { by_operator }
+    }
+
+    fn of(&self, operator: OperatorId) -> f64 {
+        self.by_operator.get(operator).copied().unwrap_or(0.0)
+    }
+}
+
+/// What is wrong with an instruction.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the sentences name every field")]
+pub enum ValueError {
+    #[error("{found} instructions, expected at most {MAX_VALUES}")]
+    TooMany { found: usize },
+    #[error(transparent)]
+    Type(#[from] TypeError),
+    #[error("{op}: states {stated}, but the operation gives {derived}")]
+    Stated {
+        op: &'static str,
+        stated: String,
+        derived: String,
+    },
+    #[error("scale {scale} is too large or too small to be computed with")]
+    Scale { scale: String },
+    #[error("input: states {node}, inputs serve no node")]
+    InputNode { node: Node },
+    #[error("{op}: does not say which node it serves")]
+    NoProvenance { op: &'static str },
+    #[error("{op}: node {node} does not exist")]
+    NoNode { op: &'static str, node: Node },
+    #[error("{op}: {digits} holds the digits of {of}, not of {a}")]
+    ForeignDigits {
+        op: &'static str,
+        a: Value,
+        digits: Value,
+        of: Value,
+    },
+    #[error("encode: constant {constant} does not exist")]
+    NoConstant { constant: Const },
+    #[error("{number:e} at scale {scale} has {bits:.1} bits, the modulus carries {limit:.1}")]
+    TooLarge {
+        number: f64,
+        scale: String,
+        bits: f64,
+        limit: f64,
+    },
+    #[error("bootstrap: must be expanded into a library circuit before execution")]
+    Bootstrap,
+}
+
+/// Whether `value` names an instruction of `circuit`.
+pub(crate) fn exists(circuit: &Circuit, value: Value) -> bool {
+    value.index() < circuit.values.len()
+}

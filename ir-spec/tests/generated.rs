@@ -1,0 +1,92 @@
+//! Random circuits survive every form they are written in.
+
+use peregrine_ir::testing::{choices, circuit};
+use peregrine_ir::{Filler, Interface, binary, fingerprint, text, verify};
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn generated_circuits_verify(choices in choices(30)) {
+        let circuit = circuit(&choices);
+        prop_assert!(circuit.is_ok(), "{}", circuit.unwrap_err());
+    }
+
+    #[test]
+    fn text_is_exact(choices in choices(20)) {
+        let circuit = circuit(&choices).unwrap();
+        let printed = text::print(&circuit);
+        let parsed = text::parse(&printed);
+        prop_assert!(parsed.is_ok(), "{}\n{printed}", parsed.unwrap_err());
+        let parsed = parsed.unwrap();
+        prop_assert_eq!(&parsed, &*circuit, "{}", printed);
+        prop_assert_eq!(text::print(&parsed), printed);
+        prop_assert!(verify(parsed).is_ok());
+    }
+
+    #[test]
+    fn binary_is_exact_and_deterministic(choices in choices(20)) {
+        let circuit = circuit(&choices).unwrap();
+        let file = binary::write_circuit(&circuit);
+        let read = binary::read_circuit(&file);
+        prop_assert!(read.is_ok(), "{}", read.unwrap_err());
+        let read = read.unwrap();
+        prop_assert_eq!(&read, &circuit);
+        prop_assert_eq!(binary::write_circuit(&read), file);
+        prop_assert_eq!(fingerprint(&read), fingerprint(&circuit));
+    }
+
+    #[test]
+    fn interfaces_are_exact(choices in choices(10)) {
+        let circuit = circuit(&choices).unwrap();
+        let interface = Interface::of(&circuit);
+        prop_assert_eq!(interface.fingerprint(), fingerprint(&circuit));
+        let file = binary::write_interface(&interface);
+        let read = binary::read_interface(&file);
+        prop_assert!(read.is_ok(), "{}", read.unwrap_err());
+        prop_assert_eq!(read.unwrap(), interface);
+    }
+
+    #[test]
+    fn every_constant_of_a_verified_circuit_fills(choices in choices(5)) {
+        let circuit = circuit(&choices).unwrap();
+        let filler = Filler::new(&circuit).unwrap();
+        for constant in circuit.constants.keys() {
+            let slots = filler.fill(constant).unwrap();
+            prop_assert_eq!(slots.len(), circuit.ring.slots() as usize);
+        }
+    }
+}
+
+/// The generator is worth something only if it reaches every operation and every kind of operator.
+#[test]
+fn everything_occurs() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut words = std::collections::BTreeMap::<String, usize>::new();
+    for _ in 0..1000 {
+        let choices = choices(40).new_tree(&mut runner).unwrap().current();
+        let circuit = circuit(&choices).unwrap();
+        for definition in circuit.values.values() {
+            *words.entry(definition.inst.keyword().into()).or_default() += 1;
+        }
+        let printed = text::print(&circuit);
+        for word in printed.split([' ', '(']) {
+            for kind in [
+                "conv2d",
+                "average_pool",
+                "contract",
+                "scale",
+                "gather",
+                "broadcast",
+            ] {
+                if word == kind {
+                    *words.entry(format!("operator {kind}")).or_default() += 1;
+                }
+            }
+        }
+    }
+    eprintln!("{words:#?}");
+    assert_eq!(words.len(), 21 + 6, "{words:#?}");
+    assert!(words.values().all(|&count| count >= 20), "{words:#?}");
+}

@@ -1,0 +1,40 @@
+//! Changing level.
+
+use super::{Evaluator, map_parts};
+use crate::ckks::{Ciphertext, CkksError, Form};
+
+impl Evaluator {
+    /// From level `l` to any level `l'`: the message and its scale times `Q_l' / Q_l`. Primes that only `Q_l'` has are multiplied
+    /// in, those that only `Q_l` has are divided out with rounding; two or three parts.
+    ///
+    /// # Errors
+    /// When the ciphertext is extended or the level does not exist.
+    pub fn rescale(&self, a: &Ciphertext, to: usize) -> Result<Ciphertext, CkksError> {
+        self.expect_not_extended("rescale", a)?;
+        let target = self.params.row(to)?;
+        let parts = map_parts(a.parts(), |part| Ok(self.params.ring().divide_out(part, target)?))?;
+        Ok(Ciphertext::new(parts, to, a.form()))
+    }
+
+    /// To a level whose primes are a subset: the same message, scale and noise.
+    ///
+    /// # Errors
+    /// When the ciphertext is extended, or the level does not exist or has a prime that the ciphertext lacks.
+    pub fn drop_level(&self, a: &Ciphertext, to: usize) -> Result<Ciphertext, CkksError> {
+        self.expect_not_extended("drop_level", a)?;
+        let target = self.params.row(to)?;
+        if !self.params.row(a.level())?.is_superset(target) {
+            return Err(CkksError::NotBelow { op: "drop_level", from: a.level(), to });
+        }
+        let parts = map_parts(a.parts(), |part| Ok(part.restrict(self.params.ring(), target)?))?;
+        Ok(Ciphertext::new(parts, to, a.form()))
+    }
+
+    fn expect_not_extended(&self, op: &'static str, a: &Ciphertext) -> Result<(), CkksError> {
+        a.check(&self.params)?;
+        if a.is_extended() {
+            return Err(CkksError::Form { op, expected: Form::Normal, found: Form::Extended });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+//! Sums, plaintext and scalar operations: no key switch, any form.
+
+use super::{Evaluator, map_parts};
+use crate::ckks::integer::PowersOfTwo;
+use crate::ckks::{Ciphertext, CkksError, Plaintext};
+use crate::ring::{Ntt, RnsPoly};
+use rayon::prelude::*;
+
+impl Evaluator {
+    /// The sum of at least one ciphertext of one level and form.
+    ///
+    /// # Errors
+    /// When there are none, or they differ in level or form.
+    pub fn sum(&self, terms: &[&Ciphertext]) -> Result<Ciphertext, CkksError> {
+        let first = terms.first().ok_or(CkksError::NoOperands { op: "add" })?;
+        terms.iter().try_for_each(|term| self.expect_alike("add", first, term))?;
+        let part = |part: usize| {
+            let parts: Vec<&RnsPoly<Ntt>> = terms.iter().map(|term| &term.parts()[part]).collect();
+            Ok(self.params.ring().sum(&parts)?)
+        };
+        let parts = (0..first.form().parts()).into_par_iter().map(part).collect::<Result<_, CkksError>>()?;
+        Ok(Ciphertext::new(parts, first.level(), first.form()))
+    }
+
+    /// `a + b`.
+    ///
+    /// # Errors
+    /// When they differ in level or form.
+    pub fn add(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, CkksError> {
+        self.expect_alike("add", a, b)?;
+        self.zip(a, b, |a, b| Ok(self.params.ring().add(a, b)?))
+    }
+
+    /// `a - b`.
+    ///
+    /// # Errors
+    /// When they differ in level or form.
+    pub fn sub(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, CkksError> {
+        self.expect_alike("sub", a, b)?;
+        self.zip(a, b, |a, b| Ok(self.params.ring().sub(a, b)?))
+    }
+
+    fn zip(
+        &self,
+        a: &Ciphertext,
+        b: &Ciphertext,
+        f: impl Fn(&RnsPoly<Ntt>, &RnsPoly<Ntt>) -> Result<RnsPoly<Ntt>, CkksError> + Sync + Send,
+    ) -> Result<Ciphertext, CkksError> {
+        let parts = a.parts().par_iter().zip(b.parts()).map(|(a, b)| f(a, b)).collect::<Result<_, CkksError>>()?;
+        Ok(Ciphertext::new(parts, a.level(), a.form()))
+    }
+
+    /// `-a`.
+    ///
+    /// # Errors
+    /// When it is not of these parameters.
+    pub fn negate(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
+        a.check(&self.params)?;
+        self.map(a, |part| Ok(self.params.ring().neg(part)))
+    }
+
+    /// Slot by slot `a p`; the scales multiply.
+    ///
+    /// # Errors
+    /// When the plaintext lacks a prime of the ciphertext.
+    pub fn mul_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, CkksError> {
+        a.check(&self.params)?;
+        self.map(a, |part| Ok(self.params.ring().mul(part, p.poly())?))
+    }
+
+    /// Slot by slot `a + p`, for equal scales; what is added to an extended ciphertext is P times `p`, as its message is.
+    ///
+    /// # Errors
+    /// When the plaintext lacks a prime of the ciphertext's level.
+    pub fn add_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, CkksError> {
+        a.check(&self.params)?;
+        let ring = self.params.ring();
+        let mut parts = a.parts().to_vec();
+        if let Some(first) = parts.first_mut() {
+            if a.is_extended() {
+                ring.add_multiple_assign(first, p.poly(), self.params.row(a.level())?, self.params.special())?;
+            } else {
+                ring.add_assign(first, p.poly())?;
+            }
+        }
+        Ok(Ciphertext::new(parts, a.level(), a.form()))
+    }
+
+    /// `a round(r s)`: every slot times `r`, and `s` times the scale. The integer may be of any size; it is reduced exactly.
+    ///
+    /// # Errors
+    /// When `r s` is not finite, or does not fit in the ciphertext's modulus.
+    pub fn mul_scalar(&self, a: &Ciphertext, r: f64, s: f64) -> Result<Ciphertext, CkksError> {
+        a.check(&self.params)?;
+        let ring = self.params.ring();
+        let integer = (r * s).round();
+        if !integer.is_finite() {
+            return Err(CkksError::NotFinite { what: "a scaled scalar", value: integer });
+        }
+        let modulus_bits = ring.log2_product(self.params.row(a.level())?);
+        if integer.abs().log2() >= modulus_bits - 1.0 {
+            return Err(CkksError::EncodeOverflow { bits: integer.abs().log2(), modulus_bits });
+        }
+        let residue = |prime: usize| PowersOfTwo::up_to(ring.modulus(prime), integer.abs()).residue(integer);
+        self.map(a, |part| Ok(ring.scale(part, residue)))
+    }
+
+    /// `sum_i a_i p_i` slot by slot, in one pass with one modular reduction; all of one level and form.
+    ///
+    /// # Errors
+    /// When the lists are empty or of different lengths, ciphertexts differ in level or form, or a plaintext lacks a prime.
+    pub fn dot(&self, a: &[&Ciphertext], p: &[&Plaintext]) -> Result<Ciphertext, CkksError> {
+        if a.len() != p.len() {
+            return Err(CkksError::DotLengths { ciphertexts: a.len(), plaintexts: p.len() });
+        }
+        let first = a.first().ok_or(CkksError::NoOperands { op: "dot" })?;
+        a.iter().try_for_each(|term| self.expect_alike("dot", first, term))?;
+        let basis = first.form().basis(&self.params, first.level())?;
+        let part = |part: usize| {
+            let pairs: Vec<(&RnsPoly<Ntt>, &RnsPoly<Ntt>)> =
+                a.iter().zip(p).map(|(a, p)| (&a.parts()[part], p.poly())).collect();
+            Ok(self.params.ring().dot(basis, &pairs)?)
+        };
+        let parts = (0..first.form().parts()).into_par_iter().map(part).collect::<Result<_, CkksError>>()?;
+        Ok(Ciphertext::new(parts, first.level(), first.form()))
+    }
+
+    /// `a X^k`: slot `j` times `zeta^(5^j k)`; for `k = N/2` every slot times i.
+    ///
+    /// # Errors
+    /// When it is not of these parameters.
+    pub fn mul_monomial(&self, a: &Ciphertext, k: u64) -> Result<Ciphertext, CkksError> {
+        a.check(&self.params)?;
+        let ring = self.params.ring();
+        let monomial = ring.monomial(a.form().basis(&self.params, a.level())?, k);
+        let parts = map_parts(a.parts(), |part| Ok(ring.mul(part, &monomial)?))?;
+        Ok(Ciphertext::new(parts, a.level(), a.form()))
+    }
+}

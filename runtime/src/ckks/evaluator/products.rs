@@ -1,0 +1,83 @@
+//! Products of ciphertexts and their relinearization.
+
+use super::Evaluator;
+use crate::ckks::{Ciphertext, CkksError, Form};
+use crate::rlwe::{KeyKind, Switched, decompose, key_inner_product, mod_down};
+
+impl Evaluator {
+    /// `a b` as three parts; the scales multiply.
+    ///
+    /// # Errors
+    /// Unless both have two parts, one level, and are not extended.
+    pub fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, CkksError> {
+        self.expect_alike("mul", a, b)?;
+        self.expect("mul", a, Form::Normal)?;
+        let (ring, basis) = (self.params.ring(), self.params.row(a.level())?);
+        let ([a0, a1], [b0, b1]) = (two("mul", a)?, two("mul", b)?);
+        let (c0, (c1, c2)) = rayon::join(
+            || ring.dot(basis, &[(a0, b0)]),
+            || rayon::join(|| ring.dot(basis, &[(a0, b1), (a1, b0)]), || ring.dot(basis, &[(a1, b1)])),
+        );
+        Ok(Ciphertext::new(vec![c0?, c1?, c2?], a.level(), Form::Product))
+    }
+
+    /// `a a` as three parts.
+    ///
+    /// # Errors
+    /// Unless it has two parts and is not extended.
+    pub fn square(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
+        self.mul(a, a)
+    }
+
+    /// Three parts to two, P times the message modulo `Q_l P`. One key switch but for its division by P.
+    ///
+    /// # Errors
+    /// Unless it has three parts and the relinearization key covers its level.
+    pub fn relinearize_ext(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
+        let parts = self.relinearize_parts(a, true)?;
+        Ok(Ciphertext::new(parts.into(), a.level(), Form::Extended))
+    }
+
+    /// Three parts to two. One key switch.
+    ///
+    /// # Errors
+    /// Unless it has three parts and the relinearization key covers its level.
+    pub fn relinearize(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
+        let switched = self.relinearize_parts(a, false)?;
+        let parts = super::map_parts(&switched, |part| Ok(mod_down(&self.params, part, a.level())?))?;
+        let [c0, c1, _] = three("relinearize", a)?;
+        let sums = parts.iter().zip([c0, c1]).map(|(part, c)| self.params.ring().add(part, c));
+        Ok(Ciphertext::new(sums.collect::<Result<_, _>>()?, a.level(), Form::Normal))
+    }
+
+    fn relinearize_parts(
+        &self,
+        a: &Ciphertext,
+        add: bool,
+    ) -> Result<[crate::ring::RnsPoly<crate::ring::Ntt>; 2], CkksError> {
+        self.expect("relinearize", a, Form::Product)?;
+        let [c0, c1, c2] = three("relinearize", a)?;
+        let key = self.keys.get(KeyKind::Relinearization)?;
+        let digits = decompose(&self.params, c2, a.level())?;
+        let then = Switched { add: if add { [Some(c0), Some(c1)] } else { [None; 2] }, exponent: None };
+        Ok(key_inner_product(&self.params, &digits, key, then)?)
+    }
+}
+
+type Part = crate::ring::RnsPoly<crate::ring::Ntt>;
+
+/// The parts of a ciphertext of two.
+pub(super) fn two<'a>(op: &'static str, a: &'a Ciphertext) -> Result<[&'a Part; 2], CkksError> {
+    match a.parts() {
+        [c0, c1] => Ok([c0, c1]),
+        _ => Err(CkksError::Form { op, expected: Form::Normal, found: a.form() }),
+    }
+}
+
+/// The parts of a ciphertext of three.
+fn three<'a>(op: &'static str, a: &'a Ciphertext) -> Result<[&'a Part; 3], CkksError> {
+    match a.parts() {
+        [c0, c1, c2] => Ok([c0, c1, c2]),
+        _ => Err(CkksError::Form { op, expected: Form::Product, found: a.form() }),
+    }
+}

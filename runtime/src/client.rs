@@ -1,0 +1,384 @@
+//! The client: makes keys, encrypts inputs, decrypts outputs. Knows the interface of a circuit, never its weights.
+//!
+//! A [`Secret`] is wiped when dropped and does not print itself. Decrypted values carry noise that depends on it: whoever
+//! gives them away floods them first, see [`Client::decrypt`].
+//!
+//! # References
+//! - \[LM21\] Li, Micciancio, *On the Security of Homomorphic Encryption on Approximate Numbers*.
+//!   <https://eprint.iacr.org/2020/1533>
+
+use crate::binding;
+use crate::ckks::{Ciphertext, CkksError, Complex64, Decryptor, Encoder, Encryptor};
+use crate::exec::HeldKeys;
+use crate::params::{Parameters, ParametersError};
+use crate::ports::{Arrays, PortError, PortView, check_names};
+use crate::ring::Randomness;
+use crate::rlwe::{EvaluationKey, RlweError, SecretKey};
+use crate::wire::{self, EncryptedInputs, EncryptedOutputs, EncryptedPort, KeyWriter, WireError};
+use peregrine_ir::binary::Fingerprint;
+use peregrine_ir::{Interface, InterfacePort, KeyKind, Level, Ring};
+use rayon::prelude::*;
+use std::io::{Seek, Write};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// The client of one circuit.
+#[derive(Debug)]
+pub struct Client {
+    interface: Interface,
+    params: Arc<Parameters>,
+}
+
+/// A secret key, made for one circuit.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    fingerprint: Fingerprint,
+    key: Arc<SecretKey>,
+}
+
+/// What a decryption gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decryption {
+    /// The output tensors.
+    pub outputs: Arrays,
+    /// Root mean square of the imaginary parts of all slots. Where a circuit computes with real numbers only, they are
+    /// noise, as large as that of the real parts.
+    pub imaginary: f64,
+}
+
+impl Client {
+    /// Bits that a scaled input must stay below half the modulus.
+    pub const HEADROOM_BITS: f64 = 1.0;
+
+    /// The client of a circuit.
+    ///
+    /// # Errors
+    /// When the engine cannot work with the circuit's ring.
+    pub fn new(interface: Interface) -> Result<Self, ClientError> {
+        let params = binding::parameters(interface.ring())?;
+        Ok(Self { interface, params })
+    }
+
+    /// What it knows of the circuit.
+    pub fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    /// A fresh secret key.
+    ///
+    /// # Errors
+    /// None that a valid interface allows.
+    pub fn generate_secret(&self, randomness: &mut Randomness) -> Result<Secret, ClientError> {
+        let key = SecretKey::generate(&self.params, randomness)?;
+        Ok(self.secret(key))
+    }
+
+    /// Reads a secret key made for this circuit.
+    ///
+    /// # Errors
+    /// When it was made for another one, or is damaged.
+    pub fn read_secret(&self, file: &[u8]) -> Result<Secret, ClientError> {
+        let fingerprint = self.interface.fingerprint();
+        let key = wire::read_secret_key(file, &self.params, fingerprint)?;
+        Ok(self.secret(key))
+    }
+
+    fn secret(&self, key: SecretKey) -> Secret {
+        Secret {
+            fingerprint: self.interface.fingerprint(),
+            key: Arc::new(key),
+        }
+    }
+
+    /// A secret key as a file.
+    ///
+    /// # Errors
+    /// When it was made for another circuit.
+    pub fn write_secret(&self, secret: &Secret) -> Result<Zeroizing<Vec<u8>>, ClientError> {
+        let (key, fingerprint) = (self.own(secret)?, secret.fingerprint);
+        Ok(wire::write_secret_key(key, &self.params, fingerprint))
+    }
+
+    /// All evaluation keys the circuit declares, in memory.
+    ///
+    /// # Errors
+    /// When the secret was made for another circuit.
+    pub fn evaluation_keys(
+        &self,
+        secret: &Secret,
+        randomness: &mut Randomness,
+    ) -> Result<HeldKeys, ClientError> {
+        let mut held = HeldKeys::new(self.interface.fingerprint());
+        for (&kind, &level) in &self.interface.keys().levels {
+            held.insert(kind, level, self.key(secret, (kind, level), randomness)?);
+        }
+        Ok(held)
+    }
+
+    /// Makes all evaluation keys the circuit declares and writes them to `out`, one in memory at a time.
+    ///
+    /// Calls `made(done, total)` after each.
+    ///
+    /// # Errors
+    /// Those of `out`; also when the secret was made for another circuit.
+    pub fn write_evaluation_keys<W: Write + Seek>(
+        &self,
+        secret: &Secret,
+        randomness: &mut Randomness,
+        out: W,
+        mut made: impl FnMut(usize, usize),
+    ) -> Result<W, ClientError> {
+        let levels = &self.interface.keys().levels;
+        let mut writer = KeyWriter::new(out, self.interface.fingerprint(), levels.len())?;
+        for (done, (&kind, &level)) in (1..).zip(levels) {
+            let key = self.key(secret, (kind, level), randomness)?;
+            writer.key(kind, level, &key)?;
+            made(done, levels.len());
+        }
+        Ok(writer.finish()?)
+    }
+
+    fn key(
+        &self,
+        secret: &Secret,
+        (kind, level): (KeyKind, Level),
+        randomness: &mut Randomness,
+    ) -> Result<EvaluationKey, ClientError> {
+        Ok(EvaluationKey::generate(
+            &self.params,
+            self.own(secret)?,
+            binding::key_kind(&self.params, kind),
+            binding::level(level),
+            randomness,
+        )?)
+    }
+
+    /// Encrypts tensors, given by the names of the circuit's inputs.
+    ///
+    /// # Errors
+    /// When a tensor is missing, has another shape, holds a value that is not finite or too large for the modulus, or the
+    /// secret was made for another circuit.
+    pub fn encrypt(
+        &self,
+        secret: &Secret,
+        inputs: &Arrays,
+        randomness: &mut Randomness,
+    ) -> Result<EncryptedInputs, ClientError> {
+        self.own(secret)?;
+        check_names(inputs, self.interface.inputs().iter().map(|p| p.name.as_str()))?;
+        let encoder = Encoder::new(&self.params);
+        let encryptor = Encryptor::new(&self.params, &secret.key);
+        let mut ports = Vec::new();
+        for port in self.interface.inputs() {
+            let packed = view(port).pack(inputs)?;
+            let scale = check_range(port, self.interface.ring(), &packed)?;
+            let level = binding::level(port.level);
+            let row = self.params.row(level)?;
+            let work: Vec<_> = packed.into_iter().map(|s| (s, randomness.fork())).collect();
+            let encrypted = work.into_par_iter().map(|(slots, mut randomness)| {
+                let plain = encoder.encode_real(&slots, scale, row)?;
+                encryptor.encrypt(&plain, level, &mut randomness)
+            });
+            ports.push(EncryptedPort {
+                name: port.name.clone(),
+                level: port.level,
+                ciphertexts: encrypted.collect::<Result<_, CkksError>>()?,
+            });
+        }
+        Ok(EncryptedInputs {
+            fingerprint: self.interface.fingerprint(),
+            ports,
+        })
+    }
+
+    /// Reads what a server answered.
+    ///
+    /// # Errors
+    /// When it is from another circuit, or damaged.
+    pub fn read_outputs(&self, file: &[u8]) -> Result<EncryptedOutputs, ClientError> {
+        Ok(wire::read_outputs(file, &self.interface, &self.params)?)
+    }
+
+    /// Decrypts outputs.
+    ///
+    /// With `flood`, Gaussian noise of standard deviation `2^-flood` is added to every value: numbers that go to anyone
+    /// else must be flooded well above the noise of the scheme, or they leak the secret key.
+    ///
+    /// # Errors
+    /// When they are from another circuit, the secret was made for another one, or what comes out fills the modulus: the
+    /// key is wrong or the message overflowed.
+    pub fn decrypt(
+        &self,
+        secret: &Secret,
+        outputs: &EncryptedOutputs,
+        flood: Option<Flood<'_>>,
+    ) -> Result<Decryption, ClientError> {
+        self.own(secret)?;
+        check_circuit("the ciphertext", outputs.fingerprint, &self.interface)?;
+        let decryptor = Decryptor::new(&self.params, &secret.key);
+        let (mut arrays, mut squares, mut count) = (Arrays::new(), 0.0, 0usize);
+        let mut flood = flood;
+        for (port, encrypted) in self.interface.outputs().iter().zip(&outputs.ports) {
+            let slots = self.decrypt_port(&decryptor, port, &encrypted.ciphertexts)?;
+            squares += slots.iter().flatten().map(|z| z.im * z.im).sum::<f64>();
+            count += slots.iter().map(Vec::len).sum::<usize>();
+            let mut real: Vec<Vec<f64>> = Vec::with_capacity(slots.len());
+            for slots in slots {
+                real.push(slots.into_iter().map(|z| z.re).collect());
+            }
+            if let Some(flood) = &mut flood {
+                real.iter_mut().flatten().for_each(|x| *x += flood.draw());
+            }
+            arrays.insert(port.name.clone(), view(port).unpack(&real)?);
+        }
+        Ok(Decryption {
+            outputs: arrays,
+            imaginary: (squares / count.max(1) as f64).sqrt(),
+        })
+    }
+
+    fn decrypt_port(
+        &self,
+        decryptor: &Decryptor,
+        port: &InterfacePort,
+        ciphertexts: &[Ciphertext],
+    ) -> Result<Vec<Vec<Complex64>>, ClientError> {
+        let scale = scale(port, self.interface.ring())?;
+        let decrypted = ciphertexts.par_iter().map(|c| decryptor.decrypt(c, scale));
+        let failed = |source| ClientError::Decrypt {
+            output: port.name.clone(),
+            source,
+        };
+        decrypted.collect::<Result<_, _>>().map_err(failed)
+    }
+
+    fn own<'s>(&self, secret: &'s Secret) -> Result<&'s SecretKey, ClientError> {
+        check_circuit("the secret key", secret.fingerprint, &self.interface)?;
+        Ok(&secret.key)
+    }
+}
+
+/// Noise to hide the noise of the scheme.
+#[derive(Debug)]
+pub struct Flood<'r> {
+    /// The standard deviation is 2 to the minus this.
+    pub bits: f64,
+    /// Where it comes from.
+    pub randomness: &'r mut Randomness,
+}
+
+impl Flood<'_> {
+    /// A normal number, by Box and Muller's transform.
+    fn draw(&mut self) -> f64 {
+        let bits = self.randomness.seed().0;
+        let unit = |word: u64| ((word >> 11) + 1) as f64 / (1u64 << 53) as f64;
+        let (radius, turn) = (unit(bits as u64), unit((bits >> 64) as u64));
+        let normal = (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * turn).cos();
+        normal * (-self.bits).exp2()
+    }
+}
+
+fn view(port: &InterfacePort) -> PortView<'_> {
+    PortView {
+        name: &port.name,
+        shape: &port.shape,
+        layout: &port.layout,
+    }
+}
+
+fn scale(port: &InterfacePort, ring: &Ring) -> Result<f64, ClientError> {
+    let value = port.scale.value(&ring.primes);
+    value.ok_or_else(|| ClientError::Scale {
+        port: port.name.clone(),
+    })
+}
+
+/// Whether values times the scale stay below the modulus with headroom; the scale.
+fn check_range(
+    port: &InterfacePort,
+    ring: &Ring,
+    packed: &[Vec<f64>],
+) -> Result<f64, ClientError> {
+    let scale = scale(port, ring)?;
+    let modulus_bits = ring.level_bits(port.level).unwrap_or(0.0);
+    let limit = (modulus_bits - 1.0 - Client::HEADROOM_BITS - scale.log2()).exp2();
+    match packed.iter().flatten().find(|x| x.abs() > limit) {
+        None => Ok(scale),
+        Some(&value) => Err(ClientError::TooLarge {
+            input: port.name.clone(),
+            value,
+            limit,
+        }),
+    }
+}
+
+fn check_circuit(
+    what: &'static str,
+    found: Fingerprint,
+    interface: &Interface,
+) -> Result<(), ClientError> {
+    let expected = interface.fingerprint();
+    if found == expected {
+        return Ok(());
+    }
+    Err(ClientError::Foreign {
+        what,
+        found,
+        expected,
+    })
+}
+
+/// Why the client cannot do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The engine cannot work in the circuit's ring.
+    #[error(transparent)]
+    Parameters(#[from] ParametersError),
+    /// A tensor is wrong.
+    #[error(transparent)]
+    Input(#[from] PortError),
+    /// An input value does not fit the modulus.
+    #[error("input `{input}` holds {value}, the largest magnitude that can be encrypted is {limit:.4e}")]
+    TooLarge {
+        /// Name of the input.
+        input: String,
+        /// The value.
+        value: f64,
+        /// The limit.
+        limit: f64,
+    },
+    /// Something that belongs to another circuit.
+    #[error("{what} belongs to circuit {found}, expected one for circuit {expected}")]
+    Foreign {
+        /// What it is.
+        what: &'static str,
+        /// Its circuit.
+        found: Fingerprint,
+        /// The circuit of this client.
+        expected: Fingerprint,
+    },
+    /// An output that does not decrypt.
+    #[error("output `{output}`: {source}")]
+    Decrypt {
+        /// Name of the output.
+        output: String,
+        /// What the engine says.
+        source: CkksError,
+    },
+    /// A scale that is not a number; no checked interface has one.
+    #[error("internal error: the scale of `{port}` is not a number")]
+    Scale {
+        /// The port.
+        port: String,
+    },
+    /// A file is not what it should be.
+    #[error(transparent)]
+    File(#[from] WireError),
+    /// The engine refused.
+    #[error(transparent)]
+    Rlwe(#[from] RlweError),
+    /// The engine refused.
+    #[error(transparent)]
+    Ckks(#[from] CkksError),
+}

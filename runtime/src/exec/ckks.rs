@@ -1,0 +1,272 @@
+//! The back end that computes on ciphertexts.
+
+use super::evaluator::{Encoding, Evaluator, ScaleValue, Site};
+use super::keys::{KeyRing, KeySource};
+use crate::binding;
+use crate::ckks::{self, Ciphertext, CkksError, Encoder, Plaintext};
+use crate::params::Parameters;
+use crate::rlwe::{self, Digits, EvaluationKeys, RlweError, Switched};
+use crate::wire::{KeyName, WireError};
+use peregrine_ir::{Basis, Circuit, Form, KeyKind, Level, Rotation, Type};
+use std::sync::Arc;
+
+/// Runs circuits on ciphertexts; never holds a secret key.
+#[derive(Debug)]
+pub struct CkksEvaluator {
+    params: Arc<Parameters>,
+    encoder: Encoder,
+    keys: KeyRing,
+    keyless: ckks::Evaluator,
+}
+
+impl CkksEvaluator {
+    /// An evaluator that takes its keys from `source` when they are needed.
+    pub fn new(params: &Arc<Parameters>, source: Arc<dyn KeySource>) -> Self {
+        let no_keys = Arc::new(EvaluationKeys::default());
+        Self {
+            params: params.clone(),
+            encoder: Encoder::new(params),
+            keys: KeyRing::new(source),
+            keyless: ckks::Evaluator::new(params, &no_keys),
+        }
+    }
+
+    /// The engine with one key.
+    fn with(&self, kind: KeyKind) -> Result<ckks::Evaluator, CkksRunError> {
+        Ok(ckks::Evaluator::new(&self.params, &self.keys.get(kind)?))
+    }
+
+    /// Whether the key of a kind covers every prime of a level.
+    fn check_key(&self, kind: KeyKind, level: Level) -> Result<(), CkksRunError> {
+        let found = self.keys.levels().get(&kind);
+        let found = *found.ok_or(CkksRunError::MissingKey { kind, level })?;
+        let row = |level| self.params.row(binding::level(level));
+        if row(found).and_then(|key| Ok(key.is_superset(row(level)?))) == Ok(true) {
+            return Ok(());
+        }
+        Err(CkksRunError::KeyLevel { kind, found, level })
+    }
+}
+
+impl Evaluator for CkksEvaluator {
+    type Cipher = Ciphertext;
+    type Plain = Plaintext;
+    type Digits = Digits;
+    type Error = CkksRunError;
+
+    fn accept(&self, circuit: &Circuit) -> Result<(), CkksRunError> {
+        if binding::literal(&circuit.ring) != *self.params.literal() {
+            return Err(CkksRunError::Ring);
+        }
+        let keys = circuit.keys.levels.iter();
+        let missing: Vec<CkksRunError> = keys
+            .filter_map(|(&kind, &level)| self.check_key(kind, level).err())
+            .collect();
+        match <[CkksRunError; 1]>::try_from(missing) {
+            Ok([one]) => Err(one),
+            Err(none) if none.is_empty() => Ok(()),
+            Err(several) => Err(CkksRunError::Keys(several)),
+        }
+    }
+
+    fn prepare(&self, keys: &[KeyKind]) -> Result<(), CkksRunError> {
+        for &kind in keys {
+            self.keys.get(kind)?;
+        }
+        Ok(())
+    }
+
+    fn release(&self, keys: &[KeyKind]) {
+        keys.iter().for_each(|&kind| self.keys.release(kind));
+    }
+
+    fn seal(&self, site: Site<'_>, a: Ciphertext) -> Result<Ciphertext, CkksRunError> {
+        let found = (a.level(), binding::form(a.form()));
+        match site.ty {
+            Type::Cipher { level, form, .. } if found == (binding::level(*level), *form) => Ok(a),
+            other => Err(CkksRunError::Type {
+                found_level: found.0,
+                found_form: found.1,
+                expected: other.display(site.circuit.ring.unit_bits),
+            }),
+        }
+    }
+
+    fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Plaintext, CkksRunError> {
+        let level = binding::level(at.level);
+        let basis = match at.basis {
+            Basis::Normal => self.params.row(level),
+            Basis::Extended => self.params.extended_row(level),
+        };
+        let basis = basis.map_err(CkksError::from)?;
+        Ok(self.encoder.encode_real(slots, at.scale.value, basis)?)
+    }
+
+    fn add(&self, terms: &[&Ciphertext]) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.sum(terms)?)
+    }
+
+    fn sub(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.sub(a, b)?)
+    }
+
+    fn negate(&self, a: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.negate(a)?)
+    }
+
+    fn add_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.add_plain(a, p)?)
+    }
+
+    fn mul_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.mul_plain(a, p)?)
+    }
+
+    fn mul_scalar(
+        &self,
+        a: &Ciphertext,
+        factor: f64,
+        scale: ScaleValue<'_>,
+    ) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.mul_scalar(a, factor, scale.value)?)
+    }
+
+    fn dot(
+        &self,
+        ciphers: &[&Ciphertext],
+        plains: &[&Plaintext],
+    ) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.dot(ciphers, plains)?)
+    }
+
+    fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.mul(a, b)?)
+    }
+
+    fn square(&self, a: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.square(a)?)
+    }
+
+    fn relinearize(&self, a: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.with(KeyKind::Relinearization)?.relinearize(a)?)
+    }
+
+    fn relinearize_ext(
+        &self,
+        a: &Ciphertext,
+        digits: &Digits,
+    ) -> Result<Ciphertext, CkksRunError> {
+        let keys = self.keys.get(KeyKind::Relinearization)?;
+        let key = keys.get(rlwe::KeyKind::Relinearization)?;
+        let [c0, c1, _] = a.parts() else {
+            return Err(CkksRunError::Form { found: a.form() });
+        };
+        let then = Switched {
+            add: [Some(c0), Some(c1)],
+            exponent: None,
+        };
+        let parts = rlwe::key_inner_product(&self.params, digits, key, then)?;
+        Ok(Ciphertext::from_parts(
+            &self.params,
+            parts.into(),
+            a.level(),
+            true,
+        )?)
+    }
+
+    fn rescale(&self, a: &Ciphertext, to: Level) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.rescale(a, binding::level(to))?)
+    }
+
+    fn drop_level(&self, a: &Ciphertext, to: Level) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.drop_level(a, binding::level(to))?)
+    }
+
+    fn decompose(&self, a: &Ciphertext) -> Result<Digits, CkksRunError> {
+        let last = a.parts().last();
+        let last = last.ok_or(CkksRunError::Form { found: a.form() })?;
+        Ok(rlwe::decompose(&self.params, last, a.level())?)
+    }
+
+    fn rotate_ext(
+        &self,
+        a: &Ciphertext,
+        digits: &Digits,
+        rotation: Rotation,
+    ) -> Result<Ciphertext, CkksRunError> {
+        let engine = self.with(KeyKind::Rotation(rotation))?;
+        Ok(engine.rotate_ext(a, digits, rotation.0)?)
+    }
+
+    fn mod_down(&self, a: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.mod_down(a)?)
+    }
+
+    fn rotate(&self, a: &Ciphertext, rotation: Rotation) -> Result<Ciphertext, CkksRunError> {
+        let engine = self.with(KeyKind::Rotation(rotation))?;
+        Ok(engine.rotate(a, rotation.0)?)
+    }
+
+    fn conjugate(&self, a: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.with(KeyKind::Conjugation)?.conjugate(a)?)
+    }
+
+    fn mul_monomial(&self, a: &Ciphertext, exponent: u32) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.mul_monomial(a, exponent.into())?)
+    }
+}
+
+/// Why ciphertexts cannot be computed on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CkksRunError {
+    /// The circuit is over another ring.
+    #[error("the circuit's ring is not the one the keys were made for")]
+    Ring,
+    /// A key that the circuit declares is not there.
+    #[error("the {} for level {level} is missing", KeyName(*kind))]
+    MissingKey {
+        /// Its kind.
+        kind: KeyKind,
+        /// The level of use.
+        level: Level,
+    },
+    /// A key that does not reach the level of its use.
+    #[error("the {} serves level {found}, level {level} is needed", KeyName(*kind))]
+    KeyLevel {
+        /// Its kind.
+        kind: KeyKind,
+        /// The level it was made for.
+        found: Level,
+        /// The level of use.
+        level: Level,
+    },
+    /// Several keys are wrong.
+    #[error("{} keys are missing or too low; the first: {}", .0.len(), .0.first().map_or(String::new(), ToString::to_string))]
+    Keys(Vec<CkksRunError>),
+    /// A ciphertext of another type.
+    #[error("the ciphertext is at level {found_level} in form {found_form:?}, expected {expected}")]
+    Type {
+        /// Its level.
+        found_level: usize,
+        /// Its form.
+        found_form: Form,
+        /// The type.
+        expected: String,
+    },
+    /// A ciphertext with the wrong number of parts.
+    #[error("{found} cannot be used here")]
+    Form {
+        /// What it is.
+        found: ckks::Form,
+    },
+    /// The engine refused.
+    #[error(transparent)]
+    Ckks(#[from] CkksError),
+    /// Key switching failed.
+    #[error(transparent)]
+    Rlwe(#[from] RlweError),
+    /// A key could not be read.
+    #[error(transparent)]
+    Key(#[from] WireError),
+}

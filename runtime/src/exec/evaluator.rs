@@ -1,0 +1,163 @@
+//! What a back end must offer to run a circuit: one method per operation.
+//!
+//! Two back ends exist: [`CkksEvaluator`](super::CkksEvaluator) on ciphertexts and
+//! [`simulate::Simulator`](crate::simulate::Simulator) on cleartext slots. The executor decides what runs when and what
+//! is freed; a back end only computes. Levels, scales and forms are promised by the verified circuit, so a method may
+//! rely on its operands having the types that [`peregrine_ir::typing`] gave them.
+
+use peregrine_ir::{Basis, Circuit, Inst, KeyKind, Level, Rotation, Scale, Type, Value};
+
+/// Where and how large a plaintext is encoded.
+#[derive(Clone, Copy, Debug)]
+pub struct Encoding<'c> {
+    /// The plaintext.
+    pub value: Value,
+    /// Modulus.
+    pub level: Level,
+    /// Whether also modulo P.
+    pub basis: Basis,
+    /// Scale.
+    pub scale: ScaleValue<'c>,
+}
+
+/// A scale together with its value as a number.
+#[derive(Clone, Copy, Debug)]
+pub struct ScaleValue<'c> {
+    /// Exactly.
+    pub exact: &'c Scale,
+    /// Rounded.
+    pub value: f64,
+}
+
+/// The instruction that defines a value.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'c> {
+    /// The value.
+    pub value: Value,
+    /// What defines it.
+    pub inst: &'c Inst,
+    /// The type it must have.
+    pub ty: &'c Type,
+    /// The circuit it belongs to.
+    pub circuit: &'c Circuit,
+}
+
+/// A back end of the executor.
+///
+/// Every method that takes ciphertexts returns a new one and leaves its operands as they are. Methods are called from
+/// many threads at once, and the same call always gives the same result.
+pub trait Evaluator: Sync {
+    /// A ciphertext in any form.
+    type Cipher: Clone + Send + Sync;
+    /// An encoded plaintext.
+    type Plain: Send + Sync;
+    /// The decomposed last part of a ciphertext.
+    type Digits: Send + Sync;
+    /// What can go wrong.
+    type Error: std::error::Error + Send + 'static;
+
+    /// Refuses a circuit this back end cannot run: other parameters, missing keys, unsupported operations.
+    ///
+    /// # Errors
+    /// All reasons that can be known before any work.
+    fn accept(&self, circuit: &Circuit) -> Result<(), Self::Error>;
+
+    /// Brings evaluation keys into memory, before the instructions that need them run side by side.
+    ///
+    /// # Errors
+    /// When a key cannot be read.
+    fn prepare(&self, keys: &[KeyKind]) -> Result<(), Self::Error>;
+
+    /// No instruction needs these evaluation keys any more.
+    fn release(&self, keys: &[KeyKind]);
+
+    /// Called once for every ciphertext that enters or is computed, with the instruction that defines it.
+    ///
+    /// # Errors
+    /// When the ciphertext is not of the site's type.
+    fn seal(&self, site: Site<'_>, a: Self::Cipher) -> Result<Self::Cipher, Self::Error>;
+
+    /// Encodes real slots.
+    ///
+    /// # Errors
+    /// When the scaled values do not fit.
+    fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Self::Plain, Self::Error>;
+
+    /// Sum of one or more ciphertexts.
+    ///
+    /// # Errors
+    /// Only for operands of wrong types; so below.
+    fn add(&self, terms: &[&Self::Cipher]) -> Result<Self::Cipher, Self::Error>;
+
+    /// `a - b`.
+    fn sub(&self, a: &Self::Cipher, b: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
+
+    /// `-a`.
+    fn negate(&self, a: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
+
+    /// `a + p`.
+    fn add_plain(&self, a: &Self::Cipher, p: &Self::Plain) -> Result<Self::Cipher, Self::Error>;
+
+    /// `a * p`.
+    fn mul_plain(&self, a: &Self::Cipher, p: &Self::Plain) -> Result<Self::Cipher, Self::Error>;
+
+    /// `round(factor * scale) * a`.
+    fn mul_scalar(
+        &self,
+        a: &Self::Cipher,
+        factor: f64,
+        scale: ScaleValue<'_>,
+    ) -> Result<Self::Cipher, Self::Error>;
+
+    /// `a_1 * p_1 + a_2 * p_2 + ...`, equally many of both, at least one.
+    fn dot(
+        &self,
+        ciphers: &[&Self::Cipher],
+        plains: &[&Self::Plain],
+    ) -> Result<Self::Cipher, Self::Error>;
+
+    /// `a * b`, three parts.
+    fn mul(&self, a: &Self::Cipher, b: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
+
+    /// `a * a`, three parts.
+    fn square(&self, a: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
+
+    /// Three parts to two.
+    fn relinearize(&self, a: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
+
+    /// Three parts to an extended ciphertext, from the digits of the third.
+    fn relinearize_ext(
+        &self,
+        a: &Self::Cipher,
+        digits: &Self::Digits,
+    ) -> Result<Self::Cipher, Self::Error>;
+
+    /// Divides by `Q_l / Q_to`.
+    fn rescale(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
+
+    /// Forgets the primes that level `to` lacks.
+    fn drop_level(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
+
+    /// Digits of the last part.
+    fn decompose(&self, a: &Self::Cipher) -> Result<Self::Digits, Self::Error>;
+
+    /// Rotates to the left, from the digits of `a`; the result is extended.
+    fn rotate_ext(
+        &self,
+        a: &Self::Cipher,
+        digits: &Self::Digits,
+        rotation: Rotation,
+    ) -> Result<Self::Cipher, Self::Error>;
+
+    /// Divides an extended ciphertext by P.
+    fn mod_down(&self, a: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
+
+    /// Rotates to the left.
+    fn rotate(&self, a: &Self::Cipher, rotation: Rotation) -> Result<Self::Cipher, Self::Error>;
+
+    /// Conjugates every slot.
+    fn conjugate(&self, a: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
+
+    /// Multiplies by `X^exponent`.
+    fn mul_monomial(&self, a: &Self::Cipher, exponent: u32) -> Result<Self::Cipher, Self::Error>;
+}

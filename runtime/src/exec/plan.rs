@@ -1,0 +1,251 @@
+//! When each instruction runs and when each value is freed.
+//!
+//! A plan is a list of *waves*; the instructions of a wave do not depend on each other and run in parallel.
+//!
+//! 1. Among the next `2 * window` instructions not yet run, in definition order, those whose operands exist form a wave,
+//!    at most `window` of them. The first one always qualifies. A window of 1 is exactly the definition order, for
+//!    which the compiler minimised memory; a larger one may hold that many more values.
+//! 2. A value dies after the wave of its last use; outputs do not.
+//! 3. An [`Inst::Encode`] is a recipe, not a step: its consumer encodes it and drops it. Only one with several consumers
+//!    is encoded before its first one and kept until its last, if [`SharedPlains::Keep`] says so.
+//! 4. A key is brought into memory before the wave of its first use, and released after that of its last if
+//!    [`KeyResidence::WhileUsed`] says so.
+//!
+//! Cost: O(instructions * window). The plan depends on nothing but the circuit and its options.
+
+use super::keys::KeyResidence;
+use peregrine_ir::{Arena, Circuit, Definition, Entity, Inst, KeyKind, Value};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What to do with a plaintext that several instructions use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SharedPlains {
+    /// Encode it once and keep it in memory until its last use.
+    Keep,
+    /// Encode it anew for each use.
+    Reencode,
+}
+
+/// The choices of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// Most instructions side by side, at least 1.
+    pub window: usize,
+    /// Plaintexts used several times.
+    pub plains: SharedPlains,
+    /// Evaluation keys.
+    pub keys: KeyResidence,
+}
+
+/// The order of execution of one circuit.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    waves: Vec<Wave>,
+    options: PlanOptions,
+}
+
+/// Instructions that run side by side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wave {
+    /// Evaluation keys to bring into memory first.
+    pub keys: Vec<KeyKind>,
+    /// Shared plaintexts to encode first.
+    pub plains: Vec<Value>,
+    /// The values to compute, in definition order.
+    pub steps: Vec<Value>,
+    /// The values nobody needs afterwards.
+    pub dead: Vec<Value>,
+    /// The evaluation keys to release afterwards.
+    pub spent: Vec<KeyKind>,
+}
+
+impl Plan {
+    /// Plans a circuit.
+    pub fn new(circuit: &Circuit, options: PlanOptions) -> Self {
+        let window = options.window.max(1);
+        let mut liveness = Liveness::new(circuit, options.plains);
+        let mut waiting: VecDeque<Value> = circuit
+            .values
+            .iter()
+            .filter(|(_, d)| !matches!(d.inst, Inst::Input { .. } | Inst::Encode { .. }))
+            .map(|(value, _)| value)
+            .collect();
+        let mut waves = Vec::new();
+        while !waiting.is_empty() {
+            let steps = next_wave(&circuit.values, &liveness, &mut waiting, window);
+            waves.push(liveness.step(steps));
+        }
+        place_keys(circuit, options.keys, &mut waves);
+        Self { waves, options }
+    }
+
+    /// The waves in order.
+    pub fn waves(&self) -> &[Wave] {
+        &self.waves
+    }
+
+    /// What it was made with.
+    pub fn options(&self) -> PlanOptions {
+        self.options
+    }
+}
+
+/// Notes in which waves keys come and go.
+fn place_keys(circuit: &Circuit, residence: KeyResidence, waves: &mut [Wave]) {
+    let key = |value: &Value| circuit.values.get(*value)?.inst.key();
+    let mut uses: BTreeMap<KeyKind, (usize, usize)> = BTreeMap::new();
+    for (at, wave) in waves.iter().enumerate() {
+        for kind in wave.steps.iter().filter_map(key) {
+            uses.entry(kind).or_insert((at, at)).1 = at;
+        }
+    }
+    for (kind, (first, last)) in uses {
+        if let Some(wave) = waves.get_mut(first) {
+            wave.keys.push(kind);
+        }
+        if let Some(wave) = waves.get_mut(last).filter(|_| residence == KeyResidence::WhileUsed) {
+            wave.spent.push(kind);
+        }
+    }
+}
+
+/// Takes the next wave out of the waiting instructions.
+fn next_wave(
+    values: &Arena<Value, Definition>,
+    liveness: &Liveness<'_>,
+    waiting: &mut VecDeque<Value>,
+    window: usize,
+) -> Vec<Value> {
+    let ahead = waiting.len().min(2 * window);
+    let mut steps = Vec::with_capacity(window);
+    let mut rest = Vec::with_capacity(ahead);
+    for (at, value) in waiting.drain(..ahead).enumerate() {
+        let ready = values.get(value).is_none_or(|d| liveness.ready(&d.inst));
+        // The first one is taken unconditionally, so that a plan ends for any circuit.
+        if at == 0 || (ready && steps.len() < window) {
+            steps.push(value);
+        } else {
+            rest.push(value);
+        }
+    }
+    for value in rest.into_iter().rev() {
+        waiting.push_front(value);
+    }
+    steps
+}
+
+/// Which values exist and how many uses each still has.
+struct Liveness<'c> {
+    circuit: &'c Circuit,
+    uses: Vec<u32>,
+    exists: Vec<bool>,
+    kept_plains: Vec<bool>,
+}
+
+impl<'c> Liveness<'c> {
+    fn new(circuit: &'c Circuit, shared: SharedPlains) -> Self {
+        let count = circuit.values.len();
+        let mut uses = vec![0u32; count];
+        for definition in circuit.values.values() {
+            for operand in distinct_operands(&definition.inst) {
+                count_use(&mut uses, operand);
+            }
+        }
+        let is_encode = |d: &Definition| matches!(d.inst, Inst::Encode { .. });
+        let kept_plains = circuit
+            .values
+            .values()
+            .zip(&uses)
+            .map(|(d, &uses)| is_encode(d) && uses > 1 && shared == SharedPlains::Keep)
+            .collect();
+        // Outputs are used once more, by whoever receives them.
+        for output in circuit.outputs.iter().flat_map(|port| &port.values) {
+            count_use(&mut uses, *output);
+        }
+        let exists = circuit
+            .values
+            .values()
+            .map(|d| matches!(d.inst, Inst::Input { .. }))
+            .collect();
+        Self {
+            circuit,
+            uses,
+            exists,
+            kept_plains,
+        }
+    }
+
+    fn exists(&self, value: Value) -> bool {
+        self.exists.get(value.index()).copied().unwrap_or(false)
+    }
+
+    fn is_recipe(&self, value: Value) -> bool {
+        matches!(
+            self.circuit.values.get(value).map(|d| &d.inst),
+            Some(Inst::Encode { .. })
+        )
+    }
+
+    fn ready(&self, inst: &Inst) -> bool {
+        let mut ready = true;
+        inst.for_each_operand(|v| ready &= self.exists(v) || self.is_recipe(v));
+        ready
+    }
+
+    /// Runs `steps`: what they need encoded, and what dies with them.
+    fn step(&mut self, steps: Vec<Value>) -> Wave {
+        let mut plains = BTreeSet::new();
+        let mut dead = Vec::new();
+        for &value in &steps {
+            let Some(definition) = self.circuit.values.get(value) else {
+                continue;
+            };
+            for operand in distinct_operands(&definition.inst) {
+                if self.kept_plains.get(operand.index()) == Some(&true) && !self.exists(operand) {
+                    plains.insert(operand);
+                    self.mark(operand);
+                }
+                let is_held = self.exists(operand);
+                if let Some(uses) = self.uses.get_mut(operand.index()) {
+                    *uses = uses.saturating_sub(1);
+                    if *uses == 0 && is_held {
+                        dead.push(operand);
+                    }
+                }
+            }
+        }
+        for &value in &steps {
+            self.mark(value);
+            if self.uses.get(value.index()) == Some(&0) {
+                dead.push(value);
+            }
+        }
+        Wave {
+            plains: plains.into_iter().collect(),
+            steps,
+            dead,
+            ..Wave::default()
+        }
+    }
+
+    fn mark(&mut self, value: Value) {
+        if let Some(exists) = self.exists.get_mut(value.index()) {
+            *exists = true;
+        }
+    }
+}
+
+fn count_use(uses: &mut [u32], value: Value) {
+    if let Some(uses) = uses.get_mut(value.index()) {
+        *uses = uses.saturating_add(1);
+    }
+}
+
+/// Operands without repetition, ascending.
+fn distinct_operands(inst: &Inst) -> BTreeSet<Value> {
+    let mut operands = BTreeSet::new();
+    inst.for_each_operand(|v| {
+        operands.insert(v);
+    });
+    operands
+}

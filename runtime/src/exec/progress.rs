@@ -1,0 +1,82 @@
+//! Telling an observer how far a run is.
+//!
+//! Work is counted in *limb passes*: one pass over one limb of N words. A transform counts as six, which is what it
+//! costs beside an addition; the shares are only meant for a bar and an estimate of the time left.
+
+use peregrine_ir::{Circuit, Inst, Node, SourceNode, Type, Value};
+
+use super::memory::Sizes;
+
+/// An observer of a run. Called from one thread, after each group of instructions.
+pub trait Progress: Sync {
+    /// Some instructions are done.
+    fn advance(&self, step: &Step<'_>);
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'c> {
+    /// Instructions done.
+    pub done: usize,
+    /// Instructions in all.
+    pub total: usize,
+    /// Share of the estimated work done, 0 to 1.
+    pub fraction: f64,
+    /// The ONNX node that was worked on last.
+    pub node: Option<(Node, &'c SourceNode)>,
+}
+
+/// Observes nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn advance(&self, _: &Step<'_>) {}
+}
+
+impl<F: Fn(&Step<'_>) + Sync> Progress for F {
+    fn advance(&self, step: &Step<'_>) {
+        self(step);
+    }
+}
+
+/// Estimated work of one instruction, in limb passes.
+pub(super) fn work(circuit: &Circuit, sizes: &Sizes, value: Value) -> u64 {
+    let Some(definition) = circuit.values.get(value) else {
+        return 0;
+    };
+    let level_of = |v: Value| circuit.type_of(v).map_or(definition.ty.level(), Type::level);
+    let here = sizes.limbs(definition.ty.level());
+    let raised = here + sizes.special();
+    let digits = sizes.digits(definition.ty.level());
+    let modulus = |ty: &Type| sizes.limbs_of(ty);
+    let decompose = digits * raised * TRANSFORM;
+    let product = digits * raised * 3;
+    let mod_down = 2 * raised * TRANSFORM;
+    match &definition.inst {
+        Inst::Input { .. } => 0,
+        Inst::Encode { .. } => modulus(&definition.ty) * TRANSFORM,
+        Inst::Add(terms) => 2 * here * terms.len() as u64,
+        Inst::Sub(..)
+        | Inst::Negate(_)
+        | Inst::MulScalar { .. }
+        | Inst::DropLevel { .. }
+        | Inst::MulMonomial { .. } => 2 * here,
+        Inst::AddPlain(..) | Inst::MulPlain(..) => modulus(&definition.ty) * (1 + TRANSFORM),
+        Inst::Dot { ciphers, .. } => {
+            let count = ciphers.len() as u64;
+            count * modulus(&definition.ty) * (1 + TRANSFORM)
+        }
+        Inst::Mul(..) | Inst::Square(_) => 5 * here,
+        Inst::Relinearize(_) | Inst::Rotate { .. } | Inst::Conjugate(_) => {
+            decompose + product + mod_down
+        }
+        Inst::RelinearizeExt { .. } | Inst::RotateExt { .. } => product,
+        Inst::Rescale { a, .. } => 2 * sizes.limbs(level_of(*a)) * TRANSFORM,
+        Inst::Decompose(_) => decompose,
+        Inst::ModDown(_) | Inst::Bootstrap { .. } => mod_down,
+    }
+}
+
+/// Passes that a transform of one limb is worth.
+const TRANSFORM: u64 = 6;

@@ -1,0 +1,153 @@
+//! Tensors by name, and their way into and out of the slots of a port.
+
+use peregrine_ir::{Layout, Shape};
+use std::collections::BTreeMap;
+
+/// A tensor of numbers in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    shape: Shape,
+    data: Vec<f64>,
+}
+
+/// Tensors by name.
+pub type Arrays = BTreeMap<String, Array>;
+
+impl Array {
+    /// A tensor of `shape`.
+    ///
+    /// # Errors
+    /// When the number of values is not the shape's.
+    pub fn new(shape: Shape, data: Vec<f64>) -> Result<Self, PortError> {
+        if data.len() != shape.elements() {
+            return Err(PortError::Length {
+                found: data.len(),
+                shape,
+            });
+        }
+        Ok(Self { shape, data })
+    }
+
+    /// Its shape.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Its values in row-major order.
+    pub fn data(&self) -> &[f64] {
+        &self.data
+    }
+
+    /// Its values in row-major order.
+    pub fn into_data(self) -> Vec<f64> {
+        self.data
+    }
+}
+
+/// How a tensor enters or leaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PortView<'p> {
+    /// Its name in the model.
+    pub(crate) name: &'p str,
+    /// Its shape in the model.
+    pub(crate) shape: &'p Shape,
+    /// How it is packed.
+    pub(crate) layout: &'p Layout,
+}
+
+impl PortView<'_> {
+    /// The slots of each ciphertext, from the tensor of this name.
+    pub(crate) fn pack(&self, arrays: &Arrays) -> Result<Vec<Vec<f64>>, PortError> {
+        let name = || self.name.to_owned();
+        let array = arrays
+            .get(self.name)
+            .ok_or_else(|| PortError::Missing { name: name() })?;
+        if core(&array.shape) != core(self.shape) {
+            return Err(PortError::Shape {
+                name: name(),
+                found: array.shape.clone(),
+                expected: self.shape.clone(),
+            });
+        }
+        if let Some(index) = array.data.iter().position(|x| !x.is_finite()) {
+            return Err(PortError::NotFinite {
+                name: name(),
+                index: array.shape.unravel(index),
+            });
+        }
+        Ok(self.layout.pack(&array.data))
+    }
+
+    /// The tensor that the slots of the ciphertexts hold.
+    pub(crate) fn unpack(&self, slots: &[Vec<f64>]) -> Result<Array, PortError> {
+        Array::new(self.shape.clone(), self.layout.unpack(slots))
+    }
+}
+
+/// The dimensions without leading ones: `[1, 3, 32, 32]` and `[3, 32, 32]` are the same image.
+fn core(shape: &Shape) -> &[u32] {
+    let dims = shape.dims();
+    let ones = dims.iter().take_while(|&&d| d == 1).count();
+    dims.get(ones..).unwrap_or(&[])
+}
+
+/// Refuses tensors whose name no port has.
+pub(crate) fn check_names<'p>(
+    arrays: &Arrays,
+    ports: impl Iterator<Item = &'p str> + Clone,
+) -> Result<(), PortError> {
+    for name in arrays.keys() {
+        if !ports.clone().any(|port| port == name) {
+            return Err(PortError::Unknown {
+                name: name.clone(),
+                known: ports.map(|port| format!("`{port}`")).collect::<Vec<_>>(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Why a tensor is not one the circuit takes.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum PortError {
+    /// Values do not fill the shape.
+    #[error("{found} values do not fill the shape {shape}")]
+    Length {
+        /// Values given.
+        found: usize,
+        /// The shape.
+        shape: Shape,
+    },
+    /// An input is not given.
+    #[error("input `{name}` is missing")]
+    Missing {
+        /// Its name.
+        name: String,
+    },
+    /// A tensor nobody asked for.
+    #[error("the model has no input `{name}`, its inputs are {}", known.join(", "))]
+    Unknown {
+        /// Its name.
+        name: String,
+        /// The inputs there are.
+        known: Vec<String>,
+    },
+    /// Another shape.
+    #[error("input `{name}` has shape {found}, the model takes {expected}")]
+    Shape {
+        /// Its name.
+        name: String,
+        /// The shape given.
+        found: Shape,
+        /// The shape of the model.
+        expected: Shape,
+    },
+    /// NaN or infinity.
+    #[error("input `{name}` holds a value that is not finite at {index:?}")]
+    NotFinite {
+        /// Its name.
+        name: String,
+        /// Where.
+        index: Vec<u32>,
+    },
+}

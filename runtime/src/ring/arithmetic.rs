@@ -1,0 +1,254 @@
+//! Element-wise operations on polynomials in the NTT domain.
+//!
+//! Operands of one operation are over the same basis, except where a function says that one may be over more primes.
+
+use super::{Basis, Ntt, Ring, RingError, RnsPoly, kernels};
+
+/// The limbs of each pair modulo a prime.
+fn limb_pairs<'a>(pairs: &[(&'a RnsPoly<Ntt>, &'a RnsPoly<Ntt>)], prime: usize) -> Vec<(&'a [u64], &'a [u64])> {
+    pairs.iter().filter_map(|&(a, b)| Some((a.residues(prime)?, b.residues(prime)?))).collect()
+}
+
+impl Ring {
+    fn same_basis(&self, a: &RnsPoly<Ntt>, b: &RnsPoly<Ntt>) -> Result<(), RingError> {
+        if a.basis() == b.basis() {
+            return Ok(());
+        }
+        Err(RingError::Basis { left: a.primes().to_vec(), right: b.primes().to_vec() })
+    }
+
+    /// `a + b`.
+    ///
+    /// # Errors
+    /// When the bases differ.
+    pub fn add(&self, a: &RnsPoly<Ntt>, b: &RnsPoly<Ntt>) -> Result<RnsPoly<Ntt>, RingError> {
+        self.combine(a, b, kernels::add)
+    }
+
+    /// `a - b`.
+    ///
+    /// # Errors
+    /// When the bases differ.
+    pub fn sub(&self, a: &RnsPoly<Ntt>, b: &RnsPoly<Ntt>) -> Result<RnsPoly<Ntt>, RingError> {
+        self.combine(a, b, kernels::sub)
+    }
+
+    fn combine(
+        &self,
+        a: &RnsPoly<Ntt>,
+        b: &RnsPoly<Ntt>,
+        kernel: fn(&mut [u64], &[u64], &[u64], &super::Modulus),
+    ) -> Result<RnsPoly<Ntt>, RingError> {
+        self.same_basis(a, b)?;
+        let mut out = RnsPoly::zero(self, a.basis());
+        out.par_limbs_mut(self, |prime, limb| {
+            if let (Some(a), Some(b)) = (a.residues(prime), b.residues(prime)) {
+                kernel(limb, a, b, self.modulus(prime));
+            }
+        });
+        Ok(out)
+    }
+
+    /// `acc += a`; `a` may be over more primes.
+    ///
+    /// # Errors
+    /// When `a` lacks a prime.
+    pub fn add_assign(&self, acc: &mut RnsPoly<Ntt>, a: &RnsPoly<Ntt>) -> Result<(), RingError> {
+        a.check_superset(self, acc.basis())?;
+        acc.par_limbs_mut(self, |prime, limb| {
+            if let Some(a) = a.residues(prime) {
+                kernels::add_assign(limb, a, self.modulus(prime));
+            }
+        });
+        Ok(())
+    }
+
+    /// `-a`.
+    pub fn neg(&self, a: &RnsPoly<Ntt>) -> RnsPoly<Ntt> {
+        self.map(a, |prime, limb, a| kernels::neg(limb, a, self.modulus(prime)))
+    }
+
+    /// `a c_p` modulo each prime `p`, with the residues of the constant given by `constant(prime)`.
+    pub fn scale(&self, a: &RnsPoly<Ntt>, constant: impl Fn(usize) -> u64 + Sync) -> RnsPoly<Ntt> {
+        self.map(a, |prime, limb, a| {
+            let m = self.modulus(prime);
+            kernels::scale(limb, a, m.factor(m.reduce(constant(prime))), m);
+        })
+    }
+
+    fn map(&self, a: &RnsPoly<Ntt>, f: impl Fn(usize, &mut [u64], &[u64]) + Sync) -> RnsPoly<Ntt> {
+        let mut out = RnsPoly::zero(self, a.basis());
+        out.par_limbs_mut(self, |prime, limb| {
+            if let Some(a) = a.residues(prime) {
+                f(prime, limb, a);
+            }
+        });
+        out
+    }
+
+    /// The sum of at least one polynomial, in one pass.
+    ///
+    /// # Errors
+    /// When there are none, or the bases differ.
+    pub fn sum(&self, terms: &[&RnsPoly<Ntt>]) -> Result<RnsPoly<Ntt>, RingError> {
+        let first = terms.first().ok_or(RingError::NoOperands)?;
+        terms.iter().try_for_each(|term| self.same_basis(first, term))?;
+        let mut out = RnsPoly::zero(self, first.basis());
+        out.par_limbs_mut(self, |prime, limb| {
+            let limbs: Vec<&[u64]> = terms.iter().filter_map(|term| term.residues(prime)).collect();
+            kernels::sum(limb, &limbs, self.modulus(prime));
+        });
+        Ok(out)
+    }
+
+    /// `a b` modulo the primes of `a`; `b` may be over more primes.
+    ///
+    /// # Errors
+    /// When `b` lacks a prime.
+    pub fn mul(&self, a: &RnsPoly<Ntt>, b: &RnsPoly<Ntt>) -> Result<RnsPoly<Ntt>, RingError> {
+        self.dot(a.basis(), &[(a, b)])
+    }
+
+    /// The sum of products modulo the primes of `basis`, in one pass with one reduction; operands may be over more primes.
+    ///
+    /// # Errors
+    /// When there are no pairs, or an operand lacks a prime.
+    pub fn dot(&self, basis: &Basis, pairs: &[(&RnsPoly<Ntt>, &RnsPoly<Ntt>)]) -> Result<RnsPoly<Ntt>, RingError> {
+        if pairs.is_empty() {
+            return Err(RingError::NoOperands);
+        }
+        for (a, b) in pairs {
+            a.check_superset(self, basis)?;
+            b.check_superset(self, basis)?;
+        }
+        let mut out = RnsPoly::zero(self, basis);
+        out.par_limbs_mut(self, |prime, limb| {
+            let pairs = limb_pairs(pairs, prime);
+            kernels::dot(limb, &pairs, self.modulus(prime));
+        });
+        Ok(out)
+    }
+
+    /// `acc += M a` modulo the primes of `over` only, with M the product of the primes of `multiple`; `a` may be over more
+    /// primes.
+    ///
+    /// # Errors
+    /// When `acc` or `a` lacks a prime of `over`.
+    pub(crate) fn add_multiple_assign(
+        &self,
+        acc: &mut RnsPoly<Ntt>,
+        a: &RnsPoly<Ntt>,
+        over: &Basis,
+        multiple: &Basis,
+    ) -> Result<(), RingError> {
+        acc.check_superset(self, over)?;
+        a.check_superset(self, over)?;
+        acc.par_limbs_mut(self, |prime, limb| {
+            if let Some(a) = a.residues(prime)
+                && over.contains(prime)
+            {
+                let m = self.modulus(prime);
+                kernels::scale_add_assign(limb, a, m.factor(self.product_mod(multiple, prime)), m);
+            }
+        });
+        Ok(())
+    }
+
+    /// [`Self::dot`], plus `M c` for an addend `c` over `row` with M the product of the primes of `basis` outside `row` (see
+    /// [`Self::embed`]), and then the automorphism of an exponent: one pass for each limb.
+    ///
+    /// # Errors
+    /// When an operand lacks a prime, or the exponent is not odd and below 2N.
+    pub(crate) fn dot_then(
+        &self,
+        basis: &Basis,
+        pairs: &[(&RnsPoly<Ntt>, &RnsPoly<Ntt>)],
+        add: Option<(&RnsPoly<Ntt>, &Basis)>,
+        exponent: Option<u64>,
+    ) -> Result<RnsPoly<Ntt>, RingError> {
+        for (a, b) in pairs {
+            a.check_superset(self, basis)?;
+            b.check_superset(self, basis)?;
+        }
+        let add = match add {
+            None => None,
+            Some((addend, row)) => {
+                addend.check_superset(self, row)?;
+                Some((addend, basis.difference(row)))
+            }
+        };
+        let permutation = exponent.map(|exponent| self.permutation(exponent)).transpose()?;
+        let mut out = RnsPoly::zero(self, basis);
+        out.par_limbs_mut_heavy(self, |prime, limb| {
+            let m = self.modulus(prime);
+            let pairs = limb_pairs(pairs, prime);
+            let accumulate = |acc: &mut [u64]| {
+                kernels::dot(acc, &pairs, m);
+                if let Some((addend, added)) = &add
+                    && !added.contains(prime)
+                    && let Some(addend) = addend.residues(prime)
+                {
+                    kernels::scale_add_assign(acc, addend, m.factor(self.product_mod(added, prime)), m);
+                }
+            };
+            match &permutation {
+                None => accumulate(limb),
+                Some(permutation) => {
+                    let mut acc = vec![0; limb.len()];
+                    accumulate(&mut acc);
+                    permutation.apply(limb, &acc);
+                }
+            }
+        });
+        Ok(out)
+    }
+
+    /// `acc += a b` modulo the primes of `acc`; the others may be over more primes.
+    ///
+    /// # Errors
+    /// When an operand lacks a prime.
+    pub fn mul_add_assign(
+        &self,
+        acc: &mut RnsPoly<Ntt>,
+        a: &RnsPoly<Ntt>,
+        b: &RnsPoly<Ntt>,
+    ) -> Result<(), RingError> {
+        a.check_superset(self, acc.basis())?;
+        b.check_superset(self, acc.basis())?;
+        acc.par_limbs_mut(self, |prime, limb| {
+            if let (Some(a), Some(b)) = (a.residues(prime), b.residues(prime)) {
+                kernels::mul_add_assign(limb, a, b, self.modulus(prime));
+            }
+        });
+        Ok(())
+    }
+
+    /// `M a` modulo the primes of `a` and 0 modulo the others of `to`, with M the product of those others: the embedding of
+    /// `Z_Q` into `Z_(QM)` under which dividing by M gives `a` back.
+    ///
+    /// # Errors
+    /// When `to` lacks a prime of `a`.
+    pub fn embed(&self, a: &RnsPoly<Ntt>, to: &Basis) -> Result<RnsPoly<Ntt>, RingError> {
+        let mut out = RnsPoly::zero(self, to);
+        out.check_superset(self, a.basis())?;
+        let added = to.difference(a.basis());
+        out.par_limbs_mut(self, |prime, limb| {
+            if let Some(a) = a.residues(prime) {
+                let m = self.modulus(prime);
+                kernels::scale(limb, a, m.factor(self.product_mod(&added, prime)), m);
+            }
+        });
+        Ok(out)
+    }
+
+    /// `X^k` modulo each prime, for any `k` (`X^N = -1`). One transform per limb.
+    pub fn monomial(&self, basis: &Basis, k: u64) -> RnsPoly<Ntt> {
+        let (n, k) = (self.degree() as u64, k % (2 * self.degree() as u64));
+        let mut out = RnsPoly::zero(self, basis);
+        out.par_limbs_mut_heavy(self, |prime, limb| {
+            limb[(k % n) as usize] = if k < n { 1 } else { self.modulus(prime).value() - 1 };
+            self.transform(prime).forward(limb);
+        });
+        out
+    }
+}

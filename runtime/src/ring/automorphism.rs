@@ -1,0 +1,95 @@
+//! The automorphisms `X -> X^g`, `g` odd.
+//!
+//! The value of `a(X^g)` at `psi^e` is the value of `a` at `psi^(e g)`, so in the NTT domain an automorphism permutes the
+//! values and changes no sign: with `e_i = 2 rev(i) + 1`, `out[i] = in[rev((e_i g mod 2N - 1) / 2)]`, the same for every
+//! prime. Tables are made on first use and kept.
+
+use super::transform::reverse_bits;
+use super::{Ntt, Ring, RingError, RnsPoly, kernels};
+use std::sync::{Arc, PoisonError};
+
+/// Where each value of the result comes from.
+#[derive(Debug)]
+pub struct Permutation(Vec<u32>);
+
+impl Permutation {
+    fn new(log_n: u32, exponent: u64) -> Self {
+        let n = 1usize << log_n;
+        let source = |i: usize| {
+            let e = (2 * reverse_bits(i, log_n) + 1) as u64;
+            let image = (e * exponent) as usize & (2 * n - 1);
+            reverse_bits((image - 1) / 2, log_n) as u32
+        };
+        Self((0..n).map(source).collect())
+    }
+
+    pub(super) fn apply(&self, out: &mut [u64], a: &[u64]) {
+        kernels::permute(out, a, &self.0);
+    }
+}
+
+impl Ring {
+    /// The table of `X -> X^exponent`.
+    ///
+    /// # Errors
+    /// Unless the exponent is odd and below 2N.
+    pub fn permutation(&self, exponent: u64) -> Result<Arc<Permutation>, RingError> {
+        let limit = 2 * self.degree() as u64;
+        if exponent % 2 == 0 || exponent >= limit {
+            return Err(RingError::Exponent { exponent, limit });
+        }
+        let known = self.permutations.read().unwrap_or_else(PoisonError::into_inner).get(&exponent).cloned();
+        if let Some(permutation) = known {
+            return Ok(permutation);
+        }
+        let made = Arc::new(Permutation::new(self.log_n, exponent));
+        let mut table = self.permutations.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(table.entry(exponent).or_insert(made).clone())
+    }
+
+    /// `a(X^exponent)`.
+    ///
+    /// # Errors
+    /// Unless the exponent is odd and below 2N.
+    pub fn automorphism(&self, a: &RnsPoly<Ntt>, exponent: u64) -> Result<RnsPoly<Ntt>, RingError> {
+        let permutation = self.permutation(exponent)?;
+        let mut out = RnsPoly::zero(self, a.basis());
+        out.par_limbs_mut(self, |prime, limb| {
+            if let Some(a) = a.residues(prime) {
+                permutation.apply(limb, a);
+            }
+        });
+        Ok(out)
+    }
+
+    /// The exponent whose automorphism undoes the given one: its inverse modulo 2N.
+    pub fn inverse_exponent(&self, exponent: u64) -> u64 {
+        // The group of odd residues modulo 2N has exponent N / 2, so g^(N/2 - 1) inverts g.
+        let mask = 2 * self.degree() as u64 - 1;
+        power_modulo_mask(exponent, self.degree() as u64 / 2 - 1, mask)
+    }
+
+    /// The exponent of the automorphism that rotates slots to the left by `steps`: `5^steps mod 2N`.
+    pub fn rotation_exponent(&self, steps: u32) -> u64 {
+        let slots = self.degree() as u64 / 2;
+        power_modulo_mask(5, u64::from(steps) % slots, 4 * slots - 1)
+    }
+
+    /// The exponent of the automorphism that conjugates the slots: `2N - 1`.
+    pub fn conjugation_exponent(&self) -> u64 {
+        2 * self.degree() as u64 - 1
+    }
+}
+
+/// `base^exponent` modulo the power of two `mask + 1 <= 2^18`.
+fn power_modulo_mask(base: u64, mut exponent: u64, mask: u64) -> u64 {
+    let (mut square, mut result) = (base & mask, 1);
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            result = result * square & mask;
+        }
+        square = square * square & mask;
+        exponent >>= 1;
+    }
+    result
+}

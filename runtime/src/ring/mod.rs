@@ -1,0 +1,168 @@
+//! The ring `Z_Q[X] / (X^N + 1)` in residues: moduli, transforms, polynomials, base conversion, sampling.
+//!
+//! Notation: `N = 2^log_n`; a prime is named by its index into [`Ring::moduli`]; a [`Basis`] is a set of such indices, and
+//! [`RnsPoly`] a polynomial modulo each of them. Scheme-agnostic: nothing here knows of keys, levels or scales. The types of
+//! `tfhe` and `tfhe-ntt` do not leave this module; vector kernels would replace the `kernels` module and nothing else.
+//!
+//! Cost in limb passes of N words; a transform costs about `log2 N / 4` passes. Every operation runs its limbs in parallel.
+
+mod arithmetic;
+mod automorphism;
+mod basis;
+mod convert;
+mod kernels;
+mod modulus;
+mod poly;
+mod sampling;
+mod transform;
+
+#[cfg(test)]
+mod tests;
+
+pub use automorphism::Permutation;
+pub use basis::Basis;
+pub use modulus::{Factor, Modulus};
+pub(crate) use modulus::is_prime;
+pub use poly::{Coefficient, Ntt, RnsPoly, SecretPoly};
+pub use sampling::{NOISE_DEVIATION, Randomness, Seed};
+
+use convert::Conversions;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, RwLock};
+use transform::Transform;
+
+/// Moduli and transforms of one degree, with the tables built on first use.
+pub struct Ring {
+    log_n: u32,
+    moduli: Vec<Modulus>,
+    transforms: Vec<Transform>,
+    permutations: RwLock<BTreeMap<u64, Arc<Permutation>>>,
+    conversions: Conversions,
+}
+
+/// Why a polynomial could not be made or combined.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RingError {
+    /// No transform of this degree exists, or it failed its self-test.
+    #[error("no working transform of degree 2^{log_n} modulo {prime}")]
+    Transform {
+        /// log2 of the degree.
+        log_n: u32,
+        /// The prime.
+        prime: u64,
+    },
+    /// A prime index beyond the ring's moduli.
+    #[error("prime index {index} is out of range (the ring has {count} primes)")]
+    PrimeIndex {
+        /// The index.
+        index: usize,
+        /// How many primes there are.
+        count: usize,
+    },
+    /// A wrong number of words.
+    #[error("{found} words were given, {expected} are needed")]
+    Length {
+        /// What the basis and degree ask for.
+        expected: usize,
+        /// What was given.
+        found: usize,
+    },
+    /// A residue at or above its prime.
+    #[error("a residue modulo {prime} is not reduced")]
+    Unreduced {
+        /// The prime.
+        prime: u64,
+    },
+    /// An operand lacks the residues modulo a prime.
+    #[error("an operand has no residues modulo {prime}")]
+    MissingPrime {
+        /// The prime.
+        prime: u64,
+    },
+    /// Two operands are over different primes.
+    #[error("the operands are over different primes: {left:?} and {right:?}")]
+    Basis {
+        /// Prime indices of the first.
+        left: Vec<usize>,
+        /// Prime indices of the second.
+        right: Vec<usize>,
+    },
+    /// An operation on no operands.
+    #[error("there are no operands")]
+    NoOperands,
+    /// `X -> X^g` is an automorphism for odd `g` only.
+    #[error("the exponent {exponent} of an automorphism is not an odd number below {limit}")]
+    Exponent {
+        /// The exponent.
+        exponent: u64,
+        /// 2N.
+        limit: u64,
+    },
+}
+
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ring").field("log_n", &self.log_n).field("moduli", &self.moduli).finish_non_exhaustive()
+    }
+}
+
+impl Ring {
+    /// Plans the transforms, several at once; each tests itself.
+    ///
+    /// # Errors
+    /// When a prime has no transform of this degree.
+    pub(crate) fn new(log_n: u32, primes: &[u64]) -> Result<Self, RingError> {
+        let moduli: Vec<Modulus> = primes.iter().map(|&p| Modulus::new(p)).collect();
+        let plan = |&m: &Modulus| Transform::new(log_n, m).ok_or(RingError::Transform { log_n, prime: m.value() });
+        let transforms = moduli.par_iter().map(plan).collect::<Result<_, _>>()?;
+        let (permutations, conversions) = (RwLock::default(), Conversions::default());
+        Ok(Self { log_n, moduli, transforms, permutations, conversions })
+    }
+
+    /// log2 N.
+    pub fn log_n(&self) -> u32 {
+        self.log_n
+    }
+
+    /// N.
+    pub fn degree(&self) -> usize {
+        1 << self.log_n
+    }
+
+    /// All primes, by index.
+    pub fn moduli(&self) -> &[Modulus] {
+        &self.moduli
+    }
+
+    /// The prime of an index that is in a checked [`Basis`].
+    pub(crate) fn modulus(&self, prime: usize) -> &Modulus {
+        &self.moduli[prime]
+    }
+
+    fn transform(&self, prime: usize) -> &Transform {
+        &self.transforms[prime]
+    }
+
+    /// # Errors
+    /// When an index is out of range.
+    pub(crate) fn check_basis(&self, basis: &Basis) -> Result<(), RingError> {
+        let count = self.moduli.len();
+        match basis.primes().last() {
+            Some(&index) if index >= count => Err(RingError::PrimeIndex { index, count }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The product of a set of primes modulo one prime.
+    fn product_mod(&self, basis: &Basis, prime: usize) -> u64 {
+        self.modulus(prime).product(basis.primes().iter().map(|&p| self.modulus(p).value()))
+    }
+
+    /// log2 of the product of a set of primes.
+    pub(crate) fn log2_product(&self, basis: &Basis) -> f64 {
+        basis.primes().iter().map(|&p| (self.modulus(p).value() as f64).log2()).sum()
+    }
+}

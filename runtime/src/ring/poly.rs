@@ -1,0 +1,205 @@
+//! Polynomials of `Z_Q[X] / (X^N + 1)` as residues modulo the primes of a basis.
+//!
+//! The domain is part of the type: [`Coefficient`] for coefficients in natural order, [`Ntt`] for values in bit-reversed
+//! order (see the `transform` module). Limbs are stored one after the other, aligned for the widest vectors.
+
+use super::{Basis, Ring, RingError, kernels};
+use aligned_vec::{AVec, ConstAlign};
+use rayon::prelude::*;
+use std::fmt;
+use std::marker::PhantomData;
+use zeroize::{Zeroize, Zeroizing};
+
+/// Words handled by one task of a cheap element-wise loop, so that small rings are not slowed by scheduling.
+const WORDS_PER_TASK: usize = 1 << 15;
+
+/// Coefficients in natural order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coefficient {}
+
+/// Values at the roots of unity, in bit-reversed order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ntt {}
+
+/// A polynomial modulo each prime of a basis; every word is below its prime.
+pub struct RnsPoly<Domain> {
+    basis: Basis,
+    degree: usize,
+    words: AVec<u64, ConstAlign<64>>,
+    domain: PhantomData<Domain>,
+}
+
+impl<Domain> Clone for RnsPoly<Domain> {
+    fn clone(&self) -> Self {
+        let Self { basis, degree, words, domain } = self;
+        Self { basis: basis.clone(), degree: *degree, words: words.clone(), domain: *domain }
+    }
+}
+
+impl<Domain> PartialEq for RnsPoly<Domain> {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { basis, degree, words, domain: _ } = self;
+        *basis == other.basis && *degree == other.degree && words[..] == other.words[..]
+    }
+}
+
+/// Shape only: the words may be secret.
+impl<Domain> fmt::Debug for RnsPoly<Domain> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RnsPoly").field("basis", &self.basis).field("degree", &self.degree).finish_non_exhaustive()
+    }
+}
+
+impl<Domain> Zeroize for RnsPoly<Domain> {
+    fn zeroize(&mut self) {
+        self.words[..].zeroize();
+    }
+}
+
+impl<Domain: Sync> RnsPoly<Domain> {
+    /// The zero polynomial.
+    pub fn zero(ring: &Ring, basis: &Basis) -> Self {
+        let words = AVec::from_iter(64, std::iter::repeat_n(0, basis.len() * ring.degree()));
+        Self { basis: basis.clone(), degree: ring.degree(), words, domain: PhantomData }
+    }
+
+    /// Takes limbs that lie one after the other, in the order of the basis.
+    ///
+    /// # Errors
+    /// Unless there are exactly N words for each prime, each below that prime.
+    pub fn from_limbs(ring: &Ring, basis: &Basis, words: &[u64]) -> Result<Self, RingError> {
+        ring.check_basis(basis)?;
+        let expected = basis.len() * ring.degree();
+        if words.len() != expected {
+            return Err(RingError::Length { expected, found: words.len() });
+        }
+        for (&prime, limb) in basis.primes().iter().zip(words.chunks(ring.degree())) {
+            if !kernels::is_reduced(limb, ring.modulus(prime)) {
+                return Err(RingError::Unreduced { prime: ring.modulus(prime).value() });
+            }
+        }
+        let words = AVec::from_slice(64, words);
+        Ok(Self { basis: basis.clone(), degree: ring.degree(), words, domain: PhantomData })
+    }
+
+    /// The primes.
+    pub fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// The indices of the primes, one per limb.
+    pub fn primes(&self) -> &[usize] {
+        self.basis.primes()
+    }
+
+    /// N.
+    pub fn degree(&self) -> usize {
+        self.degree
+    }
+
+    /// The residues modulo the `i`-th prime of the basis.
+    pub fn limb(&self, i: usize) -> &[u64] {
+        &self.words[i * self.degree..(i + 1) * self.degree]
+    }
+
+    /// The limbs in order.
+    pub fn limbs(&self) -> impl ExactSizeIterator<Item = &[u64]> {
+        self.words.chunks_exact(self.degree)
+    }
+
+    /// All limbs, one after the other.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// The residues modulo a prime of the basis.
+    pub(crate) fn residues(&self, prime: usize) -> Option<&[u64]> {
+        self.basis.position(prime).map(|i| self.limb(i))
+    }
+
+    /// The same polynomial modulo the primes of a subset of its basis.
+    ///
+    /// # Errors
+    /// When a prime of `basis` is missing.
+    pub fn restrict(&self, ring: &Ring, basis: &Basis) -> Result<Self, RingError> {
+        self.check_superset(ring, basis)?;
+        let mut out = Self::zero(ring, basis);
+        out.fill_limbs(ring, |prime| self.residues(prime));
+        Ok(out)
+    }
+
+    /// Copies the limbs that `source` gives for their prime.
+    pub(crate) fn fill_limbs<'a>(&mut self, ring: &Ring, source: impl Fn(usize) -> Option<&'a [u64]> + Sync) {
+        self.par_limbs_mut(ring, |prime, limb| {
+            if let Some(source) = source(prime) {
+                limb.copy_from_slice(source);
+            }
+        });
+    }
+
+    /// # Errors
+    /// When a prime of `basis` has no limb here; names it.
+    pub(super) fn check_superset(&self, ring: &Ring, basis: &Basis) -> Result<(), RingError> {
+        match basis.primes().iter().find(|&&p| !self.basis.contains(p)) {
+            None => Ok(()),
+            Some(&prime) => Err(RingError::MissingPrime { prime: ring.moduli().get(prime).map_or(0, |m| m.value()) }),
+        }
+    }
+
+    /// Calls `f(prime, limb)` for every limb, several at once; for loops without a transform.
+    pub(super) fn par_limbs_mut(&mut self, ring: &Ring, f: impl Fn(usize, &mut [u64]) + Sync) {
+        self.par_limbs_mut_grouped(ring.degree(), (WORDS_PER_TASK / ring.degree()).max(1), f);
+    }
+
+    /// Calls `f(prime, limb)` for every limb, all at once; for loops with a transform or several passes.
+    pub(crate) fn par_limbs_mut_heavy(&mut self, ring: &Ring, f: impl Fn(usize, &mut [u64]) + Sync) {
+        self.par_limbs_mut_grouped(ring.degree(), (WORDS_PER_TASK / 16 / ring.degree()).max(1), f);
+    }
+
+    fn par_limbs_mut_grouped(&mut self, degree: usize, group: usize, f: impl Fn(usize, &mut [u64]) + Sync) {
+        let Self { basis, words, .. } = self;
+        words
+            .par_chunks_exact_mut(degree)
+            .with_min_len(group)
+            .zip(basis.primes())
+            .for_each(|(limb, &prime)| f(prime, limb));
+    }
+
+    /// The same words, declared to be in another domain.
+    fn retype<Other>(self) -> RnsPoly<Other> {
+        let Self { basis, degree, words, domain: _ } = self;
+        RnsPoly { basis, degree, words, domain: PhantomData }
+    }
+}
+
+impl RnsPoly<Coefficient> {
+    /// Reduces signed coefficients modulo every prime.
+    ///
+    /// # Errors
+    /// Unless there are N coefficients.
+    pub fn from_signed(ring: &Ring, basis: &Basis, coefficients: &[i64]) -> Result<Self, RingError> {
+        if coefficients.len() != ring.degree() {
+            return Err(RingError::Length { expected: ring.degree(), found: coefficients.len() });
+        }
+        let mut poly = Self::zero(ring, basis);
+        poly.par_limbs_mut(ring, |prime, limb| kernels::reduce_signed(limb, coefficients, ring.modulus(prime)));
+        Ok(poly)
+    }
+
+    /// To values at the roots of unity.
+    pub fn into_ntt(mut self, ring: &Ring) -> RnsPoly<Ntt> {
+        self.par_limbs_mut_heavy(ring, |prime, limb| ring.transform(prime).forward(limb));
+        self.retype()
+    }
+}
+
+impl RnsPoly<Ntt> {
+    /// To coefficients.
+    pub fn into_coefficients(mut self, ring: &Ring) -> RnsPoly<Coefficient> {
+        self.par_limbs_mut_heavy(ring, |prime, limb| ring.transform(prime).inverse(limb));
+        self.retype()
+    }
+}
+
+/// A polynomial that depends on a secret; wiped when dropped.
+pub type SecretPoly = Zeroizing<RnsPoly<Ntt>>;

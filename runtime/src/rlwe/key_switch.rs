@@ -1,0 +1,89 @@
+//! The phases of a key switch; see the module above for the formulas.
+
+use super::{EvaluationKey, RlweError};
+use crate::params::Parameters;
+use crate::ring::{Basis, Ntt, RnsPoly};
+use rayon::prelude::*;
+
+/// A polynomial of some level as small integers, one for each digit that meets the level's row, modulo `Q_l P`.
+#[derive(Clone, Debug)]
+pub struct Digits {
+    level: usize,
+    polys: Vec<(usize, RnsPoly<Ntt>)>,
+}
+
+impl Digits {
+    /// The level of the polynomial.
+    pub fn level(&self) -> usize {
+        self.level
+    }
+
+    /// Digit numbers with their polynomials.
+    pub fn polys(&self) -> impl ExactSizeIterator<Item = (usize, &RnsPoly<Ntt>)> {
+        self.polys.iter().map(|(digit, poly)| (*digit, poly))
+    }
+}
+
+/// What is done to the result of an inner product in the same pass.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Switched<'a> {
+    /// Added, times P, to the first and the second part.
+    pub add: [Option<&'a RnsPoly<Ntt>>; 2],
+    /// Exponent of the automorphism applied last, 1 for none.
+    pub exponent: Option<u64>,
+}
+
+/// Splits a polynomial of a level into digits: `|c_d| <= D_d / 2` and `c_d = c` modulo the primes of digit d in the row.
+///
+/// Cost for `k` primes in the row, `a` per digit, `t` special: `k` inverse and `k/a (k - a + t)` forward transforms.
+///
+/// # Errors
+/// When the level does not exist or the polynomial lacks one of its primes.
+pub fn decompose(params: &Parameters, poly: &RnsPoly<Ntt>, level: usize) -> Result<Digits, RlweError> {
+    let (row, extended) = (params.row(level)?, params.extended_row(level)?);
+    if params.special().is_empty() {
+        return Err(RlweError::NoKeySwitching);
+    }
+    let digits: Vec<(usize, Basis)> = params.digits_of(row).collect();
+    let raise = |(digit, primes): &(usize, Basis)| Ok((*digit, params.ring().raise(poly, primes, extended)?));
+    let polys = digits.par_iter().map(raise).collect::<Result<_, RlweError>>()?;
+    Ok(Digits { level, polys })
+}
+
+/// `sum_d c_d (b_d, a_d)` modulo `Q_l P`, in one pass over the key; then what `then` asks for.
+///
+/// # Errors
+/// When the key lacks a digit or a prime, or an addend lacks a prime of the row.
+pub fn key_inner_product(
+    params: &Parameters,
+    digits: &Digits,
+    key: &EvaluationKey,
+    then: Switched<'_>,
+) -> Result<[RnsPoly<Ntt>; 2], RlweError> {
+    let extended = params.extended_row(digits.level)?;
+    if let Some(&prime) = extended.primes().iter().find(|&&p| !key.basis().contains(p)) {
+        let prime = params.ring().modulus(prime).value();
+        return Err(RlweError::TrimmedTooFar { kind: key.kind(), prime });
+    }
+    let mut pairs = [Vec::new(), Vec::new()];
+    for (digit, poly) in &digits.polys {
+        let key_digit = key.digit(*digit)?;
+        pairs[0].push((poly, key_digit.b()));
+        pairs[1].push((poly, key_digit.a()));
+    }
+    let row = params.row(digits.level)?;
+    let part = |half: usize| {
+        let add = then.add[half].map(|addend| (addend, row));
+        params.ring().dot_then(extended, &pairs[half], add, then.exponent)
+    };
+    let (b, a) = rayon::join(|| part(0), || part(1));
+    Ok([b?, a?])
+}
+
+/// Divides a polynomial modulo `Q_l P` by P, with rounding.
+///
+/// # Errors
+/// When the level does not exist.
+pub fn mod_down(params: &Parameters, poly: &RnsPoly<Ntt>, level: usize) -> Result<RnsPoly<Ntt>, RlweError> {
+    Ok(params.ring().divide_out(poly, params.row(level)?)?)
+}

@@ -1,0 +1,88 @@
+//! Ring learning with errors: secret keys, encryptions of zero, evaluation keys and key switching. Knows levels, not scales.
+//!
+//! Notation: `s` the secret, dense ternary; a ciphertext `(c0, c1)` of `m` has phase `c0 + c1 s = m + e`. `Q_l` is the modulus
+//! of level `l`, `P` the product of the special primes, `D_d` the digits that partition the pool.
+//!
+//! Key switching is hybrid, and its phases are separate functions, so that callers share and merge them:
+//!
+//! 1. [`decompose`]: the residues of `c` modulo each digit's primes of row `l`, raised to `Q_l P` as small integers `c_d`.
+//! 2. [`key_inner_product`]: `sum_d c_d (b_d, a_d)`, where `b_d + a_d s = P g_d s' + e_d` with `g_d` 1 modulo the primes of digit
+//!    d and 0 modulo the others: a pair modulo `Q_l P` of phase `P c s' + sum_d c_d e_d`.
+//! 3. [`mod_down`]: division by P, which leaves the noise `sum_d c_d e_d / P` and a rounding error.
+//!
+//! The gadget `g_d` does not mention a level, so a key made for one level serves at every level whose primes are a subset.
+//!
+//! # References
+//! - \[HK20\] Han, Ki, *Better bootstrapping for approximate homomorphic encryption*. <https://eprint.iacr.org/2019/688>
+//! - \[BMTH21\] Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux, *Efficient bootstrapping for approximate homomorphic encryption
+//!   with non-sparse keys*. <https://eprint.iacr.org/2020/1203>
+
+mod evaluation_key;
+mod key_switch;
+mod secret_key;
+
+pub use evaluation_key::{EvaluationKey, EvaluationKeys, KeyDigit, KeyKind};
+pub use key_switch::{Digits, Switched, decompose, key_inner_product, mod_down};
+pub use secret_key::{SecretKey, encrypt_zero, phase};
+
+use crate::params::ParametersError;
+use crate::ring::RingError;
+
+/// Why a key could not be made or used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RlweError {
+    /// The parameters have no such level.
+    #[error(transparent)]
+    Parameters(#[from] ParametersError),
+    /// Polynomials do not fit together.
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    /// A coefficient of a secret key other than -1, 0 and 1.
+    #[error("coefficient {index} of the secret key is {value}, which is not -1, 0 or 1")]
+    NotTernary {
+        /// Which coefficient.
+        index: usize,
+        /// Its value.
+        value: i8,
+    },
+    /// Parameters without special primes have no evaluation keys.
+    #[error("the parameters have no special primes, so nothing can be key-switched")]
+    NoKeySwitching,
+    /// An evaluation key lacks a digit.
+    #[error("the {kind} has no digit {digit}")]
+    MissingDigit {
+        /// The key.
+        kind: KeyKind,
+        /// The digit.
+        digit: usize,
+    },
+    /// An evaluation key was made for fewer primes.
+    #[error("the {kind} does not cover prime {prime}: it was made for a lower level")]
+    TrimmedTooFar {
+        /// The key.
+        kind: KeyKind,
+        /// The prime.
+        prime: u64,
+    },
+    /// There is no such key.
+    #[error("there is no {kind}")]
+    MissingKey {
+        /// The key.
+        kind: KeyKind,
+    },
+    /// The digits of an evaluation key are not over the primes the key covers.
+    #[error("digit {digit} of the {kind} is not over the primes of the key")]
+    KeyBasis {
+        /// The key.
+        kind: KeyKind,
+        /// The digit.
+        digit: usize,
+    },
+    /// The primes of an evaluation key do not include all special primes.
+    #[error("the {kind} is not over all special primes")]
+    NotExtended {
+        /// The key.
+        kind: KeyKind,
+    },
+}

@@ -1,0 +1,88 @@
+//! The secret key, encryptions of zero under it, and phases.
+
+use super::RlweError;
+use crate::params::Parameters;
+use crate::ring::{Basis, Ntt, Randomness, RnsPoly, SecretPoly, Seed};
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// A dense ternary secret; wiped when dropped.
+pub struct SecretKey {
+    coefficients: Zeroizing<Vec<i8>>,
+    /// Modulo every prime.
+    ntt: SecretPoly,
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(..)")
+    }
+}
+
+impl SecretKey {
+    /// Samples a key, each coefficient -1, 0 or 1 with probability 1/3.
+    ///
+    /// # Errors
+    /// None that checked parameters allow.
+    pub fn generate(params: &Parameters, randomness: &mut Randomness) -> Result<Self, RlweError> {
+        Self::from_coefficients(params, params.ring().sample_ternary(randomness.seed()))
+    }
+
+    /// A key from its N coefficients.
+    ///
+    /// # Errors
+    /// When there are not N, or one is not -1, 0 or 1.
+    pub fn from_coefficients(params: &Parameters, coefficients: Zeroizing<Vec<i8>>) -> Result<Self, RlweError> {
+        if let Some((index, &value)) = coefficients.iter().enumerate().find(|&(_, c)| !(-1..=1).contains(c)) {
+            return Err(RlweError::NotTernary { index, value });
+        }
+        let wide: Zeroizing<Vec<i64>> = Zeroizing::new(coefficients.iter().map(|&c| i64::from(c)).collect());
+        let ntt = RnsPoly::from_signed(params.ring(), params.all_primes(), &wide)?.into_ntt(params.ring());
+        Ok(Self { coefficients, ntt: Zeroizing::new(ntt) })
+    }
+
+    /// The N coefficients, for storage.
+    pub fn coefficients(&self) -> &[i8] {
+        &self.coefficients
+    }
+
+    /// The key modulo every prime.
+    pub(crate) fn poly(&self) -> &RnsPoly<Ntt> {
+        &self.ntt
+    }
+}
+
+/// An encryption of zero under the secret `s` (any polynomial over at least the primes of `basis`), without its uniform half,
+/// which is stream `first_stream + p` of the public seed for each prime `p`: `-a s + e`.
+///
+/// # Errors
+/// When `s` lacks a prime.
+pub fn encrypt_zero(
+    params: &Parameters,
+    s: &RnsPoly<Ntt>,
+    basis: &Basis,
+    uniform: (Seed, u64),
+    randomness: &mut Randomness,
+) -> Result<(RnsPoly<Ntt>, RnsPoly<Ntt>), RlweError> {
+    let ring = params.ring();
+    let a = ring.expand_uniform(basis, uniform.0, uniform.1);
+    let noise = ring.sample_noise(basis, randomness.seed());
+    let mut b = (*noise).clone().into_ntt(ring);
+    let product = Zeroizing::new(ring.mul(&a, s)?);
+    b = ring.sub(&Zeroizing::new(b), &product)?;
+    Ok((b, a))
+}
+
+/// `c0 + c1 s + c2 s^2 + ..`, over the primes of `c0`: message plus noise. Secret.
+///
+/// # Errors
+/// When there are no parts or they are over different primes.
+pub fn phase(params: &Parameters, key: &SecretKey, parts: &[RnsPoly<Ntt>]) -> Result<SecretPoly, RlweError> {
+    let (last, others) = parts.split_last().ok_or(crate::ring::RingError::NoOperands)?;
+    let mut acc = Zeroizing::new(last.clone());
+    for part in others.iter().rev() {
+        let product = Zeroizing::new(params.ring().mul(&acc, key.poly())?);
+        acc = Zeroizing::new(params.ring().add(&product, part)?);
+    }
+    Ok(acc)
+}

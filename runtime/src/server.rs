@@ -1,0 +1,204 @@
+//! The server: runs a circuit on ciphertexts with public evaluation keys. Nothing here can decrypt.
+//!
+//! 1. [`Server::new`] prepares the circuit's ring.
+//! 2. [`Server::session`] takes the evaluation keys and a memory limit, and refuses before any work what cannot succeed.
+//! 3. [`Session::run`] turns encrypted inputs into encrypted outputs.
+
+use crate::binding;
+use crate::exec::memory::{self, MemoryError, Prediction};
+use crate::exec::{self, CkksEvaluator, CkksRunError, Evaluator, ExecError, KeySource, Plan, Progress};
+use crate::ckks::{Ciphertext, CkksError, SeededCiphertext};
+use crate::params::{Parameters, ParametersError};
+use crate::wire::{self, EncryptedInputs, EncryptedOutputs, EncryptedPort, KeyBytes, KeyFile, WireError};
+use peregrine_ir::binary::Fingerprint;
+use peregrine_ir::{Interface, Verified};
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// A circuit that is ready to run.
+#[derive(Debug)]
+pub struct Server {
+    circuit: Verified,
+    interface: Interface,
+    params: Arc<Parameters>,
+}
+
+/// What a run may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Resources {
+    /// Most instructions side by side; twice the number of threads is a good choice.
+    pub window: usize,
+    /// Most bytes for values and evaluation keys.
+    pub memory: Option<u64>,
+}
+
+impl Resources {
+    /// As wide as the current thread pool, with a memory limit if any.
+    pub fn of_thread_pool(memory: Option<u64>) -> Self {
+        Self {
+            window: 2 * rayon::current_num_threads(),
+            memory,
+        }
+    }
+}
+
+impl Server {
+    /// Prepares a circuit.
+    ///
+    /// # Errors
+    /// When the engine cannot work in its ring.
+    pub fn new(circuit: Verified) -> Result<Self, ServerError> {
+        Ok(Self {
+            interface: Interface::of(&circuit),
+            params: binding::parameters(&circuit.ring)?,
+            circuit,
+        })
+    }
+
+    /// The circuit.
+    pub fn circuit(&self) -> &Verified {
+        &self.circuit
+    }
+
+    /// What its clients know of it.
+    pub fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    /// Opens the evaluation keys made for this circuit; each key is read when it is first used.
+    ///
+    /// # Errors
+    /// When they were made for another circuit, or the file is damaged or lacks a key.
+    pub fn read_keys(&self, file: KeyBytes) -> Result<KeyFile, ServerError> {
+        Ok(KeyFile::open(file, &self.interface, &self.params)?)
+    }
+
+    /// Reads what a client sent.
+    ///
+    /// # Errors
+    /// When it is for another circuit, or damaged.
+    pub fn read_inputs(&self, file: &[u8]) -> Result<EncryptedInputs, ServerError> {
+        Ok(wire::read_inputs(file, &self.interface, &self.params)?)
+    }
+
+    /// Everything a run needs, checked.
+    ///
+    /// # Errors
+    /// When a key is missing or made for another circuit, or the run does not fit the memory limit.
+    pub fn session(
+        &self,
+        keys: Arc<dyn KeySource>,
+        resources: Resources,
+    ) -> Result<Session<'_>, ServerError> {
+        self.check_circuit("the set of evaluation keys", keys.fingerprint())?;
+        let Resources { window, memory } = resources;
+        let (plan, prediction) = memory::fit(&self.circuit, window, keys.residence(), memory)?;
+        let evaluator = CkksEvaluator::new(&self.params, keys);
+        evaluator.accept(&self.circuit)?;
+        Ok(Session {
+            server: self,
+            evaluator,
+            plan,
+            prediction,
+        })
+    }
+
+    fn check_circuit(&self, what: &'static str, found: Fingerprint) -> Result<(), ServerError> {
+        let expected = self.interface.fingerprint();
+        if found == expected {
+            return Ok(());
+        }
+        Err(ServerError::Foreign {
+            what,
+            found,
+            expected,
+        })
+    }
+}
+
+/// A circuit with its keys and plan, for any number of runs.
+#[derive(Debug)]
+pub struct Session<'s> {
+    server: &'s Server,
+    evaluator: CkksEvaluator,
+    plan: Plan,
+    prediction: Prediction,
+}
+
+impl Session<'_> {
+    /// The memory a run is predicted to take.
+    pub fn prediction(&self) -> Prediction {
+        self.prediction
+    }
+
+    /// Runs the circuit.
+    ///
+    /// # Errors
+    /// When the inputs are for another circuit, or an instruction fails.
+    pub fn run(
+        &self,
+        inputs: EncryptedInputs,
+        progress: &dyn Progress,
+    ) -> Result<EncryptedOutputs, ServerError> {
+        let server = self.server;
+        server.check_circuit("the ciphertext", inputs.fingerprint)?;
+        let expand = |port: EncryptedPort<_>| self.expand(port);
+        let inputs = inputs.ports.into_iter().map(expand);
+        let inputs = inputs.collect::<Result<_, _>>()?;
+        let (circuit, evaluator) = (&server.circuit, &self.evaluator);
+        let results = exec::run(circuit, evaluator, &self.plan, inputs, progress)?;
+        let ports = server.interface.outputs().iter().zip(results);
+        let ports = ports.map(|(port, ciphertexts)| EncryptedPort {
+            name: port.name.clone(),
+            level: port.level,
+            ciphertexts,
+        });
+        Ok(EncryptedOutputs {
+            fingerprint: server.interface.fingerprint(),
+            ports: ports.collect(),
+        })
+    }
+
+    fn expand(
+        &self,
+        port: EncryptedPort<SeededCiphertext>,
+    ) -> Result<Vec<Ciphertext>, CkksError> {
+        let params = &self.server.params;
+        let ciphertexts = port.ciphertexts.into_par_iter();
+        ciphertexts.map(|c| c.expand(params)).collect()
+    }
+}
+
+/// Why the server cannot do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The engine cannot work in the circuit's ring.
+    #[error(transparent)]
+    Parameters(#[from] ParametersError),
+    /// Something that belongs to another circuit.
+    #[error("{what} belongs to circuit {found}, expected one for circuit {expected}")]
+    Foreign {
+        /// What it is.
+        what: &'static str,
+        /// Its circuit.
+        found: Fingerprint,
+        /// The circuit of this server.
+        expected: Fingerprint,
+    },
+    /// The run does not fit.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The keys do not serve the circuit.
+    #[error(transparent)]
+    Keys(#[from] CkksRunError),
+    /// A file is not what it should be.
+    #[error(transparent)]
+    File(#[from] WireError),
+    /// An input does not expand.
+    #[error(transparent)]
+    Ckks(#[from] CkksError),
+    /// The run failed.
+    #[error(transparent)]
+    Run(#[from] ExecError<CkksRunError>),
+}

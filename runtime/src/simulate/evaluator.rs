@@ -1,0 +1,330 @@
+//! The back end that computes on cleartext slots and keeps exact books of level, scale and form.
+
+use super::noise::Noise;
+use super::slots::Slots;
+use crate::exec::{Encoding, Evaluator, ScaleValue, Site};
+use peregrine_ir::{Basis, Circuit, Form, KeyKind, Level, Ring, Rotation, Scale, Type, Value};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Runs circuits on cleartext.
+///
+/// It does its own bookkeeping, independent of the types in the circuit, and compares after every instruction.
+#[derive(Debug)]
+pub struct Simulator {
+    ring: Ring,
+    noise: Option<Noise>,
+    headroom: Mutex<Option<Headroom>>,
+}
+
+/// A simulated ciphertext.
+#[derive(Clone, Debug)]
+pub struct Cipher {
+    pub(super) slots: Arc<Slots>,
+    level: Level,
+    scale: Scale,
+    form: Form,
+}
+
+/// A simulated plaintext.
+#[derive(Debug)]
+pub struct Plain {
+    slots: Vec<f64>,
+    level: Level,
+    scale: Scale,
+    basis: Basis,
+}
+
+/// Simulated digits: the ciphertext they came from.
+#[derive(Debug)]
+pub struct Digits {
+    of: Cipher,
+}
+
+/// Where a message comes closest to the modulus.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Headroom {
+    /// log2 of half the modulus over the scaled message; below zero the message may wrap around.
+    pub bits: f64,
+    /// The ciphertext.
+    pub value: Value,
+    /// Its largest slot.
+    pub magnitude: f64,
+}
+
+impl Simulator {
+    /// A simulator for circuits over this ring; with noise if asked for.
+    pub(super) fn new(ring: Ring, noise: Option<Noise>) -> Self {
+        Self {
+            ring,
+            noise,
+            headroom: Mutex::new(None),
+        }
+    }
+
+    /// An input as the client would encrypt it.
+    pub(super) fn encrypt(&self, slots: Vec<f64>, level: Level, scale: Scale) -> Cipher {
+        Cipher {
+            slots: Arc::new(Slots::real(slots)),
+            level,
+            scale,
+            form: Form::Normal,
+        }
+    }
+
+    /// The smallest headroom met so far.
+    pub(super) fn headroom(&self) -> Option<Headroom> {
+        *self.headroom.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_headroom(&self, value: Value, a: &Cipher) {
+        let magnitude = a.slots.magnitude();
+        let bits = self.ring.level_bits(a.level).zip(a.scale.bits(&self.ring.primes));
+        let Some((modulus, scale)) = bits.filter(|_| magnitude > 0.0) else {
+            return;
+        };
+        let bits = modulus - 1.0 - scale - magnitude.log2();
+        let mut least = self.headroom.lock().unwrap_or_else(PoisonError::into_inner);
+        if least.is_none_or(|l| (bits, value.0) < (l.bits, l.value.0)) {
+            *least = Some(Headroom {
+                bits,
+                value,
+                magnitude,
+            });
+        }
+    }
+
+    fn product(&self, a: &Cipher, slots: Slots, by: &Scale) -> Result<Cipher, Mismatch> {
+        Ok(Cipher {
+            slots: Arc::new(slots),
+            scale: a.scale.checked_mul(by).ok_or(Mismatch::Exponent)?,
+            ..a.clone()
+        })
+    }
+}
+
+impl Cipher {
+    fn with(&self, slots: Slots) -> Self {
+        Self {
+            slots: Arc::new(slots),
+            ..self.clone()
+        }
+    }
+
+    fn agree(&self, other: &Self) -> Result<(), Mismatch> {
+        let same = (self.level, &self.scale, self.form) == (other.level, &other.scale, other.form);
+        same.then_some(()).ok_or(Mismatch::Operands)
+    }
+
+    fn meets(&self, p: &Plain) -> Result<(), Mismatch> {
+        let same = (self.level, self.form.basis()) == (p.level, p.basis);
+        same.then_some(()).ok_or(Mismatch::Operands)
+    }
+
+    fn reform(&self, from: Form, to: Form) -> Result<Self, Mismatch> {
+        if self.form != from {
+            return Err(Mismatch::Operands);
+        }
+        Ok(Self {
+            form: to,
+            ..self.clone()
+        })
+    }
+}
+
+impl Evaluator for Simulator {
+    type Cipher = Cipher;
+    type Plain = Plain;
+    type Digits = Digits;
+    type Error = Mismatch;
+
+    fn accept(&self, circuit: &Circuit) -> Result<(), Mismatch> {
+        let same = circuit.ring == self.ring;
+        same.then_some(()).ok_or(Mismatch::Ring)
+    }
+
+    fn prepare(&self, _: &[KeyKind]) -> Result<(), Mismatch> {
+        Ok(())
+    }
+
+    fn release(&self, _: &[KeyKind]) {}
+
+    fn seal(&self, site: Site<'_>, a: Cipher) -> Result<Cipher, Mismatch> {
+        let found = Type::Cipher {
+            level: a.level,
+            scale: a.scale.clone(),
+            form: a.form,
+        };
+        if found != *site.ty {
+            return Err(Mismatch::Type {
+                value: site.value,
+                found: found.display(self.ring.unit_bits),
+                expected: site.ty.display(self.ring.unit_bits),
+            });
+        }
+        self.note_headroom(site.value, &a);
+        let Some(noise) = &self.noise else {
+            return Ok(a);
+        };
+        Ok(noise.disturb(site, &a.slots).map_or_else(|| a.clone(), |s| a.with(s)))
+    }
+
+    fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Plain, Mismatch> {
+        let mut slots = slots.to_vec();
+        if let Some(noise) = &self.noise {
+            noise.round(&mut slots, at);
+        }
+        Ok(Plain {
+            slots,
+            level: at.level,
+            scale: at.scale.exact.clone(),
+            basis: at.basis,
+        })
+    }
+
+    fn add(&self, terms: &[&Cipher]) -> Result<Cipher, Mismatch> {
+        let first = *terms.first().ok_or(Mismatch::Operands)?;
+        terms.iter().try_for_each(|term| first.agree(term))?;
+        let slots: Vec<&Slots> = terms.iter().map(|term| &*term.slots).collect();
+        Ok(first.with(Slots::sum(&slots)))
+    }
+
+    fn sub(&self, a: &Cipher, b: &Cipher) -> Result<Cipher, Mismatch> {
+        a.agree(b)?;
+        Ok(a.with(a.slots.sub(&b.slots)))
+    }
+
+    fn negate(&self, a: &Cipher) -> Result<Cipher, Mismatch> {
+        Ok(a.with(a.slots.scaled(-1.0)))
+    }
+
+    fn add_plain(&self, a: &Cipher, p: &Plain) -> Result<Cipher, Mismatch> {
+        a.meets(p)?;
+        if a.scale != p.scale || a.form == Form::Extended {
+            return Err(Mismatch::Operands);
+        }
+        Ok(a.with(a.slots.add_real(&p.slots)))
+    }
+
+    fn mul_plain(&self, a: &Cipher, p: &Plain) -> Result<Cipher, Mismatch> {
+        self.dot(&[a], &[p])
+    }
+
+    fn mul_scalar(
+        &self,
+        a: &Cipher,
+        factor: f64,
+        scale: ScaleValue<'_>,
+    ) -> Result<Cipher, Mismatch> {
+        // The integer that stands for the factor is part of the semantics, not noise.
+        let rounded = (factor * scale.value).round() / scale.value;
+        self.product(a, a.slots.scaled(rounded), scale.exact)
+    }
+
+    fn dot(&self, ciphers: &[&Cipher], plains: &[&Plain]) -> Result<Cipher, Mismatch> {
+        let (Some(&a), Some(&p)) = (ciphers.first(), plains.first()) else {
+            return Err(Mismatch::Operands);
+        };
+        for (other, plain) in ciphers.iter().zip(plains) {
+            a.agree(other)?;
+            a.meets(plain)?;
+            if plain.scale != p.scale {
+                return Err(Mismatch::Operands);
+            }
+        }
+        let slots: Vec<&Slots> = ciphers.iter().map(|c| &*c.slots).collect();
+        let factors: Vec<&[f64]> = plains.iter().map(|p| &*p.slots).collect();
+        self.product(a, Slots::dot(&slots, &factors), &p.scale)
+    }
+
+    fn mul(&self, a: &Cipher, b: &Cipher) -> Result<Cipher, Mismatch> {
+        if a.level != b.level || b.form != Form::Normal {
+            return Err(Mismatch::Operands);
+        }
+        let product = self.product(a, a.slots.mul(&b.slots), &b.scale)?;
+        product.reform(Form::Normal, Form::Product)
+    }
+
+    fn square(&self, a: &Cipher) -> Result<Cipher, Mismatch> {
+        self.mul(a, a)
+    }
+
+    fn relinearize(&self, a: &Cipher) -> Result<Cipher, Mismatch> {
+        a.reform(Form::Product, Form::Normal)
+    }
+
+    fn relinearize_ext(&self, a: &Cipher, digits: &Digits) -> Result<Cipher, Mismatch> {
+        a.agree(&digits.of)?;
+        digits.of.reform(Form::Product, Form::Extended)
+    }
+
+    fn rescale(&self, a: &Cipher, to: Level) -> Result<Cipher, Mismatch> {
+        let ratio = self.ring.ratio(a.level, to).ok_or(Mismatch::Exponent)?;
+        Ok(Cipher {
+            level: to,
+            scale: a.scale.checked_div(&ratio).ok_or(Mismatch::Exponent)?,
+            ..a.clone()
+        })
+    }
+
+    fn drop_level(&self, a: &Cipher, to: Level) -> Result<Cipher, Mismatch> {
+        Ok(Cipher {
+            level: to,
+            ..a.clone()
+        })
+    }
+
+    fn decompose(&self, a: &Cipher) -> Result<Digits, Mismatch> {
+        Ok(Digits { of: a.clone() })
+    }
+
+    fn rotate_ext(
+        &self,
+        a: &Cipher,
+        digits: &Digits,
+        rotation: Rotation,
+    ) -> Result<Cipher, Mismatch> {
+        a.agree(&digits.of)?;
+        self.rotate(&digits.of, rotation)?
+            .reform(Form::Normal, Form::Extended)
+    }
+
+    fn mod_down(&self, a: &Cipher) -> Result<Cipher, Mismatch> {
+        a.reform(Form::Extended, Form::Normal)
+    }
+
+    fn rotate(&self, a: &Cipher, rotation: Rotation) -> Result<Cipher, Mismatch> {
+        Ok(a.with(a.slots.rotate(rotation.0 as usize)))
+    }
+
+    fn conjugate(&self, a: &Cipher) -> Result<Cipher, Mismatch> {
+        Ok(a.with(a.slots.conjugate()))
+    }
+
+    fn mul_monomial(&self, a: &Cipher, exponent: u32) -> Result<Cipher, Mismatch> {
+        Ok(a.with(a.slots.mul_monomial(exponent)))
+    }
+}
+
+/// A disagreement between circuit and simulator; does not happen for verified circuits.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// The circuit is over another ring.
+    #[error("internal error: the circuit is over another ring")]
+    Ring,
+    /// The books disagree with the circuit.
+    #[error("internal error: {value} is {found}, the circuit says {expected}")]
+    Type {
+        /// The value.
+        value: Value,
+        /// By the simulator's books.
+        found: String,
+        /// By the circuit.
+        expected: String,
+    },
+    /// Operands that do not go together.
+    #[error("internal error: operands differ in level, scale or form")]
+    Operands,
+    /// A scale that cannot be represented.
+    #[error("internal error: a scale or level does not exist")]
+    Exponent,
+}

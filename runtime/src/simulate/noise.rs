@@ -1,0 +1,106 @@
+//! Simulated noise: every instruction adds what the noise model predicts for it.
+
+use super::random::Normal;
+use super::slots::Slots;
+use crate::exec::{Encoding, Site};
+use peregrine_ir::noise::NoiseModel;
+use peregrine_ir::{Entity, Form, Inst, Level, Ring, Scale, Type, Value};
+
+/// Draws noise; the same seed gives the same noise whatever the order of execution.
+#[derive(Debug)]
+pub(super) struct Noise {
+    seed: u64,
+    model: NoiseModel,
+    ring: Ring,
+}
+
+impl Noise {
+    pub(super) fn new(ring: &Ring, seed: u64) -> Self {
+        Self {
+            seed,
+            model: NoiseModel { log_n: ring.log_n },
+            ring: ring.clone(),
+        }
+    }
+
+    /// The slots with the noise of the instruction that computed them; `None` when it adds none.
+    ///
+    /// Sums, products and automorphisms add none of their own: the slots already carry that of their operands.
+    pub(super) fn disturb(&self, site: Site<'_>, slots: &Slots) -> Option<Slots> {
+        let level = site.ty.level();
+        let absolute = match site.inst {
+            Inst::Input { .. } => self.model.fresh(),
+            Inst::Relinearize(_) | Inst::Rotate { .. } | Inst::Conjugate(_) => self
+                .model
+                .key_switch(&self.digit_bits(level), self.ring.special_bits()),
+            Inst::RelinearizeExt { .. } | Inst::RotateExt { .. } => self
+                .model
+                .key_product(&self.digit_bits(level), self.ring.special_bits()),
+            Inst::ModDown(_) => self.model.division(2),
+            Inst::Rescale { .. } => self.model.division(parts(site.ty)),
+            Inst::Encode { .. }
+            | Inst::Add(_)
+            | Inst::Sub(..)
+            | Inst::Negate(_)
+            | Inst::AddPlain(..)
+            | Inst::MulPlain(..)
+            | Inst::MulScalar { .. }
+            | Inst::Dot { .. }
+            | Inst::Mul(..)
+            | Inst::Square(_)
+            | Inst::DropLevel { .. }
+            | Inst::Decompose(_)
+            | Inst::MulMonomial { .. }
+            | Inst::Bootstrap { .. } => return None,
+        };
+        let mut draw = self.draw(absolute, site.ty.scale()?, site.value)?;
+        Some(Slots {
+            re: slots.re.iter().map(|x| x + draw()).collect(),
+            im: slots
+                .im
+                .as_ref()
+                .map(|im| im.iter().map(|x| x + draw()).collect()),
+        })
+    }
+
+    /// The slots of a plaintext with the error of rounding its coefficients.
+    pub(super) fn round(&self, slots: &mut [f64], at: Encoding<'_>) {
+        if let Some(mut draw) = self.draw(self.model.encoding(), at.scale.exact, at.value) {
+            slots.iter_mut().for_each(|x| *x += draw());
+        }
+    }
+
+    /// Real parts of errors whose modulus has root mean square `absolute` at a scale.
+    fn draw(
+        &self,
+        absolute: f64,
+        scale: &Scale,
+        value: Value,
+    ) -> Option<impl FnMut() -> f64 + use<>> {
+        let scale = scale.value(&self.ring.primes)?;
+        let deviation = absolute / scale * std::f64::consts::FRAC_1_SQRT_2;
+        let mut normal = Normal::new(self.seed, value.index() as u64);
+        Some(move || deviation * normal.next())
+    }
+
+    /// log2 of what each digit shares with a level.
+    fn digit_bits(&self, level: Level) -> Vec<f64> {
+        let row = self.ring.row(level).unwrap_or_default();
+        let bits = |p| self.ring.primes.get(p).map_or(0.0, |&p| (p as f64).log2());
+        let shared = self.ring.digits.iter().map(|digit| {
+            let shared = digit.iter().filter(|p| row.contains(p));
+            shared.map(|&p| bits(p)).sum()
+        });
+        shared.filter(|&bits: &f64| bits > 0.0).collect()
+    }
+}
+
+fn parts(ty: &Type) -> usize {
+    match ty {
+        Type::Cipher {
+            form: Form::Product,
+            ..
+        } => 3,
+        Type::Cipher { .. } | Type::Plain { .. } | Type::Digits { .. } => 2,
+    }
+}

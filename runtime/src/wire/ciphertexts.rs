@@ -1,0 +1,227 @@
+//! Encrypted tensors on their way to the server and back.
+
+use super::messages::{CiphertextsHeader, Direction, PortHeader};
+use super::words::{PolyReader, put_poly, read_seed, seed_bytes};
+use super::{BODY, HEADER, WireError, expect};
+use crate::binding;
+use crate::ckks::{Ciphertext, SeededCiphertext};
+use crate::params::Parameters;
+use peregrine_ir::binary::{Container, FileKind, Fingerprint, container};
+use peregrine_ir::{Interface, InterfacePort, Level};
+use prost::Message;
+
+/// One tensor as ciphertexts, in the order of its layout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncryptedPort<C> {
+    /// Name of the input or output.
+    pub name: String,
+    /// Level of every ciphertext.
+    pub level: Level,
+    /// The ciphertexts.
+    pub ciphertexts: Vec<C>,
+}
+
+/// What a client sends: every input of a circuit, half of each ciphertext as a seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncryptedInputs {
+    /// The circuit they are for.
+    pub fingerprint: Fingerprint,
+    /// In the order of the circuit.
+    pub ports: Vec<EncryptedPort<SeededCiphertext>>,
+}
+
+/// What a server answers: every output of a circuit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncryptedOutputs {
+    /// The circuit they are from.
+    pub fingerprint: Fingerprint,
+    /// In the order of the circuit.
+    pub ports: Vec<EncryptedPort<Ciphertext>>,
+}
+
+/// Inputs as a file.
+pub fn write_inputs(inputs: &EncryptedInputs) -> Vec<u8> {
+    let EncryptedInputs { fingerprint, ports } = inputs;
+    let seeds = |port: &EncryptedPort<SeededCiphertext>| {
+        let seeds = port.ciphertexts.iter().map(|c| seed_bytes(c.seed()));
+        seeds.collect::<Vec<_>>().concat()
+    };
+    let headers = ports.iter().map(|p| header(p, seeds(p))).collect();
+    let bodies = ports.iter().map(|port| {
+        let mut body = Vec::new();
+        for ciphertext in &port.ciphertexts {
+            put_poly(&mut body, ciphertext.body());
+        }
+        body
+    });
+    write(*fingerprint, Direction::Input, headers, bodies.collect())
+}
+
+/// Outputs as a file.
+pub fn write_outputs(outputs: &EncryptedOutputs) -> Vec<u8> {
+    let EncryptedOutputs { fingerprint, ports } = outputs;
+    let headers = ports.iter().map(|p| header(p, Vec::new())).collect();
+    let bodies = ports.iter().map(|port| {
+        let mut body = Vec::new();
+        for part in port.ciphertexts.iter().flat_map(Ciphertext::parts) {
+            put_poly(&mut body, part);
+        }
+        body
+    });
+    write(*fingerprint, Direction::Output, headers, bodies.collect())
+}
+
+fn header<C>(port: &EncryptedPort<C>, seeds: Vec<u8>) -> PortHeader {
+    PortHeader {
+        name: port.name.clone(),
+        level: port.level.0,
+        ciphertexts: port.ciphertexts.len() as u32,
+        seeds,
+    }
+}
+
+fn write(
+    fingerprint: Fingerprint,
+    direction: Direction,
+    ports: Vec<PortHeader>,
+    bodies: Vec<Vec<u8>>,
+) -> Vec<u8> {
+    let direction = direction.into();
+    let header = CiphertextsHeader { direction, ports }.encode_to_vec();
+    let mut chunks = vec![(HEADER, header.as_slice())];
+    chunks.extend((BODY..).zip(bodies.iter().map(Vec::as_slice)));
+    container::encode(FileKind::Ciphertext, fingerprint, &chunks)
+}
+
+/// Reads the inputs of a circuit.
+///
+/// # Errors
+/// When the file is damaged, of another kind or circuit, or anything in it is not what the circuit asks for.
+pub fn read_inputs(
+    file: &[u8],
+    interface: &Interface,
+    params: &Parameters,
+) -> Result<EncryptedInputs, WireError> {
+    let ports = open(file, interface, Direction::Input, interface.inputs())?;
+    let read = ports.iter().map(|port| port.seeded(params));
+    Ok(EncryptedInputs {
+        fingerprint: interface.fingerprint(),
+        ports: read.collect::<Result<_, _>>()?,
+    })
+}
+
+/// Reads the outputs of a circuit.
+///
+/// # Errors
+/// As for [`read_inputs`].
+pub fn read_outputs(
+    file: &[u8],
+    interface: &Interface,
+    params: &Parameters,
+) -> Result<EncryptedOutputs, WireError> {
+    let ports = open(file, interface, Direction::Output, interface.outputs())?;
+    let read = ports.iter().map(|port| port.whole(params));
+    Ok(EncryptedOutputs {
+        fingerprint: interface.fingerprint(),
+        ports: read.collect::<Result<_, _>>()?,
+    })
+}
+
+/// A port of a file beside the port of the circuit it must be.
+struct Opened<'a> {
+    port: &'a InterfacePort,
+    header: PortHeader,
+    body: &'a [u8],
+}
+
+/// Checks everything but the words.
+fn open<'a>(
+    file: &'a [u8],
+    interface: &Interface,
+    direction: Direction,
+    expected: &'a [InterfacePort],
+) -> Result<Vec<Opened<'a>>, WireError> {
+    let container = Container::parse(file)?;
+    container.expect_kind(FileKind::Ciphertext)?;
+    container.expect_fingerprint(interface.fingerprint())?;
+    let CiphertextsHeader {
+        direction: found,
+        ports,
+    } = CiphertextsHeader::decode(container.chunk(HEADER)?)?;
+    let found = Direction::try_from(found).unwrap_or(Direction::Unspecified);
+    if found != direction {
+        return Err(WireError::Name {
+            what: "the direction of the ciphertexts",
+            found: found.as_str_name().to_owned(),
+            expected: direction.as_str_name().to_owned(),
+        });
+    }
+    expect("the number of tensors", ports.len() as u64, expected.len() as u64)?;
+    expect(
+        "the number of chunks",
+        container.tags().len() as u64,
+        ports.len() as u64 + 1,
+    )?;
+    let opened = (BODY..).zip(ports).zip(expected).map(|((tag, header), port)| {
+        check_header(&header, port)?;
+        let body = container.chunk(tag)?;
+        Ok(Opened { port, header, body })
+    });
+    opened.collect()
+}
+
+fn check_header(header: &PortHeader, port: &InterfacePort) -> Result<(), WireError> {
+    if header.name != port.name {
+        return Err(WireError::Name {
+            what: "the name of a tensor",
+            found: header.name.clone(),
+            expected: port.name.clone(),
+        });
+    }
+    expect("the level of a tensor", header.level.into(), port.level.0.into())?;
+    let count = port.layout.ciphertexts();
+    expect("the number of ciphertexts", header.ciphertexts.into(), count.into())
+}
+
+impl Opened<'_> {
+    fn count(&self) -> usize {
+        self.port.layout.ciphertexts() as usize
+    }
+
+    fn level(&self) -> usize {
+        binding::level(self.port.level)
+    }
+
+    fn port<C>(&self, ciphertexts: Vec<C>) -> EncryptedPort<C> {
+        EncryptedPort {
+            name: self.port.name.clone(),
+            level: self.port.level,
+            ciphertexts,
+        }
+    }
+
+    fn seeded(&self, params: &Parameters) -> Result<EncryptedPort<SeededCiphertext>, WireError> {
+        let (basis, level) = (params.row(self.level())?, self.level());
+        let seeds = &self.header.seeds;
+        expect("the bytes of seeds", seeds.len() as u64, 16 * self.count() as u64)?;
+        let mut reader = PolyReader::new(params, basis, self.count(), self.body)?;
+        let ciphertexts = seeds.chunks(16).map(|seed| {
+            let (body, seed) = (reader.poly(basis)?, read_seed(seed)?);
+            Ok(SeededCiphertext::from_parts(params, body, seed, level)?)
+        });
+        let ciphertexts: Result<_, WireError> = ciphertexts.collect();
+        Ok(self.port(ciphertexts?))
+    }
+
+    fn whole(&self, params: &Parameters) -> Result<EncryptedPort<Ciphertext>, WireError> {
+        let (basis, level) = (params.row(self.level())?, self.level());
+        expect("the bytes of seeds", self.header.seeds.len() as u64, 0)?;
+        let mut reader = PolyReader::new(params, basis, 2 * self.count(), self.body)?;
+        let ciphertexts = (0..self.count()).map(|_| {
+            let parts = vec![reader.poly(basis)?, reader.poly(basis)?];
+            Ok(Ciphertext::from_parts(params, parts, level, false)?)
+        });
+        let ciphertexts: Result<_, WireError> = ciphertexts.collect();
+        Ok(self.port(ciphertexts?))
+    }
+}

@@ -1,0 +1,245 @@
+//! Evaluation keys as a file that is written key by key and read key by key.
+
+use super::messages::{KeyHeader, KeyName, KeysHeader};
+use super::words::{PolyReader, put_poly, read_seed, seed_bytes};
+use super::{BODY, HEADER, WireError, expect};
+use crate::binding;
+use crate::exec::{KeyResidence, KeySource};
+use crate::params::Parameters;
+use crate::ring::{Basis, Seed};
+use crate::rlwe::{EvaluationKey, EvaluationKeys};
+use memmap2::Mmap;
+use peregrine_ir::binary::container::Writer;
+use peregrine_ir::binary::{Container, ContainerError, FileKind, Fingerprint};
+use peregrine_ir::{Interface, KeyKind, Level, Rotation};
+use prost::Message;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Seek, Write};
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// The bytes of a file, in memory or mapped.
+pub enum KeyBytes {
+    /// In memory.
+    Held(Vec<u8>),
+    /// Mapped: read from disk where it is touched.
+    Mapped(Mmap),
+}
+
+impl KeyBytes {
+    /// Maps a file.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn map(file: &std::fs::File) -> io::Result<Self> {
+        // SAFETY: bytes of the map are read only to be compared with a checksum and copied word by word, each word being
+        // checked after it was copied; whoever changes the file meanwhile causes an error at worst. Shortening it may
+        // end the process with a signal, which no reader of a map can avoid.
+        unsafe { Mmap::map(file) }.map(Self::Mapped)
+    }
+}
+
+impl fmt::Debug for KeyBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyBytes({} bytes)", self.len())
+    }
+}
+
+impl Deref for KeyBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Held(bytes) => bytes,
+            Self::Mapped(bytes) => bytes,
+        }
+    }
+}
+
+/// Writes evaluation keys one after the other, so that only one is in memory.
+#[derive(Debug)]
+pub struct KeyWriter<W> {
+    writer: Writer<W>,
+    headers: Vec<KeyHeader>,
+}
+
+impl<W: Write + Seek> KeyWriter<W> {
+    /// Starts a file of `count` keys.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn new(out: W, fingerprint: Fingerprint, count: usize) -> Result<Self, WireError> {
+        let chunks = count as u32 + 1;
+        Ok(Self {
+            writer: Writer::new(out, FileKind::EvaluationKeys, fingerprint, chunks)?,
+            headers: Vec::new(),
+        })
+    }
+
+    /// Appends a key that serves up to a level.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn key(
+        &mut self,
+        kind: KeyKind,
+        level: Level,
+        key: &EvaluationKey,
+    ) -> Result<(), WireError> {
+        let mut body = Vec::new();
+        for digit in key.digits() {
+            put_poly(&mut body, digit.b());
+        }
+        let tag = BODY + self.headers.len() as u64;
+        self.writer.chunk(tag, &body)?;
+        self.headers.push(KeyHeader {
+            kind: Some(name(kind)),
+            level: level.0,
+            seed: seed_bytes(key.seed()).to_vec(),
+            digits: key.digits().iter().map(|d| d.digit() as u32).collect(),
+        });
+        Ok(())
+    }
+
+    /// Writes the header and gives `out` back.
+    ///
+    /// # Errors
+    /// Those of `out`; also when keys are missing.
+    pub fn finish(mut self) -> Result<W, WireError> {
+        let header = KeysHeader { keys: self.headers };
+        self.writer.chunk(HEADER, &header.encode_to_vec())?;
+        Ok(self.writer.finish()?)
+    }
+}
+
+fn name(kind: KeyKind) -> KeyName {
+    match kind {
+        KeyKind::Relinearization => KeyName::Relinearization(true),
+        KeyKind::Conjugation => KeyName::Conjugation(true),
+        KeyKind::Rotation(rotation) => KeyName::Rotation(rotation.0),
+    }
+}
+
+/// A file of evaluation keys, its header read; the keys are read when asked for.
+#[derive(Debug)]
+pub struct KeyFile {
+    params: Arc<Parameters>,
+    bytes: KeyBytes,
+    fingerprint: Fingerprint,
+    levels: BTreeMap<KeyKind, Level>,
+    entries: BTreeMap<KeyKind, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    tag: u64,
+    seed: Seed,
+    basis: Basis,
+    digits: Vec<usize>,
+}
+
+impl KeyFile {
+    /// Reads the header of the evaluation keys made for a circuit.
+    ///
+    /// # Errors
+    /// When the file is damaged, of another kind or circuit, or does not hold the keys that the circuit declares.
+    pub fn open(
+        bytes: KeyBytes,
+        interface: &Interface,
+        params: &Arc<Parameters>,
+    ) -> Result<Self, WireError> {
+        let container = Container::parse(&bytes)?;
+        container.expect_kind(FileKind::EvaluationKeys)?;
+        container.expect_fingerprint(interface.fingerprint())?;
+        let KeysHeader { keys } = KeysHeader::decode(container.chunk(HEADER)?)?;
+        let chunks = container.tags().len() as u64;
+        expect("the number of chunks", chunks, keys.len() as u64 + 1)?;
+        let mut entries = BTreeMap::new();
+        let declared = &interface.keys().levels;
+        for (index, (tag, header)) in (BODY..).zip(keys).enumerate() {
+            if container.tags().all(|t| t != tag) {
+                return Err(ContainerError::NoChunk { tag }.into());
+            }
+            let kind = kind(&header).ok_or(WireError::NoKind { index })?;
+            let level = *declared.get(&kind).ok_or(WireError::UnknownKey { kind })?;
+            expect("the level of a key", header.level.into(), level.0.into())?;
+            let entry = Entry::new(tag, &header, level, params)?;
+            if entries.insert(kind, entry).is_some() {
+                return Err(WireError::KeyTwice { kind });
+            }
+        }
+        if let Some(&kind) = declared.keys().find(|kind| !entries.contains_key(*kind)) {
+            return Err(WireError::NoKey { kind });
+        }
+        Ok(Self {
+            params: params.clone(),
+            fingerprint: container.fingerprint(),
+            levels: declared.clone(),
+            entries,
+            bytes,
+        })
+    }
+}
+
+fn kind(header: &KeyHeader) -> Option<KeyKind> {
+    match header.kind? {
+        KeyName::Relinearization(true) => Some(KeyKind::Relinearization),
+        KeyName::Conjugation(true) => Some(KeyKind::Conjugation),
+        KeyName::Rotation(rotation) => Some(KeyKind::Rotation(Rotation(rotation))),
+        KeyName::Relinearization(false) | KeyName::Conjugation(false) => None,
+    }
+}
+
+impl Entry {
+    fn new(
+        tag: u64,
+        header: &KeyHeader,
+        level: Level,
+        params: &Parameters,
+    ) -> Result<Self, WireError> {
+        let row = params.row(binding::level(level))?;
+        let digits: Vec<usize> = params.digits_of(row).map(|(digit, _)| digit).collect();
+        let found = header.digits.len() as u64;
+        expect("the number of digits of a key", found, digits.len() as u64)?;
+        for (&found, &digit) in header.digits.iter().zip(&digits) {
+            expect("a digit of a key", found.into(), digit as u64)?;
+        }
+        Ok(Self {
+            tag,
+            seed: read_seed(&header.seed)?,
+            basis: params.extended_row(binding::level(level))?.clone(),
+            digits,
+        })
+    }
+}
+
+impl KeySource for KeyFile {
+    fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    fn levels(&self) -> &BTreeMap<KeyKind, Level> {
+        &self.levels
+    }
+
+    fn residence(&self) -> KeyResidence {
+        KeyResidence::WhileUsed
+    }
+
+    fn load(&self, kind: KeyKind) -> Result<Arc<EvaluationKeys>, WireError> {
+        let entry = self.entries.get(&kind).ok_or(WireError::NoKey { kind })?;
+        let body = Container::parse(&self.bytes)?.chunk(entry.tag)?;
+        let mut reader = PolyReader::new(&self.params, &entry.basis, entry.digits.len(), body)?;
+        let halves = entry.digits.iter().map(|&digit| Ok((digit, reader.poly(&entry.basis)?)));
+        let halves = halves.collect::<Result<_, WireError>>()?;
+        let key = EvaluationKey::from_parts(
+            &self.params,
+            binding::key_kind(&self.params, kind),
+            entry.basis.clone(),
+            entry.seed,
+            halves,
+        )?;
+        Ok(Arc::new(EvaluationKeys::from_iter([key])))
+    }
+}

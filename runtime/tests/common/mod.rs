@@ -1,0 +1,222 @@
+//! What the tests of this crate share: toy rings and small circuits.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file is a crate and uses its part"
+)]
+
+use peregrine_ir::*;
+use peregrine_runtime::ports::{Array, Arrays};
+
+/// The scale of toy circuits.
+pub const SCALE_BITS: i32 = 40;
+
+/// A ring to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Toy {
+    pub log_n: u32,
+    /// Levels above the first.
+    pub depth: usize,
+    /// Chain primes per digit, which is also the number of special primes.
+    pub alpha: usize,
+}
+
+impl Toy {
+    /// First prime 50 bits, others 40, special primes 50.
+    pub fn ring(self) -> Ring {
+        let mut large = primes(self.log_n, 50);
+        let mut ring = Ring {
+            log_n: self.log_n,
+            unit_bits: SCALE_BITS as u32,
+            ..Ring::default()
+        };
+        ring.primes.push(large.next().unwrap());
+        for prime in primes(self.log_n, SCALE_BITS as u32).take(self.depth) {
+            ring.primes.push(prime);
+        }
+        for _ in 0..self.alpha {
+            ring.special.push(large.next().unwrap());
+        }
+        let pool: Vec<Prime> = ring.primes.keys().collect();
+        ring.levels = (1..=pool.len()).map(|n| pool[..n].to_vec()).collect();
+        ring.digits = pool.chunks(self.alpha).map(<[Prime]>::to_vec).collect();
+        ring
+    }
+
+    /// A builder with a full-width layout `l0` and one node.
+    pub fn builder(self) -> Toybox {
+        Toybox::new(self.ring(), Security::None)
+    }
+}
+
+/// Primes of at most `bits` bits that are 1 modulo 2N, descending.
+pub fn primes(log_n: u32, bits: u32) -> impl Iterator<Item = u64> {
+    let step = 2u64 << log_n;
+    let top = ((1u64 << bits) - 1) / step;
+    (1..=top)
+        .rev()
+        .map(move |k| k * step + 1)
+        .filter(move |&p| p < 1 << bits && is_prime(p))
+}
+
+fn is_prime(n: u64) -> bool {
+    let power = |mut base: u128, mut exponent: u64| {
+        let mut result = 1u128;
+        while exponent > 0 {
+            if exponent & 1 == 1 {
+                result = result * base % u128::from(n);
+            }
+            base = base * base % u128::from(n);
+            exponent >>= 1;
+        }
+        result
+    };
+    let twos = (n - 1).trailing_zeros();
+    n > 40
+        && [2u64, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37]
+            .iter()
+            .all(|&a| {
+                let mut x = power(a.into(), (n - 1) >> twos);
+                let minus_one = u128::from(n - 1);
+                x == 1
+                    || (0..twos).any(|_| {
+                        let hit = x == minus_one;
+                        x = x * x % u128::from(n);
+                        hit
+                    })
+            })
+}
+
+/// A circuit under construction whose inputs and outputs fill every slot.
+pub struct Toybox {
+    pub builder: Builder,
+    pub layout: LayoutId,
+    pub shape: Shape,
+    pub top: Level,
+    outputs: usize,
+}
+
+impl Toybox {
+    pub fn new(ring: Ring, security: Security) -> Self {
+        let (slots, top) = (ring.slots(), ring.top().unwrap());
+        let mut builder = Builder::new(Circuit::new("toy", security, ring));
+        let circuit = builder.circuit();
+        let layout = Layout::row_major(slots.ilog2(), [slots, 1, 1]).unwrap();
+        let layout = circuit.layouts.push(layout);
+        let node = circuit.nodes.push(SourceNode {
+            name: "conv1".into(),
+            op: "Conv".into(),
+        });
+        builder.serve(node);
+        Self {
+            builder,
+            layout,
+            shape: Shape::new([1, slots]).unwrap(),
+            top,
+            outputs: 0,
+        }
+    }
+
+    /// 2^40.
+    pub fn scale(&self) -> Scale {
+        Scale::power_of_two(SCALE_BITS)
+    }
+
+    /// One input ciphertext at the top level.
+    pub fn input(&mut self, name: &str) -> Value {
+        let at = (self.top, self.scale());
+        let shape = self.shape.clone();
+        self.builder.input(name, shape, self.layout, at).unwrap()[0]
+    }
+
+    /// Pushes an instruction.
+    pub fn push(&mut self, inst: Inst) -> Value {
+        self.builder.push(inst).unwrap()
+    }
+
+    /// The constant with these slots.
+    pub fn constant(&mut self, slots: Vec<f64>) -> Const {
+        let shape = self.shape.clone();
+        let layout = self.layout;
+        let circuit = self.builder.circuit();
+        let name = format!("weight{}", circuit.tensors.len());
+        let tensor = circuit
+            .tensors
+            .push(Tensor::new(name, shape.clone(), slots).unwrap());
+        let operator = circuit.operators.push(Operator::Broadcast {
+            tensor,
+            shape,
+            layout,
+        });
+        circuit
+            .constants
+            .push(Constant::Fill { operator, part: 0 })
+    }
+
+    /// A plaintext that meets `beside`, at scale 2^40.
+    pub fn plain(&mut self, slots: Vec<f64>, beside: Value) -> Value {
+        let constant = self.constant(slots);
+        let scale = self.scale();
+        self.encode(constant, beside, scale)
+    }
+
+    /// Encodes a constant to meet `beside`.
+    pub fn encode(&mut self, constant: Const, beside: Value, scale: Scale) -> Value {
+        let Some(Type::Cipher { level, form, .. }) = self.builder.type_of(beside).cloned() else {
+            panic!("a ciphertext was expected");
+        };
+        self.builder
+            .encode(constant, level, scale, form.basis())
+            .unwrap()
+    }
+
+    /// Declares an output `y0`, `y1`, ... of one ciphertext.
+    pub fn output(&mut self, value: Value) {
+        let name = format!("y{}", self.outputs);
+        self.outputs += 1;
+        let shape = self.shape.clone();
+        self.builder.output(&name, shape, self.layout, vec![value]);
+    }
+
+    /// Verifies.
+    pub fn finish(self) -> Verified {
+        verify(self.builder.finish()).unwrap_or_else(|e| panic!("{e}"))
+    }
+}
+
+/// Numbers in [-1, 1), the same for the same seed.
+pub fn numbers(seed: u64, count: usize) -> Vec<f64> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    (0..count)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+        })
+        .collect()
+}
+
+/// Inputs for every port of a circuit.
+pub fn inputs(circuit: &Circuit, seed: u64) -> Arrays {
+    let arrays = circuit.inputs.iter().enumerate().map(|(i, port)| {
+        let data = numbers(seed + i as u64, port.shape.elements());
+        let array = Array::new(port.shape.clone(), data).unwrap();
+        (port.name.clone(), array)
+    });
+    arrays.collect()
+}
+
+/// Worst agreement of two results, in bits: -log2 of the largest difference.
+pub fn precision(expected: &Arrays, found: &Arrays) -> f64 {
+    assert!(expected.keys().eq(found.keys()), "different outputs");
+    let pairs = expected.iter().flat_map(|(name, array)| {
+        assert_eq!(array.shape(), found[name].shape());
+        array.data().iter().zip(found[name].data())
+    });
+    let worst = pairs.fold(0.0f64, |worst, (x, y)| {
+        assert!(y.is_finite());
+        worst.max((x - y).abs())
+    });
+    -worst.log2()
+}

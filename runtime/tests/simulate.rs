@@ -1,0 +1,173 @@
+//! The simulator against arithmetic done by hand, and the executor's plans on it.
+
+mod common;
+
+use common::{Toy, inputs, numbers};
+use peregrine_ir::*;
+use peregrine_runtime::exec::{Plan, SharedPlains, Silent, memory};
+use peregrine_runtime::ports::{Array, Arrays, PortError};
+use peregrine_runtime::simulate::{self, Options, SimulateError};
+
+const TOY: Toy = Toy {
+    log_n: 4,
+    depth: 3,
+    alpha: 2,
+};
+
+fn simulate(circuit: &Verified, inputs: &Arrays) -> Arrays {
+    let options = Options { noise: None };
+    simulate::run(circuit, inputs, options, &Silent)
+        .unwrap_or_else(|e| panic!("{e}"))
+        .outputs
+}
+
+/// `rotate(x, 1) * w + x^2`, twice.
+fn small() -> Verified {
+    let mut toy = TOY.builder();
+    let x = toy.input("x");
+    let digits = toy.push(Inst::Decompose(x));
+    let rotated = toy
+        .builder
+        .rotate_hoisted(x, digits, Rotation(1))
+        .unwrap();
+    let weights = toy.plain(numbers(9, 8), rotated);
+    let product = toy.push(Inst::MulPlain(rotated, weights));
+    let square = toy.push(Inst::Square(x));
+    let square = toy.push(Inst::Relinearize(square));
+    let sum = toy.push(Inst::Add(vec![product, square]));
+    let sum = toy.push(Inst::Rescale {
+        a: sum,
+        to: Level(2),
+    });
+    let doubled = toy.push(Inst::Add(vec![sum, sum]));
+    toy.output(doubled);
+    toy.output(sum);
+    toy.finish()
+}
+
+#[test]
+fn slots_are_computed_as_the_operations_say() {
+    let circuit = small();
+    let given = inputs(&circuit, 1);
+    let x = given["x"].data();
+    let w = numbers(9, 8);
+    let outputs = simulate(&circuit, &given);
+    for t in 0..8 {
+        let expected = x[(t + 1) % 8] * w[t] + x[t] * x[t];
+        assert!((outputs["y1"].data()[t] - expected).abs() < 1e-15);
+        assert!((outputs["y0"].data()[t] - 2.0 * expected).abs() < 1e-15);
+    }
+}
+
+#[test]
+fn headroom_names_the_ciphertext_closest_to_the_modulus() {
+    let circuit = small();
+    let given = inputs(&circuit, 1);
+    let result = simulate::run(&circuit, &given, Options { noise: None }, &Silent).unwrap();
+    let headroom = result.headroom.unwrap();
+    assert!(headroom.bits > 0.0 && headroom.bits < 170.0, "{headroom:?}");
+    let mut toy = TOY.builder();
+    let x = toy.input("x");
+    let low = toy.push(Inst::DropLevel { a: x, to: Level(0) });
+    toy.output(low);
+    let circuit = toy.finish();
+    let large = Array::new(circuit.inputs[0].shape.clone(), vec![4096.0; 8]).unwrap();
+    let given = Arrays::from([("x".to_owned(), large)]);
+    let result = simulate::run(&circuit, &given, Options { noise: None }, &Silent).unwrap();
+    let headroom = result.headroom.unwrap();
+    assert_eq!(headroom.value, low);
+    assert!(headroom.bits < -2.0, "{headroom:?}");
+}
+
+#[test]
+fn inputs_are_checked_by_name_shape_and_value() {
+    let circuit = small();
+    let run = |arrays: Arrays| match simulate::run(
+        &circuit,
+        &arrays,
+        Options { noise: None },
+        &Silent,
+    ) {
+        Err(SimulateError::Input(error)) => error,
+        other => panic!("{other:?}"),
+    };
+    let array = |dims: &[u32], value: f64| {
+        let shape = Shape::new(dims).unwrap();
+        let data = vec![value; shape.elements()];
+        Array::new(shape, data).unwrap()
+    };
+    let named = |name: &str, array| Arrays::from([(name.to_owned(), array)]);
+    assert!(matches!(run(Arrays::new()), PortError::Missing { .. }));
+    let error = run(named("z", array(&[1, 8], 0.0)));
+    assert_eq!(
+        error.to_string(),
+        "the model has no input `z`, its inputs are `x`"
+    );
+    let error = run(named("x", array(&[2, 4], 0.0)));
+    assert_eq!(
+        error.to_string(),
+        "input `x` has shape [2, 4], the model takes [1, 8]"
+    );
+    let error = run(named("x", array(&[8], f64::NAN)));
+    assert!(matches!(error, PortError::NotFinite { .. }));
+}
+
+#[test]
+fn plans_run_every_instruction_once_after_its_operands() {
+    let circuit = small();
+    for window in [1, 2, 16] {
+        let plan = Plan::new(&circuit, window, SharedPlains::Keep);
+        let mut order: Vec<Value> = Vec::new();
+        for wave in plan.waves() {
+            assert!(!wave.steps.is_empty() && wave.steps.len() <= window);
+            for &value in &wave.steps {
+                circuit.values.get(value).unwrap().inst.for_each_operand(|v| {
+                    let inst = &circuit.values.get(v).unwrap().inst;
+                    let given = matches!(inst, Inst::Input { .. } | Inst::Encode { .. });
+                    assert!(given || order.contains(&v), "{value} runs before {v}");
+                });
+            }
+            order.extend(&wave.steps);
+        }
+        order.sort_unstable();
+        order.dedup();
+        let steps = circuit.values.values().filter(|d| {
+            !matches!(d.inst, Inst::Input { .. } | Inst::Encode { .. })
+        });
+        assert_eq!(order.len(), steps.count());
+        let dead: Vec<_> = plan.waves().iter().flat_map(|w| &w.dead).collect();
+        assert!(!dead.contains(&&circuit.outputs[0].values[0]));
+    }
+}
+
+#[test]
+fn memory_is_predicted_and_narrower_plans_need_less() {
+    let circuit = small();
+    let (_, wide) = memory::fit(&circuit, 8, None).unwrap();
+    let (_, narrow) = memory::fit(&circuit, 1, None).unwrap();
+    assert!(narrow.total() <= wide.total());
+    // Input (2 parts), square (3), digits (2 of 6 limbs): a limb has 16 words.
+    assert!(narrow.values >= (2 * 4 + 2 * 6) * 16 * 8, "{narrow:?}");
+    let (plan, fitted) = memory::fit(&circuit, 8, Some(narrow.total())).unwrap();
+    assert!(fitted.total() <= narrow.total());
+    assert!(plan.window() <= 8);
+    let error = memory::fit(&circuit, 8, Some(1000)).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("the limit is 1000 B"), "{text}");
+}
+
+#[test]
+fn progress_reaches_the_end_and_names_the_node() {
+    let circuit = small();
+    let seen = std::sync::Mutex::new(Vec::new());
+    let observe = |step: &peregrine_runtime::exec::Step<'_>| {
+        let node = step.node.map(|(_, node)| node.name.clone());
+        seen.lock().unwrap().push((step.done, step.total, step.fraction, node));
+    };
+    let given = inputs(&circuit, 1);
+    simulate::run(&circuit, &given, Options { noise: None }, &observe).unwrap();
+    let (done, total, fraction, node) = seen.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(done, total);
+    assert!((fraction - 1.0).abs() < 1e-12);
+    assert_eq!(node.as_deref(), Some("conv1"));
+}
