@@ -1,2 +1,28 @@
-//! peregrine.
-fn main() {}
+//! `peregrine`: compile ONNX networks to encrypted programs and run them.
+//!
+//! One file per verb in `verbs`; `args` says what each takes, `error` how a failure reads. Results go to standard output,
+//! progress and warnings to standard error. Exit code 1 for failures, 2 for a command line that cannot be understood.
+
+mod args;
+mod arrays;
+mod error;
+mod files;
+mod inputs;
+mod progress;
+mod report;
+mod verbs;
+
+use clap::Parser;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match verbs::run(args::Cli::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do when standard error is closed.
+            let _ = writeln!(std::io::stderr(), "{}", error.render());
+            ExitCode::FAILURE
+        }
+    }
+}

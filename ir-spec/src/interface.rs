@@ -137,7 +137,12 @@ fn check(part: &PublicPart) -> Result<(), InterfaceError> {
     if outputs.is_empty() {
         report.push(Subject::Circuit, ports::PortError::NoOutputs);
     }
-    if let Some(error) = report.into_first() {
+    if let Some(mut error) = report.into_first() {
+        error.name = match error.subject {
+            Subject::Input(port) => inputs.get(port as usize).map(|p| p.name.clone()),
+            Subject::Output(port) => outputs.get(port as usize).map(|p| p.name.clone()),
+            _ => None,
+        };
         return Err(error.into());
     }
     let named = inputs.iter().chain(outputs);

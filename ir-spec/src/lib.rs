@@ -17,6 +17,7 @@ pub mod noise;
 pub mod ring;
 pub mod scale;
 pub mod shape;
+pub mod stats;
 pub mod tensor;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -109,15 +109,17 @@ impl Scale {
             })
     }
 
-    /// Its value, correct to a few units in the last place; `None` when a prime is not in the pool or the value is not
-    /// a normal number.
+    /// Its value, correct to a few units in the last place; `None` when a prime is not in the pool or the value (or one
+    /// factor of it) is not a normal number.
     pub fn value(&self, pool: &Arena<Prime, u64>) -> Option<f64> {
         let (mut mantissa, mut log2) = (1.0f64, i64::from(self.log2));
         for &(prime, exponent) in &self.primes {
             let q = *pool.get(prime)? as f64;
             let shift = q.log2().floor();
-            let factor = (q / shift.exp2()).powi(exponent);
-            mantissa *= factor;
+            mantissa *= (q / shift.exp2()).powi(exponent);
+            if !mantissa.is_normal() {
+                return None;
+            }
             log2 += shift as i64 * i64::from(exponent);
             let carry = mantissa.log2().floor();
             mantissa /= carry.exp2();

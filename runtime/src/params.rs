@@ -9,7 +9,13 @@
 //! roots of unity, primes of 2^50 or more, a P smaller than a digit in use (key switching would drown the message in noise).
 //! It does not judge security: circuits are verified against the security line where they are read.
 
-use crate::ring::{Basis, Ring, RingError, is_prime};
+mod error;
+#[cfg(test)]
+mod tests;
+
+pub use error::{ParametersError, PrimeSet};
+
+use crate::ring::{Basis, Ring, is_prime};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
@@ -40,132 +46,6 @@ pub struct Parameters {
     all: Basis,
 }
 
-/// Why a literal describes no usable parameters.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParametersError {
-    /// The degree is not supported.
-    #[error("log_n = {log_n} is not supported (only {} to {})", Parameters::LOG_N.start(), Parameters::LOG_N.end())]
-    Degree {
-        /// log2 N.
-        log_n: u32,
-    },
-    /// A prime in the range where transforms of the underlying library are silently wrong.
-    #[error("prime {prime} is in [{}, 2^51), where fast transforms can be silently wrong", UNSAFE_PRIMES.start)]
-    UnsafePrime {
-        /// The prime.
-        prime: u64,
-    },
-    /// A prime of 2^50 or more.
-    #[error("prime {prime} is not below 2^50")]
-    LargePrime {
-        /// The prime.
-        prime: u64,
-    },
-    /// Not a prime.
-    #[error("{value} is not prime")]
-    Composite {
-        /// The number.
-        value: u64,
-    },
-    /// A prime without a primitive 2N-th root of unity.
-    #[error("prime {prime} is not 1 modulo 2N = {order}")]
-    RootOfUnity {
-        /// The prime.
-        prime: u64,
-        /// 2N.
-        order: u64,
-    },
-    /// A prime listed twice.
-    #[error("prime {prime} appears twice")]
-    RepeatedPrime {
-        /// The prime.
-        prime: u64,
-    },
-    /// There are no levels.
-    #[error("there are no levels")]
-    NoLevels,
-    /// A level or digit without primes.
-    #[error("{set} has no primes")]
-    EmptySet {
-        /// The level or digit.
-        set: PrimeSet,
-    },
-    /// An index beyond the pool.
-    #[error("{set} names prime {index}, but the pool has {count}")]
-    PrimeIndex {
-        /// The level or digit.
-        set: PrimeSet,
-        /// The index.
-        index: usize,
-        /// Size of the pool.
-        count: usize,
-    },
-    /// An index that a level repeats, or that is in two digits.
-    #[error("{set} names prime {index}, which is already named")]
-    RepeatedIndex {
-        /// The level or digit.
-        set: PrimeSet,
-        /// The index.
-        index: usize,
-    },
-    /// A pool prime in no digit.
-    #[error("prime {index} of the pool is in no digit")]
-    NotInDigit {
-        /// The index.
-        index: usize,
-    },
-    /// Digits without special primes, or the reverse.
-    #[error("{digits} digits with {special} special primes: key switching needs both")]
-    HalfKeySwitching {
-        /// How many digits.
-        digits: usize,
-        /// How many special primes.
-        special: usize,
-    },
-    /// P is smaller than a digit in use.
-    #[error("P has {special_bits:.1} bits but digit {digit} has {digit_bits:.1} at level {level}; P must not be smaller")]
-    SmallSpecial {
-        /// log2 P.
-        special_bits: f64,
-        /// The digit.
-        digit: usize,
-        /// The level.
-        level: usize,
-        /// log2 of the digit's primes of that level.
-        digit_bits: f64,
-    },
-    /// No such level.
-    #[error("level {level} does not exist (there are {count})")]
-    Level {
-        /// The level.
-        level: usize,
-        /// How many there are.
-        count: usize,
-    },
-    /// A transform could not be made.
-    #[error(transparent)]
-    Ring(#[from] RingError),
-}
-
-/// What an error about indices is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PrimeSet {
-    /// A level's row.
-    Level(usize),
-    /// A digit.
-    Digit(usize),
-}
-
-impl std::fmt::Display for PrimeSet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Level(level) => write!(f, "level {level}"),
-            Self::Digit(digit) => write!(f, "digit {digit}"),
-        }
-    }
-}
-
 /// Primes for which `tfhe-ntt` 0.7.1 can pick twiddles and kernel that do not fit.
 const UNSAFE_PRIMES: Range<u64> = 1_501_199_875_790_166..1 << 51;
 
@@ -192,12 +72,25 @@ impl Parameters {
         }
         check_partition(&digits, &literal)?;
 
-        let primes: Vec<u64> = literal.pool.iter().chain(&literal.special).copied().collect();
+        let primes: Vec<u64> = literal
+            .pool
+            .iter()
+            .chain(&literal.special)
+            .copied()
+            .collect();
         let special = Basis::new(count..primes.len());
         let extended_rows = rows.iter().map(|row| row.union(&special)).collect();
         let ring = Ring::new(literal.log_n, &primes)?;
         let all = Basis::new(0..primes.len());
-        let parameters = Self { literal, ring, digits, rows, extended_rows, special, all };
+        let parameters = Self {
+            literal,
+            ring,
+            digits,
+            rows,
+            extended_rows,
+            special,
+            all,
+        };
         parameters.check_special()?;
         Ok(Arc::new(parameters))
     }
@@ -237,7 +130,10 @@ impl Parameters {
     /// # Errors
     /// When there is no such level.
     pub fn row(&self, level: usize) -> Result<&Basis, ParametersError> {
-        self.rows.get(level).ok_or(ParametersError::Level { level, count: self.levels() })
+        self.rows.get(level).ok_or(ParametersError::Level {
+            level,
+            count: self.levels(),
+        })
     }
 
     /// The primes of a level and the special primes.
@@ -245,7 +141,10 @@ impl Parameters {
     /// # Errors
     /// When there is no such level.
     pub fn extended_row(&self, level: usize) -> Result<&Basis, ParametersError> {
-        self.extended_rows.get(level).ok_or(ParametersError::Level { level, count: self.levels() })
+        self.extended_rows.get(level).ok_or(ParametersError::Level {
+            level,
+            count: self.levels(),
+        })
     }
 
     /// The special primes.
@@ -265,7 +164,11 @@ impl Parameters {
 
     /// The digits that share primes with a set, as `(digit, shared primes)`.
     pub fn digits_of<'a>(&'a self, row: &'a Basis) -> impl Iterator<Item = (usize, Basis)> + 'a {
-        let shared = self.digits.iter().map(|digit| digit.intersection(row)).enumerate();
+        let shared = self
+            .digits
+            .iter()
+            .map(|digit| digit.intersection(row))
+            .enumerate();
         shared.filter(|(_, primes)| !primes.is_empty())
     }
 
@@ -275,7 +178,12 @@ impl Parameters {
             for (digit, shared) in self.digits_of(row) {
                 let digit_bits = self.ring.log2_product(&shared);
                 if digit_bits > special_bits + BITS_TOLERANCE {
-                    return Err(ParametersError::SmallSpecial { special_bits, digit, level, digit_bits });
+                    return Err(ParametersError::SmallSpecial {
+                        special_bits,
+                        digit,
+                        level,
+                        digit_bits,
+                    });
                 }
             }
         }
@@ -340,94 +248,25 @@ fn check_partition(digits: &[Basis], literal: &ParametersLiteral) -> Result<(), 
         return Ok(());
     }
     if digits.is_empty() || literal.special.is_empty() {
-        return Err(ParametersError::HalfKeySwitching { digits: digits.len(), special: literal.special.len() });
+        return Err(ParametersError::HalfKeySwitching {
+            digits: digits.len(),
+            special: literal.special.len(),
+        });
     }
     for index in 0..literal.pool.len() {
-        let mut holders = digits.iter().enumerate().filter(|(_, digit)| digit.contains(index));
+        let mut holders = digits
+            .iter()
+            .enumerate()
+            .filter(|(_, digit)| digit.contains(index));
         if holders.next().is_none() {
             return Err(ParametersError::NotInDigit { index });
         }
         if let Some((second, _)) = holders.next() {
-            return Err(ParametersError::RepeatedIndex { set: PrimeSet::Digit(second), index });
+            return Err(ParametersError::RepeatedIndex {
+                set: PrimeSet::Digit(second),
+                index,
+            });
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Primes that are 1 modulo 2^10.
-    fn literal() -> ParametersLiteral {
-        ParametersLiteral {
-            log_n: 5,
-            pool: vec![12289, 13313, 15361],
-            special: vec![18433, 19457],
-            digits: vec![vec![0, 1], vec![2]],
-            rows: vec![vec![0], vec![1, 0], vec![2, 0, 1]],
-        }
-    }
-
-    fn refusal(change: impl FnOnce(&mut ParametersLiteral)) -> ParametersError {
-        let mut literal = literal();
-        change(&mut literal);
-        Parameters::new(literal).unwrap_err()
-    }
-
-    #[test]
-    fn rows_are_sets_whatever_their_order() {
-        let parameters = Parameters::new(literal()).unwrap();
-        assert_eq!(parameters.row(1).unwrap().primes(), [0, 1]);
-        assert_eq!(parameters.extended_row(1).unwrap().primes(), [0, 1, 3, 4]);
-        assert_eq!(parameters.row(3).unwrap_err(), ParametersError::Level { level: 3, count: 3 });
-        assert_eq!(parameters.digits_of(parameters.row(0).unwrap()).collect::<Vec<_>>(), [(0, Basis::new([0]))]);
-    }
-
-    #[test]
-    fn primes_are_checked() {
-        use ParametersError::*;
-        let prime = 1_501_199_875_801_089;
-        assert!(UNSAFE_PRIMES.contains(&prime));
-        assert_eq!(refusal(|l| l.pool[0] = prime), UnsafePrime { prime });
-        assert_eq!(refusal(|l| l.pool[0] = (1 << 51) - 1), UnsafePrime { prime: (1 << 51) - 1 });
-        assert_eq!(refusal(|l| l.pool[0] = UNSAFE_PRIMES.start), UnsafePrime { prime: UNSAFE_PRIMES.start });
-        assert_eq!(refusal(|l| l.pool[0] = UNSAFE_PRIMES.start - 1), LargePrime { prime: UNSAFE_PRIMES.start - 1 });
-        assert_eq!(refusal(|l| l.pool[0] = 1 << 50), LargePrime { prime: 1 << 50 });
-        assert_eq!(refusal(|l| l.special[0] = 12291), Composite { value: 12291 });
-        assert_eq!(refusal(|l| l.special[0] = 12289 + 4), Composite { value: 12293 });
-        assert_eq!(refusal(|l| l.special[0] = 101), RootOfUnity { prime: 101, order: 64 });
-        assert_eq!(refusal(|l| l.special[0] = 12289), RepeatedPrime { prime: 12289 });
-        assert_eq!(refusal(|l| l.log_n = 2), Degree { log_n: 2 });
-        assert_eq!(refusal(|l| l.log_n = 18), Degree { log_n: 18 });
-    }
-
-    #[test]
-    fn rows_and_digits_are_checked() {
-        use ParametersError::*;
-        assert_eq!(refusal(|l| l.rows.clear()), NoLevels);
-        assert_eq!(refusal(|l| l.rows[1].clear()), EmptySet { set: PrimeSet::Level(1) });
-        assert_eq!(refusal(|l| l.rows[1][0] = 3), PrimeIndex { set: PrimeSet::Level(1), index: 3, count: 3 });
-        assert_eq!(refusal(|l| l.rows[1][1] = 1), RepeatedIndex { set: PrimeSet::Level(1), index: 1 });
-        assert_eq!(refusal(|l| l.digits[1][0] = 1), NotInDigit { index: 2 });
-        assert_eq!(refusal(|l| l.digits[1].push(0)), RepeatedIndex { set: PrimeSet::Digit(1), index: 0 });
-        assert_eq!(refusal(|l| l.digits.clear()), HalfKeySwitching { digits: 0, special: 2 });
-        assert_eq!(refusal(|l| l.special.clear()), HalfKeySwitching { digits: 2, special: 0 });
-    }
-
-    #[test]
-    fn special_primes_must_outweigh_every_digit_in_use() {
-        let error = refusal(|l| l.special.truncate(1));
-        assert!(matches!(error, ParametersError::SmallSpecial { digit: 0, level: 1, .. }), "{error}");
-        let mut unused = literal();
-        unused.special.truncate(1);
-        unused.rows = vec![vec![0], vec![1, 2]];
-        assert!(Parameters::new(unused).is_ok());
-    }
-
-    #[test]
-    fn parameters_without_key_switching_need_no_digits() {
-        let plain = ParametersLiteral { special: vec![], digits: vec![], ..literal() };
-        assert!(Parameters::new(plain).is_ok());
-    }
 }

@@ -9,9 +9,14 @@ use std::sync::Arc;
 /// The largest primes below `2^bits` that are 1 modulo `2^(log_n + 1)`.
 pub(crate) fn primes_below(bits: u32, log_n: u32, count: usize) -> Vec<u64> {
     let step = 2u64 << log_n;
-    let candidates = std::iter::successors(Some((1u64 << bits) + 1 - step), |p| p.checked_sub(step));
+    let candidates =
+        std::iter::successors(Some((1u64 << bits) + 1 - step), |p| p.checked_sub(step));
     let primes: Vec<u64> = candidates.filter(|&p| is_prime(p)).take(count).collect();
-    assert_eq!(primes.len(), count, "too few primes of {bits} bits for degree 2^{log_n}");
+    assert_eq!(
+        primes.len(),
+        count,
+        "too few primes of {bits} bits for degree 2^{log_n}"
+    );
     primes
 }
 
@@ -58,10 +63,17 @@ impl Setup {
         let mut randomness = Randomness::from_seed_for_tests(u128::from(params.log_n()));
         let secret = SecretKey::generate(&params, &mut randomness).unwrap();
         let ring = params.ring();
-        let galois = rotations.iter().map(|&k| KeyKind::Galois(ring.rotation_exponent(k)));
-        let kinds = galois.chain([KeyKind::Relinearization, KeyKind::Galois(ring.conjugation_exponent())]);
+        let galois = rotations
+            .iter()
+            .map(|&k| KeyKind::Galois(ring.rotation_exponent(k)));
+        let kinds = galois.chain([
+            KeyKind::Relinearization,
+            KeyKind::Galois(ring.conjugation_exponent()),
+        ]);
         let keys: EvaluationKeys = kinds
-            .map(|kind| EvaluationKey::generate(&params, &secret, kind, level, &mut randomness).unwrap())
+            .map(|kind| {
+                EvaluationKey::generate(&params, &secret, kind, level, &mut randomness).unwrap()
+            })
             .collect();
         let secret = Arc::new(secret);
         Self {
@@ -84,41 +96,71 @@ impl Setup {
             state ^= state << 17;
             (state >> 11) as f64 / 2f64.powi(52) - 1.0
         };
-        (0..self.params.slots()).map(|_| Complex64::new(next(), next())).collect()
+        (0..self.params.slots())
+            .map(|_| Complex64::new(next(), next()))
+            .collect()
     }
 
     /// A fresh ciphertext at [`SCALE`].
     pub(crate) fn encrypt(&mut self, slots: &[Complex64], level: usize) -> Ciphertext {
-        let plaintext = self.encoder.encode(slots, SCALE, self.params.row(level).unwrap()).unwrap();
-        let seeded = self.encryptor.encrypt(&plaintext, level, &mut self.randomness).unwrap();
+        let plaintext = self
+            .encoder
+            .encode(slots, SCALE, self.params.row(level).unwrap())
+            .unwrap();
+        let seeded = self
+            .encryptor
+            .encrypt(&plaintext, level, &mut self.randomness)
+            .unwrap();
         seeded.expand(&self.params).unwrap()
     }
 
     /// log2 of the product of a level's primes.
     pub(crate) fn level_bits(&self, level: usize) -> f64 {
-        self.params.ring().log2_product(self.params.row(level).unwrap())
+        self.params
+            .ring()
+            .log2_product(self.params.row(level).unwrap())
     }
 
     /// P.
     pub(crate) fn special(&self) -> f64 {
-        self.params.ring().log2_product(self.params.special()).exp2()
+        self.params
+            .ring()
+            .log2_product(self.params.special())
+            .exp2()
     }
 
     /// Asserts that a ciphertext decrypts to the expected slots within `2^-bits`.
-    pub(crate) fn assert_close(&self, what: &str, found: &Ciphertext, scale: f64, expected: &[Complex64], bits: f64) {
+    pub(crate) fn assert_close(
+        &self,
+        what: &str,
+        found: &Ciphertext,
+        scale: f64,
+        expected: &[Complex64],
+        bits: f64,
+    ) {
         let found = self.decryptor.decrypt(found, scale).unwrap();
         let precision = precision(&found, expected);
-        assert!(precision >= bits, "{what}, log_n = {}: {precision:.1} bits, not {bits}", self.params.log_n());
+        assert!(
+            precision >= bits,
+            "{what}, log_n = {}: {precision:.1} bits, not {bits}",
+            self.params.log_n()
+        );
     }
 }
 
 /// -log2 of the largest error.
 pub(crate) fn precision(found: &[Complex64], expected: &[Complex64]) -> f64 {
     assert_eq!(found.len(), expected.len());
-    -found.iter().zip(expected).fold(0.0, |max: f64, (a, b)| max.max((a - b).norm())).log2()
+    -found
+        .iter()
+        .zip(expected)
+        .fold(0.0, |max: f64, (a, b)| max.max((a - b).norm()))
+        .log2()
 }
 
 /// Slots rotated to the left.
 pub(crate) fn rotated(slots: &[Complex64], steps: usize) -> Vec<Complex64> {
-    (0..slots.len()).map(|i| slots[(i + steps) % slots.len()]).collect()
+    (0..slots.len())
+        .map(|i| slots[(i + steps) % slots.len()])
+        .collect()
 }

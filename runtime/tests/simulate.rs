@@ -4,7 +4,7 @@ mod common;
 
 use common::{Toy, inputs, numbers};
 use peregrine_ir::*;
-use peregrine_runtime::exec::{Plan, SharedPlains, Silent, memory};
+use peregrine_runtime::exec::{KeyResidence, Plan, PlanOptions, SharedPlains, Silent, memory};
 use peregrine_runtime::ports::{Array, Arrays, PortError};
 use peregrine_runtime::simulate::{self, Options, SimulateError};
 
@@ -13,13 +13,6 @@ const TOY: Toy = Toy {
     depth: 3,
     alpha: 2,
 };
-
-fn simulate(circuit: &Verified, inputs: &Arrays) -> Arrays {
-    let options = Options { noise: None };
-    simulate::run(circuit, inputs, options, &Silent)
-        .unwrap_or_else(|e| panic!("{e}"))
-        .outputs
-}
 
 /// `rotate(x, 1) * w + x^2`, twice.
 fn small() -> Verified {
@@ -51,7 +44,7 @@ fn slots_are_computed_as_the_operations_say() {
     let given = inputs(&circuit, 1);
     let x = given["x"].data();
     let w = numbers(9, 8);
-    let outputs = simulate(&circuit, &given);
+    let outputs = common::simulate(&circuit, &given);
     for t in 0..8 {
         let expected = x[(t + 1) % 8] * w[t] + x[t] * x[t];
         assert!((outputs["y1"].data()[t] - expected).abs() < 1e-15);
@@ -112,11 +105,19 @@ fn inputs_are_checked_by_name_shape_and_value() {
     assert!(matches!(error, PortError::NotFinite { .. }));
 }
 
+fn options(window: usize) -> PlanOptions {
+    PlanOptions {
+        window,
+        plains: SharedPlains::Keep,
+        keys: KeyResidence::All,
+    }
+}
+
 #[test]
 fn plans_run_every_instruction_once_after_its_operands() {
     let circuit = small();
     for window in [1, 2, 16] {
-        let plan = Plan::new(&circuit, window, SharedPlains::Keep);
+        let plan = Plan::new(&circuit, options(window));
         let mut order: Vec<Value> = Vec::new();
         for wave in plan.waves() {
             assert!(!wave.steps.is_empty() && wave.steps.len() <= window);
@@ -143,17 +144,64 @@ fn plans_run_every_instruction_once_after_its_operands() {
 #[test]
 fn memory_is_predicted_and_narrower_plans_need_less() {
     let circuit = small();
-    let (_, wide) = memory::fit(&circuit, 8, None).unwrap();
-    let (_, narrow) = memory::fit(&circuit, 1, None).unwrap();
-    assert!(narrow.total() <= wide.total());
-    // Input (2 parts), square (3), digits (2 of 6 limbs): a limb has 16 words.
-    assert!(narrow.values >= (2 * 4 + 2 * 6) * 16 * 8, "{narrow:?}");
-    let (plan, fitted) = memory::fit(&circuit, 8, Some(narrow.total())).unwrap();
-    assert!(fitted.total() <= narrow.total());
-    assert!(plan.window() <= 8);
-    let error = memory::fit(&circuit, 8, Some(1000)).unwrap_err();
+    let fit = |window, limit| memory::fit(&circuit, window, KeyResidence::WhileUsed, limit);
+    let (plan, wide) = fit(8, None).unwrap();
+    assert_eq!(plan.options(), options(8));
+    // Two keys of 2 digits and 6 primes, and at least the input beside its digits; a limb has 16 words.
+    assert_eq!(wide.keys, 2 * 2 * 2 * 6 * 16 * 8);
+    assert!(wide.values >= (2 * 4 + 2 * 6) * 16 * 8, "{wide:?}");
+    let (plan, thrifty) = fit(8, Some(wide.total() - 1)).unwrap();
+    assert_eq!(plan.options().keys, KeyResidence::WhileUsed);
+    assert!(thrifty.total() < wide.total());
+    let error = fit(8, Some(1000)).unwrap_err();
+    assert_eq!(error.prediction.window, 1);
+    assert!(fit(8, Some(error.prediction.total())).is_ok());
     let text = error.to_string();
-    assert!(text.contains("the limit is 1000 B"), "{text}");
+    assert!(text.ends_with("the limit is 1000 B"), "{text}");
+}
+
+#[test]
+fn plaintexts_used_twice_are_kept_only_if_asked() {
+    let mut toy = TOY.builder();
+    let x = toy.input("x");
+    let w = toy.plain(numbers(3, 8), x);
+    let a = toy.push(Inst::MulPlain(x, w));
+    let b = toy.push(Inst::MulPlain(x, w));
+    toy.output(a);
+    toy.output(b);
+    let circuit = toy.finish();
+    let plains = |plains| {
+        let options = PlanOptions {
+            plains,
+            ..options(1)
+        };
+        let plan = Plan::new(&circuit, options);
+        let waves = plan.waves().iter();
+        waves.map(|w| (w.plains.clone(), w.dead.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        plains(SharedPlains::Keep),
+        [(vec![w], vec![]), (vec![], vec![x, w])]
+    );
+    assert_eq!(
+        plains(SharedPlains::Reencode),
+        [(vec![], vec![]), (vec![], vec![x])]
+    );
+}
+
+#[test]
+fn noise_is_reproducible_and_of_the_predicted_size() {
+    let circuit = small();
+    let given = inputs(&circuit, 1);
+    let run = |noise| {
+        let options = Options { noise };
+        simulate::run(&circuit, &given, options, &Silent).unwrap().outputs
+    };
+    let exact = run(None);
+    assert_eq!(run(Some(5)), run(Some(5)));
+    assert_ne!(run(Some(5)), run(Some(6)));
+    let bits = common::precision(&exact, &run(Some(5)));
+    assert!((30.0..40.0).contains(&bits), "{bits:.1} bits");
 }
 
 #[test]

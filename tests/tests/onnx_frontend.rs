@@ -27,7 +27,9 @@ fn evaluate(graph: &Graph, image: &ArrayD<f32>) -> Vec<f64> {
 
 /// Largest difference on the first images, relative to the largest logit of all.
 fn worst(graph: &Graph, images: &ArrayD<f32>, logits: &ArrayD<f32>, count: usize) -> f64 {
-    let largest = logits.iter().fold(0.0f64, |m, &x| m.max(f64::from(x).abs()));
+    let largest = logits
+        .iter()
+        .fold(0.0f64, |m, &x| m.max(f64::from(x).abs()));
     let mut worst = 0.0f64;
     for i in 0..count {
         let image = images.index_axis(Axis(0), i).to_owned();
@@ -141,8 +143,14 @@ fn relu_networks_are_refused_with_every_reason() {
             "light_squeezenet",
             &[("MaxPool", 3), ("Relu", 26), ("Softmax", 1)],
         ),
-        ("light_resnet50", &[("MaxPool", 1), ("Relu", 49), ("Softmax", 1)]),
-        ("light_vgg19", &[("MaxPool", 5), ("Relu", 18), ("Softmax", 1)]),
+        (
+            "light_resnet50",
+            &[("MaxPool", 1), ("Relu", 49), ("Softmax", 1)],
+        ),
+        (
+            "light_vgg19",
+            &[("MaxPool", 5), ("Relu", 18), ("Softmax", 1)],
+        ),
         ("light_densenet121", &[("MaxPool", 1), ("Relu", 121)]),
     ] {
         let Some(path) = shared(test, &format!("models/third_party/{model}.onnx")) else {

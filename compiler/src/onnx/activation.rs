@@ -4,7 +4,7 @@
 use super::builder::{Builder, floating};
 use super::call::{Call, Value};
 use super::constant::Constant;
-use super::error::Problem;
+use super::problem::Problem;
 
 /// BatchNormalization for inference: `scale * (x - mean) / sqrt(var + epsilon) + bias`, a polynomial of degree 1.
 pub(super) fn batch_normalization(b: &mut Builder, call: &Call) -> Result<Value, Problem> {

@@ -4,8 +4,8 @@
 use super::builder::{Builder, broadcast, floating};
 use super::call::{self, Call, Value};
 use super::constant::Constant;
-use super::error::Problem;
 use super::fold;
+use super::problem::Problem;
 use crate::tensor::Polynomial;
 use petgraph::graph::NodeIndex;
 
@@ -47,19 +47,14 @@ fn reach(b: &mut Builder, x: NodeIndex, c: &Constant) -> Result<NodeIndex, Probl
 /// `sign * x + c`.
 fn shift(b: &mut Builder, x: NodeIndex, c: &Constant, sign: f64) -> Result<Value, Problem> {
     let x = reach(b, x, c)?;
-    let coefficients = vec![b.coefficient(c, |v| v)?, b.scalar(sign)?];
+    let coefficients = vec![b.coefficient(c)?, b.scalar(sign)?];
     Ok(Value::Encrypted(b.polynomial(x, coefficients)?))
 }
 
-/// `f(c) * x`.
-fn scale(
-    b: &mut Builder,
-    x: NodeIndex,
-    c: &Constant,
-    f: impl Fn(f64) -> f64,
-) -> Result<Value, Problem> {
+/// `c * x`.
+fn scale(b: &mut Builder, x: NodeIndex, c: &Constant) -> Result<Value, Problem> {
     let x = reach(b, x, c)?;
-    let coefficients = vec![b.scalar(0.0)?, b.coefficient(c, f)?];
+    let coefficients = vec![b.scalar(0.0)?, b.coefficient(c)?];
     Ok(Value::Encrypted(b.polynomial(x, coefficients)?))
 }
 
@@ -110,7 +105,7 @@ pub(super) fn mul(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     match operands(b, call)? {
         (Value::Known(x), Value::Known(y)) => fold::binary(b, &x, &y, |x, y| x * y),
         (Value::Encrypted(x), Value::Known(c)) | (Value::Known(c), Value::Encrypted(x)) => {
-            scale(b, x, &c, |v| v)
+            scale(b, x, &c)
         }
         (Value::Encrypted(x), Value::Encrypted(y)) => {
             let [x, y] = both(b, x, y)?;
@@ -134,7 +129,7 @@ pub(super) fn div(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
                 },
             )
         }
-        (Value::Encrypted(x), Value::Known(c)) => scale(b, x, &c, |v| 1.0 / v),
+        (Value::Encrypted(x), Value::Known(c)) => scale(b, x, &c.map(f64::recip)),
         (_, Value::Encrypted(_)) => Err(Problem::Encrypted {
             role: "the divisor",
         }),
@@ -165,6 +160,7 @@ pub(super) fn pow(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
 
 fn power(b: &mut Builder, x: NodeIndex, exponent: &Constant) -> Result<Value, Problem> {
     let limit = Polynomial::MAX_DEGREE as f64;
+    b.spend(exponent.len())?;
     if let Some(bad) = exponent
         .values()
         .find(|e| e.fract() != 0.0 || !(0.0..=limit).contains(e))

@@ -4,8 +4,8 @@
 use super::arithmetic::dims;
 use super::builder::Builder;
 use super::call::{Call, Value};
-use super::error::Problem;
 use super::movement::Movement;
+use super::problem::Problem;
 
 /// DepthToSpace: channels become blocks of pixels.
 pub(super) fn depth_to_space(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
@@ -86,6 +86,6 @@ fn rearranged(
     target: &[u32],
 ) -> Result<Value, Problem> {
     let viewed = b.reshaped(x, &view)?;
-    let moved = b.moved(&viewed, Movement::transpose(&view, &order))?;
+    let moved = b.moved(&viewed, Movement::transpose(&view, &order)?)?;
     b.reshaped(&moved, target)
 }

@@ -2,8 +2,8 @@
 
 use super::call::Value;
 use super::constant::{Constant, elements};
-use super::error::Problem;
 use super::movement::Movement;
+use super::problem::Problem;
 use crate::tensor::{Graph, Node, Op, Polynomial, SourceId};
 use peregrine_ir::linear::{LinearKind, LinearMap};
 use peregrine_ir::{Shape, Tensor, TensorId};
@@ -14,8 +14,11 @@ use std::rc::Rc;
 /// The largest tensor that is compiled: some hundred ciphertexts.
 const MAX_ELEMENTS: u64 = 1 << 24;
 
-/// How many elements constants computed at compile time may have together; those of the file are not counted.
+/// How many elements may be computed at compile time from nothing; what the file brings comes on top.
 const MAX_COMPUTED: u64 = 1 << 26;
+
+/// How many elements may be computed for each one read: copies under other shapes.
+const PER_READ: u64 = 8;
 
 /// A weight tensor that is already in the graph, with the storage that its key points to.
 type Known = (Rc<[f64]>, TensorId);
@@ -32,6 +35,7 @@ pub(super) struct Builder {
     weights: BTreeMap<(usize, Vec<u32>), Known>,
     scalars: BTreeMap<u64, TensorId>,
     computed: u64,
+    read: u64,
 }
 
 impl Builder {
@@ -58,7 +62,8 @@ impl Builder {
 
     /// Refuses a result that [`Builder::push`] would refuse, before tables for it are made.
     pub(super) fn check_size(&self, dims: &[u32]) -> Result<(), Problem> {
-        let found = elements(dims);
+        let largest = dims.iter().copied().max().unwrap_or(0);
+        let found = elements(dims).max(u64::from(largest));
         if found > MAX_ELEMENTS {
             return Err(Problem::TooLarge {
                 what: "the result",
@@ -174,6 +179,7 @@ impl Builder {
             Value::Encrypted(x) => {
                 let (input, output) = (self.dims(*x), movement.output().to_vec());
                 self.check_size(&output)?;
+                self.spend(movement.entries())?;
                 let bias = self.fill(&movement, fill)?;
                 let kind = LinearKind::Gather(movement.gather());
                 let moved = self.linear(kind, (*x, &input), &output, bias)?;
@@ -206,7 +212,7 @@ impl Builder {
             Value::Integers { .. } | Value::Unavailable => return Ok(Value::Unavailable),
         };
         self.check_size(dims)?;
-        self.moved(value, Movement::expand(&from, dims))
+        self.moved(value, Movement::expand(&from, dims)?)
     }
 
     /// As [`Builder::expanded`], for an encrypted value.
@@ -217,17 +223,23 @@ impl Builder {
         }
     }
 
-    /// Counts elements computed at compile time.
+    /// Counts elements computed at compile time: a few bytes of model must not ask for any amount of memory.
     pub(super) fn spend(&mut self, count: u64) -> Result<(), Problem> {
         self.computed = self.computed.saturating_add(count);
-        if self.computed > MAX_COMPUTED {
+        let limit = MAX_COMPUTED.saturating_add(self.read.saturating_mul(PER_READ));
+        if self.computed > limit {
             return Err(Problem::TooLarge {
                 what: "constants computed at compile time",
                 found: self.computed,
-                limit: MAX_COMPUTED,
+                limit,
             });
         }
         Ok(())
+    }
+
+    /// Counts elements read from the model.
+    pub(super) fn received(&mut self, count: u64) {
+        self.read = self.read.saturating_add(count);
     }
 
     /// A weight tensor made by `data`, which must fill `dims`.
@@ -240,6 +252,7 @@ impl Builder {
         if self.failing {
             return Ok(TensorId(0));
         }
+        self.spend(elements(dims))?;
         let tensor = Tensor::new(name, Shape::new(dims)?, data())?;
         Ok(self.graph.tensors.push(tensor))
     }
@@ -265,7 +278,6 @@ impl Builder {
             return Ok(TensorId(0));
         }
         let Some(storage) = constant.storage() else {
-            self.spend(constant.len())?;
             return self.tensor(&constant.name, dims, || constant.values().collect());
         };
         let key = (Rc::as_ptr(&storage).cast::<f64>() as usize, dims.to_vec());
@@ -277,22 +289,18 @@ impl Builder {
         Ok(id)
     }
 
+    /// A constant as coefficient of a polynomial.
+    pub(super) fn coefficient(&mut self, constant: &Constant) -> Result<TensorId, Problem> {
+        self.weight(constant, &constant.dims)
+    }
+
     /// `f` of a constant as coefficient of a polynomial.
-    pub(super) fn coefficient(
+    pub(super) fn derived(
         &mut self,
         constant: &Constant,
         f: impl Fn(f64) -> f64,
     ) -> Result<TensorId, Problem> {
         floating(constant)?;
-        if constant.len() == 1 {
-            let value = f(constant.at(0));
-            if value.is_finite() {
-                return self.scalar(value);
-            }
-        }
-        if constant.is_splat() && !self.failing {
-            self.spend(constant.len())?;
-        }
         self.tensor(&constant.name, &constant.dims, || {
             constant.values().map(f).collect()
         })

@@ -3,7 +3,7 @@
 
 use super::constant::Constant;
 use super::element::Element;
-use super::error::Problem;
+use super::problem::Problem;
 use onnx_protobuf::attribute_proto::AttributeType;
 use onnx_protobuf::{AttributeProto, NodeProto, TensorProto};
 use petgraph::graph::NodeIndex;
@@ -194,8 +194,24 @@ pub(super) fn axis(axis: i64, rank: usize, name: &'static str) -> Result<usize, 
         })
 }
 
+/// The largest number of axes.
+const MAX_RANK: usize = 64;
+
+/// Refuses tensors of absurd rank.
+pub(super) fn check_rank(rank: usize) -> Result<(), Problem> {
+    if rank <= MAX_RANK {
+        return Ok(());
+    }
+    Err(Problem::TooLarge {
+        what: "a shape",
+        found: rank as u64,
+        limit: MAX_RANK as u64,
+    })
+}
+
 /// `axes` counted from the front and checked to be distinct.
 pub(super) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>, Problem> {
+    check_rank(list.len())?;
     let mut axes = Vec::new();
     for &a in list {
         let a = axis(a, rank, "axes")?;

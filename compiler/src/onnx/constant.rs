@@ -1,7 +1,7 @@
 //! Values known at compile time: weights, shapes, axes.
 
 use super::element::Element;
-use super::error::Problem;
+use super::problem::Problem;
 use peregrine_ir::TensorError;
 use std::rc::Rc;
 

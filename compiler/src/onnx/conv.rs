@@ -4,8 +4,8 @@
 use super::builder::{Builder, floating};
 use super::call::{Call, Value};
 use super::constant::Constant;
-use super::error::Problem;
 use super::movement::Movement;
+use super::problem::Problem;
 use super::window::{Image, Rounding, Sweep, kernel};
 use peregrine_ir::TensorId;
 use peregrine_ir::linear::{Conv2d, LinearKind, Window};
@@ -214,7 +214,7 @@ fn spread(
     let dims = [n, c, h.table.len() as u32, w.table.len() as u32];
     b.check_size(&dims)?;
     let tables = vec![(2, h.table.clone()), (3, w.table.clone())];
-    let movement = Movement::along(&image.dims, tables);
+    let movement = Movement::along(&image.dims, tables)?;
     if movement.is_identity() {
         return Ok((x, dims));
     }

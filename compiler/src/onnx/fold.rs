@@ -9,10 +9,10 @@ use super::builder::{Builder, broadcast};
 use super::call::{Call, Value};
 use super::constant::{Constant, elements};
 use super::element::Element;
-use super::error::Problem;
 use super::external::NoExternalData;
 use super::movement::Movement;
 use super::moves::extents;
+use super::problem::Problem;
 use super::read;
 use super::unsupported;
 
@@ -32,8 +32,10 @@ pub(super) fn binary(
         )));
     }
     b.spend(elements(&target))?;
-    let sources = |c: &Constant| Movement::expand(&c.dims, &target).apply(c, 0.0);
-    let (left, right) = (sources(x), sources(y));
+    let expanded = |c: &Constant| -> Result<Constant, Problem> {
+        Ok(Movement::expand(&c.dims, &target)?.apply(c, 0.0))
+    };
+    let (left, right) = (expanded(x)?, expanded(y)?);
     let data = left.values().zip(right.values()).map(|(x, y)| f(x, y));
     // A constant of one element takes the name of the weight it meets.
     let name = if x.len() >= y.len() { &x.name } else { &y.name };
@@ -177,7 +179,7 @@ pub(super) fn unary_function(op: &str) -> Option<fn(f64) -> f64> {
 }
 
 /// Element-wise functions of two constants; the truth values say that the result is one.
-pub(super) fn binary_function(op: &str) -> Option<(fn(f64, f64) -> f64, Truth)> {
+pub(super) fn binary_function(op: &str) -> Option<(Binary, Truth)> {
     Some(match op {
         "Max" => (f64::max, Truth::No),
         "Min" => (f64::min, Truth::No),
@@ -190,6 +192,9 @@ pub(super) fn binary_function(op: &str) -> Option<(fn(f64, f64) -> f64, Truth)> 
         _ => return None,
     })
 }
+
+/// A function of two numbers.
+type Binary = fn(f64, f64) -> f64;
 
 /// Whether a function gives truth values.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -242,8 +247,10 @@ pub(super) fn choose(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let (condition, yes, no) = (known(0)?, known(1)?, known(2)?);
     let target = broadcast(&broadcast(&condition.dims, &yes.dims)?, &no.dims)?;
     b.spend(elements(&target))?;
-    let at = |c: &Constant| Movement::expand(&c.dims, &target).apply(c, 0.0);
-    let (condition, left, right) = (at(&condition), at(&yes), at(&no));
+    let expanded = |c: &Constant| -> Result<Constant, Problem> {
+        Ok(Movement::expand(&c.dims, &target)?.apply(c, 0.0))
+    };
+    let (condition, left, right) = (expanded(&condition)?, expanded(&yes)?, expanded(&no)?);
     let picked = |((c, y), n): ((f64, f64), f64)| if c != 0.0 { y } else { n };
     let data = (condition.values().zip(left.values()).zip(right.values())).map(picked);
     let constant = Constant::new(yes.name, yes.element, target.clone(), data.collect());

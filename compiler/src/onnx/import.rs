@@ -2,12 +2,13 @@
 #![deny(clippy::indexing_slicing)]
 
 use super::builder::Builder;
-use super::call::{Call, Value};
+use super::call::{self, Call, Value};
 use super::constant::Constant;
-use super::error::{Diagnostic, ImportErrors, Problem, Site};
+use super::error::{Diagnostic, ImportErrors, Site};
 use super::external::ExternalData;
 use super::model::{self, Options};
 use super::operators::{self, Lowering};
+use super::problem::Problem;
 use super::unsupported::{self, Reason};
 use super::{pool, read};
 use crate::tensor::{Graph, Output, Source, SourceId};
@@ -261,7 +262,7 @@ impl<'m> Importer<'m> {
             None => Err(Problem::Undefined {
                 name: name.to_owned(),
             }),
-            Some(proto) => self.read(proto).map(Value::Known),
+            Some(&proto) => self.read(proto).map(Value::Known),
         };
         // Whatever is wrong with it is said once.
         let kept = value.as_ref().map_or(Value::Unavailable, Value::clone);
@@ -269,12 +270,14 @@ impl<'m> Importer<'m> {
         value
     }
 
-    fn read(&self, proto: &TensorProto) -> Result<Constant, Problem> {
+    fn read(&mut self, proto: &TensorProto) -> Result<Constant, Problem> {
         let constant = read::constant(proto, self.external).map_err(|error| Problem::Read {
             name: proto.name.clone(),
             error,
         })?;
         constant.check_finite()?;
+        call::check_rank(constant.dims.len())?;
+        self.builder.received(constant.len());
         Ok(constant)
     }
 
@@ -282,7 +285,9 @@ impl<'m> Importer<'m> {
     fn stand_in(&mut self, call: &Call) -> Value {
         let first = call.inputs.first().cloned().flatten();
         let pooled = match (call.node.op_type.as_str(), &first) {
-            (_, None | Some(Value::Unavailable)) => return Value::Unavailable,
+            (_, None | Some(Value::Unavailable | Value::Integers { .. })) => {
+                return Value::Unavailable;
+            }
             ("MaxPool" | "LpPool", _) => pool::average_pool(&mut self.builder, call),
             ("GlobalMaxPool" | "GlobalLpPool", _) => {
                 pool::global_average_pool(&mut self.builder, call)

@@ -3,7 +3,7 @@
 //! 1. `scan` refuses bytes that the protobuf parser must not see; then onnx-protobuf parses.
 //! 2. `model` reads versions, inputs and initializers.
 //! 3. `import` walks the nodes in order. `operators` names the function that lowers each operator; there is one module
-//!    per family (`conv`, `pool`, `gemm`, `arithmetic`, `activation`, `reshape`, `moves`, `parts`, `blocks`, `resize`,
+//!    per family (`conv`, `pool`, `gemm`, `matmul`, `arithmetic`, `activation`, `reshape`, `moves`, `parts`, `blocks`, `resize`,
 //!    `reduce`). What is known at compile time is a `constant`, folded on the way (`fold`); what is encrypted becomes
 //!    operators of the graph (`builder`).
 //! 4. A node that cannot be lowered is a [`Diagnostic`]; the walk goes on, so that [`ImportErrors`] has all of them.
@@ -11,6 +11,7 @@
 //! No type of onnx-protobuf leaves this module. There is no I/O outside `files`.
 
 mod activation;
+mod advice;
 mod arithmetic;
 mod blocks;
 mod builder;
@@ -24,12 +25,14 @@ mod files;
 mod fold;
 mod gemm;
 mod import;
+mod matmul;
 mod model;
 mod movement;
 mod moves;
 mod operators;
 mod parts;
 mod pool;
+mod problem;
 mod read;
 mod reduce;
 mod reshape;
@@ -38,12 +41,14 @@ mod scan;
 mod unsupported;
 mod window;
 
+pub use advice::{Help, Note};
 pub use element::{Element, FloatType};
-pub use error::{Diagnostic, Help, ImportErrors, Note, Problem, Site};
+pub use error::{Diagnostic, ImportErrors, Site};
 pub use external::{ExternalData, ExternalError, Location, NoExternalData};
 pub use files::{Folder, LoadError, load};
 pub use import::import;
 pub use model::{OPSETS, Options};
+pub use problem::Problem;
 pub use read::{TensorReadError, TensorValue, read_tensor};
 pub use scan::ScanError;
 pub use unsupported::Reason;

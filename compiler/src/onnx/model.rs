@@ -1,8 +1,9 @@
 //! The model around the nodes: versions, encrypted inputs, sizes of symbolic dimensions.
 #![deny(clippy::indexing_slicing)]
 
+use super::call;
 use super::element::Element;
-use super::error::Problem;
+use super::problem::Problem;
 use super::scan::{self, Message};
 use onnx_protobuf::tensor_shape_proto::dimension;
 use onnx_protobuf::{GraphProto, Message as _, ModelProto, TypeProto, ValueInfoProto, type_proto};
@@ -152,6 +153,7 @@ fn tensor_type(info: &ValueInfoProto) -> Result<(Element, Vec<Size>), Problem> {
         }
     };
     let shape = (tensor.shape.as_ref()).ok_or(refused("a tensor of unknown rank"))?;
+    call::check_rank(shape.dim.len())?;
     for dim in &shape.dim {
         dims.push(match &dim.value {
             Some(dimension::Value::DimValue(size)) if *size >= 0 => {

@@ -2,6 +2,7 @@
 #![deny(clippy::indexing_slicing)]
 
 use super::constant::{Constant, elements};
+use super::problem::Problem;
 use peregrine_ir::linear::{AxisMap, Gather};
 
 /// Output element `i` copies the input element whose coordinate along each axis is read from a table, or is zero.
@@ -12,77 +13,82 @@ pub(super) struct Movement {
     axes: Vec<AxisMap>,
 }
 
-fn straight(extent: u32) -> Vec<Option<u32>> {
-    (0..extent).map(Some).collect()
+/// The longest table; the shape of a tensor without elements may state any extent.
+const MAX_EXTENT: u32 = 1 << 24;
+
+fn straight(extent: u32) -> Result<Vec<Option<u32>>, Problem> {
+    if extent > MAX_EXTENT {
+        return Err(Problem::TooLarge {
+            what: "one axis of the operand",
+            found: u64::from(extent),
+            limit: u64::from(MAX_EXTENT),
+        });
+    }
+    Ok((0..extent).map(Some).collect())
 }
 
 impl Movement {
     /// Replaces the coordinates along some axes, each by a table of input coordinates.
-    pub(super) fn along(input: &[u32], tables: Vec<(usize, Vec<Option<u32>>)>) -> Self {
+    pub(super) fn along(
+        input: &[u32],
+        tables: Vec<(usize, Vec<Option<u32>>)>,
+    ) -> Result<Self, Problem> {
         let mut output = input.to_vec();
-        let mut axes: Vec<AxisMap> = input
-            .iter()
-            .zip(0..)
-            .map(|(&extent, output_axis)| AxisMap {
-                output_axis,
-                table: straight(extent),
-            })
-            .collect();
+        let mut axes = Vec::with_capacity(input.len());
+        for (&extent, output_axis) in input.iter().zip(0..) {
+            let table = straight(extent)?;
+            axes.push(AxisMap { output_axis, table });
+        }
         for (axis, table) in tables {
             if let (Some(dim), Some(map)) = (output.get_mut(axis), axes.get_mut(axis)) {
                 *dim = table.len() as u32;
                 map.table = table;
             }
         }
-        Self {
+        Ok(Self {
             input: input.to_vec(),
             output,
             axes,
-        }
+        })
     }
 
     /// Output axis `j` is input axis `permutation[j]`.
-    pub(super) fn transpose(input: &[u32], permutation: &[usize]) -> Self {
+    pub(super) fn transpose(input: &[u32], permutation: &[usize]) -> Result<Self, Problem> {
         let output = permutation
             .iter()
             .map(|&p| input.get(p).copied().unwrap_or(1))
             .collect();
-        let axes = input
-            .iter()
-            .enumerate()
-            .map(|(i, &extent)| AxisMap {
+        let mut axes = Vec::with_capacity(input.len());
+        for (i, &extent) in input.iter().enumerate() {
+            axes.push(AxisMap {
                 output_axis: permutation.iter().position(|&p| p == i).unwrap_or(0) as u32,
-                table: straight(extent),
-            })
-            .collect();
-        Self {
+                table: straight(extent)?,
+            });
+        }
+        Ok(Self {
             input: input.to_vec(),
             output,
             axes,
-        }
+        })
     }
 
     /// Repeats unit and missing leading axes; `input` must broadcast to `output`.
-    pub(super) fn expand(input: &[u32], output: &[u32]) -> Self {
+    pub(super) fn expand(input: &[u32], output: &[u32]) -> Result<Self, Problem> {
         let lead = output.len().saturating_sub(input.len());
-        let axes = input
-            .iter()
-            .zip(output.iter().skip(lead))
-            .zip(lead as u32..)
-            .map(|((&from, &to), output_axis)| AxisMap {
-                output_axis,
-                table: if from == 1 {
-                    vec![Some(0); to as usize]
-                } else {
-                    straight(to)
-                },
-            })
-            .collect();
-        Self {
+        let mut axes = Vec::with_capacity(input.len());
+        let extents = input.iter().zip(output.iter().skip(lead));
+        for ((&from, &to), output_axis) in extents.zip(lead as u32..) {
+            let mut table = straight(to)?;
+            if from == 1 {
+                table.fill(Some(0));
+            }
+            axes.push(AxisMap { output_axis, table });
+        }
+        Ok(Self {
             input: input.to_vec(),
             output: output.to_vec(),
             axes,
-        }
+        })
     }
 
     /// The dimensions of the result.
@@ -111,6 +117,11 @@ impl Movement {
                 axis.table.len() == extent as usize
                     && axis.table.iter().zip(0..).all(|(&t, j)| t == Some(j))
             })
+    }
+
+    /// Entries of all its tables.
+    pub(super) fn entries(&self) -> u64 {
+        self.axes.iter().map(|axis| axis.table.len() as u64).sum()
     }
 
     /// The map for encrypted tensors.

@@ -4,8 +4,8 @@
 use super::arithmetic::dims;
 use super::builder::{Builder, broadcast};
 use super::call::{self, Call, Value};
-use super::error::Problem;
 use super::movement::Movement;
+use super::problem::Problem;
 
 /// Transpose; the default reverses all axes.
 pub(super) fn transpose(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
@@ -22,7 +22,7 @@ pub(super) fn transpose(b: &mut Builder, call: &Call) -> Result<Value, Problem> 
             expected: format!("{} axes", dims.len()),
         });
     }
-    b.moved(x, Movement::transpose(&dims, &permutation))
+    b.moved(x, Movement::transpose(&dims, &permutation)?)
 }
 
 /// Expand: broadcasts to a known shape, in either direction.
@@ -36,6 +36,7 @@ pub(super) fn expand(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
 /// Operand `i` as a list of dimensions.
 pub(super) fn extents(call: &Call, i: usize, role: &'static str) -> Result<Vec<u32>, Problem> {
     let list = call.constant(i, role)?.integers(role)?;
+    call::check_rank(list.len())?;
     list.iter()
         .map(|&d| {
             u32::try_from(d).map_err(|_| Problem::Operand {
@@ -66,7 +67,7 @@ pub(super) fn tile(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let tables = (dims.iter().zip(&target).enumerate())
         .map(|(i, (&d, &t))| (i, (0..t).map(|j| Some(j % d.max(1))).collect()))
         .collect();
-    b.moved(x, Movement::along(&dims, tables))
+    b.moved(x, Movement::along(&dims, tables)?)
 }
 
 /// Slice, with any step but 0.
@@ -74,6 +75,7 @@ pub(super) fn slice(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let x = call.value(0, "the operand")?;
     let dims = dims(b, x);
     let missing = |role| Problem::MissingOperand { role };
+    b.check_size(&dims)?;
     let starts = call
         .list("starts", 1, "the starts")?
         .ok_or(missing("the starts"))?;
@@ -99,7 +101,7 @@ pub(super) fn slice(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
         let extent = dims.get(axis).copied().unwrap_or(1);
         tables.push((axis, cut(extent, start, end, step)?));
     }
-    b.moved(x, Movement::along(&dims, tables))
+    b.moved(x, Movement::along(&dims, tables)?)
 }
 
 /// The coordinates that a slice keeps.
@@ -171,7 +173,7 @@ pub(super) fn pad(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
             .collect();
         tables.push((axis, table?));
     }
-    b.moved_onto(x, Movement::along(&dims, tables), fill)
+    b.moved_onto(x, Movement::along(&dims, tables)?, fill)
 }
 
 /// The coordinate that coordinate `at` of a padded axis copies, or `None` for the constant.
@@ -223,6 +225,6 @@ pub(super) fn gather(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let (before, after) = dims.split_at(axis);
     let after = after.get(1..).unwrap_or(&[]);
     let target = [before, &indices.dims, after].concat();
-    let moved = b.moved(x, Movement::along(&dims, vec![(axis, table?)]))?;
+    let moved = b.moved(x, Movement::along(&dims, vec![(axis, table?)])?)?;
     b.reshaped(&moved, &target)
 }

@@ -2,9 +2,10 @@
 
 use super::builder::Builder;
 use super::call::{Call, Value};
-use super::error::Problem;
+use super::problem::Problem;
 use super::{
-    activation, arithmetic, blocks, conv, fold, gemm, moves, parts, pool, reduce, reshape, resize,
+    activation, arithmetic, blocks, conv, fold, gemm, matmul, moves, parts, pool, reduce, reshape,
+    resize,
 };
 
 /// Lowers a node with one result.
@@ -41,7 +42,7 @@ fn linear(op: &str) -> Option<One> {
         "Conv" => conv::conv,
         "ConvTranspose" => conv::conv_transpose,
         "Gemm" => gemm::gemm,
-        "MatMul" => gemm::matmul,
+        "MatMul" => matmul::matmul,
         "AveragePool" => pool::average_pool,
         "GlobalAveragePool" => pool::global_average_pool,
         "ReduceSum" => reduce::sum,

@@ -6,8 +6,8 @@ use super::builder::Builder;
 use super::call::{self, Call, Value};
 use super::constant::{Constant, elements};
 use super::element::Element;
-use super::error::Problem;
 use super::movement::Movement;
+use super::problem::Problem;
 
 /// Concat: every part put in its place among zeros, and the sum of them.
 pub(super) fn concat(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
@@ -43,7 +43,7 @@ pub(super) fn concat(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
             .collect();
         start = range.end;
         if elements(shape) > 0 {
-            placed.push((*part, Movement::along(shape, vec![(axis, table)])));
+            placed.push((*part, Movement::along(shape, vec![(axis, table)])?));
         }
     }
     join(b, placed, &target)
@@ -93,6 +93,7 @@ fn join(b: &mut Builder, parts: Vec<(&Value, Movement)>, target: &[u32]) -> Resu
 pub(super) fn split(b: &mut Builder, call: &Call) -> Result<Vec<Value>, Problem> {
     let x = call.value(0, "the operand")?;
     let dims = dims(b, x);
+    b.check_size(&dims)?;
     let axis = call::axis(call.int_or("axis", 0)?, dims.len(), "axis")?;
     let extent = dims.get(axis).copied().unwrap_or(1);
     let count = call.node.output.len() as u32;
@@ -126,7 +127,7 @@ pub(super) fn split(b: &mut Builder, call: &Call) -> Result<Vec<Value>, Problem>
         start += size;
         let used = call.outputs_used.get(i).copied().unwrap_or(false);
         parts.push(if used {
-            b.moved(x, Movement::along(&dims, vec![(axis, table)]))?
+            b.moved(x, Movement::along(&dims, vec![(axis, table)])?)?
         } else {
             Value::Unavailable
         });

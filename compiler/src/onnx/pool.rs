@@ -3,7 +3,7 @@
 
 use super::builder::Builder;
 use super::call::{Call, Value};
-use super::error::Problem;
+use super::problem::Problem;
 use super::window::{Image, MAX_EXTENT, Rounding, Sweep};
 use peregrine_ir::linear::{AveragePool, LinearKind, Window};
 use petgraph::graph::NodeIndex;

@@ -5,9 +5,9 @@ use super::arithmetic::dims;
 use super::builder::Builder;
 use super::call::{self, Call, Value};
 use super::constant::{Constant, elements};
-use super::error::Problem;
 use super::movement::Movement;
 use super::pool::mean_of_image;
+use super::problem::Problem;
 use peregrine_ir::linear::{Contract, LinearKind};
 use petgraph::graph::NodeIndex;
 
@@ -61,7 +61,10 @@ fn reduce(b: &mut Builder, call: &Call, x: Value, kind: Kind) -> Result<Value, P
         .collect();
     let reduced = match &x {
         Value::Encrypted(node) => Value::Encrypted(encrypted(b, *node, &dims, (&axes, kind))?),
-        Value::Known(c) => Value::Known(known(c, (&axes, kind), &target)),
+        Value::Known(c) => {
+            b.spend(c.len())?;
+            Value::Known(known(c, (&axes, kind), &target))
+        }
         Value::Integers { .. } | Value::Unavailable => return Ok(Value::Unavailable),
     };
     b.reshaped(&reduced, &target)
@@ -84,7 +87,7 @@ fn encrypted(
     if last - first + 1 != axes.len() {
         let kept = (0..dims.len()).filter(|i| !axes.contains(i));
         let order: Vec<usize> = kept.chain(axes.iter().copied()).collect();
-        let movement = Movement::transpose(dims, &order);
+        let movement = Movement::transpose(dims, &order)?;
         let dims = movement.output().to_vec();
         let moved = b.moved(&Value::Encrypted(x), movement)?;
         let axes: Vec<usize> = (dims.len() - axes.len()..dims.len()).collect();

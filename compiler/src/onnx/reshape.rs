@@ -6,7 +6,7 @@ use super::builder::Builder;
 use super::call::{self, Call, Value};
 use super::constant::elements;
 use super::element::Element;
-use super::error::Problem;
+use super::problem::Problem;
 use super::unsupported;
 
 /// Identity.
@@ -24,8 +24,12 @@ pub(super) fn dropout(_: &mut Builder, call: &Call) -> Result<Value, Problem> {
     };
     if training {
         return Err(Problem::Attribute {
-            name: "training_mode",
-            found: "set".to_owned(),
+            name: if call.opset < 7 {
+                "is_test"
+            } else {
+                "training_mode"
+            },
+            found: "set for training".to_owned(),
             supported: "inference",
         });
     }
@@ -60,6 +64,7 @@ pub(super) fn reshape(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let shape = call
         .constant(1, "the new shape")?
         .integers("the new shape")?;
+    call::check_rank(shape.len())?;
     let dims = dims(b, x);
     let keep = !call.flag("allowzero", false)?;
     let impossible = || Problem::Mismatch {
@@ -120,6 +125,7 @@ pub(super) fn unsqueeze(b: &mut Builder, call: &Call) -> Result<Value, Problem> 
         .list("axes", 1, "the axes")?
         .ok_or(Problem::MissingOperand { role: "axes" })?;
     let rank = dims.len() + list.len();
+    call::check_rank(rank)?;
     let axes = call::axes(&list, rank)?;
     let mut rest = dims.iter();
     let target: Vec<u32> = (0..rank)

@@ -4,9 +4,9 @@
 use super::arithmetic::dims;
 use super::builder::Builder;
 use super::call::{self, Call, Value};
-use super::error::Problem;
 use super::movement::Movement;
 use super::moves::extents;
+use super::problem::Problem;
 
 /// Resize; before opset 11 and as Upsample with fixed coordinates.
 pub(super) fn resize(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
@@ -42,7 +42,7 @@ pub(super) fn resize(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let tables = (axes.iter().zip(&plans))
         .map(|(&axis, plan)| (axis, sampling.table(plan)))
         .collect();
-    b.moved(x, Movement::along(&dims, tables))
+    b.moved(x, Movement::along(&dims, tables)?)
 }
 
 /// One axis: `input` pixels become `output`, `scale` apart.

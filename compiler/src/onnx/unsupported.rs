@@ -1,6 +1,6 @@
 //! Operators that are not supported: why, and what to do instead.
 
-use super::error::{Help, Note};
+use super::advice::{Help, Note};
 use std::fmt;
 
 /// Why an operator is not supported.
@@ -99,7 +99,7 @@ impl Reason {
             Reason::Activation | Reason::Comparison | Reason::Transcendental => {
                 Help::PolynomialActivation
             }
-            Reason::Normalisation => Help::PolynomialActivation,
+            Reason::Normalisation => Help::BatchNormalization,
             Reason::MaxPool => Help::AveragePool,
             Reason::Softmax => Help::ClientSide,
             Reason::Rounding => Help::ExportFloat,

@@ -2,7 +2,7 @@
 #![deny(clippy::indexing_slicing)]
 
 use super::call::Call;
-use super::error::Problem;
+use super::problem::Problem;
 use peregrine_ir::linear::Window;
 
 /// Keeps every product of two extents inside 32 bits.
@@ -163,16 +163,19 @@ impl Sweep {
         let auto_pad = call.string_or("auto_pad", "NOTSET")?;
         let axis = |a: usize| -> Result<Axis, Problem> {
             let pick = |pair: [u32; 2]| i64::from(if a == 0 { pair[0] } else { pair[1] });
-            let (stride, input) = (pick(strides), pick(image.extents()));
-            let reach = (pick(kernel) - 1) * pick(dilations) + 1;
+            let line = Line {
+                input: pick(image.extents()),
+                reach: (pick(kernel) - 1) * pick(dilations) + 1,
+                stride: pick(strides),
+            };
             match auto_pad.as_str() {
                 "" | "NOTSET" => {
                     let (begin, end) = image.explicit_pads(call)?;
-                    Axis::explicit(input, reach, stride, (pick(begin), pick(end)), rounding)
+                    line.explicit((pick(begin), pick(end)), rounding)
                 }
-                "VALID" => Axis::explicit(input, reach, stride, (0, 0), rounding),
-                "SAME_UPPER" => Axis::same(input, reach, stride, Rounding::Floor),
-                "SAME_LOWER" => Axis::same(input, reach, stride, Rounding::Ceil),
+                "VALID" => line.explicit((0, 0), rounding),
+                "SAME_UPPER" => line.same(Rounding::Floor),
+                "SAME_LOWER" => line.same(Rounding::Ceil),
                 _ => Err(Problem::Attribute {
                     name: "auto_pad",
                     found: auto_pad.clone(),
@@ -201,14 +204,21 @@ struct Axis {
     positions: u32,
 }
 
-impl Axis {
-    fn explicit(
-        input: i64,
-        reach: i64,
-        stride: i64,
-        (begin, end): (i64, i64),
-        rounding: Rounding,
-    ) -> Result<Self, Problem> {
+/// A window of `reach` pixels moving over a line of `input` pixels by `stride`.
+struct Line {
+    input: i64,
+    reach: i64,
+    stride: i64,
+}
+
+impl Line {
+    /// Its positions with these paddings.
+    fn explicit(&self, (begin, end): (i64, i64), rounding: Rounding) -> Result<Axis, Problem> {
+        let &Line {
+            input,
+            reach,
+            stride,
+        } = self;
         let room = input + begin + end - reach;
         let mut positions = room.div_euclid(stride) + 1;
         if rounding == Rounding::Ceil && room >= 0 {
@@ -225,7 +235,7 @@ impl Axis {
                 expected: format!("at most {} (the padded image)", input + begin + end),
             });
         }
-        Ok(Self {
+        Ok(Axis {
             begin: begin as u32,
             end: end as u32,
             positions: positions as u32,
@@ -234,7 +244,12 @@ impl Axis {
 
     /// As many positions as strides in the image; `odd` says where an odd padding has its larger half: before the
     /// image when rounding up.
-    fn same(input: i64, reach: i64, stride: i64, odd: Rounding) -> Result<Self, Problem> {
+    fn same(&self, odd: Rounding) -> Result<Axis, Problem> {
+        let &Line {
+            input,
+            reach,
+            stride,
+        } = self;
         let positions = (input + stride - 1) / stride;
         let total = ((positions - 1) * stride + reach - input).max(0);
         let begin = match odd {
@@ -242,7 +257,7 @@ impl Axis {
             Rounding::Ceil => total - total / 2,
         };
         let fits = |v: i64| extent("auto_pad", v, 0);
-        Ok(Self {
+        Ok(Axis {
             begin: fits(begin)?,
             end: fits(total - begin)?,
             positions: positions as u32,

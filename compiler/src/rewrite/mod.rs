@@ -4,13 +4,13 @@
 //! Notation: `P` an element-wise polynomial of degree `d`, `A x + b` a linear operator; a polynomial is *monic* when its
 //! leading coefficient is 1 (or -1) everywhere; an operator is *solely used* by another when that is its one use.
 //!
-//! 1. **Local rules** ([`local`], a table of named rules on one operator and its neighbours): affine polynomials into
+//! 1. **Local rules** (`local`, a table of named rules on one operator and its neighbours): affine polynomials into
 //!    the linear operators around them, reshapes out of the way, identities away, like terms together.
-//! 2. **Equality saturation** ([`algebra`], egg with a table of named rules): any spelling in sums, products and
+//! 2. **Equality saturation** (`algebra`, egg with a table of named rules): any spelling in sums, products and
 //!    polynomials of one variable becomes one polynomial node.
-//! 3. **Gauge** ([`gauge`]): every value `v` may be stored as `v / g` with `g` constant on what linear operators mix
+//! 3. **Gauge** (`gauge`): every value `v` may be stored as `v / g` with `g` constant on what linear operators mix
 //!    freely; the solver picks `g` so that polynomials become monic, and the factors vanish in weights.
-//! 4. **Shifts** ([`shift`], a second table of local rules): squares completed, constants moved into biases.
+//! 4. **Shifts** (`shift`, a second table of local rules): squares completed, constants moved into biases.
 //!
 //! The four are repeated until none applies. Which is which, and why: polynomial algebra is where a term has many
 //! equal spellings and the order of rewriting matters, so it is done on an e-graph, whose read-back emits each class

@@ -90,12 +90,22 @@ fn absorber(draft: &Draft, place: Place) -> Option<Place> {
     match draft.items[place].op {
         Op::Linear { .. } => Some(place),
         Op::Reshape => absorber(draft, draft.operand(place)?),
-        Op::Add => draft.items[place]
-            .operands
-            .iter()
-            .find_map(|&operand| absorber(draft, operand)),
+        Op::Add => absorbing_term(draft, place),
         Op::Input { .. } | Op::Polynomial(_) | Op::Multiply => None,
     }
+}
+
+/// The absorber of one term of a sum; one with weights, which has a bias anyway, rather than a pool or gather.
+fn absorbing_term(draft: &Draft, sum: Place) -> Option<Place> {
+    let operands = draft.items[sum].operands.iter();
+    let absorbers: Vec<Place> = operands.filter_map(|&o| absorber(draft, o)).collect();
+    let weighted = |&&p: &&Place| {
+        draft
+            .linear(p)
+            .is_some_and(|(map, _)| map.weight().is_some())
+    };
+    let preferred = absorbers.iter().find(weighted);
+    preferred.or(absorbers.first()).copied()
 }
 
 /// How to make up for taking `shift` away from the value at `place`.
@@ -110,13 +120,10 @@ fn after(draft: &Draft, place: Place, shift: &[f64], edits: &mut Edits) -> Optio
                 add(edits, user, &moved);
             }
             Op::Reshape => after(draft, user, shift, edits)?,
-            Op::Add => {
-                let mut operands = draft.items[user].operands.iter();
-                match operands.find_map(|&operand| absorber(draft, operand)) {
-                    Some(linear) => add(edits, linear, shift),
-                    None => after(draft, user, shift, edits)?,
-                }
-            }
+            Op::Add => match absorbing_term(draft, user) {
+                Some(linear) => add(edits, linear, shift),
+                None => after(draft, user, shift, edits)?,
+            },
             Op::Input { .. } | Op::Polynomial(_) | Op::Multiply => return None,
         }
     }

@@ -14,8 +14,9 @@ pub(super) struct Univariate {
     coefficients: Vec<Field>,
 }
 
-/// A leading coefficient this much smaller than another of its element is negligible.
-const NEGLIGIBLE: f64 = 1.0 / (1u64 << 20) as f64;
+/// A leading coefficient this much smaller than another of its element is negligible: dividing by it would widen the
+/// range of values by more bits than the level it saves is worth.
+const NEGLIGIBLE: f64 = 1.0 / 1024.0;
 
 /// What makes two polynomials the same: shapes and bits of the coefficients.
 pub(super) type Key = Vec<(Vec<u32>, Vec<u64>)>;
@@ -79,17 +80,20 @@ impl Univariate {
         }
     }
 
-    /// Whether no leading coefficient is zero or negligible beside the others of its element: dividing by it then
-    /// loses no precision.
+    /// Whether it may be divided by its leading coefficient: nowhere zero, and from degree two on nowhere negligible
+    /// beside the others.
     pub(super) fn has_sound_leading(&self) -> bool {
         let leading = self.leading();
-        let sound = |c: &Field| {
-            let flags = leading.zip(c, |a, c| {
-                f64::from(u8::from(a.abs() > NEGLIGIBLE * c.abs()))
-            });
-            flags.is_some_and(|flags| flags.all(|flag| flag == 1.0))
+        let heavy = |c: &Field| {
+            let ratio = leading.zip(c, |a, c| a.abs() - NEGLIGIBLE * c.abs());
+            ratio.is_some_and(|ratio| ratio.all(|x| x > 0.0))
         };
-        leading.all(|a| a != 0.0) && self.coefficients.iter().all(sound)
+        leading.all(|a| a != 0.0) && (self.degree() == 1 || self.coefficients.iter().all(heavy))
+    }
+
+    /// Whether it is `a x^k`.
+    pub(super) fn is_monomial(&self) -> bool {
+        self.coefficients.iter().filter(|c| !c.is_zero()).count() <= 1
     }
 
     /// `p + q`.

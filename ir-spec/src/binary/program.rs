@@ -81,97 +81,50 @@ impl Encoder {
     }
 
     fn inst(&mut self, inst: &Inst) {
-        let opcode = match inst {
-            Inst::Input { level, scale } => {
-                self.level_and_scale(*level, scale);
-                opcode::INPUT
+        self.program.opcodes.push(opcode_of(inst));
+        match inst {
+            Inst::Add(values) => self.program.counts.push(values.len() as u32),
+            Inst::Dot { ciphers, plains } => {
+                let counts = [ciphers.len() as u32, plains.len() as u32];
+                self.program.counts.extend(counts);
             }
+            Inst::Input { level, scale }
+            | Inst::Bootstrap {
+                to: level, scale, ..
+            } => self.level_and_scale(*level, scale),
             Inst::Encode {
                 constant,
                 level,
                 scale,
-                basis,
+                basis: _, // in the opcode
             } => {
                 self.constants.push(constant.0);
                 self.level_and_scale(*level, scale);
-                match basis {
-                    Basis::Normal => opcode::ENCODE,
-                    Basis::Extended => opcode::ENCODE_EXT,
-                }
             }
-            Inst::Add(values) => {
-                self.list(values);
-                opcode::ADD
-            }
-            Inst::Dot { ciphers, plains } => {
-                self.list(ciphers);
-                self.list(plains);
-                opcode::DOT
-            }
-            Inst::Bootstrap { a, to, scale } => {
-                self.values([*a]);
-                self.level_and_scale(*to, scale);
-                opcode::BOOTSTRAP
-            }
-            Inst::MulScalar { a, factor, scale } => {
-                self.values([*a]);
+            Inst::MulScalar { factor, scale, .. } => {
                 self.program.factors.push(*factor);
                 self.scale(scale);
-                opcode::MUL_SCALAR
             }
-            Inst::Sub(a, b) => self.values_of(opcode::SUB, [*a, *b]),
-            Inst::AddPlain(a, p) => self.values_of(opcode::ADD_PLAIN, [*a, *p]),
-            Inst::MulPlain(a, p) => self.values_of(opcode::MUL_PLAIN, [*a, *p]),
-            Inst::Mul(a, b) => self.values_of(opcode::MUL, [*a, *b]),
-            Inst::RelinearizeExt { a, digits } => {
-                self.values_of(opcode::RELINEARIZE_EXT, [*a, *digits])
-            }
-            Inst::RotateExt {
-                a,
-                digits,
-                rotation,
-            } => {
-                self.program.powers.push(rotation.0);
-                self.values_of(opcode::ROTATE_EXT, [*a, *digits])
-            }
-            Inst::Negate(a) => self.values_of(opcode::NEGATE, [*a]),
-            Inst::Square(a) => self.values_of(opcode::SQUARE, [*a]),
-            Inst::Relinearize(a) => self.values_of(opcode::RELINEARIZE, [*a]),
-            Inst::Decompose(a) => self.values_of(opcode::DECOMPOSE, [*a]),
-            Inst::ModDown(a) => self.values_of(opcode::MOD_DOWN, [*a]),
-            Inst::Conjugate(a) => self.values_of(opcode::CONJUGATE, [*a]),
-            Inst::Rescale { a, to } => {
+            Inst::Rescale { to, .. } | Inst::DropLevel { to, .. } => {
                 self.program.levels.push(to.0);
-                self.values_of(opcode::RESCALE, [*a])
             }
-            Inst::DropLevel { a, to } => {
-                self.program.levels.push(to.0);
-                self.values_of(opcode::DROP_LEVEL, [*a])
-            }
-            Inst::Rotate { a, rotation } => {
+            Inst::RotateExt { rotation, .. } | Inst::Rotate { rotation, .. } => {
                 self.program.powers.push(rotation.0);
-                self.values_of(opcode::ROTATE, [*a])
             }
-            Inst::MulMonomial { a, exponent } => {
-                self.program.powers.push(*exponent);
-                self.values_of(opcode::MUL_MONOMIAL, [*a])
-            }
-        };
-        self.program.opcodes.push(opcode);
-    }
-
-    fn values_of<const N: usize>(&mut self, opcode: u8, values: [Value; N]) -> u8 {
-        self.values(values);
-        opcode
-    }
-
-    fn values(&mut self, values: impl IntoIterator<Item = Value>) {
-        values.into_iter().for_each(|v| self.operands.push(v.0));
-    }
-
-    fn list(&mut self, values: &[Value]) {
-        self.program.counts.push(values.len() as u32);
-        self.values(values.iter().copied());
+            Inst::MulMonomial { exponent, .. } => self.program.powers.push(*exponent),
+            Inst::Sub(..)
+            | Inst::AddPlain(..)
+            | Inst::MulPlain(..)
+            | Inst::Mul(..)
+            | Inst::RelinearizeExt { .. }
+            | Inst::Negate(_)
+            | Inst::Square(_)
+            | Inst::Relinearize(_)
+            | Inst::Decompose(_)
+            | Inst::ModDown(_)
+            | Inst::Conjugate(_) => {}
+        }
+        inst.for_each_operand(|v| self.operands.push(v.0));
     }
 
     fn level_and_scale(&mut self, level: Level, scale: &Scale) {
@@ -190,6 +143,36 @@ impl Encoder {
             }
         };
         self.program.scales.push(row);
+    }
+}
+
+fn opcode_of(inst: &Inst) -> u8 {
+    match inst {
+        Inst::Input { .. } => opcode::INPUT,
+        Inst::Encode { basis, .. } => match basis {
+            Basis::Normal => opcode::ENCODE,
+            Basis::Extended => opcode::ENCODE_EXT,
+        },
+        Inst::Add(_) => opcode::ADD,
+        Inst::Sub(..) => opcode::SUB,
+        Inst::Negate(_) => opcode::NEGATE,
+        Inst::AddPlain(..) => opcode::ADD_PLAIN,
+        Inst::MulPlain(..) => opcode::MUL_PLAIN,
+        Inst::MulScalar { .. } => opcode::MUL_SCALAR,
+        Inst::Dot { .. } => opcode::DOT,
+        Inst::Mul(..) => opcode::MUL,
+        Inst::Square(_) => opcode::SQUARE,
+        Inst::Relinearize(_) => opcode::RELINEARIZE,
+        Inst::RelinearizeExt { .. } => opcode::RELINEARIZE_EXT,
+        Inst::Rescale { .. } => opcode::RESCALE,
+        Inst::DropLevel { .. } => opcode::DROP_LEVEL,
+        Inst::Decompose(_) => opcode::DECOMPOSE,
+        Inst::RotateExt { .. } => opcode::ROTATE_EXT,
+        Inst::ModDown(_) => opcode::MOD_DOWN,
+        Inst::Rotate { .. } => opcode::ROTATE,
+        Inst::Conjugate(_) => opcode::CONJUGATE,
+        Inst::MulMonomial { .. } => opcode::MUL_MONOMIAL,
+        Inst::Bootstrap { .. } => opcode::BOOTSTRAP,
     }
 }
 
@@ -291,58 +274,75 @@ impl<'a> Decoder<'a> {
             },
             opcode::ENCODE => self.encode(Basis::Normal)?,
             opcode::ENCODE_EXT => self.encode(Basis::Extended)?,
-            opcode::ADD => Inst::Add(self.list()?),
+            opcode::ADD => {
+                let count = self.counts.next()?;
+                Inst::Add(self.list(count)?)
+            }
+            opcode::DOT => {
+                let (ciphers, plains) = (self.counts.next()?, self.counts.next()?);
+                Inst::Dot {
+                    ciphers: self.list(ciphers)?,
+                    plains: self.list(plains)?,
+                }
+            }
             opcode::SUB => Inst::Sub(self.value()?, self.value()?),
-            opcode::NEGATE => Inst::Negate(self.value()?),
             opcode::ADD_PLAIN => Inst::AddPlain(self.value()?, self.value()?),
             opcode::MUL_PLAIN => Inst::MulPlain(self.value()?, self.value()?),
-            opcode::MUL_SCALAR => Inst::MulScalar {
-                a: self.value()?,
-                factor: self.factors.next()?,
-                scale: self.scale()?,
-            },
-            opcode::DOT => Inst::Dot {
-                ciphers: self.list()?,
-                plains: self.list()?,
-            },
             opcode::MUL => Inst::Mul(self.value()?, self.value()?),
-            opcode::SQUARE => Inst::Square(self.value()?),
-            opcode::RELINEARIZE => Inst::Relinearize(self.value()?),
             opcode::RELINEARIZE_EXT => Inst::RelinearizeExt {
                 a: self.value()?,
                 digits: self.value()?,
             },
-            opcode::RESCALE => Inst::Rescale {
-                a: self.value()?,
-                to: self.level()?,
-            },
-            opcode::DROP_LEVEL => Inst::DropLevel {
-                a: self.value()?,
-                to: self.level()?,
-            },
-            opcode::DECOMPOSE => Inst::Decompose(self.value()?),
             opcode::ROTATE_EXT => Inst::RotateExt {
                 a: self.value()?,
                 digits: self.value()?,
                 rotation: Rotation(self.powers.next()?),
             },
-            opcode::MOD_DOWN => Inst::ModDown(self.value()?),
+            _ => {
+                let a = self.value()?;
+                self.unary(a, opcode)?
+                    .ok_or(DecodeError::Opcode { value, opcode })?
+            }
+        })
+    }
+
+    /// An operation on one ciphertext.
+    fn unary(&mut self, a: Value, opcode: u8) -> Result<Option<Inst>, DecodeError> {
+        Ok(Some(match opcode {
+            opcode::NEGATE => Inst::Negate(a),
+            opcode::SQUARE => Inst::Square(a),
+            opcode::RELINEARIZE => Inst::Relinearize(a),
+            opcode::DECOMPOSE => Inst::Decompose(a),
+            opcode::MOD_DOWN => Inst::ModDown(a),
+            opcode::CONJUGATE => Inst::Conjugate(a),
+            opcode::MUL_SCALAR => Inst::MulScalar {
+                a,
+                factor: self.factors.next()?,
+                scale: self.scale()?,
+            },
+            opcode::RESCALE => Inst::Rescale {
+                a,
+                to: self.level()?,
+            },
+            opcode::DROP_LEVEL => Inst::DropLevel {
+                a,
+                to: self.level()?,
+            },
             opcode::ROTATE => Inst::Rotate {
-                a: self.value()?,
+                a,
                 rotation: Rotation(self.powers.next()?),
             },
-            opcode::CONJUGATE => Inst::Conjugate(self.value()?),
             opcode::MUL_MONOMIAL => Inst::MulMonomial {
-                a: self.value()?,
+                a,
                 exponent: self.powers.next()?,
             },
             opcode::BOOTSTRAP => Inst::Bootstrap {
-                a: self.value()?,
+                a,
                 to: self.level()?,
                 scale: self.scale()?,
             },
-            _ => return Err(DecodeError::Opcode { value, opcode }),
-        })
+            _ => return Ok(None),
+        }))
     }
 
     fn encode(&mut self, basis: Basis) -> Result<Inst, DecodeError> {
@@ -358,8 +358,8 @@ impl<'a> Decoder<'a> {
         self.operands.next_number().map(Value)
     }
 
-    fn list(&mut self) -> Result<Vec<Value>, DecodeError> {
-        let count = self.counts.next()? as usize;
+    fn list(&mut self, count: u32) -> Result<Vec<Value>, DecodeError> {
+        let count = count as usize;
         let mut values = Vec::with_capacity(count.min(self.operands.left()));
         for _ in 0..count {
             values.push(self.value()?);

@@ -87,7 +87,11 @@ impl Ciphertext {
     pub(super) fn check(&self, params: &Parameters) -> Result<(), CkksError> {
         let basis = self.form.basis(params, self.level)?;
         let fits = |part: &RnsPoly<Ntt>| part.basis() == basis && part.degree() == params.degree();
-        if self.parts.iter().all(fits) { Ok(()) } else { Err(CkksError::PartBasis { level: self.level }) }
+        if self.parts.iter().all(fits) {
+            Ok(())
+        } else {
+            Err(CkksError::PartBasis { level: self.level })
+        }
     }
 
     /// Its polynomials.
@@ -112,7 +116,10 @@ impl Ciphertext {
 
     /// Bytes of its words in memory.
     pub fn bytes(&self) -> usize {
-        self.parts.iter().map(|part| part.words().len() * size_of::<u64>()).sum()
+        self.parts
+            .iter()
+            .map(|part| size_of_val(part.words()))
+            .sum()
     }
 }
 
@@ -161,7 +168,9 @@ impl SeededCiphertext {
     /// # Errors
     /// When it was made under other parameters.
     pub fn expand(&self, params: &Parameters) -> Result<Ciphertext, CkksError> {
-        let uniform = params.ring().expand_uniform(params.row(self.level)?, self.seed, 0);
+        let uniform = params
+            .ring()
+            .expand_uniform(params.row(self.level)?, self.seed, 0);
         Ciphertext::from_parts(params, vec![self.body.clone(), uniform], self.level, false)
     }
 }
@@ -185,6 +194,6 @@ impl Plaintext {
 
     /// Bytes of its words in memory.
     pub fn bytes(&self) -> usize {
-        self.poly.words().len() * size_of::<u64>()
+        size_of_val(self.poly.words())
     }
 }

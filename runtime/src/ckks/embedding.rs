@@ -27,11 +27,24 @@ impl Embedding {
     pub(super) fn new(degree: usize) -> Self {
         let slots = degree / 2;
         let mut planner = FftPlanner::new();
-        let twists = (0..slots).map(|t| Complex64::cis(PI * t as f64 / degree as f64)).collect();
+        let twists = (0..slots)
+            .map(|t| Complex64::cis(PI * t as f64 / degree as f64))
+            .collect();
         let power = |&g: &usize| Some(g * 5 % (2 * degree));
-        let points = std::iter::successors(Some(1), power).take(slots).map(|g| (g / 4) as u32).collect();
-        let (to_points, from_points) = (planner.plan_fft_inverse(slots), planner.plan_fft_forward(slots));
-        Self { to_points, from_points, twists, points }
+        let points = std::iter::successors(Some(1), power)
+            .take(slots)
+            .map(|g| (g / 4) as u32)
+            .collect();
+        let (to_points, from_points) = (
+            planner.plan_fft_inverse(slots),
+            planner.plan_fft_forward(slots),
+        );
+        Self {
+            to_points,
+            from_points,
+            twists,
+            points,
+        }
     }
 
     pub(super) fn slots(&self) -> usize {
@@ -39,7 +52,11 @@ impl Embedding {
     }
 
     /// N real coefficients whose values are `factor` times the slots; slots beyond those given are 0.
-    pub(super) fn coefficients(&self, slots: impl Iterator<Item = Complex64>, factor: f64) -> Vec<f64> {
+    pub(super) fn coefficients(
+        &self,
+        slots: impl Iterator<Item = Complex64>,
+        factor: f64,
+    ) -> Vec<f64> {
         let n = self.slots();
         let mut values = vec![Complex64::ZERO; n];
         for (&point, slot) in self.points.iter().zip(slots) {
@@ -59,12 +76,17 @@ impl Embedding {
     /// The slots of a polynomial with N real coefficients, times `factor`.
     pub(super) fn values(&self, coefficients: &[f64], factor: f64) -> Vec<Complex64> {
         let (low, high) = coefficients.split_at(self.slots());
-        let twisted = low.iter().zip(high).zip(&self.twists).map(|((&re, &im), twist)| {
-            Complex64::new(re, im) * twist * factor
-        });
+        let twisted = low
+            .iter()
+            .zip(high)
+            .zip(&self.twists)
+            .map(|((&re, &im), twist)| Complex64::new(re, im) * twist * factor);
         let mut values: Vec<Complex64> = twisted.collect();
         self.to_points.process(&mut values);
-        self.points.iter().map(|&point| values[point as usize]).collect()
+        self.points
+            .iter()
+            .map(|&point| values[point as usize])
+            .collect()
     }
 }
 
@@ -81,11 +103,19 @@ mod tests {
         let mut exponent = 1;
         for value in &values {
             let root = |t: usize| Complex64::cis(PI * (t * exponent) as f64 / degree as f64);
-            let expected: Complex64 = coefficients.iter().enumerate().map(|(t, &c)| c * root(t)).sum();
+            let expected: Complex64 = coefficients
+                .iter()
+                .enumerate()
+                .map(|(t, &c)| c * root(t))
+                .sum();
             assert!((value - expected).norm() < 1e-12);
             exponent = exponent * 5 % (2 * degree);
         }
         let back = embedding.coefficients(values.into_iter(), 1.0);
-        assert!(back.iter().zip(&coefficients).all(|(a, b)| (a - b).abs() < 1e-13));
+        assert!(
+            back.iter()
+                .zip(&coefficients)
+                .all(|(a, b)| (a - b).abs() < 1e-13)
+        );
     }
 }

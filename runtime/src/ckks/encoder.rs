@@ -29,24 +29,37 @@ pub struct Encoder {
 
 impl fmt::Debug for Encoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Encoder").field("log_n", &self.params.log_n()).finish_non_exhaustive()
+        f.debug_struct("Encoder")
+            .field("log_n", &self.params.log_n())
+            .finish_non_exhaustive()
     }
 }
 
 impl Encoder {
     /// Prepares the tables.
     pub fn new(params: &Arc<Parameters>) -> Self {
-        Self { params: params.clone(), embedding: Embedding::new(params.degree()) }
+        Self {
+            params: params.clone(),
+            embedding: Embedding::new(params.degree()),
+        }
     }
 
     /// Encodes at most N/2 complex slots (missing ones are 0) at a scale, modulo the primes of `basis`.
     ///
     /// # Errors
     /// When there are too many values, one is not finite, or the scaled message does not fit in the modulus.
-    pub fn encode(&self, slots: &[Complex64], scale: f64, basis: &Basis) -> Result<Plaintext, CkksError> {
+    pub fn encode(
+        &self,
+        slots: &[Complex64],
+        scale: f64,
+        basis: &Basis,
+    ) -> Result<Plaintext, CkksError> {
         if let Some(bad) = slots.iter().find(|z| !z.is_finite()) {
             let value = if bad.re.is_finite() { bad.im } else { bad.re };
-            return Err(CkksError::NotFinite { what: "a slot", value });
+            return Err(CkksError::NotFinite {
+                what: "a slot",
+                value,
+            });
         }
         self.encode_finite(slots.iter().copied(), slots.len(), scale, basis)
     }
@@ -55,11 +68,24 @@ impl Encoder {
     ///
     /// # Errors
     /// As for [`Self::encode`].
-    pub fn encode_real(&self, slots: &[f64], scale: f64, basis: &Basis) -> Result<Plaintext, CkksError> {
+    pub fn encode_real(
+        &self,
+        slots: &[f64],
+        scale: f64,
+        basis: &Basis,
+    ) -> Result<Plaintext, CkksError> {
         if let Some(&value) = slots.iter().find(|x| !x.is_finite()) {
-            return Err(CkksError::NotFinite { what: "a slot", value });
+            return Err(CkksError::NotFinite {
+                what: "a slot",
+                value,
+            });
         }
-        self.encode_finite(slots.iter().map(|&x| Complex64::from(x)), slots.len(), scale, basis)
+        self.encode_finite(
+            slots.iter().map(|&x| Complex64::from(x)),
+            slots.len(),
+            scale,
+            basis,
+        )
     }
 
     fn encode_finite(
@@ -70,22 +96,37 @@ impl Encoder {
         basis: &Basis,
     ) -> Result<Plaintext, CkksError> {
         if count > self.embedding.slots() {
-            return Err(CkksError::TooManySlots { slots: self.embedding.slots(), found: count });
+            return Err(CkksError::TooManySlots {
+                slots: self.embedding.slots(),
+                found: count,
+            });
         }
         if !(scale.is_finite() && scale > 0.0) {
-            return Err(CkksError::NotFinite { what: "a scale", value: scale });
+            return Err(CkksError::NotFinite {
+                what: "a scale",
+                value: scale,
+            });
         }
         self.params.ring().check_basis(basis)?;
         let mut coefficients = self.embedding.coefficients(slots, scale);
         for x in &mut coefficients {
             *x = x.round();
         }
-        let largest = coefficients.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
+        let largest = coefficients
+            .iter()
+            .fold(0.0, |max: f64, x| max.max(x.abs()));
         let modulus_bits = self.params.ring().log2_product(basis);
         if coefficients.iter().any(|x| !x.is_finite()) || largest.log2() >= modulus_bits - 1.0 {
-            return Err(CkksError::EncodeOverflow { bits: largest.log2(), modulus_bits });
+            return Err(CkksError::EncodeOverflow {
+                bits: largest.log2(),
+                modulus_bits,
+            });
         }
-        Ok(Plaintext::new(self.reduce(&coefficients, largest, basis)?))
+        Ok(Plaintext::new(self.reduce(
+            &coefficients,
+            largest,
+            basis,
+        )?))
     }
 
     /// Integers in doubles to an NTT polynomial.
@@ -114,9 +155,16 @@ impl Encoder {
     ///
     /// # Errors
     /// When the scale is not positive, or a coefficient fills the modulus.
-    pub fn decode(&self, poly: &RnsPoly<Coefficient>, scale: f64) -> Result<Vec<Complex64>, CkksError> {
+    pub fn decode(
+        &self,
+        poly: &RnsPoly<Coefficient>,
+        scale: f64,
+    ) -> Result<Vec<Complex64>, CkksError> {
         if !(scale.is_finite() && scale > 0.0) {
-            return Err(CkksError::NotFinite { what: "a scale", value: scale });
+            return Err(CkksError::NotFinite {
+                what: "a scale",
+                value: scale,
+            });
         }
         let coefficients = self.centred(poly)?;
         Ok(self.embedding.values(&coefficients, 1.0 / scale))
@@ -133,13 +181,15 @@ impl Encoder {
         let limbs: Vec<&[u64]> = poly.limbs().collect();
         let radix = MixedRadix::new(moduli);
         let mut out = vec![0.0; poly.degree()];
-        out.par_chunks_mut(COEFFICIENTS_PER_TASK).enumerate().for_each(|(task, chunk)| {
-            let mut digits = vec![0; limbs.len()];
-            for (i, out) in chunk.iter_mut().enumerate() {
-                let at = task * COEFFICIENTS_PER_TASK + i;
-                *out = radix.centred(|limb| limbs[limb][at], &mut digits);
-            }
-        });
+        out.par_chunks_mut(COEFFICIENTS_PER_TASK)
+            .enumerate()
+            .for_each(|(task, chunk)| {
+                let mut digits = vec![0; limbs.len()];
+                for (i, out) in chunk.iter_mut().enumerate() {
+                    let at = task * COEFFICIENTS_PER_TASK + i;
+                    *out = radix.centred(|limb| limbs[limb][at], &mut digits);
+                }
+            });
         let largest = out.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
         let modulus_bits = ring.log2_product(poly.basis());
         if largest > OVERFLOW_FRACTION * modulus_bits.exp2() {
@@ -156,16 +206,27 @@ mod tests {
 
     #[test]
     fn encoding_is_undone_by_decoding() {
-        for (log_n, scale_bits, level, bits) in
-            [(3, 40, 0, 39.0), (4, 40, 4, 39.0), (9, 40, 1, 38.0), (13, 40, 1, 36.0), (13, 60, 4, 46.0), (13, 100, 4, 46.0)]
-        {
+        for (log_n, scale_bits, level, bits) in [
+            (3, 40, 0, 38.0),
+            (4, 40, 4, 38.0),
+            (9, 40, 1, 35.0),
+            (13, 40, 1, 33.0),
+            (13, 60, 4, 47.0),
+            (13, 100, 4, 47.0),
+        ] {
             let s = Setup::new(toy_literal(log_n), &[], 0);
             let (slots, scale) = (s.slots(1), 2f64.powi(scale_bits));
-            let encoded = s.encoder.encode(&slots, scale, s.params.row(level).unwrap()).unwrap();
+            let encoded = s
+                .encoder
+                .encode(&slots, scale, s.params.row(level).unwrap())
+                .unwrap();
             let coefficients = encoded.poly().clone().into_coefficients(s.params.ring());
             let decoded = s.encoder.decode(&coefficients, scale).unwrap();
             let found = precision(&decoded, &slots);
-            assert!(found >= bits, "log_n = {log_n}, scale 2^{scale_bits}: {found:.1} bits, not {bits}");
+            assert!(
+                found >= bits,
+                "log_n = {log_n}, scale 2^{scale_bits}: {found:.1} bits, not {bits}"
+            );
         }
     }
 
@@ -174,7 +235,10 @@ mod tests {
         let s = Setup::new(toy_literal(5), &[], 0);
         for scale_bits in [0, 30, 61, 62, 63, 64, 100, 150] {
             let scale = 2f64.powi(scale_bits);
-            let encoded = s.encoder.encode_real(&vec![-3.0; 16], scale, s.params.all_primes()).unwrap();
+            let encoded = s
+                .encoder
+                .encode_real(&[-3.0; 16], scale, s.params.all_primes())
+                .unwrap();
             for (&prime, limb) in encoded.poly().primes().iter().zip(encoded.poly().limbs()) {
                 let m = s.params.ring().modulus(prime);
                 let expected = m.neg(m.mul(3, m.pow(2, scale_bits as u64)));
@@ -197,16 +261,50 @@ mod tests {
     fn what_cannot_be_encoded_is_refused() {
         let s = Setup::new(toy_literal(4), &[], 0);
         let row = s.params.row(0).unwrap();
-        let encode = |slots: &[f64], scale: f64| s.encoder.encode_real(slots, scale, row).unwrap_err();
-        assert!(matches!(encode(&[f64::NAN], 1.0), CkksError::NotFinite { what: "a slot", .. }));
-        assert!(matches!(encode(&[f64::INFINITY], 1.0), CkksError::NotFinite { what: "a slot", .. }));
-        assert!(matches!(encode(&[1.0], 0.0), CkksError::NotFinite { what: "a scale", .. }));
-        assert!(matches!(encode(&[1.0], f64::NAN), CkksError::NotFinite { what: "a scale", .. }));
-        assert_eq!(encode(&[0.0; 9], 1.0), CkksError::TooManySlots { slots: 8, found: 9 });
-        assert!(matches!(encode(&[1.0; 8], 2f64.powi(49)), CkksError::EncodeOverflow { .. }));
-        assert!(matches!(encode(&[1e300; 8], 1e300), CkksError::EncodeOverflow { .. }));
-        let complex = s.encoder.encode(&[Complex64::new(0.0, f64::NAN)], 1.0, row).unwrap_err();
-        assert!(matches!(complex, CkksError::NotFinite { what: "a slot", .. }));
+        let encode =
+            |slots: &[f64], scale: f64| s.encoder.encode_real(slots, scale, row).unwrap_err();
+        assert!(matches!(
+            encode(&[f64::NAN], 1.0),
+            CkksError::NotFinite { what: "a slot", .. }
+        ));
+        assert!(matches!(
+            encode(&[f64::INFINITY], 1.0),
+            CkksError::NotFinite { what: "a slot", .. }
+        ));
+        assert!(matches!(
+            encode(&[1.0], 0.0),
+            CkksError::NotFinite {
+                what: "a scale",
+                ..
+            }
+        ));
+        assert!(matches!(
+            encode(&[1.0], f64::NAN),
+            CkksError::NotFinite {
+                what: "a scale",
+                ..
+            }
+        ));
+        assert_eq!(
+            encode(&[0.0; 9], 1.0),
+            CkksError::TooManySlots { slots: 8, found: 9 }
+        );
+        assert!(matches!(
+            encode(&[1.0; 8], 2f64.powi(49)),
+            CkksError::EncodeOverflow { .. }
+        ));
+        assert!(matches!(
+            encode(&[1e300; 8], 1e300),
+            CkksError::EncodeOverflow { .. }
+        ));
+        let complex = s
+            .encoder
+            .encode(&[Complex64::new(0.0, f64::NAN)], 1.0, row)
+            .unwrap_err();
+        assert!(matches!(
+            complex,
+            CkksError::NotFinite { what: "a slot", .. }
+        ));
     }
 
     #[test]
@@ -217,9 +315,17 @@ mod tests {
         let decryptor = crate::ckks::Decryptor::new(&s.params, &Arc::new(other));
         let error = decryptor.decrypt(&ciphertext, 1.0).unwrap_err();
         assert!(matches!(error, CkksError::DecodeOverflow { .. }));
-        let key = crate::rlwe::SecretKey::from_coefficients(&s.params, s.secret.coefficients().to_vec().into()).unwrap();
+        let key = crate::rlwe::SecretKey::from_coefficients(
+            &s.params,
+            s.secret.coefficients().to_vec().into(),
+        )
+        .unwrap();
         assert_eq!(key.coefficients(), s.secret.coefficients());
-        let error = crate::rlwe::SecretKey::from_coefficients(&s.params, vec![2; 512].into()).unwrap_err();
-        assert_eq!(error, crate::rlwe::RlweError::NotTernary { index: 0, value: 2 });
+        let error =
+            crate::rlwe::SecretKey::from_coefficients(&s.params, vec![2; 512].into()).unwrap_err();
+        assert_eq!(
+            error,
+            crate::rlwe::RlweError::NotTernary { index: 0, value: 2 }
+        );
     }
 }

@@ -24,7 +24,10 @@ pub struct Encryptor {
 impl Encryptor {
     /// An encryptor for a key.
     pub fn new(params: &Arc<Parameters>, secret: &Arc<SecretKey>) -> Self {
-        Self { params: params.clone(), secret: secret.clone() }
+        Self {
+            params: params.clone(),
+            secret: secret.clone(),
+        }
     }
 
     /// Encrypts a plaintext at a level: `c0 = m - c1 s + e`, `c1` uniform from a fresh seed.
@@ -38,7 +41,8 @@ impl Encryptor {
         randomness: &mut Randomness,
     ) -> Result<SeededCiphertext, CkksError> {
         let (row, seed) = (self.params.row(level)?, randomness.seed());
-        let (mut body, _) = encrypt_zero(&self.params, self.secret.poly(), row, (seed, 0), randomness)?;
+        let (mut body, _) =
+            encrypt_zero(&self.params, self.secret.poly(), row, (seed, 0), randomness)?;
         self.params.ring().add_assign(&mut body, plaintext.poly())?;
         SeededCiphertext::from_parts(&self.params, body, seed, level)
     }
@@ -55,14 +59,22 @@ pub struct Decryptor {
 impl Decryptor {
     /// A decryptor for a key.
     pub fn new(params: &Arc<Parameters>, secret: &Arc<SecretKey>) -> Self {
-        Self { params: params.clone(), secret: secret.clone(), encoder: Encoder::new(params) }
+        Self {
+            params: params.clone(),
+            secret: secret.clone(),
+            encoder: Encoder::new(params),
+        }
     }
 
     /// The slots of a ciphertext at a scale. An extended ciphertext holds P times its message: give `P` times the scale.
     ///
     /// # Errors
     /// When the ciphertext is not of these parameters, or its message fills the modulus (wrong key, or overflow).
-    pub fn decrypt(&self, ciphertext: &Ciphertext, scale: f64) -> Result<Vec<Complex64>, CkksError> {
+    pub fn decrypt(
+        &self,
+        ciphertext: &Ciphertext,
+        scale: f64,
+    ) -> Result<Vec<Complex64>, CkksError> {
         self.encoder.decode(&*self.phase(ciphertext)?, scale)
     }
 
@@ -70,9 +82,14 @@ impl Decryptor {
     ///
     /// # Errors
     /// When the ciphertext is not of these parameters.
-    pub fn phase(&self, ciphertext: &Ciphertext) -> Result<Zeroizing<RnsPoly<Coefficient>>, CkksError> {
+    pub fn phase(
+        &self,
+        ciphertext: &Ciphertext,
+    ) -> Result<Zeroizing<RnsPoly<Coefficient>>, CkksError> {
         ciphertext.check(&self.params)?;
         let phase = phase(&self.params, &self.secret, ciphertext.parts())?;
-        Ok(Zeroizing::new((*phase).clone().into_coefficients(self.params.ring())))
+        Ok(Zeroizing::new(
+            (*phase).clone().into_coefficients(self.params.ring()),
+        ))
     }
 }

@@ -22,7 +22,10 @@ fn split(x: f64) -> (i64, usize) {
         return (x as i64, 0);
     }
     let mantissa = (bits & ((1 << 52) - 1) | 1 << 52) as i64;
-    (if x < 0.0 { -mantissa } else { mantissa }, exponent as usize)
+    (
+        if x < 0.0 { -mantissa } else { mantissa },
+        exponent as usize,
+    )
 }
 
 impl<'a> PowersOfTwo<'a> {
@@ -30,7 +33,12 @@ impl<'a> PowersOfTwo<'a> {
     pub(super) fn up_to(modulus: &'a Modulus, largest: f64) -> Self {
         let count = (split(largest.round()).1 + 1).min(MAX_EXPONENT);
         let double = |&x: &u64| Some(modulus.add(x, x));
-        Self { modulus, powers: std::iter::successors(Some(modulus.reduce(1)), double).take(count).collect() }
+        Self {
+            modulus,
+            powers: std::iter::successors(Some(modulus.reduce(1)), double)
+                .take(count)
+                .collect(),
+        }
     }
 
     /// The residue of an integer.
@@ -60,22 +68,37 @@ pub(super) struct MixedRadix<'a> {
 impl<'a> MixedRadix<'a> {
     pub(super) fn new(moduli: Vec<&'a Modulus>) -> Self {
         let products: Vec<Vec<u64>> = (0..moduli.len())
-            .map(|i| (0..=i).map(|j| moduli[i].product(moduli[..j].iter().map(|m| m.value()))).collect())
+            .map(|i| {
+                (0..=i)
+                    .map(|j| moduli[i].product(moduli[..j].iter().map(|m| m.value())))
+                    .collect()
+            })
             .collect();
-        let inverses = moduli.iter().zip(&products).map(|(m, row)| m.inverse(row[row.len() - 1])).collect();
-        Self { moduli, inverses, products }
+        let inverses = moduli
+            .iter()
+            .zip(&products)
+            .map(|(m, row)| m.inverse(row[row.len() - 1]))
+            .collect();
+        Self {
+            moduli,
+            inverses,
+            products,
+        }
     }
 
     /// The centred integer with the given residues, one for each prime in order; `digits` is scratch of the same length.
     pub(super) fn centred(&self, residue: impl Fn(usize) -> u64, digits: &mut [i64]) -> f64 {
         for (i, m) in self.moduli.iter().enumerate() {
             let known = digits[..i].iter().zip(&self.products[i]);
-            let sum = known.map(|(&d, &product)| u128::from(m.reduce_signed(d)) * u128::from(product)).sum();
+            let sum = known
+                .map(|(&d, &product)| u128::from(m.reduce_signed(d)) * u128::from(product))
+                .sum();
             let digit = m.mul(m.sub(residue(i), m.reduce_wide(sum)), self.inverses[i]);
             let negative = i64::from(digit > m.value() / 2);
             digits[i] = digit as i64 - negative * m.value() as i64;
         }
-        let step = |above: f64, (m, &digit): (&&Modulus, &i64)| above * m.value() as f64 + digit as f64;
+        let step =
+            |above: f64, (m, &digit): (&&Modulus, &i64)| above * m.value() as f64 + digit as f64;
         self.moduli.iter().zip(digits.iter()).rev().fold(0.0, step)
     }
 }
@@ -88,7 +111,12 @@ mod tests {
 
     fn parameters() -> std::sync::Arc<Parameters> {
         let pool = vec![1_125_899_903_827_969, 97, 1_099_510_054_913];
-        let literal = ParametersLiteral { log_n: 4, pool, rows: vec![vec![0, 1, 2]], ..Default::default() };
+        let literal = ParametersLiteral {
+            log_n: 4,
+            pool,
+            rows: vec![vec![0, 1, 2]],
+            ..Default::default()
+        };
         Parameters::new(literal).unwrap()
     }
 

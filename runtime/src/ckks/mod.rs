@@ -20,6 +20,8 @@ mod encoder;
 mod encryption;
 mod evaluator;
 mod integer;
+#[cfg(test)]
+mod noise_tests;
 
 pub use ciphertext::{Ciphertext, Form, Plaintext, SeededCiphertext};
 pub use encoder::Encoder;
@@ -69,7 +71,9 @@ pub enum CkksError {
         modulus_bits: f64,
     },
     /// A decrypted polynomial that fills its modulus.
-    #[error("the decrypted coefficients fill the modulus of 2^{modulus_bits:.1}: wrong key, or the message overflowed")]
+    #[error(
+        "the decrypted coefficients fill the modulus of 2^{modulus_bits:.1}: wrong key, or the message overflowed"
+    )]
     DecodeOverflow {
         /// log2 of the modulus.
         modulus_bits: f64,

@@ -5,8 +5,14 @@
 use super::{Basis, Ntt, Ring, RingError, RnsPoly, kernels};
 
 /// The limbs of each pair modulo a prime.
-fn limb_pairs<'a>(pairs: &[(&'a RnsPoly<Ntt>, &'a RnsPoly<Ntt>)], prime: usize) -> Vec<(&'a [u64], &'a [u64])> {
-    pairs.iter().filter_map(|&(a, b)| Some((a.residues(prime)?, b.residues(prime)?))).collect()
+fn limb_pairs<'a>(
+    pairs: &[(&'a RnsPoly<Ntt>, &'a RnsPoly<Ntt>)],
+    prime: usize,
+) -> Vec<(&'a [u64], &'a [u64])> {
+    pairs
+        .iter()
+        .filter_map(|&(a, b)| Some((a.residues(prime)?, b.residues(prime)?)))
+        .collect()
 }
 
 impl Ring {
@@ -14,7 +20,10 @@ impl Ring {
         if a.basis() == b.basis() {
             return Ok(());
         }
-        Err(RingError::Basis { left: a.primes().to_vec(), right: b.primes().to_vec() })
+        Err(RingError::Basis {
+            left: a.primes().to_vec(),
+            right: b.primes().to_vec(),
+        })
     }
 
     /// `a + b`.
@@ -65,7 +74,9 @@ impl Ring {
 
     /// `-a`.
     pub fn neg(&self, a: &RnsPoly<Ntt>) -> RnsPoly<Ntt> {
-        self.map(a, |prime, limb, a| kernels::neg(limb, a, self.modulus(prime)))
+        self.map(a, |prime, limb, a| {
+            kernels::neg(limb, a, self.modulus(prime))
+        })
     }
 
     /// `a c_p` modulo each prime `p`, with the residues of the constant given by `constant(prime)`.
@@ -92,10 +103,15 @@ impl Ring {
     /// When there are none, or the bases differ.
     pub fn sum(&self, terms: &[&RnsPoly<Ntt>]) -> Result<RnsPoly<Ntt>, RingError> {
         let first = terms.first().ok_or(RingError::NoOperands)?;
-        terms.iter().try_for_each(|term| self.same_basis(first, term))?;
+        terms
+            .iter()
+            .try_for_each(|term| self.same_basis(first, term))?;
         let mut out = RnsPoly::zero(self, first.basis());
         out.par_limbs_mut(self, |prime, limb| {
-            let limbs: Vec<&[u64]> = terms.iter().filter_map(|term| term.residues(prime)).collect();
+            let limbs: Vec<&[u64]> = terms
+                .iter()
+                .filter_map(|term| term.residues(prime))
+                .collect();
             kernels::sum(limb, &limbs, self.modulus(prime));
         });
         Ok(out)
@@ -113,7 +129,11 @@ impl Ring {
     ///
     /// # Errors
     /// When there are no pairs, or an operand lacks a prime.
-    pub fn dot(&self, basis: &Basis, pairs: &[(&RnsPoly<Ntt>, &RnsPoly<Ntt>)]) -> Result<RnsPoly<Ntt>, RingError> {
+    pub fn dot(
+        &self,
+        basis: &Basis,
+        pairs: &[(&RnsPoly<Ntt>, &RnsPoly<Ntt>)],
+    ) -> Result<RnsPoly<Ntt>, RingError> {
         if pairs.is_empty() {
             return Err(RingError::NoOperands);
         }
@@ -177,7 +197,9 @@ impl Ring {
                 Some((addend, basis.difference(row)))
             }
         };
-        let permutation = exponent.map(|exponent| self.permutation(exponent)).transpose()?;
+        let permutation = exponent
+            .map(|exponent| self.permutation(exponent))
+            .transpose()?;
         let mut out = RnsPoly::zero(self, basis);
         out.par_limbs_mut_heavy(self, |prime, limb| {
             let m = self.modulus(prime);
@@ -188,7 +210,12 @@ impl Ring {
                     && !added.contains(prime)
                     && let Some(addend) = addend.residues(prime)
                 {
-                    kernels::scale_add_assign(acc, addend, m.factor(self.product_mod(added, prime)), m);
+                    kernels::scale_add_assign(
+                        acc,
+                        addend,
+                        m.factor(self.product_mod(added, prime)),
+                        m,
+                    );
                 }
             };
             match &permutation {
@@ -246,7 +273,11 @@ impl Ring {
         let (n, k) = (self.degree() as u64, k % (2 * self.degree() as u64));
         let mut out = RnsPoly::zero(self, basis);
         out.par_limbs_mut_heavy(self, |prime, limb| {
-            limb[(k % n) as usize] = if k < n { 1 } else { self.modulus(prime).value() - 1 };
+            limb[(k % n) as usize] = if k < n {
+                1
+            } else {
+                self.modulus(prime).value() - 1
+            };
             self.transform(prime).forward(limb);
         });
         out

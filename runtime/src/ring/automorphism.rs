@@ -35,15 +35,23 @@ impl Ring {
     /// Unless the exponent is odd and below 2N.
     pub fn permutation(&self, exponent: u64) -> Result<Arc<Permutation>, RingError> {
         let limit = 2 * self.degree() as u64;
-        if exponent % 2 == 0 || exponent >= limit {
+        if exponent.is_multiple_of(2) || exponent >= limit {
             return Err(RingError::Exponent { exponent, limit });
         }
-        let known = self.permutations.read().unwrap_or_else(PoisonError::into_inner).get(&exponent).cloned();
+        let known = self
+            .permutations
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&exponent)
+            .cloned();
         if let Some(permutation) = known {
             return Ok(permutation);
         }
         let made = Arc::new(Permutation::new(self.log_n, exponent));
-        let mut table = self.permutations.write().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self
+            .permutations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         Ok(table.entry(exponent).or_insert(made).clone())
     }
 
@@ -86,9 +94,9 @@ fn power_modulo_mask(base: u64, mut exponent: u64, mask: u64) -> u64 {
     let (mut square, mut result) = (base & mask, 1);
     while exponent > 0 {
         if exponent & 1 == 1 {
-            result = result * square & mask;
+            result = (result * square) & mask;
         }
-        square = square * square & mask;
+        square = (square * square) & mask;
         exponent >>= 1;
     }
     result

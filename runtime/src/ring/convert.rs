@@ -59,7 +59,12 @@ impl Ring {
     ///
     /// # Errors
     /// When `a` lacks a prime of `from`.
-    pub fn raise(&self, a: &RnsPoly<Ntt>, from: &Basis, to: &Basis) -> Result<RnsPoly<Ntt>, RingError> {
+    pub fn raise(
+        &self,
+        a: &RnsPoly<Ntt>,
+        from: &Basis,
+        to: &Basis,
+    ) -> Result<RnsPoly<Ntt>, RingError> {
         a.check_superset(self, from)?;
         self.check_basis(to)?;
         let conversion = self.conversion(Purpose::Raise, from, to, || self.raising(from, to));
@@ -79,12 +84,16 @@ impl Ring {
     /// When `target` is not a set of primes of this ring.
     pub fn divide_out(&self, a: &RnsPoly<Ntt>, target: &Basis) -> Result<RnsPoly<Ntt>, RingError> {
         self.check_basis(target)?;
-        let conversion = self.conversion(Purpose::Divide, a.basis(), target, || self.division(a.basis(), target));
+        let conversion = self.conversion(Purpose::Divide, a.basis(), target, || {
+            self.division(a.basis(), target)
+        });
         let sources = conversion.sources(self, a);
         let mut out = RnsPoly::zero(self, target);
         out.par_limbs_mut_heavy(self, |prime, limb| {
             conversion.make(self, &sources, prime, limb);
-            if let (Some(residues), Some(&factor)) = (a.residues(prime), conversion.kept.get(&prime)) {
+            if let (Some(residues), Some(&factor)) =
+                (a.residues(prime), conversion.kept.get(&prime))
+            {
                 kernels::scale_add_assign(limb, residues, factor, self.modulus(prime));
             }
         });
@@ -99,12 +108,22 @@ impl Ring {
         make: impl FnOnce() -> Conversion,
     ) -> Arc<Conversion> {
         let key = (purpose, before.clone(), after.clone());
-        let known = self.conversions.0.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let known = self
+            .conversions
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+            .cloned();
         if let Some(conversion) = known {
             return conversion;
         }
         let made = Arc::new(make());
-        let mut table = self.conversions.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self
+            .conversions
+            .0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         table.entry(key).or_insert(made).clone()
     }
 
@@ -121,7 +140,10 @@ impl Ring {
     }
 
     fn reciprocals(&self, from: &Basis) -> Vec<f64> {
-        from.primes().iter().map(|&p| 1.0 / self.modulus(p).value() as f64).collect()
+        from.primes()
+            .iter()
+            .map(|&p| 1.0 / self.modulus(p).value() as f64)
+            .collect()
     }
 
     /// Weights `D/q_i` and `-D`.
@@ -129,8 +151,14 @@ impl Ring {
         let weights = |&prime: &usize| {
             let m = self.modulus(prime);
             let product = self.product_mod(from, prime);
-            let cofactor = |&q: &usize| m.mul(product, m.inverse(m.reduce(self.modulus(q).value())));
-            let weights = from.primes().iter().map(cofactor).chain([m.neg(product)]).collect();
+            let cofactor =
+                |&q: &usize| m.mul(product, m.inverse(m.reduce(self.modulus(q).value())));
+            let weights = from
+                .primes()
+                .iter()
+                .map(cofactor)
+                .chain([m.neg(product)])
+                .collect();
             (prime, weights)
         };
         Conversion {
@@ -148,18 +176,33 @@ impl Ring {
         let weights = |&prime: &usize| {
             let m = self.modulus(prime);
             let weight = |&q: &usize| m.neg(m.inverse(m.reduce(self.modulus(q).value())));
-            (prime, from.primes().iter().map(weight).chain([m.reduce(1)]).collect())
+            (
+                prime,
+                from.primes()
+                    .iter()
+                    .map(weight)
+                    .chain([m.reduce(1)])
+                    .collect(),
+            )
         };
         let kept = |&prime: &usize| {
             let m = self.modulus(prime);
             let leaving = m.inverse(self.product_mod(&from, prime));
-            (prime, m.factor(m.mul(self.product_mod(&entering, prime), leaving)))
+            (
+                prime,
+                m.factor(m.mul(self.product_mod(&entering, prime), leaving)),
+            )
         };
         Conversion {
             scalings: self.scalings(&from, |prime| self.product_mod(&entering, prime)),
             reciprocals: self.reciprocals(&from),
             weights: after.primes().iter().map(weights).collect(),
-            kept: before.intersection(after).primes().iter().map(kept).collect(),
+            kept: before
+                .intersection(after)
+                .primes()
+                .iter()
+                .map(kept)
+                .collect(),
             from,
         }
     }
@@ -174,15 +217,20 @@ impl Conversion {
         let n = ring.degree();
         let mut words = vec![0; (self.from.len() + 1) * n];
         let (residues, quotients) = words.split_at_mut(self.from.len() * n);
-        residues.par_chunks_exact_mut(n).zip(self.from.primes()).zip(&self.scalings).for_each(
-            |((limb, &prime), &scaling)| {
+        residues
+            .par_chunks_exact_mut(n)
+            .zip(self.from.primes())
+            .zip(&self.scalings)
+            .for_each(|((limb, &prime), &scaling)| {
                 if let Some(source) = a.residues(prime) {
                     limb.copy_from_slice(source);
                     ring.transform(prime).inverse_scaled(limb, scaling);
                 }
-            },
-        );
-        let terms: Vec<(&[u64], f64)> = residues.chunks_exact(n).zip(self.reciprocals.iter().copied()).collect();
+            });
+        let terms: Vec<(&[u64], f64)> = residues
+            .chunks_exact(n)
+            .zip(self.reciprocals.iter().copied())
+            .collect();
         kernels::rounded_sum(quotients, &terms);
         Sources(words)
     }
@@ -193,8 +241,11 @@ impl Conversion {
             return;
         }
         if let Some(weights) = self.weights.get(&prime) {
-            let terms: Vec<(&[u64], u64)> =
-                sources.0.chunks_exact(limb.len()).zip(weights.iter().copied()).collect();
+            let terms: Vec<(&[u64], u64)> = sources
+                .0
+                .chunks_exact(limb.len())
+                .zip(weights.iter().copied())
+                .collect();
             kernels::weighted_sum(limb, &terms, ring.modulus(prime));
             ring.transform(prime).forward(limb);
         }

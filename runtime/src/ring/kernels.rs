@@ -2,7 +2,8 @@
 //!
 //! Every function works modulo one prime `p` on slices of equal length. Inputs and outputs are reduced, in `[0, p)`, unless
 //! the function says otherwise. Sums of products are accumulated in 128 bits and reduced once (see
-//! [`Modulus::MAX_PRODUCTS`]). No branch and no address depends on a value.
+//! [`Modulus::MAX_PRODUCTS`]). No branch and no address depends on a value,
+//! except in [`is_reduced`], which is for words read from a file.
 
 use super::modulus::{Factor, Modulus};
 
@@ -74,7 +75,11 @@ pub(super) fn scale_add_assign(acc: &mut [u64], a: &[u64], w: Factor, m: &Modulu
 
 /// `out` = sum of `terms`, at most 2^14 of them.
 pub(super) fn sum(out: &mut [u64], terms: &[&[u64]], m: &Modulus) {
-    debug_assert!(terms.len() <= 1 << 14, "{} terms may overflow a word", terms.len());
+    debug_assert!(
+        terms.len() <= 1 << 14,
+        "{} terms may overflow a word",
+        terms.len()
+    );
     out.fill(0);
     for (block, out) in out.chunks_mut(BLOCK).enumerate() {
         for term in terms {
@@ -119,7 +124,12 @@ fn dot_blocked(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
         let mut acc = [0u128; BLOCK];
         for group in pairs.chunks(Modulus::MAX_PRODUCTS - 1) {
             for (a, b) in group {
-                for ((acc, &x), &y) in acc.iter_mut().zip(&a[start..]).zip(&b[start..]).take(out.len()) {
+                for ((acc, &x), &y) in acc
+                    .iter_mut()
+                    .zip(&a[start..])
+                    .zip(&b[start..])
+                    .take(out.len())
+                {
                     *acc += u128::from(x) * u128::from(y);
                 }
             }
@@ -136,11 +146,11 @@ fn dot_blocked(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
 /// `out` = sum of `a_k c_k` over slices with one constant each, `c_k` in `[0, p)`. The `a_k` hold words below 2^50, not
 /// necessarily below `p`; at most [`Modulus::MAX_PRODUCTS`] of them.
 pub(super) fn weighted_sum(out: &mut [u64], terms: &[(&[u64], u64)], m: &Modulus) {
-    match terms {
-        &[t0, t1] => weighted_sum_fixed(out, [t0, t1], m),
-        &[t0, t1, t2] => weighted_sum_fixed(out, [t0, t1, t2], m),
-        &[t0, t1, t2, t3] => weighted_sum_fixed(out, [t0, t1, t2, t3], m),
-        &[t0, t1, t2, t3, t4] => weighted_sum_fixed(out, [t0, t1, t2, t3, t4], m),
+    match *terms {
+        [t0, t1] => weighted_sum_fixed(out, [t0, t1], m),
+        [t0, t1, t2] => weighted_sum_fixed(out, [t0, t1, t2], m),
+        [t0, t1, t2, t3] => weighted_sum_fixed(out, [t0, t1, t2, t3], m),
+        [t0, t1, t2, t3, t4] => weighted_sum_fixed(out, [t0, t1, t2, t3, t4], m),
         _ => weighted_sum_blocked(out, terms, m),
     }
 }

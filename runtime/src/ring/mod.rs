@@ -21,8 +21,8 @@ mod tests;
 
 pub use automorphism::Permutation;
 pub use basis::Basis;
-pub use modulus::{Factor, Modulus};
 pub(crate) use modulus::is_prime;
+pub use modulus::{Factor, Modulus};
 pub use poly::{Coefficient, Ntt, RnsPoly, SecretPoly};
 pub use sampling::{NOISE_DEVIATION, Randomness, Seed};
 
@@ -105,7 +105,10 @@ pub enum RingError {
 
 impl fmt::Debug for Ring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ring").field("log_n", &self.log_n).field("moduli", &self.moduli).finish_non_exhaustive()
+        f.debug_struct("Ring")
+            .field("log_n", &self.log_n)
+            .field("moduli", &self.moduli)
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,10 +119,21 @@ impl Ring {
     /// When a prime has no transform of this degree.
     pub(crate) fn new(log_n: u32, primes: &[u64]) -> Result<Self, RingError> {
         let moduli: Vec<Modulus> = primes.iter().map(|&p| Modulus::new(p)).collect();
-        let plan = |&m: &Modulus| Transform::new(log_n, m).ok_or(RingError::Transform { log_n, prime: m.value() });
+        let plan = |&m: &Modulus| {
+            Transform::new(log_n, m).ok_or(RingError::Transform {
+                log_n,
+                prime: m.value(),
+            })
+        };
         let transforms = moduli.par_iter().map(plan).collect::<Result<_, _>>()?;
         let (permutations, conversions) = (RwLock::default(), Conversions::default());
-        Ok(Self { log_n, moduli, transforms, permutations, conversions })
+        Ok(Self {
+            log_n,
+            moduli,
+            transforms,
+            permutations,
+            conversions,
+        })
     }
 
     /// log2 N.
@@ -158,11 +172,16 @@ impl Ring {
 
     /// The product of a set of primes modulo one prime.
     fn product_mod(&self, basis: &Basis, prime: usize) -> u64 {
-        self.modulus(prime).product(basis.primes().iter().map(|&p| self.modulus(p).value()))
+        self.modulus(prime)
+            .product(basis.primes().iter().map(|&p| self.modulus(p).value()))
     }
 
     /// log2 of the product of a set of primes.
     pub(crate) fn log2_product(&self, basis: &Basis) -> f64 {
-        basis.primes().iter().map(|&p| (self.modulus(p).value() as f64).log2()).sum()
+        basis
+            .primes()
+            .iter()
+            .map(|&p| (self.modulus(p).value() as f64).log2())
+            .sum()
     }
 }

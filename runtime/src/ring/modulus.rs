@@ -47,10 +47,17 @@ impl Modulus {
 
     /// Precomputes for an odd `value` in `3 .. 2^50`.
     pub(super) fn new(value: u64) -> Self {
-        debug_assert!(value % 2 == 1 && (3..1 << 50).contains(&value), "modulus out of range");
+        debug_assert!(
+            value % 2 == 1 && (3..1 << 50).contains(&value),
+            "modulus out of range"
+        );
         let bits = 64 - value.leading_zeros();
         let ratio = ((1u128 << (bits + 63)) / u128::from(value)) as u64;
-        Self { value, shift: bits - 1, ratio }
+        Self {
+            value,
+            shift: bits - 1,
+            ratio,
+        }
     }
 
     /// The prime.
@@ -78,7 +85,12 @@ impl Modulus {
     pub fn reduce_signed(&self, x: i64) -> u64 {
         let magnitude = self.reduce(x.unsigned_abs());
         let sign = (x >> 63) as u64;
-        subtract_once((magnitude ^ sign).wrapping_sub(sign).wrapping_add(self.value), self.value)
+        subtract_once(
+            (magnitude ^ sign)
+                .wrapping_sub(sign)
+                .wrapping_add(self.value),
+            self.value,
+        )
     }
 
     /// Sum of two residues.
@@ -125,19 +137,26 @@ impl Modulus {
 
     /// The product of `values` modulo this prime; the empty product is 1.
     pub fn product(&self, values: impl IntoIterator<Item = u64>) -> u64 {
-        values.into_iter().fold(1, |product, value| self.mul(product, self.reduce(value)))
+        values
+            .into_iter()
+            .fold(1, |product, value| self.mul(product, self.reduce(value)))
     }
 
     /// Prepares a residue as a factor.
     pub fn factor(&self, value: u64) -> Factor {
-        Factor { value, quotient: ((u128::from(value) << 64) / u128::from(self.value)) as u64 }
+        Factor {
+            value,
+            quotient: ((u128::from(value) << 64) / u128::from(self.value)) as u64,
+        }
     }
 
     /// `a w mod p`, for any word `a`: the estimated quotient is short by at most one.
     #[inline(always)]
     pub fn mul_factor(&self, a: u64, w: Factor) -> u64 {
         let quotient = high(a, w.quotient);
-        let remainder = a.wrapping_mul(w.value).wrapping_sub(quotient.wrapping_mul(self.value));
+        let remainder = a
+            .wrapping_mul(w.value)
+            .wrapping_sub(quotient.wrapping_mul(self.value));
         subtract_once(remainder, self.value)
     }
 }
@@ -145,7 +164,7 @@ impl Modulus {
 /// Whether `n` is prime: Miller and Rabin's test with bases that decide every 64-bit number.
 pub(crate) fn is_prime(n: u64) -> bool {
     const BASES: [u64; 12] = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37];
-    if n < 2 || BASES.iter().any(|&b| n % b == 0) {
+    if n < 2 || BASES.iter().any(|&b| n.is_multiple_of(b)) {
         return BASES.contains(&n);
     }
     let twos = (n - 1).trailing_zeros();
@@ -211,7 +230,12 @@ mod tests {
 
     #[test]
     fn primes_are_told_from_composites() {
-        let sieve = |n: u64| n > 1 && (2..n).take_while(|d| d * d <= n).all(|d| n % d != 0);
+        let sieve = |n: u64| {
+            n > 1
+                && (2..n)
+                    .take_while(|d| d * d <= n)
+                    .all(|d| !n.is_multiple_of(d))
+        };
         assert!((0..5000).all(|n| is_prime(n) == sieve(n)));
         assert!(PRIMES.iter().all(|&p| is_prime(p)));
         assert!(!is_prime(3_215_031_751) && !is_prime(1_125_899_903_827_969 - 2));

@@ -31,14 +31,29 @@ pub struct RnsPoly<Domain> {
 
 impl<Domain> Clone for RnsPoly<Domain> {
     fn clone(&self) -> Self {
-        let Self { basis, degree, words, domain } = self;
-        Self { basis: basis.clone(), degree: *degree, words: words.clone(), domain: *domain }
+        let Self {
+            basis,
+            degree,
+            words,
+            domain,
+        } = self;
+        Self {
+            basis: basis.clone(),
+            degree: *degree,
+            words: words.clone(),
+            domain: *domain,
+        }
     }
 }
 
 impl<Domain> PartialEq for RnsPoly<Domain> {
     fn eq(&self, other: &Self) -> bool {
-        let Self { basis, degree, words, domain: _ } = self;
+        let Self {
+            basis,
+            degree,
+            words,
+            domain: _,
+        } = self;
         *basis == other.basis && *degree == other.degree && words[..] == other.words[..]
     }
 }
@@ -46,7 +61,10 @@ impl<Domain> PartialEq for RnsPoly<Domain> {
 /// Shape only: the words may be secret.
 impl<Domain> fmt::Debug for RnsPoly<Domain> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RnsPoly").field("basis", &self.basis).field("degree", &self.degree).finish_non_exhaustive()
+        f.debug_struct("RnsPoly")
+            .field("basis", &self.basis)
+            .field("degree", &self.degree)
+            .finish_non_exhaustive()
     }
 }
 
@@ -60,7 +78,12 @@ impl<Domain: Sync> RnsPoly<Domain> {
     /// The zero polynomial.
     pub fn zero(ring: &Ring, basis: &Basis) -> Self {
         let words = AVec::from_iter(64, std::iter::repeat_n(0, basis.len() * ring.degree()));
-        Self { basis: basis.clone(), degree: ring.degree(), words, domain: PhantomData }
+        Self {
+            basis: basis.clone(),
+            degree: ring.degree(),
+            words,
+            domain: PhantomData,
+        }
     }
 
     /// Takes limbs that lie one after the other, in the order of the basis.
@@ -71,15 +94,25 @@ impl<Domain: Sync> RnsPoly<Domain> {
         ring.check_basis(basis)?;
         let expected = basis.len() * ring.degree();
         if words.len() != expected {
-            return Err(RingError::Length { expected, found: words.len() });
+            return Err(RingError::Length {
+                expected,
+                found: words.len(),
+            });
         }
         for (&prime, limb) in basis.primes().iter().zip(words.chunks(ring.degree())) {
             if !kernels::is_reduced(limb, ring.modulus(prime)) {
-                return Err(RingError::Unreduced { prime: ring.modulus(prime).value() });
+                return Err(RingError::Unreduced {
+                    prime: ring.modulus(prime).value(),
+                });
             }
         }
         let words = AVec::from_slice(64, words);
-        Ok(Self { basis: basis.clone(), degree: ring.degree(), words, domain: PhantomData })
+        Ok(Self {
+            basis: basis.clone(),
+            degree: ring.degree(),
+            words,
+            domain: PhantomData,
+        })
     }
 
     /// The primes.
@@ -129,7 +162,11 @@ impl<Domain: Sync> RnsPoly<Domain> {
     }
 
     /// Copies the limbs that `source` gives for their prime.
-    pub(crate) fn fill_limbs<'a>(&mut self, ring: &Ring, source: impl Fn(usize) -> Option<&'a [u64]> + Sync) {
+    pub(crate) fn fill_limbs<'a>(
+        &mut self,
+        ring: &Ring,
+        source: impl Fn(usize) -> Option<&'a [u64]> + Sync,
+    ) {
         self.par_limbs_mut(ring, |prime, limb| {
             if let Some(source) = source(prime) {
                 limb.copy_from_slice(source);
@@ -142,7 +179,9 @@ impl<Domain: Sync> RnsPoly<Domain> {
     pub(super) fn check_superset(&self, ring: &Ring, basis: &Basis) -> Result<(), RingError> {
         match basis.primes().iter().find(|&&p| !self.basis.contains(p)) {
             None => Ok(()),
-            Some(&prime) => Err(RingError::MissingPrime { prime: ring.moduli().get(prime).map_or(0, |m| m.value()) }),
+            Some(&prime) => Err(RingError::MissingPrime {
+                prime: ring.moduli().get(prime).map_or(0, |m| m.value()),
+            }),
         }
     }
 
@@ -152,11 +191,24 @@ impl<Domain: Sync> RnsPoly<Domain> {
     }
 
     /// Calls `f(prime, limb)` for every limb, all at once; for loops with a transform or several passes.
-    pub(crate) fn par_limbs_mut_heavy(&mut self, ring: &Ring, f: impl Fn(usize, &mut [u64]) + Sync) {
-        self.par_limbs_mut_grouped(ring.degree(), (WORDS_PER_TASK / 16 / ring.degree()).max(1), f);
+    pub(crate) fn par_limbs_mut_heavy(
+        &mut self,
+        ring: &Ring,
+        f: impl Fn(usize, &mut [u64]) + Sync,
+    ) {
+        self.par_limbs_mut_grouped(
+            ring.degree(),
+            (WORDS_PER_TASK / 16 / ring.degree()).max(1),
+            f,
+        );
     }
 
-    fn par_limbs_mut_grouped(&mut self, degree: usize, group: usize, f: impl Fn(usize, &mut [u64]) + Sync) {
+    fn par_limbs_mut_grouped(
+        &mut self,
+        degree: usize,
+        group: usize,
+        f: impl Fn(usize, &mut [u64]) + Sync,
+    ) {
         let Self { basis, words, .. } = self;
         words
             .par_chunks_exact_mut(degree)
@@ -167,8 +219,18 @@ impl<Domain: Sync> RnsPoly<Domain> {
 
     /// The same words, declared to be in another domain.
     fn retype<Other>(self) -> RnsPoly<Other> {
-        let Self { basis, degree, words, domain: _ } = self;
-        RnsPoly { basis, degree, words, domain: PhantomData }
+        let Self {
+            basis,
+            degree,
+            words,
+            domain: _,
+        } = self;
+        RnsPoly {
+            basis,
+            degree,
+            words,
+            domain: PhantomData,
+        }
     }
 }
 
@@ -177,12 +239,21 @@ impl RnsPoly<Coefficient> {
     ///
     /// # Errors
     /// Unless there are N coefficients.
-    pub fn from_signed(ring: &Ring, basis: &Basis, coefficients: &[i64]) -> Result<Self, RingError> {
+    pub fn from_signed(
+        ring: &Ring,
+        basis: &Basis,
+        coefficients: &[i64],
+    ) -> Result<Self, RingError> {
         if coefficients.len() != ring.degree() {
-            return Err(RingError::Length { expected: ring.degree(), found: coefficients.len() });
+            return Err(RingError::Length {
+                expected: ring.degree(),
+                found: coefficients.len(),
+            });
         }
         let mut poly = Self::zero(ring, basis);
-        poly.par_limbs_mut(ring, |prime, limb| kernels::reduce_signed(limb, coefficients, ring.modulus(prime)));
+        poly.par_limbs_mut(ring, |prime, limb| {
+            kernels::reduce_signed(limb, coefficients, ring.modulus(prime))
+        });
         Ok(poly)
     }
 

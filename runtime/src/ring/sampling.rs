@@ -37,7 +37,10 @@ impl fmt::Debug for Seed {
 /// Stream `stream` of a seed.
 fn generator(seed: Seed, stream: u64) -> RandomGenerator<DefaultRandomGenerator> {
     let mut start = CompressionSeed::from(TfheSeed(seed.0));
-    start.inner.first_index.increase(u128::from(stream) << LOG2_STREAM_BYTES);
+    start
+        .inner
+        .first_index
+        .increase(u128::from(stream) << LOG2_STREAM_BYTES);
     RandomGenerator::new(start.inner)
 }
 
@@ -61,7 +64,10 @@ impl Randomness {
     /// Seeded by the operating system or the processor.
     #[cfg(not(unix))]
     pub fn from_os() -> Self {
-        Self(generator(Seed(tfhe::core_crypto::seeders::new_seeder().seed().0), 0))
+        Self(generator(
+            Seed(tfhe::core_crypto::seeders::new_seeder().seed().0),
+            0,
+        ))
     }
 
     /// The same sequence each time: for tests only, whoever knows the seed knows every secret drawn from it.
@@ -113,13 +119,19 @@ impl Ring {
     /// An error polynomial: coefficients of standard deviation [`NOISE_DEVIATION`].
     pub fn sample_noise(&self, basis: &Basis, seed: Seed) -> Zeroizing<RnsPoly<Coefficient>> {
         let mut torus = Zeroizing::new(vec![0u64; self.degree()]);
-        generator(seed, 0).fill_slice_with_random_gaussian(&mut torus, 0.0, NOISE_DEVIATION / 2f64.powi(64));
+        generator(seed, 0).fill_slice_with_random_gaussian(
+            &mut torus,
+            0.0,
+            NOISE_DEVIATION / 2f64.powi(64),
+        );
         let mut integers = Zeroizing::new(vec![0i64; self.degree()]);
         for (integer, &word) in integers.iter_mut().zip(torus.iter()) {
             *integer = word as i64;
         }
         let mut out = RnsPoly::zero(self, basis);
-        out.par_limbs_mut(self, |prime, limb| super::kernels::reduce_signed(limb, &integers, self.modulus(prime)));
+        out.par_limbs_mut(self, |prime, limb| {
+            super::kernels::reduce_signed(limb, &integers, self.modulus(prime))
+        });
         Zeroizing::new(out)
     }
 }

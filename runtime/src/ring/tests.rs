@@ -10,7 +10,11 @@ fn ring(log_n: u32) -> Ring {
 }
 
 fn product(ring: &Ring, basis: &Basis) -> i128 {
-    basis.primes().iter().map(|&p| i128::from(ring.modulus(p).value())).product()
+    basis
+        .primes()
+        .iter()
+        .map(|&p| i128::from(ring.modulus(p).value()))
+        .product()
 }
 
 /// Residues of wide coefficients.
@@ -141,7 +145,10 @@ fn monomials_shift_coefficients() {
     for k in [0, 1, 15, 16, 31, 33] {
         let mut expected = vec![0; 16];
         expected[k % 16] = if k / 16 % 2 == 0 { 1 } else { -1 };
-        assert!(congruent(&ring, ring.monomial(&basis, k as u64), &expected), "X^{k}");
+        assert!(
+            congruent(&ring, ring.monomial(&basis, k as u64), &expected),
+            "X^{k}"
+        );
     }
 }
 
@@ -152,11 +159,15 @@ fn sums_of_products_are_reduced_however_long() {
     let p = ring.modulus(0).value();
     let largest = RnsPoly::<Ntt>::from_limbs(&ring, &basis, &[p - 1; 16]).unwrap();
     for count in 1..20 {
-        let sum = ring.dot(&basis, &vec![(&largest, &largest); count]).unwrap();
+        let sum = ring
+            .dot(&basis, &vec![(&largest, &largest); count])
+            .unwrap();
         assert_eq!(sum.words(), [count as u64; 16]);
     }
     let count = 3 * Modulus::MAX_PRODUCTS;
-    let sum = ring.dot(&basis, &vec![(&largest, &largest); count]).unwrap();
+    let sum = ring
+        .dot(&basis, &vec![(&largest, &largest); count])
+        .unwrap();
     assert_eq!(sum.words(), [count as u64; 16]);
 }
 
@@ -166,8 +177,16 @@ fn uniform_residues_do_not_depend_on_the_basis_around_them() {
     let all = ring.expand_uniform(&Basis::new(0..5), Seed(1), 40);
     let some = ring.expand_uniform(&Basis::new([1, 4]), Seed(1), 40);
     assert_eq!(all.residues(4), some.residues(4));
-    assert_ne!(all.residues(1), ring.expand_uniform(&Basis::new([1]), Seed(2), 40).residues(1));
-    assert_ne!(all.residues(1), ring.expand_uniform(&Basis::new([1]), Seed(1), 41).residues(1));
+    assert_ne!(
+        all.residues(1),
+        ring.expand_uniform(&Basis::new([1]), Seed(2), 40)
+            .residues(1)
+    );
+    assert_ne!(
+        all.residues(1),
+        ring.expand_uniform(&Basis::new([1]), Seed(1), 41)
+            .residues(1)
+    );
 }
 
 /// Mean and standard deviation.
@@ -183,7 +202,13 @@ fn samplers_have_the_stated_moments() {
     let basis = Basis::new(0..2);
     let p = ring.modulus(0).value();
     let uniform = ring.expand_uniform(&basis, Seed(3), 0);
-    let (mean, deviation) = moments(&uniform.limb(0).iter().map(|&x| x as f64 / p as f64).collect::<Vec<_>>());
+    let (mean, deviation) = moments(
+        &uniform
+            .limb(0)
+            .iter()
+            .map(|&x| x as f64 / p as f64)
+            .collect::<Vec<_>>(),
+    );
     assert!((mean - 0.5).abs() < 0.01 && (deviation - 12f64.sqrt().recip()).abs() < 0.01);
 
     let ternary = ring.sample_ternary(Seed(4));
@@ -193,17 +218,33 @@ fn samplers_have_the_stated_moments() {
     let noise = ring.sample_noise(&basis, Seed(5));
     let centred = |limb: usize| -> Vec<f64> {
         let p = ring.modulus(limb).value();
-        noise.limb(limb).iter().map(|&x| if x > p / 2 { x as f64 - p as f64 } else { x as f64 }).collect()
+        noise
+            .limb(limb)
+            .iter()
+            .map(|&x| {
+                if x > p / 2 {
+                    x as f64 - p as f64
+                } else {
+                    x as f64
+                }
+            })
+            .collect()
     };
     let (mean, deviation) = moments(&centred(0));
-    assert!(mean.abs() < 0.1 && (deviation - NOISE_DEVIATION).abs() < 0.1, "{mean} {deviation}");
+    assert!(
+        mean.abs() < 0.1 && (deviation - NOISE_DEVIATION).abs() < 0.1,
+        "{mean} {deviation}"
+    );
     assert_eq!(centred(0), centred(1));
 }
 
 #[test]
 fn randomness_is_fresh_unless_seeded() {
     let draw = |mut r: Randomness| (r.seed(), r.fork().seed());
-    assert_eq!(draw(Randomness::from_seed_for_tests(1)), draw(Randomness::from_seed_for_tests(1)));
+    assert_eq!(
+        draw(Randomness::from_seed_for_tests(1)),
+        draw(Randomness::from_seed_for_tests(1))
+    );
     assert_ne!(draw(Randomness::from_os()), draw(Randomness::from_os()));
 }
 
@@ -211,21 +252,54 @@ fn randomness_is_fresh_unless_seeded() {
 fn foreign_words_are_refused() {
     let ring = ring(3);
     let p = ring.modulus(1).value();
-    let make = |basis: Basis, words: &[u64]| RnsPoly::<Ntt>::from_limbs(&ring, &basis, words).unwrap_err();
-    assert_eq!(make(Basis::new([1]), &[0; 7]), RingError::Length { expected: 8, found: 7 });
-    assert_eq!(make(Basis::new([1]), &[p; 8]), RingError::Unreduced { prime: p });
-    assert_eq!(make(Basis::new([5]), &[0; 8]), RingError::PrimeIndex { index: 5, count: 5 });
+    let make =
+        |basis: Basis, words: &[u64]| RnsPoly::<Ntt>::from_limbs(&ring, &basis, words).unwrap_err();
+    assert_eq!(
+        make(Basis::new([1]), &[0; 7]),
+        RingError::Length {
+            expected: 8,
+            found: 7
+        }
+    );
+    assert_eq!(
+        make(Basis::new([1]), &[p; 8]),
+        RingError::Unreduced { prime: p }
+    );
+    assert_eq!(
+        make(Basis::new([5]), &[0; 8]),
+        RingError::PrimeIndex { index: 5, count: 5 }
+    );
 }
 
 #[test]
 fn operands_over_other_primes_are_refused() {
     let ring = ring(3);
     let [a, b] = [0, 1].map(|i| RnsPoly::<Ntt>::zero(&ring, &Basis::new([i])));
-    assert_eq!(ring.add(&a, &b).unwrap_err(), RingError::Basis { left: vec![0], right: vec![1] });
-    let missing = RingError::MissingPrime { prime: ring.modulus(0).value() };
+    assert_eq!(
+        ring.add(&a, &b).unwrap_err(),
+        RingError::Basis {
+            left: vec![0],
+            right: vec![1]
+        }
+    );
+    let missing = RingError::MissingPrime {
+        prime: ring.modulus(0).value(),
+    };
     assert_eq!(ring.mul(&a, &b).unwrap_err(), missing);
     assert_eq!(ring.raise(&b, a.basis(), b.basis()).unwrap_err(), missing);
     assert_eq!(ring.sum(&[]).unwrap_err(), RingError::NoOperands);
-    assert_eq!(ring.permutation(4).unwrap_err(), RingError::Exponent { exponent: 4, limit: 16 });
-    assert_eq!(ring.permutation(17).unwrap_err(), RingError::Exponent { exponent: 17, limit: 16 });
+    assert_eq!(
+        ring.permutation(4).unwrap_err(),
+        RingError::Exponent {
+            exponent: 4,
+            limit: 16
+        }
+    );
+    assert_eq!(
+        ring.permutation(17).unwrap_err(),
+        RingError::Exponent {
+            exponent: 17,
+            limit: 16
+        }
+    );
 }

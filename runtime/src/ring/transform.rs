@@ -23,12 +23,19 @@ pub(super) struct Transform {
 enum Method {
     Plan(Box<Plan>),
     /// Matrices of the transform and its inverse times `n`, row by row.
-    Direct { forward: Vec<u64>, inverse: Vec<u64> },
+    Direct {
+        forward: Vec<u64>,
+        inverse: Vec<u64>,
+    },
 }
 
 /// Reverses the lowest `bits` bits of `i`.
 pub(super) fn reverse_bits(i: usize, bits: u32) -> usize {
-    if bits == 0 { 0 } else { i.reverse_bits() >> (usize::BITS - bits) }
+    if bits == 0 {
+        0
+    } else {
+        i.reverse_bits() >> (usize::BITS - bits)
+    }
 }
 
 impl Transform {
@@ -41,7 +48,11 @@ impl Transform {
             Method::Plan(Box::new(Plan::try_new(n, modulus.value())?))
         };
         let normalization = modulus.factor(modulus.inverse(modulus.reduce(n as u64)));
-        let transform = Self { modulus, method, normalization };
+        let transform = Self {
+            modulus,
+            method,
+            normalization,
+        };
         transform.passes_self_test(log_n).then_some(transform)
     }
 
@@ -75,7 +86,10 @@ impl Transform {
     fn multiply(&self, matrix: &[u64], words: &mut [u64]) {
         let input = words.to_vec();
         for (out, row) in words.iter_mut().zip(matrix.chunks(input.len())) {
-            let products = row.iter().zip(&input).map(|(&a, &b)| u128::from(a) * u128::from(b));
+            let products = row
+                .iter()
+                .zip(&input)
+                .map(|(&a, &b)| u128::from(a) * u128::from(b));
             *out = self.modulus.reduce_wide(products.sum());
         }
     }
@@ -98,7 +112,12 @@ impl Transform {
         let polynomial: Vec<u64> = (0..n).map(|_| m.reduce(split_mix(&mut state))).collect();
         let mut values = polynomial.clone();
         self.forward(&mut values);
-        let horner = |i: usize| polynomial.iter().rev().fold(0, |acc, &c| m.add(m.mul(acc, x[i]), c));
+        let horner = |i: usize| {
+            polynomial
+                .iter()
+                .rev()
+                .fold(0, |acc, &c| m.add(m.mul(acc, x[i]), c))
+        };
         let evaluated = [0, n / 3, n - 1].iter().all(|&i| values[i] == horner(i));
         let reduced = kernels::is_reduced(&values, m);
         self.inverse(&mut values);
@@ -118,15 +137,21 @@ fn split_mix(state: &mut u64) -> u64 {
 fn direct(log_n: u32, m: &Modulus) -> Option<Method> {
     let n = 1usize << log_n;
     let order = 2 * n as u64;
-    if (m.value() - 1) % order != 0 {
+    if !(m.value() - 1).is_multiple_of(order) {
         return None;
     }
     let cofactor = (m.value() - 1) / order;
-    let psi = (2..m.value()).map(|g| m.pow(g, cofactor)).find(|&psi| m.pow(psi, n as u64) == m.value() - 1)?;
+    let psi = (2..m.value())
+        .map(|g| m.pow(g, cofactor))
+        .find(|&psi| m.pow(psi, n as u64) == m.value() - 1)?;
     let exponent = |i: usize| 2 * reverse_bits(i, log_n) as u64 + 1;
     let entry = |e: u64| m.pow(psi, e % order);
-    let forward = (0..n * n).map(|at| entry(exponent(at / n) * (at % n) as u64)).collect();
-    let inverse = (0..n * n).map(|at| entry((order - exponent(at % n)) * (at / n) as u64)).collect();
+    let forward = (0..n * n)
+        .map(|at| entry(exponent(at / n) * (at % n) as u64))
+        .collect();
+    let inverse = (0..n * n)
+        .map(|at| entry((order - exponent(at % n)) * (at / n) as u64))
+        .collect();
     Some(Method::Direct { forward, inverse })
 }
 
@@ -136,8 +161,17 @@ mod tests {
 
     #[test]
     fn direct_and_planned_transforms_pass_the_same_test() {
-        for (log_n, p) in [(3, 17), (3, 1_125_899_903_827_969), (4, 97), (9, 12289), (13, 1_125_899_903_827_969)] {
-            assert!(Transform::new(log_n, Modulus::new(p)).is_some(), "degree 2^{log_n} modulo {p}");
+        for (log_n, p) in [
+            (3, 17),
+            (3, 1_125_899_903_827_969),
+            (4, 97),
+            (9, 12289),
+            (13, 1_125_899_903_827_969),
+        ] {
+            assert!(
+                Transform::new(log_n, Modulus::new(p)).is_some(),
+                "degree 2^{log_n} modulo {p}"
+            );
         }
     }
 

@@ -112,7 +112,12 @@ impl EvaluationKey {
             ring.add_multiple_assign(&mut b, &from, &primes, params.special())?;
             digits.push(KeyDigit { digit, b, a });
         }
-        Ok(Self { kind, basis, seed, digits })
+        Ok(Self {
+            kind,
+            basis,
+            seed,
+            digits,
+        })
     }
 
     /// A key from its stored parts: kind, primes, seed, and `(digit, b)` for each digit; expands the uniform halves.
@@ -139,10 +144,17 @@ impl EvaluationKey {
             if !known || b.basis() != &basis || b.degree() != params.degree() {
                 return Err(RlweError::KeyBasis { kind, digit });
             }
-            let a = params.ring().expand_uniform(&basis, seed, digit as u64 * STREAMS_PER_DIGIT);
+            let a = params
+                .ring()
+                .expand_uniform(&basis, seed, digit as u64 * STREAMS_PER_DIGIT);
             digits.push(KeyDigit { digit, b, a });
         }
-        Ok(Self { kind, basis, seed, digits })
+        Ok(Self {
+            kind,
+            basis,
+            seed,
+            digits,
+        })
     }
 
     /// What it switches from.
@@ -166,7 +178,10 @@ impl EvaluationKey {
     }
 
     pub(super) fn digit(&self, digit: usize) -> Result<&KeyDigit, RlweError> {
-        let missing = RlweError::MissingDigit { kind: self.kind, digit };
+        let missing = RlweError::MissingDigit {
+            kind: self.kind,
+            digit,
+        };
         self.digits.iter().find(|d| d.digit == digit).ok_or(missing)
     }
 }
@@ -186,7 +201,10 @@ impl EvaluationKeys {
     /// # Errors
     /// When there is none.
     pub fn get(&self, kind: KeyKind) -> Result<&EvaluationKey, RlweError> {
-        self.0.get(&kind).map(Arc::as_ref).ok_or(RlweError::MissingKey { kind })
+        self.0
+            .get(&kind)
+            .map(Arc::as_ref)
+            .ok_or(RlweError::MissingKey { kind })
     }
 
     /// All keys.
@@ -197,6 +215,10 @@ impl EvaluationKeys {
 
 impl FromIterator<EvaluationKey> for EvaluationKeys {
     fn from_iter<T: IntoIterator<Item = EvaluationKey>>(keys: T) -> Self {
-        Self(keys.into_iter().map(|key| (key.kind, Arc::new(key))).collect())
+        Self(
+            keys.into_iter()
+                .map(|key| (key.kind, Arc::new(key)))
+                .collect(),
+        )
     }
 }

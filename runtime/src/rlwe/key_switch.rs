@@ -39,14 +39,23 @@ pub struct Switched<'a> {
 ///
 /// # Errors
 /// When the level does not exist or the polynomial lacks one of its primes.
-pub fn decompose(params: &Parameters, poly: &RnsPoly<Ntt>, level: usize) -> Result<Digits, RlweError> {
+pub fn decompose(
+    params: &Parameters,
+    poly: &RnsPoly<Ntt>,
+    level: usize,
+) -> Result<Digits, RlweError> {
     let (row, extended) = (params.row(level)?, params.extended_row(level)?);
     if params.special().is_empty() {
         return Err(RlweError::NoKeySwitching);
     }
     let digits: Vec<(usize, Basis)> = params.digits_of(row).collect();
-    let raise = |(digit, primes): &(usize, Basis)| Ok((*digit, params.ring().raise(poly, primes, extended)?));
-    let polys = digits.par_iter().map(raise).collect::<Result<_, RlweError>>()?;
+    let raise = |(digit, primes): &(usize, Basis)| {
+        Ok((*digit, params.ring().raise(poly, primes, extended)?))
+    };
+    let polys = digits
+        .par_iter()
+        .map(raise)
+        .collect::<Result<_, RlweError>>()?;
     Ok(Digits { level, polys })
 }
 
@@ -61,9 +70,16 @@ pub fn key_inner_product(
     then: Switched<'_>,
 ) -> Result<[RnsPoly<Ntt>; 2], RlweError> {
     let extended = params.extended_row(digits.level)?;
-    if let Some(&prime) = extended.primes().iter().find(|&&p| !key.basis().contains(p)) {
+    if let Some(&prime) = extended
+        .primes()
+        .iter()
+        .find(|&&p| !key.basis().contains(p))
+    {
         let prime = params.ring().modulus(prime).value();
-        return Err(RlweError::TrimmedTooFar { kind: key.kind(), prime });
+        return Err(RlweError::TrimmedTooFar {
+            kind: key.kind(),
+            prime,
+        });
     }
     let mut pairs = [Vec::new(), Vec::new()];
     for (digit, poly) in &digits.polys {
@@ -74,7 +90,9 @@ pub fn key_inner_product(
     let row = params.row(digits.level)?;
     let part = |half: usize| {
         let add = then.add[half].map(|addend| (addend, row));
-        params.ring().dot_then(extended, &pairs[half], add, then.exponent)
+        params
+            .ring()
+            .dot_then(extended, &pairs[half], add, then.exponent)
     };
     let (b, a) = rayon::join(|| part(0), || part(1));
     Ok([b?, a?])
@@ -84,6 +102,10 @@ pub fn key_inner_product(
 ///
 /// # Errors
 /// When the level does not exist.
-pub fn mod_down(params: &Parameters, poly: &RnsPoly<Ntt>, level: usize) -> Result<RnsPoly<Ntt>, RlweError> {
+pub fn mod_down(
+    params: &Parameters,
+    poly: &RnsPoly<Ntt>,
+    level: usize,
+) -> Result<RnsPoly<Ntt>, RlweError> {
     Ok(params.ring().divide_out(poly, params.row(level)?)?)
 }

@@ -32,13 +32,25 @@ impl SecretKey {
     ///
     /// # Errors
     /// When there are not N, or one is not -1, 0 or 1.
-    pub fn from_coefficients(params: &Parameters, coefficients: Zeroizing<Vec<i8>>) -> Result<Self, RlweError> {
-        if let Some((index, &value)) = coefficients.iter().enumerate().find(|&(_, c)| !(-1..=1).contains(c)) {
+    pub fn from_coefficients(
+        params: &Parameters,
+        coefficients: Zeroizing<Vec<i8>>,
+    ) -> Result<Self, RlweError> {
+        if let Some((index, &value)) = coefficients
+            .iter()
+            .enumerate()
+            .find(|&(_, c)| !(-1..=1).contains(c))
+        {
             return Err(RlweError::NotTernary { index, value });
         }
-        let wide: Zeroizing<Vec<i64>> = Zeroizing::new(coefficients.iter().map(|&c| i64::from(c)).collect());
-        let ntt = RnsPoly::from_signed(params.ring(), params.all_primes(), &wide)?.into_ntt(params.ring());
-        Ok(Self { coefficients, ntt: Zeroizing::new(ntt) })
+        let wide: Zeroizing<Vec<i64>> =
+            Zeroizing::new(coefficients.iter().map(|&c| i64::from(c)).collect());
+        let ntt = RnsPoly::from_signed(params.ring(), params.all_primes(), &wide)?
+            .into_ntt(params.ring());
+        Ok(Self {
+            coefficients,
+            ntt: Zeroizing::new(ntt),
+        })
     }
 
     /// The N coefficients, for storage.
@@ -77,8 +89,14 @@ pub fn encrypt_zero(
 ///
 /// # Errors
 /// When there are no parts or they are over different primes.
-pub fn phase(params: &Parameters, key: &SecretKey, parts: &[RnsPoly<Ntt>]) -> Result<SecretPoly, RlweError> {
-    let (last, others) = parts.split_last().ok_or(crate::ring::RingError::NoOperands)?;
+pub fn phase(
+    params: &Parameters,
+    key: &SecretKey,
+    parts: &[RnsPoly<Ntt>],
+) -> Result<SecretPoly, RlweError> {
+    let (last, others) = parts
+        .split_last()
+        .ok_or(crate::ring::RingError::NoOperands)?;
     let mut acc = Zeroizing::new(last.clone());
     for part in others.iter().rev() {
         let product = Zeroizing::new(params.ring().mul(&acc, key.poly())?);

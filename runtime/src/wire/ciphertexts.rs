@@ -152,8 +152,8 @@ fn open<'a>(
     if found != direction {
         return Err(WireError::Name {
             what: "the direction of the ciphertexts",
-            found: found.as_str_name().to_owned(),
-            expected: direction.as_str_name().to_owned(),
+            found: found.word().to_owned(),
+            expected: direction.word().to_owned(),
         });
     }
     expect("the number of tensors", ports.len() as u64, expected.len() as u64)?;

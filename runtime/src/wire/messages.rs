@@ -74,3 +74,14 @@ pub(super) struct PortHeader {
     #[prost(bytes = "vec", tag = "4")]
     pub(super) seeds: Vec<u8>,
 }
+
+impl Direction {
+    /// In a sentence.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Input => "input",
+            Self::Output => "output",
+        }
+    }
+}

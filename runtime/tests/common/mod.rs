@@ -6,7 +6,14 @@
 )]
 
 use peregrine_ir::*;
+use peregrine_runtime::client::{Client, Secret};
+use peregrine_runtime::exec::{HeldKeys, Silent};
 use peregrine_runtime::ports::{Array, Arrays};
+use peregrine_runtime::ring::Randomness;
+use peregrine_runtime::server::{Resources, Server};
+use peregrine_runtime::simulate::{self, Options};
+use peregrine_runtime::wire::{EncryptedInputs, EncryptedOutputs};
+use std::sync::Arc;
 
 /// The scale of toy circuits.
 pub const SCALE_BITS: i32 = 40;
@@ -219,4 +226,81 @@ pub fn precision(expected: &Arrays, found: &Arrays) -> f64 {
         worst.max((x - y).abs())
     });
     -worst.log2()
+}
+
+/// Client and server of a circuit in one process.
+pub struct Parties {
+    pub client: Client,
+    pub server: Server,
+    pub secret: Secret,
+    pub randomness: Randomness,
+}
+
+impl Parties {
+    pub fn new(circuit: &Verified) -> Self {
+        let client = Client::new(Interface::of(circuit)).unwrap();
+        let mut randomness = Randomness::from_seed_for_tests(1);
+        let secret = client.generate_secret(&mut randomness).unwrap();
+        Self {
+            client,
+            server: Server::new(circuit.clone()).unwrap(),
+            secret,
+            randomness,
+        }
+    }
+
+    pub fn keys(&mut self) -> Arc<HeldKeys> {
+        let keys = self.client.evaluation_keys(&self.secret, &mut self.randomness);
+        Arc::new(keys.unwrap())
+    }
+
+    pub fn encrypt(&mut self, inputs: &Arrays) -> EncryptedInputs {
+        let Self {
+            client,
+            secret,
+            randomness,
+            ..
+        } = self;
+        client
+            .encrypt(secret, inputs, randomness)
+            .unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    pub fn decrypt(&self, outputs: &EncryptedOutputs) -> Arrays {
+        let decrypted = self.client.decrypt(&self.secret, outputs, None);
+        decrypted.unwrap_or_else(|e| panic!("{e}")).outputs
+    }
+}
+
+/// Encrypts, runs with `window` instructions side by side, decrypts.
+pub fn execute(circuit: &Verified, inputs: &Arrays, window: usize) -> Arrays {
+    let mut parties = Parties::new(circuit);
+    let keys = parties.keys();
+    let encrypted = parties.encrypt(inputs);
+    let resources = Resources {
+        window,
+        memory: None,
+    };
+    let session = parties.server.session(keys, resources).unwrap();
+    let outputs = session
+        .run(encrypted, &Silent)
+        .unwrap_or_else(|e| panic!("{e}"));
+    parties.decrypt(&outputs)
+}
+
+/// Runs on cleartext.
+pub fn simulate(circuit: &Verified, inputs: &Arrays) -> Arrays {
+    let options = Options { noise: None };
+    simulate::run(circuit, inputs, options, &Silent)
+        .unwrap_or_else(|e| panic!("{e}"))
+        .outputs
+}
+
+/// Ciphertexts and cleartext agree to this many bits.
+pub fn check(circuit: &Verified, bits: f64) {
+    let inputs = inputs(circuit, 7);
+    let expected = simulate(circuit, &inputs);
+    let found = execute(circuit, &inputs, 4);
+    let agreed = precision(&expected, &found);
+    assert!(agreed >= bits, "{agreed:.1} bits of precision, at least {bits} expected");
 }

@@ -1,8 +1,9 @@
 //! Read a graph back from the e-graph: one term per needed class, shared values once.
 //!
-//! 1. A class with an opaque operator is that operator. Otherwise it is the polynomial of the variable nearest to the
-//!    inputs, otherwise the sum or product it was. The operands of the chosen term have smaller rank than the class, so
-//!    the choice has no cycle.
+//! 1. The age of a class is the position of the first node it came from. A term may be chosen when its operands are
+//!    older than its class, as those of that first node are: there always is one, and the choice has no cycle.
+//!    A class with an opaque operator is that operator. Otherwise it is the polynomial of the oldest variable, otherwise
+//!    the sum or product it was.
 //! 2. Classes needed by the outputs under this choice are marked. A polynomial then prefers, among the variables that
 //!    are needed anyway, the one of which it has the lowest degree: `Q(q)` when `q` has other uses than `Q`, and the
 //!    merged polynomial of `x` when it has none.
@@ -31,8 +32,8 @@ pub(super) fn read_back(
 ) -> bool {
     let origins = Origins::new(egraph, terms);
     let roots = roots(&origins, draft);
-    let deepest = choose(egraph, &roots, |_, _| 0);
-    let choices = choose(egraph, &roots, |x, degree| match deepest.get(&x) {
+    let oldest = choose(egraph, &origins, &roots, |_, _| 0);
+    let choices = choose(egraph, &origins, &roots, |x, degree| match oldest.get(&x) {
         Some(_) => degree,
         None => usize::MAX,
     });
@@ -66,14 +67,19 @@ fn roots(origins: &Origins, draft: &Draft) -> Vec<Id> {
 }
 
 /// The term of every class that `roots` need; among polynomials the one with the least `price(variable, degree)`.
-fn choose(egraph: &Egraph, roots: &[Id], price: impl Fn(Id, usize) -> usize) -> Choices {
+fn choose(
+    egraph: &Egraph,
+    origins: &Origins,
+    roots: &[Id],
+    price: impl Fn(Id, usize) -> usize,
+) -> Choices {
     let mut choices = Choices::new();
     let mut pending = roots.to_vec();
     while let Some(class) = pending.pop() {
         if choices.contains_key(&class) {
             continue;
         }
-        if let Some(term) = choose_term(egraph, class, &price) {
+        if let Some(term) = choose_term(egraph, origins, class, &price) {
             pending.extend(operands(&term));
             choices.insert(class, term);
         }
@@ -81,24 +87,28 @@ fn choose(egraph: &Egraph, roots: &[Id], price: impl Fn(Id, usize) -> usize) -> 
     choices
 }
 
-fn choose_term(egraph: &Egraph, class: Id, price: &impl Fn(Id, usize) -> usize) -> Option<Expr> {
-    let rank = |id: Id| egraph[id].data.rank;
-    let descends = |term: &Expr| operands(term).iter().all(|&id| rank(id) < rank(class));
+fn choose_term(
+    egraph: &Egraph,
+    origins: &Origins,
+    class: Id,
+    price: &impl Fn(Id, usize) -> usize,
+) -> Option<Expr> {
+    let older = |x: Id| origins.age(x) < origins.age(class);
     let terms: Vec<Expr> = egraph[class]
         .nodes
         .iter()
         .map(|term| canonical(egraph, term))
-        .filter(descends)
+        .filter(|term| operands(term).iter().all(|&x| older(x)))
         .collect();
     if let Some(opaque) = terms.iter().find(|t| matches!(t, Expr::Operator(..))) {
         return Some(opaque.clone());
     }
     let polynomial = readings(egraph, class)
         .into_iter()
-        .filter(|(x, _)| rank(*x) < rank(class))
+        .filter(|&(x, _)| older(x))
         .min_by_key(|&(x, p)| {
             let degree = egraph.analysis.polynomial(p).degree();
-            (price(x, degree), rank(x), x)
+            (price(x, degree), origins.age(x))
         });
     match polynomial {
         Some((x, p)) => {
@@ -183,6 +193,11 @@ impl Origins {
         self.places.get(&class).map_or(&[], Vec::as_slice)
     }
 
+    /// Position of the first node of a class.
+    fn age(&self, class: Id) -> Option<Place> {
+        self.of(class).first().copied()
+    }
+
     /// The node of the class that already is `term`.
     fn unchanged(&self, class: Id, term: &Expr) -> Option<Place> {
         let is_term = |place: &&Place| {
@@ -212,7 +227,9 @@ impl Origins {
             let copies = copies.iter().skip(1);
             events.extend(copies.map(|&place| ("merge-duplicates", place)));
         }
-        events.sort_by_key(|&(_, place)| place);
+        // Once per node, however many variables a rule found.
+        events.sort_by_key(|&(rule, place)| (place, rule));
+        events.dedup();
         events
     }
 

@@ -87,15 +87,13 @@ impl Tables {
     }
 }
 
-/// What is known about a class: the polynomials of other classes it equals, and how deep in the graph it is.
+/// What is known about a class: the polynomials of other classes it equals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Facts {
     /// For each variable, the polynomial of it that the class is. One per variable: two would differ in rounding only.
     pub(super) readings: BTreeMap<Id, PolynomialId>,
     /// Set for a class of coefficients.
     pub(super) coefficients: Option<PolynomialId>,
-    /// The least number of operators on the longest way to an input; operands of the best term have less.
-    pub(super) rank: u32,
 }
 
 impl Analysis<Expr> for Tables {
@@ -105,7 +103,6 @@ impl Analysis<Expr> for Tables {
         let mut facts = Facts {
             readings: BTreeMap::new(),
             coefficients: None,
-            rank: 0,
         };
         match term {
             Expr::Coefficients(p) => facts.coefficients = Some(*p),
@@ -116,10 +113,6 @@ impl Analysis<Expr> for Tables {
             }
             Expr::Add(_) | Expr::Multiply(_) | Expr::Operator(..) => {}
         }
-        facts.rank = match operands(term).iter().map(|&id| egraph[id].data.rank).max() {
-            Some(rank) => rank.saturating_add(1),
-            None => 0,
-        };
         facts
     }
 
@@ -129,7 +122,6 @@ impl Analysis<Expr> for Tables {
             a.readings.entry(x).or_insert(p);
         }
         a.coefficients = a.coefficients.or(b.coefficients);
-        a.rank = a.rank.min(b.rank);
         DidMerge(*a != before, *a != b)
     }
 }

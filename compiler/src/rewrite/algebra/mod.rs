@@ -1,7 +1,7 @@
 //! Recognise polynomials of one variable, by equality saturation over the whole graph.
 //!
-//! 1. Every node becomes a term: sums and products of two, polynomials (an element-wise factor is one), anything else
-//!    an opaque operator on its operands. Equal terms are one class, so repeated computations merge.
+//! 1. Every node becomes a term: sums and products of two, polynomials, anything else an opaque operator on its
+//!    operands. Equal terms are one class, so repeated computations merge.
 //! 2. The [`rules`] run to saturation, in class order, bounded by iterations and nodes (never by time).
 //! 3. [`extract`] reads one term per needed class back: the graph has at most as many nodes as before.
 //!
@@ -13,13 +13,11 @@ mod language;
 mod rules;
 
 use super::draft::{Draft, Item};
-use super::field::Field;
 use super::report::Report;
 use super::univariate::Univariate;
 use crate::tensor::Op;
 use egg::{EGraph, Id, Rewrite, RewriteScheduler, Runner, SearchMatches};
 use language::{Expr, Tables};
-use peregrine_ir::linear::LinearKind;
 use std::time::Duration;
 
 /// Out of reach: output must not depend on the speed of the machine.
@@ -89,29 +87,14 @@ fn add(
     }
 }
 
-/// An operator on one operand as a polynomial of it, with the rule that says so where the operator spells it otherwise.
+/// A polynomial operator as a polynomial, with the rule that applies where its leading coefficients vanish.
 fn as_polynomial(draft: &Draft, item: &Item) -> Option<(Univariate, Option<&'static str>)> {
-    match &item.op {
-        Op::Polynomial(p) => {
-            let read = Univariate::read(p, &draft.tensors)?;
-            let lowered = read.degree() < p.degree();
-            Some((read, lowered.then_some("lower-degree")))
-        }
-        Op::Linear { map, bias } => {
-            let LinearKind::Scale(weight) = &map.kind else {
-                return None;
-            };
-            let operand = item.operands.first().map(|&o| &draft.items[o].shape);
-            let field = |id| draft.tensors.get(id).map(Field::from_tensor);
-            let shift = match bias {
-                Some(bias) => field(*bias)?,
-                None => Field::scalar(0.0),
-            };
-            let p = Univariate::new(vec![shift, field(*weight)?])?;
-            (operand == Some(&item.shape)).then_some((p, Some("scale-to-polynomial")))
-        }
-        Op::Input { .. } | Op::Add | Op::Multiply | Op::Reshape => None,
-    }
+    let Op::Polynomial(p) = &item.op else {
+        return None;
+    };
+    let read = Univariate::read(p, &draft.tensors)?;
+    let lowered = read.degree() < p.degree();
+    Some((read, lowered.then_some("lower-degree")))
 }
 
 /// Applies matches in the order of their classes: egg's own order follows a hash table.

@@ -10,17 +10,18 @@ use egg::{Applier, EGraph, Id, PatternAst, Rewrite, Subst, Symbol, Var, rewrite 
 
 type Egraph = EGraph<Expr, Tables>;
 
-/// Compositions of two nonlinear polynomials stay within this degree.
-const MAX_COMPOSED_DEGREE: usize = 8;
+/// Compositions and products of two nonlinear polynomials stay within this degree: written out, a high one has large
+/// coefficients that cancel.
+const MAX_EXPANDED_DEGREE: usize = 8;
 
 /// All rules, in the order in which they are tried.
 #[rustfmt::skip]
 pub(super) fn rules() -> Vec<Rewrite<Expr, Tables>> {
     vec![
-        rw!("multiply-polynomials"; "(* ?a ?b)"    => { Combine::new("multiply-polynomials", Univariate::product) } if share_a_variable("?a", "?b")),
-        rw!("add-polynomials";      "(+ ?a ?b)"    => { Combine::new("add-polynomials", Univariate::sum) }          if share_a_variable("?a", "?b")),
+        rw!("multiply-polynomials"; "(* ?a ?b)"    => { Combine(product) }         if share_a_variable("?a", "?b")),
+        rw!("add-polynomials";      "(+ ?a ?b)"    => { Combine(Univariate::sum) } if share_a_variable("?a", "?b")),
         rw!("compose-polynomials";  "(poly ?p ?x)" => { Compose }),
-        rw!("drop-identity";        "(poly ?p ?x)" => { Forget }                                                    if is_identity("?p")),
+        rw!("drop-identity";        "(poly ?p ?x)" => { Forget }                   if is_identity("?p")),
     ]
 }
 
@@ -43,20 +44,20 @@ fn is_identity(p: &str) -> impl Fn(&mut Egraph, Id, &Subst) -> bool {
 fn worth_composing(outer: &Univariate, inner: &Univariate) -> bool {
     let (p, q) = (outer.degree(), inner.degree());
     let shallow = Univariate::depth(p * q) <= Univariate::depth(p) + Univariate::depth(q);
-    p.min(q) <= 1 || (p * q <= MAX_COMPOSED_DEGREE && shallow)
+    p.min(q) <= 1 || (p * q <= MAX_EXPANDED_DEGREE && shallow)
+}
+
+/// `P(x) Q(x)` written out, when nothing can cancel (one is a power of `x`), it is a step of Horner's rule (one is
+/// affine), or it is small.
+fn product(p: &Univariate, q: &Univariate) -> Option<Univariate> {
+    let power = p.is_monomial() || q.is_monomial();
+    let (low, degree) = (p.degree().min(q.degree()), p.degree() + q.degree());
+    let worth_expanding = power || low <= 1 || degree <= MAX_EXPANDED_DEGREE;
+    worth_expanding.then(|| p.product(q)).flatten()
 }
 
 /// `(* ?a ?b)` or `(+ ?a ?b)`: the result is a polynomial of every common variable.
-struct Combine {
-    rule: &'static str,
-    with: fn(&Univariate, &Univariate) -> Option<Univariate>,
-}
-
-impl Combine {
-    fn new(rule: &'static str, with: fn(&Univariate, &Univariate) -> Option<Univariate>) -> Self {
-        Self { rule, with }
-    }
-}
+struct Combine(fn(&Univariate, &Univariate) -> Option<Univariate>);
 
 impl Applier<Expr, Tables> for Combine {
     fn apply_one(
@@ -65,14 +66,14 @@ impl Applier<Expr, Tables> for Combine {
         class: Id,
         subst: &Subst,
         _: Option<&PatternAst<Expr>>,
-        _: Symbol,
+        rule: Symbol,
     ) -> Vec<Id> {
         let common = common_readings(egraph, subst[variable("?a")], subst[variable("?b")]);
         let offers = common
             .into_iter()
-            .filter_map(|(x, p, q)| (self.with)(&p, &q).map(|result| (x, result)));
+            .filter_map(|(x, p, q)| (self.0)(&p, &q).map(|result| (x, result)));
         offers
-            .filter_map(|(x, result)| offer(egraph, self.rule, class, x, result))
+            .filter_map(|(x, result)| offer(egraph, rule, class, x, result))
             .collect()
     }
 }
@@ -87,7 +88,7 @@ impl Applier<Expr, Tables> for Compose {
         class: Id,
         subst: &Subst,
         _: Option<&PatternAst<Expr>>,
-        _: Symbol,
+        rule: Symbol,
     ) -> Vec<Id> {
         let Some(p) = egraph[subst[variable("?p")]].data.coefficients else {
             return Vec::new();
@@ -98,7 +99,7 @@ impl Applier<Expr, Tables> for Compose {
             let inner = egraph.analysis.polynomial(q);
             let composed = worth_composing(&outer, inner).then(|| outer.compose(inner));
             if let Some(result) = composed.flatten() {
-                changed.extend(offer(egraph, "compose-polynomials", class, y, result));
+                changed.extend(offer(egraph, rule, class, y, result));
             }
         }
         changed
@@ -115,25 +116,19 @@ impl Applier<Expr, Tables> for Forget {
         class: Id,
         subst: &Subst,
         _: Option<&PatternAst<Expr>>,
-        _: Symbol,
+        rule: Symbol,
     ) -> Vec<Id> {
         let x = subst[variable("?x")];
         if !egraph.union(class, x) {
             return Vec::new();
         }
-        egraph.analysis.events.push(("drop-identity", class));
+        egraph.analysis.events.push((rule.as_str(), class));
         vec![class]
     }
 }
 
 /// Adds `(poly result x)` to `class` unless it is already known as a polynomial of `x`.
-fn offer(
-    egraph: &mut Egraph,
-    rule: &'static str,
-    class: Id,
-    x: Id,
-    result: Univariate,
-) -> Option<Id> {
+fn offer(egraph: &mut Egraph, rule: Symbol, class: Id, x: Id, result: Univariate) -> Option<Id> {
     let (class, x) = (egraph.find(class), egraph.find(x));
     if class == x || readings(egraph, class).contains_key(&x) {
         return None;
@@ -142,7 +137,7 @@ fn offer(
     let coefficients = egraph.add(Expr::Coefficients(p));
     let term = egraph.add(Expr::Polynomial([coefficients, x]));
     let changed = egraph.union(class, term);
-    egraph.analysis.events.push((rule, class));
+    egraph.analysis.events.push((rule.as_str(), class));
     changed.then_some(class)
 }
 

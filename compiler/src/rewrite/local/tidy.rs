@@ -86,6 +86,21 @@ pub(super) fn diagonal_map_to_polynomial(draft: &mut Draft, place: Place) -> Opt
     Some(())
 }
 
+/// Coefficients stored for more elements than they distinguish take a smaller shape.
+pub(super) fn compact_coefficients(draft: &mut Draft, place: Place) -> Option<()> {
+    let polynomial = draft.polynomial(place)?;
+    let size = |p: &Univariate| {
+        p.coefficients()
+            .iter()
+            .map(|c| c.data().len())
+            .sum::<usize>()
+    };
+    let smaller = size(&polynomial.compacted()) < size(&polynomial);
+    smaller.then_some(())?;
+    draft.items[place].op = draft.polynomial_op(place, &polynomial)?;
+    Some(())
+}
+
 /// Whether the attributes allow a diagonal matrix; spares looking at the matrix of a large map.
 fn may_be_diagonal(map: &LinearMap) -> bool {
     let single = |window: &peregrine_ir::linear::Window| window.kernel == [1, 1];

@@ -1,3 +1,5 @@
+//! Tests of simplification: rule by rule, whole networks, random networks.
+
 mod net;
 mod random;
 mod rules;

@@ -173,6 +173,25 @@ impl Net {
         self.linear("", x, kind, &[n, c, h, w], &[n, c, h + 2, w + 2], None)
     }
 
+    /// Every other pixel, followed by as many channels of zeros as there are: a shortcut without weights.
+    pub(super) fn subsample(&mut self, x: NodeIndex) -> NodeIndex {
+        let s = self.shape_of(x);
+        let &[n, c, h, w] = s.dims() else {
+            panic!("an image")
+        };
+        let half = |extent: u32| (0..extent / 2).map(|i| Some(2 * i)).collect();
+        let channels = (0..2 * c).map(|i| (i < c).then_some(i)).collect();
+        let tables = [(0..n).map(Some).collect(), channels, half(h), half(w)];
+        let axes = tables.into_iter().zip(0..);
+        let kind = LinearKind::Gather(Gather {
+            axes: axes
+                .map(|(table, output_axis)| AxisMap { output_axis, table })
+                .collect(),
+        });
+        let output = [n, 2 * c, h / 2, w / 2];
+        self.linear("", x, kind, &[n, c, h, w], &output, None)
+    }
+
     /// A fully connected layer on all elements.
     pub(super) fn gemm(&mut self, name: &str, x: NodeIndex, m: u32) -> NodeIndex {
         let k = self.shape_of(x).elements() as u32;

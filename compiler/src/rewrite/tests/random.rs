@@ -94,7 +94,7 @@ fn extend(net: &mut Net, values: &[NodeIndex], layer: &Layer) -> NodeIndex {
             let half = net.scale(other, 0.25);
             net.multiply(x, half)
         }
-        Layer::Pool if image && s.dims()[2] % 2 == 0 => net.pool(x, 2),
+        Layer::Pool if image && s.dims()[2].is_multiple_of(2) => net.pool(x, 2),
         Layer::Pad if image && s.dims()[2] < 8 => net.pad(x),
         Layer::Flatten => net.flatten(x),
         Layer::Gemm | Layer::Conv(_) => net.gemm("fc", x, 4),

@@ -79,7 +79,8 @@ fn equal_graphs_give_equal_results() {
     assert_eq!(run(), run());
 }
 
-/// Residual blocks of one width: the polynomial of each feeds a convolution and a sum.
+/// Residual blocks, the second one with a shortcut that subsamples and pads channels: the polynomial of each block feeds
+/// a convolution and a sum.
 #[test]
 fn polynomials_of_residual_blocks_become_squares() {
     let mut net = Net::new(3);
@@ -87,31 +88,44 @@ fn polynomials_of_residual_blocks_become_squares() {
     let first = net.conv("conv0", x, 2, 3);
     let bn = net.bn("bn0", first);
     let mut y = net.spelled_quadratic(bn);
-    for block in 1..4 {
-        let a = net.conv(&format!("conv{block}a"), y, 2, 3);
-        let a = net.bn(&format!("bn{block}a"), a);
+    for width in [2, 4, 4] {
+        let mut a = net.conv("a", y, width, 3);
+        let wider = net.shape_of(y).dims()[1] < width;
+        if wider {
+            a = net.pool(a, 2);
+            y = net.subsample(y);
+        }
+        let a = net.bn("bn_a", a);
         let a = net.spelled_quadratic(a);
-        let b = net.conv(&format!("conv{block}b"), a, 2, 3);
-        let b = net.bn(&format!("bn{block}b"), b);
+        let b = net.conv("b", a, width, 3);
+        let b = net.bn("bn_b", b);
         let sum = net.add(&[b, y]);
         y = net.spelled_quadratic(sum);
     }
-    let pooled = net.pool(y, 4);
+    let pooled = net.pool(y, 2);
     let fc = net.gemm("fc", pooled, 3);
     net.output(fc);
     let (simple, _) = simplified(&net.graph);
     let block = ["conv2d", "p2", "conv2d", "add", "p2"];
+    let wider = [
+        "conv2d",
+        "average_pool",
+        "gather",
+        "p2",
+        "conv2d",
+        "add",
+        "p2",
+    ];
     let mut expected = vec!["input", "conv2d", "p2"];
-    (0..3).for_each(|_| expected.extend(block));
+    expected.extend(block);
+    expected.extend(wider);
+    expected.extend(block);
     expected.extend(["average_pool", "contract"]);
     assert_eq!(words(&simple), expected);
     for (at, word) in words(&simple).iter().enumerate() {
         if word == "p2" {
-            assert_eq!(
-                coefficients(&simple, at),
-                [[0.0], [0.0], [1.0]],
-                "node {at}"
-            );
+            let square = [[0.0], [0.0], [1.0]];
+            assert_eq!(coefficients(&simple, at), square, "node {at}");
         }
     }
 }

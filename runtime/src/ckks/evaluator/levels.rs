@@ -12,7 +12,9 @@ impl Evaluator {
     pub fn rescale(&self, a: &Ciphertext, to: usize) -> Result<Ciphertext, CkksError> {
         self.expect_not_extended("rescale", a)?;
         let target = self.params.row(to)?;
-        let parts = map_parts(a.parts(), |part| Ok(self.params.ring().divide_out(part, target)?))?;
+        let parts = map_parts(a.parts(), |part| {
+            Ok(self.params.ring().divide_out(part, target)?)
+        })?;
         Ok(Ciphertext::new(parts, to, a.form()))
     }
 
@@ -24,16 +26,26 @@ impl Evaluator {
         self.expect_not_extended("drop_level", a)?;
         let target = self.params.row(to)?;
         if !self.params.row(a.level())?.is_superset(target) {
-            return Err(CkksError::NotBelow { op: "drop_level", from: a.level(), to });
+            return Err(CkksError::NotBelow {
+                op: "drop_level",
+                from: a.level(),
+                to,
+            });
         }
-        let parts = map_parts(a.parts(), |part| Ok(part.restrict(self.params.ring(), target)?))?;
+        let parts = map_parts(a.parts(), |part| {
+            Ok(part.restrict(self.params.ring(), target)?)
+        })?;
         Ok(Ciphertext::new(parts, to, a.form()))
     }
 
     fn expect_not_extended(&self, op: &'static str, a: &Ciphertext) -> Result<(), CkksError> {
         a.check(&self.params)?;
         if a.is_extended() {
-            return Err(CkksError::Form { op, expected: Form::Normal, found: Form::Extended });
+            return Err(CkksError::Form {
+                op,
+                expected: Form::Normal,
+                found: Form::Extended,
+            });
         }
         Ok(())
     }

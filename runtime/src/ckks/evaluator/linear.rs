@@ -13,12 +13,17 @@ impl Evaluator {
     /// When there are none, or they differ in level or form.
     pub fn sum(&self, terms: &[&Ciphertext]) -> Result<Ciphertext, CkksError> {
         let first = terms.first().ok_or(CkksError::NoOperands { op: "add" })?;
-        terms.iter().try_for_each(|term| self.expect_alike("add", first, term))?;
+        terms
+            .iter()
+            .try_for_each(|term| self.expect_alike("add", first, term))?;
         let part = |part: usize| {
             let parts: Vec<&RnsPoly<Ntt>> = terms.iter().map(|term| &term.parts()[part]).collect();
             Ok(self.params.ring().sum(&parts)?)
         };
-        let parts = (0..first.form().parts()).into_par_iter().map(part).collect::<Result<_, CkksError>>()?;
+        let parts = (0..first.form().parts())
+            .into_par_iter()
+            .map(part)
+            .collect::<Result<_, CkksError>>()?;
         Ok(Ciphertext::new(parts, first.level(), first.form()))
     }
 
@@ -46,7 +51,12 @@ impl Evaluator {
         b: &Ciphertext,
         f: impl Fn(&RnsPoly<Ntt>, &RnsPoly<Ntt>) -> Result<RnsPoly<Ntt>, CkksError> + Sync + Send,
     ) -> Result<Ciphertext, CkksError> {
-        let parts = a.parts().par_iter().zip(b.parts()).map(|(a, b)| f(a, b)).collect::<Result<_, CkksError>>()?;
+        let parts = a
+            .parts()
+            .par_iter()
+            .zip(b.parts())
+            .map(|(a, b)| f(a, b))
+            .collect::<Result<_, CkksError>>()?;
         Ok(Ciphertext::new(parts, a.level(), a.form()))
     }
 
@@ -78,7 +88,12 @@ impl Evaluator {
         let mut parts = a.parts().to_vec();
         if let Some(first) = parts.first_mut() {
             if a.is_extended() {
-                ring.add_multiple_assign(first, p.poly(), self.params.row(a.level())?, self.params.special())?;
+                ring.add_multiple_assign(
+                    first,
+                    p.poly(),
+                    self.params.row(a.level())?,
+                    self.params.special(),
+                )?;
             } else {
                 ring.add_assign(first, p.poly())?;
             }
@@ -95,13 +110,20 @@ impl Evaluator {
         let ring = self.params.ring();
         let integer = (r * s).round();
         if !integer.is_finite() {
-            return Err(CkksError::NotFinite { what: "a scaled scalar", value: integer });
+            return Err(CkksError::NotFinite {
+                what: "a scaled scalar",
+                value: integer,
+            });
         }
         let modulus_bits = ring.log2_product(self.params.row(a.level())?);
         if integer.abs().log2() >= modulus_bits - 1.0 {
-            return Err(CkksError::EncodeOverflow { bits: integer.abs().log2(), modulus_bits });
+            return Err(CkksError::EncodeOverflow {
+                bits: integer.abs().log2(),
+                modulus_bits,
+            });
         }
-        let residue = |prime: usize| PowersOfTwo::up_to(ring.modulus(prime), integer.abs()).residue(integer);
+        let residue =
+            |prime: usize| PowersOfTwo::up_to(ring.modulus(prime), integer.abs()).residue(integer);
         self.map(a, |part| Ok(ring.scale(part, residue)))
     }
 
@@ -111,17 +133,27 @@ impl Evaluator {
     /// When the lists are empty or of different lengths, ciphertexts differ in level or form, or a plaintext lacks a prime.
     pub fn dot(&self, a: &[&Ciphertext], p: &[&Plaintext]) -> Result<Ciphertext, CkksError> {
         if a.len() != p.len() {
-            return Err(CkksError::DotLengths { ciphertexts: a.len(), plaintexts: p.len() });
+            return Err(CkksError::DotLengths {
+                ciphertexts: a.len(),
+                plaintexts: p.len(),
+            });
         }
         let first = a.first().ok_or(CkksError::NoOperands { op: "dot" })?;
-        a.iter().try_for_each(|term| self.expect_alike("dot", first, term))?;
+        a.iter()
+            .try_for_each(|term| self.expect_alike("dot", first, term))?;
         let basis = first.form().basis(&self.params, first.level())?;
         let part = |part: usize| {
-            let pairs: Vec<(&RnsPoly<Ntt>, &RnsPoly<Ntt>)> =
-                a.iter().zip(p).map(|(a, p)| (&a.parts()[part], p.poly())).collect();
+            let pairs: Vec<(&RnsPoly<Ntt>, &RnsPoly<Ntt>)> = a
+                .iter()
+                .zip(p)
+                .map(|(a, p)| (&a.parts()[part], p.poly()))
+                .collect();
             Ok(self.params.ring().dot(basis, &pairs)?)
         };
-        let parts = (0..first.form().parts()).into_par_iter().map(part).collect::<Result<_, CkksError>>()?;
+        let parts = (0..first.form().parts())
+            .into_par_iter()
+            .map(part)
+            .collect::<Result<_, CkksError>>()?;
         Ok(Ciphertext::new(parts, first.level(), first.form()))
     }
 

@@ -34,7 +34,10 @@ pub struct Evaluator {
 impl Evaluator {
     /// An evaluator; operations without key switching need no keys.
     pub fn new(params: &Arc<Parameters>, keys: &Arc<EvaluationKeys>) -> Self {
-        Self { params: params.clone(), keys: keys.clone() }
+        Self {
+            params: params.clone(),
+            keys: keys.clone(),
+        }
     }
 
     /// The parameters.
@@ -52,21 +55,38 @@ impl Evaluator {
     fn expect(&self, op: &'static str, a: &Ciphertext, expected: Form) -> Result<(), CkksError> {
         a.check(&self.params)?;
         if a.form() != expected {
-            return Err(CkksError::Form { op, expected, found: a.form() });
+            return Err(CkksError::Form {
+                op,
+                expected,
+                found: a.form(),
+            });
         }
         Ok(())
     }
 
     /// # Errors
     /// Unless both are of these parameters, of one level and one form.
-    fn expect_alike(&self, op: &'static str, a: &Ciphertext, b: &Ciphertext) -> Result<(), CkksError> {
+    fn expect_alike(
+        &self,
+        op: &'static str,
+        a: &Ciphertext,
+        b: &Ciphertext,
+    ) -> Result<(), CkksError> {
         a.check(&self.params)?;
         b.check(&self.params)?;
         if a.level() != b.level() {
-            return Err(CkksError::Level { op, left: a.level(), right: b.level() });
+            return Err(CkksError::Level {
+                op,
+                left: a.level(),
+                right: b.level(),
+            });
         }
         if a.form() != b.form() {
-            return Err(CkksError::Form { op, expected: a.form(), found: b.form() });
+            return Err(CkksError::Form {
+                op,
+                expected: a.form(),
+                found: b.form(),
+            });
         }
         Ok(())
     }

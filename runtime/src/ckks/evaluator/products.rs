@@ -16,9 +16,18 @@ impl Evaluator {
         let ([a0, a1], [b0, b1]) = (two("mul", a)?, two("mul", b)?);
         let (c0, (c1, c2)) = rayon::join(
             || ring.dot(basis, &[(a0, b0)]),
-            || rayon::join(|| ring.dot(basis, &[(a0, b1), (a1, b0)]), || ring.dot(basis, &[(a1, b1)])),
+            || {
+                rayon::join(
+                    || ring.dot(basis, &[(a0, b1), (a1, b0)]),
+                    || ring.dot(basis, &[(a1, b1)]),
+                )
+            },
         );
-        Ok(Ciphertext::new(vec![c0?, c1?, c2?], a.level(), Form::Product))
+        Ok(Ciphertext::new(
+            vec![c0?, c1?, c2?],
+            a.level(),
+            Form::Product,
+        ))
     }
 
     /// `a a` as three parts.
@@ -44,10 +53,19 @@ impl Evaluator {
     /// Unless it has three parts and the relinearization key covers its level.
     pub fn relinearize(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
         let switched = self.relinearize_parts(a, false)?;
-        let parts = super::map_parts(&switched, |part| Ok(mod_down(&self.params, part, a.level())?))?;
+        let parts = super::map_parts(&switched, |part| {
+            Ok(mod_down(&self.params, part, a.level())?)
+        })?;
         let [c0, c1, _] = three("relinearize", a)?;
-        let sums = parts.iter().zip([c0, c1]).map(|(part, c)| self.params.ring().add(part, c));
-        Ok(Ciphertext::new(sums.collect::<Result<_, _>>()?, a.level(), Form::Normal))
+        let sums = parts
+            .iter()
+            .zip([c0, c1])
+            .map(|(part, c)| self.params.ring().add(part, c));
+        Ok(Ciphertext::new(
+            sums.collect::<Result<_, _>>()?,
+            a.level(),
+            Form::Normal,
+        ))
     }
 
     fn relinearize_parts(
@@ -59,7 +77,10 @@ impl Evaluator {
         let [c0, c1, c2] = three("relinearize", a)?;
         let key = self.keys.get(KeyKind::Relinearization)?;
         let digits = decompose(&self.params, c2, a.level())?;
-        let then = Switched { add: if add { [Some(c0), Some(c1)] } else { [None; 2] }, exponent: None };
+        let then = Switched {
+            add: if add { [Some(c0), Some(c1)] } else { [None; 2] },
+            exponent: None,
+        };
         Ok(key_inner_product(&self.params, &digits, key, then)?)
     }
 }
@@ -70,7 +91,11 @@ type Part = crate::ring::RnsPoly<crate::ring::Ntt>;
 pub(super) fn two<'a>(op: &'static str, a: &'a Ciphertext) -> Result<[&'a Part; 2], CkksError> {
     match a.parts() {
         [c0, c1] => Ok([c0, c1]),
-        _ => Err(CkksError::Form { op, expected: Form::Normal, found: a.form() }),
+        _ => Err(CkksError::Form {
+            op,
+            expected: Form::Normal,
+            found: a.form(),
+        }),
     }
 }
 
@@ -78,6 +103,10 @@ pub(super) fn two<'a>(op: &'static str, a: &'a Ciphertext) -> Result<[&'a Part; 
 fn three<'a>(op: &'static str, a: &'a Ciphertext) -> Result<[&'a Part; 3], CkksError> {
     match a.parts() {
         [c0, c1, c2] => Ok([c0, c1, c2]),
-        _ => Err(CkksError::Form { op, expected: Form::Product, found: a.form() }),
+        _ => Err(CkksError::Form {
+            op,
+            expected: Form::Product,
+            found: a.form(),
+        }),
     }
 }

@@ -24,9 +24,18 @@ impl Evaluator {
     ///
     /// # Errors
     /// Unless `a` has two parts, the digits are of its level, and the rotation's key covers it.
-    pub fn rotate_ext(&self, a: &Ciphertext, digits: &Digits, steps: u32) -> Result<Ciphertext, CkksError> {
+    pub fn rotate_ext(
+        &self,
+        a: &Ciphertext,
+        digits: &Digits,
+        steps: u32,
+    ) -> Result<Ciphertext, CkksError> {
         let exponent = self.params.ring().rotation_exponent(steps);
-        if exponent == 1 { self.extend(a) } else { self.automorphism_ext(a, digits, exponent) }
+        if exponent == 1 {
+            self.extend(a)
+        } else {
+            self.automorphism_ext(a, digits, exponent)
+        }
     }
 
     /// `a` with its slots conjugated, times P, modulo `Q_l P`.
@@ -37,14 +46,26 @@ impl Evaluator {
         self.automorphism_ext(a, digits, self.params.ring().conjugation_exponent())
     }
 
-    fn automorphism_ext(&self, a: &Ciphertext, digits: &Digits, exponent: u64) -> Result<Ciphertext, CkksError> {
+    fn automorphism_ext(
+        &self,
+        a: &Ciphertext,
+        digits: &Digits,
+        exponent: u64,
+    ) -> Result<Ciphertext, CkksError> {
         self.expect("rotate", a, Form::Normal)?;
         if digits.level() != a.level() {
-            return Err(CkksError::Level { op: "rotate", left: a.level(), right: digits.level() });
+            return Err(CkksError::Level {
+                op: "rotate",
+                left: a.level(),
+                right: digits.level(),
+            });
         }
         let key = self.keys.get(KeyKind::Galois(exponent))?;
         let [c0, _] = two("rotate", a)?;
-        let then = Switched { add: [Some(c0), None], exponent: Some(exponent) };
+        let then = Switched {
+            add: [Some(c0), None],
+            exponent: Some(exponent),
+        };
         let parts = key_inner_product(&self.params, digits, key, then)?;
         Ok(Ciphertext::new(parts.into(), a.level(), Form::Extended))
     }
@@ -56,7 +77,9 @@ impl Evaluator {
     pub fn extend(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
         self.expect("extend", a, Form::Normal)?;
         let extended = self.params.extended_row(a.level())?;
-        let parts = map_parts(a.parts(), |part| Ok(self.params.ring().embed(part, extended)?))?;
+        let parts = map_parts(a.parts(), |part| {
+            Ok(self.params.ring().embed(part, extended)?)
+        })?;
         Ok(Ciphertext::new(parts, a.level(), Form::Extended))
     }
 
@@ -66,7 +89,9 @@ impl Evaluator {
     /// Unless it is extended.
     pub fn mod_down(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
         self.expect("mod_down", a, Form::Extended)?;
-        let parts = map_parts(a.parts(), |part| Ok(mod_down(&self.params, part, a.level())?))?;
+        let parts = map_parts(a.parts(), |part| {
+            Ok(mod_down(&self.params, part, a.level())?)
+        })?;
         Ok(Ciphertext::new(parts, a.level(), Form::Normal))
     }
 

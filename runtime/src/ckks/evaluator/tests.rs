@@ -16,11 +16,18 @@ fn bits(log_n: u32) -> f64 {
 
 fn for_each_ring(rotations: &[u32], check: impl Fn(&mut Setup, f64)) {
     for log_n in LOG_N {
-        check(&mut Setup::new(toy_literal(log_n), rotations, 4), bits(log_n));
+        check(
+            &mut Setup::new(toy_literal(log_n), rotations, 4),
+            bits(log_n),
+        );
     }
 }
 
-fn zip(a: &[Complex64], b: &[Complex64], f: impl Fn(Complex64, Complex64) -> Complex64) -> Vec<Complex64> {
+fn zip(
+    a: &[Complex64],
+    b: &[Complex64],
+    f: impl Fn(Complex64, Complex64) -> Complex64,
+) -> Vec<Complex64> {
     a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
 }
 
@@ -47,14 +54,44 @@ fn linear_operations_act_on_slots() {
             let (a, b) = (s.encrypt(&x, level), s.encrypt(&y, level));
             let p = encode(s, &y, s.params.row(level).unwrap());
             let e = &s.evaluator;
-            s.assert_close("add", &e.add(&a, &b).unwrap(), SCALE, &zip(&x, &y, |x, y| x + y), bits);
-            s.assert_close("sub", &e.sub(&a, &b).unwrap(), SCALE, &zip(&x, &y, |x, y| x - y), bits);
+            s.assert_close(
+                "add",
+                &e.add(&a, &b).unwrap(),
+                SCALE,
+                &zip(&x, &y, |x, y| x + y),
+                bits,
+            );
+            s.assert_close(
+                "sub",
+                &e.sub(&a, &b).unwrap(),
+                SCALE,
+                &zip(&x, &y, |x, y| x - y),
+                bits,
+            );
             let sum = e.sum(&[&a, &b, &a]).unwrap();
             s.assert_close("sum", &sum, SCALE, &zip(&x, &y, |x, y| x * 2.0 + y), bits);
-            s.assert_close("negate", &e.negate(&a).unwrap(), SCALE, &zip(&x, &y, |x, _| -x), bits);
-            s.assert_close("add_plain", &e.add_plain(&a, &p).unwrap(), SCALE, &zip(&x, &y, |x, y| x + y), bits);
+            s.assert_close(
+                "negate",
+                &e.negate(&a).unwrap(),
+                SCALE,
+                &zip(&x, &y, |x, _| -x),
+                bits,
+            );
+            s.assert_close(
+                "add_plain",
+                &e.add_plain(&a, &p).unwrap(),
+                SCALE,
+                &zip(&x, &y, |x, y| x + y),
+                bits,
+            );
             let product = e.mul_plain(&a, &p).unwrap();
-            s.assert_close("mul_plain", &product, SCALE * SCALE, &zip(&x, &y, |x, y| x * y), bits);
+            s.assert_close(
+                "mul_plain",
+                &product,
+                SCALE * SCALE,
+                &zip(&x, &y, |x, y| x * y),
+                bits,
+            );
         }
     });
 }
@@ -64,11 +101,22 @@ fn scalars_of_any_size_multiply() {
     for_each_ring(&[], |s, bits| {
         let x = s.slots(1);
         let a = s.encrypt(&x, 4);
-        for scale in [1.0, SCALE, SCALE * SCALE, SCALE * SCALE * 2f64.powi(20) / 3.0] {
+        for scale in [
+            1.0,
+            SCALE,
+            SCALE * SCALE,
+            SCALE * SCALE * 2f64.powi(20) / 3.0,
+        ] {
             let r = -1.0 + 1.0 / 1024.0;
             let exact = (r * scale).round() / scale;
             let product = s.evaluator.mul_scalar(&a, r, scale).unwrap();
-            s.assert_close("mul_scalar", &product, SCALE * scale, &zip(&x, &x, |x, _| x * exact), bits);
+            s.assert_close(
+                "mul_scalar",
+                &product,
+                SCALE * scale,
+                &zip(&x, &x, |x, _| x * exact),
+                bits,
+            );
         }
         let e = s.evaluator.mul_scalar(&a, f64::NAN, 1.0).unwrap_err();
         assert!(matches!(e, CkksError::NotFinite { .. }));
@@ -85,12 +133,18 @@ fn dot_is_a_sum_of_products() {
             let (xs, ps) = slots.split_at(count as usize);
             let cts: Vec<_> = xs.iter().map(|x| s.encrypt(x, 2)).collect();
             // Plaintexts over more primes than needed serve as well.
-            let ps: Vec<_> = ps.iter().map(|p| (p, encode(s, p, s.params.all_primes()))).collect();
+            let ps: Vec<_> = ps
+                .iter()
+                .map(|p| (p, encode(s, p, s.params.all_primes())))
+                .collect();
             let mut expected = vec![Complex64::ZERO; s.params.slots()];
             for (x, (p, _)) in xs.iter().zip(&ps) {
                 expected = zip(&expected, &zip(x, p, |x, p| x * p), |a, b| a + b);
             }
-            let dot = s.evaluator.dot(&cts.iter().collect::<Vec<_>>(), &ps.iter().map(|p| &p.1).collect::<Vec<_>>());
+            let dot = s.evaluator.dot(
+                &cts.iter().collect::<Vec<_>>(),
+                &ps.iter().map(|p| &p.1).collect::<Vec<_>>(),
+            );
             s.assert_close("dot", &dot.unwrap(), SCALE * SCALE, &expected, bits - 1.0);
         }
     });
@@ -106,10 +160,25 @@ fn products_multiply_slots_with_and_without_relinearization() {
             let e = &s.evaluator;
             let product = e.mul(&a, &b).unwrap();
             s.assert_close("mul", &product, SCALE * SCALE, &xy, bits);
-            s.assert_close("relinearize", &e.relinearize(&product).unwrap(), SCALE * SCALE, &xy, bits);
+            s.assert_close(
+                "relinearize",
+                &e.relinearize(&product).unwrap(),
+                SCALE * SCALE,
+                &xy,
+                bits,
+            );
             let extended = e.relinearize_ext(&product).unwrap();
-            s.assert_close("relinearize_ext", &extended, SCALE * SCALE * s.special(), &xy, bits);
-            assert_eq!(e.mod_down(&extended).unwrap(), e.relinearize(&product).unwrap());
+            s.assert_close(
+                "relinearize_ext",
+                &extended,
+                SCALE * SCALE * s.special(),
+                &xy,
+                bits,
+            );
+            assert_eq!(
+                e.mod_down(&extended).unwrap(),
+                e.relinearize(&product).unwrap()
+            );
             s.assert_close("square", &e.square(&a).unwrap(), SCALE * SCALE, &xx, bits);
         }
     });
@@ -127,9 +196,21 @@ fn rotations_turn_slots_to_the_left() {
                 s.assert_close("rotate", &turned, SCALE, &rotated(&x, steps as usize), bits);
             }
             let once_around = s.params.slots() as u32;
-            s.assert_close("rotate N/2 + 1", &e.rotate(&a, once_around + 1).unwrap(), SCALE, &rotated(&x, 1), bits);
+            s.assert_close(
+                "rotate N/2 + 1",
+                &e.rotate(&a, once_around + 1).unwrap(),
+                SCALE,
+                &rotated(&x, 1),
+                bits,
+            );
             let conjugated: Vec<_> = x.iter().map(|z| z.conj()).collect();
-            s.assert_close("conjugate", &e.conjugate(&a).unwrap(), SCALE, &conjugated, bits);
+            s.assert_close(
+                "conjugate",
+                &e.conjugate(&a).unwrap(),
+                SCALE,
+                &conjugated,
+                bits,
+            );
         }
     });
 }
@@ -146,7 +227,10 @@ fn hoisted_rotations_equal_whole_ones() {
         }
         let conjugated = e.mod_down(&e.conjugate_ext(&a, &digits).unwrap()).unwrap();
         assert_eq!(conjugated, e.conjugate(&a).unwrap());
-        assert_eq!(e.mod_down(&e.rotate_ext(&a, &digits, 0).unwrap()).unwrap(), a);
+        assert_eq!(
+            e.mod_down(&e.rotate_ext(&a, &digits, 0).unwrap()).unwrap(),
+            a
+        );
     });
 }
 
@@ -160,26 +244,53 @@ fn double_hoisting_evaluates_a_linear_map_with_few_divisions() {
         let e = &s.evaluator;
         let extended = s.params.extended_row(level).unwrap();
         let digits = e.decompose(&a).unwrap();
-        let babies: Vec<_> = (0..3).map(|k| e.rotate_ext(&a, &digits, k).unwrap()).collect();
+        let babies: Vec<_> = (0..3)
+            .map(|k| e.rotate_ext(&a, &digits, k).unwrap())
+            .collect();
         let babies: Vec<_> = babies.iter().collect();
         let mut expected = vec![Complex64::ZERO; x.len()];
         let mut sums = Vec::new();
         for giant in [0u32, 3] {
             let weights: Vec<_> = (0..3).map(|k| s.slots(u64::from(10 + giant + k))).collect();
             let plaintexts: Vec<_> = weights.iter().map(|w| encode(s, w, extended)).collect();
-            let inner = e.mod_down(&e.dot(&babies, &plaintexts.iter().collect::<Vec<_>>()).unwrap()).unwrap();
-            sums.push(e.rotate_ext(&inner, &e.decompose(&inner).unwrap(), giant).unwrap());
+            let inner = e
+                .mod_down(
+                    &e.dot(&babies, &plaintexts.iter().collect::<Vec<_>>())
+                        .unwrap(),
+                )
+                .unwrap();
+            sums.push(
+                e.rotate_ext(&inner, &e.decompose(&inner).unwrap(), giant)
+                    .unwrap(),
+            );
             for (k, w) in weights.iter().enumerate() {
                 let term = rotated(&zip(&rotated(&x, k), w, |x, w| x * w), giant as usize);
                 expected = zip(&expected, &term, |a, b| a + b);
             }
         }
         let out = e.mod_down(&e.add(&sums[0], &sums[1]).unwrap()).unwrap();
-        s.assert_close("double hoisting", &out, SCALE * SCALE, &expected, bits - 2.0);
+        s.assert_close(
+            "double hoisting",
+            &out,
+            SCALE * SCALE,
+            &expected,
+            bits - 2.0,
+        );
         let bias = s.slots(40);
-        let biased = e.add_plain(&sums[0], &s.encoder.encode(&bias, SCALE * SCALE, extended).unwrap()).unwrap();
+        let biased = e
+            .add_plain(
+                &sums[0],
+                &s.encoder.encode(&bias, SCALE * SCALE, extended).unwrap(),
+            )
+            .unwrap();
         let difference = e.mod_down(&e.sub(&biased, &sums[0]).unwrap()).unwrap();
-        s.assert_close("add_plain, extended", &difference, SCALE * SCALE, &bias, bits);
+        s.assert_close(
+            "add_plain, extended",
+            &difference,
+            SCALE * SCALE,
+            &bias,
+            bits,
+        );
     });
 }
 
@@ -187,7 +298,16 @@ fn double_hoisting_evaluates_a_linear_map_with_few_divisions() {
 fn rescaling_reaches_any_level() {
     for_each_ring(&[], |s, bits| {
         // Prefixes, several primes at once, and rows that are not nested either way.
-        for (from, to) in [(3, 2), (4, 2), (4, 1), (4, 5), (5, 6), (3, 5), (5, 2), (2, 6)] {
+        for (from, to) in [
+            (3, 2),
+            (4, 2),
+            (4, 1),
+            (4, 5),
+            (5, 6),
+            (3, 5),
+            (5, 2),
+            (2, 6),
+        ] {
             let x = s.slots(1);
             let p = encode(s, &x, s.params.row(from).unwrap());
             let a = s.encrypt(&x, from);
@@ -197,7 +317,13 @@ fn rescaling_reaches_any_level() {
             let rescaled = s.evaluator.rescale(&a, to).unwrap();
             assert_eq!(rescaled.level(), to);
             let bits = bits.min(scale.log2() - 2.0 - f64::from(s.params.log_n()));
-            s.assert_close(&format!("rescale {from} -> {to}"), &rescaled, scale, &expected, bits);
+            s.assert_close(
+                &format!("rescale {from} -> {to}"),
+                &rescaled,
+                scale,
+                &expected,
+                bits,
+            );
         }
     });
 }
@@ -209,10 +335,18 @@ fn products_rescale_before_relinearization_too() {
         let a = s.encrypt(&x, 3);
         let e = &s.evaluator;
         let scale = SCALE * SCALE * (s.level_bits(2) - s.level_bits(3)).exp2();
-        let out = e.relinearize(&e.rescale(&e.square(&a).unwrap(), 2).unwrap()).unwrap();
+        let out = e
+            .relinearize(&e.rescale(&e.square(&a).unwrap(), 2).unwrap())
+            .unwrap();
         // Rounding is multiplied by the square of the secret.
         let bits = bits - f64::from(s.params.log_n()) / 2.0;
-        s.assert_close("square, rescale, relinearize", &out, scale, &zip(&x, &x, |x, y| x * y), bits);
+        s.assert_close(
+            "square, rescale, relinearize",
+            &out,
+            scale,
+            &zip(&x, &x, |x, y| x * y),
+            bits,
+        );
     });
 }
 
@@ -222,11 +356,24 @@ fn dropping_levels_changes_nothing() {
         let x = s.slots(1);
         let a = s.encrypt(&x, 4);
         for to in [3, 1, 5, 6] {
-            s.assert_close("drop_level", &s.evaluator.drop_level(&a, to).unwrap(), SCALE, &x, bits);
+            s.assert_close(
+                "drop_level",
+                &s.evaluator.drop_level(&a, to).unwrap(),
+                SCALE,
+                &x,
+                bits,
+            );
         }
         let b = s.encrypt(&x, 5);
         let error = s.evaluator.drop_level(&b, 6).unwrap_err();
-        assert_eq!(error, CkksError::NotBelow { op: "drop_level", from: 5, to: 6 });
+        assert_eq!(
+            error,
+            CkksError::NotBelow {
+                op: "drop_level",
+                from: 5,
+                to: 6
+            }
+        );
     });
 }
 
@@ -235,9 +382,21 @@ fn the_middle_monomial_multiplies_by_i() {
     for_each_ring(&[], |s, bits| {
         let x = s.slots(1);
         let a = s.encrypt(&x, 2);
-        let turned = s.evaluator.mul_monomial(&a, s.params.slots() as u64).unwrap();
-        s.assert_close("X^(N/2)", &turned, SCALE, &zip(&x, &x, |x, _| x * Complex64::I), bits);
-        let around = s.evaluator.mul_monomial(&turned, 3 * s.params.slots() as u64).unwrap();
+        let turned = s
+            .evaluator
+            .mul_monomial(&a, s.params.slots() as u64)
+            .unwrap();
+        s.assert_close(
+            "X^(N/2)",
+            &turned,
+            SCALE,
+            &zip(&x, &x, |x, _| x * Complex64::I),
+            bits,
+        );
+        let around = s
+            .evaluator
+            .mul_monomial(&turned, 3 * s.params.slots() as u64)
+            .unwrap();
         assert_eq!(around, a);
     });
 }
@@ -248,7 +407,13 @@ fn keys_trimmed_to_a_level_serve_it_and_its_subsets_only() {
     let x = s.slots(1);
     for level in [0, 1, 2, 3] {
         let a = s.encrypt(&x, level);
-        s.assert_close("trimmed", &s.evaluator.rotate(&a, 1).unwrap(), SCALE, &rotated(&x, 1), bits(5));
+        s.assert_close(
+            "trimmed",
+            &s.evaluator.rotate(&a, 1).unwrap(),
+            SCALE,
+            &rotated(&x, 1),
+            bits(5),
+        );
     }
     let kind = KeyKind::Galois(5);
     for (level, index) in [(4, 4), (5, 5), (6, 4)] {
@@ -263,14 +428,31 @@ fn keys_trimmed_to_a_level_serve_it_and_its_subsets_only() {
 fn keys_survive_taking_apart() {
     let s = Setup::new(toy_literal(5), &[1], 3);
     let key = s.evaluator.keys().get(KeyKind::Galois(5)).unwrap();
-    let halves: Vec<_> = key.digits().iter().map(|d| (d.digit(), d.b().clone())).collect();
-    let from_parts = |kind, basis, halves| EvaluationKey::from_parts(&s.params, kind, basis, key.seed(), halves);
+    let halves: Vec<_> = key
+        .digits()
+        .iter()
+        .map(|d| (d.digit(), d.b().clone()))
+        .collect();
+    let from_parts =
+        |kind, basis, halves| EvaluationKey::from_parts(&s.params, kind, basis, key.seed(), halves);
     let rebuilt = from_parts(key.kind(), key.basis().clone(), halves.clone()).unwrap();
     assert_eq!(&rebuilt, key);
-    let error = from_parts(key.kind(), s.params.row(3).unwrap().clone(), halves.clone()).unwrap_err();
+    let error =
+        from_parts(key.kind(), s.params.row(3).unwrap().clone(), halves.clone()).unwrap_err();
     assert_eq!(error, RlweError::NotExtended { kind: key.kind() });
-    let error = from_parts(key.kind(), s.params.extended_row(4).unwrap().clone(), halves).unwrap_err();
-    assert_eq!(error, RlweError::KeyBasis { kind: key.kind(), digit: 0 });
+    let error = from_parts(
+        key.kind(),
+        s.params.extended_row(4).unwrap().clone(),
+        halves,
+    )
+    .unwrap_err();
+    assert_eq!(
+        error,
+        RlweError::KeyBasis {
+            kind: key.kind(),
+            digit: 0
+        }
+    );
 }
 
 #[test]
@@ -279,31 +461,84 @@ fn what_does_not_fit_is_refused() {
     let x = s.slots(1);
     let (a, b) = (s.encrypt(&x, 2), s.encrypt(&x, 1));
     let e = &s.evaluator;
-    assert_eq!(e.add(&a, &b).unwrap_err(), CkksError::Level { op: "add", left: 2, right: 1 });
+    assert_eq!(
+        e.add(&a, &b).unwrap_err(),
+        CkksError::Level {
+            op: "add",
+            left: 2,
+            right: 1
+        }
+    );
     let product = e.mul(&a, &a).unwrap();
-    let form = |op, expected, found| CkksError::Form { op, expected, found };
-    assert_eq!(e.mul(&product, &product).unwrap_err(), form("mul", Form::Normal, Form::Product));
-    assert_eq!(e.add(&a, &product).unwrap_err(), form("add", Form::Normal, Form::Product));
-    assert_eq!(e.relinearize(&a).unwrap_err(), form("relinearize", Form::Product, Form::Normal));
-    assert_eq!(e.mod_down(&a).unwrap_err(), form("mod_down", Form::Extended, Form::Normal));
+    let form = |op, expected, found| CkksError::Form {
+        op,
+        expected,
+        found,
+    };
+    assert_eq!(
+        e.mul(&product, &product).unwrap_err(),
+        form("mul", Form::Normal, Form::Product)
+    );
+    assert_eq!(
+        e.add(&a, &product).unwrap_err(),
+        form("add", Form::Normal, Form::Product)
+    );
+    assert_eq!(
+        e.relinearize(&a).unwrap_err(),
+        form("relinearize", Form::Product, Form::Normal)
+    );
+    assert_eq!(
+        e.mod_down(&a).unwrap_err(),
+        form("mod_down", Form::Extended, Form::Normal)
+    );
     let extended = e.extend(&a).unwrap();
-    assert_eq!(e.rescale(&extended, 1).unwrap_err(), form("rescale", Form::Normal, Form::Extended));
-    assert_eq!(e.decompose(&extended).unwrap_err(), form("decompose", Form::Normal, Form::Extended));
+    assert_eq!(
+        e.rescale(&extended, 1).unwrap_err(),
+        form("rescale", Form::Normal, Form::Extended)
+    );
+    assert_eq!(
+        e.decompose(&extended).unwrap_err(),
+        form("decompose", Form::Normal, Form::Extended)
+    );
     let digits = e.decompose(&b).unwrap();
-    assert_eq!(e.conjugate_ext(&a, &digits).unwrap_err(), CkksError::Level { op: "rotate", left: 2, right: 1 });
-    let missing = RlweError::MissingKey { kind: KeyKind::Galois(25) };
+    assert_eq!(
+        e.conjugate_ext(&a, &digits).unwrap_err(),
+        CkksError::Level {
+            op: "rotate",
+            left: 2,
+            right: 1
+        }
+    );
+    let missing = RlweError::MissingKey {
+        kind: KeyKind::Galois(25),
+    };
     assert_eq!(e.rotate(&a, 2).unwrap_err(), CkksError::Rlwe(missing));
     assert_eq!(e.sum(&[]).unwrap_err(), CkksError::NoOperands { op: "add" });
-    assert_eq!(e.dot(&[&a], &[]).unwrap_err(), CkksError::DotLengths { ciphertexts: 1, plaintexts: 0 });
+    assert_eq!(
+        e.dot(&[&a], &[]).unwrap_err(),
+        CkksError::DotLengths {
+            ciphertexts: 1,
+            plaintexts: 0
+        }
+    );
     let small = encode(&s, &x, s.params.row(0).unwrap());
     let prime = s.params.literal().pool[1];
     let missing = CkksError::Ring(crate::ring::RingError::MissingPrime { prime });
     assert_eq!(e.mul_plain(&a, &small).unwrap_err(), missing);
-    assert!(matches!(e.rescale(&a, 99).unwrap_err(), CkksError::Parameters(_)));
+    assert!(matches!(
+        e.rescale(&a, 99).unwrap_err(),
+        CkksError::Parameters(_)
+    ));
     let one = Ciphertext::from_parts(&s.params, vec![small.poly().clone()], 0, false);
     assert_eq!(one.unwrap_err(), CkksError::Parts { found: 1 });
     let parts = vec![small.poly().clone(), small.poly().clone()];
-    assert_eq!(Ciphertext::from_parts(&s.params, parts, 1, false).unwrap_err(), CkksError::PartBasis { level: 1 });
+    assert_eq!(
+        Ciphertext::from_parts(&s.params, parts, 1, false).unwrap_err(),
+        CkksError::PartBasis { level: 1 }
+    );
     let other = Setup::new(toy_literal(5), &[], 2);
-    assert_eq!(other.evaluator.negate(&a).unwrap_err(), CkksError::PartBasis { level: 2 });
+    assert_eq!(
+        other.evaluator.negate(&a).unwrap_err(),
+        CkksError::PartBasis { level: 2 }
+    );
 }

@@ -1,0 +1,354 @@
+//! The command line: what each verb takes.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use peregrine_ir::Ring;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Compile neural networks to programs on encrypted data, and run them.
+#[derive(Debug, Parser)]
+#[command(name = "peregrine", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Compile an ONNX model to a circuit for the server and an interface for the client
+    Compile(Compile),
+    /// Show what a circuit or a client interface holds
+    Inspect(Inspect),
+    /// Run a circuit on cleartext: fast, and with a model of the noise on request
+    Simulate(Simulate),
+    /// Make the secret key and the evaluation keys of a circuit
+    Keygen(Keygen),
+    /// Encrypt the inputs of a circuit
+    Encrypt(Encrypt),
+    /// Run a circuit on encrypted inputs; needs no secret
+    Run(Run),
+    /// Decrypt the outputs of a circuit
+    Decrypt(Decrypt),
+    /// Do everything in one process and compare with the cleartext model
+    Infer(Infer),
+    /// Measure the primitives on this machine
+    Bench(Bench),
+}
+
+/// Choices of the compiler.
+#[derive(Debug, Args)]
+pub struct Choices {
+    /// Bits after the point that the noise of every operation must leave
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=40))]
+    pub precision_bits: Option<u32>,
+    /// log2 of the largest magnitude of any value, sign and margin included
+    #[arg(long, value_name = "H", value_parser = clap::value_parser!(u32).range(1..=40))]
+    pub headroom_bits: Option<u32>,
+    /// log2 of the ring degree [default: the smallest that serves]
+    #[arg(long, value_name = "N", value_parser = log_n)]
+    pub log_n: Option<u32>,
+    /// What the parameters must promise
+    #[arg(long, value_enum, default_value = "128")]
+    pub security: SecurityArg,
+}
+
+/// `--security`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum SecurityArg {
+    /// At least 128 bits against classical attacks
+    #[value(name = "128")]
+    Classical128,
+    /// None: for tests only
+    None,
+}
+
+/// `compile`.
+#[derive(Debug, Args)]
+pub struct Compile {
+    /// The ONNX model
+    #[arg(value_name = "MODEL.onnx")]
+    pub model: PathBuf,
+    /// Where the circuit goes
+    #[arg(short, long, value_name = "MODEL.fhe")]
+    pub output: PathBuf,
+    /// Where the client interface goes [default: beside the circuit, ending in .client]
+    #[arg(long, value_name = "MODEL.client")]
+    pub client: Option<PathBuf>,
+    #[command(flatten)]
+    pub choices: Choices,
+    /// Sample inputs (.npy, .npz): report the range of all values, and set the headroom from it
+    #[arg(long, value_name = "[NAME=]FILE")]
+    pub calibrate: Vec<InputArg>,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A circuit (.fhe) or a client interface (.client)
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// How to show it
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    /// Only the instructions of this node of the model
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+    /// Show the numbers of weights too (text)
+    #[arg(long)]
+    pub weights: bool,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The text form of the circuit
+    Text,
+    /// What it costs, in tables
+    Table,
+    /// The same, for machines
+    Json,
+}
+
+/// `simulate`.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// The circuit
+    #[arg(value_name = "MODEL.fhe")]
+    pub circuit: PathBuf,
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where the outputs go
+    #[arg(short, long, value_name = "FILE.npz")]
+    pub output: Option<PathBuf>,
+    /// Add noise as encryption would
+    #[arg(long)]
+    pub noise: bool,
+    /// Where the noise starts
+    #[arg(long, value_name = "S", requires = "noise", default_value_t = 0)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `keygen`.
+#[derive(Debug, Args)]
+pub struct Keygen {
+    /// The client interface
+    #[arg(value_name = "MODEL.client")]
+    pub client: PathBuf,
+    /// Where the secret key goes; whoever has it can decrypt
+    #[arg(long, value_name = "FILE")]
+    pub secret: PathBuf,
+    /// Where the evaluation keys go; they are for the server
+    #[arg(long, value_name = "FILE")]
+    pub evaluation: PathBuf,
+    /// Overwrite keys that exist
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `encrypt`.
+#[derive(Debug, Args)]
+pub struct Encrypt {
+    /// The client interface
+    #[arg(value_name = "MODEL.client")]
+    pub client: PathBuf,
+    /// The secret key
+    #[arg(long, value_name = "FILE")]
+    pub secret: PathBuf,
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where the ciphertexts go
+    #[arg(short, long, value_name = "FILE.ct")]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The circuit
+    #[arg(value_name = "MODEL.fhe")]
+    pub circuit: PathBuf,
+    /// The evaluation keys
+    #[arg(long, value_name = "FILE")]
+    pub evaluation: PathBuf,
+    /// The encrypted inputs
+    #[arg(long, value_name = "FILE.ct")]
+    pub input: PathBuf,
+    /// Where the encrypted outputs go
+    #[arg(short, long, value_name = "FILE.ct")]
+    pub output: PathBuf,
+    /// Most memory for values and keys, as 8GiB or 500MB
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub memory: Option<u64>,
+    /// Threads to compute with [default: one per processor]
+    #[arg(long, value_name = "COUNT")]
+    pub threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `decrypt`.
+#[derive(Debug, Args)]
+pub struct Decrypt {
+    /// The client interface
+    #[arg(value_name = "MODEL.client")]
+    pub client: PathBuf,
+    /// The secret key
+    #[arg(long, value_name = "FILE")]
+    pub secret: PathBuf,
+    /// The encrypted outputs
+    #[arg(long, value_name = "FILE.ct")]
+    pub input: PathBuf,
+    /// Where the outputs go
+    #[arg(short, long, value_name = "FILE.npz")]
+    pub output: Option<PathBuf>,
+    /// Add noise of standard deviation 2^-B to every value, for values that are given away
+    #[arg(long, value_name = "B", allow_negative_numbers = true, value_parser = finite)]
+    pub flood_bits: Option<f64>,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `infer`.
+#[derive(Debug, Args)]
+pub struct Infer {
+    /// The ONNX model
+    #[arg(value_name = "MODEL.onnx")]
+    pub model: PathBuf,
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where the outputs go
+    #[arg(short, long, value_name = "FILE.npz")]
+    pub output: Option<PathBuf>,
+    /// What the images show (.npy of integers)
+    #[arg(long, value_name = "FILE.npy")]
+    pub labels: Option<PathBuf>,
+    /// Most images to run
+    #[arg(long, value_name = "K", default_value = "3")]
+    pub limit: NonZeroUsize,
+    #[command(flatten)]
+    pub choices: Choices,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Only this ring degree, as a logarithm [default: 13, 14 and 15]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(11..=16))]
+    pub log_n: Option<u32>,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `--json`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Json {
+    /// Print one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `--input`.
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    /// An input: .npy, or .npz with one array per input; NAME may be left out when there is one input
+    #[arg(long = "input", value_name = "[NAME=]FILE", required = true)]
+    pub files: Vec<InputArg>,
+}
+
+/// A file, and the input it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputArg {
+    /// The input, if it is named.
+    pub name: Option<String>,
+    /// The file.
+    pub path: PathBuf,
+}
+
+impl FromStr for InputArg {
+    type Err = std::convert::Infallible;
+
+    /// Everything before the first `=` is the name.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, path) = match text.split_once('=') {
+            Some((name, path)) => (Some(name.to_owned()), path),
+            None => (None, text),
+        };
+        let path = path.into();
+        Ok(Self { name, path })
+    }
+}
+
+fn log_n(text: &str) -> Result<u32, String> {
+    let (least, most) = (Ring::LOG_N.start(), Ring::LOG_N.end());
+    let value: Option<u32> = text.parse().ok();
+    let value = value.filter(|n| Ring::LOG_N.contains(n));
+    value.ok_or_else(|| format!("expected a number from {least} to {most}"))
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    let value: Option<f64> = text.parse().ok();
+    let value = value.filter(|x| x.is_finite());
+    value.ok_or_else(|| "expected a number".to_owned())
+}
+
+/// A number of bytes: digits, then a unit.
+fn bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 9] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("B", 1),
+    ];
+    let unit = UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
+    let (number, size) = unit.unwrap_or((text, 1));
+    let number: Option<f64> = number.trim().parse().ok();
+    let number = number.filter(|n| n.is_finite() && *n > 0.0);
+    let number = number.ok_or_else(|| "expected a size such as 8GiB or 500MB".to_owned())?;
+    Ok((number * size as f64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(bytes("8GiB"), Ok(8 << 30));
+        assert_eq!(bytes("1.5 KB"), Ok(1500));
+        assert_eq!(bytes("17"), Ok(17));
+        assert!(bytes("GiB").is_err() && bytes("-1GiB").is_err() && bytes("nan").is_err());
+    }
+
+    #[test]
+    fn a_name_ends_at_the_first_equals_sign() {
+        let arg = |text: &str| text.parse::<InputArg>().unwrap();
+        assert_eq!(arg("a=b=c.npy"), InputArg { name: Some("a".into()), path: "b=c.npy".into() });
+        assert_eq!(arg("x.npy"), InputArg { name: None, path: "x.npy".into() });
+    }
+}

@@ -1,0 +1,249 @@
+//! Tensors in files: `.npy` and `.npz`, as NumPy and PyTorch users have them.
+//!
+//! What a header promises is not believed: memory grows with the bytes that are there. Files are told apart by their
+//! first bytes, not by their names.
+
+use crate::error::{Error, FileProblem};
+use crate::files::{self, NewFile};
+use ndarray::{ArrayD, ArrayView, IxDyn, OwnedRepr};
+use ndarray_npy::{
+    NpzReader, NpzWriter, ReadDataError, ReadNpyError, ReadNpyExt, ReadNpzError, ReadableElement,
+    WriteNpzError,
+};
+use peregrine_ir::{Shape, ShapeError};
+use peregrine_runtime::ports::{Array, Arrays};
+use py_literal::Value as PyValue;
+use std::io::{self, Cursor, Read};
+use std::path::Path;
+
+/// Most elements of an array.
+const MAX_ELEMENTS: usize = 1 << 29;
+
+/// A real number of any width.
+#[derive(Clone, Copy, Debug)]
+pub struct Real(f64);
+
+/// An integer of any width.
+#[derive(Clone, Copy, Debug)]
+pub struct Integer(i64);
+
+/// What a file holds: one array of a `.npy`, or those of a `.npz` by name.
+pub type Named<T> = Vec<(Option<String>, ArrayD<T>)>;
+
+/// The tensors of a file; of a `.npz` only `name`, if it is given and there.
+pub fn read_reals(path: &Path, name: Option<&str>) -> Result<Vec<(Option<String>, Array)>, Error> {
+    let arrays: Named<Real> = read(path, name)?;
+    let tensor = |(name, array): (_, ArrayD<Real>)| {
+        let dims: Option<Vec<u32>> = array.shape().iter().map(|&d| d.try_into().ok()).collect();
+        let shape = Shape::new(dims.unwrap_or_default()).map_err(ArrayProblem::Shape);
+        let values = array.iter().map(|x| x.0).collect();
+        let array = shape.and_then(|shape| Array::new(shape, values).map_err(|_| ArrayProblem::Empty));
+        let array = array.map_err(|problem| Error::file(path, FileProblem::Array(problem)))?;
+        Ok((name, array))
+    };
+    arrays.into_iter().map(tensor).collect()
+}
+
+/// The integers of a `.npy`, in row-major order.
+pub fn read_integers(path: &Path) -> Result<Vec<i64>, Error> {
+    let arrays: Named<Integer> = read(path, None)?;
+    let first = arrays.first().map(|(_, array)| array.iter().map(|x| x.0).collect());
+    first.ok_or_else(|| Error::file(path, FileProblem::Array(ArrayProblem::Empty)))
+}
+
+/// Writes tensors by name as a `.npz`; its length.
+pub fn write(mut file: NewFile, path: &Path, arrays: &Arrays) -> Result<u64, Error> {
+    let mut archive = NpzWriter::new(file.out());
+    for (name, array) in arrays {
+        let dims: Vec<usize> = array.shape().dims().iter().map(|&d| d as usize).collect();
+        let failed = |e: WriteNpzError| Error::writing(path)(io::Error::other(e));
+        // The shape of a tensor is that of its data.
+        let Ok(view) = ArrayView::from_shape(IxDyn(&dims), array.data()) else {
+            continue;
+        };
+        archive.add_array(name.as_str(), &view).map_err(failed)?;
+    }
+    let finished = archive.finish().map(drop);
+    finished.map_err(|e| Error::writing(path)(io::Error::other(e)))?;
+    file.commit()
+}
+
+fn read<T: ReadableElement>(path: &Path, name: Option<&str>) -> Result<Named<T>, Error> {
+    let bytes = files::read(path)?;
+    let arrays = if bytes.starts_with(b"PK") {
+        read_archive(&bytes, name)
+    } else {
+        let array = ArrayD::read_npy(bytes.as_slice()).map_err(ArrayProblem::from);
+        array.map(|array| vec![(None, array)])
+    };
+    arrays.map_err(|problem| Error::file(path, FileProblem::Array(problem)))
+}
+
+fn read_archive<T: ReadableElement>(
+    bytes: &[u8],
+    wanted: Option<&str>,
+) -> Result<Named<T>, ArrayProblem> {
+    let mut archive = NpzReader::new(Cursor::new(bytes))?;
+    let names = archive.names()?;
+    let chosen: Vec<String> = match wanted {
+        Some(name) if names.iter().any(|n| n == name) => vec![name.to_owned()],
+        // The only array of a file is meant, whatever it is called.
+        Some(_) if names.len() == 1 => names,
+        Some(name) => {
+            return Err(ArrayProblem::NoArray {
+                name: name.to_owned(),
+                known: names.iter().map(|name| format!("`{name}`")).collect(),
+            });
+        }
+        None => names,
+    };
+    if chosen.is_empty() {
+        return Err(ArrayProblem::Empty);
+    }
+    let read = chosen.into_iter().map(|name| {
+        let array = archive.by_name::<OwnedRepr<T>, IxDyn>(&name)?;
+        Ok((Some(name), array))
+    });
+    read.collect()
+}
+
+impl ReadableElement for Real {
+    fn read_to_end_exact_vec<R: Read>(
+        reader: R,
+        descriptor: &PyValue,
+        len: usize,
+    ) -> Result<Vec<Self>, ReadDataError> {
+        match word(descriptor).as_str() {
+            "<f4" => words(reader, len, |b| Self(f32::from_le_bytes(b).into())),
+            ">f4" => words(reader, len, |b| Self(f32::from_be_bytes(b).into())),
+            "<f8" => words(reader, len, |b| Self(f64::from_le_bytes(b))),
+            ">f8" => words(reader, len, |b| Self(f64::from_be_bytes(b))),
+            found => Err(wrong_type(found, "float32 or float64")),
+        }
+    }
+}
+
+impl ReadableElement for Integer {
+    fn read_to_end_exact_vec<R: Read>(
+        reader: R,
+        descriptor: &PyValue,
+        len: usize,
+    ) -> Result<Vec<Self>, ReadDataError> {
+        match word(descriptor).as_str() {
+            "|u1" => words(reader, len, |[b]: [u8; 1]| Self(b.into())),
+            "|i1" => words(reader, len, |b| Self(i8::from_le_bytes(b).into())),
+            "<u2" => words(reader, len, |b| Self(u16::from_le_bytes(b).into())),
+            "<i2" => words(reader, len, |b| Self(i16::from_le_bytes(b).into())),
+            "<u4" => words(reader, len, |b| Self(u32::from_le_bytes(b).into())),
+            "<i4" => words(reader, len, |b| Self(i32::from_le_bytes(b).into())),
+            "<u8" => words(reader, len, |b| Self(u64::from_le_bytes(b) as i64)),
+            "<i8" => words(reader, len, |b| Self(i64::from_le_bytes(b))),
+            found => Err(wrong_type(found, "integers")),
+        }
+    }
+}
+
+fn word(descriptor: &PyValue) -> String {
+    match descriptor {
+        PyValue::String(word) => word.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn wrong_type(found: &str, expected: &'static str) -> ReadDataError {
+    let found = found.to_owned();
+    ReadDataError::ParseData(Box::new(ArrayProblem::Type { found, expected }))
+}
+
+/// Exactly `len` words of `N` bytes to the end of the reader.
+fn words<const N: usize, T>(
+    mut reader: impl Read,
+    len: usize,
+    decode: impl Fn([u8; N]) -> T,
+) -> Result<Vec<T>, ReadDataError> {
+    if len > MAX_ELEMENTS {
+        let problem = ArrayProblem::TooLarge { elements: len };
+        return Err(ReadDataError::ParseData(Box::new(problem)));
+    }
+    let mut bytes = Vec::new();
+    reader.by_ref().take((len * N) as u64).read_to_end(&mut bytes)?;
+    if bytes.len() < len * N {
+        return Err(ReadDataError::MissingData);
+    }
+    let extra = io::copy(&mut reader.take(1), &mut io::sink())?;
+    if extra > 0 {
+        return Err(ReadDataError::ExtraBytes(extra as usize));
+    }
+    let (words, _) = bytes.as_chunks::<N>();
+    Ok(words.iter().map(|&word| decode(word)).collect())
+}
+
+/// Why a file holds no tensors.
+#[derive(Debug, thiserror::Error)]
+pub enum ArrayProblem {
+    /// Another kind of file.
+    #[error("not a .npy or .npz file")]
+    NotNpy,
+    /// Truncated or malformed.
+    #[error("damaged .npy data: {0}")]
+    Damaged(ReadNpyError),
+    /// A malformed archive.
+    #[error("damaged .npz file: {0}")]
+    Archive(String),
+    /// Elements of another type.
+    #[error("elements are of type `{found}`, expected {expected}")]
+    Type { found: String, expected: &'static str },
+    /// More than fits.
+    #[error("the array has {elements} elements, the limit is {MAX_ELEMENTS}")]
+    TooLarge { elements: usize },
+    /// No array of this name.
+    #[error("there is no array `{name}` in it, only {}", known.join(", "))]
+    NoArray { name: String, known: Vec<String> },
+    /// Nothing in it.
+    #[error("there is no array in it")]
+    Empty,
+    /// A shape no tensor of a model has.
+    #[error(transparent)]
+    Shape(ShapeError),
+}
+
+impl ArrayProblem {
+    /// A way out.
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::NotNpy => Some("save the array with `numpy.save` or `numpy.savez`"),
+            Self::Type { expected: "integers", .. } => Some("save class numbers, as with `labels.astype('int64')`"),
+            Self::Type { .. } => Some("scale as the model was trained, and save with `x.astype('float32')`"),
+            Self::Damaged(_)
+            | Self::Archive(_)
+            | Self::TooLarge { .. }
+            | Self::NoArray { .. }
+            | Self::Empty
+            | Self::Shape(_) => None,
+        }
+    }
+}
+
+impl From<ReadNpyError> for ArrayProblem {
+    fn from(error: ReadNpyError) -> Self {
+        use ndarray_npy::ParseHeaderError::MagicString;
+        match error {
+            ReadNpyError::ParseHeader(MagicString) => Self::NotNpy,
+            ReadNpyError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => Self::NotNpy,
+            ReadNpyError::ParseData(problem) => match problem.downcast::<Self>() {
+                Ok(problem) => *problem,
+                Err(other) => Self::Damaged(ReadNpyError::ParseData(other)),
+            },
+            other => Self::Damaged(other),
+        }
+    }
+}
+
+impl From<ReadNpzError> for ArrayProblem {
+    fn from(error: ReadNpzError) -> Self {
+        match error {
+            ReadNpzError::Npy(error) => error.into(),
+            other => Self::Archive(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! How a failure reads: one line that names the file and the thing, and a way out where one is known.
+
+use crate::arrays::ArrayProblem;
+use crate::verbs::bench::BenchError;
+use peregrine_compiler::onnx::{ImportErrors, LoadError};
+use peregrine_compiler::pipeline::CompileError;
+use peregrine_compiler::rewrite::RewriteError;
+use peregrine_compiler::tensor::EvaluateError;
+use peregrine_ir::binary::ContainerError;
+use peregrine_ir::{FileKind, ReadError};
+use peregrine_runtime::client::ClientError;
+use peregrine_runtime::ports::PortError;
+use peregrine_runtime::server::ServerError;
+use peregrine_runtime::simulate::SimulateError;
+use peregrine_runtime::wire::WireError;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a verb failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something about a file as a file.
+    #[error("{}: {problem}", path.display())]
+    File { path: PathBuf, problem: FileProblem },
+    /// A model that cannot be compiled; every reason.
+    #[error(transparent)]
+    Import(ImportErrors),
+    /// A model for which there is no circuit.
+    #[error("{}: {source}", path.display())]
+    Compile { path: PathBuf, source: CompileError },
+    /// A model whose rewriting failed.
+    #[error("{}: {source}", path.display())]
+    Rewrite { path: PathBuf, source: RewriteError },
+    /// A model that cannot be evaluated in the clear.
+    #[error("{}: {source}", path.display())]
+    Evaluate { path: PathBuf, source: EvaluateError },
+    /// A file that is no circuit or client interface.
+    #[error("{}: {source}", path.display())]
+    Read { path: PathBuf, source: ReadError },
+    /// What a client refuses.
+    #[error("{}: {source}", path.display())]
+    Client { path: PathBuf, source: ClientError },
+    /// What a server refuses.
+    #[error("{}: {source}", path.display())]
+    Server { path: PathBuf, source: ServerError },
+    /// What the simulator refuses.
+    #[error("{}: {source}", path.display())]
+    Simulate { path: PathBuf, source: SimulateError },
+    /// An input tensor that the model does not take.
+    #[error("{}: {source}", path.display())]
+    Input { path: PathBuf, source: PortError },
+    /// Inputs that do not go together.
+    #[error("{}: {problem}", path.display())]
+    Inputs { path: PathBuf, problem: InputProblem },
+    /// No such node in a circuit.
+    #[error("{}: there is no node `{node}`, the nodes are {}", path.display(), known.join(", "))]
+    NoNode { path: PathBuf, node: String, known: Vec<String> },
+    /// Something that only circuits have.
+    #[error("{}: a client interface has no {what}", path.display())]
+    OnlyCircuits { path: PathBuf, what: &'static str },
+    /// A primitive that cannot be measured.
+    #[error("ring degree 2^{log_n}: {source}")]
+    Bench { log_n: u32, source: BenchError },
+    /// Threads cannot be started.
+    #[error("cannot start the threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// Standard output is closed or full.
+    #[error("standard output: {}", reason(.0))]
+    Output(io::Error),
+    /// A result that is no JSON.
+    #[error("internal error: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// What can be wrong with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum FileProblem {
+    /// It cannot be read.
+    #[error("cannot be read: {}", reason(.0))]
+    Read(io::Error),
+    /// It cannot be written.
+    #[error("cannot be written: {}", reason(.0))]
+    Write(io::Error),
+    /// It is larger than any such file.
+    #[error("the file is larger than the limit of {limit} bytes")]
+    TooLarge { limit: u64 },
+    /// It exists.
+    #[error("exists already")]
+    Exists,
+    /// It holds a secret key that would be lost.
+    #[error("would overwrite a secret key")]
+    SecretKey,
+    /// A device or a folder.
+    #[error("is not a regular file, so it is not written to")]
+    NotRegular,
+    /// It is used for two things.
+    #[error("is given as {0} and as {1}")]
+    Twice(&'static str, &'static str),
+    /// No tensors in it.
+    #[error(transparent)]
+    Array(ArrayProblem),
+}
+
+/// What can be wrong with inputs beside their shape.
+#[derive(Debug, thiserror::Error)]
+pub enum InputProblem {
+    /// It does not say which.
+    #[error("the model has several inputs ({}), and the file is not said to be one of them", known.join(", "))]
+    Unnamed { known: Vec<String> },
+    /// Two files for one input.
+    #[error("input `{name}` is given twice")]
+    Twice { name: String },
+    /// Inputs of different batches.
+    #[error("input `{name}` has {found} images, another input has {expected}")]
+    Batch { name: String, found: usize, expected: usize },
+    /// Not as many labels as images.
+    #[error("there are {found} labels for {expected} images")]
+    Labels { found: usize, expected: usize },
+}
+
+/// What the system said, without its number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((reason, _)) => reason.to_owned(),
+        None => text,
+    }
+}
+
+impl Error {
+    pub fn file(path: &Path, problem: FileProblem) -> Self {
+        Self::File { path: path.to_owned(), problem }
+    }
+
+    pub fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        |error| Self::file(path, FileProblem::Read(error))
+    }
+
+    pub fn writing(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        |error| Self::file(path, FileProblem::Write(error))
+    }
+
+    pub fn client(path: &Path) -> impl FnOnce(ClientError) -> Self {
+        |source| Self::Client { path: path.to_owned(), source }
+    }
+
+    pub fn server(path: &Path) -> impl FnOnce(ServerError) -> Self {
+        |source| Self::Server { path: path.to_owned(), source }
+    }
+
+    pub fn load(error: LoadError) -> Self {
+        match error {
+            LoadError::Io { path, source } => Self::file(&path, FileProblem::Read(source)),
+            LoadError::Import(errors) => Self::Import(errors),
+        }
+    }
+
+    /// The lines to print.
+    pub fn render(&self) -> String {
+        let mut text = match self {
+            // These carry the word, once for each.
+            Self::Import(errors) => errors.to_string(),
+            error => format!("error: {error}"),
+        };
+        if let Some(help) = self.help() {
+            text.push_str("\nhelp: ");
+            text.push_str(help);
+        }
+        text
+    }
+
+    /// The trouble with a container, however deep it lies.
+    fn container(&self) -> Option<&ContainerError> {
+        match self {
+            Self::Read { source: ReadError::Container(error), .. }
+            | Self::Client {
+                source: ClientError::File(WireError::Container(error)),
+                ..
+            }
+            | Self::Server {
+                source: ServerError::File(WireError::Container(error)),
+                ..
+            } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// A way out.
+    fn help(&self) -> Option<&'static str> {
+        if let Some(error) = self.container() {
+            return container_help(error);
+        }
+        match self {
+            Self::File { problem, .. } => problem.help(),
+            Self::Inputs { problem: InputProblem::Unnamed { .. }, .. } => {
+                Some("write --input NAME=FILE")
+            }
+            Self::Input { source, .. } => port_help(source),
+            Self::Client { source: ClientError::Decrypt { .. }, .. } => Some(
+                "if the key is right, values left the range the circuit was compiled for: compile with --calibrate or \
+                 more --headroom-bits",
+            ),
+            Self::Server { source: ServerError::Memory(_), .. } => {
+                Some("raise --memory, or compile for a smaller ring (fewer --precision-bits)")
+            }
+            _ => None,
+        }
+    }
+}
+
+impl FileProblem {
+    fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Exists => Some("--force overwrites it; what was encrypted with an old key can then not be decrypted"),
+            Self::SecretKey => Some("choose another output, or remove the key first"),
+            Self::Array(problem) => problem.help(),
+            Self::Read(_)
+            | Self::Write(_)
+            | Self::TooLarge { .. }
+            | Self::NotRegular
+            | Self::Twice(..) => None,
+        }
+    }
+}
+
+fn container_help(error: &ContainerError) -> Option<&'static str> {
+    match error {
+        ContainerError::Kind { found, .. } => Some(match found {
+            FileKind::Circuit => "a circuit (.fhe) is for inspect, simulate and run",
+            FileKind::Interface => "a client interface (.client) is for inspect, keygen, encrypt and decrypt",
+            FileKind::SecretKey => "a secret key is for --secret of encrypt and decrypt",
+            FileKind::EvaluationKeys => "evaluation keys are for --evaluation of run",
+            FileKind::Ciphertext => "ciphertexts are for --input of run and decrypt",
+        }),
+        ContainerError::Magic { .. } => Some("`peregrine compile` turns an ONNX model into files for the other verbs"),
+        ContainerError::Foreign { .. } => {
+            Some("keys and ciphertexts serve one compiled circuit: make them again with its client interface")
+        }
+        ContainerError::Version { .. } | ContainerError::UnknownKind { .. } => {
+            Some("make the file again with this version of peregrine")
+        }
+        ContainerError::Truncated { .. }
+        | ContainerError::Trailing { .. }
+        | ContainerError::HeaderChecksum
+        | ContainerError::ChunkChecksum { .. }
+        | ContainerError::Directory { .. }
+        | ContainerError::Padding { .. }
+        | ContainerError::NoChunk { .. } => Some("copy or make the file again"),
+    }
+}
+
+fn port_help(error: &PortError) -> Option<&'static str> {
+    match error {
+        PortError::Missing { .. } => Some("write --input NAME=FILE, or --input FILE.npz with an array of that name"),
+        PortError::NotFinite { .. } => Some("only finite numbers can be encrypted"),
+        PortError::Shape { .. } => Some("give one image in the shape of the model; a leading axis of size 1 may be left out"),
+        PortError::Unknown { .. } | PortError::Length { .. } => None,
+    }
+}

@@ -1,0 +1,47 @@
+//! `decrypt`: the outputs of a circuit.
+
+use crate::args::Decrypt;
+use crate::arrays;
+use crate::error::Error;
+use crate::files::{self, NewFile};
+use crate::report::{self, Output};
+use peregrine_runtime::client::Flood;
+use peregrine_runtime::ring::Randomness;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What was decrypted.
+#[derive(Debug, Serialize)]
+struct Report {
+    fingerprint: String,
+    flood_bits: Option<f64>,
+    /// log2 of the noise, judged by the imaginary parts.
+    noise_log2: f64,
+    outputs: BTreeMap<String, Output>,
+}
+
+/// Decrypts.
+pub fn run(args: &Decrypt) -> Result<(), Error> {
+    let client = files::client(&args.client)?;
+    let secret = files::read_secret(&args.secret)?;
+    let secret = client.read_secret(&secret).map_err(Error::client(&args.secret))?;
+    let outputs = files::read(&args.input)?;
+    let outputs = client.read_outputs(&outputs).map_err(Error::client(&args.input))?;
+    let file = args.output.as_deref().map(NewFile::create).transpose()?;
+    let mut randomness = Randomness::from_os();
+    let flood = args.flood_bits.map(|bits| Flood { bits, randomness: &mut randomness });
+    let decryption = client.decrypt(&secret, &outputs, flood).map_err(Error::client(&args.input))?;
+    if let (Some(file), Some(path)) = (file, &args.output) {
+        arrays::write(file, path, &decryption.outputs)?;
+    }
+    let report = Report {
+        fingerprint: report::hex(client.interface().fingerprint()),
+        flood_bits: args.flood_bits,
+        noise_log2: decryption.imaginary.log2(),
+        outputs: Output::all(&decryption.outputs),
+    };
+    report::print(args.json.json, &report, |report| {
+        let outputs = report::outputs(&report.outputs);
+        format!("{outputs}\nnoise about 2^{:.1}, judged by the imaginary parts\n", report.noise_log2)
+    })
+}

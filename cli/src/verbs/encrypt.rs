@@ -1,0 +1,46 @@
+//! `encrypt`: the inputs of a circuit.
+
+use crate::args::Encrypt;
+use crate::error::Error;
+use crate::files::{self, NewFile};
+use crate::inputs::Inputs;
+use crate::report;
+use peregrine_runtime::ring::Randomness;
+use peregrine_runtime::wire;
+use serde::Serialize;
+
+/// What was encrypted.
+#[derive(Debug, Serialize)]
+struct Report {
+    fingerprint: String,
+    inputs: Vec<String>,
+    ciphertexts: usize,
+    path: String,
+    bytes: u64,
+}
+
+/// Encrypts.
+pub fn run(args: &Encrypt) -> Result<(), Error> {
+    let client = files::client(&args.client)?;
+    let secret = files::read_secret(&args.secret)?;
+    let secret = client.read_secret(&secret).map_err(Error::client(&args.secret))?;
+    let ports = client.interface().inputs();
+    let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
+    let inputs = Inputs::read(&args.input.files, &names, &args.client)?;
+    let mut file = NewFile::create(&args.output)?;
+    let encrypted = client.encrypt(&secret, &inputs.arrays, &mut Randomness::from_os());
+    let encrypted = encrypted.map_err(|error| inputs.refuse_client(error))?;
+    file.write(&wire::write_inputs(&encrypted))?;
+    let report = Report {
+        fingerprint: report::hex(encrypted.fingerprint),
+        inputs: names.iter().map(|name| (*name).to_owned()).collect(),
+        ciphertexts: encrypted.ports.iter().map(|port| port.ciphertexts.len()).sum(),
+        path: args.output.display().to_string(),
+        bytes: file.commit()?,
+    };
+    report::print(args.json.json, &report, |report| {
+        let Report { inputs, ciphertexts, path, bytes, .. } = report;
+        let (inputs, bytes) = (inputs.join(", "), report::bytes(*bytes));
+        format!("{path}: {inputs} in {ciphertexts} ciphertexts, {bytes}\n")
+    })
+}

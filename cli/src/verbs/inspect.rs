@@ -1,0 +1,120 @@
+//! `inspect`: what a circuit or a client interface holds.
+
+use crate::args::{Format, Inspect};
+use crate::error::Error;
+use crate::files;
+use crate::report::{self, Summary};
+use peregrine_ir::stats::{KeyStats, NodeStats, PortStats, Stats};
+use peregrine_ir::{Circuit, Container, FileKind, Interface, Node, text};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// A circuit.
+#[derive(Debug, Serialize)]
+struct CircuitReport {
+    kind: &'static str,
+    circuit: Summary,
+    stats: Stats,
+}
+
+/// A client interface.
+#[derive(Debug, Serialize)]
+struct InterfaceReport {
+    kind: &'static str,
+    circuit: Summary,
+    keys: Vec<KeyStats>,
+    key_bytes: u64,
+    inputs: Vec<PortStats>,
+    outputs: Vec<PortStats>,
+}
+
+/// Shows a file.
+pub fn run(args: &Inspect) -> Result<(), Error> {
+    let bytes = files::read(&args.file)?;
+    let kind = Container::parse(&bytes).ok().map(|container| container.kind());
+    drop(bytes);
+    if kind == Some(FileKind::Interface) { interface(args) } else { circuit(args) }
+}
+
+fn format(args: &Inspect) -> Format {
+    if args.json.json { Format::Json } else { args.format }
+}
+
+fn circuit(args: &Inspect) -> Result<(), Error> {
+    let circuit = files::circuit(&args.file)?;
+    let chosen = args.node.as_deref().map(|name| find(args, &circuit, name)).transpose()?;
+    if format(args) == Format::Text {
+        let text = match args.weights {
+            true => text::print(&circuit),
+            false => text::print_without_weights(&circuit),
+        };
+        return report::print_text(&chosen.map_or(text.clone(), |nodes| lines_of(&text, &nodes)));
+    }
+    let mut stats = Stats::of(&circuit);
+    if let Some(name) = &args.node {
+        let is_chosen = |stats: &NodeStats| stats.node.as_ref().is_some_and(|n| &n.name == name);
+        stats.nodes.retain(is_chosen);
+    }
+    let report = CircuitReport {
+        kind: "circuit",
+        circuit: Summary::of(&Interface::of(&circuit)),
+        stats,
+    };
+    let total = args.node.is_none();
+    report::print(format(args) == Format::Json, &report, |report| {
+        let CircuitReport { circuit, stats, .. } = report;
+        let mut rows = circuit.rows();
+        rows.push(["keys".to_owned(), report::keys(&stats.keys)]);
+        let nodes = report::nodes(&stats.nodes, total.then_some(&stats.total));
+        let ports = report::ports(&stats.inputs, &stats.outputs);
+        format!("{}\n{ports}\n{nodes}", report::list(&rows))
+    })
+}
+
+/// The nodes of this name.
+fn find(args: &Inspect, circuit: &Circuit, name: &str) -> Result<BTreeSet<Node>, Error> {
+    let nodes = circuit.nodes.iter();
+    let found: BTreeSet<Node> = nodes.filter(|(_, n)| n.name == name).map(|(id, _)| id).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    Err(Error::NoNode {
+        path: args.file.clone(),
+        node: name.to_owned(),
+        known: circuit.nodes.values().map(|n| format!("`{}`", n.name)).collect(),
+    })
+}
+
+/// The instructions of some nodes, which begin with `@` and the node.
+fn lines_of(text: &str, nodes: &BTreeSet<Node>) -> String {
+    let words: BTreeSet<String> = nodes.iter().map(|node| format!("@{node}")).collect();
+    let serves = |line: &&str| line.split_whitespace().next().is_some_and(|word| words.contains(word));
+    text.lines().filter(serves).map(|line| format!("{line}\n")).collect()
+}
+
+fn interface(args: &Inspect) -> Result<(), Error> {
+    let only_circuits = |what| Error::OnlyCircuits { path: args.file.clone(), what };
+    if args.node.is_some() {
+        return Err(only_circuits("instructions"));
+    }
+    if args.weights {
+        return Err(only_circuits("weights"));
+    }
+    let interface = files::interface(&args.file)?;
+    let ring = interface.ring();
+    let keys = KeyStats::all(ring, interface.keys());
+    let port = |port| PortStats::of_interface(ring, port);
+    let report = InterfaceReport {
+        kind: "client interface",
+        circuit: Summary::of(&interface),
+        key_bytes: keys.iter().map(|key| key.bytes).sum(),
+        keys,
+        inputs: interface.inputs().iter().map(port).collect(),
+        outputs: interface.outputs().iter().map(port).collect(),
+    };
+    report::print(format(args) == Format::Json, &report, |report| {
+        let mut rows = report.circuit.rows();
+        rows.push(["keys".to_owned(), report::keys(&report.keys)]);
+        format!("{}\n{}", report::list(&rows), report::ports(&report.inputs, &report.outputs))
+    })
+}

@@ -1,0 +1,245 @@
+//! Every kind of problem a model can have.
+
+use super::advice::{Help, Note};
+use super::element::Element;
+use super::read::TensorReadError;
+use super::scan::ScanError;
+use super::unsupported::Reason;
+use crate::tensor::PolynomialError;
+use peregrine_ir::linear::LinearError;
+use peregrine_ir::{ShapeError, TensorError};
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// The bytes are not protobuf that is taken.
+    #[error("not an ONNX model: {0}")]
+    Scan(ScanError),
+    /// The parser refused.
+    #[error("not an ONNX model: {reason}")]
+    Parse {
+        /// What it said.
+        reason: String,
+    },
+    /// No graph, or a graph without results.
+    #[error("the model has no {what}")]
+    Missing {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A version that is not understood.
+    #[error("{what} {found} is not supported, only {} to {}", range.0, range.1)]
+    Version {
+        /// Which version.
+        what: &'static str,
+        /// Its value.
+        found: i64,
+        /// First and last that are.
+        range: (i64, i64),
+    },
+    /// An input with an unknown dimension.
+    #[error("axis {axis} of input `{input}` is {}", symbol.as_ref().map_or("of unknown size".to_owned(), |s| format!("the symbol `{s}`")))]
+    Symbolic {
+        /// The input.
+        input: String,
+        /// The axis.
+        axis: usize,
+        /// Its name, if any.
+        symbol: Option<String>,
+    },
+    /// An input that is not a tensor of known shape.
+    #[error("input `{input}` is {found}, expected a tensor of known shape")]
+    InputType {
+        /// The input.
+        input: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A result that no encrypted value goes into.
+    #[error("output `{name}` does not depend on an encrypted input")]
+    ConstantOutput {
+        /// The output.
+        name: String,
+    },
+    /// A value used before it is computed, or never.
+    #[error("value `{name}` is not computed by an earlier node")]
+    Undefined {
+        /// The value.
+        name: String,
+    },
+    /// Two nodes compute the same value.
+    #[error("value `{name}` is computed twice")]
+    Duplicate {
+        /// The value.
+        name: String,
+    },
+    /// A weight stored by its nonzero elements.
+    #[error("initializer `{name}` is sparse, only dense ones are supported")]
+    Sparse {
+        /// The initializer.
+        name: String,
+    },
+    /// An operator that is not supported.
+    #[error("{0}")]
+    Operator(Reason),
+    /// An operand is missing.
+    #[error("{role} is missing")]
+    MissingOperand {
+        /// Which.
+        role: &'static str,
+    },
+    /// An operand that must be known is encrypted.
+    #[error("{role} is encrypted, it must be a constant")]
+    Encrypted {
+        /// Which.
+        role: &'static str,
+    },
+    /// Two encrypted values in a place for one.
+    #[error("both operands are encrypted, one must be a constant")]
+    TwoEncrypted,
+    /// No operand is encrypted.
+    #[error("all operands are constants, and this operator is not evaluated at compile time")]
+    Constants,
+    /// An encrypted value where only constants can be computed with.
+    #[error("{role} is encrypted, this operator is evaluated on constants only")]
+    ConstantOnly {
+        /// Which.
+        role: &'static str,
+    },
+    /// Integers where reals are computed with.
+    #[error("operand `{name}` is of type {element}, only floating-point tensors are computed on")]
+    Integers {
+        /// The operand.
+        name: String,
+        /// Its type.
+        element: Element,
+    },
+    /// An operand has an impossible value.
+    #[error("{role} is {found}, expected {expected}")]
+    Operand {
+        /// Which.
+        role: &'static str,
+        /// Its value.
+        found: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+    /// An attribute has an unsupported value.
+    #[error("attribute `{name}` is {found}, supported is {supported}")]
+    Attribute {
+        /// Which.
+        name: &'static str,
+        /// Its value.
+        found: String,
+        /// What is supported.
+        supported: &'static str,
+    },
+    /// A dimension does not fit the others.
+    #[error("{what} is {found}, expected {expected}")]
+    Mismatch {
+        /// Which.
+        what: &'static str,
+        /// What it is.
+        found: String,
+        /// What the others imply.
+        expected: String,
+    },
+    /// A tensor too large to compile, or to evaluate at compile time.
+    #[error("{what} would have {found} elements, the limit is {limit}")]
+    TooLarge {
+        /// Which.
+        what: &'static str,
+        /// Its size.
+        found: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A result that only training needs.
+    #[error("output {index} is used, only the first is computed")]
+    ExtraOutput {
+        /// Which, from 0.
+        index: usize,
+    },
+    /// A weight could not be read.
+    #[error("tensor `{name}`: {error}")]
+    Read {
+        /// The initializer.
+        name: String,
+        /// Why.
+        error: TensorReadError,
+    },
+    /// A weight has the wrong size or is not finite.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+    /// A result has an empty dimension or is too large.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// A linear map is not well formed.
+    #[error(transparent)]
+    Linear(#[from] LinearError),
+    /// A polynomial is not well formed.
+    #[error(transparent)]
+    Polynomial(#[from] PolynomialError),
+}
+
+impl Problem {
+    pub(super) fn note(&self) -> Option<Note> {
+        match self {
+            Problem::Operator(reason) => reason.note(),
+            Problem::Encrypted { .. } | Problem::ConstantOnly { .. } => {
+                Some(Note::OnlyRingOperations)
+            }
+            Problem::Integers { .. } => Some(Note::RealNumbers),
+            Problem::Symbolic { .. } => Some(Note::StaticShapes),
+            _ => None,
+        }
+    }
+
+    pub(super) fn help(&self) -> Option<Help> {
+        Some(match self {
+            Problem::Operator(reason) => reason.help(),
+            Problem::Encrypted { .. } | Problem::TwoEncrypted => Help::MakeConstant,
+            Problem::ConstantOnly { .. } => Help::OutsideModel,
+            Problem::Integers { .. } => Help::ExportFloat,
+            Problem::Symbolic { .. } | Problem::InputType { .. } | Problem::Shape(_) => {
+                Help::FixShape
+            }
+            Problem::ConstantOutput { .. } | Problem::TooLarge { .. } | Problem::Constants => {
+                Help::OutsideModel
+            }
+            Problem::ExtraOutput { .. } => Help::ExportInference,
+            Problem::Version { .. } => Help::ConvertOpset,
+            Problem::Attribute {
+                name: "training_mode" | "is_test",
+                ..
+            } => Help::ExportInference,
+            Problem::Attribute { name: "mode", .. } => Help::NearestNeighbour,
+            Problem::Operand {
+                role: "the exponent",
+                ..
+            } => Help::IntegerExponent,
+            Problem::Mismatch {
+                what: "number of spatial axes",
+                ..
+            } => Help::TwoDimensional,
+            Problem::Read {
+                error: TensorReadError::External(_),
+                ..
+            } => Help::KeepTogether,
+            Problem::Tensor(_) => Help::CheckWeights,
+            Problem::Scan(_)
+            | Problem::Parse { .. }
+            | Problem::Missing { .. }
+            | Problem::Undefined { .. }
+            | Problem::Duplicate { .. }
+            | Problem::Sparse { .. }
+            | Problem::MissingOperand { .. }
+            | Problem::Operand { .. }
+            | Problem::Attribute { .. }
+            | Problem::Mismatch { .. }
+            | Problem::Read { .. }
+            | Problem::Linear(_)
+            | Problem::Polynomial(_) => return None,
+        })
+    }
+}

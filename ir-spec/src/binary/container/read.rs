@@ -1,0 +1,202 @@
+//! Opening a file: the header at once, chunks when they are asked for.
+
+use super::{
+    ALIGNMENT, ContainerError, ENTRY, Entry, FIXED, FORMAT_VERSION, FileKind, HASH, MAGIC, sha256,
+};
+use crate::binary::Fingerprint;
+
+/// A file in memory (or mapped), header checked.
+#[derive(Clone, Debug)]
+pub struct Container<'a> {
+    data: &'a [u8],
+    kind: FileKind,
+    fingerprint: Fingerprint,
+    entries: Vec<Entry>,
+}
+
+impl<'a> Container<'a> {
+    /// Checks the header of a file: magic, version, kind, lengths, its own checksum.
+    ///
+    /// # Errors
+    /// What was expected and what was found.
+    pub fn parse(data: &'a [u8]) -> Result<Self, ContainerError> {
+        let magic = data.get(..MAGIC.len()).unwrap_or(data);
+        if magic != MAGIC {
+            let found = magic.to_vec();
+            return Err(ContainerError::Magic { found });
+        }
+        let truncated = |expected: u64| ContainerError::Truncated {
+            expected,
+            found: data.len() as u64,
+        };
+        let header: &[u8; FIXED] = data.first_chunk().ok_or(truncated(FIXED as u64))?;
+        let version = read_u32(header, 8);
+        if version != FORMAT_VERSION {
+            return Err(ContainerError::Version { found: version });
+        }
+        let count = u64::from(read_u32(header, 48));
+        let header_length = FIXED as u64 + count * ENTRY as u64 + HASH as u64;
+        let file_length = read_u64(header, 56);
+        if (data.len() as u64) < file_length.max(header_length) {
+            return Err(truncated(file_length.max(header_length)));
+        }
+        if data.len() as u64 > file_length {
+            return Err(ContainerError::Trailing {
+                expected: file_length,
+                found: data.len() as u64,
+            });
+        }
+        let (head, hash) = data
+            .get(..header_length as usize)
+            .and_then(|all| all.split_last_chunk::<HASH>())
+            .ok_or(truncated(header_length))?;
+        if sha256(head) != *hash {
+            return Err(ContainerError::HeaderChecksum);
+        }
+        let code = read_u32(header, 12);
+        let kind = FileKind::from_code(code).ok_or(ContainerError::UnknownKind { found: code })?;
+        let fingerprint = Fingerprint(read_hash(header, 16));
+        let entries = read_directory(head, header_length, file_length)?;
+        check_padding(data, header_length, &entries)?;
+        Ok(Self {
+            data,
+            kind,
+            fingerprint,
+            entries,
+        })
+    }
+
+    /// What the file holds.
+    pub fn kind(&self) -> FileKind {
+        self.kind
+    }
+
+    /// The circuit it belongs to.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The tags of its chunks, in file order.
+    pub fn tags(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.entries.iter().map(|entry| entry.tag)
+    }
+
+    /// Asks for a kind of file.
+    ///
+    /// # Errors
+    /// When it is another; names both.
+    pub fn expect_kind(&self, expected: FileKind) -> Result<(), ContainerError> {
+        if self.kind == expected {
+            return Ok(());
+        }
+        let found = self.kind;
+        Err(ContainerError::Kind { expected, found })
+    }
+
+    /// Asks that it belongs to a circuit.
+    ///
+    /// # Errors
+    /// When it belongs to another; names both.
+    pub fn expect_fingerprint(&self, expected: Fingerprint) -> Result<(), ContainerError> {
+        if self.fingerprint == expected {
+            return Ok(());
+        }
+        let found = self.fingerprint;
+        Err(ContainerError::Foreign { expected, found })
+    }
+
+    /// The bytes of a chunk, after checking them against their checksum.
+    ///
+    /// # Errors
+    /// When there is no such chunk, or its bytes were changed.
+    pub fn chunk(&self, tag: u64) -> Result<&'a [u8], ContainerError> {
+        let entry = self
+            .entries
+            .iter()
+            .find(|entry| entry.tag == tag)
+            .ok_or(ContainerError::NoChunk { tag })?;
+        let bytes = usize::try_from(entry.offset)
+            .ok()
+            .and_then(|start| self.data.get(start..)?.get(..entry.length as usize))
+            .ok_or(ContainerError::Directory { tag })?;
+        if sha256(bytes) != entry.hash {
+            return Err(ContainerError::ChunkChecksum { tag });
+        }
+        Ok(bytes)
+    }
+}
+
+fn read_directory(
+    head: &[u8],
+    header_length: u64,
+    file_length: u64,
+) -> Result<Vec<Entry>, ContainerError> {
+    let (entries, rest) = head.get(FIXED..).unwrap_or_default().as_chunks::<ENTRY>();
+    debug_assert!(rest.is_empty(), "the header is whole entries");
+    let entries: Vec<Entry> = entries
+        .iter()
+        .map(|entry| Entry {
+            tag: read_u64(entry, 0),
+            offset: read_u64(entry, 8),
+            length: read_u64(entry, 16),
+            hash: read_hash(entry, 24),
+        })
+        .collect();
+    let mut tags: Vec<u64> = entries.iter().map(|entry| entry.tag).collect();
+    tags.sort_unstable();
+    let mut end = header_length;
+    for (i, entry) in entries.iter().enumerate() {
+        let Entry {
+            tag,
+            offset,
+            length,
+            ..
+        } = *entry;
+        let twice = i > 0 && tags.get(i - 1) == tags.get(i);
+        if twice || end.checked_next_multiple_of(ALIGNMENT) != Some(offset) {
+            return Err(ContainerError::Directory { tag });
+        }
+        end = offset
+            .checked_add(length)
+            .filter(|&end| end <= file_length)
+            .ok_or(ContainerError::Directory { tag })?;
+    }
+    if end != file_length {
+        return Err(ContainerError::Trailing {
+            expected: end,
+            found: file_length,
+        });
+    }
+    Ok(entries)
+}
+
+/// The bytes no checksum covers must be zero.
+fn check_padding(data: &[u8], mut end: u64, entries: &[Entry]) -> Result<(), ContainerError> {
+    for entry in entries {
+        let gap = data
+            .get(end as usize..entry.offset as usize)
+            .unwrap_or_default();
+        if gap.iter().any(|&byte| byte != 0) {
+            return Err(ContainerError::Padding { offset: end });
+        }
+        end = entry.offset + entry.length;
+    }
+    Ok(())
+}
+
+fn read_bytes<const N: usize, const M: usize>(from: &[u8; M], at: usize) -> [u8; N] {
+    let bytes = from.get(at..).and_then(|rest| rest.first_chunk());
+    bytes.copied().unwrap_or([0; N])
+}
+
+fn read_u32<const M: usize>(from: &[u8; M], at: usize) -> u32 {
+    u32::from_le_bytes(read_bytes(from, at))
+}
+
+fn read_u64<const M: usize>(from: &[u8; M], at: usize) -> u64 {
+    u64::from_le_bytes(read_bytes(from, at))
+}
+
+fn read_hash<const M: usize>(from: &[u8; M], at: usize) -> [u8; HASH] {
+    read_bytes(from, at)
+}

@@ -1,0 +1,311 @@
+//! What a circuit costs, counted: operations per ONNX node, keys, ciphertexts.
+//!
+//! Fused operations count as their phases, so that the numbers say what is computed and not how it is spelled: a whole
+//! rotation is one key switch, one decomposition and one `mod_down`; of hoisted rotations each is a key switch, and the
+//! decomposition and the `mod_down` they share are counted once.
+//!
+//! Bytes are those of files: a key is stored as one half, the other is expanded from a seed; so is a fresh ciphertext.
+
+use crate::circuit::{Circuit, Keys, Port, SourceNode};
+use crate::inst::{Inst, KeyKind};
+use crate::interface::InterfacePort;
+use crate::ring::{Level, Ring};
+use crate::shape::Shape;
+use crate::types::Type;
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+/// The cost of a circuit.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Stats {
+    /// By ONNX node, in the circuit's order; what serves no node comes first.
+    pub nodes: Vec<NodeStats>,
+    /// Of all nodes.
+    pub total: Counts,
+    /// Evaluation keys.
+    pub keys: Vec<KeyStats>,
+    /// Bytes of all keys in a file.
+    pub key_bytes: u64,
+    /// Tensors to encrypt.
+    pub inputs: Vec<PortStats>,
+    /// Tensors to decrypt.
+    pub outputs: Vec<PortStats>,
+}
+
+/// The cost of one ONNX node.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct NodeStats {
+    /// The node; none for inputs and what else serves no node.
+    pub node: Option<SourceNode>,
+    /// Highest level of a ciphertext it takes.
+    pub level_in: Option<Level>,
+    /// Lowest level of a ciphertext it makes.
+    pub level_out: Option<Level>,
+    /// Its operations.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// How often each kind of operation is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Instructions, as written.
+    pub instructions: u64,
+    /// Products of a ciphertext and a plaintext, those inside a `dot` included.
+    pub plaintext_products: u64,
+    /// Products of two ciphertexts.
+    pub ciphertext_products: u64,
+    /// Ciphertexts decomposed into gadget digits.
+    pub decompositions: u64,
+    /// Rotations that share their digits.
+    pub hoisted_rotations: u64,
+    /// Rotations that do not.
+    pub full_rotations: u64,
+    /// Inner products with an evaluation key.
+    pub key_switches: u64,
+    /// Divisions by P.
+    pub mod_downs: u64,
+    /// Rescales.
+    pub rescales: u64,
+    /// Plaintexts encoded.
+    pub encodes: u64,
+}
+
+/// One evaluation key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct KeyStats {
+    /// What it is for.
+    pub kind: KeyKind,
+    /// Highest level of use.
+    pub level: Level,
+    /// Bytes in a file.
+    pub bytes: u64,
+}
+
+/// A tensor that enters or leaves.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct PortStats {
+    /// Its name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Shape,
+    /// Ciphertexts that hold it.
+    pub ciphertexts: u64,
+    /// Level of these.
+    pub level: Option<Level>,
+    /// log2 of their scale.
+    pub scale_bits: Option<f64>,
+}
+
+impl Stats {
+    /// Counts a circuit.
+    pub fn of(circuit: &Circuit) -> Self {
+        let nodes = nodes(circuit);
+        let mut total = Counts::default();
+        for node in &nodes {
+            total += node.counts;
+        }
+        let keys = KeyStats::all(&circuit.ring, &circuit.keys);
+        let ports = |ports: &[Port]| ports.iter().map(|p| PortStats::of(circuit, p)).collect();
+        Self {
+            nodes,
+            total,
+            key_bytes: keys.iter().map(|key| key.bytes).sum(),
+            keys,
+            inputs: ports(&circuit.inputs),
+            outputs: ports(&circuit.outputs),
+        }
+    }
+}
+
+impl KeyStats {
+    /// The keys that are declared, relinearization first, rotations ascending.
+    pub fn all(ring: &Ring, keys: &Keys) -> Vec<Self> {
+        let keys = keys.levels.iter();
+        keys.map(|(&kind, &level)| Self {
+            kind,
+            level,
+            bytes: key_bytes(ring, level),
+        })
+        .collect()
+    }
+}
+
+/// Bytes of an evaluation key at a level in a file: `d (L + K) N` words, for `L` primes of the level, `K` special primes
+/// and the `d` digits that meet the level.
+pub fn key_bytes(ring: &Ring, level: Level) -> u64 {
+    let row = ring.row(level).unwrap_or_default();
+    let meets = |digit: &&Vec<_>| digit.iter().any(|prime| row.contains(prime));
+    let digits = ring.digits.iter().filter(meets).count();
+    (digits * (row.len() + ring.special.len())) as u64 * limb_bytes(ring)
+}
+
+/// Bytes of a fresh ciphertext at a level in a file, seed excluded.
+pub fn seeded_ciphertext_bytes(ring: &Ring, level: Level) -> u64 {
+    ring.row(level).map_or(0, <[_]>::len) as u64 * limb_bytes(ring)
+}
+
+fn limb_bytes(ring: &Ring) -> u64 {
+    8 << ring.log_n
+}
+
+fn nodes(circuit: &Circuit) -> Vec<NodeStats> {
+    let mut nodes: BTreeMap<_, NodeStats> = BTreeMap::new();
+    for definition in circuit.values.values() {
+        let entry = nodes.entry(definition.node);
+        let stats = entry.or_insert_with(|| NodeStats {
+            node: definition.node.and_then(|n| circuit.nodes.get(n).cloned()),
+            level_in: None,
+            level_out: None,
+            counts: Counts::default(),
+        });
+        stats.counts += Counts::of(&definition.inst);
+        definition.inst.for_each_operand(|v| {
+            if let Some(Type::Cipher { level, .. }) = circuit.type_of(v) {
+                stats.level_in = stats.level_in.max(Some(*level));
+            }
+        });
+        if let Type::Cipher { level, .. } = definition.ty {
+            stats.level_out = Some(stats.level_out.map_or(level, |least| least.min(level)));
+        }
+    }
+    nodes.into_values().collect()
+}
+
+impl Counts {
+    /// The operations of one instruction.
+    pub fn of(inst: &Inst) -> Self {
+        let mut counts = Self {
+            instructions: 1,
+            key_switches: u64::from(inst.key().is_some()),
+            ..Self::default()
+        };
+        match inst {
+            Inst::Encode { .. } => counts.encodes = 1,
+            Inst::MulPlain(..) => counts.plaintext_products = 1,
+            Inst::Dot { plains, .. } => counts.plaintext_products = plains.len() as u64,
+            Inst::Mul(..) | Inst::Square(_) => counts.ciphertext_products = 1,
+            Inst::Rescale { .. } => counts.rescales = 1,
+            Inst::Decompose(_) => counts.decompositions = 1,
+            Inst::ModDown(_) => counts.mod_downs = 1,
+            Inst::RotateExt { .. } => counts.hoisted_rotations = 1,
+            Inst::Rotate { .. } | Inst::Relinearize(_) | Inst::Conjugate(_) => {
+                counts.decompositions = 1;
+                counts.mod_downs = 1;
+                counts.full_rotations = u64::from(matches!(inst, Inst::Rotate { .. }));
+            }
+            Inst::Input { .. }
+            | Inst::Add(_)
+            | Inst::Sub(..)
+            | Inst::Negate(_)
+            | Inst::AddPlain(..)
+            | Inst::MulScalar { .. }
+            | Inst::RelinearizeExt { .. }
+            | Inst::DropLevel { .. }
+            | Inst::MulMonomial { .. }
+            | Inst::Bootstrap { .. } => {}
+        }
+        counts
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            instructions,
+            plaintext_products,
+            ciphertext_products,
+            decompositions,
+            hoisted_rotations,
+            full_rotations,
+            key_switches,
+            mod_downs,
+            rescales,
+            encodes,
+        } = other;
+        self.instructions += instructions;
+        self.plaintext_products += plaintext_products;
+        self.ciphertext_products += ciphertext_products;
+        self.decompositions += decompositions;
+        self.hoisted_rotations += hoisted_rotations;
+        self.full_rotations += full_rotations;
+        self.key_switches += key_switches;
+        self.mod_downs += mod_downs;
+        self.rescales += rescales;
+        self.encodes += encodes;
+    }
+}
+
+impl PortStats {
+    /// A port of an interface.
+    pub fn of_interface(ring: &Ring, port: &InterfacePort) -> Self {
+        Self {
+            name: port.name.clone(),
+            shape: port.shape.clone(),
+            ciphertexts: port.layout.ciphertexts().into(),
+            level: Some(port.level),
+            scale_bits: port.scale.bits(&ring.primes),
+        }
+    }
+
+    fn of(circuit: &Circuit, port: &Port) -> Self {
+        let ty = port.values.first().and_then(|&v| circuit.type_of(v));
+        let bits = |ty: &Type| ty.scale()?.bits(&circuit.ring.primes);
+        Self {
+            name: port.name.clone(),
+            shape: port.shape.clone(),
+            ciphertexts: port.values.len() as u64,
+            level: ty.map(Type::level),
+            scale_bits: ty.and_then(bits),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entity::{Arena, Prime, SpecialPrime};
+    use crate::ring::Rotation;
+
+    fn ring() -> Ring {
+        Ring {
+            log_n: 4,
+            unit_bits: 10,
+            primes: Arena::<Prime, u64>::from_iter([12289, 13313, 15361]),
+            special: Arena::<SpecialPrime, u64>::from_iter([18433]),
+            levels: (1..=3).map(|n| (0..n).map(Prime).collect()).collect(),
+            digits: vec![vec![Prime(0), Prime(1)], vec![Prime(2)]],
+        }
+    }
+
+    #[test]
+    fn a_key_is_one_half_per_digit_that_meets_its_level() {
+        let bytes = |level| key_bytes(&ring(), Level(level));
+        assert_eq!(
+            [bytes(0), bytes(1), bytes(2)],
+            [2 * 128, 3 * 128, 2 * 4 * 128]
+        );
+    }
+
+    #[test]
+    fn fused_operations_count_as_their_phases() {
+        let rotation = Rotation(1);
+        let a = crate::Value(0);
+        let whole = Counts::of(&Inst::Rotate { a, rotation });
+        let mut phases = Counts::of(&Inst::Decompose(a));
+        let digits = crate::Value(1);
+        phases += Counts::of(&Inst::RotateExt {
+            a,
+            digits,
+            rotation,
+        });
+        phases += Counts::of(&Inst::ModDown(a));
+        let spelling = |c: Counts| Counts {
+            instructions: 0,
+            hoisted_rotations: 0,
+            full_rotations: 0,
+            ..c
+        };
+        assert_eq!(spelling(whole), spelling(phases));
+    }
+}

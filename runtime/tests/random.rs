@@ -1,0 +1,69 @@
+//! Random circuits with every operation: ciphertexts against the simulator, and plans against each other.
+
+mod common;
+
+use common::{Parties, inputs};
+use peregrine_ir::testing::circuits;
+use peregrine_ir::*;
+use peregrine_runtime::client::Client;
+use peregrine_runtime::exec::Silent;
+use peregrine_runtime::ports::Arrays;
+use peregrine_runtime::server::Resources;
+use peregrine_runtime::simulate::{self, Options, Simulation};
+use proptest::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn cleartext(circuit: &Verified, inputs: &Arrays, noise: Option<u64>) -> Simulation {
+    simulate::run(circuit, inputs, Options { noise }, &Silent).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Largest difference of two results.
+fn distance(a: &Arrays, b: &Arrays) -> f64 {
+    (-common::precision(a, b)).exp2()
+}
+
+/// How many circuits left room for their messages and could be compared.
+static COMPARED: AtomicUsize = AtomicUsize::new(0);
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    fn ciphertexts_follow_the_simulator(circuit in circuits(24), seed in 0..1000u64) {
+        let given = inputs(&circuit, seed);
+        let exact = cleartext(&circuit, &given, None);
+        let noisy = cleartext(&circuit, &given, Some(seed));
+        let room = |s: &Simulation| s.headroom.map_or(f64::INFINITY, |h| h.bits);
+        let fits = room(&exact).min(room(&noisy)) > 4.0;
+        let Ok(mut parties) = Client::new(Interface::of(&circuit)).map(|_| Parties::new(&circuit)) else {
+            return Ok(());
+        };
+        let keys = parties.keys();
+        let Parties { client, secret, randomness, server } = &mut parties;
+        let Ok(encrypted) = client.encrypt(secret, &given, randomness) else {
+            return Ok(());
+        };
+        let run = |window| {
+            let session = server.session(keys.clone(), Resources { window, memory: None }).unwrap();
+            session.run(encrypted.clone(), &Silent)
+        };
+        // A constant beyond the modulus is refused when it is encoded; nothing else may fail.
+        let Ok(serial) = run(1) else {
+            prop_assert!(!fits, "{}", run(1).unwrap_err());
+            return Ok(());
+        };
+        prop_assert_eq!(&serial, &run(8).unwrap());
+        if fits {
+            let found = parties.decrypt(&serial);
+            let (error, predicted) = (distance(&exact.outputs, &found), distance(&exact.outputs, &noisy.outputs));
+            prop_assert!(error <= 64.0 * predicted + 1e-9, "error {error:e}, predicted {predicted:e}");
+            COMPARED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn random_circuits() {
+    ciphertexts_follow_the_simulator();
+    let compared = COMPARED.load(Ordering::Relaxed);
+    assert!(compared > 50, "only {compared} circuits could be compared");
+}

@@ -1,0 +1,225 @@
+//! Client and server through files, and everything that must not be mixed up.
+
+mod common;
+
+use common::{Parties, Toy, inputs, precision, simulate};
+use peregrine_ir::binary::FileKind;
+use peregrine_ir::*;
+use peregrine_runtime::client::Flood;
+use peregrine_runtime::exec::{HeldKeys, KeySource, Silent};
+use peregrine_runtime::ring::Randomness;
+use peregrine_runtime::server::Resources;
+use peregrine_runtime::wire::{self, KeyBytes, write_inputs, write_outputs};
+use std::io::Cursor;
+use std::sync::Arc;
+
+const TOY: Toy = Toy {
+    log_n: 6,
+    depth: 2,
+    alpha: 1,
+};
+
+const RESOURCES: Resources = Resources {
+    window: 4,
+    memory: None,
+};
+
+/// Rotation, conjugation and a product; `shift` makes another circuit.
+fn circuit(shift: u32) -> Verified {
+    let mut toy = TOY.builder();
+    let x = toy.input("x");
+    let rotation = Rotation(shift);
+    let rotated = toy.push(Inst::Rotate { a: x, rotation });
+    let conjugate = toy.push(Inst::Conjugate(rotated));
+    let product = toy.push(Inst::Mul(conjugate, x));
+    let product = toy.push(Inst::Relinearize(product));
+    let low = toy.push(Inst::Rescale {
+        a: product,
+        to: Level(1),
+    });
+    let rotation = Rotation(7);
+    let last = toy.push(Inst::Rotate { a: low, rotation });
+    toy.output(last);
+    toy.finish()
+}
+
+fn key_file(parties: &mut Parties) -> Vec<u8> {
+    let Parties {
+        client,
+        secret,
+        randomness,
+        ..
+    } = parties;
+    let mut made = Vec::new();
+    let out = Cursor::new(Vec::new());
+    let each = |done, total| made.push((done, total));
+    let out = client.write_evaluation_keys(secret, randomness, out, each);
+    assert_eq!(made, [(1, 4), (2, 4), (3, 4), (4, 4)]);
+    out.unwrap().into_inner()
+}
+
+fn message(error: impl std::error::Error) -> String {
+    error.to_string()
+}
+
+#[test]
+fn everything_goes_through_files() {
+    let circuit = circuit(3);
+    let given = inputs(&circuit, 5);
+    let mut parties = Parties::new(&circuit);
+    let secret = parties.client.write_secret(&parties.secret).unwrap();
+    parties.secret = parties.client.read_secret(&secret).unwrap();
+    let file = key_file(&mut parties);
+
+    let server = &parties.server;
+    let directory = std::env::temp_dir().join(format!("peregrine-keys-{}", std::process::id()));
+    std::fs::write(&directory, &file).unwrap();
+    let mapped = wire::map_file(&directory).unwrap();
+    std::fs::remove_file(&directory).unwrap();
+    let keys = Arc::new(server.read_keys(mapped).unwrap());
+    assert!(keys.levels().keys().eq(circuit.keys.levels.keys()));
+
+    let client_sent = write_inputs(&parties.encrypt(&given));
+    // One part of three limbs of 64 words.
+    assert!(client_sent.len() < 3 * 64 * 8 + 600, "{}", client_sent.len());
+    let server = &parties.server;
+    let session = server.session(keys, RESOURCES).unwrap();
+    let inputs = server.read_inputs(&client_sent).unwrap();
+    assert_eq!(write_inputs(&inputs), client_sent);
+    let answer = write_outputs(&session.run(inputs, &Silent).unwrap());
+    let outputs = parties.client.read_outputs(&answer).unwrap();
+    assert_eq!(write_outputs(&outputs), answer);
+    let agreed = precision(&simulate(&circuit, &given), &parties.decrypt(&outputs));
+    assert!(agreed >= 26.0, "{agreed:.1} bits");
+}
+
+#[test]
+fn keys_are_dropped_after_their_last_use_where_memory_is_short() {
+    let circuit = circuit(3);
+    let given = inputs(&circuit, 5);
+    let mut parties = Parties::new(&circuit);
+    let file = key_file(&mut parties);
+    let encrypted = parties.encrypt(&given);
+    let server = &parties.server;
+    let keys = Arc::new(server.read_keys(KeyBytes::Held(file)).unwrap());
+    let all = server.session(keys.clone(), RESOURCES).unwrap().prediction();
+    let resources = Resources {
+        memory: Some(all.total() * 2 / 3),
+        ..RESOURCES
+    };
+    let session = server.session(keys, resources).unwrap();
+    assert!(session.prediction().total() <= all.total() * 2 / 3);
+    for _ in 0..2 {
+        let outputs = session.run(encrypted.clone(), &Silent).unwrap();
+        let agreed = precision(&simulate(&circuit, &given), &parties.decrypt(&outputs));
+        assert!(agreed >= 26.0, "{agreed:.1} bits");
+    }
+}
+
+#[test]
+fn files_of_another_circuit_are_refused_naming_both() {
+    let (mine, other) = (circuit(3), circuit(4));
+    let mut theirs = Parties::new(&other);
+    let parties = Parties::new(&mine);
+    let names = |text: &str| {
+        let both = [fingerprint(&mine), fingerprint(&other)];
+        assert!(both.iter().all(|f| text.contains(&f.to_string())), "{text}");
+    };
+    let secret = theirs.client.write_secret(&theirs.secret).unwrap();
+    names(&message(parties.client.read_secret(&secret).unwrap_err()));
+    let keys = KeyBytes::Held(key_file(&mut theirs));
+    names(&message(parties.server.read_keys(keys).unwrap_err()));
+    let encrypted = theirs.encrypt(&inputs(&other, 1));
+    let file = write_inputs(&encrypted);
+    names(&message(parties.server.read_inputs(&file).unwrap_err()));
+    let keys = theirs.keys();
+    names(&message(parties.server.session(keys.clone(), RESOURCES).unwrap_err()));
+    let session = theirs.server.session(keys, RESOURCES).unwrap();
+    let answer = session.run(encrypted.clone(), &Silent).unwrap();
+    names(&message(parties.client.read_outputs(&write_outputs(&answer)).unwrap_err()));
+    names(&message(parties.client.decrypt(&parties.secret, &answer, None).unwrap_err()));
+    names(&message(theirs.client.decrypt(&parties.secret, &answer, None).unwrap_err()));
+    let mut parties = parties;
+    let keys = parties.keys();
+    let session = parties.server.session(keys, RESOURCES).unwrap();
+    names(&message(session.run(encrypted, &Silent).unwrap_err()));
+}
+
+#[test]
+fn files_of_another_kind_are_refused_naming_both() {
+    let circuit = circuit(3);
+    let mut parties = Parties::new(&circuit);
+    let encrypted = parties.encrypt(&inputs(&circuit, 1));
+    let file = write_inputs(&encrypted);
+    let text = message(parties.client.read_secret(&file).unwrap_err());
+    let kinds = [FileKind::SecretKey, FileKind::Ciphertext];
+    assert!(kinds.iter().all(|k| text.contains(&k.to_string())), "{text}");
+    let text = message(parties.client.read_outputs(&file).unwrap_err());
+    assert_eq!(
+        text,
+        "the direction of the ciphertexts is `input`, expected `output`"
+    );
+}
+
+#[test]
+fn missing_keys_are_all_counted_before_any_work() {
+    let circuit = circuit(3);
+    let parties = Parties::new(&circuit);
+    let none = Arc::new(HeldKeys::new(fingerprint(&circuit)));
+    let text = message(parties.server.session(none, RESOURCES).unwrap_err());
+    assert_eq!(
+        text,
+        "4 keys are missing or too low; the first: the relinearization key for level 2 is missing"
+    );
+}
+
+#[test]
+fn the_wrong_secret_does_not_decrypt() {
+    let circuit = circuit(3);
+    let mut parties = Parties::new(&circuit);
+    let keys = parties.keys();
+    let encrypted = parties.encrypt(&inputs(&circuit, 1));
+    let session = parties.server.session(keys, RESOURCES).unwrap();
+    let answer = session.run(encrypted, &Silent).unwrap();
+    let wrong = parties.client.generate_secret(&mut parties.randomness).unwrap();
+    let text = message(parties.client.decrypt(&wrong, &answer, None).unwrap_err());
+    assert!(text.starts_with("output `y0`: "), "{text}");
+    assert!(text.contains("wrong key"), "{text}");
+}
+
+#[test]
+fn flooding_adds_noise_of_the_size_asked_for() {
+    let circuit = circuit(3);
+    let mut parties = Parties::new(&circuit);
+    let keys = parties.keys();
+    let encrypted = parties.encrypt(&inputs(&circuit, 1));
+    let session = parties.server.session(keys, RESOURCES).unwrap();
+    let answer = session.run(encrypted, &Silent).unwrap();
+    let plain = parties.client.decrypt(&parties.secret, &answer, None).unwrap();
+    assert!(plain.imaginary > 0.0 && plain.imaginary < 1e-8, "{}", plain.imaginary);
+    let mut randomness = Randomness::from_seed_for_tests(9);
+    let flood = Flood {
+        bits: 12.0,
+        randomness: &mut randomness,
+    };
+    let flooded = parties.client.decrypt(&parties.secret, &answer, Some(flood)).unwrap();
+    let bits = precision(&plain.outputs, &flooded.outputs);
+    // The largest of 32 normal numbers is about two and a half deviations.
+    assert!((9.5..12.0).contains(&bits), "{bits:.1}");
+}
+
+#[test]
+fn secrets_do_not_print_and_the_server_knows_none() {
+    let circuit = circuit(3);
+    let parties = Parties::new(&circuit);
+    let shown = format!("{:?}", parties.secret);
+    assert!(shown.contains("SecretKey(..)") && shown.len() < 200, "{shown}");
+    for source in [
+        include_str!("../src/server.rs"),
+        include_str!("../src/exec/ckks.rs"),
+        include_str!("../src/exec/keys.rs"),
+    ] {
+        let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+        assert!(code.into_iter().all(|line| !line.to_lowercase().contains("secret")));
+    }
+}

@@ -1,0 +1,155 @@
+//! The architecture's rules, read from manifests and sources.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// All files below `folder` with this ending, in order, relative to the workspace.
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                if !path.ends_with("target") {
+                    folders.push(path);
+                }
+            } else if path.to_string_lossy().ends_with(ending) {
+                found.push(path.strip_prefix(root()).unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// Lines of code: neither comments nor what stands in test modules.
+fn code(path: &Path) -> Vec<(usize, String)> {
+    let source = text(path);
+    let end = source.find("#[cfg(test)]\nmod").unwrap_or(source.len());
+    let lines = source[..end].lines().enumerate();
+    lines
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(i, line)| (i + 1, line.to_owned()))
+        .collect()
+}
+
+const CRATES: [&str; 6] = ["ir-spec", "compiler", "runtime", "cli", "tests", "examples"];
+
+#[test]
+fn crates_depend_on_each_other_in_one_direction() {
+    let allowed: [(&str, &[&str]); 4] = [
+        ("ir-spec", &[]),
+        ("compiler", &["peregrine-ir"]),
+        ("runtime", &["peregrine-ir"]),
+        ("cli", &["peregrine-compiler", "peregrine-ir", "peregrine-runtime"]),
+    ];
+    for (krate, allowed) in allowed {
+        let manifest = text(Path::new(&format!("{krate}/Cargo.toml")));
+        let dependencies = manifest.split("[dev-dependencies]").next().unwrap();
+        let dependencies = dependencies.split("[dependencies]").nth(1).unwrap();
+        let found: BTreeSet<&str> = dependencies
+            .lines()
+            .filter(|line| line.starts_with("peregrine"))
+            .filter_map(|line| line.split(['.', ' ', '=']).next())
+            .collect();
+        let allowed: BTreeSet<&str> = allowed.iter().copied().collect();
+        assert!(found.is_subset(&allowed), "{krate} depends on {found:?}, allowed are {allowed:?}");
+    }
+}
+
+#[test]
+fn third_party_types_stay_in_their_module() {
+    let homes: [(&str, &[&str]); 9] = [
+        ("onnx_protobuf", &["compiler/src/onnx"]),
+        ("protobuf", &["compiler/src/onnx"]),
+        ("egg", &["compiler/src/rewrite"]),
+        ("petgraph", &["compiler/src"]),
+        ("clap", &["cli/src"]),
+        ("prost", &["ir-spec/src/binary", "runtime/src/wire"]),
+        ("tfhe", &["runtime/src/ring"]),
+        ("tfhe_ntt", &["runtime/src/ring"]),
+        ("memmap2", &["runtime/src/wire"]),
+    ];
+    for path in ["ir-spec", "compiler", "runtime", "cli"].iter().flat_map(|k| files(&format!("{k}/src"), ".rs")) {
+        for (line, source) in code(&path) {
+            for (name, homes) in &homes {
+                let used = source.contains(&format!("use {name}::"))
+                    || source.split(&format!("{name}::")).skip(1).count() > 0
+                        && !source.contains(&format!("_{name}::"))
+                        && !source.contains(&format!("::{name}::"));
+                let home = homes.iter().any(|home| path.starts_with(home));
+                assert!(!used || home, "{}:{line}: `{name}` belongs to {homes:?}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_confined_and_argued() {
+    let homes = ["runtime/src/ring", "runtime/src/wire"];
+    for path in CRATES.iter().flat_map(|k| files(k, ".rs")).filter(|p| !p.ends_with("tests/tidy.rs")) {
+        let source = text(&path);
+        for (line, code) in code(&path) {
+            if code.contains("unsafe {") || code.contains("unsafe fn") || code.contains("unsafe impl") {
+                assert!(homes.iter().any(|h| path.starts_with(h)), "{}:{line}: unsafe outside {homes:?}", path.display());
+                assert!(source.contains("// SAFETY:"), "{}:{line}: unsafe without its reason", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn files_are_read_and_written_at_the_edges_only() {
+    let edges = ["cli/src", "runtime/src/wire", "compiler/src/onnx/files.rs"];
+    for path in ["ir-spec", "compiler", "runtime"].iter().flat_map(|k| files(&format!("{k}/src"), ".rs")) {
+        if edges.iter().any(|edge| path.starts_with(edge)) {
+            continue;
+        }
+        for (line, source) in code(&path) {
+            for word in ["std::fs", "std::net", "std::env", "std::process", "SystemTime"] {
+                assert!(!source.contains(word), "{}:{line}: `{word}` below the edges", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn files_and_functions_stay_readable() {
+    for path in CRATES.iter().flat_map(|k| files(k, ".rs")) {
+        let source = text(&path);
+        let lines: Vec<&str> = source.lines().collect();
+        assert!(lines.len() <= 600, "{} has {} lines, the limit is 600", path.display(), lines.len());
+        for (start, line) in lines.iter().enumerate() {
+            let body = line.trim_start();
+            let indent = line.len() - body.len();
+            let opens = ["fn ", "pub fn ", "pub(crate) fn ", "pub(super) fn ", "async fn "].iter().any(|w| body.starts_with(w));
+            if !opens {
+                continue;
+            }
+            let closes = format!("{}}}", " ".repeat(indent));
+            let length = lines[start..].iter().position(|l| *l == closes).unwrap_or(0);
+            assert!(length <= 60, "{}:{}: a function of {length} lines, the limit is 60", path.display(), start + 1);
+        }
+    }
+}
+
+#[test]
+fn every_pass_has_its_file_tests() {
+    let passes: BTreeSet<String> =
+        peregrine_compiler::passes::PASSES.iter().map(|p| p.name.to_owned()).collect();
+    let folders: BTreeSet<String> = fs::read_dir(root().join("tests/filetests/passes"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(passes, folders, "tests/filetests/passes has one folder per pass");
+}
