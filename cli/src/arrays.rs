@@ -72,9 +72,11 @@ fn read<T: ReadableElement>(path: &Path, name: Option<&str>) -> Result<Named<T>,
     let bytes = files::read(path)?;
     let arrays = if bytes.starts_with(b"PK") {
         read_archive(&bytes, name)
-    } else {
+    } else if bytes.starts_with(b"\x93NUMPY") {
         let array = ArrayD::read_npy(bytes.as_slice()).map_err(ArrayProblem::from);
         array.map(|array| vec![(None, array)])
+    } else {
+        Err(ArrayProblem::NotNpy)
     };
     arrays.map_err(|problem| Error::file(path, FileProblem::Array(problem)))
 }
@@ -226,10 +228,7 @@ impl ArrayProblem {
 
 impl From<ReadNpyError> for ArrayProblem {
     fn from(error: ReadNpyError) -> Self {
-        use ndarray_npy::ParseHeaderError::MagicString;
         match error {
-            ReadNpyError::ParseHeader(MagicString) => Self::NotNpy,
-            ReadNpyError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => Self::NotNpy,
             ReadNpyError::ParseData(problem) => match problem.downcast::<Self>() {
                 Ok(problem) => *problem,
                 Err(other) => Self::Damaged(ReadNpyError::ParseData(other)),

@@ -10,7 +10,7 @@ use crate::tensor::Tensors;
 use crate::types::Type;
 use std::collections::BTreeMap;
 
-/// A program on ciphertexts. Building one checks types; [`crate::verify`] checks everything.
+/// A program on ciphertexts. Building one checks types; [`crate::verify()`] checks everything.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Circuit {
     /// What it is called; an identifier.

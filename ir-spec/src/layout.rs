@@ -93,7 +93,6 @@ impl Layout {
         if Shape::new(shape).is_err() {
             return fail("shape", 0, "positive extents".into());
         }
-        // Phases lie in different ciphertexts, gaps in one.
         for (part, values, bound) in [("phases", phases, 1 << 16), ("gaps", gaps, slots)] {
             if let Some(&bad) = values.iter().find(|&&v| v == 0 || u64::from(v) > bound) {
                 return fail(part, bad.into(), format!("1 to {bound}"));

@@ -1,5 +1,7 @@
 //! What a wrong file is told apart by, and how large a right one is.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use peregrine_ir::binary::container::{Writer, encode};
 use peregrine_ir::binary::{self, Container, FileKind};
 use peregrine_ir::testing::circuit;

@@ -1,5 +1,7 @@
 //! Syntax errors as people see them, and the speed of printing and parsing.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use peregrine_ir::testing::circuit;
 use peregrine_ir::{Inst, binary, text, verify};
 use std::time::Instant;

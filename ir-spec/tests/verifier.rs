@@ -1,5 +1,7 @@
 //! One broken circuit per rule of the verifier: a good one with some text replaced.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use common::check_errors;
@@ -472,7 +474,8 @@ fn ports() {
 /// Rules that no text reaches: the parser or a constructor is first, or the circuit would be too large.
 #[test]
 fn beyond_the_text() {
-    let cases: [(fn(&mut Circuit), &str); 7] = [
+    type Change = fn(&mut Circuit);
+    let cases: [(Change, &str); 7] = [
         (
             |c| c.ring.log_n = 18,
             "ring: degree 2^18 is not supported, expected 2^3 to 2^17",

@@ -165,7 +165,10 @@ impl Client {
         randomness: &mut Randomness,
     ) -> Result<EncryptedInputs, ClientError> {
         self.own(secret)?;
-        check_names(inputs, self.interface.inputs().iter().map(|p| p.name.as_str()))?;
+        check_names(
+            inputs,
+            self.interface.inputs().iter().map(|p| p.name.as_str()),
+        )?;
         let encoder = Encoder::new(&self.params);
         let encryptor = Encryptor::new(&self.params, &secret.key);
         let mut ports = Vec::new();
@@ -294,11 +297,7 @@ fn scale(port: &InterfacePort, ring: &Ring) -> Result<f64, ClientError> {
 }
 
 /// Whether values times the scale stay below the modulus with headroom; the scale.
-fn check_range(
-    port: &InterfacePort,
-    ring: &Ring,
-    packed: &[Vec<f64>],
-) -> Result<f64, ClientError> {
+fn check_range(port: &InterfacePort, ring: &Ring, packed: &[Vec<f64>]) -> Result<f64, ClientError> {
     let scale = scale(port, ring)?;
     let modulus_bits = ring.level_bits(port.level).unwrap_or(0.0);
     let limit = (modulus_bits - 1.0 - Client::HEADROOM_BITS - scale.log2()).exp2();
@@ -339,7 +338,9 @@ pub enum ClientError {
     #[error(transparent)]
     Input(#[from] PortError),
     /// An input value does not fit the modulus.
-    #[error("input `{input}` holds {value}, the largest magnitude that can be encrypted is {limit:.4e}")]
+    #[error(
+        "input `{input}` holds {value}, the largest magnitude that can be encrypted is {limit:.4e}"
+    )]
     TooLarge {
         /// Name of the input.
         input: String,

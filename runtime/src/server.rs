@@ -5,11 +5,15 @@
 //! 3. [`Session::run`] turns encrypted inputs into encrypted outputs.
 
 use crate::binding;
-use crate::exec::memory::{self, MemoryError, Prediction};
-use crate::exec::{self, CkksEvaluator, CkksRunError, Evaluator, ExecError, KeySource, Plan, Progress};
 use crate::ckks::{Ciphertext, CkksError, SeededCiphertext};
+use crate::exec::memory::{self, MemoryError, Prediction};
+use crate::exec::{
+    self, CkksEvaluator, CkksRunError, Evaluator, ExecError, KeySource, Plan, Progress,
+};
 use crate::params::{Parameters, ParametersError};
-use crate::wire::{self, EncryptedInputs, EncryptedOutputs, EncryptedPort, KeyBytes, KeyFile, WireError};
+use crate::wire::{
+    self, EncryptedInputs, EncryptedOutputs, EncryptedPort, KeyBytes, KeyFile, WireError,
+};
 use peregrine_ir::binary::Fingerprint;
 use peregrine_ir::{Interface, Verified};
 use rayon::prelude::*;
@@ -159,10 +163,7 @@ impl Session<'_> {
         })
     }
 
-    fn expand(
-        &self,
-        port: EncryptedPort<SeededCiphertext>,
-    ) -> Result<Vec<Ciphertext>, CkksError> {
+    fn expand(&self, port: EncryptedPort<SeededCiphertext>) -> Result<Vec<Ciphertext>, CkksError> {
         let params = &self.server.params;
         let ciphertexts = port.ciphertexts.into_par_iter();
         ciphertexts.map(|c| c.expand(params)).collect()

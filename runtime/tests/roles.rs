@@ -81,7 +81,11 @@ fn everything_goes_through_files() {
 
     let client_sent = write_inputs(&parties.encrypt(&given));
     // One part of three limbs of 64 words.
-    assert!(client_sent.len() < 3 * 64 * 8 + 600, "{}", client_sent.len());
+    assert!(
+        client_sent.len() < 3 * 64 * 8 + 600,
+        "{}",
+        client_sent.len()
+    );
     let server = &parties.server;
     let session = server.session(keys, RESOURCES).unwrap();
     let inputs = server.read_inputs(&client_sent).unwrap();
@@ -102,7 +106,10 @@ fn keys_are_dropped_after_their_last_use_where_memory_is_short() {
     let encrypted = parties.encrypt(&given);
     let server = &parties.server;
     let keys = Arc::new(server.read_keys(KeyBytes::Held(file)).unwrap());
-    let all = server.session(keys.clone(), RESOURCES).unwrap().prediction();
+    let all = server
+        .session(keys.clone(), RESOURCES)
+        .unwrap()
+        .prediction();
     let resources = Resources {
         memory: Some(all.total() * 2 / 3),
         ..RESOURCES
@@ -133,12 +140,29 @@ fn files_of_another_circuit_are_refused_naming_both() {
     let file = write_inputs(&encrypted);
     names(&message(parties.server.read_inputs(&file).unwrap_err()));
     let keys = theirs.keys();
-    names(&message(parties.server.session(keys.clone(), RESOURCES).unwrap_err()));
+    names(&message(
+        parties.server.session(keys.clone(), RESOURCES).unwrap_err(),
+    ));
     let session = theirs.server.session(keys, RESOURCES).unwrap();
     let answer = session.run(encrypted.clone(), &Silent).unwrap();
-    names(&message(parties.client.read_outputs(&write_outputs(&answer)).unwrap_err()));
-    names(&message(parties.client.decrypt(&parties.secret, &answer, None).unwrap_err()));
-    names(&message(theirs.client.decrypt(&parties.secret, &answer, None).unwrap_err()));
+    names(&message(
+        parties
+            .client
+            .read_outputs(&write_outputs(&answer))
+            .unwrap_err(),
+    ));
+    names(&message(
+        parties
+            .client
+            .decrypt(&parties.secret, &answer, None)
+            .unwrap_err(),
+    ));
+    names(&message(
+        theirs
+            .client
+            .decrypt(&parties.secret, &answer, None)
+            .unwrap_err(),
+    ));
     let mut parties = parties;
     let keys = parties.keys();
     let session = parties.server.session(keys, RESOURCES).unwrap();
@@ -153,7 +177,10 @@ fn files_of_another_kind_are_refused_naming_both() {
     let file = write_inputs(&encrypted);
     let text = message(parties.client.read_secret(&file).unwrap_err());
     let kinds = [FileKind::SecretKey, FileKind::Ciphertext];
-    assert!(kinds.iter().all(|k| text.contains(&k.to_string())), "{text}");
+    assert!(
+        kinds.iter().all(|k| text.contains(&k.to_string())),
+        "{text}"
+    );
     let text = message(parties.client.read_outputs(&file).unwrap_err());
     assert_eq!(
         text,
@@ -181,7 +208,10 @@ fn the_wrong_secret_does_not_decrypt() {
     let encrypted = parties.encrypt(&inputs(&circuit, 1));
     let session = parties.server.session(keys, RESOURCES).unwrap();
     let answer = session.run(encrypted, &Silent).unwrap();
-    let wrong = parties.client.generate_secret(&mut parties.randomness).unwrap();
+    let wrong = parties
+        .client
+        .generate_secret(&mut parties.randomness)
+        .unwrap();
     let text = message(parties.client.decrypt(&wrong, &answer, None).unwrap_err());
     assert!(text.starts_with("output `y0`: "), "{text}");
     assert!(text.contains("wrong key"), "{text}");
@@ -195,14 +225,24 @@ fn flooding_adds_noise_of_the_size_asked_for() {
     let encrypted = parties.encrypt(&inputs(&circuit, 1));
     let session = parties.server.session(keys, RESOURCES).unwrap();
     let answer = session.run(encrypted, &Silent).unwrap();
-    let plain = parties.client.decrypt(&parties.secret, &answer, None).unwrap();
-    assert!(plain.imaginary > 0.0 && plain.imaginary < 1e-8, "{}", plain.imaginary);
+    let plain = parties
+        .client
+        .decrypt(&parties.secret, &answer, None)
+        .unwrap();
+    assert!(
+        plain.imaginary > 0.0 && plain.imaginary < 1e-8,
+        "{}",
+        plain.imaginary
+    );
     let mut randomness = Randomness::from_seed_for_tests(9);
     let flood = Flood {
         bits: 12.0,
         randomness: &mut randomness,
     };
-    let flooded = parties.client.decrypt(&parties.secret, &answer, Some(flood)).unwrap();
+    let flooded = parties
+        .client
+        .decrypt(&parties.secret, &answer, Some(flood))
+        .unwrap();
     let bits = precision(&plain.outputs, &flooded.outputs);
     // The largest of 32 normal numbers is about two and a half deviations.
     assert!((9.5..12.0).contains(&bits), "{bits:.1}");
@@ -213,13 +253,21 @@ fn secrets_do_not_print_and_the_server_knows_none() {
     let circuit = circuit(3);
     let parties = Parties::new(&circuit);
     let shown = format!("{:?}", parties.secret);
-    assert!(shown.contains("SecretKey(..)") && shown.len() < 200, "{shown}");
+    assert!(
+        shown.contains("SecretKey(..)") && shown.len() < 200,
+        "{shown}"
+    );
     for source in [
         include_str!("../src/server.rs"),
         include_str!("../src/exec/ckks.rs"),
         include_str!("../src/exec/keys.rs"),
     ] {
-        let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
-        assert!(code.into_iter().all(|line| !line.to_lowercase().contains("secret")));
+        let code = source
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        assert!(
+            code.into_iter()
+                .all(|line| !line.to_lowercase().contains("secret"))
+        );
     }
 }

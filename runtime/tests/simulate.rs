@@ -19,10 +19,7 @@ fn small() -> Verified {
     let mut toy = TOY.builder();
     let x = toy.input("x");
     let digits = toy.push(Inst::Decompose(x));
-    let rotated = toy
-        .builder
-        .rotate_hoisted(x, digits, Rotation(1))
-        .unwrap();
+    let rotated = toy.builder.rotate_hoisted(x, digits, Rotation(1)).unwrap();
     let weights = toy.plain(numbers(9, 8), rotated);
     let product = toy.push(Inst::MulPlain(rotated, weights));
     let square = toy.push(Inst::Square(x));
@@ -75,15 +72,11 @@ fn headroom_names_the_ciphertext_closest_to_the_modulus() {
 #[test]
 fn inputs_are_checked_by_name_shape_and_value() {
     let circuit = small();
-    let run = |arrays: Arrays| match simulate::run(
-        &circuit,
-        &arrays,
-        Options { noise: None },
-        &Silent,
-    ) {
-        Err(SimulateError::Input(error)) => error,
-        other => panic!("{other:?}"),
-    };
+    let run =
+        |arrays: Arrays| match simulate::run(&circuit, &arrays, Options { noise: None }, &Silent) {
+            Err(SimulateError::Input(error)) => error,
+            other => panic!("{other:?}"),
+        };
     let array = |dims: &[u32], value: f64| {
         let shape = Shape::new(dims).unwrap();
         let data = vec![value; shape.elements()];
@@ -122,19 +115,25 @@ fn plans_run_every_instruction_once_after_its_operands() {
         for wave in plan.waves() {
             assert!(!wave.steps.is_empty() && wave.steps.len() <= window);
             for &value in &wave.steps {
-                circuit.values.get(value).unwrap().inst.for_each_operand(|v| {
-                    let inst = &circuit.values.get(v).unwrap().inst;
-                    let given = matches!(inst, Inst::Input { .. } | Inst::Encode { .. });
-                    assert!(given || order.contains(&v), "{value} runs before {v}");
-                });
+                circuit
+                    .values
+                    .get(value)
+                    .unwrap()
+                    .inst
+                    .for_each_operand(|v| {
+                        let inst = &circuit.values.get(v).unwrap().inst;
+                        let given = matches!(inst, Inst::Input { .. } | Inst::Encode { .. });
+                        assert!(given || order.contains(&v), "{value} runs before {v}");
+                    });
             }
             order.extend(&wave.steps);
         }
         order.sort_unstable();
         order.dedup();
-        let steps = circuit.values.values().filter(|d| {
-            !matches!(d.inst, Inst::Input { .. } | Inst::Encode { .. })
-        });
+        let steps = circuit
+            .values
+            .values()
+            .filter(|d| !matches!(d.inst, Inst::Input { .. } | Inst::Encode { .. }));
         assert_eq!(order.len(), steps.count());
         let dead: Vec<_> = plan.waves().iter().flat_map(|w| &w.dead).collect();
         assert!(!dead.contains(&&circuit.outputs[0].values[0]));
@@ -177,7 +176,9 @@ fn plaintexts_used_twice_are_kept_only_if_asked() {
         };
         let plan = Plan::new(&circuit, options);
         let waves = plan.waves().iter();
-        waves.map(|w| (w.plains.clone(), w.dead.clone())).collect::<Vec<_>>()
+        waves
+            .map(|w| (w.plains.clone(), w.dead.clone()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(
         plains(SharedPlains::Keep),
@@ -195,7 +196,9 @@ fn noise_is_reproducible_and_of_the_predicted_size() {
     let given = inputs(&circuit, 1);
     let run = |noise| {
         let options = Options { noise };
-        simulate::run(&circuit, &given, options, &Silent).unwrap().outputs
+        simulate::run(&circuit, &given, options, &Silent)
+            .unwrap()
+            .outputs
     };
     let exact = run(None);
     assert_eq!(run(Some(5)), run(Some(5)));
@@ -210,7 +213,9 @@ fn progress_reaches_the_end_and_names_the_node() {
     let seen = std::sync::Mutex::new(Vec::new());
     let observe = |step: &peregrine_runtime::exec::Step<'_>| {
         let node = step.node.map(|(_, node)| node.name.clone());
-        seen.lock().unwrap().push((step.done, step.total, step.fraction, node));
+        seen.lock()
+            .unwrap()
+            .push((step.done, step.total, step.fraction, node));
     };
     let given = inputs(&circuit, 1);
     simulate::run(&circuit, &given, Options { noise: None }, &observe).unwrap();

@@ -161,7 +161,11 @@ fn hostile_files_with_right_checksums_never_panic() {
             let mut chunks: Vec<Vec<u8>> = chunks.iter().map(|c| c.to_vec()).collect();
             // Headers are small and decide most: damage them as often as bodies.
             let header = tags.iter().position(|&tag| tag == 0).unwrap();
-            let which = if dice.roll(2) == 0 { header } else { dice.roll(chunks.len()) };
+            let which = if dice.roll(2) == 0 {
+                header
+            } else {
+                dice.roll(chunks.len())
+            };
             match dice.roll(12) {
                 0 => {
                     tags.remove(which);
@@ -174,10 +178,12 @@ fn hostile_files_with_right_checksums_never_panic() {
                 2 => chunks.swap(0, which),
                 _ => dice.damage(&mut chunks[which]),
             }
-            let pairs: Vec<(u64, &[u8])> =
-                tags.iter().copied().zip(chunks.iter().map(Vec::as_slice)).collect();
-            let forged =
-                container::encode(container.kind(), container.fingerprint(), &pairs);
+            let pairs: Vec<(u64, &[u8])> = tags
+                .iter()
+                .copied()
+                .zip(chunks.iter().map(Vec::as_slice))
+                .collect();
+            let forged = container::encode(container.kind(), container.fingerprint(), &pairs);
             refused += usize::from(read(&forged).is_err());
         }
     }
@@ -192,7 +198,16 @@ fn forge(file: &[u8], tag: u64, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     change(&mut body);
     let chunks: Vec<(u64, &[u8])> = container
         .tags()
-        .map(|t| (t, if t == tag { &body[..] } else { container.chunk(t).unwrap() }))
+        .map(|t| {
+            (
+                t,
+                if t == tag {
+                    &body[..]
+                } else {
+                    container.chunk(t).unwrap()
+                },
+            )
+        })
         .collect();
     container::encode(container.kind(), container.fingerprint(), &chunks)
 }

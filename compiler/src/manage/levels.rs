@@ -40,7 +40,11 @@ pub fn depths(program: &Program) -> Arena<SlotValue, u32> {
 }
 
 /// Which values are kept before their rescale, so that sums share it.
+///
+/// A raw value that is rotated and used elsewhere too is rescaled first: its rotations then share the rescale.
 pub fn raw(program: &Program, depths: &Arena<SlotValue, u32>) -> Arena<SlotValue, Raw> {
+    let uses = uses(program);
+    let once = |v: SlotValue| uses.get(v) == Some(&1);
     let mut raw: Arena<SlotValue, Raw> = Arena::new();
     let of = |raw: &Arena<SlotValue, Raw>, v: SlotValue| raw.get(v).copied().unwrap_or(Raw::No);
     for (value, inst) in program.values.iter() {
@@ -49,7 +53,7 @@ pub fn raw(program: &Program, depths: &Arena<SlotValue, u32>) -> Arena<SlotValue
             SlotOp::Mul(..) => Raw::Product,
             SlotOp::Input | SlotOp::AddConst(..) => Raw::No,
             SlotOp::Negate(a) => of(&raw, *a),
-            SlotOp::Rotate(a, _) if of(&raw, *a) == Raw::Constants => Raw::Constants,
+            SlotOp::Rotate(a, _) if of(&raw, *a) == Raw::Constants && once(*a) => Raw::Constants,
             SlotOp::Rotate(..) => Raw::No,
             SlotOp::Add(values) => sum(values, value, |v| of(&raw, v), depths),
         };
@@ -70,4 +74,15 @@ fn sum(
         .iter()
         .all(|&v| raw(v) == kind && depths.get(v) == depths.get(result));
     if alike { kind } else { Raw::No }
+}
+
+/// How often each value is an operand.
+fn uses(program: &Program) -> Arena<SlotValue, u32> {
+    let mut uses: Arena<SlotValue, u32> = program.values.keys().map(|_| 0).collect();
+    for operand in program.values.values().flat_map(|inst| inst.op.operands()) {
+        if let Some(count) = uses.get_mut(operand) {
+            *count += 1;
+        }
+    }
+    uses
 }

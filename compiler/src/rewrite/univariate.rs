@@ -14,10 +14,6 @@ pub(super) struct Univariate {
     coefficients: Vec<Field>,
 }
 
-/// A leading coefficient this much smaller than another of its element is negligible: dividing by it would widen the
-/// range of values by more bits than the level it saves is worth.
-const NEGLIGIBLE: f64 = 1.0 / 1024.0;
-
 /// What makes two polynomials the same: shapes and bits of the coefficients.
 pub(super) type Key = Vec<(Vec<u32>, Vec<u64>)>;
 
@@ -78,17 +74,6 @@ impl Univariate {
             [shift, scale] => shift.is_zero() && scale.all(|x| x == 1.0),
             _ => false,
         }
-    }
-
-    /// Whether it may be divided by its leading coefficient: nowhere zero, and from degree two on nowhere negligible
-    /// beside the others.
-    pub(super) fn has_sound_leading(&self) -> bool {
-        let leading = self.leading();
-        let heavy = |c: &Field| {
-            let ratio = leading.zip(c, |a, c| a.abs() - NEGLIGIBLE * c.abs());
-            ratio.is_some_and(|ratio| ratio.all(|x| x > 0.0))
-        };
-        leading.all(|a| a != 0.0) && (self.degree() == 1 || self.coefficients.iter().all(heavy))
     }
 
     /// Whether it is `a x^k`.

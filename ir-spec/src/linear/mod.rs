@@ -1,9 +1,9 @@
 //! Linear maps: every convolution, pooling, product with a weight matrix, padding, slicing or broadcast is one sparse
 //! matrix `y = A x` between flat tensors.
 //!
-//! A map is stored as its attributes and the name of its weight tensor; [`LinearMap::for_each_tap`] enumerates a row of
-//! the matrix and [`LinearMap::coefficient`] reads one entry. The compiler plans with the first, constants are filled
-//! with the second, the tensor graph's reference semantics is [`LinearMap::apply`]: one definition for all of them.
+//! A map is stored as its attributes and the name of its weight tensor; [`BoundMap::for_each_tap`] enumerates a row of
+//! the matrix and [`BoundMap::coefficient`] reads one entry. The compiler plans with the first, constants are filled
+//! with the second, the tensor graph's reference semantics is [`BoundMap::apply`]: one definition for all of them.
 //! A new operator is a new [`LinearKind`] with these two functions; nothing else in the project needs to know it.
 
 mod contract;

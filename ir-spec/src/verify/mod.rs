@@ -4,9 +4,9 @@
 //! a typed cause. Its verdict is a [`Verified`], which the executor, the client and the file writers ask for: a verified
 //! circuit makes none of them panic.
 //!
-//! **Ring.** The degree is 2^3 to 2^17, the unit of scales at most 2^4096. Primes are prime, below 2^50, 1 modulo 2N, and differ over pool and special
-//! primes. There is a level; each names existing primes, each once and at least one; moduli ascend strictly. The digits
-//! partition the pool. At most [`MAX_ROWS`] of each.
+//! **Ring.** The degree is 2^3 to 2^17, the unit of scales at most 2^4096. Primes are prime, below 2^50, 1 modulo 2N, and
+//! differ over pool and special primes. There is a level; each names existing primes, each once and at least one; moduli
+//! ascend strictly. The digits partition the pool. At most [`MAX_ROWS`] of each.
 //!
 //! **Security.** `128` bounds log2 of the product of pool and special primes by [`Security::max_modulus_bits`].
 //!
@@ -21,8 +21,9 @@
 //! of `mul_scalar`. `bootstrap` does not occur.
 //!
 //! **Keys.** Where keys are used there are special primes, and their product is at least that of each digit: key
-//! switching divides noise of the size of a digit by it. Levels of keys exist, rotations are 1 to N/2 - 1. Every use has a declared key whose primes include those of
-//! the level of use. Every declared key is used, and declared at exactly its highest level of use.
+//! switching divides noise of the size of a digit by it. Levels of keys exist, rotations are 1 to N/2 - 1. Every use has
+//! a declared key whose primes include those of the level of use. Every declared key is used, and declared at exactly
+//! its highest level of use.
 //!
 //! **Ports.** Names differ within inputs and within outputs and are not empty. The shape is the one the layout packs; there is
 //! one two-part ciphertext per ciphertext of the layout, all of one type. The values of input ports are exactly the

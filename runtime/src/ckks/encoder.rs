@@ -177,6 +177,7 @@ impl Encoder {
     pub fn centred(&self, poly: &RnsPoly<Coefficient>) -> Result<Vec<f64>, CkksError> {
         let ring = self.params.ring();
         ring.check_basis(poly.basis())?;
+        poly.check_degree(ring)?;
         let moduli: Vec<&Modulus> = poly.primes().iter().map(|&p| ring.modulus(p)).collect();
         let limbs: Vec<&[u64]> = poly.limbs().collect();
         let radix = MixedRadix::new(moduli);

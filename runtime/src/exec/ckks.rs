@@ -151,11 +151,7 @@ impl Evaluator for CkksEvaluator {
         Ok(self.with(KeyKind::Relinearization)?.relinearize(a)?)
     }
 
-    fn relinearize_ext(
-        &self,
-        a: &Ciphertext,
-        digits: &Digits,
-    ) -> Result<Ciphertext, CkksRunError> {
+    fn relinearize_ext(&self, a: &Ciphertext, digits: &Digits) -> Result<Ciphertext, CkksRunError> {
         let keys = self.keys.get(KeyKind::Relinearization)?;
         let key = keys.get(rlwe::KeyKind::Relinearization)?;
         let [c0, c1, _] = a.parts() else {

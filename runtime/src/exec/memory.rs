@@ -16,9 +16,7 @@
 
 use super::keys::KeyResidence;
 use super::plan::{Plan, PlanOptions, SharedPlains};
-use peregrine_ir::{
-    Basis, Circuit, Definition, Form, Inst, KeyKind, Level, Ring, Type, Value,
-};
+use peregrine_ir::{Basis, Circuit, Definition, Form, Inst, KeyKind, Level, Ring, Type, Value};
 
 /// The plaintexts one `dot` encodes at a time.
 pub(super) const DOT_CHUNK: usize = 16;
@@ -154,7 +152,13 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
     let sizes = Sizes::new(&circuit.ring);
     let bytes = |value: Value| circuit.type_of(value).map_or(0, |ty| sizes.bytes_of(ty));
     let sum = |values: &[Value]| values.iter().map(|&v| bytes(v)).sum::<u64>();
-    let key = |kind: &KeyKind| circuit.keys.levels.get(kind).map_or(0, |&l| sizes.key_bytes(l));
+    let key = |kind: &KeyKind| {
+        circuit
+            .keys
+            .levels
+            .get(kind)
+            .map_or(0, |&l| sizes.key_bytes(l))
+    };
     let scratch = |v: &Value| {
         let definition = circuit.values.get(*v);
         definition.map_or(0, |d| sizes.scratch(circuit, d))
@@ -174,7 +178,12 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
         let values = live + wave.steps.iter().map(scratch).sum::<u64>();
         if values + keys > peak.total() {
             let at = wave.steps.first().copied();
-            peak = Prediction { values, keys, at, ..peak };
+            peak = Prediction {
+                values,
+                keys,
+                at,
+                ..peak
+            };
         }
         live -= sum(&wave.dead);
         keys -= wave.spent.iter().map(key).sum::<u64>();
@@ -242,6 +251,10 @@ impl std::fmt::Display for Bytes {
         }
         let power = (self.0.ilog2() / 10).min(UNITS.len() as u32);
         let unit = UNITS.get(power as usize - 1).unwrap_or(&"KiB");
-        write!(f, "{:.1} {unit}", self.0 as f64 / 1024f64.powi(power as i32))
+        write!(
+            f,
+            "{:.1} {unit}",
+            self.0 as f64 / 1024f64.powi(power as i32)
+        )
     }
 }

@@ -103,7 +103,10 @@ fn place_keys(circuit: &Circuit, residence: KeyResidence, waves: &mut [Wave]) {
         if let Some(wave) = waves.get_mut(first) {
             wave.keys.push(kind);
         }
-        if let Some(wave) = waves.get_mut(last).filter(|_| residence == KeyResidence::WhileUsed) {
+        if let Some(wave) = waves
+            .get_mut(last)
+            .filter(|_| residence == KeyResidence::WhileUsed)
+        {
             wave.spent.push(kind);
         }
     }

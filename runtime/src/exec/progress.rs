@@ -45,7 +45,11 @@ pub(super) fn work(circuit: &Circuit, sizes: &Sizes, value: Value) -> u64 {
     let Some(definition) = circuit.values.get(value) else {
         return 0;
     };
-    let level_of = |v: Value| circuit.type_of(v).map_or(definition.ty.level(), Type::level);
+    let level_of = |v: Value| {
+        circuit
+            .type_of(v)
+            .map_or(definition.ty.level(), Type::level)
+    };
     let here = sizes.limbs(definition.ty.level());
     let raised = here + sizes.special();
     let digits = sizes.digits(definition.ty.level());

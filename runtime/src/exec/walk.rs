@@ -105,9 +105,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         match operands.compute()? {
             Held::Cipher(cipher) => {
                 let sealed = self.evaluator.seal(operands.site, cipher);
-                sealed
-                    .map(Held::Cipher)
-                    .map_err(|e| self.failed(value, e))
+                sealed.map(Held::Cipher).map_err(|e| self.failed(value, e))
             }
             other => Ok(other),
         }

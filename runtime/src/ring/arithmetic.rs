@@ -17,6 +17,8 @@ fn limb_pairs<'a>(
 
 impl Ring {
     fn same_basis(&self, a: &RnsPoly<Ntt>, b: &RnsPoly<Ntt>) -> Result<(), RingError> {
+        a.check_degree(self)?;
+        b.check_degree(self)?;
         if a.basis() == b.basis() {
             return Ok(());
         }
@@ -256,6 +258,7 @@ impl Ring {
     /// # Errors
     /// When `to` lacks a prime of `a`.
     pub fn embed(&self, a: &RnsPoly<Ntt>, to: &Basis) -> Result<RnsPoly<Ntt>, RingError> {
+        a.check_degree(self)?;
         let mut out = RnsPoly::zero(self, to);
         out.check_superset(self, a.basis())?;
         let added = to.difference(a.basis());

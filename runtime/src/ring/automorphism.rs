@@ -58,8 +58,9 @@ impl Ring {
     /// `a(X^exponent)`.
     ///
     /// # Errors
-    /// Unless the exponent is odd and below 2N.
+    /// When the polynomial is of another degree. Unless the exponent is odd and below 2N.
     pub fn automorphism(&self, a: &RnsPoly<Ntt>, exponent: u64) -> Result<RnsPoly<Ntt>, RingError> {
+        a.check_degree(self)?;
         let permutation = self.permutation(exponent)?;
         let mut out = RnsPoly::zero(self, a.basis());
         out.par_limbs_mut(self, |prime, limb| {

@@ -83,6 +83,8 @@ impl Ring {
     /// # Errors
     /// When `target` is not a set of primes of this ring.
     pub fn divide_out(&self, a: &RnsPoly<Ntt>, target: &Basis) -> Result<RnsPoly<Ntt>, RingError> {
+        a.check_degree(self)?;
+        self.check_basis(a.basis())?;
         self.check_basis(target)?;
         let conversion = self.conversion(Purpose::Divide, a.basis(), target, || {
             self.division(a.basis(), target)

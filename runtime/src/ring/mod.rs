@@ -82,6 +82,14 @@ pub enum RingError {
         /// The prime.
         prime: u64,
     },
+    /// A polynomial of another ring.
+    #[error("an operand is of degree {found}, the ring is of degree {expected}")]
+    Degree {
+        /// N.
+        expected: usize,
+        /// The operand's degree.
+        found: usize,
+    },
     /// Two operands are over different primes.
     #[error("the operands are over different primes: {left:?} and {right:?}")]
     Basis {

@@ -175,8 +175,21 @@ impl<Domain: Sync> RnsPoly<Domain> {
     }
 
     /// # Errors
-    /// When a prime of `basis` has no limb here; names it.
+    /// When the polynomial is of another degree than the ring.
+    pub(crate) fn check_degree(&self, ring: &Ring) -> Result<(), RingError> {
+        if self.degree == ring.degree() {
+            return Ok(());
+        }
+        Err(RingError::Degree {
+            expected: ring.degree(),
+            found: self.degree,
+        })
+    }
+
+    /// # Errors
+    /// When the polynomial is of another degree, or a prime of `basis` has no limb here; names it.
     pub(super) fn check_superset(&self, ring: &Ring, basis: &Basis) -> Result<(), RingError> {
+        self.check_degree(ring)?;
         match basis.primes().iter().find(|&&p| !self.basis.contains(p)) {
             None => Ok(()),
             Some(&prime) => Err(RingError::MissingPrime {

@@ -78,7 +78,10 @@ impl Simulator {
 
     fn note_headroom(&self, value: Value, a: &Cipher) {
         let magnitude = a.slots.magnitude();
-        let bits = self.ring.level_bits(a.level).zip(a.scale.bits(&self.ring.primes));
+        let bits = self
+            .ring
+            .level_bits(a.level)
+            .zip(a.scale.bits(&self.ring.primes));
         let Some((modulus, scale)) = bits.filter(|_| magnitude > 0.0) else {
             return;
         };
@@ -165,7 +168,9 @@ impl Evaluator for Simulator {
         let Some(noise) = &self.noise else {
             return Ok(a);
         };
-        Ok(noise.disturb(site, &a.slots).map_or_else(|| a.clone(), |s| a.with(s)))
+        Ok(noise
+            .disturb(site, &a.slots)
+            .map_or_else(|| a.clone(), |s| a.with(s)))
     }
 
     fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Plain, Mismatch> {

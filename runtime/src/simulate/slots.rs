@@ -156,7 +156,9 @@ fn product(a: &[f64], b: &[f64]) -> Vec<f64> {
 
 fn multiply_add(into: &mut [f64], a: &[f64], b: &[f64]) {
     let factors = a.iter().zip(b);
-    into.iter_mut().zip(factors).for_each(|(s, (x, y))| *s += x * y);
+    into.iter_mut()
+        .zip(factors)
+        .for_each(|(s, (x, y))| *s += x * y);
 }
 
 #[cfg(test)]

@@ -156,17 +156,24 @@ fn open<'a>(
             expected: direction.word().to_owned(),
         });
     }
-    expect("the number of tensors", ports.len() as u64, expected.len() as u64)?;
+    expect(
+        "the number of tensors",
+        ports.len() as u64,
+        expected.len() as u64,
+    )?;
     expect(
         "the number of chunks",
         container.tags().len() as u64,
         ports.len() as u64 + 1,
     )?;
-    let opened = (BODY..).zip(ports).zip(expected).map(|((tag, header), port)| {
-        check_header(&header, port)?;
-        let body = container.chunk(tag)?;
-        Ok(Opened { port, header, body })
-    });
+    let opened = (BODY..)
+        .zip(ports)
+        .zip(expected)
+        .map(|((tag, header), port)| {
+            check_header(&header, port)?;
+            let body = container.chunk(tag)?;
+            Ok(Opened { port, header, body })
+        });
     opened.collect()
 }
 
@@ -178,9 +185,17 @@ fn check_header(header: &PortHeader, port: &InterfacePort) -> Result<(), WireErr
             expected: port.name.clone(),
         });
     }
-    expect("the level of a tensor", header.level.into(), port.level.0.into())?;
+    expect(
+        "the level of a tensor",
+        header.level.into(),
+        port.level.0.into(),
+    )?;
     let count = port.layout.ciphertexts();
-    expect("the number of ciphertexts", header.ciphertexts.into(), count.into())
+    expect(
+        "the number of ciphertexts",
+        header.ciphertexts.into(),
+        count.into(),
+    )
 }
 
 impl Opened<'_> {
@@ -203,7 +218,11 @@ impl Opened<'_> {
     fn seeded(&self, params: &Parameters) -> Result<EncryptedPort<SeededCiphertext>, WireError> {
         let (basis, level) = (params.row(self.level())?, self.level());
         let seeds = &self.header.seeds;
-        expect("the bytes of seeds", seeds.len() as u64, 16 * self.count() as u64)?;
+        expect(
+            "the bytes of seeds",
+            seeds.len() as u64,
+            16 * self.count() as u64,
+        )?;
         let mut reader = PolyReader::new(params, basis, self.count(), self.body)?;
         let ciphertexts = seeds.chunks(16).map(|seed| {
             let (body, seed) = (reader.poly(basis)?, read_seed(seed)?);

@@ -40,7 +40,11 @@ pub fn read_secret_key(
     let SecretHeader { log_n } = SecretHeader::decode(container.chunk(HEADER)?)?;
     expect("log_n", log_n.into(), params.log_n().into())?;
     let body = container.chunk(BODY)?;
-    expect("the number of coefficients", body.len() as u64, params.degree() as u64)?;
+    expect(
+        "the number of coefficients",
+        body.len() as u64,
+        params.degree() as u64,
+    )?;
     let coefficients = Zeroizing::new(body.iter().map(|&byte| byte as i8).collect());
     Ok(SecretKey::from_coefficients(params, coefficients)?)
 }

@@ -48,12 +48,9 @@ impl<'b> PolyReader<'b> {
         self.rest = rest;
         self.words.clear();
         let (words, _) = bytes.as_chunks::<8>();
-        self.words.extend(words.iter().map(|w| u64::from_le_bytes(*w)));
-        Ok(RnsPoly::from_limbs(
-            self.params.ring(),
-            basis,
-            &self.words,
-        )?)
+        self.words
+            .extend(words.iter().map(|w| u64::from_le_bytes(*w)));
+        Ok(RnsPoly::from_limbs(self.params.ring(), basis, &self.words)?)
     }
 }
 

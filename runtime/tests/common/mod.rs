@@ -37,12 +37,12 @@ impl Toy {
             unit_bits: SCALE_BITS as u32,
             ..Ring::default()
         };
+        for _ in 0..self.alpha {
+            ring.special.push(large.next().unwrap());
+        }
         ring.primes.push(large.next().unwrap());
         for prime in primes(self.log_n, SCALE_BITS as u32).take(self.depth) {
             ring.primes.push(prime);
-        }
-        for _ in 0..self.alpha {
-            ring.special.push(large.next().unwrap());
         }
         let pool: Vec<Prime> = ring.primes.keys().collect();
         ring.levels = (1..=pool.len()).map(|n| pool[..n].to_vec()).collect();
@@ -155,9 +155,7 @@ impl Toybox {
             shape,
             layout,
         });
-        circuit
-            .constants
-            .push(Constant::Fill { operator, part: 0 })
+        circuit.constants.push(Constant::Fill { operator, part: 0 })
     }
 
     /// A plaintext that meets `beside`, at scale 2^40.
@@ -250,7 +248,9 @@ impl Parties {
     }
 
     pub fn keys(&mut self) -> Arc<HeldKeys> {
-        let keys = self.client.evaluation_keys(&self.secret, &mut self.randomness);
+        let keys = self
+            .client
+            .evaluation_keys(&self.secret, &mut self.randomness);
         Arc::new(keys.unwrap())
     }
 
@@ -302,5 +302,8 @@ pub fn check(circuit: &Verified, bits: f64) {
     let expected = simulate(circuit, &inputs);
     let found = execute(circuit, &inputs, 4);
     let agreed = precision(&expected, &found);
-    assert!(agreed >= bits, "{agreed:.1} bits of precision, at least {bits} expected");
+    assert!(
+        agreed >= bits,
+        "{agreed:.1} bits of precision, at least {bits} expected"
+    );
 }

@@ -6,12 +6,15 @@
 //! 1. Elements whose factors must agree form a cell ([`cells`]): the positions of a channel around a convolution, the
 //!    operands and result of a sum, what a pool averages, both sides of a reshape. Inputs, outputs and the operands and
 //!    results of products keep the factor one. Linear operators with weights separate cells: they absorb any factor.
-//! 2. Polynomials are visited last to first. An equation with a free result is solved *forward*, `g(y) = a g(x)^d`
-//!    (the leading coefficient moves into the weights after it); one with a given result is solved *backward*,
-//!    `g(x) = |g(y) / a|^(1/d)` (it moves into the weights before it, the sign staying). Last to first, chains through
-//!    residual sums are solved by roots, which keep factors near one; first to last they would be solved by powers.
-//! 3. A polynomial with an equation that fails, or with a leading coefficient that is negligible somewhere, is left
-//!    alone, and so are all if this makes no further polynomial monic or a weight would stop being finite.
+//! 2. Magnitudes ([`solve`]): polynomials are visited last to first. When nothing is given yet the factor is taken
+//!    *backward*, `g(x) = |a|^(-1/d)`, into the weights before the polynomial: the result keeps its range, and
+//!    coefficients that fall with the power, as those of a fitted activation do, become moderate. When `g(x)` is given
+//!    the equation is solved *forward*, `g(y) = |a| g(x)^d`; when `g(y)` is given, by roots. Last to first, chains
+//!    through residual sums are solved by roots, which keep factors near one; first to last they would be solved by
+//!    powers. Signs follow: an even power gives the result the sign of `a`, an odd one passes it either way.
+//! 3. A polynomial is left alone when an equation fails, a leading coefficient is zero somewhere, or another coefficient
+//!    would be large beside the leading one: an error of `x` is multiplied by it, at a price above the level saved. All
+//!    are left alone when this makes no further polynomial monic or a weight would stop being finite.
 //! 4. Weights, biases and coefficients are rewritten with the factors around them.
 //!
 //! Degree one is the same equation: what remains of an affine map is then a shift.
@@ -19,6 +22,7 @@
 //! Cost: O(elements * alpha) for cells, O(elements + weights) for the rest.
 
 mod cells;
+mod solve;
 
 use super::draft::{Draft, Place};
 use super::field::Field;
@@ -27,21 +31,13 @@ use super::report::Report;
 use super::scaling::{Factors, Scaled, scaled};
 use super::univariate::Univariate;
 use crate::tensor::Op;
-use cells::{Cell, Cells};
+use cells::Cells;
 use peregrine_ir::linear::LinearKind;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Factors outside this range and its inverse would move values out of any plaintext precision.
-const MAX_FACTOR: f64 = (1u64 << 40) as f64;
+use solve::Solution;
+use std::collections::BTreeSet;
 
 /// Leading coefficients this near to one are one.
 const TOLERANCE: f64 = 1e-9;
-
-/// The factors of all cells, and the polynomials they make monic with the rule that did it.
-struct Solution {
-    factors: BTreeMap<Cell, f64>,
-    monic: BTreeMap<Place, &'static str>,
-}
 
 /// Makes as many polynomials monic as the graph allows; says whether that changed anything.
 pub(super) fn normalise(draft: &mut Draft, report: &mut Report) -> bool {
@@ -49,9 +45,8 @@ pub(super) fn normalise(draft: &mut Draft, report: &mut Report) -> bool {
         .live()
         .into_iter()
         .filter_map(|place| Some((place, draft.polynomial(place)?)))
-        .filter(|(_, p)| p.degree() >= 1 && p.has_sound_leading())
+        .filter(|(_, p)| p.degree() >= 1 && p.leading().all(|a| a != 0.0))
         .collect();
-    let is_monic = |p: &Univariate| p.leading().all(|a| (a.abs() - 1.0).abs() <= TOLERANCE);
     let before: BTreeSet<Place> = candidates
         .iter()
         .filter(|(_, p)| is_monic(p))
@@ -63,7 +58,7 @@ pub(super) fn normalise(draft: &mut Draft, report: &mut Report) -> bool {
     let Some(cells) = Cells::new(draft) else {
         return false;
     };
-    let solution = solve(draft, &cells, &candidates);
+    let solution = solve::solve(draft, &cells, &candidates);
     if solution.monic.len() <= before.len() {
         return false;
     }
@@ -80,113 +75,11 @@ pub(super) fn normalise(draft: &mut Draft, report: &mut Report) -> bool {
     true
 }
 
-/// Steps 2 and 3.
-fn solve(draft: &Draft, cells: &Cells, candidates: &[(Place, Univariate)]) -> Solution {
-    let mut solution = Solution {
-        factors: cells.pinned().map(|cell| (cell, 1.0)).collect(),
-        monic: BTreeMap::new(),
-    };
-    for (place, polynomial) in candidates.iter().rev() {
-        let mut trial = Trial {
-            factors: &solution.factors,
-            new: BTreeMap::new(),
-            forward: false,
-        };
-        let equations = equations(draft, cells, *place, polynomial);
-        let degree = polynomial.degree();
-        let solved = equations.is_some_and(|equations| {
-            let mut all = equations.into_iter();
-            all.all(|((x, y), a)| trial.solve(x, y, a, degree).is_some())
-        });
-        if solved {
-            let rule = match (degree, trial.forward) {
-                (1, true) => "absorb-scale-forward",
-                (1, false) => "absorb-scale-backward",
-                (_, true) => "absorb-leading-forward",
-                (_, false) => "absorb-leading-backward",
-            };
-            let new = trial.new;
-            solution.factors.extend(new);
-            solution.monic.insert(*place, rule);
-        }
-    }
-    solution
-}
-
-/// The leading coefficient between each pair of cells, or `None` when it differs inside a pair.
-fn equations(
-    draft: &Draft,
-    cells: &Cells,
-    place: Place,
-    polynomial: &Univariate,
-) -> Option<BTreeMap<(Cell, Cell), f64>> {
-    let operand = draft.operand(place)?;
-    let leading = polynomial.leading().expand(&draft.items[place].shape)?;
-    let mut equations = BTreeMap::new();
-    let mut last = None;
-    for (flat, a) in leading.into_iter().enumerate() {
-        let pair = (cells.of(operand, flat), cells.of(place, flat));
-        if last != Some((pair, a)) {
-            last = Some((pair, a));
-            (*equations.entry(pair).or_insert(a) == a).then_some(())?;
-        }
-    }
-    Some(equations)
-}
-
-/// Factors given so far, and those that one polynomial adds.
-struct Trial<'a> {
-    factors: &'a BTreeMap<Cell, f64>,
-    new: BTreeMap<Cell, f64>,
-    forward: bool,
-}
-
-impl Trial<'_> {
-    /// Solves `|a| g(x)^d = |g(y)|` for what is not given yet; `None` when it cannot hold.
-    fn solve(&mut self, x: Cell, y: Cell, a: f64, degree: usize) -> Option<()> {
-        let power = degree as i32;
-        match (self.get(x), self.get(y)) {
-            (None, None) if x == y && degree == 1 => near(a.abs(), 1.0),
-            (None, None) if x == y => self.set(x, signed_root(1.0 / a, degree - 1)),
-            (None, None) => {
-                self.set(x, 1.0)?;
-                self.forward = true;
-                self.set(y, a)
-            }
-            (Some(gx), None) => {
-                self.forward = true;
-                self.set(y, a * gx.powi(power))
-            }
-            (None, Some(gy)) => self.set(x, signed_root(gy / a, degree)),
-            (Some(gx), Some(gy)) => near((a * gx.powi(power)).abs(), gy.abs()),
-        }
-    }
-
-    fn get(&self, cell: Cell) -> Option<f64> {
-        self.new.get(&cell).or(self.factors.get(&cell)).copied()
-    }
-
-    fn set(&mut self, cell: Cell, factor: f64) -> Option<()> {
-        let sound = (1.0 / MAX_FACTOR..=MAX_FACTOR).contains(&factor.abs());
-        sound.then(|| self.new.insert(cell, factor)).map(|_| ())
-    }
-}
-
-fn near(a: f64, b: f64) -> Option<()> {
-    ((a - b).abs() <= TOLERANCE * b).then_some(())
-}
-
-/// The root with the sign of `x` where there is one, of `|x|` otherwise.
-fn signed_root(x: f64, degree: usize) -> f64 {
-    let root = match degree {
-        2 => x.abs().sqrt(),
-        _ => x.abs().powf(1.0 / degree as f64),
-    };
-    if degree % 2 == 1 {
-        root.copysign(x)
-    } else {
-        root
-    }
+/// Whether the leading coefficient is one, or minus one, everywhere.
+fn is_monic(polynomial: &Univariate) -> bool {
+    let leading = polynomial.leading();
+    let all = |unit: f64| leading.all(|a| (a - unit).abs() <= TOLERANCE);
+    all(1.0) || all(-1.0)
 }
 
 /// Step 4: the operators that change, or `None` when a number would not be finite.
@@ -204,7 +97,7 @@ fn rewrite(draft: &mut Draft, cells: &Cells, solution: &Solution) -> Option<Vec<
         match &draft.items[place].op {
             Op::Linear { .. } => ops.push((place, rewrite_linear(draft, place, &rows, &columns)?)),
             Op::Polynomial(_) => {
-                let monic = solution.monic.contains_key(&place);
+                let monic = solution.solved.contains(&place);
                 ops.push((
                     place,
                     rewrite_polynomial(draft, place, &rows, &columns, monic)?,

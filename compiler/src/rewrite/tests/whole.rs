@@ -79,6 +79,30 @@ fn equal_graphs_give_equal_results() {
     assert_eq!(run(), run());
 }
 
+/// Signs of the leading coefficients differ between channels and blocks.
+#[test]
+fn no_channel_keeps_another_sign() {
+    let mut net = Net::new(9);
+    let x = net.input(&[1, 2, 4, 4]);
+    let mut y = net.conv("conv0", x, 2, 3);
+    for signs in [[1.0, -1.0], [-1.0, -1.0], [-1.0, 1.0]] {
+        let a = net.constant("a", &[2, 1, 1], signs.map(|s| 0.25 * s).to_vec());
+        let zero = net.constant("zero", &[], vec![0.0]);
+        y = net.polynomial_of("", y, vec![zero, zero, a]);
+        let branch = net.conv("conv", y, 2, 3);
+        y = net.add(&[branch, y]);
+    }
+    let y = net.gemm("fc", y, 3);
+    net.output(y);
+    let (simple, _) = simplified(&net.graph);
+    for (at, word) in words(&simple).iter().enumerate() {
+        if word == "p2" {
+            let square = [[0.0], [0.0], [1.0]];
+            assert_eq!(coefficients(&simple, at), square, "node {at}");
+        }
+    }
+}
+
 /// Residual blocks, the second one with a shortcut that subsamples and pads channels: the polynomial of each block feeds
 /// a convolution and a sum.
 #[test]

@@ -1,6 +1,6 @@
 //! Writing a file, from memory or chunk by chunk.
 
-use super::{ENTRY, Entry, FIXED, FORMAT_VERSION, FileKind, HASH, MAGIC};
+use super::{ENTRY, Entry, FIXED, FORMAT_VERSION, FileKind, HASH, MAGIC, sha256};
 use crate::binary::Fingerprint;
 use std::io::{self, Seek, SeekFrom, Write};
 

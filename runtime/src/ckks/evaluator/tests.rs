@@ -541,4 +541,20 @@ fn what_does_not_fit_is_refused() {
         other.evaluator.negate(&a).unwrap_err(),
         CkksError::PartBasis { level: 2 }
     );
+    let row = other.params.row(2).unwrap();
+    let foreign = encode(&other, &other.slots(1), row);
+    let degree = CkksError::Ring(crate::ring::RingError::Degree {
+        expected: 16,
+        found: 32,
+    });
+    assert_eq!(e.mul_plain(&a, &foreign).unwrap_err(), degree);
+    assert_eq!(e.dot(&[&a, &a], &[&foreign, &foreign]).unwrap_err(), degree);
+    let foreign_key = Evaluator::new(&s.params, other.evaluator.keys());
+    assert_eq!(
+        foreign_key.relinearize(&product).unwrap_err(),
+        CkksError::Rlwe(RlweError::Ring(crate::ring::RingError::Degree {
+            expected: 16,
+            found: 32
+        },))
+    );
 }

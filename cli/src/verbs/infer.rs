@@ -1,0 +1,240 @@
+//! `infer`: compile, make keys, encrypt, run and decrypt in one process, and compare with the cleartext model.
+
+use super::model;
+use crate::args::Infer;
+use crate::arrays;
+use crate::error::{Error, InputProblem};
+use crate::files::NewFile;
+use crate::inputs::{self, Inputs, values};
+use crate::progress::Bar;
+use crate::report::{self, Output, Summary};
+use peregrine_compiler::tensor::Graph;
+use peregrine_ir::Interface;
+use peregrine_runtime::client::{Client, Secret};
+use peregrine_runtime::ports::{Array, Arrays};
+use peregrine_runtime::ring::Randomness;
+use peregrine_runtime::server::{Resources, Server, Session};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What was inferred.
+#[derive(Debug, Serialize)]
+struct Report {
+    circuit: Summary,
+    images: Vec<Image>,
+    /// Images whose class is that of the cleartext model.
+    agreeing: usize,
+    /// Images whose class is their label.
+    correct: Option<usize>,
+    seconds: Seconds,
+}
+
+/// One image.
+#[derive(Debug, Default, Serialize)]
+struct Image {
+    label: Option<i64>,
+    /// Of the cleartext model.
+    expected_class: Option<usize>,
+    /// Of the encrypted one.
+    class: Option<usize>,
+    /// log2 of the largest error over the largest magnitude; none when there is no error.
+    error_log2: Option<f64>,
+    seconds: Seconds,
+    outputs: BTreeMap<String, Output>,
+}
+
+/// The time of each phase.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Seconds {
+    compile: f64,
+    keygen: f64,
+    encrypt: f64,
+    run: f64,
+    decrypt: f64,
+    total: f64,
+}
+
+/// Everything that images are run with.
+struct Setup<'a> {
+    args: &'a Infer,
+    graph: &'a Graph,
+    inputs: &'a Inputs,
+    client: Client,
+    secret: Secret,
+    session: Session<'a>,
+    randomness: Randomness,
+}
+
+/// Infers.
+pub fn run(args: &Infer) -> Result<(), Error> {
+    let started = Instant::now();
+    let graph = model::load(&args.model)?;
+    let inputs = Inputs::read(&args.input.files, &model::names(&graph), &args.model)?;
+    let images = inputs.images(&model::ports(&graph))?;
+    let labels = labels(args, images.len())?;
+    let file = args.output.as_deref().map(NewFile::create).transpose()?;
+    let mut seconds = Seconds::default();
+
+    let config = model::config(&args.model, &args.choices);
+    let compiled = timed(&mut seconds.compile, || model::compile(&args.model, &graph, &config))?;
+    let interface = Interface::of(&compiled.circuit);
+    let circuit = Summary::of(&interface);
+    let failed = || Error::client(&args.model);
+    let (client, mut randomness) = (Client::new(interface).map_err(failed())?, Randomness::from_os());
+    let (secret, keys) = timed(&mut seconds.keygen, || {
+        let secret = client.generate_secret(&mut randomness)?;
+        let keys = client.evaluation_keys(&secret, &mut randomness)?;
+        Ok((secret, keys))
+    })
+    .map_err(failed())?;
+    let server = Server::new(compiled.circuit).map_err(Error::server(&args.model))?;
+    let session = server.session(Arc::new(keys), Resources::of_thread_pool(None));
+    let session = session.map_err(Error::server(&args.model))?;
+    let mut setup = Setup { args, graph: &graph, inputs: &inputs, client, secret, session, randomness };
+
+    let (mut rows, mut results) = (Vec::new(), Vec::new());
+    let bar = Bar::new("images");
+    let count = images.len().min(args.limit.get());
+    for (i, image) in images.iter().take(count).enumerate() {
+        let (mut row, outputs) = setup.image(image)?;
+        row.label = labels.as_ref().and_then(|labels| labels.get(i).copied());
+        seconds.add(&row.seconds);
+        rows.push(row);
+        results.push(outputs);
+        bar.count(i + 1, count);
+    }
+    drop(bar);
+    if let (Some(file), Some(path)) = (file, &args.output) {
+        arrays::write(file, path, &inputs::stack(&results))?;
+    }
+    seconds.total = started.elapsed().as_secs_f64();
+    report::print(args.json.json, &Report::new(circuit, rows, seconds), text)
+}
+
+fn labels(args: &Infer, images: usize) -> Result<Option<Vec<i64>>, Error> {
+    let Some(path) = &args.labels else {
+        return Ok(None);
+    };
+    let labels = arrays::read_integers(path)?;
+    if labels.len() == images {
+        return Ok(Some(labels));
+    }
+    let (found, path) = (labels.len(), path.clone());
+    let problem = InputProblem::Labels { found, expected: images };
+    Err(Error::Inputs { path, problem })
+}
+
+impl Setup<'_> {
+    fn image(&mut self, image: &Arrays) -> Result<(Image, Arrays), Error> {
+        let path = &self.args.model;
+        let mut seconds = Seconds::default();
+        let expected = self.graph.evaluate(&values(image)).map_err(|source| Error::Evaluate {
+            path: path.clone(),
+            source,
+        })?;
+        let started = Instant::now();
+        let encrypted = timed(&mut seconds.encrypt, || {
+            self.client.encrypt(&self.secret, image, &mut self.randomness)
+        });
+        let encrypted = encrypted.map_err(|error| self.inputs.refuse_client(error))?;
+        let bar = Bar::new("run");
+        let computed = timed(&mut seconds.run, || self.session.run(encrypted, &bar));
+        let computed = computed.map_err(Error::server(path))?;
+        drop(bar);
+        let decrypted = timed(&mut seconds.decrypt, || {
+            self.client.decrypt(&self.secret, &computed, None)
+        });
+        let decrypted = decrypted.map_err(Error::client(path))?.outputs;
+        seconds.total = started.elapsed().as_secs_f64();
+        Ok((self.compare(&expected, &decrypted, seconds), decrypted))
+    }
+
+    fn compare(&self, expected: &[Vec<f64>], found: &Arrays, seconds: Seconds) -> Image {
+        let mut row = Image {
+            seconds,
+            outputs: Output::all(found),
+            ..Image::default()
+        };
+        let (mut error, mut magnitude) = (0.0f64, 0.0f64);
+        for (output, expected) in self.graph.outputs.iter().zip(expected) {
+            let Some(found) = found.get(&output.name) else {
+                continue;
+            };
+            let errors: Vec<f64> = found.data().iter().zip(expected).map(|(a, b)| a - b).collect();
+            error = error.max(report::largest(&errors));
+            magnitude = magnitude.max(report::largest(expected));
+            if row.class.is_none() {
+                let expected = Array::new(found.shape().clone(), expected.clone());
+                row.expected_class = expected.ok().and_then(|array| report::class(&array));
+                row.class = report::class(found);
+            }
+        }
+        let relative = if magnitude > 0.0 { error / magnitude } else { error };
+        row.error_log2 = Some(relative.log2()).filter(|bits| bits.is_finite());
+        row
+    }
+}
+
+impl Seconds {
+    fn add(&mut self, image: &Seconds) {
+        self.encrypt += image.encrypt;
+        self.run += image.run;
+        self.decrypt += image.decrypt;
+    }
+}
+
+impl Report {
+    fn new(circuit: Summary, images: Vec<Image>, seconds: Seconds) -> Self {
+        let count = |agrees: fn(&Image) -> bool| images.iter().filter(|i| agrees(i)).count();
+        let labelled = images.iter().any(|image| image.label.is_some());
+        let correct = count(|i| i.class.and_then(|c| i64::try_from(c).ok()) == i.label);
+        Self {
+            circuit,
+            agreeing: count(|i| i.class == i.expected_class),
+            correct: labelled.then_some(correct),
+            images,
+            seconds,
+        }
+    }
+}
+
+fn timed<T>(seconds: &mut f64, f: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let result = f();
+    *seconds += started.elapsed().as_secs_f64();
+    result
+}
+
+fn text(report: &Report) -> String {
+    let header = ["image", "label", "cleartext", "encrypted", "error (bits)", "encrypt", "run", "decrypt"];
+    let mut table = report::table(&header, &[0, 1, 2, 3, 4, 5, 6, 7]);
+    let time = |seconds| report::time(Duration::from_secs_f64(seconds));
+    let word = |class: Option<usize>| class.map_or("-".to_owned(), |class| class.to_string());
+    for (i, image) in report.images.iter().enumerate() {
+        table.add_row([
+            i.to_string(),
+            image.label.map_or("-".to_owned(), |label| label.to_string()),
+            word(image.expected_class),
+            word(image.class),
+            image.error_log2.map_or("exact".to_owned(), |bits| format!("{bits:.1}")),
+            time(image.seconds.encrypt),
+            time(image.seconds.run),
+            time(image.seconds.decrypt),
+        ]);
+    }
+    let Report { circuit, images, agreeing, correct, seconds, .. } = report;
+    let mut rows = circuit.rows();
+    let mut row = |what: &str, value: String| rows.push([what.to_owned(), value]);
+    let count = images.len();
+    row("cleartext", format!("{agreeing} of {count} images have the class of the cleartext model"));
+    if let Some(correct) = correct {
+        row("labels", format!("{correct} of {count} images have the class of their label"));
+    }
+    let Seconds { compile, keygen, encrypt, run, decrypt, total } = *seconds;
+    let phases = [("compile", compile), ("keygen", keygen), ("encrypt", encrypt), ("run", run), ("decrypt", decrypt)];
+    let phases = phases.map(|(name, seconds)| format!("{name} {}", time(seconds)));
+    row("time", format!("{} ({})", time(total), phases.join(", ")));
+    format!("{}\n{}", report::show(&table), report::list(&rows))
+}
