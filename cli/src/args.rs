@@ -1,14 +1,18 @@
 //! The command line: what each verb takes.
 
+use crate::values::{InputArg, bytes, finite, log_n};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use peregrine_ir::Ring;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 /// Compile neural networks to programs on encrypted data, and run them.
 #[derive(Debug, Parser)]
-#[command(name = "peregrine", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "peregrine",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -61,7 +65,7 @@ pub enum SecurityArg {
     /// At least 128 bits against classical attacks
     #[value(name = "128")]
     Classical128,
-    /// None: for tests only
+    /// Nothing: for tests only
     None,
 }
 
@@ -270,63 +274,6 @@ pub struct InputArgs {
     pub files: Vec<InputArg>,
 }
 
-/// A file, and the input it is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InputArg {
-    /// The input, if it is named.
-    pub name: Option<String>,
-    /// The file.
-    pub path: PathBuf,
-}
-
-impl FromStr for InputArg {
-    type Err = std::convert::Infallible;
-
-    /// Everything before the first `=` is the name.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, path) = match text.split_once('=') {
-            Some((name, path)) => (Some(name.to_owned()), path),
-            None => (None, text),
-        };
-        let path = path.into();
-        Ok(Self { name, path })
-    }
-}
-
-fn log_n(text: &str) -> Result<u32, String> {
-    let (least, most) = (Ring::LOG_N.start(), Ring::LOG_N.end());
-    let value: Option<u32> = text.parse().ok();
-    let value = value.filter(|n| Ring::LOG_N.contains(n));
-    value.ok_or_else(|| format!("expected a number from {least} to {most}"))
-}
-
-fn finite(text: &str) -> Result<f64, String> {
-    let value: Option<f64> = text.parse().ok();
-    let value = value.filter(|x| x.is_finite());
-    value.ok_or_else(|| "expected a number".to_owned())
-}
-
-/// A number of bytes: digits, then a unit.
-fn bytes(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 9] = [
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("TiB", 1 << 40),
-        ("KB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("TB", 1_000_000_000_000),
-        ("B", 1),
-    ];
-    let unit = UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
-    let (number, size) = unit.unwrap_or((text, 1));
-    let number: Option<f64> = number.trim().parse().ok();
-    let number = number.filter(|n| n.is_finite() && *n > 0.0);
-    let number = number.ok_or_else(|| "expected a size such as 8GiB or 500MB".to_owned())?;
-    Ok((number * size as f64) as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,20 +282,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(bytes("8GiB"), Ok(8 << 30));
-        assert_eq!(bytes("1.5 KB"), Ok(1500));
-        assert_eq!(bytes("17"), Ok(17));
-        assert!(bytes("GiB").is_err() && bytes("-1GiB").is_err() && bytes("nan").is_err());
-    }
-
-    #[test]
-    fn a_name_ends_at_the_first_equals_sign() {
-        let arg = |text: &str| text.parse::<InputArg>().unwrap();
-        assert_eq!(arg("a=b=c.npy"), InputArg { name: Some("a".into()), path: "b=c.npy".into() });
-        assert_eq!(arg("x.npy"), InputArg { name: None, path: "x.npy".into() });
     }
 }

@@ -37,7 +37,8 @@ pub fn read_reals(path: &Path, name: Option<&str>) -> Result<Vec<(Option<String>
         let dims: Option<Vec<u32>> = array.shape().iter().map(|&d| d.try_into().ok()).collect();
         let shape = Shape::new(dims.unwrap_or_default()).map_err(ArrayProblem::Shape);
         let values = array.iter().map(|x| x.0).collect();
-        let array = shape.and_then(|shape| Array::new(shape, values).map_err(|_| ArrayProblem::Empty));
+        let array =
+            shape.and_then(|shape| Array::new(shape, values).map_err(|_| ArrayProblem::Empty));
         let array = array.map_err(|problem| Error::file(path, FileProblem::Array(problem)))?;
         Ok((name, array))
     };
@@ -47,7 +48,9 @@ pub fn read_reals(path: &Path, name: Option<&str>) -> Result<Vec<(Option<String>
 /// The integers of a `.npy`, in row-major order.
 pub fn read_integers(path: &Path) -> Result<Vec<i64>, Error> {
     let arrays: Named<Integer> = read(path, None)?;
-    let first = arrays.first().map(|(_, array)| array.iter().map(|x| x.0).collect());
+    let first = arrays
+        .first()
+        .map(|(_, array)| array.iter().map(|x| x.0).collect());
     first.ok_or_else(|| Error::file(path, FileProblem::Array(ArrayProblem::Empty)))
 }
 
@@ -168,7 +171,10 @@ fn words<const N: usize, T>(
         return Err(ReadDataError::ParseData(Box::new(problem)));
     }
     let mut bytes = Vec::new();
-    reader.by_ref().take((len * N) as u64).read_to_end(&mut bytes)?;
+    reader
+        .by_ref()
+        .take((len * N) as u64)
+        .read_to_end(&mut bytes)?;
     if bytes.len() < len * N {
         return Err(ReadDataError::MissingData);
     }
@@ -194,7 +200,10 @@ pub enum ArrayProblem {
     Archive(String),
     /// Elements of another type.
     #[error("elements are of type `{found}`, expected {expected}")]
-    Type { found: String, expected: &'static str },
+    Type {
+        found: String,
+        expected: &'static str,
+    },
     /// More than fits.
     #[error("the array has {elements} elements, the limit is {MAX_ELEMENTS}")]
     TooLarge { elements: usize },
@@ -214,8 +223,13 @@ impl ArrayProblem {
     pub fn help(&self) -> Option<&'static str> {
         match self {
             Self::NotNpy => Some("save the array with `numpy.save` or `numpy.savez`"),
-            Self::Type { expected: "integers", .. } => Some("save class numbers, as with `labels.astype('int64')`"),
-            Self::Type { .. } => Some("scale as the model was trained, and save with `x.astype('float32')`"),
+            Self::Type {
+                expected: "integers",
+                ..
+            } => Some("save class numbers, as with `labels.astype('int64')`"),
+            Self::Type { .. } => {
+                Some("scale as the model was trained, and save with `x.astype('float32')`")
+            }
             Self::Damaged(_)
             | Self::Archive(_)
             | Self::TooLarge { .. }

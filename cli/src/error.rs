@@ -33,7 +33,10 @@ pub enum Error {
     Rewrite { path: PathBuf, source: RewriteError },
     /// A model that cannot be evaluated in the clear.
     #[error("{}: {source}", path.display())]
-    Evaluate { path: PathBuf, source: EvaluateError },
+    Evaluate {
+        path: PathBuf,
+        source: EvaluateError,
+    },
     /// A file that is no circuit or client interface.
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: ReadError },
@@ -45,16 +48,26 @@ pub enum Error {
     Server { path: PathBuf, source: ServerError },
     /// What the simulator refuses.
     #[error("{}: {source}", path.display())]
-    Simulate { path: PathBuf, source: SimulateError },
+    Simulate {
+        path: PathBuf,
+        source: SimulateError,
+    },
     /// An input tensor that the model does not take.
     #[error("{}: {source}", path.display())]
     Input { path: PathBuf, source: PortError },
     /// Inputs that do not go together.
     #[error("{}: {problem}", path.display())]
-    Inputs { path: PathBuf, problem: InputProblem },
+    Inputs {
+        path: PathBuf,
+        problem: InputProblem,
+    },
     /// No such node in a circuit.
     #[error("{}: there is no node `{node}`, the nodes are {}", path.display(), known.join(", "))]
-    NoNode { path: PathBuf, node: String, known: Vec<String> },
+    NoNode {
+        path: PathBuf,
+        node: String,
+        known: Vec<String>,
+    },
     /// Something that only circuits have.
     #[error("{}: a client interface has no {what}", path.display())]
     OnlyCircuits { path: PathBuf, what: &'static str },
@@ -112,7 +125,11 @@ pub enum InputProblem {
     Twice { name: String },
     /// Inputs of different batches.
     #[error("input `{name}` has {found} images, another input has {expected}")]
-    Batch { name: String, found: usize, expected: usize },
+    Batch {
+        name: String,
+        found: usize,
+        expected: usize,
+    },
     /// Not as many labels as images.
     #[error("there are {found} labels for {expected} images")]
     Labels { found: usize, expected: usize },
@@ -129,7 +146,10 @@ fn reason(error: &io::Error) -> String {
 
 impl Error {
     pub fn file(path: &Path, problem: FileProblem) -> Self {
-        Self::File { path: path.to_owned(), problem }
+        Self::File {
+            path: path.to_owned(),
+            problem,
+        }
     }
 
     pub fn reading(path: &Path) -> impl FnOnce(io::Error) -> Self {
@@ -141,11 +161,17 @@ impl Error {
     }
 
     pub fn client(path: &Path) -> impl FnOnce(ClientError) -> Self {
-        |source| Self::Client { path: path.to_owned(), source }
+        |source| Self::Client {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     pub fn server(path: &Path) -> impl FnOnce(ServerError) -> Self {
-        |source| Self::Server { path: path.to_owned(), source }
+        |source| Self::Server {
+            path: path.to_owned(),
+            source,
+        }
     }
 
     pub fn load(error: LoadError) -> Self {
@@ -172,7 +198,10 @@ impl Error {
     /// The trouble with a container, however deep it lies.
     fn container(&self) -> Option<&ContainerError> {
         match self {
-            Self::Read { source: ReadError::Container(error), .. }
+            Self::Read {
+                source: ReadError::Container(error),
+                ..
+            }
             | Self::Client {
                 source: ClientError::File(WireError::Container(error)),
                 ..
@@ -192,17 +221,22 @@ impl Error {
         }
         match self {
             Self::File { problem, .. } => problem.help(),
-            Self::Inputs { problem: InputProblem::Unnamed { .. }, .. } => {
-                Some("write --input NAME=FILE")
-            }
+            Self::Inputs {
+                problem: InputProblem::Unnamed { .. },
+                ..
+            } => Some("write --input NAME=FILE"),
             Self::Input { source, .. } => port_help(source),
-            Self::Client { source: ClientError::Decrypt { .. }, .. } => Some(
+            Self::Client {
+                source: ClientError::Decrypt { .. },
+                ..
+            } => Some(
                 "if the key is right, values left the range the circuit was compiled for: compile with --calibrate or \
                  more --headroom-bits",
             ),
-            Self::Server { source: ServerError::Memory(_), .. } => {
-                Some("raise --memory, or compile for a smaller ring (fewer --precision-bits)")
-            }
+            Self::Server {
+                source: ServerError::Memory(_),
+                ..
+            } => Some("raise --memory, or compile for a smaller ring (fewer --precision-bits)"),
             _ => None,
         }
     }
@@ -211,7 +245,9 @@ impl Error {
 impl FileProblem {
     fn help(&self) -> Option<&'static str> {
         match self {
-            Self::Exists => Some("--force overwrites it; what was encrypted with an old key can then not be decrypted"),
+            Self::Exists => Some(
+                "--force overwrites it; what was encrypted with an old key can then not be decrypted",
+            ),
             Self::SecretKey => Some("choose another output, or remove the key first"),
             Self::Array(problem) => problem.help(),
             Self::Read(_)
@@ -227,15 +263,19 @@ fn container_help(error: &ContainerError) -> Option<&'static str> {
     match error {
         ContainerError::Kind { found, .. } => Some(match found {
             FileKind::Circuit => "a circuit (.fhe) is for inspect, simulate and run",
-            FileKind::Interface => "a client interface (.client) is for inspect, keygen, encrypt and decrypt",
+            FileKind::Interface => {
+                "a client interface (.client) is for inspect, keygen, encrypt and decrypt"
+            }
             FileKind::SecretKey => "a secret key is for --secret of encrypt and decrypt",
             FileKind::EvaluationKeys => "evaluation keys are for --evaluation of run",
             FileKind::Ciphertext => "ciphertexts are for --input of run and decrypt",
         }),
-        ContainerError::Magic { .. } => Some("`peregrine compile` turns an ONNX model into files for the other verbs"),
-        ContainerError::Foreign { .. } => {
-            Some("keys and ciphertexts serve one compiled circuit: make them again with its client interface")
+        ContainerError::Magic { .. } => {
+            Some("`peregrine compile` turns an ONNX model into files for the other verbs")
         }
+        ContainerError::Foreign { .. } => Some(
+            "keys and ciphertexts serve one compiled circuit: make them again with its client interface",
+        ),
         ContainerError::Version { .. } | ContainerError::UnknownKind { .. } => {
             Some("make the file again with this version of peregrine")
         }
@@ -251,9 +291,13 @@ fn container_help(error: &ContainerError) -> Option<&'static str> {
 
 fn port_help(error: &PortError) -> Option<&'static str> {
     match error {
-        PortError::Missing { .. } => Some("write --input NAME=FILE, or --input FILE.npz with an array of that name"),
+        PortError::Missing { .. } => {
+            Some("write --input NAME=FILE, or --input FILE.npz with an array of that name")
+        }
         PortError::NotFinite { .. } => Some("only finite numbers can be encrypted"),
-        PortError::Shape { .. } => Some("give one image in the shape of the model; a leading axis of size 1 may be left out"),
+        PortError::Shape { .. } => Some(
+            "give one image in the shape of the model; a leading axis of size 1 may be left out",
+        ),
         PortError::Unknown { .. } | PortError::Length { .. } => None,
     }
 }

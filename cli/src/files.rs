@@ -145,7 +145,9 @@ impl NewFile {
 
     /// Appends bytes.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.out.write_all(bytes).map_err(Error::writing(&self.path))
+        self.out
+            .write_all(bytes)
+            .map_err(Error::writing(&self.path))
     }
 
     /// Moves the file to its place; its length.

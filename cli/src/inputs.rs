@@ -1,8 +1,8 @@
 //! `--input`: which file holds which input of the model, and which image of a batch is which.
 
-use crate::args::InputArg;
 use crate::arrays;
 use crate::error::{Error, InputProblem};
+use crate::values::InputArg;
 use peregrine_ir::Shape;
 use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::{Array, Arrays, PortError};
@@ -115,7 +115,11 @@ impl Inputs {
             if parts.len() != images.len() {
                 let (name, found, expected) = ((*name).to_owned(), parts.len(), images.len());
                 let path = self.files.get(&name).unwrap_or(&self.model).clone();
-                let problem = InputProblem::Batch { name, found, expected };
+                let problem = InputProblem::Batch {
+                    name,
+                    found,
+                    expected,
+                };
                 return Err(Error::Inputs { path, problem });
             }
             for (image, part) in images.iter_mut().zip(parts) {
@@ -131,11 +135,16 @@ impl Inputs {
         let array = array.ok_or_else(|| self.refuse(PortError::Missing { name: owned() }))?;
         if let Some(index) = array.data().iter().position(|x| !x.is_finite()) {
             let index = array.shape().unravel(index);
-            return Err(self.refuse(PortError::NotFinite { name: owned(), index }));
+            return Err(self.refuse(PortError::NotFinite {
+                name: owned(),
+                index,
+            }));
         }
         let dims = array.shape().dims();
         let whole = core(dims) == core(shape.dims());
-        let batch = dims.get(1..).is_some_and(|image| core(image) == core(shape.dims()));
+        let batch = dims
+            .get(1..)
+            .is_some_and(|image| core(image) == core(shape.dims()));
         if !whole && !batch {
             return Err(self.refuse(PortError::Shape {
                 name: owned(),
@@ -164,8 +173,14 @@ pub fn stack(images: &[Arrays]) -> Arrays {
         let parts = images.iter().filter_map(|image| image.get(name));
         let data: Vec<f64> = parts.flat_map(|part| part.data().iter().copied()).collect();
         let dims = array.shape().dims();
-        let image = if dims.first() == Some(&1) { dims.get(1..)? } else { dims };
-        let dims: Vec<u32> = std::iter::once(images.len() as u32).chain(image.iter().copied()).collect();
+        let image = if dims.first() == Some(&1) {
+            dims.get(1..)?
+        } else {
+            dims
+        };
+        let dims: Vec<u32> = std::iter::once(images.len() as u32)
+            .chain(image.iter().copied())
+            .collect();
         let array = Array::new(Shape::new(dims).ok()?, data).ok()?;
         Some((name.clone(), array))
     });
@@ -175,7 +190,9 @@ pub fn stack(images: &[Arrays]) -> Arrays {
 /// The values of tensors by name, as the tensor graph takes them.
 pub fn values(arrays: &Arrays) -> BTreeMap<String, Vec<f64>> {
     let arrays = arrays.iter();
-    arrays.map(|(name, array)| (name.clone(), array.data().to_vec())).collect()
+    arrays
+        .map(|(name, array)| (name.clone(), array.data().to_vec()))
+        .collect()
 }
 
 #[cfg(test)]

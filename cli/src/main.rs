@@ -5,11 +5,14 @@
 
 mod args;
 mod arrays;
+mod costs;
 mod error;
 mod files;
 mod inputs;
+mod outputs;
 mod progress;
 mod report;
+mod values;
 mod verbs;
 
 use clap::Parser;

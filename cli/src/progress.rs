@@ -44,7 +44,10 @@ impl Bar {
 
     /// The same for the `done`th of several.
     pub fn count(&self, done: usize, total: usize) {
-        self.set(done as f64 / total.max(1) as f64, &format!("{done} of {total}"));
+        self.set(
+            done as f64 / total.max(1) as f64,
+            &format!("{done} of {total}"),
+        );
     }
 
     fn bar(&self) -> ProgressBar {

@@ -1,4 +1,8 @@
-//! The runtime.
+//! The runtime: runs the circuits of `peregrine-ir` on ciphertexts and on cleartext.
+//!
+//! `ring`, `params`, `rlwe`, `ckks` are the engine, each using only those before it. [`exec`] walks a circuit with either
+//! of two back ends, ciphertexts or the slots of [`simulate`]. [`client`] and [`server`] are the roles: the first holds a
+//! secret key and knows no weights, the second the reverse. [`wire`] is what they send each other.
 
 mod binding;
 pub mod ckks;

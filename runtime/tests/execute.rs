@@ -1,5 +1,11 @@
 //! Every operation on ciphertexts against the simulator, at toy rings; agreement in bits.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
+
 mod common;
 
 use common::{Parties, SCALE_BITS, Toy, Toybox, check, execute, inputs, numbers, primes, simulate};

@@ -1,5 +1,11 @@
 //! Random circuits with every operation: ciphertexts against the simulator, and plans against each other.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
+
 mod common;
 
 use common::{Parties, inputs};
@@ -11,6 +17,7 @@ use peregrine_runtime::ports::Arrays;
 use peregrine_runtime::server::Resources;
 use peregrine_runtime::simulate::{self, Options, Simulation};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn cleartext(circuit: &Verified, inputs: &Arrays, noise: Option<u64>) -> Simulation {
@@ -26,14 +33,15 @@ fn distance(a: &Arrays, b: &Arrays) -> f64 {
 static COMPARED: AtomicUsize = AtomicUsize::new(0);
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     fn ciphertexts_follow_the_simulator(circuit in circuits(24), seed in 0..1000u64) {
         let given = inputs(&circuit, seed);
         let exact = cleartext(&circuit, &given, None);
-        let noisy = cleartext(&circuit, &given, Some(seed));
+        // Many draws: an output may be a single number, whose noise may happen to be close to zero.
+        let noisy: Vec<Simulation> = (0..16).map(|i| cleartext(&circuit, &given, Some(seed + i))).collect();
         let room = |s: &Simulation| s.headroom.map_or(f64::INFINITY, |h| h.bits);
-        let fits = room(&exact).min(room(&noisy)) > 4.0;
+        let fits = noisy.iter().map(room).fold(room(&exact), f64::min) > 4.0;
         let Ok(mut parties) = Client::new(Interface::of(&circuit)).map(|_| Parties::new(&circuit)) else {
             return Ok(());
         };
@@ -54,7 +62,9 @@ proptest! {
         prop_assert_eq!(&serial, &run(8).unwrap());
         if fits {
             let found = parties.decrypt(&serial);
-            let (error, predicted) = (distance(&exact.outputs, &found), distance(&exact.outputs, &noisy.outputs));
+            let error = distance(&exact.outputs, &found);
+            let draws = noisy.iter().map(|s| distance(&exact.outputs, &s.outputs));
+            let predicted = draws.fold(0.0, f64::max);
             prop_assert!(error <= 64.0 * predicted + 1e-9, "error {error:e}, predicted {predicted:e}");
             COMPARED.fetch_add(1, Ordering::Relaxed);
         }

@@ -1,5 +1,11 @@
 //! Client and server through files, and everything that must not be mixed up.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
+
 mod common;
 
 use common::{Parties, Toy, inputs, precision, simulate};

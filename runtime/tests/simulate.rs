@@ -1,5 +1,11 @@
 //! The simulator against arithmetic done by hand, and the executor's plans on it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
+
 mod common;
 
 use common::{Toy, inputs, numbers};

@@ -1,5 +1,11 @@
 //! Damaged and hostile files: typed errors, never a panic.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
+
 mod common;
 
 use common::{Parties, Toy, inputs};

@@ -1,3 +1,5 @@
-//! Tests.
+//! What the tests of the whole project share.
 
+pub mod conformance;
+pub mod flow;
 pub mod shared;

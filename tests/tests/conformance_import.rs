@@ -165,3 +165,31 @@ fn conformance_cases_compute_or_are_refused_by_name() {
         .collect();
     assert!(broken.is_empty(), "{broken:?}");
 }
+
+#[test]
+fn damaged_cases_are_refused_without_a_panic() {
+    let test = "damaged_cases_are_refused_without_a_panic";
+    let Some(root) = shared(test, "conformance/index.csv") else {
+        return;
+    };
+    let mut state = 1u64;
+    let mut random = |below: usize| {
+        state = (state.wrapping_mul(6364136223846793005)).wrapping_add(1442695040888963407);
+        (state >> 33) as usize % below
+    };
+    for case in cases(&std::fs::read_to_string(&root).unwrap()) {
+        let path = root.with_file_name(&case.name).join("model.onnx");
+        let bytes = std::fs::read(path).unwrap();
+        for _ in 0..100 {
+            let mut damaged = bytes.clone();
+            for _ in 0..=random(4) {
+                let at = random(damaged.len());
+                damaged[at] = [random(256) as u8, damaged[at] ^ 1, 0xff][random(3)];
+            }
+            if random(8) == 0 {
+                damaged.truncate(random(bytes.len()));
+            }
+            let _ = onnx::import(&damaged, &onnx::NoExternalData, &Options::new(&case.name));
+        }
+    }
+}

@@ -8,9 +8,11 @@ use crate::progress::Bar;
 use crate::report;
 use peregrine_compiler::manage::parameters::{ParameterError, Planner};
 use peregrine_ir::{Ring, Security};
-use peregrine_runtime::ckks::{Ciphertext, CkksError, Decryptor, Encoder, Encryptor, Evaluator, Plaintext};
-use peregrine_runtime::params::{Parameters, ParametersError};
+use peregrine_runtime::ckks::{
+    Ciphertext, CkksError, Decryptor, Encoder, Encryptor, Evaluator, Plaintext,
+};
 use peregrine_runtime::parameters;
+use peregrine_runtime::params::{Parameters, ParametersError};
 use peregrine_runtime::ring::{Randomness, RingError};
 use peregrine_runtime::rlwe::{EvaluationKey, EvaluationKeys, KeyKind, RlweError, SecretKey};
 use serde::Serialize;
@@ -103,7 +105,13 @@ impl Bed {
         let rotation = KeyKind::Galois(params.ring().rotation_exponent(1));
         let mut keys = EvaluationKeys::default();
         for kind in [KeyKind::Relinearization, rotation] {
-            keys.insert(EvaluationKey::generate(&params, &secret, kind, top, &mut randomness)?);
+            keys.insert(EvaluationKey::generate(
+                &params,
+                &secret,
+                kind,
+                top,
+                &mut randomness,
+            )?);
         }
         let encoder = Encoder::new(&params);
         let scale = f64::from(ring.unit_bits).exp2();
@@ -126,14 +134,30 @@ impl Bed {
 
     /// All primitives, in the order of a program's life.
     fn measure(&mut self) -> Result<Vec<Primitive>, BenchError> {
-        let Self { params, secret, encoder, evaluator, top, scale, slots, plain, cipher, randomness } = self;
+        let Self {
+            params,
+            secret,
+            encoder,
+            evaluator,
+            top,
+            scale,
+            slots,
+            plain,
+            cipher,
+            randomness,
+        } = self;
         let (top, scale) = (*top, *scale);
         let row = params.row(top)?;
-        let (encryptor, decryptor) = (Encryptor::new(params, secret), Decryptor::new(params, secret));
+        let (encryptor, decryptor) = (
+            Encryptor::new(params, secret),
+            Decryptor::new(params, secret),
+        );
         let digits = evaluator.decompose(cipher)?;
         let kind = KeyKind::Relinearization;
         Ok(vec![
-            primitive("key generation, each", || EvaluationKey::generate(params, secret, kind, top, randomness))?,
+            primitive("key generation, each", || {
+                EvaluationKey::generate(params, secret, kind, top, randomness)
+            })?,
             primitive("encode", || encoder.encode_real(slots, scale, row))?,
             primitive("encrypt", || encryptor.encrypt(plain, top, randomness))?,
             primitive("decrypt and decode", || decryptor.decrypt(cipher, scale))?,
@@ -141,9 +165,13 @@ impl Bed {
             primitive("plaintext product", || evaluator.mul_plain(cipher, plain))?,
             primitive("rescale", || evaluator.rescale(cipher, top - 1))?,
             primitive("decompose", || evaluator.decompose(cipher))?,
-            primitive("hoisted rotation", || evaluator.rotate_ext(cipher, &digits, 1))?,
+            primitive("hoisted rotation", || {
+                evaluator.rotate_ext(cipher, &digits, 1)
+            })?,
             primitive("rotate", || evaluator.rotate(cipher, 1))?,
-            primitive("multiply and relinearize", || evaluator.relinearize(&evaluator.mul(cipher, cipher)?))?,
+            primitive("multiply and relinearize", || {
+                evaluator.relinearize(&evaluator.mul(cipher, cipher)?)
+            })?,
         ])
     }
 }
@@ -161,7 +189,10 @@ fn measure(log_n: u32) -> Result<Measured, BenchError> {
 }
 
 /// The median time of an operation; the first run only warms up.
-fn primitive<T, E>(name: &'static str, mut operation: impl FnMut() -> Result<T, E>) -> Result<Primitive, E> {
+fn primitive<T, E>(
+    name: &'static str,
+    mut operation: impl FnMut() -> Result<T, E>,
+) -> Result<Primitive, E> {
     operation()?;
     let (started, mut times) = (Instant::now(), Vec::new());
     while times.len() < RUNS.0 || (times.len() < RUNS.1 && started.elapsed() < TIME) {
@@ -181,7 +212,9 @@ fn primitive<T, E>(name: &'static str, mut operation: impl FnMut() -> Result<T, 
 
 fn text(report: &Report) -> String {
     let ring = |ring: &Measured| format!("N = 2^{}", ring.log_n);
-    let header: Vec<String> = std::iter::once(String::new()).chain(report.rings.iter().map(ring)).collect();
+    let header: Vec<String> = std::iter::once(String::new())
+        .chain(report.rings.iter().map(ring))
+        .collect();
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
     let numbers: Vec<usize> = (1..header.len()).collect();
     let mut table = report::table(&header, &numbers);
@@ -192,14 +225,24 @@ fn text(report: &Report) -> String {
     row("levels", &|ring| ring.levels.to_string());
     row("gadget digits", &|ring| ring.digits.to_string());
     row("modulus bits", &|ring| format!("{:.0}", ring.modulus_bits));
-    let names = report.rings.first().map_or(&[][..], |ring| &ring.primitives);
+    let names = report
+        .rings
+        .first()
+        .map_or(&[][..], |ring| &ring.primitives);
     for (i, primitive) in names.iter().enumerate() {
         row(primitive.name, &|ring| {
-            let seconds = ring.primitives.get(i).map_or(f64::NAN, |p| p.median_seconds);
+            let seconds = ring
+                .primitives
+                .get(i)
+                .map_or(f64::NAN, |p| p.median_seconds);
             report::time(Duration::try_from_secs_f64(seconds).unwrap_or_default())
         });
     }
-    format!("{}\nmedians, at the highest level, on {} threads\n", report::show(&table), report.threads)
+    format!(
+        "{}\nmedians, at the highest level, on {} threads\n",
+        report::show(&table),
+        report.threads
+    )
 }
 
 /// Why a primitive could not be measured.

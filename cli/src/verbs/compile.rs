@@ -2,9 +2,11 @@
 
 use super::model;
 use crate::args::Compile;
+use crate::costs;
 use crate::error::Error;
 use crate::files::{self, NewFile};
 use crate::inputs::{Inputs, values};
+use crate::outputs;
 use crate::progress::Bar;
 use crate::report::{self, Summary};
 use peregrine_compiler::pipeline::Config;
@@ -51,11 +53,19 @@ struct Calibration {
 
 /// Compiles.
 pub fn run(args: &Compile) -> Result<(), Error> {
-    let client = args.client.clone().unwrap_or_else(|| args.output.with_extension("client"));
-    let roles = [("the model", args.model.as_path()), ("the circuit", &args.output), ("the client interface", &client)];
+    let client = args
+        .client
+        .clone()
+        .unwrap_or_else(|| args.output.with_extension("client"));
+    let roles = [
+        ("the model", args.model.as_path()),
+        ("the circuit", &args.output),
+        ("the client interface", &client),
+    ];
     files::distinct(&roles)?;
     let graph = model::load(&args.model)?;
-    let (mut circuit_file, mut client_file) = (NewFile::create(&args.output)?, NewFile::create(&client)?);
+    let (mut circuit_file, mut client_file) =
+        (NewFile::create(&args.output)?, NewFile::create(&client)?);
     let mut config = model::config(&args.model, &args.choices);
     let calibration = match args.calibrate.is_empty() {
         true => None,
@@ -68,14 +78,20 @@ pub fn run(args: &Compile) -> Result<(), Error> {
     let interface = Interface::of(&compiled.circuit);
     circuit_file.write(&binary::write_circuit(&compiled.circuit))?;
     client_file.write(&binary::write_interface(&interface))?;
-    let written = |path: &Path, bytes| Written { path: path.display().to_string(), bytes };
+    let written = |path: &Path, bytes| Written {
+        path: path.display().to_string(),
+        bytes,
+    };
     let report = Report {
         circuit: Summary::of(&interface),
         precision_bits: config.precision_bits,
         headroom_bits: config.headroom_bits,
         calibration,
         rewrites: compiled.rewrites.counts(),
-        files: vec![written(&args.output, circuit_file.commit()?), written(&client, client_file.commit()?)],
+        files: vec![
+            written(&args.output, circuit_file.commit()?),
+            written(&client, client_file.commit()?),
+        ],
         stats: Stats::of(&compiled.circuit),
     };
     report::print(args.json.json, &report, text)
@@ -90,18 +106,31 @@ fn calibrate(args: &Compile, graph: &Graph) -> Result<Calibration, Error> {
         source,
     })?;
     let bar = Bar::new("calibrate");
-    let mut calibration = Calibration { samples: images.len(), outputs: BTreeMap::new(), overall: 0.0 };
+    let mut calibration = Calibration {
+        samples: images.len(),
+        outputs: BTreeMap::new(),
+        overall: 0.0,
+    };
     for (done, image) in (1..).zip(&images) {
-        let all = graph.evaluate_all(&values(image)).map_err(|source| Error::Evaluate {
-            path: args.model.clone(),
-            source,
-        })?;
+        let all = graph
+            .evaluate_all(&values(image))
+            .map_err(|source| Error::Evaluate {
+                path: args.model.clone(),
+                source,
+            })?;
         for output in &graph.outputs {
-            let reached = all.get(output.node.index()).map_or(0.0, |values| report::largest(values));
-            let largest = calibration.outputs.entry(output.name.clone()).or_insert(0.0);
+            let reached = all
+                .get(output.node.index())
+                .map_or(0.0, |values| outputs::largest(values));
+            let largest = calibration
+                .outputs
+                .entry(output.name.clone())
+                .or_insert(0.0);
             *largest = larger(*largest, reached);
         }
-        calibration.overall = all.iter().fold(calibration.overall, |m, v| larger(m, report::largest(v)));
+        calibration.overall = all
+            .iter()
+            .fold(calibration.overall, |m, v| larger(m, outputs::largest(v)));
         bar.count(done, images.len());
     }
     Ok(calibration)
@@ -109,7 +138,11 @@ fn calibrate(args: &Compile, graph: &Graph) -> Result<Calibration, Error> {
 
 /// The larger of two magnitudes; not a number is larger than all.
 fn larger(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+    if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else {
+        a.max(b)
+    }
 }
 
 impl Calibration {
@@ -126,18 +159,42 @@ impl Calibration {
 fn text(report: &Report) -> String {
     let mut rows = report.circuit.rows();
     let mut row = |what: &str, value: String| rows.push([what.to_owned(), value]);
-    let Report { precision_bits, headroom_bits, .. } = report;
-    row("asked", format!("{precision_bits} bits of precision, {headroom_bits} bits of headroom"));
-    row("keys", report::keys(&report.stats.keys));
+    let Report {
+        precision_bits,
+        headroom_bits,
+        ..
+    } = report;
+    row(
+        "made for",
+        format!("{precision_bits} bits of precision, {headroom_bits} bits of headroom"),
+    );
+    row("keys", costs::keys(&report.stats.keys));
     row("instructions", report.stats.total.instructions.to_string());
     for file in &report.files {
-        row("written", format!("{}, {}", file.path, report::bytes(file.bytes)));
+        row(
+            "written",
+            format!("{}, {}", file.path, report::bytes(file.bytes)),
+        );
     }
-    if let Some(Calibration { samples, outputs, overall }) = &report.calibration {
-        let outputs: Vec<String> = outputs.iter().map(|(name, x)| format!("`{name}` {x:.4}")).collect();
-        row("calibration", format!("largest of {samples} samples: {overall:.4}; outputs: {}", outputs.join(", ")));
+    if let Some(Calibration {
+        samples,
+        outputs,
+        overall,
+    }) = &report.calibration
+    {
+        let outputs: Vec<String> = outputs
+            .iter()
+            .map(|(name, x)| format!("`{name}` {x:.4}"))
+            .collect();
+        row(
+            "calibration",
+            format!(
+                "largest value in {samples} samples: {overall:.4}; outputs: {}",
+                outputs.join(", ")
+            ),
+        );
     }
-    let ports = report::ports(&report.stats.inputs, &report.stats.outputs);
-    let nodes = report::nodes(&report.stats.nodes, Some(&report.stats.total));
+    let ports = costs::ports(&report.stats.inputs, &report.stats.outputs);
+    let nodes = costs::nodes(&report.stats.nodes, Some(&report.stats.total));
     format!("{}\n{ports}\n{nodes}", report::list(&rows))
 }

@@ -4,7 +4,8 @@ use crate::args::Decrypt;
 use crate::arrays;
 use crate::error::Error;
 use crate::files::{self, NewFile};
-use crate::report::{self, Output};
+use crate::outputs::{self, Output};
+use crate::report;
 use peregrine_runtime::client::Flood;
 use peregrine_runtime::ring::Randomness;
 use serde::Serialize;
@@ -22,15 +23,31 @@ struct Report {
 
 /// Decrypts.
 pub fn run(args: &Decrypt) -> Result<(), Error> {
+    let mut roles = vec![
+        ("the client interface", args.client.as_path()),
+        ("the secret key", &args.secret),
+        ("the input", &args.input),
+    ];
+    roles.extend(args.output.as_deref().map(|path| ("the output", path)));
+    files::distinct(&roles)?;
     let client = files::client(&args.client)?;
     let secret = files::read_secret(&args.secret)?;
-    let secret = client.read_secret(&secret).map_err(Error::client(&args.secret))?;
+    let secret = client
+        .read_secret(&secret)
+        .map_err(Error::client(&args.secret))?;
     let outputs = files::read(&args.input)?;
-    let outputs = client.read_outputs(&outputs).map_err(Error::client(&args.input))?;
+    let outputs = client
+        .read_outputs(&outputs)
+        .map_err(Error::client(&args.input))?;
     let file = args.output.as_deref().map(NewFile::create).transpose()?;
     let mut randomness = Randomness::from_os();
-    let flood = args.flood_bits.map(|bits| Flood { bits, randomness: &mut randomness });
-    let decryption = client.decrypt(&secret, &outputs, flood).map_err(Error::client(&args.input))?;
+    let flood = args.flood_bits.map(|bits| Flood {
+        bits,
+        randomness: &mut randomness,
+    });
+    let decryption = client
+        .decrypt(&secret, &outputs, flood)
+        .map_err(Error::client(&args.input))?;
     if let (Some(file), Some(path)) = (file, &args.output) {
         arrays::write(file, path, &decryption.outputs)?;
     }
@@ -41,7 +58,10 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
         outputs: Output::all(&decryption.outputs),
     };
     report::print(args.json.json, &report, |report| {
-        let outputs = report::outputs(&report.outputs);
-        format!("{outputs}\nnoise about 2^{:.1}, judged by the imaginary parts\n", report.noise_log2)
+        let outputs = outputs::show_all(&report.outputs);
+        format!(
+            "{outputs}\nnoise about 2^{:.1}, judged by the imaginary parts\n",
+            report.noise_log2
+        )
     })
 }

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::files::{self, NewFile};
 use crate::inputs::Inputs;
 use crate::report;
+use crate::values::InputArg;
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::wire;
 use serde::Serialize;
@@ -21,9 +22,17 @@ struct Report {
 
 /// Encrypts.
 pub fn run(args: &Encrypt) -> Result<(), Error> {
+    files::distinct(&[
+        ("the client interface", &args.client),
+        ("the secret key", &args.secret),
+        ("the output", &args.output),
+    ])?;
+    InputArg::distinct(&args.input.files, &args.output)?;
     let client = files::client(&args.client)?;
     let secret = files::read_secret(&args.secret)?;
-    let secret = client.read_secret(&secret).map_err(Error::client(&args.secret))?;
+    let secret = client
+        .read_secret(&secret)
+        .map_err(Error::client(&args.secret))?;
     let ports = client.interface().inputs();
     let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
     let inputs = Inputs::read(&args.input.files, &names, &args.client)?;
@@ -32,15 +41,25 @@ pub fn run(args: &Encrypt) -> Result<(), Error> {
     let encrypted = encrypted.map_err(|error| inputs.refuse_client(error))?;
     file.write(&wire::write_inputs(&encrypted))?;
     let report = Report {
-        fingerprint: report::hex(encrypted.fingerprint),
+        fingerprint: report::hex(client.interface().fingerprint()),
         inputs: names.iter().map(|name| (*name).to_owned()).collect(),
-        ciphertexts: encrypted.ports.iter().map(|port| port.ciphertexts.len()).sum(),
+        ciphertexts: ports
+            .iter()
+            .map(|port| port.layout.ciphertexts() as usize)
+            .sum(),
         path: args.output.display().to_string(),
         bytes: file.commit()?,
     };
     report::print(args.json.json, &report, |report| {
-        let Report { inputs, ciphertexts, path, bytes, .. } = report;
+        let Report {
+            inputs,
+            ciphertexts,
+            path,
+            bytes,
+            ..
+        } = report;
         let (inputs, bytes) = (inputs.join(", "), report::bytes(*bytes));
-        format!("{path}: {inputs} in {ciphertexts} ciphertexts, {bytes}\n")
+        let ciphertexts = report::count(*ciphertexts, "ciphertext");
+        format!("{path}: {inputs} in {ciphertexts}, {bytes}\n")
     })
 }

@@ -4,10 +4,12 @@ use super::model;
 use crate::args::Infer;
 use crate::arrays;
 use crate::error::{Error, InputProblem};
-use crate::files::NewFile;
+use crate::files::{self, NewFile};
 use crate::inputs::{self, Inputs, values};
+use crate::outputs::{self, Output};
 use crate::progress::Bar;
-use crate::report::{self, Output, Summary};
+use crate::report::{self, Summary};
+use crate::values::InputArg;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Interface;
 use peregrine_runtime::client::{Client, Secret};
@@ -70,6 +72,10 @@ struct Setup<'a> {
 /// Infers.
 pub fn run(args: &Infer) -> Result<(), Error> {
     let started = Instant::now();
+    if let Some(output) = &args.output {
+        files::distinct(&[("the model", &args.model), ("the output", output)])?;
+        InputArg::distinct(&args.input.files, output)?;
+    }
     let graph = model::load(&args.model)?;
     let inputs = Inputs::read(&args.input.files, &model::names(&graph), &args.model)?;
     let images = inputs.images(&model::ports(&graph))?;
@@ -78,11 +84,16 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let mut seconds = Seconds::default();
 
     let config = model::config(&args.model, &args.choices);
-    let compiled = timed(&mut seconds.compile, || model::compile(&args.model, &graph, &config))?;
+    let compiled = timed(&mut seconds.compile, || {
+        model::compile(&args.model, &graph, &config)
+    })?;
     let interface = Interface::of(&compiled.circuit);
     let circuit = Summary::of(&interface);
     let failed = || Error::client(&args.model);
-    let (client, mut randomness) = (Client::new(interface).map_err(failed())?, Randomness::from_os());
+    let (client, mut randomness) = (
+        Client::new(interface).map_err(failed())?,
+        Randomness::from_os(),
+    );
     let (secret, keys) = timed(&mut seconds.keygen, || {
         let secret = client.generate_secret(&mut randomness)?;
         let keys = client.evaluation_keys(&secret, &mut randomness)?;
@@ -92,7 +103,15 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let server = Server::new(compiled.circuit).map_err(Error::server(&args.model))?;
     let session = server.session(Arc::new(keys), Resources::of_thread_pool(None));
     let session = session.map_err(Error::server(&args.model))?;
-    let mut setup = Setup { args, graph: &graph, inputs: &inputs, client, secret, session, randomness };
+    let mut setup = Setup {
+        args,
+        graph: &graph,
+        inputs: &inputs,
+        client,
+        secret,
+        session,
+        randomness,
+    };
 
     let (mut rows, mut results) = (Vec::new(), Vec::new());
     let bar = Bar::new("images");
@@ -122,7 +141,10 @@ fn labels(args: &Infer, images: usize) -> Result<Option<Vec<i64>>, Error> {
         return Ok(Some(labels));
     }
     let (found, path) = (labels.len(), path.clone());
-    let problem = InputProblem::Labels { found, expected: images };
+    let problem = InputProblem::Labels {
+        found,
+        expected: images,
+    };
     Err(Error::Inputs { path, problem })
 }
 
@@ -130,13 +152,17 @@ impl Setup<'_> {
     fn image(&mut self, image: &Arrays) -> Result<(Image, Arrays), Error> {
         let path = &self.args.model;
         let mut seconds = Seconds::default();
-        let expected = self.graph.evaluate(&values(image)).map_err(|source| Error::Evaluate {
-            path: path.clone(),
-            source,
-        })?;
+        let expected = self
+            .graph
+            .evaluate(&values(image))
+            .map_err(|source| Error::Evaluate {
+                path: path.clone(),
+                source,
+            })?;
         let started = Instant::now();
         let encrypted = timed(&mut seconds.encrypt, || {
-            self.client.encrypt(&self.secret, image, &mut self.randomness)
+            self.client
+                .encrypt(&self.secret, image, &mut self.randomness)
         });
         let encrypted = encrypted.map_err(|error| self.inputs.refuse_client(error))?;
         let bar = Bar::new("run");
@@ -162,16 +188,25 @@ impl Setup<'_> {
             let Some(found) = found.get(&output.name) else {
                 continue;
             };
-            let errors: Vec<f64> = found.data().iter().zip(expected).map(|(a, b)| a - b).collect();
-            error = error.max(report::largest(&errors));
-            magnitude = magnitude.max(report::largest(expected));
+            let errors: Vec<f64> = found
+                .data()
+                .iter()
+                .zip(expected)
+                .map(|(a, b)| a - b)
+                .collect();
+            error = error.max(outputs::largest(&errors));
+            magnitude = magnitude.max(outputs::largest(expected));
             if row.class.is_none() {
                 let expected = Array::new(found.shape().clone(), expected.clone());
-                row.expected_class = expected.ok().and_then(|array| report::class(&array));
-                row.class = report::class(found);
+                row.expected_class = expected.ok().and_then(|array| outputs::class(&array));
+                row.class = outputs::class(found);
             }
         }
-        let relative = if magnitude > 0.0 { error / magnitude } else { error };
+        let relative = if magnitude > 0.0 {
+            error / magnitude
+        } else {
+            error
+        };
         row.error_log2 = Some(relative.log2()).filter(|bits| bits.is_finite());
         row
     }
@@ -208,32 +243,71 @@ fn timed<T>(seconds: &mut f64, f: impl FnOnce() -> T) -> T {
 }
 
 fn text(report: &Report) -> String {
-    let header = ["image", "label", "cleartext", "encrypted", "error (bits)", "encrypt", "run", "decrypt"];
+    let header = [
+        "image",
+        "label",
+        "cleartext",
+        "encrypted",
+        "error (bits)",
+        "encrypt",
+        "run",
+        "decrypt",
+    ];
     let mut table = report::table(&header, &[0, 1, 2, 3, 4, 5, 6, 7]);
     let time = |seconds| report::time(Duration::from_secs_f64(seconds));
     let word = |class: Option<usize>| class.map_or("-".to_owned(), |class| class.to_string());
     for (i, image) in report.images.iter().enumerate() {
         table.add_row([
             i.to_string(),
-            image.label.map_or("-".to_owned(), |label| label.to_string()),
+            image
+                .label
+                .map_or("-".to_owned(), |label| label.to_string()),
             word(image.expected_class),
             word(image.class),
-            image.error_log2.map_or("exact".to_owned(), |bits| format!("{bits:.1}")),
+            image
+                .error_log2
+                .map_or("exact".to_owned(), |bits| format!("{bits:.1}")),
             time(image.seconds.encrypt),
             time(image.seconds.run),
             time(image.seconds.decrypt),
         ]);
     }
-    let Report { circuit, images, agreeing, correct, seconds, .. } = report;
+    let Report {
+        circuit,
+        images,
+        agreeing,
+        correct,
+        seconds,
+        ..
+    } = report;
     let mut rows = circuit.rows();
     let mut row = |what: &str, value: String| rows.push([what.to_owned(), value]);
     let count = images.len();
-    row("cleartext", format!("{agreeing} of {count} images have the class of the cleartext model"));
+    row(
+        "cleartext",
+        format!("{agreeing} of {count} images have the class of the cleartext model"),
+    );
     if let Some(correct) = correct {
-        row("labels", format!("{correct} of {count} images have the class of their label"));
+        row(
+            "labels",
+            format!("{correct} of {count} images have the class of their label"),
+        );
     }
-    let Seconds { compile, keygen, encrypt, run, decrypt, total } = *seconds;
-    let phases = [("compile", compile), ("keygen", keygen), ("encrypt", encrypt), ("run", run), ("decrypt", decrypt)];
+    let Seconds {
+        compile,
+        keygen,
+        encrypt,
+        run,
+        decrypt,
+        total,
+    } = *seconds;
+    let phases = [
+        ("compile", compile),
+        ("keygen", keygen),
+        ("encrypt", encrypt),
+        ("run", run),
+        ("decrypt", decrypt),
+    ];
     let phases = phases.map(|(name, seconds)| format!("{name} {}", time(seconds)));
     row("time", format!("{} ({})", time(total), phases.join(", ")));
     format!("{}\n{}", report::show(&table), report::list(&rows))

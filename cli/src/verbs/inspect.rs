@@ -1,6 +1,7 @@
 //! `inspect`: what a circuit or a client interface holds.
 
 use crate::args::{Format, Inspect};
+use crate::costs;
 use crate::error::Error;
 use crate::files;
 use crate::report::{self, Summary};
@@ -31,24 +32,41 @@ struct InterfaceReport {
 /// Shows a file.
 pub fn run(args: &Inspect) -> Result<(), Error> {
     let bytes = files::read(&args.file)?;
-    let kind = Container::parse(&bytes).ok().map(|container| container.kind());
+    let kind = Container::parse(&bytes)
+        .ok()
+        .map(|container| container.kind());
     drop(bytes);
-    if kind == Some(FileKind::Interface) { interface(args) } else { circuit(args) }
+    if kind == Some(FileKind::Interface) {
+        interface(args)
+    } else {
+        circuit(args)
+    }
 }
 
 fn format(args: &Inspect) -> Format {
-    if args.json.json { Format::Json } else { args.format }
+    if args.json.json {
+        Format::Json
+    } else {
+        args.format
+    }
 }
 
 fn circuit(args: &Inspect) -> Result<(), Error> {
     let circuit = files::circuit(&args.file)?;
-    let chosen = args.node.as_deref().map(|name| find(args, &circuit, name)).transpose()?;
+    let chosen = args
+        .node
+        .as_deref()
+        .map(|name| find(args, &circuit, name))
+        .transpose()?;
     if format(args) == Format::Text {
         let text = match args.weights {
             true => text::print(&circuit),
             false => text::print_without_weights(&circuit),
         };
-        return report::print_text(&chosen.map_or(text.clone(), |nodes| lines_of(&text, &nodes)));
+        return report::print_text(&match chosen {
+            Some(nodes) => lines_of(&text, &nodes),
+            None => text,
+        });
     }
     let mut stats = Stats::of(&circuit);
     if let Some(name) = &args.node {
@@ -64,9 +82,9 @@ fn circuit(args: &Inspect) -> Result<(), Error> {
     report::print(format(args) == Format::Json, &report, |report| {
         let CircuitReport { circuit, stats, .. } = report;
         let mut rows = circuit.rows();
-        rows.push(["keys".to_owned(), report::keys(&stats.keys)]);
-        let nodes = report::nodes(&stats.nodes, total.then_some(&stats.total));
-        let ports = report::ports(&stats.inputs, &stats.outputs);
+        rows.push(["keys".to_owned(), costs::keys(&stats.keys)]);
+        let nodes = costs::nodes(&stats.nodes, total.then_some(&stats.total));
+        let ports = costs::ports(&stats.inputs, &stats.outputs);
         format!("{}\n{ports}\n{nodes}", report::list(&rows))
     })
 }
@@ -74,26 +92,43 @@ fn circuit(args: &Inspect) -> Result<(), Error> {
 /// The nodes of this name.
 fn find(args: &Inspect, circuit: &Circuit, name: &str) -> Result<BTreeSet<Node>, Error> {
     let nodes = circuit.nodes.iter();
-    let found: BTreeSet<Node> = nodes.filter(|(_, n)| n.name == name).map(|(id, _)| id).collect();
+    let found: BTreeSet<Node> = nodes
+        .filter(|(_, n)| n.name == name)
+        .map(|(id, _)| id)
+        .collect();
     if !found.is_empty() {
         return Ok(found);
     }
     Err(Error::NoNode {
         path: args.file.clone(),
         node: name.to_owned(),
-        known: circuit.nodes.values().map(|n| format!("`{}`", n.name)).collect(),
+        known: circuit
+            .nodes
+            .values()
+            .map(|n| format!("`{}`", n.name))
+            .collect(),
     })
 }
 
 /// The instructions of some nodes, which begin with `@` and the node.
 fn lines_of(text: &str, nodes: &BTreeSet<Node>) -> String {
     let words: BTreeSet<String> = nodes.iter().map(|node| format!("@{node}")).collect();
-    let serves = |line: &&str| line.split_whitespace().next().is_some_and(|word| words.contains(word));
-    text.lines().filter(serves).map(|line| format!("{line}\n")).collect()
+    let serves = |line: &&str| {
+        line.split_whitespace()
+            .next()
+            .is_some_and(|word| words.contains(word))
+    };
+    text.lines()
+        .filter(serves)
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 fn interface(args: &Inspect) -> Result<(), Error> {
-    let only_circuits = |what| Error::OnlyCircuits { path: args.file.clone(), what };
+    let only_circuits = |what| Error::OnlyCircuits {
+        path: args.file.clone(),
+        what,
+    };
     if args.node.is_some() {
         return Err(only_circuits("instructions"));
     }
@@ -114,7 +149,11 @@ fn interface(args: &Inspect) -> Result<(), Error> {
     };
     report::print(format(args) == Format::Json, &report, |report| {
         let mut rows = report.circuit.rows();
-        rows.push(["keys".to_owned(), report::keys(&report.keys)]);
-        format!("{}\n{}", report::list(&rows), report::ports(&report.inputs, &report.outputs))
+        rows.push(["keys".to_owned(), costs::keys(&report.keys)]);
+        format!(
+            "{}\n{}",
+            report::list(&rows),
+            costs::ports(&report.inputs, &report.outputs)
+        )
     })
 }

@@ -44,7 +44,9 @@ pub fn run(args: &Keygen) -> Result<(), Error> {
     let bar = Bar::new("keygen");
     let out = evaluation_file.out();
     let made = |done, total| bar.count(done, total);
-    client.write_evaluation_keys(&secret, &mut randomness, out, made).map_err(Error::client(&args.evaluation))?;
+    client
+        .write_evaluation_keys(&secret, &mut randomness, out, made)
+        .map_err(Error::client(&args.evaluation))?;
     drop(bar);
     let evaluation_bytes = commit(args, evaluation_file)?;
     if let Err(error) = commit(args, secret_file) {
@@ -71,13 +73,32 @@ fn refuse_existing(path: &Path) -> Result<(), Error> {
 }
 
 fn commit(args: &Keygen, file: NewFile) -> Result<u64, Error> {
-    if args.force { file.commit() } else { file.commit_new() }
+    if args.force {
+        file.commit()
+    } else {
+        file.commit_new()
+    }
 }
 
 fn text(report: &Report) -> String {
-    let Report { secret, evaluation, keys, evaluation_bytes, .. } = report;
+    let Report {
+        secret,
+        evaluation,
+        keys,
+        evaluation_bytes,
+        ..
+    } = report;
     report::list(&[
-        ["secret key".to_owned(), format!("{secret}; keep it, and keep it to yourself")],
-        ["evaluation keys".to_owned(), format!("{evaluation}; {keys} keys, {}, for the server", report::bytes(*evaluation_bytes))],
+        [
+            "secret key".to_owned(),
+            format!("{secret}; keep it, and keep it to yourself"),
+        ],
+        [
+            "evaluation keys".to_owned(),
+            format!(
+                "{evaluation}; {keys} keys, {}, for the server",
+                report::bytes(*evaluation_bytes)
+            ),
+        ],
     ])
 }

@@ -28,7 +28,9 @@ pub fn compile(path: &Path, graph: &Graph, config: &Config) -> Result<Compiled, 
 /// The inputs of a model with their shapes.
 pub fn ports(graph: &Graph) -> Vec<(&str, &Shape)> {
     let inputs = graph.inputs();
-    inputs.map(|(node, name)| (name, &graph.node(node).shape)).collect()
+    inputs
+        .map(|(node, name)| (name, &graph.node(node).shape))
+        .collect()
 }
 
 /// The names of the inputs of a model.

@@ -8,6 +8,7 @@ use crate::params::Parameters;
 use crate::rlwe::{self, Digits, EvaluationKeys, RlweError, Switched};
 use crate::wire::{KeyName, WireError};
 use peregrine_ir::{Basis, Circuit, Form, KeyKind, Level, Rotation, Type};
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Runs circuits on ciphertexts; never holds a secret key.
@@ -70,10 +71,9 @@ impl Evaluator for CkksEvaluator {
     }
 
     fn prepare(&self, keys: &[KeyKind]) -> Result<(), CkksRunError> {
-        for &kind in keys {
-            self.keys.get(kind)?;
-        }
-        Ok(())
+        let read: Vec<_> = keys.par_iter().map(|&k| self.keys.get(k)).collect();
+        let failure = read.into_iter().find_map(Result::err);
+        failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn release(&self, keys: &[KeyKind]) {

@@ -21,6 +21,9 @@ use peregrine_ir::{Basis, Circuit, Definition, Form, Inst, KeyKind, Level, Ring,
 /// The plaintexts one `dot` encodes at a time.
 pub(super) const DOT_CHUNK: usize = 16;
 
+/// What encoding one plaintext takes beside it: slots, complex slots, coefficients as floats and as integers.
+const ENCODING_LIMBS: u64 = 4;
+
 /// Sizes of values, from ring and level.
 #[derive(Clone, Debug)]
 pub struct Sizes {
@@ -94,12 +97,13 @@ impl Sizes {
         2 * self.digits(level) * (self.limbs(level) + self.special) * self.limb_bytes
     }
 
-    /// Bytes an instruction needs beside its operands and its result.
+    /// Bytes an instruction needs beside its operands and its result; plaintexts with the buffers of their encoding.
     fn scratch(&self, circuit: &Circuit, definition: &Definition) -> u64 {
         let level = definition.ty.level();
         let raised = self.limbs(level) + self.special;
         let digits = self.digits(level) * raised;
-        let plain = |v: &Value| circuit.type_of(*v).map_or(0, |ty| self.limbs_of(ty));
+        let value = |v: &Value| circuit.type_of(*v).map_or(0, |ty| self.limbs_of(ty));
+        let plain = |v: &Value| value(v) + ENCODING_LIMBS;
         let limbs = match &definition.inst {
             Inst::Dot { plains, .. } => {
                 let at_a_time = plains.len().min(DOT_CHUNK) as u64;
@@ -108,7 +112,7 @@ impl Sizes {
             }
             Inst::AddPlain(_, p) | Inst::MulPlain(_, p) => plain(p),
             Inst::Rotate { .. } | Inst::Relinearize(_) | Inst::Conjugate(_) => digits + 2 * raised,
-            Inst::Rescale { a, .. } | Inst::ModDown(a) | Inst::Decompose(a) => plain(a),
+            Inst::Rescale { a, .. } | Inst::ModDown(a) | Inst::Decompose(a) => value(a),
             Inst::Input { .. }
             | Inst::Encode { .. }
             | Inst::Add(_)

@@ -13,30 +13,64 @@ use prost::Message;
 /// One tensor as ciphertexts, in the order of its layout.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncryptedPort<C> {
+    pub(crate) name: String,
+    pub(crate) level: Level,
+    pub(crate) ciphertexts: Vec<C>,
+}
+
+impl<C> EncryptedPort<C> {
     /// Name of the input or output.
-    pub name: String,
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Level of every ciphertext.
-    pub level: Level,
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
     /// The ciphertexts.
-    pub ciphertexts: Vec<C>,
+    pub fn ciphertexts(&self) -> &[C] {
+        &self.ciphertexts
+    }
 }
 
 /// What a client sends: every input of a circuit, half of each ciphertext as a seed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncryptedInputs {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) ports: Vec<EncryptedPort<SeededCiphertext>>,
+}
+
+impl EncryptedInputs {
     /// The circuit they are for.
-    pub fingerprint: Fingerprint,
-    /// In the order of the circuit.
-    pub ports: Vec<EncryptedPort<SeededCiphertext>>,
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The tensors, in the order of the circuit.
+    pub fn ports(&self) -> &[EncryptedPort<SeededCiphertext>] {
+        &self.ports
+    }
 }
 
 /// What a server answers: every output of a circuit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncryptedOutputs {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) ports: Vec<EncryptedPort<Ciphertext>>,
+}
+
+impl EncryptedOutputs {
     /// The circuit they are from.
-    pub fingerprint: Fingerprint,
-    /// In the order of the circuit.
-    pub ports: Vec<EncryptedPort<Ciphertext>>,
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// The tensors, in the order of the circuit.
+    pub fn ports(&self) -> &[EncryptedPort<Ciphertext>] {
+        &self.ports
+    }
 }
 
 /// Inputs as a file.

@@ -4,6 +4,11 @@
     unreachable_pub,
     reason = "each test file is a crate and uses its part"
 )]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
 
 use peregrine_ir::*;
 use peregrine_runtime::client::{Client, Secret};

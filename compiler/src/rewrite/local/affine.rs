@@ -100,7 +100,7 @@ fn affine(draft: &Draft, place: Place) -> Option<(Field, Field)> {
 }
 
 /// `A c + b` for the linear operator at `place`.
-fn shifted_bias(draft: &Draft, place: Place, shift: &[f64]) -> Option<Field> {
+pub(super) fn shifted_bias(draft: &Draft, place: Place, shift: &[f64]) -> Option<Field> {
     let (map, _) = draft.linear(place)?;
     let bias = draft.bias(place);
     if shift.iter().all(|&c| c == 0.0) {

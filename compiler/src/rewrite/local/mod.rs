@@ -4,6 +4,7 @@
 //! It may add tensors but no operators, and keeps operands before users.
 
 mod affine;
+mod gathers;
 mod sums;
 mod tidy;
 
@@ -25,6 +26,7 @@ pub(super) const EARLY: &[Rule] = &[
     Rule { name: "reshape-of-reshape",            apply: tidy::reshape_of_reshape },
     Rule { name: "drop-reshape",                  apply: tidy::drop_reshape },
     Rule { name: "drop-identity-map",             apply: tidy::drop_identity_map },
+    Rule { name: "merge-gathers",                 apply: gathers::merge_gathers },
     Rule { name: "diagonal-map-to-polynomial",    apply: tidy::diagonal_map_to_polynomial },
     Rule { name: "compact-coefficients",          apply: tidy::compact_coefficients },
     Rule { name: "fold-affine-into-map-before",   apply: affine::fold_into_map_before },

@@ -147,6 +147,15 @@ fn drop_identity_map() {
 }
 
 #[test]
+fn merge_gathers() {
+    check("merge-gathers", &["input", "gather"], |net, x| {
+        let padded = net.pad(x);
+        let halved = net.subsample(padded);
+        net.pad(halved)
+    });
+}
+
+#[test]
 fn diagonal_map_to_polynomial() {
     check(
         "diagonal-map-to-polynomial",

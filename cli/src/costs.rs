@@ -1,0 +1,102 @@
+//! The costs of a circuit as tables.
+
+use crate::report::{bytes, count, show, table};
+use peregrine_ir::stats::{Counts, KeyStats, NodeStats, PortStats};
+use peregrine_ir::{KeyKind, Level};
+
+/// One line about evaluation keys.
+pub fn keys(keys: &[KeyStats]) -> String {
+    let is_rotation = |key: &&KeyStats| matches!(key.kind, KeyKind::Rotation(_));
+    let rotations = keys.iter().filter(is_rotation).count();
+    let total = keys.iter().map(|key| key.bytes).sum();
+    let others = keys.len() - rotations;
+    format!(
+        "{} ({}, {others} other), {}",
+        keys.len(),
+        count(rotations, "rotation"),
+        bytes(total)
+    )
+}
+
+/// Inputs and outputs as a table.
+pub fn ports(inputs: &[PortStats], outputs: &[PortStats]) -> String {
+    let mut table = table(
+        &["", "name", "shape", "ciphertexts", "level", "scale bits"],
+        &[3, 4, 5],
+    );
+    for (direction, ports) in [("input", inputs), ("output", outputs)] {
+        for port in ports {
+            table.add_row([
+                direction.to_owned(),
+                port.name.clone(),
+                port.shape.to_string(),
+                port.ciphertexts.to_string(),
+                level(port.level),
+                port.scale_bits
+                    .map_or(String::new(), |bits| format!("{bits:.1}")),
+            ]);
+        }
+    }
+    show(&table)
+}
+
+/// Costs of nodes as a table.
+pub fn nodes(nodes: &[NodeStats], total: Option<&Counts>) -> String {
+    let header = [
+        "node", "operator", "levels", "instr.", "products", "ct prod.", "key sw.", "hoisted",
+        "rotate", "decomp.", "mod down", "rescale", "encode",
+    ];
+    let mut table = table(&header, &[3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    for node in nodes {
+        let (name, op) = node
+            .node
+            .as_ref()
+            .map_or(("(none)", ""), |n| (&n.name, &n.op));
+        let levels = match (node.level_in, node.level_out) {
+            (Some(from), Some(to)) => format!("{from} -> {to}"),
+            (from, to) => level(from.or(to)),
+        };
+        table.add_row(
+            [name.to_owned(), op.to_owned(), levels]
+                .into_iter()
+                .chain(counts(&node.counts)),
+        );
+    }
+    if let Some(total) = total {
+        let title = ["total", "", ""].map(str::to_owned);
+        table.add_row(title.into_iter().chain(counts(total)));
+    }
+    show(&table)
+}
+
+fn counts(counts: &Counts) -> impl Iterator<Item = String> {
+    let Counts {
+        instructions,
+        plaintext_products,
+        ciphertext_products,
+        decompositions,
+        hoisted_rotations,
+        full_rotations,
+        key_switches,
+        mod_downs,
+        rescales,
+        encodes,
+    } = *counts;
+    let counts = [
+        instructions,
+        plaintext_products,
+        ciphertext_products,
+        key_switches,
+        hoisted_rotations,
+        full_rotations,
+        decompositions,
+        mod_downs,
+        rescales,
+        encodes,
+    ];
+    counts.into_iter().map(|count| count.to_string())
+}
+
+fn level(level: Option<Level>) -> String {
+    level.map_or(String::new(), |level| level.to_string())
+}

@@ -1,0 +1,78 @@
+//! Tensors that were computed: for people, and for machines.
+
+use crate::report::{show, table};
+use peregrine_runtime::ports::{Array, Arrays};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A tensor that was computed.
+#[derive(Debug, Serialize)]
+pub struct Output {
+    pub shape: Vec<u32>,
+    /// The position of the largest value, of a vector.
+    pub class: Option<usize>,
+    pub largest_magnitude: f64,
+    pub values: Vec<f64>,
+}
+
+impl Output {
+    pub fn of(array: &Array) -> Self {
+        Self {
+            shape: array.shape().dims().to_vec(),
+            class: class(array),
+            largest_magnitude: largest(array.data()),
+            values: array.data().to_vec(),
+        }
+    }
+
+    /// All outputs of a model by name.
+    pub fn all(arrays: &Arrays) -> BTreeMap<String, Self> {
+        let outputs = arrays
+            .iter()
+            .map(|(name, array)| (name.clone(), Self::of(array)));
+        outputs.collect()
+    }
+}
+
+/// Outputs as a table; short ones with their values.
+pub fn show_all(outputs: &BTreeMap<String, Output>) -> String {
+    let mut table = table(&["output", "shape", "class", "largest", "values"], &[2, 3]);
+    for (name, output) in outputs {
+        let Output {
+            shape,
+            class,
+            largest_magnitude,
+            values,
+        } = output;
+        let mut shown: Vec<String> = values.iter().take(12).map(|x| format!("{x:.4}")).collect();
+        if values.len() > shown.len() {
+            shown.push("...".to_owned());
+        }
+        let class = class.map_or(String::new(), |class| class.to_string());
+        let largest = format!("{largest_magnitude:.4}");
+        table.add_row([
+            name.clone(),
+            format!("{shape:?}"),
+            class,
+            largest,
+            shown.join(" "),
+        ]);
+    }
+    show(&table)
+}
+
+/// The position of the largest of a vector's values.
+pub fn class(array: &Array) -> Option<usize> {
+    let vector = array.shape().dims().iter().filter(|&&d| d > 1).count() == 1;
+    let values = array.data().iter().enumerate();
+    let best = values.max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, _)| i);
+    best.filter(|_| vector)
+}
+
+/// The largest magnitude; NaN when there is one.
+pub fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(
+        0.0,
+        |m: f64, x| if x.is_nan() { f64::NAN } else { m.max(x.abs()) },
+    )
+}

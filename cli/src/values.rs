@@ -1,0 +1,109 @@
+//! Values on the command line that are not plain numbers.
+
+use crate::error::Error;
+use crate::files;
+use peregrine_ir::Ring;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// A file, and the input it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputArg {
+    /// The input, if it is named.
+    pub name: Option<String>,
+    /// The file.
+    pub path: PathBuf,
+}
+
+impl InputArg {
+    /// Refuses an output that is also an input.
+    pub fn distinct(inputs: &[Self], output: &Path) -> Result<(), Error> {
+        let mut inputs = inputs.iter();
+        inputs
+            .try_for_each(|arg| files::distinct(&[("an input", &arg.path), ("the output", output)]))
+    }
+}
+
+impl FromStr for InputArg {
+    type Err = std::convert::Infallible;
+
+    /// Everything before the first `=` is the name.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, path) = match text.split_once('=') {
+            Some((name, path)) => (Some(name.to_owned()), path),
+            None => (None, text),
+        };
+        let path = path.into();
+        Ok(Self { name, path })
+    }
+}
+
+/// A ring degree as a logarithm.
+pub fn log_n(text: &str) -> Result<u32, String> {
+    let (least, most) = (Ring::LOG_N.start(), Ring::LOG_N.end());
+    let value: Option<u32> = text.parse().ok();
+    let value = value.filter(|n| Ring::LOG_N.contains(n));
+    value.ok_or_else(|| format!("expected a number from {least} to {most}"))
+}
+
+/// A number that is one.
+pub fn finite(text: &str) -> Result<f64, String> {
+    let value: Option<f64> = text.parse().ok();
+    let value = value.filter(|x| x.is_finite());
+    value.ok_or_else(|| "expected a number".to_owned())
+}
+
+/// A number of bytes: digits, then a unit.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 9] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("B", 1),
+    ];
+    let unit = UNITS
+        .iter()
+        .find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
+    let (number, size) = unit.unwrap_or((text, 1));
+    let number: Option<f64> = number.trim().parse().ok();
+    let number = number.filter(|n| n.is_finite() && *n > 0.0);
+    let number = number.ok_or_else(|| "expected a size such as 8GiB or 500MB".to_owned())?;
+    Ok((number * size as f64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(bytes("8GiB"), Ok(8 << 30));
+        assert_eq!(bytes("1.5 KB"), Ok(1500));
+        assert_eq!(bytes("17"), Ok(17));
+        assert!(bytes("GiB").is_err() && bytes("-1GiB").is_err() && bytes("nan").is_err());
+    }
+
+    #[test]
+    fn a_name_ends_at_the_first_equals_sign() {
+        let arg = |text: &str| text.parse::<InputArg>().unwrap();
+        assert_eq!(
+            arg("a=b=c.npy"),
+            InputArg {
+                name: Some("a".into()),
+                path: "b=c.npy".into()
+            }
+        );
+        assert_eq!(
+            arg("x.npy"),
+            InputArg {
+                name: None,
+                path: "x.npy".into()
+            }
+        );
+    }
+}

@@ -1,0 +1,208 @@
+//! The verbs in the order in which they are used, on the digits example.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot be set up fails"
+)]
+
+mod common;
+
+use common::Folder;
+use ndarray::{ArrayD, IxDyn, OwnedRepr};
+use ndarray_npy::NpzReader;
+use peregrine_ir::{binary, text};
+use serde_json::Value;
+use std::fs;
+
+/// The logits in an output file.
+fn logits(folder: &Folder, file: &str) -> ArrayD<f64> {
+    let file = fs::File::open(folder.path(file)).unwrap();
+    let mut archive = NpzReader::new(file).unwrap();
+    assert_eq!(archive.names().unwrap(), ["logits"]);
+    archive.by_name::<OwnedRepr<f64>, IxDyn>("logits").unwrap()
+}
+
+fn largest_difference(a: &ArrayD<f64>, b: &ArrayD<f64>) -> f64 {
+    assert_eq!(a.shape(), b.shape());
+    a.iter().zip(b).fold(0.0, |m, (a, b)| m.max((a - b).abs()))
+}
+
+#[test]
+fn an_image_goes_through_files_and_comes_back_as_logits() {
+    let folder = Folder::new("files");
+    folder.ok("compile digits.onnx -o digits.fhe");
+    folder.ok("keygen digits.client --secret secret.key --evaluation eval.keys");
+    folder.ok("encrypt digits.client --secret secret.key --input image=image.npy -o x.ct");
+
+    // The server sees neither the secret key nor the image, the client no weights.
+    let server = Folder::new("files-server");
+    for file in ["digits.fhe", "eval.keys", "x.ct"] {
+        fs::rename(folder.path(file), server.path(file)).unwrap();
+    }
+    server
+        .ok("run digits.fhe --evaluation eval.keys --input x.ct -o y.ct --memory 1GiB --threads 2");
+    server.ok("simulate digits.fhe --input image.npy -o simulated.npz");
+    fs::rename(server.path("y.ct"), folder.path("y.ct")).unwrap();
+
+    folder.ok("decrypt digits.client --secret secret.key --input y.ct -o y.npz");
+    let (found, expected) = (logits(&folder, "y.npz"), logits(&server, "simulated.npz"));
+    assert_eq!(found.shape(), [1, 10]);
+    assert!(largest_difference(&found, &expected) < 0.01);
+
+    folder
+        .ok("decrypt digits.client --secret secret.key --input y.ct -o flooded.npz --flood-bits 1");
+    assert!(largest_difference(&found, &logits(&folder, "flooded.npz")) > 0.01);
+}
+
+#[test]
+#[cfg(unix)]
+fn only_the_owner_can_read_a_secret_key() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::compiled("mode");
+    let mode = |file: &str| {
+        fs::metadata(folder.path(file))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!(mode("secret.key"), 0o600);
+    let first = folder.bytes("secret.key");
+    folder.ok("keygen digits.client --secret secret.key --evaluation eval.keys --force");
+    assert_eq!(mode("secret.key"), 0o600);
+    assert_ne!(first, folder.bytes("secret.key"));
+}
+
+#[test]
+fn compiling_twice_gives_the_same_bytes() {
+    let folder = Folder::new("twice");
+    folder.ok("compile digits.onnx -o a.fhe");
+    folder.ok("compile digits.onnx -o b.fhe --client other.client");
+    assert_eq!(folder.bytes("a.fhe"), folder.bytes("b.fhe"));
+    assert_eq!(folder.bytes("a.client"), folder.bytes("other.client"));
+}
+
+#[test]
+fn calibration_reports_ranges_and_sets_the_headroom() {
+    let folder = Folder::new("calibrate");
+    let report = folder.json("compile digits.onnx -o digits.fhe --calibrate images.npy");
+    let calibration = &report["calibration"];
+    assert_eq!(calibration["samples"], 50);
+    let overall = calibration["overall"].as_f64().unwrap();
+    let output = calibration["outputs"]["logits"].as_f64().unwrap();
+    assert!(overall >= output && output > 1.0, "{calibration}");
+    let headroom = report["headroom_bits"].as_f64().unwrap();
+    assert!(
+        (headroom - 1.0).exp2() >= 4.0 * overall && headroom < 10.0,
+        "{headroom}"
+    );
+    let given = "compile digits.onnx -o digits.fhe --calibrate images.npy --headroom-bits 9";
+    assert_eq!(folder.json(given)["headroom_bits"], 9);
+}
+
+#[test]
+fn inferring_agrees_with_the_cleartext_model() {
+    let folder = Folder::new("infer");
+    let line = "infer digits.onnx --input images.npy --labels labels.npy --limit 2 -o y.npz";
+    let report = folder.json(line);
+    let images = report["images"].as_array().unwrap();
+    assert_eq!((images.len(), &report["agreeing"]), (2, &Value::from(2)));
+    for image in images {
+        assert!(image["error_log2"].as_f64().unwrap() < -9.0, "{image}");
+        assert!(image["label"].is_i64() && image["class"].is_u64());
+    }
+    assert!(
+        report["seconds"]["total"].as_f64().unwrap() > report["seconds"]["run"].as_f64().unwrap()
+    );
+    assert_eq!(logits(&folder, "y.npz").shape(), [2, 10]);
+}
+
+#[test]
+fn simulated_noise_is_reproducible_and_small() {
+    let folder = Folder::new("simulate");
+    folder.ok("compile digits.onnx -o digits.fhe");
+    folder.ok("simulate digits.fhe --input image.npy -o exact.npz");
+    for (file, seed) in [("a.npz", 1), ("b.npz", 1), ("c.npz", 2)] {
+        folder.ok(&format!(
+            "simulate digits.fhe --input image.npy --noise --seed {seed} -o {file}"
+        ));
+    }
+    let [exact, a, b, c] = ["exact.npz", "a.npz", "b.npz", "c.npz"].map(|f| logits(&folder, f));
+    assert_eq!(a, b);
+    assert_ne!(a, c);
+    let noise = largest_difference(&exact, &a);
+    assert!(noise > 0.0 && noise < 0.01, "{noise}");
+}
+
+#[test]
+fn a_circuit_is_shown_as_text_that_parses_to_itself() {
+    let folder = Folder::new("inspect");
+    folder.ok("compile digits.onnx -o digits.fhe");
+    let circuit = binary::read_circuit(&folder.bytes("digits.fhe")).unwrap();
+    let shown = folder.ok("inspect digits.fhe --format text --weights");
+    assert_eq!(text::parse(&shown).unwrap(), *circuit);
+    let short = folder.ok("inspect digits.fhe --format text");
+    assert!(short.len() < shown.len());
+
+    let report = folder.json("inspect digits.fhe");
+    let nodes = report["stats"]["nodes"].as_array().unwrap();
+    let name = nodes.last().unwrap()["node"]["name"].as_str().unwrap();
+    let lines = folder.ok(&format!("inspect digits.fhe --format text --node {name}"));
+    assert!(
+        lines.lines().count() > 1
+            && lines
+                .lines()
+                .all(|line| line.trim_start().starts_with("@n"))
+    );
+    let one = folder.json(&format!("inspect digits.fhe --node {name}"));
+    assert_eq!(one["stats"]["nodes"].as_array().unwrap().len(), 1);
+    let table = folder.ok("inspect digits.fhe");
+    assert!(table.contains(name) && table.contains("total"), "{table}");
+}
+
+#[test]
+fn every_verb_speaks_json() {
+    let folder = Folder::new("json");
+    let compiled = folder.json("compile digits.onnx -o digits.fhe");
+    let keys = compiled["stats"]["key_bytes"].as_u64().unwrap();
+    let fingerprint = &compiled["circuit"]["fingerprint"];
+    assert_eq!(
+        &folder.json("inspect digits.fhe")["circuit"]["fingerprint"],
+        fingerprint
+    );
+    assert_eq!(folder.json("inspect digits.client")["key_bytes"], keys);
+    let made = folder.json("keygen digits.client --secret s.key --evaluation e.keys");
+    let overhead = made["evaluation_bytes"].as_u64().unwrap() - keys;
+    assert!(overhead < 1 << 16, "{overhead} bytes beside the keys");
+    folder.json("encrypt digits.client --secret s.key --input image.npy -o x.ct");
+    folder.json("run digits.fhe --evaluation e.keys --input x.ct -o y.ct");
+    let decrypted = folder.json("decrypt digits.client --secret s.key --input y.ct");
+    let simulated = folder.json("simulate digits.fhe --input image.npy");
+    let class = |report: &Value| report["outputs"]["logits"]["class"].as_u64().unwrap();
+    assert_eq!(class(&decrypted), class(&simulated));
+    let bench = folder.json("bench --log-n 12");
+    assert!(bench["rings"][0]["primitives"].as_array().unwrap().len() >= 11);
+}
+
+#[test]
+fn every_verb_warns_of_circuits_without_security() {
+    let folder = Folder::new("insecure");
+    let warns = |line: &str| {
+        let output = folder.run(line);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{line}: {said}");
+        assert_eq!(
+            said, "warning: circuit `digits` has security=none: its ciphertexts protect nothing\n",
+            "{line}"
+        );
+    };
+    warns("compile digits.onnx -o d.fhe --security none --log-n 11");
+    warns("inspect d.fhe");
+    warns("inspect d.client");
+    warns("simulate d.fhe --input image.npy");
+    warns("keygen d.client --secret s.key --evaluation e.keys");
+    warns("encrypt d.client --secret s.key --input image.npy -o x.ct");
+    warns("run d.fhe --evaluation e.keys --input x.ct -o y.ct");
+    warns("decrypt d.client --secret s.key --input y.ct");
+    warns("infer digits.onnx --input image.npy --security none --log-n 11");
+}

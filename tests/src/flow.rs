@@ -1,0 +1,121 @@
+//! The whole road in one process: compile, simulate, encrypt, run, decrypt.
+
+use peregrine_compiler::onnx::{self, Options};
+use peregrine_compiler::pipeline::{Compiled, Config, compile};
+use peregrine_compiler::tensor::Graph;
+use peregrine_ir::{Interface, Verified};
+use peregrine_runtime::client::Client;
+use peregrine_runtime::exec::Silent;
+use peregrine_runtime::ports::{Array, Arrays};
+use peregrine_runtime::ring::Randomness;
+use peregrine_runtime::server::{Resources, Server};
+use peregrine_runtime::simulate;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Anything that went wrong on the way.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// Imports the model at `path`.
+///
+/// # Errors
+/// When it is refused.
+pub fn load(path: &Path) -> Result<Graph, Failure> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(onnx::load(path, &Options::new(name))?)
+}
+
+/// Compiles the model at `path` with the defaults.
+///
+/// # Errors
+/// When it is refused.
+pub fn compile_file(path: &Path) -> Result<(Graph, Compiled), Failure> {
+    let graph = load(path)?;
+    let compiled = compile(&graph, &Config::new("test"))?;
+    Ok((graph, compiled))
+}
+
+/// Tensors for the inputs of `graph`, in order.
+///
+/// # Errors
+/// When there are too few or they have another size.
+pub fn inputs(graph: &Graph, tensors: &[Vec<f64>]) -> Result<Arrays, Failure> {
+    let mut arrays = Arrays::new();
+    for ((index, name), tensor) in graph.inputs().zip(tensors) {
+        arrays.insert(name.to_owned(), Array::new(graph.node(index).shape.clone(), tensor.clone())?);
+    }
+    Ok(arrays)
+}
+
+/// The reference: the graph in f64, by output name.
+///
+/// # Errors
+/// When an input is missing.
+pub fn reference(graph: &Graph, inputs: &Arrays) -> Result<BTreeMap<String, Vec<f64>>, Failure> {
+    let inputs = inputs.iter().map(|(name, a)| (name.clone(), a.data().to_vec())).collect();
+    let names = graph.outputs.iter().map(|o| o.name.clone());
+    Ok(names.zip(graph.evaluate(&inputs)?).collect())
+}
+
+/// The circuit on cleartext slots, with noise when a seed is given.
+///
+/// # Errors
+/// When the inputs do not fit.
+pub fn simulated(circuit: &Verified, inputs: &Arrays, noise: Option<u64>) -> Result<Arrays, Failure> {
+    Ok(simulate::run(circuit, inputs, simulate::Options { noise }, &Silent)?.outputs)
+}
+
+/// A client with fresh keys and the server that has its evaluation keys.
+pub struct Encrypted {
+    client: Client,
+    server: Server,
+    secret: peregrine_runtime::client::Secret,
+    keys: Arc<peregrine_runtime::exec::HeldKeys>,
+}
+
+impl Encrypted {
+    /// Generates keys for a circuit.
+    ///
+    /// # Errors
+    /// When the engine cannot work in its ring.
+    pub fn new(circuit: &Verified) -> Result<Self, Failure> {
+        let client = Client::new(Interface::of(circuit))?;
+        let mut randomness = Randomness::from_os();
+        let secret = client.generate_secret(&mut randomness)?;
+        let keys = Arc::new(client.evaluation_keys(&secret, &mut randomness)?);
+        Ok(Self { client, server: Server::new(circuit.clone())?, secret, keys })
+    }
+
+    /// Encrypts, runs and decrypts.
+    ///
+    /// # Errors
+    /// When the inputs do not fit.
+    pub fn run(&self, inputs: &Arrays) -> Result<Arrays, Failure> {
+        let encrypted = self.client.encrypt(&self.secret, inputs, &mut Randomness::from_os())?;
+        let session = self.server.session(self.keys.clone(), Resources::of_thread_pool(None))?;
+        let answer = session.run(encrypted, &Silent)?;
+        Ok(self.client.decrypt(&self.secret, &answer, None)?.outputs)
+    }
+}
+
+/// log2 of the largest error over all outputs, relative to the largest magnitude of the reference.
+pub fn error_bits(got: &Arrays, want: &BTreeMap<String, Vec<f64>>) -> f64 {
+    let largest = want.values().flatten().fold(0.0f64, |m, x| m.max(x.abs()));
+    let mut worst = 0.0f64;
+    for (name, want) in want {
+        let Some(got) = got.get(name).filter(|a| a.data().len() == want.len()) else {
+            return f64::INFINITY;
+        };
+        for (a, b) in got.data().iter().zip(want) {
+            worst = if (a - b).is_nan() { f64::INFINITY } else { worst.max((a - b).abs()) };
+        }
+    }
+    if worst == 0.0 { f64::NEG_INFINITY } else { (worst / largest.max(f64::MIN_POSITIVE)).log2() }
+}
+
+/// Index of the largest element.
+pub fn arg_max(values: &[f64]) -> Option<usize> {
+    values.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, _)| i)
+}

@@ -1,0 +1,106 @@
+//! The ONNX project's own test cases through the compiler and the simulator, one per operator on ciphertexts.
+
+use peregrine_compiler::onnx::{self, Options};
+use peregrine_compiler::pipeline::{Config, compile};
+use peregrine_ir::{Security, text};
+use peregrine_tests::conformance::{Case, Expect, Outcome, Table, cases};
+use peregrine_tests::flow::{self, Encrypted, error_bits};
+use peregrine_tests::shared::shared;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Operators that must work; the others of the list may be refused.
+const REQUIRED: &[&str] = &[
+    "Add", "AveragePool", "BatchNormalization", "Constant", "Conv", "Div", "Dropout", "Flatten", "Gemm",
+    "GlobalAveragePool", "Identity", "MatMul", "Mul", "Neg", "Pow", "Reshape", "Sub", "Sum",
+];
+
+/// A case whose stored output is rounded to four digits.
+const ROUNDED: &str = "test_averagepool_2d_ceil_last_window_starts_on_pad";
+
+/// A toy ring: the simulator does not care, and a case on ciphertexts takes milliseconds.
+fn toy() -> Config {
+    let mut config = Config::new("case");
+    config.security = Security::None;
+    config.log_n = 9..=9;
+    config.precision_bits = 18;
+    config
+}
+
+fn compute(case: &Case, encrypted: bool) -> Result<Outcome, String> {
+    let required = case.expect == Expect::Compute && case.ops.iter().all(|op| REQUIRED.contains(&op.as_str()));
+    let bytes = case.model().map_err(|e| e.to_string())?;
+    let graph = match onnx::import(&bytes, &onnx::NoExternalData, &Options::new(&case.name)) {
+        Ok(graph) => graph,
+        Err(errors) if required => return Err(errors.to_string()),
+        Err(_) => return Ok(Outcome::NotSupported),
+    };
+    let compiled = compile(&graph, &toy()).map_err(|e| e.to_string())?;
+    let parsed = text::parse(&text::print(&compiled.circuit)).map_err(|e| e.to_string())?;
+    if parsed != *compiled.circuit {
+        return Err("its text form is not its circuit".into());
+    }
+    let read = |name: String| case.tensor(&name).map(|t| t.data).map_err(|e| e.to_string());
+    let tensors = (0..graph.inputs().count()).map(|i| read(format!("input_{i}"))).collect::<Result<Vec<_>, _>>()?;
+    let inputs = flow::inputs(&graph, &tensors).map_err(|e| e.to_string())?;
+    let mut want = BTreeMap::new();
+    for (j, output) in graph.outputs.iter().enumerate() {
+        want.insert(output.name.clone(), read(format!("output_{j}"))?);
+    }
+    let (got, tolerance) = if encrypted {
+        (Encrypted::new(&compiled.circuit).and_then(|e| e.run(&inputs)), 1e-3)
+    } else {
+        (flow::simulated(&compiled.circuit, &inputs, None), if case.name == ROUNDED { 1e-3 } else { 1e-4 })
+    };
+    let error = error_bits(&got.map_err(|e| e.to_string())?, &want).exp2();
+    if error <= tolerance { Ok(Outcome::Passed) } else { Err(format!("off by {error:.1e} relative")) }
+}
+
+fn refuse(case: &Case) -> Result<Outcome, String> {
+    let bytes = case.model().map_err(|e| e.to_string())?;
+    let Err(errors) = onnx::import(&bytes, &onnx::NoExternalData, &Options::new(&case.name)) else {
+        return Err("was not refused".into());
+    };
+    let text = errors.to_string();
+    for diagnostic in &errors.diagnostics {
+        let Some(site) = &diagnostic.site else { return Err(format!("names no node: {text}")) };
+        if !text.contains(&format!("{} `{}`", site.op, site.node)) || diagnostic.help.is_none() {
+            return Err(format!("names no node or no way out: {text}"));
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+#[test]
+fn every_case_computes_or_is_refused() {
+    let Some(folder) = shared("every_case_computes_or_is_refused", "conformance") else { return };
+    let mut table = Table::default();
+    for case in cases(&folder).unwrap() {
+        let outcome = match case.expect {
+            Expect::Compute => compute(&case, false),
+            Expect::Refuse => refuse(&case),
+            Expect::Optional => compute(&case, false).or(Ok(Outcome::NotSupported)),
+        };
+        table.record(&case, &outcome);
+    }
+    table.print();
+    assert!(table.failures.is_empty(), "{}", table.failures.join("\n"));
+}
+
+#[test]
+fn one_case_per_operator_computes_on_ciphertexts() {
+    let Some(folder) = shared("one_case_per_operator_computes_on_ciphertexts", "conformance") else { return };
+    let mut done = BTreeSet::new();
+    let mut failures = Vec::new();
+    for case in cases(&folder).unwrap() {
+        if case.expect != Expect::Compute || case.ops.iter().all(|op| done.contains(op)) {
+            continue;
+        }
+        match compute(&case, true) {
+            Ok(Outcome::Passed) => done.extend(case.ops.iter().cloned()),
+            Ok(Outcome::NotSupported) => {}
+            Err(reason) => failures.push(format!("{}: {reason}", case.name)),
+        }
+    }
+    println!("on ciphertexts: {}", done.iter().cloned().collect::<Vec<_>>().join(" "));
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
