@@ -5,19 +5,26 @@
 
 use crate::error::{Error, FileProblem};
 use crate::files::{self, NewFile};
-use ndarray::{ArrayD, ArrayView, IxDyn, OwnedRepr};
+use ndarray::{ArrayD, ArrayView, IxDyn};
 use ndarray_npy::{
-    NpzReader, NpzWriter, ReadDataError, ReadNpyError, ReadNpyExt, ReadNpzError, ReadableElement,
-    WriteNpzError,
+    NpzWriter, ReadDataError, ReadNpyError, ReadNpyExt, ReadableElement, WriteNpzError,
 };
 use peregrine_ir::{Shape, ShapeError};
 use peregrine_runtime::ports::{Array, Arrays};
 use py_literal::Value as PyValue;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
+use zip::ZipArchive;
+use zip::result::ZipError;
 
 /// Most elements of an array.
 const MAX_ELEMENTS: usize = 1 << 29;
+/// Most bytes of an array in an archive.
+const MAX_BYTES: u64 = 8 * MAX_ELEMENTS as u64 + MAX_HEADER as u64;
+/// Most bytes of a header.
+const MAX_HEADER: usize = 1 << 16;
+/// Brackets of a header of numbers: the dictionary, the shape, the fields.
+const MAX_BRACKETS: usize = 64;
 
 /// A real number of any width.
 #[derive(Clone, Copy, Debug)]
@@ -75,11 +82,8 @@ fn read<T: ReadableElement>(path: &Path, name: Option<&str>) -> Result<Named<T>,
     let bytes = files::read(path)?;
     let arrays = if bytes.starts_with(b"PK") {
         read_archive(&bytes, name)
-    } else if bytes.starts_with(b"\x93NUMPY") {
-        let array = ArrayD::read_npy(bytes.as_slice()).map_err(ArrayProblem::from);
-        array.map(|array| vec![(None, array)])
     } else {
-        Err(ArrayProblem::NotNpy)
+        parse(&bytes).map(|array| vec![(None, array)])
     };
     arrays.map_err(|problem| Error::file(path, FileProblem::Array(problem)))
 }
@@ -88,28 +92,64 @@ fn read_archive<T: ReadableElement>(
     bytes: &[u8],
     wanted: Option<&str>,
 ) -> Result<Named<T>, ArrayProblem> {
-    let mut archive = NpzReader::new(Cursor::new(bytes))?;
-    let names = archive.names()?;
-    let chosen: Vec<String> = match wanted {
-        Some(name) if names.iter().any(|n| n == name) => vec![name.to_owned()],
+    let mut archive = ZipArchive::new(Cursor::new(bytes))?;
+    let entries: Vec<String> = archive.file_names().map(str::to_owned).collect();
+    let name = |entry: &str| entry.strip_suffix(".npy").unwrap_or(entry).to_owned();
+    let chosen: Vec<&String> = match wanted {
         // The only array of a file is meant, whatever it is called.
-        Some(_) if names.len() == 1 => names,
-        Some(name) => {
-            return Err(ArrayProblem::NoArray {
-                name: name.to_owned(),
-                known: names.iter().map(|name| format!("`{name}`")).collect(),
-            });
-        }
-        None => names,
+        Some(wanted) if entries.len() > 1 => entries
+            .iter()
+            .filter(|entry| name(entry) == wanted)
+            .collect(),
+        _ => entries.iter().collect(),
     };
-    if chosen.is_empty() {
-        return Err(ArrayProblem::Empty);
+    if let (true, Some(wanted)) = (chosen.is_empty(), wanted) {
+        return Err(ArrayProblem::NoArray {
+            name: wanted.to_owned(),
+            known: entries
+                .iter()
+                .map(|entry| format!("`{}`", name(entry)))
+                .collect(),
+        });
     }
-    let read = chosen.into_iter().map(|name| {
-        let array = archive.by_name::<OwnedRepr<T>, IxDyn>(&name)?;
-        Ok((Some(name), array))
+    let read = chosen.into_iter().map(|entry| {
+        let mut data = Vec::new();
+        let mut bytes = archive.by_name(entry)?.take(MAX_BYTES);
+        let read = bytes.read_to_end(&mut data);
+        read.map_err(|e| ArrayProblem::Archive(e.to_string()))?;
+        Ok((Some(name(entry)), parse(&data)?))
     });
     read.collect()
+}
+
+/// The array of a `.npy`.
+fn parse<T: ReadableElement>(bytes: &[u8]) -> Result<ArrayD<T>, ArrayProblem> {
+    if !bytes.starts_with(b"\x93NUMPY") {
+        return Err(ArrayProblem::NotNpy);
+    }
+    let header = header(bytes).ok_or(ArrayProblem::Header)?;
+    // The parser recurses: no header of numbers nests deeper than a list of pairs in a dictionary.
+    let brackets = header.iter().filter(|b| b"([{".contains(b)).count();
+    if brackets > MAX_BRACKETS {
+        return Err(ArrayProblem::Header);
+    }
+    Ok(ArrayD::read_npy(bytes)?)
+}
+
+/// The text between the version and the numbers: its length takes two bytes, four since version 2.
+fn header(bytes: &[u8]) -> Option<&[u8]> {
+    let (start, length) = match bytes.get(6)? {
+        1 => (
+            10,
+            usize::from(u16::from_le_bytes(*bytes.get(8..)?.first_chunk()?)),
+        ),
+        _ => (
+            12,
+            u32::from_le_bytes(*bytes.get(8..)?.first_chunk()?) as usize,
+        ),
+    };
+    let length = Some(length).filter(|&length| length <= MAX_HEADER)?;
+    bytes.get(start..start + length)
 }
 
 impl ReadableElement for Real {
@@ -195,6 +235,9 @@ pub enum ArrayProblem {
     /// Truncated or malformed.
     #[error("damaged .npy data: {0}")]
     Damaged(ReadNpyError),
+    /// A header that does not parse.
+    #[error("damaged .npy data: the header is malformed")]
+    Header,
     /// A malformed archive.
     #[error("damaged .npz file: {0}")]
     Archive(String),
@@ -231,6 +274,7 @@ impl ArrayProblem {
                 Some("scale as the model was trained, and save with `x.astype('float32')`")
             }
             Self::Damaged(_)
+            | Self::Header
             | Self::Archive(_)
             | Self::TooLarge { .. }
             | Self::NoArray { .. }
@@ -247,16 +291,14 @@ impl From<ReadNpyError> for ArrayProblem {
                 Ok(problem) => *problem,
                 Err(other) => Self::Damaged(ReadNpyError::ParseData(other)),
             },
+            ReadNpyError::ParseHeader(_) => Self::Header,
             other => Self::Damaged(other),
         }
     }
 }
 
-impl From<ReadNpzError> for ArrayProblem {
-    fn from(error: ReadNpzError) -> Self {
-        match error {
-            ReadNpzError::Npy(error) => error.into(),
-            other => Self::Archive(other.to_string()),
-        }
+impl From<ZipError> for ArrayProblem {
+    fn from(error: ZipError) -> Self {
+        Self::Archive(error.to_string())
     }
 }

@@ -62,7 +62,7 @@ pub enum Error {
         problem: InputProblem,
     },
     /// No such node in a circuit.
-    #[error("{}: there is no node `{node}`, the nodes are {}", path.display(), known.join(", "))]
+    #[error("{}: no instruction serves a node `{node}`; those served are {}", path.display(), known.join(", "))]
     NoNode {
         path: PathBuf,
         node: String,
@@ -95,8 +95,8 @@ pub enum FileProblem {
     #[error("cannot be written: {}", reason(.0))]
     Write(io::Error),
     /// It is larger than any such file.
-    #[error("the file is larger than the limit of {limit} bytes")]
-    TooLarge { limit: u64 },
+    #[error("too large for {what}, which has at most {limit} bytes")]
+    TooLarge { what: &'static str, limit: u64 },
     /// It exists.
     #[error("exists already")]
     Exists,
@@ -221,6 +221,14 @@ impl Error {
         }
         match self {
             Self::File { problem, .. } => problem.help(),
+            Self::Client {
+                source: ClientError::File(WireError::Name { .. }),
+                ..
+            } => Some("decrypt takes what `peregrine run` wrote"),
+            Self::Server {
+                source: ServerError::File(WireError::Name { .. }),
+                ..
+            } => Some("run takes what `peregrine encrypt` wrote"),
             Self::Inputs {
                 problem: InputProblem::Unnamed { .. },
                 ..
@@ -270,9 +278,12 @@ fn container_help(error: &ContainerError) -> Option<&'static str> {
             FileKind::EvaluationKeys => "evaluation keys are for --evaluation of run",
             FileKind::Ciphertext => "ciphertexts are for --input of run and decrypt",
         }),
-        ContainerError::Magic { .. } => {
-            Some("`peregrine compile` turns an ONNX model into files for the other verbs")
-        }
+        ContainerError::Magic { found } => match found.as_slice() {
+            // An ONNX model begins with the field of its version.
+            [8, ..] => Some("`peregrine compile` turns an ONNX model into a circuit"),
+            [0x93, b'N', ..] => Some("`peregrine encrypt` turns arrays into ciphertexts"),
+            _ => None,
+        },
         ContainerError::Foreign { .. } => Some(
             "keys and ciphertexts serve one compiled circuit: make them again with its client interface",
         ),

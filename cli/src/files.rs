@@ -26,7 +26,13 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let read = file.take(LIMIT + 1).read_to_end(&mut bytes);
     read.map_err(Error::reading(path))?;
     if bytes.len() as u64 > LIMIT {
-        return Err(Error::file(path, FileProblem::TooLarge { limit: LIMIT }));
+        return Err(Error::file(
+            path,
+            FileProblem::TooLarge {
+                what: "a file",
+                limit: LIMIT,
+            },
+        ));
     }
     Ok(bytes)
 }
@@ -40,7 +46,13 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     read.map_err(Error::reading(path))?;
     if bytes.len() as u64 > SECRET_LIMIT {
         let limit = SECRET_LIMIT;
-        return Err(Error::file(path, FileProblem::TooLarge { limit }));
+        return Err(Error::file(
+            path,
+            FileProblem::TooLarge {
+                what: "a secret key",
+                limit,
+            },
+        ));
     }
     Ok(bytes)
 }

@@ -3,6 +3,11 @@
 //! One file per verb in `verbs`; `args` says what each takes, `error` how a failure reads. Results go to standard output,
 //! progress and warnings to standard error. Exit code 1 for failures, 2 for a command line that cannot be understood.
 
+#![allow(
+    clippy::result_large_err,
+    reason = "an error is moved a few times and then ends the program"
+)]
+
 mod args;
 mod arrays;
 mod costs;

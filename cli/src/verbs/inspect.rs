@@ -10,6 +10,9 @@ use peregrine_ir::{Circuit, Container, FileKind, Interface, Node, text};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
+/// Names to list in a message.
+const MOST_NAMES: usize = 12;
+
 /// A circuit.
 #[derive(Debug, Serialize)]
 struct CircuitReport {
@@ -89,24 +92,27 @@ fn circuit(args: &Inspect) -> Result<(), Error> {
     })
 }
 
-/// The nodes of this name.
+/// The nodes of this name that instructions serve.
 fn find(args: &Inspect, circuit: &Circuit, name: &str) -> Result<BTreeSet<Node>, Error> {
-    let nodes = circuit.nodes.iter();
-    let found: BTreeSet<Node> = nodes
-        .filter(|(_, n)| n.name == name)
-        .map(|(id, _)| id)
+    let served: BTreeSet<Node> = circuit.values.values().filter_map(|v| v.node).collect();
+    let name_of = |node: &Node| circuit.nodes.get(*node).map_or("", |n| n.name.as_str());
+    let found: BTreeSet<Node> = served
+        .iter()
+        .copied()
+        .filter(|n| name_of(n) == name)
         .collect();
     if !found.is_empty() {
         return Ok(found);
     }
+    let mut known: Vec<String> = served.iter().map(|n| format!("`{}`", name_of(n))).collect();
+    if known.len() > MOST_NAMES {
+        known.truncate(MOST_NAMES);
+        known.push("...".to_owned());
+    }
     Err(Error::NoNode {
         path: args.file.clone(),
         node: name.to_owned(),
-        known: circuit
-            .nodes
-            .values()
-            .map(|n| format!("`{}`", n.name))
-            .collect(),
+        known,
     })
 }
 

@@ -86,10 +86,13 @@ pub fn run(args: &Run) -> Result<(), Error> {
 /// The file to blame: keys are read when they are first used.
 fn culprit<'a>(args: &'a Run, error: &ServerError) -> &'a Path {
     match error {
-        ServerError::Run(ExecError::Instruction {
-            source: CkksRunError::Key(_),
-            ..
-        }) => &args.evaluation,
+        ServerError::Run(
+            ExecError::Refused(CkksRunError::Key(_))
+            | ExecError::Instruction {
+                source: CkksRunError::Key(_),
+                ..
+            },
+        ) => &args.evaluation,
         _ => &args.circuit,
     }
 }
