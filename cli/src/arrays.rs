@@ -3,36 +3,24 @@
 //! What a header promises is not believed: memory grows with the bytes that are there. Files are told apart by their
 //! first bytes, not by their names.
 
+use crate::elements::{Integer, MAX_ELEMENTS, Real};
 use crate::error::{Error, FileProblem};
 use crate::files::{self, NewFile};
 use ndarray::{ArrayD, ArrayView, IxDyn};
-use ndarray_npy::{
-    NpzWriter, ReadDataError, ReadNpyError, ReadNpyExt, ReadableElement, WriteNpzError,
-};
+use ndarray_npy::{NpzWriter, ReadNpyError, ReadNpyExt, ReadableElement, WriteNpzError};
 use peregrine_ir::{Shape, ShapeError};
 use peregrine_runtime::ports::{Array, Arrays};
-use py_literal::Value as PyValue;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-/// Most elements of an array.
-const MAX_ELEMENTS: usize = 1 << 29;
 /// Most bytes of an array in an archive.
 const MAX_BYTES: u64 = 8 * MAX_ELEMENTS as u64 + MAX_HEADER as u64;
 /// Most bytes of a header.
 const MAX_HEADER: usize = 1 << 16;
 /// Brackets of a header of numbers: the dictionary, the shape, the fields.
 const MAX_BRACKETS: usize = 64;
-
-/// A real number of any width.
-#[derive(Clone, Copy, Debug)]
-pub struct Real(f64);
-
-/// An integer of any width.
-#[derive(Clone, Copy, Debug)]
-pub struct Integer(i64);
 
 /// What a file holds: one array of a `.npy`, or those of a `.npz` by name.
 pub type Named<T> = Vec<(Option<String>, ArrayD<T>)>;
@@ -150,80 +138,6 @@ fn header(bytes: &[u8]) -> Option<&[u8]> {
     };
     let length = Some(length).filter(|&length| length <= MAX_HEADER)?;
     bytes.get(start..start + length)
-}
-
-impl ReadableElement for Real {
-    fn read_to_end_exact_vec<R: Read>(
-        reader: R,
-        descriptor: &PyValue,
-        len: usize,
-    ) -> Result<Vec<Self>, ReadDataError> {
-        match word(descriptor).as_str() {
-            "<f4" => words(reader, len, |b| Self(f32::from_le_bytes(b).into())),
-            ">f4" => words(reader, len, |b| Self(f32::from_be_bytes(b).into())),
-            "<f8" => words(reader, len, |b| Self(f64::from_le_bytes(b))),
-            ">f8" => words(reader, len, |b| Self(f64::from_be_bytes(b))),
-            found => Err(wrong_type(found, "float32 or float64")),
-        }
-    }
-}
-
-impl ReadableElement for Integer {
-    fn read_to_end_exact_vec<R: Read>(
-        reader: R,
-        descriptor: &PyValue,
-        len: usize,
-    ) -> Result<Vec<Self>, ReadDataError> {
-        match word(descriptor).as_str() {
-            "|u1" => words(reader, len, |[b]: [u8; 1]| Self(b.into())),
-            "|i1" => words(reader, len, |b| Self(i8::from_le_bytes(b).into())),
-            "<u2" => words(reader, len, |b| Self(u16::from_le_bytes(b).into())),
-            "<i2" => words(reader, len, |b| Self(i16::from_le_bytes(b).into())),
-            "<u4" => words(reader, len, |b| Self(u32::from_le_bytes(b).into())),
-            "<i4" => words(reader, len, |b| Self(i32::from_le_bytes(b).into())),
-            "<u8" => words(reader, len, |b| Self(u64::from_le_bytes(b) as i64)),
-            "<i8" => words(reader, len, |b| Self(i64::from_le_bytes(b))),
-            found => Err(wrong_type(found, "integers")),
-        }
-    }
-}
-
-fn word(descriptor: &PyValue) -> String {
-    match descriptor {
-        PyValue::String(word) => word.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn wrong_type(found: &str, expected: &'static str) -> ReadDataError {
-    let found = found.to_owned();
-    ReadDataError::ParseData(Box::new(ArrayProblem::Type { found, expected }))
-}
-
-/// Exactly `len` words of `N` bytes to the end of the reader.
-fn words<const N: usize, T>(
-    mut reader: impl Read,
-    len: usize,
-    decode: impl Fn([u8; N]) -> T,
-) -> Result<Vec<T>, ReadDataError> {
-    if len > MAX_ELEMENTS {
-        let problem = ArrayProblem::TooLarge { elements: len };
-        return Err(ReadDataError::ParseData(Box::new(problem)));
-    }
-    let mut bytes = Vec::new();
-    reader
-        .by_ref()
-        .take((len * N) as u64)
-        .read_to_end(&mut bytes)?;
-    if bytes.len() < len * N {
-        return Err(ReadDataError::MissingData);
-    }
-    let extra = io::copy(&mut reader.take(1), &mut io::sink())?;
-    if extra > 0 {
-        return Err(ReadDataError::ExtraBytes(extra as usize));
-    }
-    let (words, _) = bytes.as_chunks::<N>();
-    Ok(words.iter().map(|&word| decode(word)).collect())
 }
 
 /// Why a file holds no tensors.

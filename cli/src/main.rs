@@ -11,8 +11,10 @@
 mod args;
 mod arrays;
 mod costs;
+mod elements;
 mod error;
 mod files;
+mod help;
 mod inputs;
 mod outputs;
 mod progress;

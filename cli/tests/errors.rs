@@ -191,6 +191,23 @@ fn inputs_that_do_not_fit() {
 }
 
 #[test]
+fn arrays_that_promise_too_much() {
+    let folder = Folder::new("hostile");
+    folder.ok("compile digits.onnx -o digits.fhe");
+    let simulate = |shape: &str| {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+        let length = (header.len() as u32).to_le_bytes();
+        let file = [b"\x93NUMPY\x02\0", length.as_slice(), header.as_bytes()].concat();
+        folder.write("x.npy", file);
+        folder.fails("simulate digits.fhe --input x.npy")
+    };
+    assert_snapshot!(simulate("(1099511627776,)"), @"error: x.npy: the array has 1099511627776 elements, the limit is 536870912");
+    assert_snapshot!(simulate("(400000000,)"), @"error: x.npy: damaged .npy data: reached EOF before reading all data");
+    assert_snapshot!(simulate(&"(".repeat(30_000)), @"error: x.npy: damaged .npy data: the header is malformed");
+    assert_snapshot!(simulate("(0, 8)"), @"error: x.npy: shape [0, 8] has an empty dimension");
+}
+
+#[test]
 fn what_does_not_fit_the_machine_or_the_ring() {
     let folder = Folder::compiled("resources");
     let said =

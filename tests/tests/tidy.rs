@@ -129,11 +129,15 @@ fn files_and_functions_stay_readable() {
         let source = text(&path);
         let lines: Vec<&str> = source.lines().collect();
         assert!(lines.len() <= 600, "{} has {} lines, the limit is 600", path.display(), lines.len());
+        if path.components().any(|c| c.as_os_str() == "tests") || path.ends_with("tests.rs") {
+            continue; // a table of cases is as long as there are cases
+        }
         for (start, line) in lines.iter().enumerate() {
             let body = line.trim_start();
             let indent = line.len() - body.len();
             let opens = ["fn ", "pub fn ", "pub(crate) fn ", "pub(super) fn ", "async fn "].iter().any(|w| body.starts_with(w));
-            if !opens {
+            let ends = lines[start..].iter().find(|l| l.ends_with('{') || l.ends_with(';') || l.ends_with('}'));
+            if !opens || ends.is_none_or(|l| !l.ends_with('{')) {
                 continue;
             }
             let closes = format!("{}}}", " ".repeat(indent));

@@ -1,5 +1,7 @@
 //! `infer`: compile, make keys, encrypt, run and decrypt in one process, and compare with the cleartext model.
 
+mod report;
+
 use super::model;
 use crate::args::Infer;
 use crate::arrays;
@@ -8,7 +10,7 @@ use crate::files::{self, NewFile};
 use crate::inputs::{self, Inputs, values};
 use crate::outputs::{self, Output};
 use crate::progress::Bar;
-use crate::report::{self, Summary};
+use crate::report::{Summary, print};
 use crate::values::InputArg;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Interface;
@@ -16,47 +18,9 @@ use peregrine_runtime::client::{Client, Secret};
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::server::{Resources, Server, Session};
-use serde::Serialize;
-use std::collections::BTreeMap;
+use report::{Image, Report, Seconds};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// What was inferred.
-#[derive(Debug, Serialize)]
-struct Report {
-    circuit: Summary,
-    images: Vec<Image>,
-    /// Images whose class is that of the cleartext model.
-    agreeing: usize,
-    /// Images whose class is their label.
-    correct: Option<usize>,
-    seconds: Seconds,
-}
-
-/// One image.
-#[derive(Debug, Default, Serialize)]
-struct Image {
-    label: Option<i64>,
-    /// Of the cleartext model.
-    expected_class: Option<usize>,
-    /// Of the encrypted one.
-    class: Option<usize>,
-    /// log2 of the largest error over the largest magnitude; none when there is no error.
-    error_log2: Option<f64>,
-    seconds: Seconds,
-    outputs: BTreeMap<String, Output>,
-}
-
-/// The time of each phase.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-struct Seconds {
-    compile: f64,
-    keygen: f64,
-    encrypt: f64,
-    run: f64,
-    decrypt: f64,
-    total: f64,
-}
+use std::time::Instant;
 
 /// Everything that images are run with.
 struct Setup<'a> {
@@ -129,7 +93,11 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         arrays::write(file, path, &inputs::stack(&results))?;
     }
     seconds.total = started.elapsed().as_secs_f64();
-    report::print(args.json.json, &Report::new(circuit, rows, seconds), text)
+    print(
+        args.json.json,
+        &Report::new(circuit, rows, seconds),
+        report::text,
+    )
 }
 
 fn labels(args: &Infer, images: usize) -> Result<Option<Vec<i64>>, Error> {
@@ -212,103 +180,9 @@ impl Setup<'_> {
     }
 }
 
-impl Seconds {
-    fn add(&mut self, image: &Seconds) {
-        self.encrypt += image.encrypt;
-        self.run += image.run;
-        self.decrypt += image.decrypt;
-    }
-}
-
-impl Report {
-    fn new(circuit: Summary, images: Vec<Image>, seconds: Seconds) -> Self {
-        let count = |agrees: fn(&Image) -> bool| images.iter().filter(|i| agrees(i)).count();
-        let labelled = images.iter().any(|image| image.label.is_some());
-        let correct = count(|i| i.class.and_then(|c| i64::try_from(c).ok()) == i.label);
-        Self {
-            circuit,
-            agreeing: count(|i| i.class == i.expected_class),
-            correct: labelled.then_some(correct),
-            images,
-            seconds,
-        }
-    }
-}
-
 fn timed<T>(seconds: &mut f64, f: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = f();
     *seconds += started.elapsed().as_secs_f64();
     result
-}
-
-fn text(report: &Report) -> String {
-    let header = [
-        "image",
-        "label",
-        "cleartext",
-        "encrypted",
-        "error (bits)",
-        "encrypt",
-        "run",
-        "decrypt",
-    ];
-    let mut table = report::table(&header, &[0, 1, 2, 3, 4, 5, 6, 7]);
-    let time = |seconds| report::time(Duration::from_secs_f64(seconds));
-    let word = |class: Option<usize>| class.map_or("-".to_owned(), |class| class.to_string());
-    for (i, image) in report.images.iter().enumerate() {
-        table.add_row([
-            i.to_string(),
-            image
-                .label
-                .map_or("-".to_owned(), |label| label.to_string()),
-            word(image.expected_class),
-            word(image.class),
-            image
-                .error_log2
-                .map_or("exact".to_owned(), |bits| format!("{bits:.1}")),
-            time(image.seconds.encrypt),
-            time(image.seconds.run),
-            time(image.seconds.decrypt),
-        ]);
-    }
-    let Report {
-        circuit,
-        images,
-        agreeing,
-        correct,
-        seconds,
-        ..
-    } = report;
-    let mut rows = circuit.rows();
-    let mut row = |what: &str, value: String| rows.push([what.to_owned(), value]);
-    let count = images.len();
-    row(
-        "cleartext",
-        format!("{agreeing} of {count} images have the class of the cleartext model"),
-    );
-    if let Some(correct) = correct {
-        row(
-            "labels",
-            format!("{correct} of {count} images have the class of their label"),
-        );
-    }
-    let Seconds {
-        compile,
-        keygen,
-        encrypt,
-        run,
-        decrypt,
-        total,
-    } = *seconds;
-    let phases = [
-        ("compile", compile),
-        ("keygen", keygen),
-        ("encrypt", encrypt),
-        ("run", run),
-        ("decrypt", decrypt),
-    ];
-    let phases = phases.map(|(name, seconds)| format!("{name} {}", time(seconds)));
-    row("time", format!("{} ({})", time(total), phases.join(", ")));
-    format!("{}\n{}", report::show(&table), report::list(&rows))
 }

@@ -1,0 +1,128 @@
+//! Ways out of failures.
+
+use crate::error::{Error, FileProblem, InputProblem};
+use peregrine_ir::binary::ContainerError;
+use peregrine_ir::{FileKind, ReadError};
+use peregrine_runtime::client::ClientError;
+use peregrine_runtime::ports::PortError;
+use peregrine_runtime::server::ServerError;
+use peregrine_runtime::wire::WireError;
+
+impl Error {
+    /// The trouble with a container, however deep it lies.
+    fn container(&self) -> Option<&ContainerError> {
+        match self {
+            Self::Read {
+                source: ReadError::Container(error),
+                ..
+            }
+            | Self::Client {
+                source: ClientError::File(WireError::Container(error)),
+                ..
+            }
+            | Self::Server {
+                source: ServerError::File(WireError::Container(error)),
+                ..
+            } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// A way out.
+    pub fn help(&self) -> Option<&'static str> {
+        if let Some(error) = self.container() {
+            return container_help(error);
+        }
+        match self {
+            Self::File { problem, .. } => problem.help(),
+            Self::Client {
+                source: ClientError::File(WireError::Name { .. }),
+                ..
+            } => Some("decrypt takes what `peregrine run` wrote"),
+            Self::Server {
+                source: ServerError::File(WireError::Name { .. }),
+                ..
+            } => Some("run takes what `peregrine encrypt` wrote"),
+            Self::Inputs {
+                problem: InputProblem::Unnamed { .. },
+                ..
+            } => Some("write --input NAME=FILE"),
+            Self::Input { source, .. } => port_help(source),
+            Self::Client {
+                source: ClientError::Decrypt { .. },
+                ..
+            } => Some(
+                "if the key is right, values left the range the circuit was compiled for: compile with --calibrate or \
+                 more --headroom-bits",
+            ),
+            Self::Server {
+                source: ServerError::Memory(_),
+                ..
+            } => Some("raise --memory, or compile for a smaller ring (fewer --precision-bits)"),
+            _ => None,
+        }
+    }
+}
+
+impl FileProblem {
+    fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Exists => Some(
+                "--force overwrites it; what was encrypted with an old key can then not be decrypted",
+            ),
+            Self::SecretKey => Some("choose another output, or remove the key first"),
+            Self::Array(problem) => problem.help(),
+            Self::Read(_)
+            | Self::Write(_)
+            | Self::TooLarge { .. }
+            | Self::NotRegular
+            | Self::Twice(..) => None,
+        }
+    }
+}
+
+fn container_help(error: &ContainerError) -> Option<&'static str> {
+    match error {
+        ContainerError::Kind { found, .. } => Some(match found {
+            FileKind::Circuit => "a circuit (.fhe) is for inspect, simulate and run",
+            FileKind::Interface => {
+                "a client interface (.client) is for inspect, keygen, encrypt and decrypt"
+            }
+            FileKind::SecretKey => "a secret key is for --secret of encrypt and decrypt",
+            FileKind::EvaluationKeys => "evaluation keys are for --evaluation of run",
+            FileKind::Ciphertext => "ciphertexts are for --input of run and decrypt",
+        }),
+        ContainerError::Magic { found } => match found.as_slice() {
+            // An ONNX model begins with the field of its version.
+            [8, ..] => Some("`peregrine compile` turns an ONNX model into a circuit"),
+            [0x93, b'N', ..] => Some("`peregrine encrypt` turns arrays into ciphertexts"),
+            _ => None,
+        },
+        ContainerError::Foreign { .. } => Some(
+            "keys and ciphertexts serve one compiled circuit: make them again with its client interface",
+        ),
+        ContainerError::Version { .. } | ContainerError::UnknownKind { .. } => {
+            Some("make the file again with this version of peregrine")
+        }
+        ContainerError::Truncated { .. }
+        | ContainerError::Trailing { .. }
+        | ContainerError::HeaderChecksum
+        | ContainerError::ChunkChecksum { .. }
+        | ContainerError::Directory { .. }
+        | ContainerError::Padding { .. }
+        | ContainerError::NoChunk { .. } => Some("copy or make the file again"),
+    }
+}
+
+fn port_help(error: &PortError) -> Option<&'static str> {
+    match error {
+        PortError::Missing { .. } => {
+            Some("write --input NAME=FILE, or --input FILE.npz with an array of that name")
+        }
+        PortError::NotFinite { .. } => Some("only finite numbers can be encrypted"),
+        PortError::Shape { .. } => Some(
+            "give one image in the shape of the model; a leading axis of size 1 may be left out",
+        ),
+        PortError::Unknown { .. } | PortError::Length { .. } => None,
+    }
+}

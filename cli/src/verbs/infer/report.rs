@@ -1,0 +1,141 @@
+//! What `infer` prints.
+
+use crate::outputs::Output;
+use crate::report::{self, Summary};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What was inferred.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub circuit: Summary,
+    pub images: Vec<Image>,
+    /// Images whose class is that of the cleartext model.
+    pub agreeing: usize,
+    /// Images whose class is their label.
+    pub correct: Option<usize>,
+    pub seconds: Seconds,
+}
+
+/// One image.
+#[derive(Debug, Default, Serialize)]
+pub struct Image {
+    pub label: Option<i64>,
+    /// Of the cleartext model.
+    pub expected_class: Option<usize>,
+    /// Of the encrypted one.
+    pub class: Option<usize>,
+    /// log2 of the largest error over the largest magnitude; none when there is no error.
+    pub error_log2: Option<f64>,
+    pub seconds: Seconds,
+    pub outputs: BTreeMap<String, Output>,
+}
+
+/// The time of each phase.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Seconds {
+    pub compile: f64,
+    pub keygen: f64,
+    pub encrypt: f64,
+    pub run: f64,
+    pub decrypt: f64,
+    pub total: f64,
+}
+
+impl Seconds {
+    /// Adds the phases of an image.
+    pub fn add(&mut self, image: &Seconds) {
+        self.encrypt += image.encrypt;
+        self.run += image.run;
+        self.decrypt += image.decrypt;
+    }
+}
+
+impl Report {
+    /// Of the images, in order.
+    pub fn new(circuit: Summary, images: Vec<Image>, seconds: Seconds) -> Self {
+        let count = |agrees: fn(&Image) -> bool| images.iter().filter(|i| agrees(i)).count();
+        let labelled = images.iter().any(|image| image.label.is_some());
+        let correct = count(|i| i.class.and_then(|c| i64::try_from(c).ok()) == i.label);
+        Self {
+            circuit,
+            agreeing: count(|i| i.class == i.expected_class),
+            correct: labelled.then_some(correct),
+            images,
+            seconds,
+        }
+    }
+}
+
+/// For people.
+pub fn text(report: &Report) -> String {
+    let header = [
+        "image",
+        "label",
+        "cleartext",
+        "encrypted",
+        "error (bits)",
+        "encrypt",
+        "run",
+        "decrypt",
+    ];
+    let mut table = report::table(&header, &[0, 1, 2, 3, 4, 5, 6, 7]);
+    let time = |seconds| report::time(Duration::from_secs_f64(seconds));
+    let word = |class: Option<usize>| class.map_or("-".to_owned(), |class| class.to_string());
+    for (i, image) in report.images.iter().enumerate() {
+        table.add_row([
+            i.to_string(),
+            image
+                .label
+                .map_or("-".to_owned(), |label| label.to_string()),
+            word(image.expected_class),
+            word(image.class),
+            image
+                .error_log2
+                .map_or("exact".to_owned(), |bits| format!("{bits:.1}")),
+            time(image.seconds.encrypt),
+            time(image.seconds.run),
+            time(image.seconds.decrypt),
+        ]);
+    }
+    let Report {
+        circuit,
+        images,
+        agreeing,
+        correct,
+        seconds,
+        ..
+    } = report;
+    let mut rows = circuit.rows();
+    let mut row = |what: &str, value: String| rows.push([what.to_owned(), value]);
+    let count = images.len();
+    row(
+        "cleartext",
+        format!("{agreeing} of {count} images have the class of the cleartext model"),
+    );
+    if let Some(correct) = correct {
+        row(
+            "labels",
+            format!("{correct} of {count} images have the class of their label"),
+        );
+    }
+    let Seconds {
+        compile,
+        keygen,
+        encrypt,
+        run,
+        decrypt,
+        total,
+    } = *seconds;
+    let phases = [
+        ("compile", compile),
+        ("keygen", keygen),
+        ("encrypt", encrypt),
+        ("run", run),
+        ("decrypt", decrypt),
+    ];
+    let phases = phases.map(|(name, seconds)| format!("{name} {}", time(seconds)));
+    row("time", format!("{} ({})", time(total), phases.join(", ")));
+    format!("{}\n{}", report::show(&table), report::list(&rows))
+}
