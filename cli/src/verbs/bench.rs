@@ -1,4 +1,4 @@
-//! `bench`: the primitives on this machine, at 128-bit parameters with as many levels as the ring degree allows.
+//! `bench`: the primitives on this machine, at 128-bit parameters with two thirds of the levels the degree allows.
 //!
 //! Each time is a median; everything is measured at the highest level, where it costs most.
 
@@ -65,21 +65,18 @@ pub fn run(args: &Bench) -> Result<(), Error> {
     report::print(args.json.json, &Report { threads, rings }, text)
 }
 
-/// The ring with the most levels that security allows.
-fn deepest_ring(log_n: u32) -> Result<Ring, ParameterError> {
+/// A ring with two thirds of the levels that security allows: the deepest would leave no room for special primes, and
+/// key switching would be slower than in any circuit.
+fn typical_ring(log_n: u32) -> Result<Ring, ParameterError> {
     let planner = Planner {
         security: Security::Classical128,
         precision_bits: 12,
         headroom_bits: 10,
     };
-    let mut ring = planner.ring(log_n, 1)?;
-    for depth in 2.. {
-        match planner.ring(log_n, depth) {
-            Ok(deeper) => ring = deeper,
-            Err(_) => break,
-        }
-    }
-    Ok(ring)
+    let deepest = (1..)
+        .take_while(|&depth| planner.ring(log_n, depth).is_ok())
+        .last();
+    planner.ring(log_n, deepest.map_or(1, |depth| (2 * depth).div_ceil(3)))
 }
 
 /// What primitives are measured on.
@@ -177,7 +174,7 @@ impl Bed {
 }
 
 fn measure(log_n: u32) -> Result<Measured, BenchError> {
-    let ring = deepest_ring(log_n)?;
+    let ring = typical_ring(log_n)?;
     Ok(Measured {
         log_n,
         levels: ring.levels.len(),

@@ -36,10 +36,7 @@ struct Setup<'a> {
 /// Infers.
 pub fn run(args: &Infer) -> Result<(), Error> {
     let started = Instant::now();
-    if let Some(output) = &args.output {
-        files::distinct(&[("the model", &args.model), ("the output", output)])?;
-        InputArg::distinct(&args.input.files, output)?;
-    }
+    distinct(args)?;
     let graph = model::load(&args.model)?;
     let inputs = Inputs::read(&args.input.files, &model::names(&graph), &args.model)?;
     let images = inputs.images(&model::ports(&graph))?;
@@ -54,10 +51,8 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let interface = Interface::of(&compiled.circuit);
     let circuit = Summary::of(&interface);
     let failed = || Error::client(&args.model);
-    let (client, mut randomness) = (
-        Client::new(interface).map_err(failed())?,
-        Randomness::from_os(),
-    );
+    let client = Client::new(interface).map_err(failed())?;
+    let mut randomness = Randomness::from_os();
     let (secret, keys) = timed(&mut seconds.keygen, || {
         let secret = client.generate_secret(&mut randomness)?;
         let keys = client.evaluation_keys(&secret, &mut randomness)?;
@@ -77,27 +72,30 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         randomness,
     };
 
-    let (mut rows, mut results) = (Vec::new(), Vec::new());
-    let bar = Bar::new("images");
     let count = images.len().min(args.limit.get());
+    let (mut rows, mut results) = (Vec::new(), Vec::new());
     for (i, image) in images.iter().take(count).enumerate() {
-        let (mut row, outputs) = setup.image(image)?;
+        let (mut row, outputs) = setup.image(image, &Bar::new(format!("image {i}")))?;
         row.label = labels.as_ref().and_then(|labels| labels.get(i).copied());
         seconds.add(&row.seconds);
         rows.push(row);
         results.push(outputs);
-        bar.count(i + 1, count);
     }
-    drop(bar);
     if let (Some(file), Some(path)) = (file, &args.output) {
         arrays::write(file, path, &inputs::stack(&results))?;
     }
     seconds.total = started.elapsed().as_secs_f64();
-    print(
-        args.json.json,
-        &Report::new(circuit, rows, seconds),
-        report::text,
-    )
+    let report = Report::new(circuit, rows, seconds);
+    print(args.json.json, &report, report::text)
+}
+
+/// Refuses an output that is also an input.
+fn distinct(args: &Infer) -> Result<(), Error> {
+    let Some(output) = &args.output else {
+        return Ok(());
+    };
+    files::distinct(&[("the model", &args.model), ("the output", output)])?;
+    InputArg::distinct(&args.input.files, output)
 }
 
 fn labels(args: &Infer, images: usize) -> Result<Option<Vec<i64>>, Error> {
@@ -117,7 +115,7 @@ fn labels(args: &Infer, images: usize) -> Result<Option<Vec<i64>>, Error> {
 }
 
 impl Setup<'_> {
-    fn image(&mut self, image: &Arrays) -> Result<(Image, Arrays), Error> {
+    fn image(&mut self, image: &Arrays, bar: &Bar) -> Result<(Image, Arrays), Error> {
         let path = &self.args.model;
         let mut seconds = Seconds::default();
         let expected = self
@@ -133,10 +131,8 @@ impl Setup<'_> {
                 .encrypt(&self.secret, image, &mut self.randomness)
         });
         let encrypted = encrypted.map_err(|error| self.inputs.refuse_client(error))?;
-        let bar = Bar::new("run");
-        let computed = timed(&mut seconds.run, || self.session.run(encrypted, &bar));
+        let computed = timed(&mut seconds.run, || self.session.run(encrypted, bar));
         let computed = computed.map_err(Error::server(path))?;
-        drop(bar);
         let decrypted = timed(&mut seconds.decrypt, || {
             self.client.decrypt(&self.secret, &computed, None)
         });
@@ -175,7 +171,7 @@ impl Setup<'_> {
         } else {
             error
         };
-        row.error_log2 = Some(relative.log2()).filter(|bits| bits.is_finite());
+        row.error_log2 = Some(relative.log2()).filter(|_| error != 0.0);
         row
     }
 }

@@ -70,35 +70,6 @@ impl Report {
 
 /// For people.
 pub fn text(report: &Report) -> String {
-    let header = [
-        "image",
-        "label",
-        "cleartext",
-        "encrypted",
-        "error (bits)",
-        "encrypt",
-        "run",
-        "decrypt",
-    ];
-    let mut table = report::table(&header, &[0, 1, 2, 3, 4, 5, 6, 7]);
-    let time = |seconds| report::time(Duration::from_secs_f64(seconds));
-    let word = |class: Option<usize>| class.map_or("-".to_owned(), |class| class.to_string());
-    for (i, image) in report.images.iter().enumerate() {
-        table.add_row([
-            i.to_string(),
-            image
-                .label
-                .map_or("-".to_owned(), |label| label.to_string()),
-            word(image.expected_class),
-            word(image.class),
-            image
-                .error_log2
-                .map_or("exact".to_owned(), |bits| format!("{bits:.1}")),
-            time(image.seconds.encrypt),
-            time(image.seconds.run),
-            time(image.seconds.decrypt),
-        ]);
-    }
     let Report {
         circuit,
         images,
@@ -120,6 +91,42 @@ pub fn text(report: &Report) -> String {
             format!("{correct} of {count} images have the class of their label"),
         );
     }
+    row("time", phases(seconds));
+    format!("{}\n{}", table(images), report::list(&rows))
+}
+
+/// One line for each image.
+fn table(images: &[Image]) -> String {
+    let header = [
+        "image",
+        "label",
+        "cleartext",
+        "encrypted",
+        "error (bits)",
+        "encrypt",
+        "run",
+        "decrypt",
+    ];
+    let mut table = report::table(&header, &[0, 1, 2, 3, 4, 5, 6, 7]);
+    let class = |class: Option<usize>| class.map_or("-".to_owned(), |class| class.to_string());
+    for (i, image) in images.iter().enumerate() {
+        let (label, error) = (image.label, image.error_log2);
+        table.add_row([
+            i.to_string(),
+            label.map_or("-".to_owned(), |label| label.to_string()),
+            class(image.expected_class),
+            class(image.class),
+            error.map_or("exact".to_owned(), |bits| format!("{bits:.1}")),
+            time(image.seconds.encrypt),
+            time(image.seconds.run),
+            time(image.seconds.decrypt),
+        ]);
+    }
+    report::show(&table)
+}
+
+/// The time of each phase in one line.
+fn phases(seconds: &Seconds) -> String {
     let Seconds {
         compile,
         keygen,
@@ -136,6 +143,9 @@ pub fn text(report: &Report) -> String {
         ("decrypt", decrypt),
     ];
     let phases = phases.map(|(name, seconds)| format!("{name} {}", time(seconds)));
-    row("time", format!("{} ({})", time(total), phases.join(", ")));
-    format!("{}\n{}", report::show(&table), report::list(&rows))
+    format!("{} ({})", time(total), phases.join(", "))
+}
+
+fn time(seconds: f64) -> String {
+    report::time(Duration::from_secs_f64(seconds))
 }
