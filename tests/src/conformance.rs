@@ -61,8 +61,18 @@ pub fn cases(folder: &Path) -> std::io::Result<Vec<Case>> {
             Some("refuse") => Expect::Refuse,
             _ => Expect::Optional,
         };
-        let ops = fields.next().unwrap_or_default().split(' ').map(str::to_owned).collect();
-        Case { folder: folder.join(&name), name, expect, ops }
+        let ops = fields
+            .next()
+            .unwrap_or_default()
+            .split(' ')
+            .map(str::to_owned)
+            .collect();
+        Case {
+            folder: folder.join(&name),
+            name,
+            expect,
+            ops,
+        }
     };
     Ok(index.lines().skip(1).map(case).collect())
 }
@@ -96,7 +106,10 @@ impl Table {
 
     /// Prints one line per operator.
     pub fn print(&self) {
-        println!("{:24} {:>7} {:>7} {:>18}", "operator", "passed", "failed", "not yet supported");
+        println!(
+            "{:24} {:>7} {:>7} {:>18}",
+            "operator", "passed", "failed", "not yet supported"
+        );
         for (op, [passed, failed, missing]) in &self.rows {
             println!("{op:24} {passed:>7} {failed:>7} {missing:>18}");
         }

@@ -44,7 +44,10 @@ pub fn compile_file(path: &Path) -> Result<(Graph, Compiled), Failure> {
 pub fn inputs(graph: &Graph, tensors: &[Vec<f64>]) -> Result<Arrays, Failure> {
     let mut arrays = Arrays::new();
     for ((index, name), tensor) in graph.inputs().zip(tensors) {
-        arrays.insert(name.to_owned(), Array::new(graph.node(index).shape.clone(), tensor.clone())?);
+        arrays.insert(
+            name.to_owned(),
+            Array::new(graph.node(index).shape.clone(), tensor.clone())?,
+        );
     }
     Ok(arrays)
 }
@@ -54,7 +57,10 @@ pub fn inputs(graph: &Graph, tensors: &[Vec<f64>]) -> Result<Arrays, Failure> {
 /// # Errors
 /// When an input is missing.
 pub fn reference(graph: &Graph, inputs: &Arrays) -> Result<BTreeMap<String, Vec<f64>>, Failure> {
-    let inputs = inputs.iter().map(|(name, a)| (name.clone(), a.data().to_vec())).collect();
+    let inputs = inputs
+        .iter()
+        .map(|(name, a)| (name.clone(), a.data().to_vec()))
+        .collect();
     let names = graph.outputs.iter().map(|o| o.name.clone());
     Ok(names.zip(graph.evaluate(&inputs)?).collect())
 }
@@ -63,7 +69,11 @@ pub fn reference(graph: &Graph, inputs: &Arrays) -> Result<BTreeMap<String, Vec<
 ///
 /// # Errors
 /// When the inputs do not fit.
-pub fn simulated(circuit: &Verified, inputs: &Arrays, noise: Option<u64>) -> Result<Arrays, Failure> {
+pub fn simulated(
+    circuit: &Verified,
+    inputs: &Arrays,
+    noise: Option<u64>,
+) -> Result<Arrays, Failure> {
     Ok(simulate::run(circuit, inputs, simulate::Options { noise }, &Silent)?.outputs)
 }
 
@@ -85,7 +95,12 @@ impl Encrypted {
         let mut randomness = Randomness::from_os();
         let secret = client.generate_secret(&mut randomness)?;
         let keys = Arc::new(client.evaluation_keys(&secret, &mut randomness)?);
-        Ok(Self { client, server: Server::new(circuit.clone())?, secret, keys })
+        Ok(Self {
+            client,
+            server: Server::new(circuit.clone())?,
+            secret,
+            keys,
+        })
     }
 
     /// Encrypts, runs and decrypts.
@@ -93,8 +108,12 @@ impl Encrypted {
     /// # Errors
     /// When the inputs do not fit.
     pub fn run(&self, inputs: &Arrays) -> Result<Arrays, Failure> {
-        let encrypted = self.client.encrypt(&self.secret, inputs, &mut Randomness::from_os())?;
-        let session = self.server.session(self.keys.clone(), Resources::of_thread_pool(None))?;
+        let encrypted = self
+            .client
+            .encrypt(&self.secret, inputs, &mut Randomness::from_os())?;
+        let session = self
+            .server
+            .session(self.keys.clone(), Resources::of_thread_pool(None))?;
         let answer = session.run(encrypted, &Silent)?;
         Ok(self.client.decrypt(&self.secret, &answer, None)?.outputs)
     }
@@ -109,13 +128,25 @@ pub fn error_bits(got: &Arrays, want: &BTreeMap<String, Vec<f64>>) -> f64 {
             return f64::INFINITY;
         };
         for (a, b) in got.data().iter().zip(want) {
-            worst = if (a - b).is_nan() { f64::INFINITY } else { worst.max((a - b).abs()) };
+            worst = if (a - b).is_nan() {
+                f64::INFINITY
+            } else {
+                worst.max((a - b).abs())
+            };
         }
     }
-    if worst == 0.0 { f64::NEG_INFINITY } else { (worst / largest.max(f64::MIN_POSITIVE)).log2() }
+    if worst == 0.0 {
+        f64::NEG_INFINITY
+    } else {
+        (worst / largest.max(f64::MIN_POSITIVE)).log2()
+    }
 }
 
 /// Index of the largest element.
 pub fn arg_max(values: &[f64]) -> Option<usize> {
-    values.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, _)| i)
+    values
+        .iter()
+        .enumerate()
+        .max_by(|a, b| a.1.total_cmp(b.1))
+        .map(|(i, _)| i)
 }

@@ -10,8 +10,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Operators that must work; the others of the list may be refused.
 const REQUIRED: &[&str] = &[
-    "Add", "AveragePool", "BatchNormalization", "Constant", "Conv", "Div", "Dropout", "Flatten", "Gemm",
-    "GlobalAveragePool", "Identity", "MatMul", "Mul", "Neg", "Pow", "Reshape", "Sub", "Sum",
+    "Add",
+    "AveragePool",
+    "BatchNormalization",
+    "Constant",
+    "Conv",
+    "Div",
+    "Dropout",
+    "Flatten",
+    "Gemm",
+    "GlobalAveragePool",
+    "Identity",
+    "MatMul",
+    "Mul",
+    "Neg",
+    "Pow",
+    "Reshape",
+    "Sub",
+    "Sum",
 ];
 
 /// A case whose stored output is rounded to four digits.
@@ -27,7 +43,8 @@ fn toy() -> Config {
 }
 
 fn compute(case: &Case, encrypted: bool) -> Result<Outcome, String> {
-    let required = case.expect == Expect::Compute && case.ops.iter().all(|op| REQUIRED.contains(&op.as_str()));
+    let required =
+        case.expect == Expect::Compute && case.ops.iter().all(|op| REQUIRED.contains(&op.as_str()));
     let bytes = case.model().map_err(|e| e.to_string())?;
     let graph = match onnx::import(&bytes, &onnx::NoExternalData, &Options::new(&case.name)) {
         Ok(graph) => graph,
@@ -39,20 +56,36 @@ fn compute(case: &Case, encrypted: bool) -> Result<Outcome, String> {
     if parsed != *compiled.circuit {
         return Err("its text form is not its circuit".into());
     }
-    let read = |name: String| case.tensor(&name).map(|t| t.data).map_err(|e| e.to_string());
-    let tensors = (0..graph.inputs().count()).map(|i| read(format!("input_{i}"))).collect::<Result<Vec<_>, _>>()?;
+    let read = |name: String| {
+        case.tensor(&name)
+            .map(|t| t.data)
+            .map_err(|e| e.to_string())
+    };
+    let tensors = (0..graph.inputs().count())
+        .map(|i| read(format!("input_{i}")))
+        .collect::<Result<Vec<_>, _>>()?;
     let inputs = flow::inputs(&graph, &tensors).map_err(|e| e.to_string())?;
     let mut want = BTreeMap::new();
     for (j, output) in graph.outputs.iter().enumerate() {
         want.insert(output.name.clone(), read(format!("output_{j}"))?);
     }
     let (got, tolerance) = if encrypted {
-        (Encrypted::new(&compiled.circuit).and_then(|e| e.run(&inputs)), 1e-3)
+        (
+            Encrypted::new(&compiled.circuit).and_then(|e| e.run(&inputs)),
+            1e-3,
+        )
     } else {
-        (flow::simulated(&compiled.circuit, &inputs, None), if case.name == ROUNDED { 1e-3 } else { 1e-4 })
+        (
+            flow::simulated(&compiled.circuit, &inputs, None),
+            if case.name == ROUNDED { 1e-3 } else { 1e-4 },
+        )
     };
     let error = error_bits(&got.map_err(|e| e.to_string())?, &want).exp2();
-    if error <= tolerance { Ok(Outcome::Passed) } else { Err(format!("off by {error:.1e} relative")) }
+    if error <= tolerance {
+        Ok(Outcome::Passed)
+    } else {
+        Err(format!("off by {error:.1e} relative"))
+    }
 }
 
 fn refuse(case: &Case) -> Result<Outcome, String> {
@@ -62,7 +95,9 @@ fn refuse(case: &Case) -> Result<Outcome, String> {
     };
     let text = errors.to_string();
     for diagnostic in &errors.diagnostics {
-        let Some(site) = &diagnostic.site else { return Err(format!("names no node: {text}")) };
+        let Some(site) = &diagnostic.site else {
+            return Err(format!("names no node: {text}"));
+        };
         if !text.contains(&format!("{} `{}`", site.op, site.node)) || diagnostic.help.is_none() {
             return Err(format!("names no node or no way out: {text}"));
         }
@@ -72,7 +107,9 @@ fn refuse(case: &Case) -> Result<Outcome, String> {
 
 #[test]
 fn every_case_computes_or_is_refused() {
-    let Some(folder) = shared("every_case_computes_or_is_refused", "conformance") else { return };
+    let Some(folder) = shared("every_case_computes_or_is_refused", "conformance") else {
+        return;
+    };
     let mut table = Table::default();
     for case in cases(&folder).unwrap() {
         let outcome = match case.expect {
@@ -88,7 +125,12 @@ fn every_case_computes_or_is_refused() {
 
 #[test]
 fn one_case_per_operator_computes_on_ciphertexts() {
-    let Some(folder) = shared("one_case_per_operator_computes_on_ciphertexts", "conformance") else { return };
+    let Some(folder) = shared(
+        "one_case_per_operator_computes_on_ciphertexts",
+        "conformance",
+    ) else {
+        return;
+    };
     let mut done = BTreeSet::new();
     let mut failures = Vec::new();
     for case in cases(&folder).unwrap() {
@@ -101,6 +143,9 @@ fn one_case_per_operator_computes_on_ciphertexts() {
             Err(reason) => failures.push(format!("{}: {reason}", case.name)),
         }
     }
-    println!("on ciphertexts: {}", done.iter().cloned().collect::<Vec<_>>().join(" "));
+    println!(
+        "on ciphertexts: {}",
+        done.iter().cloned().collect::<Vec<_>>().join(" ")
+    );
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

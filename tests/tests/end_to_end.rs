@@ -8,11 +8,16 @@ use peregrine_tests::shared::shared;
 use std::path::{Path, PathBuf};
 
 fn digits(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../examples/digits")
+        .join(file)
 }
 
 fn images(array: &ArrayD<f32>) -> Vec<Vec<f64>> {
-    array.axis_iter(Axis(0)).map(|image| image.iter().map(|&x| f64::from(x)).collect()).collect()
+    array
+        .axis_iter(Axis(0))
+        .map(|image| image.iter().map(|&x| f64::from(x)).collect())
+        .collect()
 }
 
 #[test]
@@ -52,8 +57,13 @@ fn digits_in_the_simulator_predict_every_label_but_few() {
 #[test]
 fn a_real_fine_tuned_network_and_its_custom_operators() {
     let test = "a_real_fine_tuned_network_and_its_custom_operators";
-    let Some(folder) = shared(test, "models") else { return };
-    let mut npz = ndarray_npy::NpzReader::new(std::fs::File::open(folder.join("lattiai_mnist_d2_ref.npz")).unwrap()).unwrap();
+    let Some(folder) = shared(test, "models") else {
+        return;
+    };
+    let mut npz = ndarray_npy::NpzReader::new(
+        std::fs::File::open(folder.join("lattiai_mnist_d2_ref.npz")).unwrap(),
+    )
+    .unwrap();
     let x: ArrayD<f32> = npz.by_name("x").unwrap();
     let logits: ArrayD<f32> = npz.by_name("logits").unwrap();
     for model in ["lattiai_mnist_d2.onnx", "lattiai_mnist_d2_customop.onnx"] {
@@ -63,8 +73,14 @@ fn a_real_fine_tuned_network_and_its_custom_operators() {
         for (i, (image, want)) in images(&x).into_iter().zip(images(&logits)).enumerate() {
             let want = [(name.clone(), want)].into();
             let inputs = flow::inputs(&graph, &[image]).unwrap();
-            let simulated = error_bits(&flow::simulated(&compiled.circuit, &inputs, None).unwrap(), &want);
-            assert!(simulated <= -15.0, "{model}, image {i}: simulated error 2^{simulated:.1}");
+            let simulated = error_bits(
+                &flow::simulated(&compiled.circuit, &inputs, None).unwrap(),
+                &want,
+            );
+            assert!(
+                simulated <= -15.0,
+                "{model}, image {i}: simulated error 2^{simulated:.1}"
+            );
             if i < 2 {
                 let bits = error_bits(&encrypted.run(&inputs).unwrap(), &want);
                 assert!(bits <= -10.0, "{model}, image {i}: error 2^{bits:.1}");
@@ -75,16 +91,23 @@ fn a_real_fine_tuned_network_and_its_custom_operators() {
 
 #[test]
 fn larger_networks_compile_and_simulate() {
-    let Some(folder) = shared("larger_networks_compile_and_simulate", "models") else { return };
-    let input: ArrayD<f32> = ndarray_npy::read_npy(folder.join("ref/mnist_100_input_f32.npy")).unwrap();
-    let logits: ArrayD<f32> = ndarray_npy::read_npy(folder.join("ref/mnist_lenet_sq_100_ort_logits_f32.npy")).unwrap();
+    let Some(folder) = shared("larger_networks_compile_and_simulate", "models") else {
+        return;
+    };
+    let input: ArrayD<f32> =
+        ndarray_npy::read_npy(folder.join("ref/mnist_100_input_f32.npy")).unwrap();
+    let logits: ArrayD<f32> =
+        ndarray_npy::read_npy(folder.join("ref/mnist_lenet_sq_100_ort_logits_f32.npy")).unwrap();
     for model in ["mnist_lenet_sq.onnx", "mnist_lenet_sq_folded.onnx"] {
         let (graph, compiled) = compile_file(&folder.join(model)).unwrap();
         let name = graph.outputs[0].name.clone();
         for (image, want) in images(&input).into_iter().zip(images(&logits)).take(3) {
             let inputs = flow::inputs(&graph, &[image]).unwrap();
             let want = [(name.clone(), want)].into();
-            let bits = error_bits(&flow::simulated(&compiled.circuit, &inputs, None).unwrap(), &want);
+            let bits = error_bits(
+                &flow::simulated(&compiled.circuit, &inputs, None).unwrap(),
+                &want,
+            );
             assert!(bits <= -13.0, "{model}: error 2^{bits:.1}");
         }
     }
@@ -107,5 +130,8 @@ fn a_network_too_deep_for_every_ring_is_refused_with_figures() {
     let mut config = Config::new("shallow");
     config.log_n = 11..=12;
     let error = compile(&graph, &config).unwrap_err().to_string();
-    assert!(error.contains("depth 5") && error.contains("109"), "{error}");
+    assert!(
+        error.contains("depth 5") && error.contains("109"),
+        "{error}"
+    );
 }

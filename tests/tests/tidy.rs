@@ -5,7 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 /// All files below `folder` with this ending, in order, relative to the workspace.
@@ -51,7 +54,10 @@ fn crates_depend_on_each_other_in_one_direction() {
         ("ir-spec", &[]),
         ("compiler", &["peregrine-ir"]),
         ("runtime", &["peregrine-ir"]),
-        ("cli", &["peregrine-compiler", "peregrine-ir", "peregrine-runtime"]),
+        (
+            "cli",
+            &["peregrine-compiler", "peregrine-ir", "peregrine-runtime"],
+        ),
     ];
     for (krate, allowed) in allowed {
         let manifest = text(Path::new(&format!("{krate}/Cargo.toml")));
@@ -63,7 +69,10 @@ fn crates_depend_on_each_other_in_one_direction() {
             .filter_map(|line| line.split(['.', ' ', '=']).next())
             .collect();
         let allowed: BTreeSet<&str> = allowed.iter().copied().collect();
-        assert!(found.is_subset(&allowed), "{krate} depends on {found:?}, allowed are {allowed:?}");
+        assert!(
+            found.is_subset(&allowed),
+            "{krate} depends on {found:?}, allowed are {allowed:?}"
+        );
     }
 }
 
@@ -80,7 +89,10 @@ fn third_party_types_stay_in_their_module() {
         ("tfhe_ntt", &["runtime/src/ring"]),
         ("memmap2", &["runtime/src/wire"]),
     ];
-    for path in ["ir-spec", "compiler", "runtime", "cli"].iter().flat_map(|k| files(&format!("{k}/src"), ".rs")) {
+    for path in ["ir-spec", "compiler", "runtime", "cli"]
+        .iter()
+        .flat_map(|k| files(&format!("{k}/src"), ".rs"))
+    {
         for (line, source) in code(&path) {
             for (name, homes) in &homes {
                 let used = source.contains(&format!("use {name}::"))
@@ -88,7 +100,11 @@ fn third_party_types_stay_in_their_module() {
                         && !source.contains(&format!("_{name}::"))
                         && !source.contains(&format!("::{name}::"));
                 let home = homes.iter().any(|home| path.starts_with(home));
-                assert!(!used || home, "{}:{line}: `{name}` belongs to {homes:?}", path.display());
+                assert!(
+                    !used || home,
+                    "{}:{line}: `{name}` belongs to {homes:?}",
+                    path.display()
+                );
             }
         }
     }
@@ -97,12 +113,27 @@ fn third_party_types_stay_in_their_module() {
 #[test]
 fn unsafe_code_is_confined_and_argued() {
     let homes = ["runtime/src/ring", "runtime/src/wire"];
-    for path in CRATES.iter().flat_map(|k| files(k, ".rs")).filter(|p| !p.ends_with("tests/tidy.rs")) {
+    for path in CRATES
+        .iter()
+        .flat_map(|k| files(k, ".rs"))
+        .filter(|p| !p.ends_with("tests/tidy.rs"))
+    {
         let source = text(&path);
         for (line, code) in code(&path) {
-            if code.contains("unsafe {") || code.contains("unsafe fn") || code.contains("unsafe impl") {
-                assert!(homes.iter().any(|h| path.starts_with(h)), "{}:{line}: unsafe outside {homes:?}", path.display());
-                assert!(source.contains("// SAFETY:"), "{}:{line}: unsafe without its reason", path.display());
+            if code.contains("unsafe {")
+                || code.contains("unsafe fn")
+                || code.contains("unsafe impl")
+            {
+                assert!(
+                    homes.iter().any(|h| path.starts_with(h)),
+                    "{}:{line}: unsafe outside {homes:?}",
+                    path.display()
+                );
+                assert!(
+                    source.contains("// SAFETY:"),
+                    "{}:{line}: unsafe without its reason",
+                    path.display()
+                );
             }
         }
     }
@@ -111,13 +142,26 @@ fn unsafe_code_is_confined_and_argued() {
 #[test]
 fn files_are_read_and_written_at_the_edges_only() {
     let edges = ["cli/src", "runtime/src/wire", "compiler/src/onnx/files.rs"];
-    for path in ["ir-spec", "compiler", "runtime"].iter().flat_map(|k| files(&format!("{k}/src"), ".rs")) {
+    for path in ["ir-spec", "compiler", "runtime"]
+        .iter()
+        .flat_map(|k| files(&format!("{k}/src"), ".rs"))
+    {
         if edges.iter().any(|edge| path.starts_with(edge)) {
             continue;
         }
         for (line, source) in code(&path) {
-            for word in ["std::fs", "std::net", "std::env", "std::process", "SystemTime"] {
-                assert!(!source.contains(word), "{}:{line}: `{word}` below the edges", path.display());
+            for word in [
+                "std::fs",
+                "std::net",
+                "std::env",
+                "std::process",
+                "SystemTime",
+            ] {
+                assert!(
+                    !source.contains(word),
+                    "{}:{line}: `{word}` below the edges",
+                    path.display()
+                );
             }
         }
     }
@@ -128,32 +172,60 @@ fn files_and_functions_stay_readable() {
     for path in CRATES.iter().flat_map(|k| files(k, ".rs")) {
         let source = text(&path);
         let lines: Vec<&str> = source.lines().collect();
-        assert!(lines.len() <= 600, "{} has {} lines, the limit is 600", path.display(), lines.len());
+        assert!(
+            lines.len() <= 600,
+            "{} has {} lines, the limit is 600",
+            path.display(),
+            lines.len()
+        );
         if path.components().any(|c| c.as_os_str() == "tests") || path.ends_with("tests.rs") {
             continue; // a table of cases is as long as there are cases
         }
         for (start, line) in lines.iter().enumerate() {
             let body = line.trim_start();
             let indent = line.len() - body.len();
-            let opens = ["fn ", "pub fn ", "pub(crate) fn ", "pub(super) fn ", "async fn "].iter().any(|w| body.starts_with(w));
-            let ends = lines[start..].iter().find(|l| l.ends_with('{') || l.ends_with(';') || l.ends_with('}'));
+            let opens = [
+                "fn ",
+                "pub fn ",
+                "pub(crate) fn ",
+                "pub(super) fn ",
+                "async fn ",
+            ]
+            .iter()
+            .any(|w| body.starts_with(w));
+            let ends = lines[start..]
+                .iter()
+                .find(|l| l.ends_with('{') || l.ends_with(';') || l.ends_with('}'));
             if !opens || ends.is_none_or(|l| !l.ends_with('{')) {
                 continue;
             }
             let closes = format!("{}}}", " ".repeat(indent));
-            let length = lines[start..].iter().position(|l| *l == closes).unwrap_or(0);
-            assert!(length <= 60, "{}:{}: a function of {length} lines, the limit is 60", path.display(), start + 1);
+            let length = lines[start..]
+                .iter()
+                .position(|l| *l == closes)
+                .unwrap_or(0);
+            assert!(
+                length <= 60,
+                "{}:{}: a function of {length} lines, the limit is 60",
+                path.display(),
+                start + 1
+            );
         }
     }
 }
 
 #[test]
 fn every_pass_has_its_file_tests() {
-    let passes: BTreeSet<String> =
-        peregrine_compiler::passes::PASSES.iter().map(|p| p.name.to_owned()).collect();
+    let passes: BTreeSet<String> = peregrine_compiler::passes::PASSES
+        .iter()
+        .map(|p| p.name.to_owned())
+        .collect();
     let folders: BTreeSet<String> = fs::read_dir(root().join("tests/filetests/passes"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .collect();
-    assert_eq!(passes, folders, "tests/filetests/passes has one folder per pass");
+    assert_eq!(
+        passes, folders,
+        "tests/filetests/passes has one folder per pass"
+    );
 }

@@ -69,20 +69,21 @@ fn kept(map: &LinearMap, from: &Layout) -> Option<Layout> {
         | LinearKind::AveragePool(AveragePool { window, .. }) => window.strides,
         LinearKind::Contract(_) | LinearKind::Gather(_) => return None,
         LinearKind::Scale(_) => return Some(*from),
-        #[allow(unreachable_patterns, reason = "other kinds have no natural packing")]
-        _ => return None,
     };
     let mut parts = *from.parts();
     if parts.shape != map.input.chw() {
         return None;
     }
     parts.shape = map.output.chw();
-    for axis in 0..2 {
-        let (stride, phases) = (strides[axis], parts.phases[axis]);
+    for ((stride, phases), gaps) in strides
+        .into_iter()
+        .zip(&mut parts.phases)
+        .zip(&mut parts.gaps)
+    {
         if phases.is_multiple_of(stride) {
-            parts.phases[axis] /= stride;
-        } else if phases == 1 {
-            parts.gaps[axis] = parts.gaps[axis].checked_mul(stride)?;
+            *phases /= stride;
+        } else if *phases == 1 {
+            *gaps = gaps.checked_mul(stride)?;
         } else {
             return None;
         }

@@ -62,10 +62,8 @@ impl<K: Entity> Kept<K> {
                 *name = Some(key);
             }
         }
-        let mut next = 0;
-        for name in names.iter_mut().flatten() {
+        for (next, name) in (0..).zip(names.iter_mut().flatten()) {
             *name = K::new(next);
-            next += 1;
         }
         Self { names }
     }
