@@ -1,6 +1,7 @@
 //! The ONNX project's own test cases, as the shared data lay them out.
 
-use peregrine_compiler::onnx;
+use peregrine_compiler::onnx::{self, Options};
+use peregrine_compiler::tensor::Graph;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,38 @@ impl Case {
         Ok(onnx::read_tensor(&bytes)?)
     }
 
+    /// The front end's graph of the model.
+    ///
+    /// # Errors
+    /// When it is refused or cannot be read.
+    pub fn import(&self) -> Result<Graph, String> {
+        let bytes = self.model().map_err(|e| e.to_string())?;
+        onnx::import(&bytes, &onnx::NoExternalData, &Options::new(&self.name))
+            .map_err(|e| e.to_string())
+    }
+
+    /// Checks that the model is refused, that every reason names its node and offers a way out.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn refused(&self) -> Result<(), String> {
+        let bytes = self.model().map_err(|e| e.to_string())?;
+        let options = Options::new(&self.name);
+        let Err(errors) = onnx::import(&bytes, &onnx::NoExternalData, &options) else {
+            return Err("was not refused".into());
+        };
+        let text = errors.to_string();
+        for diagnostic in &errors.diagnostics {
+            let site = diagnostic.site.as_ref();
+            let site = site.ok_or_else(|| format!("names no node: {text}"))?;
+            let named = text.contains(&format!("{} `{}`", site.op, site.node));
+            if !named || diagnostic.help.is_none() {
+                return Err(format!("names no node or no way out: {text}"));
+            }
+        }
+        Ok(())
+    }
+
     /// The model's bytes.
     ///
     /// # Errors
@@ -45,6 +78,11 @@ impl Case {
     pub fn model(&self) -> std::io::Result<Vec<u8>> {
         std::fs::read(self.folder.join("model.onnx"))
     }
+}
+
+/// The tolerance for a case whose stored output is rounded to four digits.
+pub fn rounded(case: &Case) -> Option<f64> {
+    (case.name == "test_averagepool_2d_ceil_last_window_starts_on_pad").then_some(1e-3)
 }
 
 /// All cases of a folder, in the order of its index.

@@ -1,5 +1,12 @@
 //! Real networks from file to decrypted answer, at 128-bit security.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use ndarray::{ArrayD, Axis};
 use peregrine_compiler::pipeline::{Config, compile};
 use peregrine_ir::{Security, binary, text};

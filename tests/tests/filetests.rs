@@ -9,13 +9,19 @@
 //! Beside the snapshot every file is checked for meaning: the circuit before and the circuit after compute the same, in
 //! the simulator and on ciphertexts. `cargo insta review` blesses; `INSTA_GLOB_FILTER` selects files.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use insta::{Settings, assert_snapshot, glob};
 use peregrine_compiler::passes::PASSES;
 use peregrine_ir::{Verified, text, verify};
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_tests::flow::{Encrypted, error_bits, simulated};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// The pass a file names and its circuit.
 fn split(source: &str) -> (&str, String) {

@@ -1,5 +1,12 @@
 //! Real models through the front end: the tensor graph computes what ONNX Runtime computes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use ndarray::{ArrayD, Axis};
 use ndarray_npy::{NpzReader, ReadNpyExt};
 use peregrine_compiler::onnx::{self, ImportErrors, LoadError, Options, Problem};
