@@ -5,7 +5,7 @@
 //! dropping modulus where the scale fits already, by one product with 1 where it does not.
 
 use super::ManageError;
-use super::levels::{Raw, depths, raw};
+use super::levels::{Raw, raw};
 use super::scales::{Analysis, Scales, analyse, concrete};
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
 use peregrine_ir::{
@@ -28,7 +28,7 @@ pub fn emit(
             what: "scales are not settled",
         });
     };
-    let depths = depths(&program);
+    let depths = program.depths();
     let raw = raw(&program, &depths);
     let mut circuit = Circuit::new(name, security, ring);
     circuit.nodes = program.nodes.clone();

@@ -1,4 +1,4 @@
-//! Depths: how many rescales each value has behind it.
+//! Where rescales go: which values are kept before theirs, so that sums and rotations share it.
 
 use crate::slots::{Program, SlotOp, SlotValue};
 use peregrine_ir::Arena;
@@ -12,31 +12,6 @@ pub enum Raw {
     Constants,
     /// A product of ciphertexts, or a sum of such, not yet relinearized.
     Product,
-}
-
-/// Depth of each value after its rescale.
-pub fn depths(program: &Program) -> Arena<SlotValue, u32> {
-    let mut depths: Arena<SlotValue, u32> = Arena::new();
-    for inst in program.values.values() {
-        let deepest = inst
-            .op
-            .operands()
-            .iter()
-            .filter_map(|&v| depths.get(v))
-            .max()
-            .copied()
-            .unwrap_or(0);
-        let own = match &inst.op {
-            SlotOp::Dot(_) | SlotOp::MulScalar(..) | SlotOp::Mul(..) => deepest + 1,
-            SlotOp::Input
-            | SlotOp::Rotate(..)
-            | SlotOp::AddConst(..)
-            | SlotOp::Add(_)
-            | SlotOp::Negate(_) => deepest,
-        };
-        depths.push(own);
-    }
-    depths
 }
 
 /// Which values are kept before their rescale, so that sums share it.

@@ -3,7 +3,7 @@
 //! Notation: `depth` of a value is the number of rescales on its deepest path from the inputs; it lives at level
 //! `L - depth`. `D = 2^d` is the working scale; `r_l = Q_l / Q_{l-1}`.
 //!
-//! 1. [`levels`]: depths. Every product is followed by one rescale; sums and rotations of products happen before it, so
+//! 1. [`levels`]: every product is followed by one rescale; sums and rotations of products happen before it, so
 //!    that a linear operator with all its giant steps rescales once.
 //! 2. [`scales`]: the exact scale of every value. Products of ciphertexts and inputs fix scales; constants are free and
 //!    are encoded at whatever makes the result land where its sums need it.
@@ -28,9 +28,7 @@ use peregrine_ir::{Circuit, TypeError};
 /// When no ring holds the depth at the wanted security, or the program is not well formed.
 pub fn manage(program: Program, planner: &Planner, name: &str) -> Result<Circuit, ManageError> {
     let program = scales::settle(program)?;
-    let depths = levels::depths(&program);
-    let depth = depths.values().copied().max().unwrap_or(0);
-    let ring = planner.ring(program.log_slots + 1, depth)?;
+    let ring = planner.ring(program.log_slots + 1, program.depth())?;
     emit::emit(program, ring, planner.security, name)
 }
 

@@ -10,7 +10,6 @@
 //! history meet ([`settle`]).
 
 use super::ManageError;
-use super::levels::depths;
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
 use peregrine_ir::{Arena, Entity, Prime, Scale};
 use petgraph::unionfind::UnionFind;
@@ -63,7 +62,7 @@ pub enum Analysis {
 /// # Errors
 /// When exponents run away.
 pub fn analyse(program: &Program) -> Result<Analysis, ManageError> {
-    let depths = depths(program);
+    let depths = program.depths();
     let depth = |v: SlotValue| depths.get(v).copied().unwrap_or(0);
     let classes = classes(program, &depth);
     let mut by_depth: BTreeMap<u32, Vec<SlotValue>> = BTreeMap::new();

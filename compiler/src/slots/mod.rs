@@ -183,11 +183,26 @@ impl Program {
 
     /// Number of multiplications on the longest path.
     pub fn depth(&self) -> u32 {
-        crate::manage::levels::depths(self)
-            .values()
-            .copied()
-            .max()
-            .unwrap_or(0)
+        self.depths().values().copied().max().unwrap_or(0)
+    }
+
+    /// Number of multiplications on the longest path to each value.
+    pub fn depths(&self) -> Arena<SlotValue, u32> {
+        let mut depths: Arena<SlotValue, u32> = Arena::new();
+        for inst in self.values.values() {
+            let operands = inst.op.operands();
+            let deepest = operands.iter().filter_map(|&v| depths.get(v)).max();
+            let deepest = deepest.copied().unwrap_or(0);
+            depths.push(match &inst.op {
+                SlotOp::Dot(_) | SlotOp::MulScalar(..) | SlotOp::Mul(..) => deepest + 1,
+                SlotOp::Input
+                | SlotOp::Rotate(..)
+                | SlotOp::AddConst(..)
+                | SlotOp::Add(_)
+                | SlotOp::Negate(_) => deepest,
+            });
+        }
+        depths
     }
 }
 
