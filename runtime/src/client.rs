@@ -339,7 +339,7 @@ pub enum ClientError {
     Input(#[from] PortError),
     /// An input value does not fit the modulus.
     #[error(
-        "input `{input}` holds {value}, the largest magnitude that can be encrypted is {limit:.4e}"
+        "input `{input}` holds {value:e}, the largest magnitude that can be encrypted is {limit:.4e}"
     )]
     TooLarge {
         /// Name of the input.

@@ -369,7 +369,7 @@ fn values_that_do_not_fit_the_modulus_are_refused_before_encryption() {
     assert!(encrypt(200.0).is_ok());
     let text = encrypt(300.0).unwrap_err().to_string();
     assert!(
-        text.starts_with("input `x` holds 300, the largest magnitude"),
+        text.starts_with("input `x` holds 3e2, the largest magnitude"),
         "{text}"
     );
 }
