@@ -1,7 +1,7 @@
 //! Emission: instructions with levels and scales.
 //!
 //! Every slot value has a *working* form (two parts, at its level and scale) and may have a *raw* form before rescale;
-//! the working form is made at first need. [`Emitter::at`] brings a working value to another level and scale: by
+//! the working form is made at first need. `at` brings a working value to another level and scale: by
 //! dropping modulus where the scale fits already, by one product with 1 where it does not.
 
 use super::ManageError;

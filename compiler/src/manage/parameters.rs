@@ -1,11 +1,11 @@
 //! Parameters: working scale, primes, gadget digits and special primes for a ring degree and a depth.
 //!
 //! - The working scale `D = 2^d` leaves `precision_bits` above the noise of a rescale, whose standard deviation in slots
-//!   is about `N sqrt(1/18)` for a dense ternary secret, plus [`GUARD_BITS`] for its growth through the network.
+//!   is about `N sqrt(1/18)` for a dense ternary secret, plus `GUARD_BITS` for its growth through the network.
 //! - One prime near `D` per level; the last level's prime is `headroom_bits` longer, so that values up to
 //!   `2^(headroom_bits - 1)` decrypt right.
 //! - Key switching cuts the chain into digits of `alpha` primes, under special primes that are at least
-//!   [`SPECIAL_SLACK_BITS`] longer than a digit, so that its noise stays below that of a rescale. Among the `alpha` that
+//!   `SPECIAL_SLACK_BITS` longer than a digit, so that its noise stays below that of a rescale. Among the `alpha` that
 //!   fit the security line the cheapest by transform count wins.
 
 use peregrine_ir::{Arena, Prime, Ring, Security, SpecialPrime};
