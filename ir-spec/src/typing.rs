@@ -114,6 +114,20 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         }
     }
 
+    /// A ciphertext modulo `Q_l`: two or three parts.
+    fn unextended(&self, value: Value) -> Result<Cipher, TypeError> {
+        let x = self.cipher(value)?;
+        if x.form == Form::Extended {
+            return Err(TypeError::Form {
+                op: self.op,
+                value,
+                found: x.form,
+                expected: Form::Normal,
+            });
+        }
+        Ok(x)
+    }
+
     fn kind(&self, value: Value, found: &Type, expected: &'static str) -> TypeError {
         TypeError::Kind {
             op: self.op,
@@ -266,15 +280,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
     }
 
     fn add_plain(&self, a: Value, p: Value) -> Result<Type, TypeError> {
-        let x = self.cipher(a)?;
-        if x.form == Form::Extended {
-            return Err(TypeError::Form {
-                op: self.op,
-                value: a,
-                found: x.form,
-                expected: Form::Normal,
-            });
-        }
+        let x = self.unextended(a)?;
         let scale = self.plain_beside(a, &x, p)?;
         self.same_scale((a, &x.scale), (p, &scale))?;
         Ok(x.into_type())
@@ -363,15 +369,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
     }
 
     fn decompose(&self, a: Value) -> Result<Type, TypeError> {
-        let x = self.cipher(a)?;
-        if x.form == Form::Extended {
-            return Err(TypeError::Form {
-                op: self.op,
-                value: a,
-                found: x.form,
-                expected: Form::Normal,
-            });
-        }
+        let x = self.unextended(a)?;
         if self.ring.special.is_empty() {
             return Err(TypeError::NoSpecialPrimes { op: self.op });
         }
@@ -419,15 +417,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
     }
 
     fn rescale(&self, a: Value, to: Level) -> Result<Type, TypeError> {
-        let x = self.cipher(a)?;
-        if x.form == Form::Extended {
-            return Err(TypeError::Form {
-                op: self.op,
-                value: a,
-                found: x.form,
-                expected: Form::Normal,
-            });
-        }
+        let x = self.unextended(a)?;
         self.lower(&x, to)?;
         let ratio = self
             .ring
@@ -446,15 +436,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
     }
 
     fn drop_level(&self, a: Value, to: Level) -> Result<Type, TypeError> {
-        let x = self.cipher(a)?;
-        if x.form == Form::Extended {
-            return Err(TypeError::Form {
-                op: self.op,
-                value: a,
-                found: x.form,
-                expected: Form::Normal,
-            });
-        }
+        let x = self.unextended(a)?;
         self.lower(&x, to)?;
         if !self.ring.contains(x.level, to) {
             return Err(TypeError::NotNested {
