@@ -54,9 +54,9 @@ const BITS_TOLERANCE: f64 = 1e-9;
 
 impl Parameters {
     /// Supported degrees, as logarithms.
-    pub const LOG_N: RangeInclusive<u32> = 3..=17;
+    pub const LOG_N: RangeInclusive<u32> = peregrine_ir::Ring::LOG_N;
     /// Every prime is below this.
-    pub const MAX_PRIME: u64 = 1 << 50;
+    pub const MAX_PRIME: u64 = peregrine_ir::Ring::MAX_PRIME;
 
     /// Checks a literal and plans every transform, several at once; each transform tests itself.
     ///

@@ -5,7 +5,7 @@ use super::keys::{KeyRing, KeySource};
 use crate::binding;
 use crate::ckks::{self, Ciphertext, CkksError, Encoder, Plaintext};
 use crate::params::Parameters;
-use crate::rlwe::{self, Digits, EvaluationKeys, RlweError, Switched};
+use crate::rlwe::{Digits, EvaluationKeys};
 use crate::wire::{KeyName, WireError};
 use peregrine_ir::{Basis, Circuit, Form, KeyKind, Level, Rotation, Type};
 use rayon::prelude::*;
@@ -152,22 +152,8 @@ impl Evaluator for CkksEvaluator {
     }
 
     fn relinearize_ext(&self, a: &Ciphertext, digits: &Digits) -> Result<Ciphertext, CkksRunError> {
-        let keys = self.keys.get(KeyKind::Relinearization)?;
-        let key = keys.get(rlwe::KeyKind::Relinearization)?;
-        let [c0, c1, _] = a.parts() else {
-            return Err(CkksRunError::Form { found: a.form() });
-        };
-        let then = Switched {
-            add: [Some(c0), Some(c1)],
-            exponent: None,
-        };
-        let parts = rlwe::key_inner_product(&self.params, digits, key, then)?;
-        Ok(Ciphertext::from_parts(
-            &self.params,
-            parts.into(),
-            a.level(),
-            true,
-        )?)
+        let engine = self.with(KeyKind::Relinearization)?;
+        Ok(engine.relinearize_ext(a, digits)?)
     }
 
     fn rescale(&self, a: &Ciphertext, to: Level) -> Result<Ciphertext, CkksRunError> {
@@ -179,9 +165,7 @@ impl Evaluator for CkksEvaluator {
     }
 
     fn decompose(&self, a: &Ciphertext) -> Result<Digits, CkksRunError> {
-        let last = a.parts().last();
-        let last = last.ok_or(CkksRunError::Form { found: a.form() })?;
-        Ok(rlwe::decompose(&self.params, last, a.level())?)
+        Ok(self.keyless.decompose(a)?)
     }
 
     fn rotate_ext(
@@ -250,18 +234,9 @@ pub enum CkksRunError {
         /// The type.
         expected: String,
     },
-    /// A ciphertext with the wrong number of parts.
-    #[error("{found} cannot be used here")]
-    Form {
-        /// What it is.
-        found: ckks::Form,
-    },
     /// The engine refused.
     #[error(transparent)]
     Ckks(#[from] CkksError),
-    /// Key switching failed.
-    #[error(transparent)]
-    Rlwe(#[from] RlweError),
     /// A key could not be read.
     #[error(transparent)]
     Key(#[from] WireError),

@@ -1,8 +1,9 @@
 //! Products of ciphertexts and their relinearization.
 
 use super::Evaluator;
+use super::rotations::expect_digits;
 use crate::ckks::{Ciphertext, CkksError, Form};
-use crate::rlwe::{KeyKind, Switched, decompose, key_inner_product, mod_down};
+use crate::rlwe::{Digits, KeyKind, Switched, key_inner_product};
 
 impl Evaluator {
     /// `a b` as three parts; the scales multiply.
@@ -38,50 +39,34 @@ impl Evaluator {
         self.mul(a, a)
     }
 
-    /// Three parts to two, P times the message modulo `Q_l P`. One key switch but for its division by P.
+    /// Three parts to two, P times the message modulo `Q_l P`, from the digits of `a`. One key switch but for its division by P.
     ///
     /// # Errors
-    /// Unless it has three parts and the relinearization key covers its level.
-    pub fn relinearize_ext(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
-        let parts = self.relinearize_parts(a, true)?;
+    /// Unless it has three parts, the digits are of its level, and the relinearization key covers it.
+    pub fn relinearize_ext(
+        &self,
+        a: &Ciphertext,
+        digits: &Digits,
+    ) -> Result<Ciphertext, CkksError> {
+        self.expect("relinearize", a, Form::Product)?;
+        expect_digits("relinearize", a, digits)?;
+        let [c0, c1, _] = three("relinearize", a)?;
+        let key = self.keys.get(KeyKind::Relinearization)?;
+        let then = Switched {
+            add: [Some(c0), Some(c1)],
+            exponent: None,
+        };
+        let parts = key_inner_product(&self.params, digits, key, then)?;
         Ok(Ciphertext::new(parts.into(), a.level(), Form::Extended))
     }
 
     /// Three parts to two. One key switch.
     ///
     /// # Errors
-    /// Unless it has three parts and the relinearization key covers its level.
+    /// As for [`Self::relinearize_ext`].
     pub fn relinearize(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
-        let switched = self.relinearize_parts(a, false)?;
-        let parts = super::map_parts(&switched, |part| {
-            Ok(mod_down(&self.params, part, a.level())?)
-        })?;
-        let [c0, c1, _] = three("relinearize", a)?;
-        let sums = parts
-            .iter()
-            .zip([c0, c1])
-            .map(|(part, c)| self.params.ring().add(part, c));
-        Ok(Ciphertext::new(
-            sums.collect::<Result<_, _>>()?,
-            a.level(),
-            Form::Normal,
-        ))
-    }
-
-    fn relinearize_parts(
-        &self,
-        a: &Ciphertext,
-        add: bool,
-    ) -> Result<[crate::ring::RnsPoly<crate::ring::Ntt>; 2], CkksError> {
         self.expect("relinearize", a, Form::Product)?;
-        let [c0, c1, c2] = three("relinearize", a)?;
-        let key = self.keys.get(KeyKind::Relinearization)?;
-        let digits = decompose(&self.params, c2, a.level())?;
-        let then = Switched {
-            add: if add { [Some(c0), Some(c1)] } else { [None; 2] },
-            exponent: None,
-        };
-        Ok(key_inner_product(&self.params, &digits, key, then)?)
+        self.mod_down(&self.relinearize_ext(a, &self.decompose(a)?)?)
     }
 }
 

@@ -9,14 +9,22 @@ use crate::ckks::{Ciphertext, CkksError, Form};
 use crate::rlwe::{Digits, KeyKind, Switched, decompose, key_inner_product, mod_down};
 
 impl Evaluator {
-    /// The digits of the second part, raised to `Q_l P`: what all rotations of `a` share.
+    /// The digits of the last part, raised to `Q_l P`: what all rotations of `a`, or the relinearization of a product, share.
     ///
     /// # Errors
-    /// Unless it has two parts and is not extended.
+    /// When it is extended.
     pub fn decompose(&self, a: &Ciphertext) -> Result<Digits, CkksError> {
-        self.expect("decompose", a, Form::Normal)?;
-        let [_, c1] = two("decompose", a)?;
-        Ok(decompose(&self.params, c1, a.level())?)
+        a.check(&self.params)?;
+        match (a.form(), a.parts()) {
+            (Form::Normal | Form::Product, [.., last]) => {
+                Ok(decompose(&self.params, last, a.level())?)
+            }
+            (found, _) => Err(CkksError::Form {
+                op: "decompose",
+                expected: Form::Normal,
+                found,
+            }),
+        }
     }
 
     /// `a` with its slots rotated to the left by `steps`, times P, modulo `Q_l P`: `out[i] = in[i + steps]`. `digits` are those of
@@ -53,13 +61,7 @@ impl Evaluator {
         exponent: u64,
     ) -> Result<Ciphertext, CkksError> {
         self.expect("rotate", a, Form::Normal)?;
-        if digits.level() != a.level() {
-            return Err(CkksError::Level {
-                op: "rotate",
-                left: a.level(),
-                right: digits.level(),
-            });
-        }
+        expect_digits("rotate", a, digits)?;
         let key = self.keys.get(KeyKind::Galois(exponent))?;
         let [c0, _] = two("rotate", a)?;
         let then = Switched {
@@ -119,4 +121,20 @@ impl Evaluator {
         let digits = self.decompose(a)?;
         self.mod_down(&self.automorphism_ext(a, &digits, exponent)?)
     }
+}
+
+/// Digits are of the level of the ciphertext they are used with.
+pub(super) fn expect_digits(
+    op: &'static str,
+    a: &Ciphertext,
+    digits: &Digits,
+) -> Result<(), CkksError> {
+    if digits.level() == a.level() {
+        return Ok(());
+    }
+    Err(CkksError::Level {
+        op,
+        left: a.level(),
+        right: digits.level(),
+    })
 }

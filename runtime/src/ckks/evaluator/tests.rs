@@ -167,7 +167,9 @@ fn products_multiply_slots_with_and_without_relinearization() {
                 &xy,
                 bits,
             );
-            let extended = e.relinearize_ext(&product).unwrap();
+            let extended = e
+                .relinearize_ext(&product, &e.decompose(&product).unwrap())
+                .unwrap();
             s.assert_close(
                 "relinearize_ext",
                 &extended,
