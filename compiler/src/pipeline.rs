@@ -2,13 +2,13 @@
 
 use crate::layout::{LayoutPlan, LayoutPlanError};
 use crate::manage::parameters::{ParameterError, Planner};
-use crate::manage::{ManageError, manage, scales};
+use crate::manage::{ManageError, Settled, emit, settle};
 use crate::passes::{PassError, run_all};
 use crate::rewrite::{self, RewriteError, simplify};
 use crate::slots::bsgs::Cost;
-use crate::slots::{LowerError, Program, lower};
+use crate::slots::{LowerError, lower};
 use crate::tensor::Graph;
-use peregrine_ir::{Security, Verified, VerifyErrors, verify};
+use peregrine_ir::{Ring, Security, Verified, VerifyErrors, verify};
 use std::ops::RangeInclusive;
 
 /// What the compiler may choose and what it must keep.
@@ -61,8 +61,8 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
         precision_bits: config.precision_bits,
         headroom_bits: config.headroom_bits,
     };
-    let program = smallest_ring(&graph, &planner, config)?;
-    let circuit = run_all(manage(program, &planner, &config.name)?)?;
+    let (program, ring) = smallest_ring(&graph, &planner, config)?;
+    let circuit = run_all(emit(program, ring, config.security, &config.name)?)?;
     Ok(Compiled {
         circuit: verify(circuit)?,
         graph,
@@ -70,12 +70,12 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
     })
 }
 
-/// The slot program at the smallest ring degree whose modulus holds its depth.
+/// The slot program at the smallest ring degree whose modulus holds its depth, and that ring.
 fn smallest_ring(
     graph: &Graph,
     planner: &Planner,
     config: &Config,
-) -> Result<Program, CompileError> {
+) -> Result<(Settled, Ring), CompileError> {
     let mut known_depth = 0;
     let mut refused = None;
     for log_n in config.log_n.clone() {
@@ -85,10 +85,10 @@ fn smallest_ring(
             continue;
         }
         let plan = LayoutPlan::choose(graph, log_n - 1, Cost::TYPICAL)?;
-        let program = scales::settle(lower(graph, &plan, log_n - 1)?)?;
-        known_depth = program.depth();
+        let settled = settle(lower(graph, &plan, log_n - 1)?)?;
+        known_depth = settled.program.depth();
         match planner.ring(log_n, known_depth) {
-            Ok(_) => return Ok(program),
+            Ok(ring) => return Ok((settled, ring)),
             Err(error) => refused = Some(error),
         }
     }

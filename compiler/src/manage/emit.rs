@@ -6,36 +6,36 @@
 
 use super::ManageError;
 use super::levels::{Raw, raw};
-use super::scales::{Analysis, Scales, analyse, concrete};
+use super::scales::{Scales, Settled, concrete};
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
 use peregrine_ir::{
     Arena, Basis, Builder, Circuit, Const, Entity, Inst, Level, Ring, Scale, Security, Value,
 };
 use std::collections::BTreeMap;
+use std::mem::take;
 
 /// The circuit of a settled program in `ring`, whose levels are as many as the program is deep, plus one.
 ///
 /// # Errors
 /// Only for defects of earlier stages.
 pub fn emit(
-    program: Program,
+    settled: Settled,
     ring: Ring,
     security: Security,
     name: &str,
 ) -> Result<Circuit, ManageError> {
-    let Analysis::Settled(scales) = analyse(&program)? else {
-        return Err(ManageError::Internal {
-            what: "scales are not settled",
-        });
-    };
+    let Settled {
+        mut program,
+        scales,
+    } = settled;
     let depths = program.depths();
     let raw = raw(&program, &depths);
     let mut circuit = Circuit::new(name, security, ring);
-    circuit.nodes = program.nodes.clone();
-    circuit.layouts = program.layouts.clone();
-    circuit.tensors = program.tensors.clone();
-    circuit.operators = program.operators.clone();
-    circuit.constants = program.constants.clone();
+    circuit.nodes = take(&mut program.nodes);
+    circuit.layouts = take(&mut program.layouts);
+    circuit.tensors = take(&mut program.tensors);
+    circuit.operators = take(&mut program.operators);
+    circuit.constants = take(&mut program.constants);
     let top = circuit.ring.top().ok_or(ManageError::Internal {
         what: "the ring has no level",
     })?;

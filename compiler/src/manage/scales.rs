@@ -32,14 +32,23 @@ impl Scales {
     }
 }
 
-/// Repeats [`analyse`] until no class is fixed twice.
+/// A program with a scale for every value.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// The program, with products by 1 where scales did not meet.
+    pub program: Program,
+    /// The scales of its values.
+    pub scales: Scales,
+}
+
+/// Gives every value a scale, realigning products until no class is fixed twice.
 ///
 /// # Errors
 /// When exponents run away; not for polynomials of supported degree.
-pub fn settle(mut program: Program) -> Result<Program, ManageError> {
+pub fn settle(mut program: Program) -> Result<Settled, ManageError> {
     for _ in 0..=program.values.len() {
         match analyse(&program)? {
-            Analysis::Settled(_) => return Ok(program),
+            Analysis::Settled(scales) => return Ok(Settled { program, scales }),
             Analysis::Conflict(value) => program = realign(&program, value),
         }
     }
@@ -49,8 +58,7 @@ pub fn settle(mut program: Program) -> Result<Program, ManageError> {
 }
 
 /// The outcome of one analysis.
-#[derive(Clone, Debug)]
-pub enum Analysis {
+enum Analysis {
     /// Every value has a scale.
     Settled(Scales),
     /// This product must be brought to another scale first.
@@ -61,7 +69,7 @@ pub enum Analysis {
 ///
 /// # Errors
 /// When exponents run away.
-pub fn analyse(program: &Program) -> Result<Analysis, ManageError> {
+fn analyse(program: &Program) -> Result<Analysis, ManageError> {
     let depths = program.depths();
     let depth = |v: SlotValue| depths.get(v).copied().unwrap_or(0);
     let classes = classes(program, &depth);

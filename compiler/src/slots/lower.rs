@@ -109,11 +109,10 @@ impl Lowering<'_> {
         (layout, node): (LayoutId, Node),
     ) -> Result<Packed, LowerError> {
         let x = first(operands, index)?;
-        let plan = match self.plan.linear(index) {
-            Some(plan) => plan.clone(),
-            None => self.plan_map(map, x.layout, layout)?,
-        };
-        let mut y = emit(&mut self.program, map.clone(), &plan, &x, (layout, node));
+        let plan = self.plan.linear(index).ok_or(LowerError::Operand {
+            node: index.index(),
+        })?;
+        let mut y = emit(&mut self.program, map.clone(), plan, &x, (layout, node));
         if let Some(bias) = bias {
             let operator = broadcast(&mut self.program, bias, map.output.clone(), layout);
             for (part, value) in y.values.iter_mut().enumerate() {
@@ -270,8 +269,8 @@ fn first(operands: &[Packed], index: NodeIndex) -> Result<Packed, LowerError> {
 /// Why a graph cannot be lowered; always a defect of an earlier stage.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LowerError {
-    /// A node lacks an operand.
-    #[error("node {node} of the tensor graph lacks an operand")]
+    /// A node lacks an operand or its plan.
+    #[error("node {node} of the tensor graph lacks an operand or its plan")]
     Operand {
         /// Its number.
         node: usize,
