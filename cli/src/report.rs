@@ -60,6 +60,14 @@ pub fn meet(name: &str, security: Security) {
     }
 }
 
+/// Says on standard error that a flood drowns nothing.
+pub fn warn_of_small_flood(bits: f64) {
+    let _ = writeln!(
+        io::stderr(),
+        "warning: --flood-bits {bits} adds less noise than the values have: it hides nothing, see decrypt --help"
+    );
+}
+
 /// What identifies a circuit.
 #[derive(Debug, Serialize)]
 pub struct Summary {

@@ -109,3 +109,36 @@ fn every_verb_refuses_circuits_that_claim_too_much() {
         );
     }
 }
+
+#[test]
+fn flooded_answers_say_nothing_of_the_noise_below() {
+    let folder = Folder::compiled("flooded");
+    folder.ok("run digits.fhe --evaluation eval.keys --input x.ct -o y.ct");
+    let decrypt = "decrypt digits.client --secret secret.key --input y.ct";
+    let plain = folder.json(decrypt);
+    // Nothing is added, so nothing changes.
+    assert_eq!(plain, folder.json(decrypt));
+    assert!(plain["noise_log2"].as_f64().unwrap() < -8.0);
+    let flooded = folder.json(&format!("{decrypt} --flood-bits 3"));
+    assert!(flooded["noise_log2"].is_null());
+    assert_eq!(flooded["flood_bits"], 3.0);
+    assert_ne!(
+        flooded["outputs"],
+        folder.json(&format!("{decrypt} --flood-bits 3"))["outputs"]
+    );
+    assert!(
+        folder
+            .ok(&format!("{decrypt} --flood-bits 3"))
+            .contains("deviation 2^-3 added")
+    );
+    let small = folder.run(&format!("{decrypt} --flood-bits 40"));
+    let said = String::from_utf8(small.stderr).unwrap();
+    assert!(said.contains("it hides nothing"), "{said}");
+    assert_eq!(
+        folder
+            .run(&format!("{decrypt} --flood-bits 65"))
+            .status
+            .code(),
+        Some(2)
+    );
+}
