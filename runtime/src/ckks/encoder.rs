@@ -221,7 +221,7 @@ mod tests {
                 .encoder
                 .encode(&slots, scale, s.params.row(level).unwrap())
                 .unwrap();
-            let coefficients = encoded.poly().clone().into_coefficients(s.params.ring());
+            let coefficients = encoded.poly().to_coefficients(s.params.ring());
             let decoded = s.encoder.decode(&coefficients, scale).unwrap();
             let found = precision(&decoded, &slots);
             assert!(

@@ -88,8 +88,6 @@ impl Decryptor {
     ) -> Result<Zeroizing<RnsPoly<Coefficient>>, CkksError> {
         ciphertext.check(&self.params)?;
         let phase = phase(&self.params, &self.secret, ciphertext.parts())?;
-        Ok(Zeroizing::new(
-            (*phase).clone().into_coefficients(self.params.ring()),
-        ))
+        Ok(Zeroizing::new(phase.to_coefficients(self.params.ring())))
     }
 }

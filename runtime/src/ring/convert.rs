@@ -39,7 +39,7 @@ pub(super) struct Conversions(RwLock<BTreeMap<(Purpose, Basis, Basis), Arc<Conve
 const CACHED_BYTES: usize = 1 << 20;
 
 /// Coefficients of one block.
-const BLOCK: usize = 2048;
+const BLOCK: usize = 512;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Purpose {
@@ -136,18 +136,33 @@ impl Ring {
         ))
     }
 
-    /// [`Self::divide_out`] of a polynomial over `before` whose limbs for the primes that leave come from `leaving(i, prime)`,
-    /// several at once: each limb to be made when it is needed.
+    /// [`Self::divide_out`], each limb to be made when it is needed, of two polynomials over `before` of which `leaving` gives the
+    /// limbs of the primes that leave; several of them at once.
     pub(super) fn divided(
         &self,
         before: &Basis,
         target: &Basis,
-        leaving: impl Fn(usize) -> Buffer + Sync,
-    ) -> Converted {
+        leaving: impl Fn(usize) -> [Buffer; 2] + Sync,
+    ) -> [Converted; 2] {
         let conversion = self.conversion(Purpose::Divide, before, target, || {
             self.division(before, target)
         });
-        Converted::new(self, conversion, leaving)
+        let from = conversion
+            .from
+            .primes()
+            .par_iter()
+            .zip(&conversion.scalings);
+        let sources = from.map(|(&prime, &scaling)| {
+            let [b, a] = leaving(prime).map(|limb| {
+                let mut scaled = self.buffer();
+                self.transform(prime)
+                    .inverse_scaled(&mut scaled, &limb, scaling);
+                scaled
+            });
+            (b, a)
+        });
+        let (b, a): (Vec<Buffer>, Vec<Buffer>) = sources.unzip();
+        [b, a].map(|sources| Converted::new(self, conversion.clone(), sources))
     }
 
     fn conversion(
@@ -268,35 +283,30 @@ pub(super) struct Converted {
 }
 
 impl Converted {
+    /// Steps 1 and 2 for a polynomial that has all primes converted from.
     fn of(ring: &Ring, conversion: Arc<Conversion>, a: &RnsPoly<Ntt>) -> Self {
-        Self::new(ring, conversion, |prime| {
+        let scaled = |i: usize| {
             let mut limb = ring.buffer();
+            let prime = conversion.from.primes()[i];
             match a.residues(prime) {
-                Some(residues) => limb.copy_from_slice(residues),
+                Some(residues) => {
+                    let scaling = conversion.scalings[i];
+                    ring.transform(prime)
+                        .inverse_scaled(&mut limb, residues, scaling);
+                }
                 None => limb.fill(0),
             }
             limb
-        })
+        };
+        let sources = (0..conversion.from.len())
+            .into_par_iter()
+            .map(scaled)
+            .collect();
+        Self::new(ring, conversion, sources)
     }
 
-    /// Steps 1 and 2, from the limb of each prime converted from.
-    fn new(
-        ring: &Ring,
-        conversion: Arc<Conversion>,
-        limb: impl Fn(usize) -> Buffer + Sync,
-    ) -> Self {
-        let from = conversion
-            .from
-            .primes()
-            .par_iter()
-            .zip(&conversion.scalings);
-        let mut sources: Vec<Buffer> = from
-            .map(|(&prime, &scaling)| {
-                let mut limb = limb(prime);
-                ring.transform(prime).inverse_scaled(&mut limb, scaling);
-                limb
-            })
-            .collect();
+    /// Step 2.
+    fn new(ring: &Ring, conversion: Arc<Conversion>, mut sources: Vec<Buffer>) -> Self {
         let mut quotients = ring.buffer();
         let blockwise = quotients.par_chunks_mut(BLOCK).enumerate();
         blockwise.for_each(|(at, out)| {

@@ -105,26 +105,19 @@ impl Ring {
             });
             limb.collect()
         };
-        let leaving = basis.difference(then.row);
         let kept: Vec<Vec<DigitLimb<'_>>> = then.row.primes().iter().map(&mut limbs_of).collect();
-        let limbs: Vec<Vec<DigitLimb<'_>>> = leaving.primes().iter().map(&mut limbs_of).collect();
-
-        let products = leaving.primes().par_iter().zip(limbs);
-        let products =
-            products.map(|(&prime, limbs)| (prime, product.limb(prime, limbs).map(Mutex::new)));
-        let products: BTreeMap<usize, [Mutex<Buffer>; 2]> = products.collect();
-        let take = |half: usize, prime: usize| {
-            let mut out = self.buffer();
-            if let Some(product) = products.get(&prime) {
-                std::mem::swap(
-                    &mut out,
-                    &mut *product[half].lock().unwrap_or_else(PoisonError::into_inner),
-                );
-            }
-            out
-        };
-        let divided = [0, 1].map(|half| self.divided(basis, then.row, |prime| take(half, prime)));
-        drop(products);
+        let leaving = basis.difference(then.row);
+        let limbs = leaving
+            .primes()
+            .iter()
+            .map(|prime| (*prime, Mutex::new(limbs_of(prime))));
+        let limbs: BTreeMap<usize, Mutex<Vec<DigitLimb<'_>>>> = limbs.collect();
+        let divided = self.divided(basis, then.row, |prime| {
+            let digits = limbs.get(&prime).map(|digits| {
+                std::mem::take(&mut *digits.lock().unwrap_or_else(PoisonError::into_inner))
+            });
+            product.limb(prime, digits.unwrap_or_default())
+        });
 
         let [b, a] = divided
             .each_ref()

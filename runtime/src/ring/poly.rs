@@ -307,9 +307,14 @@ impl RnsPoly<Coefficient> {
 
 impl RnsPoly<Ntt> {
     /// To coefficients.
-    pub fn into_coefficients(mut self, ring: &Ring) -> RnsPoly<Coefficient> {
-        self.par_limbs_mut_heavy(ring, |prime, limb| ring.transform(prime).inverse(limb));
-        self.retype()
+    pub fn to_coefficients(&self, ring: &Ring) -> RnsPoly<Coefficient> {
+        let mut out = RnsPoly::any(ring, &self.basis);
+        out.par_limbs_mut_heavy(ring, |prime, limb| {
+            if let Some(values) = self.residues(prime) {
+                ring.transform(prime).inverse(limb, values);
+            }
+        });
+        out
     }
 }
 

@@ -30,7 +30,7 @@ fn from_wide(ring: &Ring, basis: &Basis, coefficients: &[i128]) -> RnsPoly<Coeff
 /// Whether the polynomial has the given coefficients modulo each of its primes.
 fn congruent(ring: &Ring, poly: RnsPoly<Ntt>, coefficients: &[i128]) -> bool {
     let basis = poly.basis().clone();
-    poly.into_coefficients(ring) == from_wide(ring, &basis, coefficients)
+    poly.to_coefficients(ring) == from_wide(ring, &basis, coefficients)
 }
 
 /// `floor(a / b + 1/2)`.

@@ -74,8 +74,13 @@ impl Ifma {
         #[target_feature(enable = "avx512f")]
         fn run(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
             let p = splat(m.value());
-            for ((out, a), b) in groups_mut(out).iter_mut().zip(groups(a)).zip(groups(b)) {
-                store(out, subtract_once(_mm512_add_epi64(load(a), load(b)), p));
+            let out = groups_mut(out);
+            for (i, (a, b)) in groups(a).iter().zip(groups(b)).enumerate() {
+                announce(out, i + AHEAD);
+                store(
+                    &mut out[i],
+                    subtract_once(_mm512_add_epi64(load(a), load(b)), p),
+                );
             }
         }
         // SAFETY: the token proves the processor features.
@@ -87,8 +92,13 @@ impl Ifma {
         #[target_feature(enable = "avx512f")]
         fn run(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
             let p = splat(m.value());
-            for ((out, a), b) in groups_mut(out).iter_mut().zip(groups(a)).zip(groups(b)) {
-                store(out, add_if_negative(_mm512_sub_epi64(load(a), load(b)), p));
+            let out = groups_mut(out);
+            for (i, (a, b)) in groups(a).iter().zip(groups(b)).enumerate() {
+                announce(out, i + AHEAD);
+                store(
+                    &mut out[i],
+                    add_if_negative(_mm512_sub_epi64(load(a), load(b)), p),
+                );
             }
         }
         // SAFETY: the token proves the processor features.
@@ -121,8 +131,10 @@ impl Ifma {
         #[target_feature(enable = "avx512f,avx512ifma")]
         fn run(out: &mut [u64], a: &[u64], w: Factor52, m: &Modulus) {
             let (p, w) = (prime(m), known(w));
-            for (out, a) in groups_mut(out).iter_mut().zip(groups(a)) {
-                store(out, p.product_known_reduced(load(a), w));
+            let out = groups_mut(out);
+            for (i, a) in groups(a).iter().enumerate() {
+                announce(out, i + AHEAD);
+                store(&mut out[i], p.product_known_reduced(load(a), w));
             }
         }
         // SAFETY: the token proves the processor features.
@@ -154,12 +166,14 @@ impl Ifma {
         #[target_feature(enable = "avx512f,avx512ifma")]
         fn run(out: &mut [u64], terms: &[&[u64]], m: &Modulus) {
             let p = splat(m.value());
-            for (i, out) in groups_mut(out).iter_mut().enumerate() {
+            let out = groups_mut(out);
+            for i in 0..out.len() {
+                announce(out, i + AHEAD);
                 let mut acc = _mm512_setzero_si512();
                 for term in terms {
                     acc = subtract_once(_mm512_add_epi64(acc, load(&groups(term)[i])), p);
                 }
-                store(out, acc);
+                store(&mut out[i], acc);
             }
         }
         // SAFETY: the token proves the processor features.
@@ -261,13 +275,15 @@ impl Ifma {
     pub(in crate::ring) fn rounded_sum(self, out: &mut [u64], terms: &[(&[u64], f64)]) {
         #[target_feature(enable = "avx512f,avx512dq")]
         fn run(out: &mut [u64], terms: &[(&[u64], f64)]) {
-            for (i, out) in groups_mut(out).iter_mut().enumerate() {
+            let out = groups_mut(out);
+            for i in 0..out.len() {
+                announce(out, i + AHEAD);
                 let mut sum = _mm512_set1_pd(0.5);
                 for (a, r) in terms {
                     let a = _mm512_cvtepu64_pd(load(&groups(a)[i]));
                     sum = _mm512_add_pd(sum, _mm512_mul_pd(a, _mm512_set1_pd(*r)));
                 }
-                store(out, _mm512_cvttpd_epu64(sum));
+                store(&mut out[i], _mm512_cvttpd_epu64(sum));
             }
         }
         // SAFETY: the token proves the processor features.
@@ -279,9 +295,11 @@ impl Ifma {
         #[target_feature(enable = "avx512f")]
         fn run(out: &mut [u64], a: &[u64], table: &Permutation) {
             let a = groups(a);
-            for (out, (group, pattern)) in groups_mut(out).iter_mut().zip(table.groups()) {
+            let out = groups_mut(out);
+            for (i, (group, pattern)) in table.groups().enumerate() {
+                announce(out, i + AHEAD);
                 store(
-                    out,
+                    &mut out[i],
                     _mm512_permutexvar_epi64(load(pattern), load(&a[group])),
                 );
             }
@@ -301,7 +319,9 @@ impl Ifma {
                 m.to_montgomery(m.to_montgomery(1)),
             );
             let (mask, low, high) = (splat(MASK), splat(low), splat(high));
-            for (out, a) in groups_mut(out).iter_mut().zip(a.as_chunks::<8>().0) {
+            let out = groups_mut(out);
+            for (i, a) in a.as_chunks::<8>().0.iter().enumerate() {
+                announce(out, i + AHEAD);
                 let a = load(&a.map(i64::cast_unsigned));
                 let magnitude = _mm512_abs_epi64(a);
                 let mut sums = Sums::zero();
@@ -310,7 +330,7 @@ impl Ifma {
                 let reduced = p.reduce_four(sums.reduce(&p));
                 let negative = _mm512_movepi64_mask(a);
                 let signed = _mm512_mask_sub_epi64(reduced, negative, p.one, reduced);
-                store(out, subtract_once(signed, p.one));
+                store(&mut out[i], subtract_once(signed, p.one));
             }
         }
         // SAFETY: the token proves the processor features.
@@ -323,12 +343,17 @@ impl Ifma {
 fn dot_fixed<const K: usize>(out: &mut [u64], pairs: [(&[u64], &[u64]); K], m: &Modulus) {
     const { assert!(K <= TERMS, "too many products for one reduction") };
     let (p, restore) = (prime(m), known(restore(m)));
-    for (i, out) in groups_mut(out).iter_mut().enumerate() {
+    let out = groups_mut(out);
+    for i in 0..out.len() {
+        announce(out, i + AHEAD);
         let mut sums = Sums::zero();
         for (a, b) in pairs {
             sums.add(load(&groups(a)[i]), load(&groups(b)[i]));
         }
-        store(out, p.product_known_reduced(sums.reduce(&p), restore));
+        store(
+            &mut out[i],
+            p.product_known_reduced(sums.reduce(&p), restore),
+        );
     }
 }
 
@@ -373,12 +398,14 @@ fn weighted_fixed<const K: usize>(
     for (w, &weight) in w.iter_mut().zip(weights) {
         *w = splat(weight);
     }
-    for (i, out) in groups_mut(out).iter_mut().enumerate() {
+    let out = groups_mut(out);
+    for i in 0..out.len() {
+        announce(out, i + AHEAD);
         let mut sums = Sums::zero();
         for (a, &w) in sources.iter().zip(&w) {
             sums.add(load(&groups(a)[i]), w);
         }
-        store(out, sums.reduce(&p));
+        store(&mut out[i], sums.reduce(&p));
     }
 }
 
@@ -387,16 +414,18 @@ fn weighted_fixed<const K: usize>(
 fn weighted_any(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulus) {
     let p = prime(m);
     for (part, (sources, weights)) in sources.chunks(TERMS).zip(weights.chunks(TERMS)).enumerate() {
-        for (i, out) in groups_mut(out).iter_mut().enumerate() {
+        let out = groups_mut(out);
+        for i in 0..out.len() {
+            announce(out, i + AHEAD);
             let mut sums = Sums::zero();
             for (a, &w) in sources.iter().zip(weights) {
                 sums.add(load(&groups(a)[i]), splat(w));
             }
             let mut sum = subtract_once(sums.reduce(&p), p.two);
             if part > 0 {
-                sum = subtract_once(_mm512_add_epi64(sum, load(out)), p.two);
+                sum = subtract_once(_mm512_add_epi64(sum, load(&out[i])), p.two);
             }
-            store(out, sum);
+            store(&mut out[i], sum);
         }
     }
 }
@@ -423,6 +452,12 @@ fn key_product<const K: usize>(
     let [out0, out1] = out.map(groups_mut);
     let add = then.add.map(|add| add.map(groups));
     for i in 0..out0.len() {
+        let ahead = match then.table {
+            Some(table) if i + AHEAD < out0.len() => table.destination(i + AHEAD).0,
+            _ => i + AHEAD,
+        };
+        announce(out0, ahead);
+        announce(out1, ahead);
         let mut sums = [Sums::zero(); 2];
         for k in 0..K {
             let x = load(&groups(digits[k])[i]);

@@ -83,16 +83,26 @@ impl Tables {
         unsafe { forward(self, groups_mut(words), self.log_n, 1) }
     }
 
-    /// Values below `2p` to coefficients times `n` times a factor, in `[0, p)`, in place.
-    pub(in crate::ring) fn inverse_scaled(&self, words: &mut [u64], factor: Factor) {
+    /// Values below `2p` to coefficients times `n` times a factor, in `[0, p)`.
+    pub(in crate::ring) fn inverse_scaled(&self, out: &mut [u64], values: &[u64], factor: Factor) {
+        let lengths = (out.len(), values.len());
         assert_eq!(
-            words.len(),
-            1 << self.log_n,
+            lengths,
+            (1 << self.log_n, 1 << self.log_n),
             "a transform of another degree"
         );
         let scale = super::vector::factor(&self.modulus, factor.value());
         // SAFETY: `_ifma` is proof of the processor features.
-        unsafe { inverse(self, groups_mut(words), self.log_n, 1, Some(scale)) }
+        unsafe {
+            inverse(
+                self,
+                groups_mut(out),
+                groups(values),
+                self.log_n,
+                1,
+                Some(scale),
+            )
+        }
     }
 }
 
@@ -121,15 +131,31 @@ fn forward(tables: &Tables, block: &mut [Words], log: u32, at: usize) {
     }
 }
 
-/// As [`forward`], backwards; `scale` for the last pass.
+/// As [`forward`], backwards, from one block to another; `scale` for the last pass.
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq")]
-fn inverse(tables: &Tables, block: &mut [Words], log: u32, at: usize, scale: Option<Factor52>) {
+fn inverse(
+    tables: &Tables,
+    block: &mut [Words],
+    values: &[Words],
+    log: u32,
+    at: usize,
+    scale: Option<Factor52>,
+) {
     let done = stages(log);
     if log - done == 6 {
-        inverse_first(tables, block, (at << done) - (1 << (tables.log_n - 6)));
+        inverse_first(
+            tables,
+            block,
+            values,
+            (at << done) - (1 << (tables.log_n - 6)),
+        );
     } else {
-        for (i, part) in block.chunks_exact_mut(1 << (log - 3 - done)).enumerate() {
-            inverse(tables, part, log - done, (at << done) + i, None);
+        let length = 1 << (log - 3 - done);
+        let parts = block
+            .chunks_exact_mut(length)
+            .zip(values.chunks_exact(length));
+        for (i, (part, values)) in parts.enumerate() {
+            inverse(tables, part, values, log - done, (at << done) + i, None);
         }
     }
     match done {
@@ -374,13 +400,18 @@ fn forward_last(tables: &Tables, blocks: &mut [Words], first: usize) {
 
 /// As [`forward_last`], backwards.
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq")]
-fn inverse_first(tables: &Tables, blocks: &mut [Words], first: usize) {
+fn inverse_first(tables: &Tables, blocks: &mut [Words], values: &[Words], first: usize) {
     let p = prime(&tables.modulus);
     let reverse = _mm512_set_epi64(0, 1, 2, 3, 4, 5, 6, 7);
-    for (at, block) in (first..).zip(blocks.as_chunks_mut().0) {
+    let blocks = blocks
+        .as_chunks_mut()
+        .0
+        .iter_mut()
+        .zip(values.as_chunks().0);
+    for (at, (block, values)) in (first..).zip(blocks) {
         let mirror = tables.middle.len() - 1 - at;
         let w = &tables.middle[mirror];
-        let mut x = transpose(load_all(block));
+        let mut x = transpose(load_all(values));
         let one = _mm512_permutexvar_epi64(reverse, load(&tables.fine[mirror]));
         let lanes = lane_factors(tables, &p, one);
         for k in [0, 2, 4, 6] {
