@@ -66,6 +66,11 @@ impl Modulus {
         self.value
     }
 
+    /// Bits of the prime.
+    pub fn bits(&self) -> u32 {
+        self.shift + 1
+    }
+
     /// `x mod p`, for `x < 2^(b+63)`.
     #[inline(always)]
     pub fn reduce_wide(&self, x: u128) -> u64 {
