@@ -60,7 +60,7 @@ type Cipher = CtrCore<Aes128, Ctr128BE>;
 /// The cipher of a seed at the start of a stream.
 fn cipher(seed: Seed, stream: u64) -> Cipher {
     let key = Zeroizing::new(seed.0.to_le_bytes());
-    let mut cipher = Cipher::inner_iv_init(Aes128::new(&Array(*key)), &Array([0; 16]));
+    let mut cipher = Cipher::inner_iv_init(Aes128::new((&*key).into()), &Array([0; 16]));
     cipher.set_block_pos(u128::from(stream) << LOG2_STREAM_BLOCKS);
     cipher
 }
