@@ -1,7 +1,7 @@
 //! Predicted noise of each primitive: pure formulas, for the compiler's precision reports and the simulator's noise.
 //!
-//! Notation: N the ring degree; `s` a dense ternary secret, each coefficient of variance 2/3; sigma = 3.2 the deviation of error
-//! polynomials, which rounding to integers turns into a variance of `sigma^2 + 1/12`.
+//! Notation: N the ring degree; `s` a dense ternary secret, each coefficient of variance 2/3; `sigma^2 = 10.5` the variance of the
+//! coefficients of error polynomials, sums of 21 fair bits minus sums of 21 others.
 //!
 //! Every result is the root mean square, over slots, of the modulus of the complex error, in absolute units: divide by the scale of
 //! the value for the error of the message. The real part alone has `1 / sqrt(2)` of it. An error polynomial with independent
@@ -13,8 +13,8 @@
 //! - \[CCHMOP22\] Costache, Curtis, Hales, Murphy, Ogilvie, Player, *On the precision loss in approximate homomorphic
 //!   encryption*. <https://eprint.iacr.org/2022/162>
 
-/// Deviation of an error coefficient before it is rounded.
-pub const ERROR_DEVIATION: f64 = 3.2;
+/// Variance of an error coefficient.
+pub const ERROR_VARIANCE: f64 = 10.5;
 
 /// Variance of a coefficient of a dense ternary secret.
 pub const SECRET_VARIANCE: f64 = 2.0 / 3.0;
@@ -53,9 +53,9 @@ impl NoiseModel {
         (self.degree() * variance).sqrt()
     }
 
-    /// Symmetric encryption: `c0 + c1 s = m + e`, only `e` remains. `N (sigma^2 + 1/12)`, squared.
+    /// Symmetric encryption: `c0 + c1 s = m + e`, only `e` remains. `N sigma^2`, squared.
     pub fn fresh(self) -> f64 {
-        self.slots_of(ERROR_DEVIATION * ERROR_DEVIATION + ROUNDING_VARIANCE)
+        self.slots_of(ERROR_VARIANCE)
     }
 
     /// Rounding of coefficients when a plaintext is encoded: `N / 12`, squared.
@@ -76,7 +76,7 @@ impl NoiseModel {
     }
 
     /// What the inner product of a key switch leaves after division by P, rounding aside: `sum_d c_d e_d / P` with `c_d` uniform in
-    /// `[-D_d/2, D_d/2]`, so of variance `D_d^2 / 12`. `sum_d N (D_d^2 / 12) N (sigma^2 + 1/12) / P^2`, squared.
+    /// `[-D_d/2, D_d/2]`, so of variance `D_d^2 / 12`. `sum_d N (D_d^2 / 12) N sigma^2 / P^2`, squared.
     ///
     /// Takes log2 of the product of each digit's primes at the level, and log2 P.
     pub fn key_product(self, digit_bits: &[f64], special_bits: f64) -> f64 {
@@ -175,7 +175,7 @@ mod tests {
     fn known_magnitudes() {
         let model = NoiseModel { log_n: 14 };
         let close = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-3;
-        assert!(close(model.fresh(), 128.0 * 10.3233f64.sqrt()));
+        assert!(close(model.fresh(), 128.0 * 10.5f64.sqrt()));
         assert!(close(model.division(2), 128.0 * (10923.7f64 / 12.0).sqrt()));
         // A digit as large as P: the noise of N products of an error and a uniform fraction.
         assert!(close(

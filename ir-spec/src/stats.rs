@@ -131,22 +131,30 @@ impl KeyStats {
     }
 }
 
-/// Bytes of an evaluation key at a level in a file: `d (L + K) N` words, for `L` primes of the level, `K` special primes
-/// and the `d` digits that meet the level.
+/// Bytes of an evaluation key at a level in a file: for each of the digits that meet the level, one polynomial modulo the
+/// primes of the level and the special primes. Seeds and checksums, some hundred bytes, are not counted.
 pub fn key_bytes(ring: &Ring, level: Level) -> u64 {
     let row = ring.row(level).unwrap_or_default();
     let meets = |digit: &&Vec<_>| digit.iter().any(|prime| row.contains(prime));
-    let digits = ring.digits.iter().filter(meets).count();
-    (digits * (row.len() + ring.special.len())) as u64 * limb_bytes(ring)
+    let digits = ring.digits.iter().filter(meets).count() as u64;
+    let special: u64 = ring.special.values().map(|&p| limb_bytes(ring, p)).sum();
+    digits * (polynomial_bytes(ring, level) + special)
 }
 
-/// Bytes of a fresh ciphertext at a level in a file, seed excluded.
+/// Bytes of a fresh ciphertext at a level in a file, seed excluded; of any other, twice that.
 pub fn seeded_ciphertext_bytes(ring: &Ring, level: Level) -> u64 {
-    ring.row(level).map_or(0, <[_]>::len) as u64 * limb_bytes(ring)
+    polynomial_bytes(ring, level)
 }
 
-fn limb_bytes(ring: &Ring) -> u64 {
-    8 << ring.log_n
+fn polynomial_bytes(ring: &Ring, level: Level) -> u64 {
+    let row = ring.row(level).unwrap_or_default();
+    let primes = row.iter().filter_map(|&prime| ring.primes.get(prime));
+    primes.map(|&prime| limb_bytes(ring, prime)).sum()
+}
+
+/// N residues, of as many bits as the prime has.
+fn limb_bytes(ring: &Ring, prime: u64) -> u64 {
+    u64::from(u64::BITS - prime.leading_zeros()) * (1 << ring.log_n) / 8
 }
 
 fn nodes(circuit: &Circuit) -> Vec<NodeStats> {
@@ -281,10 +289,9 @@ mod tests {
     #[test]
     fn a_key_is_one_half_per_digit_that_meets_its_level() {
         let bytes = |level| key_bytes(&ring(), Level(level));
-        assert_eq!(
-            [bytes(0), bytes(1), bytes(2)],
-            [2 * 128, 3 * 128, 2 * 4 * 128]
-        );
+        // Chain primes of 14 bits under a special prime of 15, two bytes for each bit.
+        assert_eq!([bytes(0), bytes(1), bytes(2)], [2 * 29, 2 * 43, 2 * 2 * 57]);
+        assert_eq!(seeded_ciphertext_bytes(&ring(), Level(1)), 2 * 28);
     }
 
     #[test]

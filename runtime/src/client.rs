@@ -14,7 +14,9 @@ use crate::params::{Parameters, ParametersError};
 use crate::ports::{Arrays, PortError, PortView, check_names};
 use crate::ring::Randomness;
 use crate::rlwe::{EvaluationKey, RlweError, SecretKey};
-use crate::wire::{self, EncryptedInputs, EncryptedOutputs, EncryptedPort, KeyWriter, WireError};
+use crate::wire::{
+    self, EncryptedInputs, EncryptedOutputs, EncryptedPort, KeyWriter, PackedKey, WireError,
+};
 use peregrine_ir::binary::Fingerprint;
 use peregrine_ir::{Interface, InterfacePort, KeyKind, Level, Ring};
 use rayon::prelude::*;
@@ -99,7 +101,7 @@ impl Client {
         Ok(wire::write_secret_key(key, &self.params, fingerprint))
     }
 
-    /// All evaluation keys the circuit declares, in memory.
+    /// All evaluation keys the circuit declares, in memory; made in parallel.
     ///
     /// # Errors
     /// When the secret was made for another circuit.
@@ -108,19 +110,24 @@ impl Client {
         secret: &Secret,
         randomness: &mut Randomness,
     ) -> Result<HeldKeys, ClientError> {
+        let key = self.own(secret)?;
+        let mut jobs = self.key_jobs(randomness);
+        let made = jobs.par_iter_mut().map(|job| job.make(&self.params, key));
+        let made: Vec<EvaluationKey> = made.collect::<Result<_, _>>()?;
         let mut held = HeldKeys::new(self.interface.fingerprint());
-        for (&kind, &level) in &self.interface.keys().levels {
-            held.insert(kind, level, self.key(secret, (kind, level), randomness)?);
+        for (job, key) in jobs.iter().zip(made) {
+            held.insert(job.kind, job.level, key);
         }
         Ok(held)
     }
 
-    /// Makes all evaluation keys the circuit declares and writes them to `out`, one in memory at a time.
+    /// Makes all evaluation keys the circuit declares and writes them to `out`.
     ///
-    /// Calls `made(done, total)` after each.
+    /// As many at once as there are threads, while those made before are written: so many keys are in memory twice over. What
+    /// is written depends on `randomness` only. Calls `made(done, total)` after each key is written, in the order of the file.
     ///
     /// # Errors
-    /// Those of `out`; also when the secret was made for another circuit.
+    /// Those of `out`, which then holds no valid file; also when the secret was made for another circuit.
     pub fn write_evaluation_keys<W: Write + Seek>(
         &self,
         secret: &Secret,
@@ -128,29 +135,43 @@ impl Client {
         out: W,
         mut made: impl FnMut(usize, usize),
     ) -> Result<W, ClientError> {
-        let levels = &self.interface.keys().levels;
-        let mut writer = KeyWriter::new(out, self.interface.fingerprint(), levels.len())?;
-        for (done, (&kind, &level)) in (1..).zip(levels) {
-            let key = self.key(secret, (kind, level), randomness)?;
-            writer.key(kind, level, &key)?;
-            made(done, levels.len());
+        let (key, params) = (self.own(secret)?, &self.params);
+        let mut jobs = self.key_jobs(randomness);
+        let (mut done, total) = (0, jobs.len());
+        let mut writer = KeyWriter::new(out, self.interface.fingerprint(), total)?;
+        let mut ready = Vec::new();
+        let mut batches = jobs.chunks_mut(rayon::current_num_threads());
+        loop {
+            let batch = batches.next();
+            let mut next = batch.is_some().then(|| Ok(Vec::new()));
+            rayon::in_place_scope(|scope| {
+                if let (Some(batch), Some(next)) = (batch, &mut next) {
+                    let packed = |job: &mut KeyJob| job.packed(params, key);
+                    scope.spawn(move |_| *next = batch.par_iter_mut().map(packed).collect());
+                }
+                ready.drain(..).try_for_each(|key| {
+                    writer.key(key)?;
+                    done += 1;
+                    made(done, total);
+                    Ok::<_, WireError>(())
+                })
+            })?;
+            match next {
+                Some(next) => ready = next?,
+                None => return Ok(writer.finish()?),
+            }
         }
-        Ok(writer.finish()?)
     }
 
-    fn key(
-        &self,
-        secret: &Secret,
-        (kind, level): (KeyKind, Level),
-        randomness: &mut Randomness,
-    ) -> Result<EvaluationKey, ClientError> {
-        Ok(EvaluationKey::generate(
-            &self.params,
-            self.own(secret)?,
-            binding::key_kind(&self.params, kind),
-            binding::level(level),
-            randomness,
-        )?)
+    /// The keys to be made, in the order of the file, each with its own randomness: who makes it when does not matter.
+    fn key_jobs(&self, randomness: &mut Randomness) -> Vec<KeyJob> {
+        let levels = self.interface.keys().levels.iter();
+        let job = |(&kind, &level)| KeyJob {
+            kind,
+            level,
+            randomness: randomness.fork(),
+        };
+        levels.map(job).collect()
     }
 
     /// Encrypts tensors, given by the names of the circuit's inputs.
@@ -192,6 +213,11 @@ impl Client {
             fingerprint: self.interface.fingerprint(),
             ports,
         })
+    }
+
+    /// What a server receives, as a file.
+    pub fn write_inputs(&self, inputs: &EncryptedInputs) -> Vec<u8> {
+        wire::write_inputs(inputs, &self.params)
     }
 
     /// Reads what a server answered.
@@ -258,6 +284,35 @@ impl Client {
     fn own<'s>(&self, secret: &'s Secret) -> Result<&'s SecretKey, ClientError> {
         check_circuit("the secret key", secret.fingerprint, &self.interface)?;
         Ok(&secret.key)
+    }
+}
+
+/// An evaluation key to be made.
+struct KeyJob {
+    kind: KeyKind,
+    level: Level,
+    randomness: Randomness,
+}
+
+impl KeyJob {
+    fn make(
+        &mut self,
+        params: &Parameters,
+        secret: &SecretKey,
+    ) -> Result<EvaluationKey, ClientError> {
+        let kind = binding::key_kind(params, self.kind);
+        let level = binding::level(self.level);
+        let key = EvaluationKey::generate(params, secret, kind, level, &mut self.randomness)?;
+        Ok(key)
+    }
+
+    fn packed(
+        &mut self,
+        params: &Parameters,
+        secret: &SecretKey,
+    ) -> Result<PackedKey, ClientError> {
+        let key = self.make(params, secret)?;
+        Ok(PackedKey::new(params, self.kind, self.level, &key))
     }
 }
 

@@ -85,6 +85,11 @@ impl Server {
         Ok(wire::read_inputs(file, &self.interface, &self.params)?)
     }
 
+    /// What a client receives, as a file.
+    pub fn write_outputs(&self, outputs: &EncryptedOutputs) -> Vec<u8> {
+        wire::write_outputs(outputs, &self.params)
+    }
+
     /// Everything a run needs, checked.
     ///
     /// # Errors

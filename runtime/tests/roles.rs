@@ -15,8 +15,8 @@ use peregrine_runtime::client::Flood;
 use peregrine_runtime::exec::{HeldKeys, KeySource, Silent};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::server::Resources;
-use peregrine_runtime::wire::{self, KeyBytes, write_inputs, write_outputs};
-use std::io::Cursor;
+use peregrine_runtime::wire::{self, KeyBytes};
+use std::io::{self, Cursor, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 const TOY: Toy = Toy {
@@ -64,6 +64,85 @@ fn key_file(parties: &mut Parties) -> Vec<u8> {
     out.unwrap().into_inner()
 }
 
+#[test]
+fn keys_do_not_depend_on_the_number_of_threads() {
+    let circuit = circuit(3);
+    let files = [1, 2, 5].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| {
+            let mut parties = Parties::new(&circuit);
+            let held = parties.keys();
+            let (kind, level) = held.levels().first_key_value().unwrap();
+            let loaded = held.load(*kind).unwrap();
+            let shape: Vec<usize> = loaded.iter().map(|k| k.digits().len()).collect();
+            assert_eq!((shape, *level), (vec![3], Level(2)));
+            key_file(&mut parties)
+        })
+    });
+    assert!(files.iter().all(|file| *file == files[0]));
+}
+
+/// A disk with room for some bytes.
+struct Full {
+    file: Cursor<Vec<u8>>,
+    room: usize,
+}
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.file.position() as usize + bytes.len() > self.room {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for Full {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+#[test]
+fn a_full_disk_stops_key_generation_and_leaves_no_valid_file() {
+    let circuit = circuit(3);
+    let mut parties = Parties::new(&circuit);
+    let length = key_file(&mut parties).len();
+    for eighth in 0..8 {
+        let mut disk = Full {
+            file: Cursor::new(Vec::new()),
+            room: length * eighth / 8,
+        };
+        let mut made = Vec::new();
+        let Parties {
+            client,
+            secret,
+            randomness,
+            ..
+        } = &mut parties;
+        let each = |done, total| made.push((done, total));
+        let refused = client.write_evaluation_keys(secret, randomness, &mut disk, each);
+        let text = message(refused.map(drop).unwrap_err());
+        assert_eq!(
+            text,
+            io::Error::from(io::ErrorKind::StorageFull).to_string()
+        );
+        assert!(
+            made.iter()
+                .copied()
+                .eq((1..=made.len()).map(|done| (done, 4)))
+        );
+        assert!(made.len() <= 4 * eighth / 8 + 1, "{made:?}");
+        let left = KeyBytes::Held(disk.file.into_inner());
+        let refused = parties.server.read_keys(left).unwrap_err();
+        assert!(message(refused).contains("not a peregrine file"));
+    }
+}
+
 fn message(error: impl std::error::Error) -> String {
     error.to_string()
 }
@@ -85,20 +164,21 @@ fn everything_goes_through_files() {
     let keys = Arc::new(server.read_keys(mapped).unwrap());
     assert!(keys.levels().keys().eq(circuit.keys.levels.keys()));
 
-    let client_sent = write_inputs(&parties.encrypt(&given));
-    // One part of three limbs of 64 words.
+    let encrypted = parties.encrypt(&given);
+    let client_sent = parties.client.write_inputs(&encrypted);
+    // One part of three limbs of 64 residues, the first of 50 bits and the others of 40.
     assert!(
-        client_sent.len() < 3 * 64 * 8 + 600,
+        client_sent.len() < 64 * (50 + 40 + 40) / 8 + 600,
         "{}",
         client_sent.len()
     );
     let server = &parties.server;
     let session = server.session(keys, RESOURCES).unwrap();
     let inputs = server.read_inputs(&client_sent).unwrap();
-    assert_eq!(write_inputs(&inputs), client_sent);
-    let answer = write_outputs(&session.run(inputs, &Silent).unwrap());
+    assert_eq!(parties.client.write_inputs(&inputs), client_sent);
+    let answer = server.write_outputs(&session.run(inputs, &Silent).unwrap());
     let outputs = parties.client.read_outputs(&answer).unwrap();
-    assert_eq!(write_outputs(&outputs), answer);
+    assert_eq!(server.write_outputs(&outputs), answer);
     let agreed = precision(&simulate(&circuit, &given), &parties.decrypt(&outputs));
     assert!(agreed >= 26.0, "{agreed:.1} bits");
 }
@@ -143,7 +223,7 @@ fn files_of_another_circuit_are_refused_naming_both() {
     let keys = KeyBytes::Held(key_file(&mut theirs));
     names(&message(parties.server.read_keys(keys).unwrap_err()));
     let encrypted = theirs.encrypt(&inputs(&other, 1));
-    let file = write_inputs(&encrypted);
+    let file = theirs.client.write_inputs(&encrypted);
     names(&message(parties.server.read_inputs(&file).unwrap_err()));
     let keys = theirs.keys();
     names(&message(
@@ -154,7 +234,7 @@ fn files_of_another_circuit_are_refused_naming_both() {
     names(&message(
         parties
             .client
-            .read_outputs(&write_outputs(&answer))
+            .read_outputs(&theirs.server.write_outputs(&answer))
             .unwrap_err(),
     ));
     names(&message(
@@ -180,7 +260,7 @@ fn files_of_another_kind_are_refused_naming_both() {
     let circuit = circuit(3);
     let mut parties = Parties::new(&circuit);
     let encrypted = parties.encrypt(&inputs(&circuit, 1));
-    let file = write_inputs(&encrypted);
+    let file = parties.client.write_inputs(&encrypted);
     let text = message(parties.client.read_secret(&file).unwrap_err());
     let kinds = [FileKind::SecretKey, FileKind::Ciphertext];
     assert!(

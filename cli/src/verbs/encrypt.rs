@@ -7,7 +7,6 @@ use crate::inputs::Inputs;
 use crate::report;
 use crate::values::InputArg;
 use peregrine_runtime::ring::Randomness;
-use peregrine_runtime::wire;
 use serde::Serialize;
 
 /// What was encrypted.
@@ -39,7 +38,7 @@ pub fn run(args: &Encrypt) -> Result<(), Error> {
     let mut file = NewFile::create(&args.output)?;
     let encrypted = client.encrypt(&secret, &inputs.arrays, &mut Randomness::from_os());
     let encrypted = encrypted.map_err(|error| inputs.refuse_client(error))?;
-    file.write(&wire::write_inputs(&encrypted))?;
+    file.write(&client.write_inputs(&encrypted))?;
     let report = Report {
         fingerprint: report::hex(client.interface().fingerprint()),
         inputs: names.iter().map(|name| (*name).to_owned()).collect(),

@@ -58,7 +58,7 @@ pub fn run(args: &Run) -> Result<(), Error> {
     let outputs = session.run(inputs, &Bar::new("run"));
     let outputs = outputs.map_err(|error| Error::server(culprit(args, &error))(error))?;
     let seconds = started.elapsed().as_secs_f64();
-    file.write(&wire::write_outputs(&outputs))?;
+    file.write(&server.write_outputs(&outputs))?;
     let report = Report {
         fingerprint: report::hex(server.interface().fingerprint()),
         seconds,

@@ -1,27 +1,47 @@
 //! Randomness: seeds, and what is sampled from them.
 //!
-//! A [`Seed`] of 128 bits keys AES in counter mode; stream `i` starts at byte `i 2^48`, so streams of one seed do not overlap
-//! and limbs expand in parallel. Public seeds (the uniform halves of keys and ciphertexts) and secret ones (keys, noise) are
-//! separate outputs of a [`Randomness`], itself such a generator seeded by the operating system.
+//! A [`Seed`] of 128 bits, little endian, keys AES-128 in counter mode. Stream `i` is the key stream from block `i 2^44` on (byte
+//! `i 2^48`; the counter is the block's number, big endian, in 16 bytes), so streams of one seed do not overlap and limbs expand
+//! in parallel. Public seeds (the uniform halves of keys and ciphertexts) and secret ones (keys, noise) are separate outputs of
+//! a [`Randomness`], itself such a stream seeded by the operating system. Key streams of secrets are wiped after use.
 //!
-//! The expansion is part of the file formats: a uniform residue modulo `p` is the next little-endian 64-bit word of the
-//! stream that is below the largest multiple of `p` that fits, reduced modulo `p`.
+//! | sampled | from the stream, as 64-bit little-endian words or as bytes |
+//! |---|---|
+//! | uniform residue modulo `p` of `b` bits | the low `b` bits of the next word for which they are below `p` |
+//! | ternary coefficient | the next pair of bits, lowest first in each byte, that is not 3, minus 1 |
+//! | error coefficient | how many of the low 42 bits of the next word are set, minus 21 |
+//!
+//! The first row is part of the file formats: readers of keys and ciphertexts expand seeds. No row takes remainders, so none has
+//! a bias. The last is the centred binomial distribution, 21 bits against 21: the complement of a fair bit is a fair bit.
 //!
 //! An error polynomial is sampled once, as integers, and then reduced modulo every prime: sampling per prime would make
 //! residues of no small integer.
+//!
+//! # References
+//! - \[ADPS16\] Alkim, Ducas, Poeppelmann, Schwabe, *Post-quantum key exchange: a new hope*; binomial errors.
+//!   <https://eprint.iacr.org/2015/1092>
 
-use super::{Basis, Coefficient, Ntt, Ring, RnsPoly};
+use super::{Basis, Coefficient, Modulus, Ntt, Ring, RnsPoly};
+use aes::Aes128;
+use aes::cipher::{Array, InnerIvInit, KeyInit, StreamCipherCore, StreamCipherSeekCore};
+use ctr::{CtrCore, flavors::Ctr128BE};
 use std::fmt;
-use tfhe::core_crypto::commons::math::random::{
-    CompressionSeed, DefaultRandomGenerator, RandomGenerator, Seed as TfheSeed, UniformTernary,
-};
 use zeroize::{Zeroize, Zeroizing};
 
-/// The standard deviation of an error coefficient, before it is rounded to an integer.
-pub const NOISE_DEVIATION: f64 = 3.2;
+/// The standard deviation of an error coefficient, `sqrt(42) / 2`.
+pub const NOISE_DEVIATION: f64 = 3.240_370_349_203_93;
 
-/// log2 of the bytes reserved for each stream of a seed.
-const LOG2_STREAM_BYTES: u32 = 48;
+/// log2 of the 16-byte blocks reserved for each stream of a seed.
+const LOG2_STREAM_BLOCKS: u32 = 44;
+
+/// Key stream made at a time: fits the first-level cache beside the words it becomes.
+const BUFFER_BYTES: usize = 4096;
+
+/// Words that [`UniformStream`] looks at together.
+const GROUP: usize = 16;
+
+/// Fair bits summed in an error coefficient.
+const NOISE_BITS: u32 = 42;
 
 /// 128 bits from which polynomials are expanded.
 #[derive(Clone, Copy, PartialEq, Eq, Zeroize)]
@@ -34,18 +54,111 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// Stream `stream` of a seed.
-fn generator(seed: Seed, stream: u64) -> RandomGenerator<DefaultRandomGenerator> {
-    let mut start = CompressionSeed::from(TfheSeed(seed.0));
-    start
-        .inner
-        .first_index
-        .increase(u128::from(stream) << LOG2_STREAM_BYTES);
-    RandomGenerator::new(start.inner)
+/// AES-128 in counter mode; wipes its round keys.
+type Cipher = CtrCore<Aes128, Ctr128BE>;
+
+/// The cipher of a seed at the start of a stream.
+fn cipher(seed: Seed, stream: u64) -> Cipher {
+    let key = Zeroizing::new(seed.0.to_le_bytes());
+    let mut cipher = Cipher::inner_iv_init(Aes128::new((&*key).into()), &Array([0; 16]));
+    cipher.set_block_pos(u128::from(stream) << LOG2_STREAM_BLOCKS);
+    cipher
+}
+
+/// One stream of a seed, read piece by piece.
+struct KeyStream {
+    cipher: Cipher,
+    buffer: [u8; BUFFER_BYTES],
+    used: usize,
+}
+
+impl KeyStream {
+    fn new(seed: Seed, stream: u64) -> Self {
+        Self {
+            cipher: cipher(seed, stream),
+            buffer: [0; BUFFER_BYTES],
+            used: BUFFER_BYTES,
+        }
+    }
+
+    /// For secrets: the buffer is wiped when dropped.
+    fn secret(seed: Seed) -> Zeroizing<Self> {
+        Zeroizing::new(Self::new(seed, 0))
+    }
+
+    /// The bytes that are next, at least one and a whole number of words as long as only words are used.
+    fn peek(&mut self) -> &[u8] {
+        if self.used == BUFFER_BYTES {
+            let (blocks, _) = Array::slice_as_chunks_mut(&mut self.buffer);
+            self.cipher.write_keystream_blocks(blocks);
+            self.used = 0;
+        }
+        &self.buffer[self.used..]
+    }
+}
+
+impl Zeroize for KeyStream {
+    fn zeroize(&mut self) {
+        self.buffer.zeroize();
+    }
+}
+
+/// Uniform residues modulo one prime, from one stream of a seed; public.
+pub(crate) struct UniformStream {
+    stream: KeyStream,
+    prime: u64,
+    mask: u64,
+}
+
+impl UniformStream {
+    /// The residues of a stream.
+    pub(crate) fn new(seed: Seed, stream: u64, modulus: &Modulus) -> Self {
+        Self {
+            stream: KeyStream::new(seed, stream),
+            prime: modulus.value(),
+            mask: (1 << modulus.bits()) - 1,
+        }
+    }
+
+    /// The next residues; the same ones however the calls divide them.
+    pub(crate) fn fill(&mut self, mut out: &mut [u64]) {
+        while !out.is_empty() {
+            let (words, _) = self.stream.peek().as_chunks();
+            let count = words.len().min(out.len());
+            let filled = accept(&words[..count], out, self.prime, self.mask);
+            self.stream.used += 8 * count;
+            out = &mut out[filled..];
+        }
+    }
+}
+
+/// Puts the words that are residues to the front of `out`, which is at least as long; how many they are.
+fn accept(words: &[[u8; 8]], out: &mut [u64], prime: u64, mask: u64) -> usize {
+    let mut filled = 0;
+    for words in words.chunks(GROUP) {
+        let mut group = [0; GROUP];
+        let mut excess = 0;
+        for (residue, word) in group.iter_mut().zip(words) {
+            *residue = u64::from_le_bytes(*word) & mask;
+            excess |= (prime - 1).wrapping_sub(*residue);
+        }
+        let group = &group[..words.len()];
+        // Differences of numbers below 2^50: the top bit is their sign.
+        if excess >> 63 == 0 {
+            out[filled..filled + group.len()].copy_from_slice(group);
+            filled += group.len();
+            continue;
+        }
+        for &residue in group {
+            out[filled] = residue;
+            filled += usize::from(residue < prime);
+        }
+    }
+    filled
 }
 
 /// A source of fresh seeds.
-pub struct Randomness(RandomGenerator<DefaultRandomGenerator>);
+pub struct Randomness(Cipher);
 
 impl fmt::Debug for Randomness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,31 +171,31 @@ impl Randomness {
     #[cfg(unix)]
     pub fn from_os() -> Self {
         use tfhe::core_crypto::seeders::{Seeder, UnixSeeder};
-        Self(generator(Seed(UnixSeeder::new(0).seed().0), 0))
+        Self(cipher(Seed(UnixSeeder::new(0).seed().0), 0))
     }
 
     /// Seeded by the operating system or the processor.
     #[cfg(not(unix))]
     pub fn from_os() -> Self {
-        Self(generator(
-            Seed(tfhe::core_crypto::seeders::new_seeder().seed().0),
-            0,
-        ))
+        let seed = tfhe::core_crypto::seeders::new_seeder().seed();
+        Self(cipher(Seed(seed.0), 0))
     }
 
     /// The same sequence each time: for tests only, whoever knows the seed knows every secret drawn from it.
     pub fn from_seed_for_tests(seed: u128) -> Self {
-        Self(generator(Seed(seed), 0))
+        Self(cipher(Seed(seed), 0))
     }
 
     /// The next seed.
     pub fn seed(&mut self) -> Seed {
-        Seed(self.0.random_uniform())
+        let mut block = Zeroizing::new([0; 16]);
+        self.0.write_keystream_block((&mut *block).into());
+        Seed(u128::from_le_bytes(*block))
     }
 
     /// A generator for another thread, independent of this one.
     pub fn fork(&mut self) -> Self {
-        Self(generator(self.seed(), 0))
+        Self(cipher(self.seed(), 0))
     }
 }
 
@@ -92,42 +205,36 @@ impl Ring {
     pub fn expand_uniform(&self, basis: &Basis, seed: Seed, first_stream: u64) -> RnsPoly<Ntt> {
         let mut out = RnsPoly::any(self, basis);
         out.par_limbs_mut_heavy(self, |prime, limb| {
-            let modulus = self.modulus(prime);
-            let limit = u64::MAX - (u64::MAX % modulus.value() + 1) % modulus.value();
-            let mut stream = generator(seed, first_stream + prime as u64);
-            for word in limb {
-                let mut drawn: u64 = stream.random_uniform();
-                while drawn > limit {
-                    drawn = stream.random_uniform();
-                }
-                *word = modulus.reduce(drawn);
-            }
+            let stream = first_stream + prime as u64;
+            UniformStream::new(seed, stream, self.modulus(prime)).fill(limb);
         });
         out
     }
 
-    /// N coefficients, each -1, 0 or 1 with probability 1/3.
+    /// N coefficients, each -1, 0 or 1 with probability 1/3. Timing and addresses depend on which pairs of bits were skipped, and
+    /// those say nothing of the others.
     pub fn sample_ternary(&self, seed: Seed) -> Zeroizing<Vec<i8>> {
-        let mut stream = generator(seed, 0);
+        let mut stream = KeyStream::secret(seed);
         let mut out = Zeroizing::new(vec![0; self.degree()]);
-        for coefficient in out.iter_mut() {
-            *coefficient = stream.random_from_distribution::<u8, _>(UniformTernary) as i8;
+        let (mut filled, degree) = (0, out.len());
+        while filled < degree {
+            let byte = stream.peek()[0];
+            stream.used += 1;
+            for shift in [0, 2, 4, 6] {
+                let pair = (byte >> shift) & 3;
+                if filled < degree {
+                    out[filled] = pair as i8 - 1;
+                    filled += usize::from(pair != 3);
+                }
+            }
         }
         out
     }
 
-    /// An error polynomial: coefficients of standard deviation [`NOISE_DEVIATION`].
+    /// An error polynomial: coefficients of standard deviation [`NOISE_DEVIATION`], none larger than 21. Takes the same time
+    /// whatever they are.
     pub fn sample_noise(&self, basis: &Basis, seed: Seed) -> Zeroizing<RnsPoly<Coefficient>> {
-        let mut torus = Zeroizing::new(vec![0u64; self.degree()]);
-        generator(seed, 0).fill_slice_with_random_gaussian(
-            &mut torus,
-            0.0,
-            NOISE_DEVIATION / 2f64.powi(64),
-        );
-        let mut integers = Zeroizing::new(vec![0i64; self.degree()]);
-        for (integer, &word) in integers.iter_mut().zip(torus.iter()) {
-            *integer = word as i64;
-        }
+        let integers = sample_binomial(seed, self.degree());
         let mut out = RnsPoly::any(self, basis);
         out.par_limbs_mut(self, |prime, limb| {
             self.kernels
@@ -136,3 +243,24 @@ impl Ring {
         Zeroizing::new(out)
     }
 }
+
+/// Integers of the centred binomial distribution.
+fn sample_binomial(seed: Seed, count: usize) -> Zeroizing<Vec<i64>> {
+    let mut stream = KeyStream::secret(seed);
+    let mut integers = Zeroizing::new(vec![0; count]);
+    let mut rest = &mut integers[..];
+    while !rest.is_empty() {
+        let (words, _) = stream.peek().as_chunks();
+        let (here, after) = rest.split_at_mut(words.len().min(rest.len()));
+        for (integer, word) in here.iter_mut().zip(words) {
+            let bits = u64::from_le_bytes(*word) & ((1 << NOISE_BITS) - 1);
+            *integer = i64::from(bits.count_ones()) - i64::from(NOISE_BITS / 2);
+        }
+        stream.used += 8 * here.len();
+        rest = after;
+    }
+    integers
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,11 +10,12 @@
 //!
 //! Mapping *after* the inner product lets all rotations of one ciphertext share its digits.
 //!
-//! Size: `digits * primes * N` words in a file, twice that in memory.
+//! Size: `digits * primes * N` residues, packed, in a file; twice as many, a word each, in memory.
 
 use super::{RlweError, SecretKey, encrypt_zero};
 use crate::params::Parameters;
 use crate::ring::{Basis, Halves, Ntt, Randomness, RnsPoly, Seed};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -78,8 +79,8 @@ pub struct EvaluationKey {
 impl EvaluationKey {
     /// Makes the key for use at `level` and every level with a subset of its primes.
     ///
-    /// Cost: for each digit one uniform expansion, one noise polynomial and a transform per limb; digits in sequence, limbs in
-    /// parallel.
+    /// Cost: for each digit one uniform expansion, one noise polynomial and a transform per limb; digits and limbs in parallel.
+    /// The key depends on what `randomness` gives and on nothing else.
     ///
     /// # Errors
     /// When the level does not exist, the exponent is not that of an automorphism, or there are no special primes.
@@ -94,29 +95,34 @@ impl EvaluationKey {
             return Err(RlweError::NoKeySwitching);
         }
         let basis = params.extended_row(level)?.clone();
-        let ring = params.ring();
-        let s = Zeroizing::new(secret.poly().restrict(ring, &basis)?);
-        let (from, to) = match kind {
-            KeyKind::Relinearization => (Zeroizing::new(ring.mul(&s, &s)?), s),
+        let (ring, s) = (params.ring(), secret.poly());
+        let other = Zeroizing::new(match kind {
+            KeyKind::Relinearization => ring.dot(&basis, &[(s, s)])?,
             KeyKind::Galois(exponent) => {
                 ring.permutation(exponent)?;
-                let to = Zeroizing::new(ring.automorphism(&s, ring.inverse_exponent(exponent))?);
-                (s, to)
+                let s = Zeroizing::new(s.restrict(ring, &basis)?);
+                ring.automorphism(&s, ring.inverse_exponent(exponent))?
             }
+        });
+        let (from, to) = match kind {
+            KeyKind::Relinearization => (&*other, s),
+            KeyKind::Galois(_) => (s, &*other),
         };
         let seed = randomness.seed();
-        let mut digits = Vec::new();
-        for (digit, primes) in params.digits_of(params.row(level)?) {
+        let digits = params.digits_of(params.row(level)?);
+        let digits: Vec<_> = digits.map(|digit| (digit, randomness.fork())).collect();
+        let make = |((digit, primes), mut randomness): ((usize, Basis), Randomness)| {
             let uniform = (seed, digit as u64 * STREAMS_PER_DIGIT);
-            let (mut b, a) = encrypt_zero(params, &to, &basis, uniform, randomness)?;
-            ring.add_multiple_assign(&mut b, &from, &primes, params.special())?;
-            digits.push(KeyDigit { digit, b, a });
-        }
+            let (mut b, a) = encrypt_zero(params, to, &basis, uniform, &mut randomness)?;
+            ring.add_multiple_assign(&mut b, from, &primes, params.special())?;
+            Ok(KeyDigit { digit, b, a })
+        };
+        let digits: Result<_, RlweError> = digits.into_par_iter().map(make).collect();
         Ok(Self {
             kind,
-            basis,
             seed,
-            digits,
+            digits: digits?,
+            basis,
         })
     }
 
@@ -138,22 +144,24 @@ impl EvaluationKey {
         if let KeyKind::Galois(exponent) = kind {
             params.ring().permutation(exponent)?;
         }
-        let mut digits: Vec<KeyDigit> = Vec::new();
-        for (digit, b) in halves {
-            let known = digit < params.digits().len() && digits.iter().all(|d| d.digit != digit);
-            if !known || b.basis() != &basis || b.degree() != params.degree() {
+        for (i, (digit, b)) in halves.iter().enumerate() {
+            let known = *digit < params.digits().len();
+            let twice = halves[..i].iter().any(|(before, _)| before == digit);
+            if !known || twice || b.basis() != &basis || b.degree() != params.degree() {
+                let digit = *digit;
                 return Err(RlweError::KeyBasis { kind, digit });
             }
-            let a = params
-                .ring()
-                .expand_uniform(&basis, seed, digit as u64 * STREAMS_PER_DIGIT);
-            digits.push(KeyDigit { digit, b, a });
         }
+        let expand = |(digit, b)| {
+            let first_stream = digit as u64 * STREAMS_PER_DIGIT;
+            let a = params.ring().expand_uniform(&basis, seed, first_stream);
+            KeyDigit { digit, b, a }
+        };
         Ok(Self {
             kind,
-            basis,
             seed,
-            digits,
+            digits: halves.into_par_iter().map(expand).collect(),
+            basis,
         })
     }
 

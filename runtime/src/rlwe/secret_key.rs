@@ -78,11 +78,12 @@ pub fn encrypt_zero(
 ) -> Result<(RnsPoly<Ntt>, RnsPoly<Ntt>), RlweError> {
     let ring = params.ring();
     let a = ring.expand_uniform(basis, uniform.0, uniform.1);
-    let noise = ring.sample_noise(basis, randomness.seed());
-    let mut b = (*noise).clone().into_ntt(ring);
+    let mut noise = ring.sample_noise(basis, randomness.seed());
+    let nothing = RnsPoly::zero(ring, &Basis::new([]));
+    // Taken out and transformed in place: no copy stays behind.
+    let noise = Zeroizing::new(std::mem::replace(&mut *noise, nothing).into_ntt(ring));
     let product = Zeroizing::new(ring.mul(&a, s)?);
-    b = ring.sub(&Zeroizing::new(b), &product)?;
-    Ok((b, a))
+    Ok((ring.sub(&noise, &product)?, a))
 }
 
 /// `c0 + c1 s + c2 s^2 + ..`, over the primes of `c0`: message plus noise. Secret.

@@ -1,7 +1,7 @@
 //! Encrypted tensors on their way to the server and back.
 
-use super::messages::{CiphertextsHeader, Direction, PortHeader};
-use super::words::{PolyReader, put_poly, read_seed, seed_bytes};
+use super::messages::{CiphertextsHeader, Direction, OnlyDirection, PortHeader};
+use super::words::{PolyReader, SEED_BYTES, put_poly, read_seed, seed_bytes};
 use super::{BODY, HEADER, WireError, expect};
 use crate::binding;
 use crate::ckks::{Ciphertext, SeededCiphertext};
@@ -74,17 +74,18 @@ impl EncryptedOutputs {
 }
 
 /// Inputs as a file.
-pub fn write_inputs(inputs: &EncryptedInputs) -> Vec<u8> {
+pub fn write_inputs(inputs: &EncryptedInputs, params: &Parameters) -> Vec<u8> {
     let EncryptedInputs { fingerprint, ports } = inputs;
-    let seeds = |port: &EncryptedPort<SeededCiphertext>| {
+    let header = |port: &EncryptedPort<SeededCiphertext>| {
         let seeds = port.ciphertexts.iter().map(|c| seed_bytes(c.seed()));
-        seeds.collect::<Vec<_>>().concat()
+        let seeds = seeds.collect::<Vec<_>>().concat();
+        header(&port.name, port.level, port.ciphertexts.len(), seeds)
     };
-    let headers = ports.iter().map(|p| header(p, seeds(p))).collect();
+    let headers = ports.iter().map(header).collect();
     let bodies = ports.iter().map(|port| {
         let mut body = Vec::new();
         for ciphertext in &port.ciphertexts {
-            put_poly(&mut body, ciphertext.body());
+            put_poly(&mut body, params, ciphertext.body());
         }
         body
     });
@@ -92,24 +93,27 @@ pub fn write_inputs(inputs: &EncryptedInputs) -> Vec<u8> {
 }
 
 /// Outputs as a file.
-pub fn write_outputs(outputs: &EncryptedOutputs) -> Vec<u8> {
+pub fn write_outputs(outputs: &EncryptedOutputs, params: &Parameters) -> Vec<u8> {
     let EncryptedOutputs { fingerprint, ports } = outputs;
-    let headers = ports.iter().map(|p| header(p, Vec::new())).collect();
+    let header = |port: &EncryptedPort<Ciphertext>| {
+        header(&port.name, port.level, port.ciphertexts.len(), Vec::new())
+    };
+    let headers = ports.iter().map(header).collect();
     let bodies = ports.iter().map(|port| {
         let mut body = Vec::new();
         for part in port.ciphertexts.iter().flat_map(Ciphertext::parts) {
-            put_poly(&mut body, part);
+            put_poly(&mut body, params, part);
         }
         body
     });
     write(*fingerprint, Direction::Output, headers, bodies.collect())
 }
 
-fn header<C>(port: &EncryptedPort<C>, seeds: Vec<u8>) -> PortHeader {
+fn header(name: &str, level: Level, ciphertexts: usize, seeds: Vec<u8>) -> PortHeader {
     PortHeader {
-        name: port.name.clone(),
-        level: port.level.0,
-        ciphertexts: port.ciphertexts.len() as u32,
+        name: name.to_owned(),
+        level: level.0,
+        ciphertexts: ciphertexts as u32,
         seeds,
     }
 }
@@ -178,10 +182,9 @@ fn open<'a>(
     let container = Container::parse(file)?;
     container.expect_kind(FileKind::Ciphertext)?;
     container.expect_fingerprint(interface.fingerprint())?;
-    let CiphertextsHeader {
-        direction: found,
-        ports,
-    } = CiphertextsHeader::decode(container.chunk(HEADER)?)?;
+    let header = container.chunk(HEADER)?;
+    // Decodes nothing else, so it takes no memory.
+    let OnlyDirection { direction: found } = OnlyDirection::decode(header)?;
     let found = Direction::try_from(found).unwrap_or(Direction::Unspecified);
     if found != direction {
         return Err(WireError::Name {
@@ -190,15 +193,15 @@ fn open<'a>(
             expected: direction.word().to_owned(),
         });
     }
+    let chunks = container.tags().len() as u64;
+    expect("the number of chunks", chunks, expected.len() as u64 + 1)?;
+    let length = header_bytes(direction, expected);
+    expect("the length of the header", header.len() as u64, length)?;
+    let CiphertextsHeader { ports, .. } = CiphertextsHeader::decode(header)?;
     expect(
         "the number of tensors",
         ports.len() as u64,
         expected.len() as u64,
-    )?;
-    expect(
-        "the number of chunks",
-        container.tags().len() as u64,
-        ports.len() as u64 + 1,
     )?;
     let opened = (BODY..)
         .zip(ports)
@@ -209,6 +212,20 @@ fn open<'a>(
             Ok(Opened { port, header, body })
         });
     opened.collect()
+}
+
+/// Length of the header of a file with these tensors: it does not depend on seeds.
+fn header_bytes(direction: Direction, ports: &[InterfacePort]) -> u64 {
+    let header = |port: &InterfacePort| {
+        let count = port.layout.ciphertexts() as usize;
+        let seeds = match direction {
+            Direction::Input => vec![0; SEED_BYTES * count],
+            Direction::Output | Direction::Unspecified => Vec::new(),
+        };
+        header(&port.name, port.level, count, seeds)
+    };
+    let (direction, ports) = (direction.into(), ports.iter().map(header).collect());
+    CiphertextsHeader { direction, ports }.encoded_len() as u64
 }
 
 fn check_header(header: &PortHeader, port: &InterfacePort) -> Result<(), WireError> {
@@ -255,11 +272,11 @@ impl Opened<'_> {
         expect(
             "the bytes of seeds",
             seeds.len() as u64,
-            16 * self.count() as u64,
+            (SEED_BYTES * self.count()) as u64,
         )?;
         let mut reader = PolyReader::new(params, basis, self.count(), self.body)?;
-        let ciphertexts = seeds.chunks(16).map(|seed| {
-            let (body, seed) = (reader.poly(basis)?, read_seed(seed)?);
+        let ciphertexts = seeds.chunks(SEED_BYTES).map(|seed| {
+            let (body, seed) = (reader.poly()?, read_seed(seed)?);
             Ok(SeededCiphertext::from_parts(params, body, seed, level)?)
         });
         let ciphertexts: Result<_, WireError> = ciphertexts.collect();
@@ -271,7 +288,7 @@ impl Opened<'_> {
         expect("the bytes of seeds", self.header.seeds.len() as u64, 0)?;
         let mut reader = PolyReader::new(params, basis, 2 * self.count(), self.body)?;
         let ciphertexts = (0..self.count()).map(|_| {
-            let parts = vec![reader.poly(basis)?, reader.poly(basis)?];
+            let parts = vec![reader.poly()?, reader.poly()?];
             Ok(Ciphertext::from_parts(params, parts, level, false)?)
         });
         let ciphertexts: Result<_, WireError> = ciphertexts.collect();

@@ -1,7 +1,7 @@
 //! Evaluation keys as a file that is written key by key and read key by key.
 
 use super::messages::{KeyHeader, KeyName, KeysHeader};
-use super::words::{PolyReader, put_poly, read_seed, seed_bytes};
+use super::words::{PolyReader, polys_bytes, put_poly, read_seed, seed_bytes};
 use super::{BODY, HEADER, WireError, expect};
 use crate::binding;
 use crate::exec::{KeyResidence, KeySource};
@@ -10,7 +10,7 @@ use crate::ring::{Basis, Seed};
 use crate::rlwe::{EvaluationKey, EvaluationKeys};
 use memmap2::Mmap;
 use peregrine_ir::binary::container::Writer;
-use peregrine_ir::binary::{Container, ContainerError, FileKind, Fingerprint};
+use peregrine_ir::binary::{Container, FileKind, Fingerprint};
 use peregrine_ir::{Interface, KeyKind, Level, Rotation};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -57,7 +57,27 @@ impl Deref for KeyBytes {
     }
 }
 
-/// Writes evaluation keys one after the other, so that only one is in memory.
+/// An evaluation key as it lies in a file: half of it, its residues packed.
+#[derive(Debug)]
+pub struct PackedKey {
+    header: KeyHeader,
+    body: Vec<u8>,
+}
+
+impl PackedKey {
+    /// Packs a key that serves up to a level.
+    pub fn new(params: &Parameters, kind: KeyKind, level: Level, key: &EvaluationKey) -> Self {
+        let mut body = Vec::new();
+        for digit in key.digits() {
+            put_poly(&mut body, params, digit.b());
+        }
+        let digits = key.digits().iter().map(|d| d.digit());
+        let header = header(kind, level, key.seed(), digits);
+        Self { header, body }
+    }
+}
+
+/// Writes evaluation keys one after the other.
 #[derive(Debug)]
 pub struct KeyWriter<W> {
     writer: Writer<W>,
@@ -77,28 +97,14 @@ impl<W: Write + Seek> KeyWriter<W> {
         })
     }
 
-    /// Appends a key that serves up to a level.
+    /// Appends a key.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn key(
-        &mut self,
-        kind: KeyKind,
-        level: Level,
-        key: &EvaluationKey,
-    ) -> Result<(), WireError> {
-        let mut body = Vec::new();
-        for digit in key.digits() {
-            put_poly(&mut body, digit.b());
-        }
+    pub fn key(&mut self, key: PackedKey) -> Result<(), WireError> {
         let tag = BODY + self.headers.len() as u64;
-        self.writer.chunk(tag, &body)?;
-        self.headers.push(KeyHeader {
-            kind: Some(name(kind)),
-            level: level.0,
-            seed: seed_bytes(key.seed()).to_vec(),
-            digits: key.digits().iter().map(|d| d.digit() as u32).collect(),
-        });
+        self.writer.chunk(tag, &key.body)?;
+        self.headers.push(key.header);
         Ok(())
     }
 
@@ -110,6 +116,20 @@ impl<W: Write + Seek> KeyWriter<W> {
         let header = KeysHeader { keys: self.headers };
         self.writer.chunk(HEADER, &header.encode_to_vec())?;
         Ok(self.writer.finish()?)
+    }
+}
+
+fn header(
+    kind: KeyKind,
+    level: Level,
+    seed: Seed,
+    digits: impl Iterator<Item = usize>,
+) -> KeyHeader {
+    KeyHeader {
+        kind: Some(name(kind)),
+        level: level.0,
+        seed: seed_bytes(seed).to_vec(),
+        digits: digits.map(|digit| digit as u32).collect(),
     }
 }
 
@@ -152,19 +172,22 @@ impl KeyFile {
         let container = Container::parse(&bytes)?;
         container.expect_kind(FileKind::EvaluationKeys)?;
         container.expect_fingerprint(interface.fingerprint())?;
-        let KeysHeader { keys } = KeysHeader::decode(container.chunk(HEADER)?)?;
-        let chunks = container.tags().len() as u64;
-        expect("the number of chunks", chunks, keys.len() as u64 + 1)?;
-        let mut entries = BTreeMap::new();
         let declared = &interface.keys().levels;
+        let chunks = container.tags().len() as u64;
+        expect("the number of chunks", chunks, declared.len() as u64 + 1)?;
+        let header = container.chunk(HEADER)?;
+        let expected = header_bytes(declared, params)?;
+        expect("the length of the header", header.len() as u64, expected)?;
+        let KeysHeader { keys } = KeysHeader::decode(header)?;
+        let mut entries = BTreeMap::new();
         for (index, (tag, header)) in (BODY..).zip(keys).enumerate() {
-            if container.tags().all(|t| t != tag) {
-                return Err(ContainerError::NoChunk { tag }.into());
-            }
             let kind = kind(&header).ok_or(WireError::NoKind { index })?;
             let level = *declared.get(&kind).ok_or(WireError::UnknownKey { kind })?;
             expect("the level of a key", header.level.into(), level.0.into())?;
             let entry = Entry::new(tag, &header, level, params)?;
+            let found = container.length(tag)?;
+            let expected = polys_bytes(params, &entry.basis, entry.digits.len());
+            expect("the length of a chunk", found, expected)?;
             if entries.insert(kind, entry).is_some() {
                 return Err(WireError::KeyTwice { kind });
             }
@@ -180,6 +203,17 @@ impl KeyFile {
             bytes,
         })
     }
+}
+
+/// Length of the header of a file with these keys: it does not depend on their order or seeds.
+fn header_bytes(keys: &BTreeMap<KeyKind, Level>, params: &Parameters) -> Result<u64, WireError> {
+    let header = |(&kind, &level): (&KeyKind, &Level)| {
+        let row = params.row(binding::level(level))?;
+        let digits = params.digits_of(row).map(|(digit, _)| digit);
+        Ok(header(kind, level, Seed(0), digits))
+    };
+    let keys: Result<_, WireError> = keys.iter().map(header).collect();
+    Ok(KeysHeader { keys: keys? }.encoded_len() as u64)
 }
 
 fn kind(header: &KeyHeader) -> Option<KeyKind> {
@@ -234,7 +268,7 @@ impl KeySource for KeyFile {
         let halves = entry
             .digits
             .iter()
-            .map(|&digit| Ok((digit, reader.poly(&entry.basis)?)));
+            .map(|&digit| Ok((digit, reader.poly()?)));
         let halves = halves.collect::<Result<_, WireError>>()?;
         let key = EvaluationKey::from_parts(
             &self.params,

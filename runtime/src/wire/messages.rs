@@ -50,6 +50,13 @@ pub(super) struct CiphertextsHeader {
     pub(super) ports: Vec<PortHeader>,
 }
 
+/// What a header of ciphertexts begins with; decoding skips the rest.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(super) struct OnlyDirection {
+    #[prost(enumeration = "Direction", tag = "1")]
+    pub(super) direction: i32,
+}
+
 /// Where ciphertexts go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, prost::Enumeration)]
 #[repr(i32)]

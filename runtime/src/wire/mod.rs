@@ -1,8 +1,8 @@
 //! Files and messages of the runtime: secret key, evaluation keys, encrypted tensors.
 //!
 //! Every file is a [`peregrine_ir::binary`] container: magic, version, kind, fingerprint of the circuit, checksummed
-//! chunks. Chunk 0 is a small protocol-buffers header; the others hold words below their primes, 8 bytes each, little
-//! endian, limb after limb in the order of the pool.
+//! chunks. Chunk 0 is a small protocol-buffers header; the others hold residues, packed: modulo a prime of `b` bits each takes
+//! `b` bits, lowest first, limb after limb in the order of the pool (`words.rs` says it exactly).
 //!
 //! | kind | header | chunks |
 //! |---|---|---|
@@ -10,8 +10,9 @@
 //! | evaluation keys | kind, level, seed, digits of each | one per key: the halves `b_d`, digit after digit |
 //! | ciphertext | ports, levels, seeds | one per port: the parts of each ciphertext that the seed does not give |
 //!
-//! Readers trust nothing: what a file may hold follows from the circuit and its parameters, lengths are compared before
-//! anything is allocated, and every word is compared with its prime. Bytes never make them panic.
+//! Readers trust nothing: what a file may hold follows from the circuit and its parameters, lengths (of the header too) are
+//! compared before anything is allocated, and every residue is compared with its prime. Bytes never make them panic, and a
+//! file that is refused costs no more memory than its unpacked residues, at most `64 / b` times its size.
 //!
 //! Nothing here opens a file except [`map_file`].
 
@@ -25,7 +26,7 @@ pub use ciphertexts::{
     EncryptedInputs, EncryptedOutputs, EncryptedPort, read_inputs, read_outputs, write_inputs,
     write_outputs,
 };
-pub use keys::{KeyBytes, KeyFile, KeyWriter};
+pub use keys::{KeyBytes, KeyFile, KeyWriter, PackedKey};
 pub use secret::{read_secret_key, write_secret_key};
 
 use crate::ckks::CkksError;

@@ -10,6 +10,8 @@
     reason = "a test that cannot be set up fails"
 )]
 
+pub mod files;
+
 use peregrine_ir::*;
 use peregrine_runtime::client::{Client, Secret};
 use peregrine_runtime::exec::{HeldKeys, Silent};

@@ -105,16 +105,25 @@ impl<'a> Container<'a> {
         Err(ContainerError::Foreign { expected, found })
     }
 
+    fn entry(&self, tag: u64) -> Result<&Entry, ContainerError> {
+        let found = self.entries.iter().find(|entry| entry.tag == tag);
+        found.ok_or(ContainerError::NoChunk { tag })
+    }
+
+    /// How many bytes a chunk has.
+    ///
+    /// # Errors
+    /// When there is no such chunk.
+    pub fn length(&self, tag: u64) -> Result<u64, ContainerError> {
+        Ok(self.entry(tag)?.length)
+    }
+
     /// The bytes of a chunk, after checking them against their checksum.
     ///
     /// # Errors
     /// When there is no such chunk, or its bytes were changed.
     pub fn chunk(&self, tag: u64) -> Result<&'a [u8], ContainerError> {
-        let entry = self
-            .entries
-            .iter()
-            .find(|entry| entry.tag == tag)
-            .ok_or(ContainerError::NoChunk { tag })?;
+        let entry = self.entry(tag)?;
         let bytes = usize::try_from(entry.offset)
             .ok()
             .and_then(|start| self.data.get(start..)?.get(..entry.length as usize))
