@@ -3,7 +3,8 @@
 use crate::args::MachineArgs;
 use crate::error::Error;
 use crate::report;
-use peregrine_runtime::exec::memory::Prediction;
+use peregrine_ir::Circuit;
+use peregrine_runtime::exec::memory::{Prediction, Sizes};
 use serde::Serialize;
 use std::fs;
 
@@ -40,8 +41,19 @@ fn physical() -> Option<u64> {
 }
 
 /// Bytes this process has in memory, where the system says.
-pub fn resident() -> Option<u64> {
+fn resident() -> Option<u64> {
     field("/proc/self/status", "VmRSS:")
+}
+
+/// Bytes this process has in memory beside the evaluation keys of a circuit, all of which it holds; what compiling and
+/// making keys left behind is among them.
+pub fn beside_keys(circuit: &Circuit) -> u64 {
+    let sizes = Sizes::new(&circuit.ring);
+    let keys = circuit.keys.levels.values();
+    let keys: u64 = keys.map(|&level| sizes.key_bytes(level)).sum();
+    resident().map_or(PROGRAM_BYTES, |bytes| {
+        bytes.saturating_sub(keys).max(PROGRAM_BYTES)
+    })
 }
 
 /// The most bytes this process has had in memory, where the system says.

@@ -174,20 +174,24 @@ fn small_constants_are_kept_first_and_never_more_than_predicted() {
 #[test]
 fn a_limit_leaves_what_it_can_to_the_cache() {
     let circuit = circuit();
-    let limited = |limit| {
+    let [once, many] = [0, u64::MAX].map(|cache| memory::fit(&circuit, budget(cache)).unwrap().1);
+    assert_eq!(once.cache, 0);
+    let mut caches = Vec::new();
+    for limit in (once.total()..once.total() + 3 * many.cache).step_by(500) {
         let budget = Budget {
             limit: Some(limit),
             ..budget(u64::MAX)
         };
-        memory::fit(&circuit, budget).unwrap().1
-    };
-    let (once, many) = (budget(0), budget(u64::MAX));
-    let [once, many] = [once, many].map(|budget| memory::fit(&circuit, budget).unwrap().1);
-    assert_eq!(once.cache, 0);
-    assert_eq!(limited(once.total()).cache, 0);
-    let some = limited((once.total() + many.total()) / 2);
-    assert!(0 < some.cache && some.cache < many.cache, "{some:?}");
-    assert_eq!(limited(once.total() + many.cache).cache, many.cache);
+        let (_, prediction) = memory::fit(&circuit, budget).unwrap();
+        assert!(prediction.total() <= limit, "{prediction:?} of {limit}");
+        caches.push(prediction.cache);
+    }
+    assert!(caches.is_sorted());
+    assert_eq!(
+        (caches.first(), caches.last()),
+        (Some(&0), Some(&many.cache))
+    );
+    assert!(caches.iter().any(|&cache| 0 < cache && cache < many.cache));
 }
 
 #[test]

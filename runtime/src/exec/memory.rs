@@ -18,7 +18,7 @@ mod fixed;
 mod sizes;
 
 pub use fixed::fixed_bytes;
-use fixed::gap_bytes;
+use fixed::gap_percent;
 pub use sizes::Sizes;
 
 use super::cache;
@@ -87,9 +87,10 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
     };
     for wave in plan.waves() {
         keys += meter.keys(&wave.keys);
-        let reading = live + meter.reading(wave);
+        let reading = live + meter.reading(&wave.keys);
+        keys += meter.keys(&wave.ahead);
         live += meter.values(&wave.plains) + meter.values(&wave.steps);
-        let values = reading.max(live + meter.scratch(wave));
+        let values = reading.max(live + meter.scratch(wave) + meter.reading(&wave.ahead));
         if values + keys > peak.values + peak.keys {
             let at = wave.steps.first().copied();
             peak = Prediction {
@@ -102,7 +103,8 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
         live -= meter.values(&wave.dead);
         keys -= meter.keys(&wave.spent);
     }
-    let gaps = gap_bytes(peak.values + peak.keys, plan.options().keys);
+    let gaps = gap_percent(plan.options().keys, peak.cache > 0);
+    let gaps = (peak.values + peak.keys + peak.cache) * gaps / 100;
     Prediction { gaps, ..peak }
 }
 
@@ -130,12 +132,9 @@ impl Meter<'_> {
         levels.map(|&level| self.sizes.key_bytes(level)).sum()
     }
 
-    /// Beside the keys that a wave brings into memory.
-    fn reading(&self, wave: &Wave) -> u64 {
-        let levels = wave
-            .keys
-            .iter()
-            .filter_map(|k| self.circuit.keys.levels.get(k));
+    /// Beside keys that are being read.
+    fn reading(&self, kinds: &[KeyKind]) -> u64 {
+        let levels = kinds.iter().filter_map(|k| self.circuit.keys.levels.get(k));
         levels.map(|&l| self.sizes.key_reading_bytes(l)).sum()
     }
 
@@ -194,7 +193,7 @@ pub fn fit(circuit: &Circuit, budget: Budget) -> Result<(Plan, Prediction), Memo
         let mut plan = Plan::new(circuit, options);
         let prediction = predict(&plan);
         if prediction.total() <= limit {
-            let room = (limit - prediction.total()).min(budget.cache);
+            let room = cache_room(&prediction, options.keys, limit).min(budget.cache);
             plan.cache(cache::choose(circuit, &plan, room));
             let prediction = predict(&plan);
             return Ok((plan, prediction));
@@ -204,6 +203,12 @@ pub fn fit(circuit: &Circuit, budget: Budget) -> Result<(Plan, Prediction), Memo
         least = Some(prediction);
         options = thriftier(options).ok_or(MemoryError { limit, prediction })?;
     }
+}
+
+/// Bytes that a plan leaves to kept plaintexts and the gaps they cause.
+fn cache_room(prediction: &Prediction, keys: KeyResidence, limit: u64) -> u64 {
+    let all = limit.saturating_sub(prediction.fixed) / (100 + gap_percent(keys, true)) * 100;
+    all.saturating_sub(prediction.values + prediction.keys)
 }
 
 /// The next plan to try when one takes too much.

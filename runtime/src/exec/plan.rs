@@ -8,10 +8,10 @@
 //! 2. A value dies after the wave of its last use; outputs do not.
 //! 3. An [`Inst::Encode`] is a recipe, not a step: its consumer encodes it and drops it. Only one with several consumers
 //!    is encoded before its first one and kept until its last, if [`SharedPlains::Keep`] says so.
-//!    Those that are kept from one run to the next, see [`Plan::cached`], are no business of the waves.
-//! 4. A key is brought into memory before the wave of its first use, and released after that of its last if
-//!    [`KeyResidence::WhileUsed`] says so, or in between if [`KeyResidence::Near`] does. Keys that are always there
-//!    neither come nor go.
+//!    Those in [`Plan::cached`], kept from one run to the next, are no business of the waves.
+//! 4. A key is brought into memory beside the wave before that of its first use (before that wave itself if the window
+//!    is 1), and released after its last if [`KeyResidence::WhileUsed`] says so, or in between if [`KeyResidence::Near`]
+//!    does. Keys that are always there neither come nor go.
 //!
 //! Cost: O(instructions * window). The plan depends on nothing but the circuit and its options.
 
@@ -54,6 +54,8 @@ pub struct Wave {
     pub keys: Vec<KeyKind>,
     /// Shared plaintexts to encode first.
     pub plains: Vec<Value>,
+    /// Evaluation keys to bring into memory meanwhile, for the next wave.
+    pub ahead: Vec<KeyKind>,
     /// The values to compute, in definition order.
     pub steps: Vec<Value>,
     /// The values nobody needs afterwards.
@@ -78,7 +80,7 @@ impl Plan {
             let steps = next_wave(&circuit.values, &liveness, &mut waiting, window);
             waves.push(liveness.step(steps));
         }
-        place_keys(circuit, options.keys, &mut waves);
+        place_keys(circuit, options, &mut waves);
         Self {
             waves,
             options,
@@ -112,8 +114,8 @@ impl Plan {
 }
 
 /// Notes in which waves keys come and go.
-fn place_keys(circuit: &Circuit, residence: KeyResidence, waves: &mut [Wave]) {
-    if residence == KeyResidence::Held {
+fn place_keys(circuit: &Circuit, options: PlanOptions, waves: &mut [Wave]) {
+    if options.keys == KeyResidence::Held {
         return;
     }
     let key = |value: &Value| circuit.values.get(*value)?.inst.key();
@@ -124,7 +126,7 @@ fn place_keys(circuit: &Circuit, residence: KeyResidence, waves: &mut [Wave]) {
         }
     }
     // Whether a key leaves between two uses, and after its last.
-    let (leaves, ends) = match residence {
+    let (leaves, ends) = match options.keys {
         KeyResidence::Held | KeyResidence::All => (usize::MAX, false),
         KeyResidence::WhileUsed => (usize::MAX, true),
         KeyResidence::Near(waves) => (waves as usize, true),
@@ -136,14 +138,25 @@ fn place_keys(circuit: &Circuit, residence: KeyResidence, waves: &mut [Wave]) {
             if let Some(wave) = last.filter(|_| away).and_then(|last| waves.get_mut(last)) {
                 wave.spent.push(kind);
             }
-            if let Some(wave) = waves.get_mut(at).filter(|_| away) {
-                wave.keys.push(kind);
+            if away {
+                bring(kind, at, options.window, waves);
             }
             last = Some(at);
         }
         if let Some(wave) = last.filter(|_| ends).and_then(|last| waves.get_mut(last)) {
             wave.spent.push(kind);
         }
+    }
+}
+
+/// Has a key ready for the wave at `at`: where several instructions run side by side, it is read beside the wave before,
+/// which is no wave that uses it.
+fn bring(kind: KeyKind, at: usize, window: usize, waves: &mut [Wave]) {
+    let before = at.checked_sub(1).filter(|_| window > 1);
+    if let Some(wave) = before.and_then(|before| waves.get_mut(before)) {
+        wave.ahead.push(kind);
+    } else if let Some(wave) = waves.get_mut(at) {
+        wave.keys.push(kind);
     }
 }
 

@@ -76,7 +76,12 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         for (&value, plain) in wave.plains.iter().zip(made) {
             self.put(value, Held::Plain(plain?));
         }
-        let made: Vec<_> = wave.steps.par_iter().map(|&v| self.step(v)).collect();
+        // Reading a key is mostly one thread's work, which would leave the others idle.
+        let (made, keys): (Vec<_>, _) = rayon::join(
+            || wave.steps.par_iter().map(|&v| self.step(v)).collect(),
+            || self.evaluator.prepare(&wave.ahead),
+        );
+        keys.map_err(ExecError::Refused)?;
         for (&value, result) in wave.steps.iter().zip(made) {
             self.put(value, result?);
         }

@@ -56,10 +56,6 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let client = Client::new(interface).map_err(failed())?;
     let count = images.len().min(args.limit.get());
     let resources = Resources::of_thread_pool(args.machine.memory);
-    let usage = Usage {
-        cache: machine::cache_budget(&args.machine, count),
-        process: machine::resident().unwrap_or(machine::PROGRAM_BYTES),
-    };
     let mut randomness = Randomness::from_os();
     let (secret, keys) = timed(&mut seconds.keygen, || {
         let secret = client.generate_secret(&mut randomness)?;
@@ -68,6 +64,10 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     })
     .map_err(failed())?;
     let server = Server::new(compiled.circuit).map_err(Error::server(&args.model))?;
+    let usage = Usage {
+        cache: machine::cache_budget(&args.machine, count),
+        process: machine::beside_keys(server.circuit()),
+    };
     let session = server.session_for(Arc::new(keys), resources, usage);
     let session = session.map_err(Error::server(&args.model))?;
     let mut setup = Setup {

@@ -19,15 +19,16 @@ const CIRCUIT_COPIES: u64 = 2;
 /// How often the outputs are in memory when they are written: as values, as a result, as chunks and as a file.
 const OUTPUT_COPIES: u64 = 3;
 
-/// Free memory that the allocator keeps between blocks in use, when they take `bytes` at the worst moment: blocks of
-/// many sizes leave gaps, the more of them the more often keys come and go.
-pub(super) fn gap_bytes(bytes: u64, keys: KeyResidence) -> u64 {
-    let percent = match keys {
+/// Free memory that the allocator keeps between blocks in use, in hundredths of the values, keys and kept plaintexts
+/// at the worst moment. Blocks of many sizes leave gaps: the more often keys come and go the more, and more when
+/// plaintexts that stay are made between values that do not.
+pub(super) fn gap_percent(keys: KeyResidence, caches: bool) -> u64 {
+    let coming_and_going = match keys {
         KeyResidence::Held | KeyResidence::All => 10,
         KeyResidence::WhileUsed => 30,
-        KeyResidence::Near(_) => 45,
+        KeyResidence::Near(_) => 50,
     };
-    bytes * percent / 100
+    coming_and_going + if caches { 15 } else { 0 }
 }
 
 /// Bytes that a run of a circuit holds from beginning to end, beside values and keys:
