@@ -1,6 +1,6 @@
 //! The command line: what each verb takes.
 
-use crate::values::{InputArg, bytes, finite, log_n};
+use crate::values::{InputArg, bytes, flood_bits, log_n};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -225,8 +225,16 @@ pub struct Decrypt {
     /// Where the outputs go
     #[arg(short, long, value_name = "FILE.npz")]
     pub output: Option<PathBuf>,
-    /// Add noise of standard deviation 2^-B to every value, for values that are given away
-    #[arg(long, value_name = "B", allow_negative_numbers = true, value_parser = finite)]
+    /// Add Gaussian noise of standard deviation 2^-B to every value, for values that are given away
+    ///
+    /// Decrypted values carry noise from which anyone who also has the ciphertexts can compute the secret key. Values that
+    /// only the owner of the key sees need no flooding. Before values go to anyone else, choose B = p - s + 1 - log2(n) / 2.
+    /// Here 2^-p bounds the noise of every value: take the noise that `decrypt` prints without this option, over several
+    /// inputs, and 4 bits more. n counts all values that are ever given away under this key, each once per decryption. 2^-s
+    /// is the advantage left to an attacker; s = 15 is the least to be taken seriously. What remains is right to about 2^-B.
+    /// Where that is too little, give away the class instead of its scores, or compile with more --precision-bits.
+    /// SECURITY.md has an example, and what flooding does not cover.
+    #[arg(long, value_name = "B", allow_negative_numbers = true, value_parser = flood_bits)]
     pub flood_bits: Option<f64>,
     #[command(flatten)]
     pub json: Json,

@@ -63,7 +63,7 @@ pub fn circuit(path: &Path) -> Result<Verified, Error> {
         path: path.to_owned(),
         source,
     })?;
-    report::warn_if_insecure(&circuit.name, circuit.security);
+    report::meet(&circuit.name, circuit.security);
     Ok(circuit)
 }
 
@@ -73,7 +73,7 @@ pub fn interface(path: &Path) -> Result<Interface, Error> {
         path: path.to_owned(),
         source,
     })?;
-    report::warn_if_insecure(interface.name(), interface.security());
+    report::meet(interface.name(), interface.security());
     Ok(interface)
 }
 

@@ -1,4 +1,5 @@
-//! What verbs print: tables for people, one JSON object for machines, and the warning about circuits without security.
+//! What verbs print: tables for people, one JSON object for machines, and what circuits promise: a warning about those
+//! without security, and a field of every JSON object.
 
 use crate::error::Error;
 use comfy_table::{CellAlignment, Table, presets};
@@ -6,7 +7,21 @@ use peregrine_ir::binary::Fingerprint;
 use peregrine_ir::{Interface, Level, Security};
 use serde::Serialize;
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+/// The weakest promise of the circuits that this process has met.
+static MET: Mutex<Option<Security>> = Mutex::new(None);
+
+/// A report as JSON: its fields, after what the circuit behind it promises. No verb can forget to say so, and no report
+/// has a field of this name itself.
+#[derive(Serialize)]
+struct Stamped<'r, R> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    security: Option<Security>,
+    #[serde(flatten)]
+    report: &'r R,
+}
 
 /// Prints a result: as one JSON object, or as text.
 pub fn print<R: Serialize>(
@@ -15,7 +30,8 @@ pub fn print<R: Serialize>(
     text: impl FnOnce(&R) -> String,
 ) -> Result<(), Error> {
     let text = if json {
-        serde_json::to_string_pretty(report)? + "\n"
+        let security = *MET.lock().unwrap_or_else(PoisonError::into_inner);
+        serde_json::to_string_pretty(&Stamped { security, report })? + "\n"
     } else {
         text(report)
     };
@@ -31,14 +47,25 @@ pub fn print_text(text: &str) -> Result<(), Error> {
     }
 }
 
-/// Says on standard error that a circuit is for tests only.
-pub fn warn_if_insecure(name: &str, security: Security) {
-    if security == Security::None {
+/// Takes note of what a circuit promises; says on standard error, once, that one is for tests only.
+pub fn meet(name: &str, security: Security) {
+    let mut met = MET.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = *met;
+    *met = before.max(Some(security));
+    if security == Security::None && before != Some(Security::None) {
         let _ = writeln!(
             io::stderr(),
             "warning: circuit `{name}` has security=none: its ciphertexts protect nothing"
         );
     }
+}
+
+/// Says on standard error that a flood drowns nothing.
+pub fn warn_of_small_flood(bits: f64) {
+    let _ = writeln!(
+        io::stderr(),
+        "warning: --flood-bits {bits} adds less noise than the values have: it hides nothing, see decrypt --help"
+    );
 }
 
 /// What identifies a circuit.

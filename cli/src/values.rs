@@ -6,6 +6,9 @@ use peregrine_ir::Ring;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+/// Beyond this a flood is lost beside any double, or any double beside it.
+const MAX_FLOOD_BITS: f64 = 64.0;
+
 /// A file, and the input it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputArg {
@@ -46,11 +49,11 @@ pub fn log_n(text: &str) -> Result<u32, String> {
     value.ok_or_else(|| format!("expected a number from {least} to {most}"))
 }
 
-/// A number that is one.
-pub fn finite(text: &str) -> Result<f64, String> {
+/// The size of a flood in bits: one that changes doubles of ordinary size.
+pub fn flood_bits(text: &str) -> Result<f64, String> {
     let value: Option<f64> = text.parse().ok();
-    let value = value.filter(|x| x.is_finite());
-    value.ok_or_else(|| "expected a number".to_owned())
+    let value = value.filter(|bits| bits.abs() <= MAX_FLOOD_BITS);
+    value.ok_or_else(|| format!("expected a number from -{MAX_FLOOD_BITS} to {MAX_FLOOD_BITS}"))
 }
 
 /// A number of bytes: digits, then a unit.
@@ -86,6 +89,17 @@ mod tests {
         assert_eq!(bytes("1.5 KB"), Ok(1500));
         assert_eq!(bytes("17"), Ok(17));
         assert!(bytes("GiB").is_err() && bytes("-1GiB").is_err() && bytes("nan").is_err());
+    }
+
+    #[test]
+    fn floods_are_neither_lost_nor_infinite() {
+        assert_eq!(flood_bits("-2.5"), Ok(-2.5));
+        assert!(
+            ["65", "-65", "nan", "inf", "1e400", "few"]
+                .map(flood_bits)
+                .iter()
+                .all(Result::is_err)
+        );
     }
 
     #[test]

@@ -181,28 +181,6 @@ fn every_verb_speaks_json() {
     let class = |report: &Value| report["outputs"]["logits"]["class"].as_u64().unwrap();
     assert_eq!(class(&decrypted), class(&simulated));
     let bench = folder.json("bench --log-n 12");
+    assert!(bench["security"].is_null(), "there is no circuit");
     assert!(bench["rings"][0]["primitives"].as_array().unwrap().len() >= 11);
-}
-
-#[test]
-fn every_verb_warns_of_circuits_without_security() {
-    let folder = Folder::new("insecure");
-    let warns = |line: &str| {
-        let output = folder.run(line);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{line}: {said}");
-        assert_eq!(
-            said, "warning: circuit `digits` has security=none: its ciphertexts protect nothing\n",
-            "{line}"
-        );
-    };
-    warns("compile digits.onnx -o d.fhe --security none --log-n 11");
-    warns("inspect d.fhe");
-    warns("inspect d.client");
-    warns("simulate d.fhe --input image.npy");
-    warns("keygen d.client --secret s.key --evaluation e.keys");
-    warns("encrypt d.client --secret s.key --input image.npy -o x.ct");
-    warns("run d.fhe --evaluation e.keys --input x.ct -o y.ct");
-    warns("decrypt d.client --secret s.key --input y.ct");
-    warns("infer digits.onnx --input image.npy --security none --log-n 11");
 }

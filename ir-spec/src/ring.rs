@@ -27,7 +27,7 @@ impl fmt::Display for Rotation {
 /// What the parameters promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub enum Security {
-    /// At least 128 bits against classical attacks; the verifier enforces it.
+    /// 128 bits against classical attacks, as [`Self::max_modulus_bits`] measures them; the verifier enforces it.
     #[serde(rename = "128")]
     Classical128,
     /// None: toy rings for tests. Every tool that meets it warns.
@@ -36,11 +36,14 @@ pub enum Security {
 }
 
 impl Security {
-    /// The largest log2(Q P) at 128 bits, ternary secret, classical attacks, for ring degree `2^log_n`.
+    /// The largest log2(Q P) that `128` allows for ring degree `2^log_n`: ternary secret, classical attacks.
     ///
-    /// `None` for degrees the source does not list (no modulus is secure enough to be of use below 2^10).
+    /// `None` for degrees the sources do not list (no modulus is secure enough to be of use below 2^10). The limits of 2^12 to
+    /// 2^15 are those of \[ACC+18\], the others those of \[BCC+24\]. Where they differ, \[BCC+24\] is lower by 3 to 13 bits:
+    /// `SECURITY.md` has both, and what attacks are estimated to cost at each.
     ///
     /// # References
+    /// - \[ACC+18\] Albrecht et al., *Homomorphic Encryption Standard*, Table 1. <https://eprint.iacr.org/2019/939>
     /// - \[BCC+24\] Bossuat et al., *Security Guidelines for Implementing Homomorphic Encryption*, Table 5.2.
     ///   <https://eprint.iacr.org/2024/463>
     pub fn max_modulus_bits(log_n: u32) -> Option<u32> {

@@ -261,7 +261,10 @@ impl Client {
     }
 }
 
-/// Noise to hide the noise of the scheme.
+/// Noise to hide the noise of the scheme: normal numbers, each from 128 bits of its own.
+///
+/// They are doubles, not samples of the exact distribution: none exceeds 8.6 deviations, and the last bits of a sum are those
+/// of a rounding. How large they must be is in `SECURITY.md`.
 #[derive(Debug)]
 pub struct Flood<'r> {
     /// The standard deviation is 2 to the minus this.
@@ -382,4 +385,29 @@ pub enum ClientError {
     /// The engine refused.
     #[error(transparent)]
     Ckks(#[from] CkksError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floods_are_normal_with_the_deviation_asked_for() {
+        for bits in [12.0, 0.5, -3.0] {
+            let mut randomness = Randomness::from_seed_for_tests(1);
+            let mut flood = Flood {
+                bits,
+                randomness: &mut randomness,
+            };
+            let draws: Vec<f64> = (0..1 << 16).map(|_| flood.draw() * bits.exp2()).collect();
+            let mean =
+                |f: fn(f64) -> f64| draws.iter().map(|&x| f(x)).sum::<f64>() / draws.len() as f64;
+            // Four deviations of each estimate from what a normal distribution has.
+            assert!(mean(|x| x).abs() < 0.016);
+            assert!((mean(|x| x * x) - 1.0).abs() < 0.023);
+            assert!((mean(|x| x.powi(4)) - 3.0).abs() < 0.16);
+            assert!((mean(|x| f64::from(x.abs() < 1.0)) - 0.6827).abs() < 0.008);
+            assert!((mean(|x| f64::from(x.abs() > 3.0)) - 0.0027).abs() < 0.0009);
+        }
+    }
 }

@@ -245,18 +245,33 @@ fn flooding_adds_noise_of_the_size_asked_for() {
         "{}",
         plain.imaginary
     );
+    // Without a flood nothing is added.
+    let again = parties.client.decrypt(&parties.secret, &answer, None);
+    assert_eq!(again.unwrap(), plain);
     let mut randomness = Randomness::from_seed_for_tests(9);
-    let flood = Flood {
-        bits: 12.0,
-        randomness: &mut randomness,
-    };
-    let flooded = parties
-        .client
-        .decrypt(&parties.secret, &answer, Some(flood))
-        .unwrap();
-    let bits = precision(&plain.outputs, &flooded.outputs);
-    // The largest of 32 normal numbers is about two and a half deviations.
-    assert!((9.5..12.0).contains(&bits), "{bits:.1}");
+    let (mut squares, mut count) = (0.0, 0);
+    for _ in 0..100 {
+        let flood = Flood {
+            bits: 12.0,
+            randomness: &mut randomness,
+        };
+        let flooded = parties
+            .client
+            .decrypt(&parties.secret, &answer, Some(flood))
+            .unwrap();
+        let added = plain.outputs.iter().flat_map(|(name, array)| {
+            let flooded = flooded.outputs[name].data();
+            array.data().iter().zip(flooded).map(|(x, y)| y - x)
+        });
+        for x in added {
+            squares += x * x;
+            count += 1;
+        }
+    }
+    // 3200 numbers: their deviation is right to about one part in eighty.
+    assert_eq!(count, 3200);
+    let bits = -0.5 * (squares / f64::from(count)).log2();
+    assert!((bits - 12.0).abs() < 0.1, "{bits:.3}");
 }
 
 #[test]

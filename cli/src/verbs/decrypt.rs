@@ -1,4 +1,6 @@
 //! `decrypt`: the outputs of a circuit.
+//!
+//! Where values are flooded, nothing that is printed tells of the noise below the flood.
 
 use crate::args::Decrypt;
 use crate::arrays;
@@ -16,8 +18,8 @@ use std::collections::BTreeMap;
 struct Report {
     fingerprint: String,
     flood_bits: Option<f64>,
-    /// log2 of the noise, judged by the imaginary parts.
-    noise_log2: f64,
+    /// log2 of the noise, judged by the imaginary parts; for the owner of the key, so none where values are flooded.
+    noise_log2: Option<f64>,
     outputs: BTreeMap<String, Output>,
 }
 
@@ -51,17 +53,30 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
     if let (Some(file), Some(path)) = (file, &args.output) {
         arrays::write(file, path, &decryption.outputs)?;
     }
+    let noise_log2 = decryption.imaginary.log2();
+    if let Some(bits) = args.flood_bits.filter(|bits| -bits < noise_log2) {
+        report::warn_of_small_flood(bits);
+    }
     let report = Report {
         fingerprint: report::hex(client.interface().fingerprint()),
         flood_bits: args.flood_bits,
-        noise_log2: decryption.imaginary.log2(),
+        noise_log2: args.flood_bits.is_none().then_some(noise_log2),
         outputs: Output::all(&decryption.outputs),
     };
     report::print(args.json.json, &report, |report| {
         let outputs = outputs::show_all(&report.outputs);
-        format!(
-            "{outputs}\nnoise about 2^{:.1}, judged by the imaginary parts\n",
-            report.noise_log2
-        )
+        format!("{outputs}\n{}\n", noise(report))
     })
+}
+
+fn noise(report: &Report) -> String {
+    let judged = |log2| format!("noise about 2^{log2:.1}, judged by the imaginary parts");
+    let flooded = |bits: f64| {
+        format!(
+            "flooded: every value has noise of deviation 2^{} added",
+            -bits
+        )
+    };
+    let said = report.noise_log2.map(judged);
+    said.or(report.flood_bits.map(flooded)).unwrap_or_default()
 }

@@ -21,7 +21,7 @@ pub fn compile(path: &Path, graph: &Graph, config: &Config) -> Result<Compiled, 
         path: path.to_owned(),
         source,
     })?;
-    report::warn_if_insecure(&config.name, config.security);
+    report::meet(&config.name, config.security);
     Ok(compiled)
 }
 

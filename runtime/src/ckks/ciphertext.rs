@@ -116,10 +116,7 @@ impl Ciphertext {
 
     /// Bytes of its words in memory.
     pub fn bytes(&self) -> usize {
-        self.parts
-            .iter()
-            .map(|part| size_of_val(part.words()))
-            .sum()
+        self.parts.iter().map(RnsPoly::bytes).sum()
     }
 }
 
@@ -194,6 +191,6 @@ impl Plaintext {
 
     /// Bytes of its words in memory.
     pub fn bytes(&self) -> usize {
-        size_of_val(self.poly.words())
+        self.poly.bytes()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Operands of one operation are over the same basis, except where a function says that one may be over more primes.
 
-use super::{Basis, Ntt, Ring, RingError, RnsPoly, kernels};
+use super::{Basis, Kernels, Modulus, Ntt, Ring, RingError, RnsPoly};
 
 /// The limbs of each pair modulo a prime.
 fn limb_pairs<'a>(
@@ -33,7 +33,7 @@ impl Ring {
     /// # Errors
     /// When the bases differ.
     pub fn add(&self, a: &RnsPoly<Ntt>, b: &RnsPoly<Ntt>) -> Result<RnsPoly<Ntt>, RingError> {
-        self.combine(a, b, kernels::add)
+        self.combine(a, b, Kernels::add)
     }
 
     /// `a - b`.
@@ -41,20 +41,20 @@ impl Ring {
     /// # Errors
     /// When the bases differ.
     pub fn sub(&self, a: &RnsPoly<Ntt>, b: &RnsPoly<Ntt>) -> Result<RnsPoly<Ntt>, RingError> {
-        self.combine(a, b, kernels::sub)
+        self.combine(a, b, Kernels::sub)
     }
 
     fn combine(
         &self,
         a: &RnsPoly<Ntt>,
         b: &RnsPoly<Ntt>,
-        kernel: fn(&mut [u64], &[u64], &[u64], &super::Modulus),
+        kernel: fn(Kernels, &mut [u64], &[u64], &[u64], &Modulus),
     ) -> Result<RnsPoly<Ntt>, RingError> {
         self.same_basis(a, b)?;
-        let mut out = RnsPoly::zero(self, a.basis());
+        let mut out = RnsPoly::any(self, a.basis());
         out.par_limbs_mut(self, |prime, limb| {
             if let (Some(a), Some(b)) = (a.residues(prime), b.residues(prime)) {
-                kernel(limb, a, b, self.modulus(prime));
+                kernel(self.kernels, limb, a, b, self.modulus(prime));
             }
         });
         Ok(out)
@@ -68,7 +68,7 @@ impl Ring {
         a.check_superset(self, acc.basis())?;
         acc.par_limbs_mut(self, |prime, limb| {
             if let Some(a) = a.residues(prime) {
-                kernels::add_assign(limb, a, self.modulus(prime));
+                self.kernels.add_assign(limb, a, self.modulus(prime));
             }
         });
         Ok(())
@@ -77,7 +77,7 @@ impl Ring {
     /// `-a`.
     pub fn neg(&self, a: &RnsPoly<Ntt>) -> RnsPoly<Ntt> {
         self.map(a, |prime, limb, a| {
-            kernels::neg(limb, a, self.modulus(prime))
+            self.kernels.neg(limb, a, self.modulus(prime))
         })
     }
 
@@ -85,12 +85,13 @@ impl Ring {
     pub fn scale(&self, a: &RnsPoly<Ntt>, constant: impl Fn(usize) -> u64 + Sync) -> RnsPoly<Ntt> {
         self.map(a, |prime, limb, a| {
             let m = self.modulus(prime);
-            kernels::scale(limb, a, m.factor(m.reduce(constant(prime))), m);
+            self.kernels
+                .scale(limb, a, m.factor(m.reduce(constant(prime))), m);
         })
     }
 
     fn map(&self, a: &RnsPoly<Ntt>, f: impl Fn(usize, &mut [u64], &[u64]) + Sync) -> RnsPoly<Ntt> {
-        let mut out = RnsPoly::zero(self, a.basis());
+        let mut out = RnsPoly::any(self, a.basis());
         out.par_limbs_mut(self, |prime, limb| {
             if let Some(a) = a.residues(prime) {
                 f(prime, limb, a);
@@ -108,13 +109,13 @@ impl Ring {
         terms
             .iter()
             .try_for_each(|term| self.same_basis(first, term))?;
-        let mut out = RnsPoly::zero(self, first.basis());
+        let mut out = RnsPoly::any(self, first.basis());
         out.par_limbs_mut(self, |prime, limb| {
             let limbs: Vec<&[u64]> = terms
                 .iter()
                 .filter_map(|term| term.residues(prime))
                 .collect();
-            kernels::sum(limb, &limbs, self.modulus(prime));
+            self.kernels.sum(limb, &limbs, self.modulus(prime));
         });
         Ok(out)
     }
@@ -143,10 +144,10 @@ impl Ring {
             a.check_superset(self, basis)?;
             b.check_superset(self, basis)?;
         }
-        let mut out = RnsPoly::zero(self, basis);
+        let mut out = RnsPoly::any(self, basis);
         out.par_limbs_mut(self, |prime, limb| {
             let pairs = limb_pairs(pairs, prime);
-            kernels::dot(limb, &pairs, self.modulus(prime));
+            self.kernels.dot(limb, &pairs, self.modulus(prime));
         });
         Ok(out)
     }
@@ -170,66 +171,15 @@ impl Ring {
                 && over.contains(prime)
             {
                 let m = self.modulus(prime);
-                kernels::scale_add_assign(limb, a, m.factor(self.product_mod(multiple, prime)), m);
+                self.kernels.scale_add_assign(
+                    limb,
+                    a,
+                    m.factor(self.product_mod(multiple, prime)),
+                    m,
+                );
             }
         });
         Ok(())
-    }
-
-    /// [`Self::dot`], plus `M c` for an addend `c` over `row` with M the product of the primes of `basis` outside `row` (see
-    /// [`Self::embed`]), and then the automorphism of an exponent: one pass for each limb.
-    ///
-    /// # Errors
-    /// When an operand lacks a prime, or the exponent is not odd and below 2N.
-    pub(crate) fn dot_then(
-        &self,
-        basis: &Basis,
-        pairs: &[(&RnsPoly<Ntt>, &RnsPoly<Ntt>)],
-        add: Option<(&RnsPoly<Ntt>, &Basis)>,
-        exponent: Option<u64>,
-    ) -> Result<RnsPoly<Ntt>, RingError> {
-        for (a, b) in pairs {
-            a.check_superset(self, basis)?;
-            b.check_superset(self, basis)?;
-        }
-        let add = match add {
-            None => None,
-            Some((addend, row)) => {
-                addend.check_superset(self, row)?;
-                Some((addend, basis.difference(row)))
-            }
-        };
-        let permutation = exponent
-            .map(|exponent| self.permutation(exponent))
-            .transpose()?;
-        let mut out = RnsPoly::zero(self, basis);
-        out.par_limbs_mut_heavy(self, |prime, limb| {
-            let m = self.modulus(prime);
-            let pairs = limb_pairs(pairs, prime);
-            let accumulate = |acc: &mut [u64]| {
-                kernels::dot(acc, &pairs, m);
-                if let Some((addend, added)) = &add
-                    && !added.contains(prime)
-                    && let Some(addend) = addend.residues(prime)
-                {
-                    kernels::scale_add_assign(
-                        acc,
-                        addend,
-                        m.factor(self.product_mod(added, prime)),
-                        m,
-                    );
-                }
-            };
-            match &permutation {
-                None => accumulate(limb),
-                Some(permutation) => {
-                    let mut acc = vec![0; limb.len()];
-                    accumulate(&mut acc);
-                    permutation.apply(limb, &acc);
-                }
-            }
-        });
-        Ok(out)
     }
 
     /// `acc += a b` modulo the primes of `acc`; the others may be over more primes.
@@ -246,7 +196,7 @@ impl Ring {
         b.check_superset(self, acc.basis())?;
         acc.par_limbs_mut(self, |prime, limb| {
             if let (Some(a), Some(b)) = (a.residues(prime), b.residues(prime)) {
-                kernels::mul_add_assign(limb, a, b, self.modulus(prime));
+                self.kernels.mul_add_assign(limb, a, b, self.modulus(prime));
             }
         });
         Ok(())
@@ -265,7 +215,8 @@ impl Ring {
         out.par_limbs_mut(self, |prime, limb| {
             if let Some(a) = a.residues(prime) {
                 let m = self.modulus(prime);
-                kernels::scale(limb, a, m.factor(self.product_mod(&added, prime)), m);
+                self.kernels
+                    .scale(limb, a, m.factor(self.product_mod(&added, prime)), m);
             }
         });
         Ok(out)

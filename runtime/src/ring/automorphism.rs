@@ -5,26 +5,77 @@
 //! prime. Tables are made on first use and kept.
 
 use super::transform::reverse_bits;
-use super::{Ntt, Ring, RingError, RnsPoly, kernels};
+use super::{Kernels, Ntt, Ring, RingError, RnsPoly};
 use std::sync::{Arc, PoisonError};
 
 /// Where each value of the result comes from.
+///
+/// The high bits of `rev((e_i g mod 2N - 1) / 2)` depend on the high bits of `i` alone, so a group of 8 comes from one group
+/// of 8; and within it there are 8 orders at most, one for each carry into the highest three bits of `e_i g`.
 #[derive(Debug)]
-pub struct Permutation(Vec<u32>);
+pub struct Permutation {
+    groups: Vec<u32>,
+    /// The inverse of `groups`.
+    destinations: Vec<u32>,
+    orders: Vec<u8>,
+    patterns: Vec<[u64; 8]>,
+}
 
 impl Permutation {
-    fn new(log_n: u32, exponent: u64) -> Self {
+    pub(super) fn new(log_n: u32, exponent: u64) -> Self {
         let n = 1usize << log_n;
+        let length = n.min(8);
         let source = |i: usize| {
             let e = (2 * reverse_bits(i, log_n) + 1) as u64;
             let image = (e * exponent) as usize & (2 * n - 1);
-            reverse_bits((image - 1) / 2, log_n) as u32
+            reverse_bits((image - 1) / 2, log_n)
         };
-        Self((0..n).map(source).collect())
+        let (mut groups, mut orders, mut patterns) = (Vec::new(), Vec::new(), Vec::new());
+        for first in (0..n).step_by(length) {
+            let pattern =
+                std::array::from_fn(|lane| (source(first + lane % length) % length) as u64);
+            let known = patterns.iter().position(|known| *known == pattern);
+            let order = known.unwrap_or_else(|| {
+                patterns.push(pattern);
+                patterns.len() - 1
+            });
+            groups.push((source(first) / length) as u32);
+            orders.push(order as u8);
+        }
+        let mut destinations = vec![0; groups.len()];
+        for (to, &from) in (0..).zip(&groups) {
+            destinations[from as usize] = to;
+        }
+        Self {
+            groups,
+            destinations,
+            orders,
+            patterns,
+        }
     }
 
-    pub(super) fn apply(&self, out: &mut [u64], a: &[u64]) {
-        kernels::permute(out, a, &self.0);
+    /// For a group of 8 words: the group of the result they go to, and in which order.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "for vector kernels")
+    )]
+    #[inline]
+    pub(super) fn destination(&self, group: usize) -> (usize, &[u64; 8]) {
+        let to = self.destinations[group] as usize;
+        (to, &self.patterns[self.orders[to] as usize])
+    }
+
+    /// For each group of 8 words of the result (or fewer, all there are): the group they come from, and in which order.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (usize, &[u64; 8])> {
+        let orders = self
+            .orders
+            .iter()
+            .map(|&order| &self.patterns[order as usize]);
+        self.groups.iter().map(|&group| group as usize).zip(orders)
+    }
+
+    pub(super) fn apply(&self, kernels: Kernels, out: &mut [u64], a: &[u64]) {
+        kernels.permute(out, a, self);
     }
 }
 
@@ -62,10 +113,10 @@ impl Ring {
     pub fn automorphism(&self, a: &RnsPoly<Ntt>, exponent: u64) -> Result<RnsPoly<Ntt>, RingError> {
         a.check_degree(self)?;
         let permutation = self.permutation(exponent)?;
-        let mut out = RnsPoly::zero(self, a.basis());
+        let mut out = RnsPoly::any(self, a.basis());
         out.par_limbs_mut(self, |prime, limb| {
             if let Some(a) = a.residues(prime) {
-                permutation.apply(limb, a);
+                permutation.apply(self.kernels, limb, a);
             }
         });
         Ok(out)

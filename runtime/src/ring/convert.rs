@@ -16,7 +16,9 @@
 //!
 //! 1. Each converted limb: inverse transform, one multiplication by a constant that merges `1/N` and `(D/q_i)^-1`.
 //! 2. `v` for each coefficient.
-//! 3. Each limb made: one weighted sum of the `y_i` and `v`, forward transform.
+//! 3. Each limb made: one weighted sum of the `y_i` and `v`. Where the sources outgrow the cache, all limbs are made together,
+//!    block by block, so that each source is read once; otherwise each limb when it is needed.
+//! 4. Each limb made: forward transform, and whatever its caller does while it is cached.
 //!
 //! Cost for `k` converted and `t` made limbs: `k + t` transforms, `k t` multiplications per coefficient.
 //!
@@ -24,7 +26,7 @@
 //! - \[HPS18\] Halevi, Polyakov, Shoup, *An improved RNS variant of the BFV scheme*. <https://eprint.iacr.org/2018/117>
 
 use super::modulus::Factor;
-use super::{Basis, Ntt, Ring, RingError, RnsPoly, kernels};
+use super::{Basis, Buffer, Ntt, Ring, RingError, RnsPoly};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -32,6 +34,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// Constants made on first use, by purpose, basis before and basis after.
 #[derive(Default)]
 pub(super) struct Conversions(RwLock<BTreeMap<(Purpose, Basis, Basis), Arc<Conversion>>>);
+
+/// Sources of more bytes than this are read block by block.
+const CACHED_BYTES: usize = 1 << 20;
+
+/// Coefficients of one block.
+const BLOCK: usize = 2048;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Purpose {
@@ -47,7 +55,7 @@ struct Conversion {
     scalings: Vec<Factor>,
     /// For each of them, `1 / q_i`.
     reciprocals: Vec<f64>,
-    /// By prime made: the constants of the weighted sum of the `y_i`, then of `v`.
+    /// By prime made: the constants of the weighted sum of the `y_i`, then of `v`, as the kernels want them.
     weights: BTreeMap<usize, Vec<u64>>,
     /// By prime kept, what its residues are multiplied by before the weighted sum is added. Empty when raising.
     kept: BTreeMap<usize, Factor>,
@@ -65,16 +73,36 @@ impl Ring {
         from: &Basis,
         to: &Basis,
     ) -> Result<RnsPoly<Ntt>, RingError> {
+        let raised = self.raised(a, from, to)?;
+        let limbs = to
+            .primes()
+            .par_iter()
+            .zip(raised.blockwise(self, to.primes()));
+        let limbs = limbs.map(|(&prime, made)| match a.shared(prime) {
+            Some(limb) if from.contains(prime) => limb,
+            _ => Arc::new(raised.limb(self, prime, made)),
+        });
+        Ok(RnsPoly::from_shared(
+            to.clone(),
+            self.degree(),
+            limbs.collect(),
+        ))
+    }
+
+    /// [`Self::raise`], each limb to be made when it is needed.
+    ///
+    /// # Errors
+    /// As for [`Self::raise`].
+    pub(super) fn raised(
+        &self,
+        a: &RnsPoly<Ntt>,
+        from: &Basis,
+        to: &Basis,
+    ) -> Result<Converted, RingError> {
         a.check_superset(self, from)?;
         self.check_basis(to)?;
         let conversion = self.conversion(Purpose::Raise, from, to, || self.raising(from, to));
-        let sources = conversion.sources(self, a);
-        let mut out = RnsPoly::zero(self, to);
-        out.par_limbs_mut_heavy(self, |prime, limb| match a.residues(prime) {
-            Some(residues) if from.contains(prime) => limb.copy_from_slice(residues),
-            _ => conversion.make(self, &sources, prime, limb),
-        });
-        Ok(out)
+        Ok(Converted::of(self, conversion, a))
     }
 
     /// `round(a E / L)` over `target`, where L is the product of the primes of `a` that `target` lacks and E that of the primes
@@ -89,17 +117,37 @@ impl Ring {
         let conversion = self.conversion(Purpose::Divide, a.basis(), target, || {
             self.division(a.basis(), target)
         });
-        let sources = conversion.sources(self, a);
-        let mut out = RnsPoly::zero(self, target);
-        out.par_limbs_mut_heavy(self, |prime, limb| {
-            conversion.make(self, &sources, prime, limb);
-            if let (Some(residues), Some(&factor)) =
-                (a.residues(prime), conversion.kept.get(&prime))
-            {
-                kernels::scale_add_assign(limb, residues, factor, self.modulus(prime));
+        let converted = Converted::of(self, conversion, a);
+        let limbs = target
+            .primes()
+            .par_iter()
+            .zip(converted.blockwise(self, target.primes()));
+        let limbs = limbs.map(|(&prime, made)| {
+            let mut limb = converted.limb(self, prime, made);
+            if let Some(residues) = a.residues(prime) {
+                converted.add_kept(self, prime, &mut limb, residues);
             }
+            limb
         });
-        Ok(out)
+        Ok(RnsPoly::from_buffers(
+            target.clone(),
+            self.degree(),
+            limbs.collect(),
+        ))
+    }
+
+    /// [`Self::divide_out`] of a polynomial over `before` whose limbs for the primes that leave come from `leaving(i, prime)`,
+    /// several at once: each limb to be made when it is needed.
+    pub(super) fn divided(
+        &self,
+        before: &Basis,
+        target: &Basis,
+        leaving: impl Fn(usize) -> Buffer + Sync,
+    ) -> Converted {
+        let conversion = self.conversion(Purpose::Divide, before, target, || {
+            self.division(before, target)
+        });
+        Converted::new(self, conversion, leaving)
     }
 
     fn conversion(
@@ -160,6 +208,7 @@ impl Ring {
                 .iter()
                 .map(cofactor)
                 .chain([m.neg(product)])
+                .map(|weight| self.kernels.weight(weight, m))
                 .collect();
             (prime, weights)
         };
@@ -184,6 +233,7 @@ impl Ring {
                     .iter()
                     .map(weight)
                     .chain([m.reduce(1)])
+                    .map(|weight| self.kernels.weight(weight, m))
                     .collect(),
             )
         };
@@ -210,46 +260,127 @@ impl Ring {
     }
 }
 
-/// The `y_i` of one polynomial, one limb after the other, then `v`.
-struct Sources(Vec<u64>);
+/// A conversion after steps 1 and 2.
+pub(super) struct Converted {
+    conversion: Arc<Conversion>,
+    /// The `y_i`, then `v`.
+    sources: Vec<Buffer>,
+}
 
-impl Conversion {
-    /// Steps 1 and 2.
-    fn sources(&self, ring: &Ring, a: &RnsPoly<Ntt>) -> Sources {
-        let n = ring.degree();
-        let mut words = vec![0; (self.from.len() + 1) * n];
-        let (residues, quotients) = words.split_at_mut(self.from.len() * n);
-        residues
-            .par_chunks_exact_mut(n)
-            .zip(self.from.primes())
-            .zip(&self.scalings)
-            .for_each(|((limb, &prime), &scaling)| {
-                if let Some(source) = a.residues(prime) {
-                    limb.copy_from_slice(source);
-                    ring.transform(prime).inverse_scaled(limb, scaling);
-                }
-            });
-        let terms: Vec<(&[u64], f64)> = residues
-            .chunks_exact(n)
-            .zip(self.reciprocals.iter().copied())
+impl Converted {
+    fn of(ring: &Ring, conversion: Arc<Conversion>, a: &RnsPoly<Ntt>) -> Self {
+        Self::new(ring, conversion, |prime| {
+            let mut limb = ring.buffer();
+            match a.residues(prime) {
+                Some(residues) => limb.copy_from_slice(residues),
+                None => limb.fill(0),
+            }
+            limb
+        })
+    }
+
+    /// Steps 1 and 2, from the limb of each prime converted from.
+    fn new(
+        ring: &Ring,
+        conversion: Arc<Conversion>,
+        limb: impl Fn(usize) -> Buffer + Sync,
+    ) -> Self {
+        let from = conversion
+            .from
+            .primes()
+            .par_iter()
+            .zip(&conversion.scalings);
+        let mut sources: Vec<Buffer> = from
+            .map(|(&prime, &scaling)| {
+                let mut limb = limb(prime);
+                ring.transform(prime).inverse_scaled(&mut limb, scaling);
+                limb
+            })
             .collect();
-        kernels::rounded_sum(quotients, &terms);
-        Sources(words)
+        let mut quotients = ring.buffer();
+        let blockwise = quotients.par_chunks_mut(BLOCK).enumerate();
+        blockwise.for_each(|(at, out)| {
+            let reciprocals = conversion.reciprocals.iter().copied();
+            let terms: Vec<(&[u64], f64)> = block(&sources, at).zip(reciprocals).collect();
+            ring.kernels.rounded_sum(out, &terms);
+        });
+        sources.push(quotients);
+        Self {
+            conversion,
+            sources,
+        }
     }
 
-    /// Step 3, for one limb.
-    fn make(&self, ring: &Ring, sources: &Sources, prime: usize, limb: &mut [u64]) {
-        if self.from.is_empty() {
-            return;
+    /// Step 3 for the given primes, if that is better done for all at once; one result for each.
+    pub(super) fn blockwise(&self, ring: &Ring, primes: &[usize]) -> Vec<Option<Buffer>> {
+        if size_of::<u64>() * ring.degree() * self.sources.len() <= CACHED_BYTES {
+            return primes.iter().map(|_| None).collect();
         }
-        if let Some(weights) = self.weights.get(&prime) {
-            let terms: Vec<(&[u64], u64)> = sources
-                .0
-                .chunks_exact(limb.len())
-                .zip(weights.iter().copied())
-                .collect();
-            kernels::weighted_sum(limb, &terms, ring.modulus(prime));
-            ring.transform(prime).forward(limb);
+        let made = |prime| {
+            self.conversion
+                .weights
+                .contains_key(prime)
+                .then(|| ring.buffer())
+        };
+        let mut limbs: Vec<Option<Buffer>> = primes.iter().map(made).collect();
+        let mut blocks: Vec<Vec<(usize, &mut [u64])>> = Vec::new();
+        blocks.resize_with(ring.degree().div_ceil(BLOCK), || {
+            Vec::with_capacity(primes.len())
+        });
+        for (limb, &prime) in limbs.iter_mut().zip(primes) {
+            for (part, block) in limb
+                .iter_mut()
+                .flat_map(|l| l.chunks_mut(BLOCK))
+                .zip(&mut blocks)
+            {
+                block.push((prime, part));
+            }
+        }
+        blocks.into_par_iter().enumerate().for_each(|(at, outs)| {
+            let sources: Vec<&[u64]> = block(&self.sources, at).collect();
+            for (prime, out) in outs {
+                self.weighted_sum(ring, prime, out, &sources);
+            }
+        });
+        limbs
+    }
+
+    /// Steps 3, unless it was done, and 4: values modulo a prime that is made.
+    pub(super) fn limb(&self, ring: &Ring, prime: usize, made: Option<Buffer>) -> Buffer {
+        let mut limb = made.unwrap_or_else(|| {
+            let mut limb = ring.buffer();
+            let sources: Vec<&[u64]> = self.sources.iter().map(|source| &source[..]).collect();
+            self.weighted_sum(ring, prime, &mut limb, &sources);
+            limb
+        });
+        if !self.conversion.from.is_empty() {
+            ring.transform(prime).forward(&mut limb);
+        }
+        limb
+    }
+
+    /// Adds what becomes of the residues modulo a prime that is kept.
+    pub(super) fn add_kept(&self, ring: &Ring, prime: usize, limb: &mut [u64], residues: &[u64]) {
+        if let Some(&factor) = self.conversion.kept.get(&prime) {
+            ring.kernels
+                .scale_add_assign(limb, residues, factor, ring.modulus(prime));
         }
     }
+
+    fn weighted_sum(&self, ring: &Ring, prime: usize, out: &mut [u64], sources: &[&[u64]]) {
+        match self.conversion.weights.get(&prime) {
+            Some(weights) if !self.conversion.from.is_empty() => {
+                ring.kernels
+                    .weighted_sum(out, sources, weights, ring.modulus(prime));
+            }
+            _ => out.fill(0),
+        }
+    }
+}
+
+/// One block of each limb.
+fn block(limbs: &[Buffer], at: usize) -> impl Iterator<Item = &[u64]> {
+    limbs
+        .iter()
+        .filter_map(move |limb| limb.chunks(BLOCK).nth(at))
 }

@@ -1,220 +1,256 @@
-//! The loops over one limb: the seam where vector kernels replace portable ones.
+//! Which loops run: those of `portable`, or those for the vector instructions that the processor has.
 //!
-//! Every function works modulo one prime `p` on slices of equal length. Inputs and outputs are reduced, in `[0, p)`, unless
-//! the function says otherwise. Sums of products are accumulated in 128 bits and reduced once (see
-//! [`Modulus::MAX_PRODUCTS`]). No branch and no address depends on a value,
-//! except in [`is_reduced`], which is for words read from a file.
+//! Both compute the same words, except that [`Kernels::weighted_sum`] may leave multiples of the prime to the transform that
+//! follows it. `PEREGRINE_PORTABLE=1` in the environment chooses the portable ones; so do rings of a degree below 2^7.
 
+use super::automorphism::Permutation;
 use super::modulus::{Factor, Modulus};
+use super::{portable, transform};
 
-/// Accumulators that stay in the first-level cache: 4 KiB of 128-bit words.
-const BLOCK: usize = 256;
+#[cfg(target_arch = "x86_64")]
+use super::ifma::Ifma;
 
-/// `acc += a`.
-pub(super) fn add_assign(acc: &mut [u64], a: &[u64], m: &Modulus) {
-    for (x, &y) in acc.iter_mut().zip(a) {
-        *x = m.add(*x, y);
-    }
+/// The environment variable that turns vector instructions off.
+const PORTABLE: &str = "PEREGRINE_PORTABLE";
+
+/// A choice of loops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kernels {
+    /// For any processor.
+    Portable,
+    /// For AVX-512 IFMA.
+    #[cfg(target_arch = "x86_64")]
+    Ifma(Ifma),
 }
 
-/// `out = a + b`.
-pub(super) fn add(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
-    for ((out, &x), &y) in out.iter_mut().zip(a).zip(b) {
-        *out = m.add(x, y);
-    }
-}
-
-/// `out = a - b`.
-pub(super) fn sub(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
-    for ((out, &x), &y) in out.iter_mut().zip(a).zip(b) {
-        *out = m.sub(x, y);
-    }
-}
-
-/// `out = -a`.
-pub(super) fn neg(out: &mut [u64], a: &[u64], m: &Modulus) {
-    for (out, &x) in out.iter_mut().zip(a) {
-        *out = m.neg(x);
-    }
-}
-
-/// `out = a b`.
-pub(super) fn mul(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
-    for ((out, &x), &y) in out.iter_mut().zip(a).zip(b) {
-        *out = m.mul(x, y);
-    }
-}
-
-/// `acc += a b`.
-pub(super) fn mul_add_assign(acc: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
-    for ((acc, &x), &y) in acc.iter_mut().zip(a).zip(b) {
-        *acc = m.reduce_wide(u128::from(x) * u128::from(y) + u128::from(*acc));
-    }
-}
-
-/// `out = a w`; `a` may hold any words.
-pub(super) fn scale(out: &mut [u64], a: &[u64], w: Factor, m: &Modulus) {
-    for (out, &x) in out.iter_mut().zip(a) {
-        *out = m.mul_factor(x, w);
-    }
-}
-
-/// `x = x w`; `x` may hold any words.
-pub(super) fn scale_assign(x: &mut [u64], w: Factor, m: &Modulus) {
-    for x in x {
-        *x = m.mul_factor(*x, w);
-    }
-}
-
-/// `acc += a w`.
-pub(super) fn scale_add_assign(acc: &mut [u64], a: &[u64], w: Factor, m: &Modulus) {
-    for (acc, &x) in acc.iter_mut().zip(a) {
-        *acc = m.add(*acc, m.mul_factor(x, w));
-    }
-}
-
-/// `out` = sum of `terms`, at most 2^14 of them.
-pub(super) fn sum(out: &mut [u64], terms: &[&[u64]], m: &Modulus) {
-    debug_assert!(
-        terms.len() <= 1 << 14,
-        "{} terms may overflow a word",
-        terms.len()
-    );
-    out.fill(0);
-    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
-        for term in terms {
-            for (acc, &x) in out.iter_mut().zip(&term[block * BLOCK..]) {
-                *acc += x;
-            }
+impl Kernels {
+    /// The fastest ones for a degree, unless the environment asks for portable ones.
+    pub(super) fn detect(log_n: u32) -> Self {
+        let portable = std::env::var_os(PORTABLE).is_some_and(|value| value != "" && value != "0");
+        if portable || !transform::VECTOR_LOG_N.contains(&log_n) {
+            return Self::Portable;
         }
-        for x in out {
-            *x = m.reduce(*x);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(ifma) = Ifma::detect() {
+            return Self::Ifma(ifma);
+        }
+        Self::Portable
+    }
+
+    /// For reports.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Ifma(_) => "AVX-512 IFMA",
         }
     }
 }
 
-/// `out` = sum of `a_k b_k` over pairs of slices, reduced once per [`Modulus::MAX_PRODUCTS`] pairs.
-pub(super) fn dot(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
-    match pairs {
-        [(a, b)] => mul(out, a, b, m),
-        &[p0, p1] => dot_fixed(out, [p0, p1], m),
-        &[p0, p1, p2] => dot_fixed(out, [p0, p1, p2], m),
-        &[p0, p1, p2, p3] => dot_fixed(out, [p0, p1, p2, p3], m),
-        _ => dot_blocked(out, pairs, m),
-    }
-}
-
-/// [`dot`] for a few pairs: the accumulator stays in registers.
-fn dot_fixed<const K: usize>(out: &mut [u64], pairs: [(&[u64], &[u64]); K], m: &Modulus) {
-    let n = out.len();
-    let pairs = pairs.map(|(a, b)| (&a[..n], &b[..n]));
-    for (i, out) in out.iter_mut().enumerate() {
-        let mut acc = 0;
-        for (a, b) in pairs {
-            acc += u128::from(a[i]) * u128::from(b[i]);
-        }
-        *out = m.reduce_wide(acc);
-    }
-}
-
-/// [`dot`] for any number of pairs: blocks of accumulators stay in the cache.
-fn dot_blocked(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
-    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
-        let start = block * BLOCK;
-        let mut acc = [0u128; BLOCK];
-        for group in pairs.chunks(Modulus::MAX_PRODUCTS - 1) {
-            for (a, b) in group {
-                for ((acc, &x), &y) in acc
-                    .iter_mut()
-                    .zip(&a[start..])
-                    .zip(&b[start..])
-                    .take(out.len())
-                {
-                    *acc += u128::from(x) * u128::from(y);
+/// Methods that call the function of the same name in `portable`, or the method of `Ifma`.
+macro_rules! dispatch {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $ty:ty),*);)*) => {
+        impl Kernels {
+            $($(#[$doc])*
+            #[inline]
+            pub(super) fn $name(self, $($argument: $ty),*) {
+                match self {
+                    Self::Portable => portable::$name($($argument),*),
+                    #[cfg(target_arch = "x86_64")]
+                    Self::Ifma(ifma) => ifma.$name($($argument),*),
                 }
+            })*
+        }
+    };
+}
+
+dispatch! {
+    /// `acc += a`.
+    add_assign(acc: &mut [u64], a: &[u64], m: &Modulus);
+    /// `out = a + b`.
+    add(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus);
+    /// `out = a - b`.
+    sub(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus);
+    /// `acc += a b`.
+    mul_add_assign(acc: &mut [u64], a: &[u64], b: &[u64], m: &Modulus);
+    /// `out = a w`; words of `a` below `2^52`.
+    scale(out: &mut [u64], a: &[u64], w: Factor, m: &Modulus);
+    /// `acc += a w`; words of `a` below `2^52`.
+    scale_add_assign(acc: &mut [u64], a: &[u64], w: Factor, m: &Modulus);
+    /// `out` = sum of `terms`, at most 2^14 of them.
+    sum(out: &mut [u64], terms: &[&[u64]], m: &Modulus);
+    /// `out` = sum of `a_k b_k` over pairs of slices.
+    dot(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus);
+    /// `out` = sum of `a_k c_k` over slices with one constant each, prepared by [`Kernels::weight`]; words of `a_k` below 2^50,
+    /// not necessarily below `p`. The result is below `4p`, as the forward transform of the same kernels allows.
+    weighted_sum(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulus);
+    /// `out_h` = sum of `x_k key_(h,k)` plus `a_h w`, for both halves `h` of a key; then permuted.
+    key_product(
+        out: [&mut [u64]; 2],
+        digits: &[&[u64]],
+        key: [&[&[u64]]; 2],
+        add: [Option<&[u64]>; 2],
+        w: Factor,
+        table: Option<&Permutation>,
+        m: &Modulus
+    );
+    /// `out` = the integer nearest to the sum of `a_k r_k`, for words `a_k` below 2^50 and a result that is not negative.
+    rounded_sum(out: &mut [u64], terms: &[(&[u64], f64)]);
+    /// `out[i]` = the word of `a` that the table names for `i`.
+    permute(out: &mut [u64], a: &[u64], table: &Permutation);
+    /// `out` = the residues of signed words of magnitude below 2^62.
+    reduce_signed(out: &mut [u64], a: &[i64], m: &Modulus);
+}
+
+impl Kernels {
+    /// `out = -a`.
+    pub(super) fn neg(self, out: &mut [u64], a: &[u64], m: &Modulus) {
+        portable::neg(out, a, m);
+    }
+
+    /// A constant in `[0, p)` as [`Self::weighted_sum`] takes it.
+    pub(super) fn weight(self, w: u64, m: &Modulus) -> u64 {
+        match self {
+            Self::Portable => w,
+            #[cfg(target_arch = "x86_64")]
+            Self::Ifma(_) => m.to_montgomery(w),
+        }
+    }
+
+    /// Whether every word is in `[0, p)`. The time depends on the words.
+    pub(super) fn is_reduced(self, a: &[u64], m: &Modulus) -> bool {
+        portable::is_reduced(a, m)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Vector loops against portable ones; on a processor without vector loops, portable ones against themselves.
+
+    use super::*;
+    use crate::testing::primes_below;
+    use proptest::prelude::*;
+
+    const LOG_N: u32 = 8;
+    const N: usize = 1 << LOG_N;
+
+    /// Words of all sizes up to a bound, the bound included more often than chance has it.
+    fn words(state: &mut u64, bound: u64) -> Vec<u64> {
+        let mut next = || {
+            *state ^= *state << 13;
+            *state ^= *state >> 7;
+            *state ^= *state << 17;
+            *state
+        };
+        let word = |_| match next() % 8 {
+            0 => bound - 1,
+            1 => 0,
+            _ => next() % bound,
+        };
+        (0..N).map(word).collect()
+    }
+
+    fn sets(state: &mut u64, bound: u64, count: usize) -> Vec<Vec<u64>> {
+        (0..count).map(|_| words(state, bound)).collect()
+    }
+
+    fn slices(sets: &[Vec<u64>]) -> Vec<&[u64]> {
+        sets.iter().map(Vec::as_slice).collect()
+    }
+
+    /// The words that `f` writes over `out`, by vector loops and by portable ones.
+    fn both(out: &[u64], f: impl Fn(Kernels, &mut [u64])) -> [Vec<u64>; 2] {
+        [Kernels::detect(LOG_N), Kernels::Portable].map(|kernels| {
+            let mut out = out.to_vec();
+            f(kernels, &mut out);
+            out
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn loops_agree(bits in 20u32..=50, seed in 1u64.., count in 1usize..40, exponent in 0u64..N as u64) {
+            let p = primes_below(bits, LOG_N, 1)[0];
+            let m = Modulus::new(p);
+            let state = &mut { seed };
+            let (a, b, acc) = (words(state, p), words(state, p), words(state, p));
+            let w = m.factor(words(state, p)[0]);
+            let terms = sets(state, p, count);
+            let others = sets(state, p, count);
+            let table = Permutation::new(LOG_N, 2 * exponent + 1);
+            type Loop<'a> = Box<dyn Fn(Kernels, &mut [u64]) + 'a>;
+            let pairs: Vec<_> = slices(&terms).into_iter().zip(slices(&others)).collect();
+            let signed: Vec<i64> = words(state, 1 << 62).iter().map(|&x| if x % 2 == 0 { x as i64 } else { -(x as i64) }).collect();
+            let loops: [(&str, Loop); 10] = [
+                ("add_assign", Box::new(|k, out| k.add_assign(out, &a, &m))),
+                ("add", Box::new(|k, out| k.add(out, &a, &b, &m))),
+                ("sub", Box::new(|k, out| k.sub(out, &a, &b, &m))),
+                ("mul_add_assign", Box::new(|k, out| k.mul_add_assign(out, &a, &b, &m))),
+                ("scale", Box::new(|k, out| k.scale(out, &a, w, &m))),
+                ("scale_add_assign", Box::new(|k, out| k.scale_add_assign(out, &a, w, &m))),
+                ("sum", Box::new(|k, out| k.sum(out, &slices(&terms), &m))),
+                ("dot", Box::new(|k, out| k.dot(out, &pairs, &m))),
+                ("permute", Box::new(|k, out| k.permute(out, &a, &table))),
+                ("reduce_signed", Box::new(|k, out| k.reduce_signed(out, &signed, &m))),
+            ];
+            for (name, f) in loops {
+                let [vector, portable] = both(&acc, f);
+                prop_assert!(vector == portable, "{}", name);
             }
-            for acc in &mut acc[..out.len()] {
-                *acc = u128::from(m.reduce_wide(*acc));
+        }
+
+        #[test]
+        fn conversions_agree(bits in 20u32..=50, seed in 1u64.., count in 1usize..30) {
+            let p = primes_below(bits, LOG_N, 1)[0];
+            let m = Modulus::new(p);
+            let state = &mut { seed };
+            let sources = sets(state, 1 << 50, count);
+            let weights = &words(state, p)[..count];
+            let [vector, portable] = both(&[0; N], |k, out| {
+                let weights: Vec<u64> = weights.iter().map(|&w| k.weight(w, &m)).collect();
+                k.weighted_sum(out, &slices(&sources), &weights, &m);
+            });
+            prop_assert!(vector.iter().all(|&x| x < 4 * p));
+            prop_assert!(vector.iter().zip(&portable).all(|(&x, &y)| x % p == y));
+
+            let reciprocals: Vec<f64> = (0..count).map(|k| 1.0 / (p + k as u64) as f64).collect();
+            let terms: Vec<_> = slices(&sources).into_iter().zip(reciprocals).collect();
+            let [vector, portable] = both(&[0; N], |k, out| k.rounded_sum(out, &terms));
+            prop_assert_eq!(vector, portable);
+        }
+
+        #[test]
+        fn key_products_agree(bits in 20u32..=50, seed in 1u64.., count in 1usize..16, added: [bool; 2], moved: bool) {
+            let p = primes_below(bits, LOG_N, 1)[0];
+            let m = Modulus::new(p);
+            let state = &mut { seed };
+            let [digits, b, a] = [(); 3].map(|()| sets(state, p, count));
+            let add = sets(state, p, 2);
+            let (w, table) = (m.factor(words(state, p)[0]), Permutation::new(LOG_N, 5));
+            let [vector, portable] = both(&[0; 2 * N], |k, out| {
+                let (out0, out1) = out.split_at_mut(N);
+                let addend = |h: usize| added[h].then_some(&add[h][..]);
+                k.key_product(
+                    [out0, out1],
+                    &slices(&digits),
+                    [&slices(&b), &slices(&a)],
+                    [addend(0), addend(1)],
+                    w,
+                    moved.then_some(&table),
+                    &m,
+                );
+            });
+            prop_assert_eq!(vector, portable);
+        }
+    }
+
+    #[test]
+    fn a_permutation_and_its_destinations_are_inverse() {
+        for log_n in 3..9 {
+            let table = Permutation::new(log_n, 5);
+            for (to, (from, pattern)) in table.groups().enumerate() {
+                assert_eq!(table.destination(from), (to, pattern));
             }
         }
-        for (out, acc) in out.iter_mut().zip(acc) {
-            *out = acc as u64;
-        }
     }
-}
-
-/// `out` = sum of `a_k c_k` over slices with one constant each, `c_k` in `[0, p)`. The `a_k` hold words below 2^50, not
-/// necessarily below `p`; at most [`Modulus::MAX_PRODUCTS`] of them.
-pub(super) fn weighted_sum(out: &mut [u64], terms: &[(&[u64], u64)], m: &Modulus) {
-    match *terms {
-        [t0, t1] => weighted_sum_fixed(out, [t0, t1], m),
-        [t0, t1, t2] => weighted_sum_fixed(out, [t0, t1, t2], m),
-        [t0, t1, t2, t3] => weighted_sum_fixed(out, [t0, t1, t2, t3], m),
-        [t0, t1, t2, t3, t4] => weighted_sum_fixed(out, [t0, t1, t2, t3, t4], m),
-        _ => weighted_sum_blocked(out, terms, m),
-    }
-}
-
-/// [`weighted_sum`] for a few terms: the accumulator stays in registers.
-fn weighted_sum_fixed<const K: usize>(out: &mut [u64], terms: [(&[u64], u64); K], m: &Modulus) {
-    let n = out.len();
-    let terms = terms.map(|(a, c)| (&a[..n], c));
-    for (i, out) in out.iter_mut().enumerate() {
-        let mut acc = 0;
-        for (a, c) in terms {
-            acc += u128::from(a[i]) * u128::from(c);
-        }
-        *out = m.reduce_wide(acc);
-    }
-}
-
-/// [`weighted_sum`] for any number of terms.
-fn weighted_sum_blocked(out: &mut [u64], terms: &[(&[u64], u64)], m: &Modulus) {
-    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
-        let start = block * BLOCK;
-        let mut acc = [0u128; BLOCK];
-        for (a, c) in terms {
-            for (acc, &x) in acc.iter_mut().zip(&a[start..]).take(out.len()) {
-                *acc += u128::from(x) * u128::from(*c);
-            }
-        }
-        for (out, acc) in out.iter_mut().zip(acc) {
-            *out = m.reduce_wide(acc);
-        }
-    }
-}
-
-/// `out` = the integer nearest to the sum of `a_k r_k`, for words `a_k` below 2^50 and a result that is not negative.
-pub(super) fn rounded_sum(out: &mut [u64], terms: &[(&[u64], f64)]) {
-    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
-        let start = block * BLOCK;
-        let mut acc = [0.5f64; BLOCK];
-        for (a, r) in terms {
-            for (acc, &x) in acc.iter_mut().zip(&a[start..]).take(out.len()) {
-                *acc += x as i64 as f64 * r;
-            }
-        }
-        for (out, acc) in out.iter_mut().zip(acc) {
-            *out = acc as i64 as u64;
-        }
-    }
-}
-
-/// `out[i] = a[table[i]]`.
-pub(super) fn permute(out: &mut [u64], a: &[u64], table: &[u32]) {
-    for (out, &i) in out.iter_mut().zip(table) {
-        *out = a[i as usize];
-    }
-}
-
-/// `out` = the residues of signed words.
-pub(super) fn reduce_signed(out: &mut [u64], a: &[i64], m: &Modulus) {
-    for (out, &x) in out.iter_mut().zip(a) {
-        *out = m.reduce_signed(x);
-    }
-}
-
-/// Whether every word is in `[0, p)`.
-pub(super) fn is_reduced(a: &[u64], m: &Modulus) -> bool {
-    a.iter().all(|&x| x < m.value())
 }

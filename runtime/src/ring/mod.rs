@@ -2,7 +2,7 @@
 //!
 //! Notation: `N = 2^log_n`; a prime is named by its index into [`Ring::moduli`]; a [`Basis`] is a set of such indices, and
 //! [`RnsPoly`] a polynomial modulo each of them. Scheme-agnostic: nothing here knows of keys, levels or scales. The types of
-//! `tfhe` and `tfhe-ntt` do not leave this module; vector kernels would replace the `kernels` module and nothing else.
+//! `tfhe` and `tfhe-ntt` do not leave this module. The loops over words are those of `portable` or of `ifma`, see `kernels`.
 //!
 //! Cost in limb passes of N words; a transform costs about `log2 N / 4` passes. Every operation runs its limbs in parallel.
 
@@ -10,9 +10,14 @@ mod arithmetic;
 mod automorphism;
 mod basis;
 mod convert;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
 mod kernels;
+mod key_product;
 mod modulus;
 mod poly;
+mod pool;
+mod portable;
 mod sampling;
 mod transform;
 
@@ -26,7 +31,11 @@ pub use modulus::{Factor, Modulus};
 pub use poly::{Coefficient, Ntt, RnsPoly, SecretPoly};
 pub use sampling::{NOISE_DEVIATION, Randomness, Seed};
 
+pub(crate) use key_product::{Halves, Then};
+
 use convert::Conversions;
+use kernels::Kernels;
+use pool::{Buffer, Pool};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,6 +45,8 @@ use transform::Transform;
 /// Moduli and transforms of one degree, with the tables built on first use.
 pub struct Ring {
     log_n: u32,
+    kernels: Kernels,
+    pool: Arc<Pool>,
     moduli: Vec<Modulus>,
     transforms: Vec<Transform>,
     permutations: RwLock<BTreeMap<u64, Arc<Permutation>>>,
@@ -115,6 +126,7 @@ impl fmt::Debug for Ring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ring")
             .field("log_n", &self.log_n)
+            .field("kernels", &self.kernels.name())
             .field("moduli", &self.moduli)
             .finish_non_exhaustive()
     }
@@ -126,9 +138,14 @@ impl Ring {
     /// # Errors
     /// When a prime has no transform of this degree.
     pub(crate) fn new(log_n: u32, primes: &[u64]) -> Result<Self, RingError> {
+        Self::with_kernels(log_n, primes, Kernels::detect(log_n))
+    }
+
+    /// As [`Self::new`], with a choice of loops.
+    fn with_kernels(log_n: u32, primes: &[u64], kernels: Kernels) -> Result<Self, RingError> {
         let moduli: Vec<Modulus> = primes.iter().map(|&p| Modulus::new(p)).collect();
         let plan = |&m: &Modulus| {
-            Transform::new(log_n, m).ok_or(RingError::Transform {
+            Transform::new(log_n, m, kernels).ok_or(RingError::Transform {
                 log_n,
                 prime: m.value(),
             })
@@ -137,6 +154,8 @@ impl Ring {
         let (permutations, conversions) = (RwLock::default(), Conversions::default());
         Ok(Self {
             log_n,
+            kernels,
+            pool: Pool::new(1 << log_n),
             moduli,
             transforms,
             permutations,
@@ -152,6 +171,16 @@ impl Ring {
     /// N.
     pub fn degree(&self) -> usize {
         1 << self.log_n
+    }
+
+    /// Which loops compute: `AVX-512 IFMA` or `portable`.
+    pub fn kernels(&self) -> &'static str {
+        self.kernels.name()
+    }
+
+    /// A buffer of N words to be overwritten.
+    fn buffer(&self) -> Buffer {
+        self.pool.take()
     }
 
     /// All primes, by index.

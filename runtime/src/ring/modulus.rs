@@ -20,6 +20,10 @@ pub struct Modulus {
     shift: u32,
     /// `floor(2^(b+63) / p)`.
     ratio: u64,
+    /// `p^-1 mod 2^52`.
+    inverse52: u64,
+    /// `2^52 mod p`.
+    radix: u64,
 }
 
 /// A residue `w` with `floor(2^64 w / p)`, by which many words are multiplied.
@@ -27,6 +31,13 @@ pub struct Modulus {
 pub struct Factor {
     value: u64,
     quotient: u64,
+}
+
+impl Factor {
+    /// The residue.
+    pub(super) fn value(self) -> u64 {
+        self.value
+    }
 }
 
 /// High word of a product.
@@ -53,10 +64,16 @@ impl Modulus {
         );
         let bits = 64 - value.leading_zeros();
         let ratio = ((1u128 << (bits + 63)) / u128::from(value)) as u64;
+        // Newton's iteration doubles the correct bits; an odd number is its own inverse modulo 8.
+        let inverse = (0..5).fold(value, |inverse, _| {
+            inverse.wrapping_mul(2u64.wrapping_sub(value.wrapping_mul(inverse)))
+        });
         Self {
             value,
             shift: bits - 1,
             ratio,
+            inverse52: inverse & ((1 << 52) - 1),
+            radix: (1 << 52) % value,
         }
     }
 
@@ -64,6 +81,26 @@ impl Modulus {
     #[inline(always)]
     pub fn value(&self) -> u64 {
         self.value
+    }
+
+    /// Bits of the prime.
+    pub fn bits(&self) -> u32 {
+        self.shift + 1
+    }
+
+    /// `p^-1 mod 2^52`.
+    pub(super) fn inverse52(&self) -> u64 {
+        self.inverse52
+    }
+
+    /// A residue in Montgomery form: times `2^52`.
+    pub(crate) fn to_montgomery(&self, a: u64) -> u64 {
+        self.mul(a, self.radix)
+    }
+
+    /// A residue from its Montgomery form.
+    pub(super) fn reduce_montgomery(&self, a: u64) -> u64 {
+        self.mul(a, self.inverse(self.radix))
     }
 
     /// `x mod p`, for `x < 2^(b+63)`.

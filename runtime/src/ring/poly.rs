@@ -1,13 +1,15 @@
 //! Polynomials of `Z_Q[X] / (X^N + 1)` as residues modulo the primes of a basis.
 //!
 //! The domain is part of the type: [`Coefficient`] for coefficients in natural order, [`Ntt`] for values in bit-reversed
-//! order (see the `transform` module). Limbs are stored one after the other, aligned for the widest vectors.
+//! order (see the `transform` module). Each limb is a buffer of the ring's pool; clones and restrictions share limbs until one
+//! of them is written to.
 
-use super::{Basis, Ring, RingError, kernels};
-use aligned_vec::{AVec, ConstAlign};
+use super::pool::Buffer;
+use super::{Basis, Ring, RingError};
 use rayon::prelude::*;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use zeroize::{Zeroize, Zeroizing};
 
 /// Words handled by one task of a cheap element-wise loop, so that small rings are not slowed by scheduling.
@@ -25,22 +27,23 @@ pub enum Ntt {}
 pub struct RnsPoly<Domain> {
     basis: Basis,
     degree: usize,
-    words: AVec<u64, ConstAlign<64>>,
+    limbs: Vec<Arc<Buffer>>,
     domain: PhantomData<Domain>,
 }
 
+/// Shares the limbs.
 impl<Domain> Clone for RnsPoly<Domain> {
     fn clone(&self) -> Self {
         let Self {
             basis,
             degree,
-            words,
+            limbs,
             domain,
         } = self;
         Self {
             basis: basis.clone(),
             degree: *degree,
-            words: words.clone(),
+            limbs: limbs.clone(),
             domain: *domain,
         }
     }
@@ -51,10 +54,13 @@ impl<Domain> PartialEq for RnsPoly<Domain> {
         let Self {
             basis,
             degree,
-            words,
+            limbs,
             domain: _,
         } = self;
-        *basis == other.basis && *degree == other.degree && words[..] == other.words[..]
+        let equal = |(a, b): (&Arc<Buffer>, &Arc<Buffer>)| a[..] == b[..];
+        *basis == other.basis
+            && *degree == other.degree
+            && limbs.iter().zip(&other.limbs).all(equal)
     }
 }
 
@@ -68,22 +74,35 @@ impl<Domain> fmt::Debug for RnsPoly<Domain> {
     }
 }
 
+/// Limbs shared with another polynomial are left to it.
 impl<Domain> Zeroize for RnsPoly<Domain> {
     fn zeroize(&mut self) {
-        self.words[..].zeroize();
+        for limb in &mut self.limbs {
+            if let Some(words) = Arc::get_mut(limb) {
+                words.zeroize();
+            }
+        }
     }
 }
 
 impl<Domain: Sync> RnsPoly<Domain> {
     /// The zero polynomial.
     pub fn zero(ring: &Ring, basis: &Basis) -> Self {
-        let words = AVec::from_iter(64, std::iter::repeat_n(0, basis.len() * ring.degree()));
-        Self {
-            basis: basis.clone(),
-            degree: ring.degree(),
-            words,
-            domain: PhantomData,
-        }
+        let mut zero = Self::any(ring, basis);
+        zero.par_limbs_mut(ring, |_, limb| limb.fill(0));
+        zero
+    }
+
+    /// Some polynomial, every word of which is about to be overwritten.
+    pub(super) fn any(ring: &Ring, basis: &Basis) -> Self {
+        let limbs = basis.primes().iter().map(|_| ring.buffer()).collect();
+        Self::from_buffers(basis.clone(), ring.degree(), limbs)
+    }
+
+    /// A polynomial of reduced limbs.
+    pub(super) fn from_buffers(basis: Basis, degree: usize, limbs: Vec<Buffer>) -> Self {
+        let limbs = limbs.into_iter().map(Arc::new).collect();
+        Self::from_shared(basis, degree, limbs)
     }
 
     /// Takes limbs that lie one after the other, in the order of the basis.
@@ -99,20 +118,33 @@ impl<Domain: Sync> RnsPoly<Domain> {
                 found: words.len(),
             });
         }
-        for (&prime, limb) in basis.primes().iter().zip(words.chunks(ring.degree())) {
-            if !kernels::is_reduced(limb, ring.modulus(prime)) {
+        let mut limbs = Vec::with_capacity(basis.len());
+        for (&prime, words) in basis.primes().iter().zip(words.chunks(ring.degree())) {
+            if !ring.kernels.is_reduced(words, ring.modulus(prime)) {
                 return Err(RingError::Unreduced {
                     prime: ring.modulus(prime).value(),
                 });
             }
+            let mut limb = ring.buffer();
+            limb.copy_from_slice(words);
+            limbs.push(limb);
         }
-        let words = AVec::from_slice(64, words);
-        Ok(Self {
-            basis: basis.clone(),
-            degree: ring.degree(),
-            words,
+        Ok(Self::from_buffers(basis.clone(), ring.degree(), limbs))
+    }
+
+    /// A polynomial of reduced limbs that others may hold too.
+    pub(super) fn from_shared(basis: Basis, degree: usize, limbs: Vec<Arc<Buffer>>) -> Self {
+        Self {
+            basis,
+            degree,
+            limbs,
             domain: PhantomData,
-        })
+        }
+    }
+
+    /// The limb of a prime, to be shared.
+    pub(super) fn shared(&self, prime: usize) -> Option<Arc<Buffer>> {
+        self.basis.position(prime).map(|i| self.limbs[i].clone())
     }
 
     /// The primes.
@@ -132,17 +164,17 @@ impl<Domain: Sync> RnsPoly<Domain> {
 
     /// The residues modulo the `i`-th prime of the basis.
     pub fn limb(&self, i: usize) -> &[u64] {
-        &self.words[i * self.degree..(i + 1) * self.degree]
+        &self.limbs[i]
     }
 
     /// The limbs in order.
     pub fn limbs(&self) -> impl ExactSizeIterator<Item = &[u64]> {
-        self.words.chunks_exact(self.degree)
+        self.limbs.iter().map(|limb| &limb[..])
     }
 
-    /// All limbs, one after the other.
-    pub fn words(&self) -> &[u64] {
-        &self.words
+    /// Bytes of all limbs in memory.
+    pub fn bytes(&self) -> usize {
+        self.limbs.len() * self.degree * size_of::<u64>()
     }
 
     /// The residues modulo a prime of the basis.
@@ -150,28 +182,22 @@ impl<Domain: Sync> RnsPoly<Domain> {
         self.basis.position(prime).map(|i| self.limb(i))
     }
 
-    /// The same polynomial modulo the primes of a subset of its basis.
+    /// The same polynomial modulo the primes of a subset of its basis; shares the limbs.
     ///
     /// # Errors
     /// When a prime of `basis` is missing.
     pub fn restrict(&self, ring: &Ring, basis: &Basis) -> Result<Self, RingError> {
         self.check_superset(ring, basis)?;
-        let mut out = Self::zero(ring, basis);
-        out.fill_limbs(ring, |prime| self.residues(prime));
-        Ok(out)
-    }
-
-    /// Copies the limbs that `source` gives for their prime.
-    pub(crate) fn fill_limbs<'a>(
-        &mut self,
-        ring: &Ring,
-        source: impl Fn(usize) -> Option<&'a [u64]> + Sync,
-    ) {
-        self.par_limbs_mut(ring, |prime, limb| {
-            if let Some(source) = source(prime) {
-                limb.copy_from_slice(source);
-            }
-        });
+        let kept = basis
+            .primes()
+            .iter()
+            .filter_map(|&p| self.basis.position(p));
+        Ok(Self {
+            basis: basis.clone(),
+            degree: self.degree,
+            limbs: kept.map(|i| self.limbs[i].clone()).collect(),
+            domain: PhantomData,
+        })
     }
 
     /// # Errors
@@ -222,12 +248,13 @@ impl<Domain: Sync> RnsPoly<Domain> {
         group: usize,
         f: impl Fn(usize, &mut [u64]) + Sync,
     ) {
-        let Self { basis, words, .. } = self;
-        words
-            .par_chunks_exact_mut(degree)
+        debug_assert_eq!(degree, self.degree, "a ring of another degree");
+        let Self { basis, limbs, .. } = self;
+        limbs
+            .par_iter_mut()
             .with_min_len(group)
             .zip(basis.primes())
-            .for_each(|(limb, &prime)| f(prime, limb));
+            .for_each(|(limb, &prime)| f(prime, &mut *Arc::<Buffer>::make_mut(limb)));
     }
 
     /// The same words, declared to be in another domain.
@@ -235,13 +262,13 @@ impl<Domain: Sync> RnsPoly<Domain> {
         let Self {
             basis,
             degree,
-            words,
+            limbs,
             domain: _,
         } = self;
         RnsPoly {
             basis,
             degree,
-            words,
+            limbs,
             domain: PhantomData,
         }
     }
@@ -263,9 +290,10 @@ impl RnsPoly<Coefficient> {
                 found: coefficients.len(),
             });
         }
-        let mut poly = Self::zero(ring, basis);
+        let mut poly = Self::any(ring, basis);
         poly.par_limbs_mut(ring, |prime, limb| {
-            kernels::reduce_signed(limb, coefficients, ring.modulus(prime))
+            ring.kernels
+                .reduce_signed(limb, coefficients, ring.modulus(prime))
         });
         Ok(poly)
     }

@@ -90,7 +90,7 @@ impl Ring {
     /// Expands a uniformly random polynomial; the limb of prime `p` is stream `first_stream + p`, so that a basis and its
     /// subsets give the same residues.
     pub fn expand_uniform(&self, basis: &Basis, seed: Seed, first_stream: u64) -> RnsPoly<Ntt> {
-        let mut out = RnsPoly::zero(self, basis);
+        let mut out = RnsPoly::any(self, basis);
         out.par_limbs_mut_heavy(self, |prime, limb| {
             let modulus = self.modulus(prime);
             let limit = u64::MAX - (u64::MAX % modulus.value() + 1) % modulus.value();
@@ -128,9 +128,10 @@ impl Ring {
         for (integer, &word) in integers.iter_mut().zip(torus.iter()) {
             *integer = word as i64;
         }
-        let mut out = RnsPoly::zero(self, basis);
+        let mut out = RnsPoly::any(self, basis);
         out.par_limbs_mut(self, |prime, limb| {
-            super::kernels::reduce_signed(limb, &integers, self.modulus(prime))
+            self.kernels
+                .reduce_signed(limb, &integers, self.modulus(prime))
         });
         Zeroizing::new(out)
     }

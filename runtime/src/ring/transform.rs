@@ -1,26 +1,38 @@
 //! The number-theoretic transform: `Z_p[X] / (X^n + 1)` to its values at the primitive `2n`-th roots of unity.
 //!
 //! Forward maps coefficients in natural order to values in bit-reversed order: position `i` holds `a(psi^(2 rev(i) + 1))`,
-//! with `psi` a primitive `2n`-th root chosen by the implementation and `rev` the reversal of `log2 n` bits. The inverse
-//! leaves a factor `n`, which callers merge into whatever scaling they do anyway.
+//! with `psi` the root that Tonelli and Shanks's square roots lead to from -1 (see [`root_of_unity`]) and `rev` the reversal of
+//! `log2 n` bits. The inverse leaves a factor `n`, which is merged into whatever scaling is done anyway.
 //!
-//! The implementation is `tfhe-ntt`'s plan for 64-bit primes; rings with `n < 16`, too small for it, are evaluated directly.
+//! Three implementations give the same words: the vector transforms of `ifma`, where the processor has them; `tfhe-ntt`'s plan
+//! for 64-bit primes; and for rings with `n < 16`, too small for it, direct evaluation. The order of values is part of the file
+//! formats, and so is the root.
+//!
 //! Each transform tests itself once when it is made, because a wrong one is silent: `tfhe-ntt` 0.7.1 builds twiddles for one
 //! kernel and runs another for primes in `[1501199875790166, 2^51)` on machines with AVX-512 IFMA. All primes here are below
 //! 2^50.
 
-use super::kernels;
+#[cfg(target_arch = "x86_64")]
+use super::ifma::ntt::Tables;
 use super::modulus::{Factor, Modulus};
+use super::{Kernels, portable};
+use std::ops::RangeInclusive;
 use tfhe_ntt::prime64::Plan;
+
+/// Degrees that vector transforms work for, as logarithms.
+pub(super) const VECTOR_LOG_N: RangeInclusive<u32> = 7..=20;
 
 /// Transforms modulo one prime.
 pub(super) struct Transform {
     modulus: Modulus,
+    kernels: Kernels,
     method: Method,
     normalization: Factor,
 }
 
 enum Method {
+    #[cfg(target_arch = "x86_64")]
+    Vector(Tables),
     Plan(Box<Plan>),
     /// Matrices of the transform and its inverse times `n`, row by row.
     Direct {
@@ -40,42 +52,46 @@ pub(super) fn reverse_bits(i: usize, bits: u32) -> usize {
 
 impl Transform {
     /// Plans for degree `2^log_n`; `None` when there is no such root of unity or the transform fails its own test.
-    pub(super) fn new(log_n: u32, modulus: Modulus) -> Option<Self> {
+    pub(super) fn new(log_n: u32, modulus: Modulus, kernels: Kernels) -> Option<Self> {
         let n = 1usize << log_n;
-        let method = if n < 16 {
-            direct(log_n, &modulus)?
-        } else {
-            Method::Plan(Box::new(Plan::try_new(n, modulus.value())?))
+        let method = match kernels {
+            #[cfg(target_arch = "x86_64")]
+            Kernels::Ifma(ifma) => {
+                let psi = root_of_unity(&modulus, log_n + 1)?;
+                Method::Vector(Tables::new(ifma, log_n, modulus, psi))
+            }
+            Kernels::Portable if n < 16 => direct(log_n, &modulus)?,
+            Kernels::Portable => Method::Plan(Box::new(Plan::try_new(n, modulus.value())?)),
         };
         let normalization = modulus.factor(modulus.inverse(modulus.reduce(n as u64)));
         let transform = Self {
             modulus,
+            kernels,
             method,
             normalization,
         };
         transform.passes_self_test(log_n).then_some(transform)
     }
 
-    /// Coefficients to values, in place; reduced in and out.
+    /// Coefficients to values, in place; reduced out. In, what [`Kernels::weighted_sum`] leaves is reduced enough.
     pub(super) fn forward(&self, words: &mut [u64]) {
         match &self.method {
+            #[cfg(target_arch = "x86_64")]
+            Method::Vector(tables) => tables.forward(words),
             Method::Plan(plan) => plan.fwd(words),
             Method::Direct { forward, .. } => self.multiply(forward, words),
         }
     }
 
-    /// Values to `n` times the coefficients, in place; reduced in and out.
-    pub(super) fn inverse_unscaled(&self, words: &mut [u64]) {
+    /// Values to coefficients times a factor that includes `1 / n`, in place; reduced in and out.
+    pub(super) fn inverse_scaled(&self, words: &mut [u64], factor: Factor) {
         match &self.method {
+            #[cfg(target_arch = "x86_64")]
+            Method::Vector(tables) => return tables.inverse_scaled(words, factor),
             Method::Plan(plan) => plan.inv(words),
             Method::Direct { inverse, .. } => self.multiply(inverse, words),
         }
-    }
-
-    /// Values to coefficients times a factor that includes `1 / n`.
-    pub(super) fn inverse_scaled(&self, words: &mut [u64], factor: Factor) {
-        self.inverse_unscaled(words);
-        kernels::scale_assign(words, factor, &self.modulus);
+        portable::scale_assign(words, factor, &self.modulus);
     }
 
     /// Values to coefficients.
@@ -119,7 +135,7 @@ impl Transform {
                 .fold(0, |acc, &c| m.add(m.mul(acc, x[i]), c))
         };
         let evaluated = [0, n / 3, n - 1].iter().all(|&i| values[i] == horner(i));
-        let reduced = kernels::is_reduced(&values, m);
+        let reduced = self.kernels.is_reduced(&values, m);
         self.inverse(&mut values);
         powers[n] == m.value() - 1 && ordered && evaluated && reduced && values == polynomial
     }
@@ -133,17 +149,38 @@ fn split_mix(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// A primitive root of unity of order `2^log_order`: from -1, as often as needed, the square root that Tonelli and Shanks's
+/// algorithm finds with the least quadratic non-residue. It is the root that `tfhe-ntt` uses.
+///
+/// `None` when there is none. Time depends on the prime only.
+fn root_of_unity(m: &Modulus, log_order: u32) -> Option<u64> {
+    let p = m.value();
+    let twos = (p - 1).trailing_zeros();
+    if log_order > twos || log_order == 0 {
+        return None;
+    }
+    let odd = (p - 1) >> twos;
+    let non_residue = (2..p).find(|&z| m.pow(z, (p - 1) / 2) == p - 1)?;
+    let square_root = |n: u64| {
+        // Invariant: r^2 = n t, and t and c are of orders 2^i and 2^k with i < k.
+        let (mut k, mut c) = (twos, m.pow(non_residue, odd));
+        let (mut t, mut r) = (m.pow(n, odd), m.pow(n, odd.div_ceil(2)));
+        while t != 1 {
+            let i = (0..k).find(|&i| m.pow(t, 1 << i) == 1)?;
+            let b = m.pow(c, 1 << (k.checked_sub(i + 1)?));
+            (k, c) = (i, m.mul(b, b));
+            (t, r) = (m.mul(t, c), m.mul(r, b));
+        }
+        Some(r)
+    };
+    (1..log_order).try_fold(p - 1, |root, _| square_root(root))
+}
+
 /// The matrices `psi^(e_i j)` and `psi^(-e_j i)`, `e_i = 2 rev(i) + 1`.
 fn direct(log_n: u32, m: &Modulus) -> Option<Method> {
     let n = 1usize << log_n;
     let order = 2 * n as u64;
-    if !(m.value() - 1).is_multiple_of(order) {
-        return None;
-    }
-    let cofactor = (m.value() - 1) / order;
-    let psi = (2..m.value())
-        .map(|g| m.pow(g, cofactor))
-        .find(|&psi| m.pow(psi, n as u64) == m.value() - 1)?;
+    let psi = root_of_unity(m, log_n + 1)?;
     let exponent = |i: usize| 2 * reverse_bits(i, log_n) as u64 + 1;
     let entry = |e: u64| m.pow(psi, e % order);
     let forward = (0..n * n)
@@ -158,6 +195,8 @@ fn direct(log_n: u32, m: &Modulus) -> Option<Method> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::primes_below;
+    use proptest::prelude::*;
 
     #[test]
     fn direct_and_planned_transforms_pass_the_same_test() {
@@ -168,16 +207,45 @@ mod tests {
             (9, 12289),
             (13, 1_125_899_903_827_969),
         ] {
-            assert!(
-                Transform::new(log_n, Modulus::new(p)).is_some(),
-                "degree 2^{log_n} modulo {p}"
-            );
+            for kernels in [Kernels::Portable, Kernels::detect(log_n)] {
+                let transform = Transform::new(log_n, Modulus::new(p), kernels);
+                assert!(
+                    transform.is_some(),
+                    "degree 2^{log_n} modulo {p}, {kernels:?}"
+                );
+            }
         }
     }
 
     #[test]
     fn a_prime_without_the_root_of_unity_is_refused() {
-        assert!(Transform::new(3, Modulus::new(19)).is_none());
-        assert!(Transform::new(5, Modulus::new(97)).is_none());
+        assert!(Transform::new(3, Modulus::new(19), Kernels::Portable).is_none());
+        assert!(Transform::new(5, Modulus::new(97), Kernels::Portable).is_none());
+        assert_eq!(root_of_unity(&Modulus::new(97), 6), None);
+        assert_eq!(root_of_unity(&Modulus::new(97), 1), Some(96));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// On a processor without vector transforms this compares the portable ones with themselves.
+        #[test]
+        fn all_processors_compute_the_same_words(log_n in 7u32..=17, bits in 32u32..=50, skip in 0usize..4, seed: u64) {
+            let p = primes_below(bits, log_n, skip + 1)[skip];
+            let m = Modulus::new(p);
+            let (vector, portable) = (
+                Transform::new(log_n, m, Kernels::detect(log_n)).unwrap(),
+                Transform::new(log_n, m, Kernels::Portable).unwrap(),
+            );
+            let mut state = seed;
+            let words: Vec<u64> = (0..1 << log_n).map(|_| m.reduce(split_mix(&mut state))).collect();
+            let (mut a, mut b) = (words.clone(), words.clone());
+            vector.forward(&mut a);
+            portable.forward(&mut b);
+            prop_assert!(a == b, "forward");
+            let factor = m.factor(m.reduce(split_mix(&mut state)));
+            vector.inverse_scaled(&mut a, factor);
+            portable.inverse_scaled(&mut b, factor);
+            prop_assert!(a == b, "inverse");
+        }
     }
 }

@@ -14,7 +14,7 @@
 
 use super::{RlweError, SecretKey, encrypt_zero};
 use crate::params::Parameters;
-use crate::ring::{Basis, Ntt, Randomness, RnsPoly, Seed};
+use crate::ring::{Basis, Halves, Ntt, Randomness, RnsPoly, Seed};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -60,9 +60,9 @@ impl KeyDigit {
         &self.b
     }
 
-    /// The uniform half.
-    pub(super) fn a(&self) -> &RnsPoly<Ntt> {
-        &self.a
+    /// Both halves, the uniform one last.
+    pub(super) fn halves(&self) -> Halves<'_> {
+        [&self.b, &self.a]
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{EvaluationKey, RlweError};
 use crate::params::Parameters;
-use crate::ring::{Basis, Ntt, RnsPoly};
+use crate::ring::{Basis, Ntt, RnsPoly, Then};
 use rayon::prelude::*;
 
 /// A polynomial of some level as small integers, one for each digit that meets the level's row, modulo `Q_l P`.
@@ -29,7 +29,7 @@ impl Digits {
 pub struct Switched<'a> {
     /// Added, times P, to the first and the second part.
     pub add: [Option<&'a RnsPoly<Ntt>>; 2],
-    /// Exponent of the automorphism applied last, 1 for none.
+    /// Exponent of the automorphism applied last, none for the identity.
     pub exponent: Option<u64>,
 }
 
@@ -69,7 +69,44 @@ pub fn key_inner_product(
     key: &EvaluationKey,
     then: Switched<'_>,
 ) -> Result<[RnsPoly<Ntt>; 2], RlweError> {
-    let extended = params.extended_row(digits.level)?;
+    let (extended, then) = prepared(params, digits.level, key, then)?;
+    let pairs = digits
+        .polys()
+        .map(|(digit, poly)| Ok((poly, key.digit(digit)?.halves())));
+    let pairs = pairs.collect::<Result<Vec<_>, RlweError>>()?;
+    Ok(params.ring().key_product(extended, &pairs, then)?)
+}
+
+/// The three phases in one: [`decompose`], [`key_inner_product`] with what is done `then`, [`mod_down`]. Neither digits nor the
+/// inner product are kept: less memory and faster, where nothing else needs them.
+///
+/// # Errors
+/// Those of the phases.
+pub fn key_switch(
+    params: &Parameters,
+    poly: &RnsPoly<Ntt>,
+    level: usize,
+    key: &EvaluationKey,
+    then: Switched<'_>,
+) -> Result<[RnsPoly<Ntt>; 2], RlweError> {
+    let (extended, then) = prepared(params, level, key, then)?;
+    let digits = params.digits_of(params.row(level)?);
+    let digits = digits.map(|(digit, primes)| Ok((primes, key.digit(digit)?.halves())));
+    let digits = digits.collect::<Result<Vec<_>, RlweError>>()?;
+    Ok(params.ring().key_switch(poly, extended, &digits, then)?)
+}
+
+/// The primes of an inner product at a level and what follows it, if the key covers them.
+fn prepared<'a>(
+    params: &'a Parameters,
+    level: usize,
+    key: &EvaluationKey,
+    then: Switched<'a>,
+) -> Result<(&'a Basis, Then<'a>), RlweError> {
+    let (row, extended) = (params.row(level)?, params.extended_row(level)?);
+    if params.special().is_empty() {
+        return Err(RlweError::NoKeySwitching);
+    }
     if let Some(&prime) = extended
         .primes()
         .iter()
@@ -81,21 +118,8 @@ pub fn key_inner_product(
             prime,
         });
     }
-    let mut pairs = [Vec::new(), Vec::new()];
-    for (digit, poly) in &digits.polys {
-        let key_digit = key.digit(*digit)?;
-        pairs[0].push((poly, key_digit.b()));
-        pairs[1].push((poly, key_digit.a()));
-    }
-    let row = params.row(digits.level)?;
-    let part = |half: usize| {
-        let add = then.add[half].map(|addend| (addend, row));
-        params
-            .ring()
-            .dot_then(extended, &pairs[half], add, then.exponent)
-    };
-    let (b, a) = rayon::join(|| part(0), || part(1));
-    Ok([b?, a?])
+    let Switched { add, exponent } = then;
+    Ok((extended, Then { add, row, exponent }))
 }
 
 /// Divides a polynomial modulo `Q_l P` by P, with rounding.

@@ -10,6 +10,8 @@
 //!    d and 0 modulo the others: a pair modulo `Q_l P` of phase `P c s' + sum_d c_d e_d`.
 //! 3. [`mod_down`]: division by P, which leaves the noise `sum_d c_d e_d / P` and a rounding error.
 //!
+//! [`key_switch`] is all three, for digits that are used once.
+//!
 //! The gadget `g_d` does not mention a level, so a key made for one level serves at every level whose primes are a subset.
 //!
 //! # References
@@ -22,7 +24,7 @@ mod key_switch;
 mod secret_key;
 
 pub use evaluation_key::{EvaluationKey, EvaluationKeys, KeyDigit, KeyKind};
-pub use key_switch::{Digits, Switched, decompose, key_inner_product, mod_down};
+pub use key_switch::{Digits, Switched, decompose, key_inner_product, key_switch, mod_down};
 pub use secret_key::{SecretKey, encrypt_zero, phase};
 
 use crate::params::ParametersError;

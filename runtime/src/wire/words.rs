@@ -11,8 +11,8 @@ pub(super) fn poly_bytes(params: &Parameters, basis: &Basis) -> usize {
 
 /// Appends the words of a polynomial.
 pub(super) fn put_poly(out: &mut Vec<u8>, poly: &RnsPoly<Ntt>) {
-    out.reserve(8 * poly.words().len());
-    for word in poly.words() {
+    out.reserve(poly.bytes());
+    for word in poly.limbs().flatten() {
         out.extend_from_slice(&word.to_le_bytes());
     }
 }

@@ -3,7 +3,7 @@
 use super::Evaluator;
 use super::rotations::expect_digits;
 use crate::ckks::{Ciphertext, CkksError, Form};
-use crate::rlwe::{Digits, KeyKind, Switched, key_inner_product};
+use crate::rlwe::{Digits, KeyKind, Switched, key_inner_product, key_switch};
 
 impl Evaluator {
     /// `a b` as three parts; the scales multiply.
@@ -66,7 +66,14 @@ impl Evaluator {
     /// As for [`Self::relinearize_ext`].
     pub fn relinearize(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
         self.expect("relinearize", a, Form::Product)?;
-        self.mod_down(&self.relinearize_ext(a, &self.decompose(a)?)?)
+        let [c0, c1, c2] = three("relinearize", a)?;
+        let key = self.keys.get(KeyKind::Relinearization)?;
+        let then = Switched {
+            add: [Some(c0), Some(c1)],
+            exponent: None,
+        };
+        let parts = key_switch(&self.params, c2, a.level(), key, then)?;
+        Ok(Ciphertext::new(parts.into(), a.level(), Form::Normal))
     }
 }
 

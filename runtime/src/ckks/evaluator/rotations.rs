@@ -6,7 +6,7 @@
 use super::products::two;
 use super::{Evaluator, map_parts};
 use crate::ckks::{Ciphertext, CkksError, Form};
-use crate::rlwe::{Digits, KeyKind, Switched, decompose, key_inner_product, mod_down};
+use crate::rlwe::{Digits, KeyKind, Switched, decompose, key_inner_product, key_switch, mod_down};
 
 impl Evaluator {
     /// The digits of the last part, raised to `Q_l P`: what all rotations of `a`, or the relinearization of a product, share.
@@ -117,9 +117,15 @@ impl Evaluator {
     }
 
     fn automorphism(&self, a: &Ciphertext, exponent: u64) -> Result<Ciphertext, CkksError> {
-        self.keys.get(KeyKind::Galois(exponent))?;
-        let digits = self.decompose(a)?;
-        self.mod_down(&self.automorphism_ext(a, &digits, exponent)?)
+        self.expect("rotate", a, Form::Normal)?;
+        let key = self.keys.get(KeyKind::Galois(exponent))?;
+        let [c0, c1] = two("rotate", a)?;
+        let then = Switched {
+            add: [Some(c0), None],
+            exponent: Some(exponent),
+        };
+        let parts = key_switch(&self.params, c1, a.level(), key, then)?;
+        Ok(Ciphertext::new(parts.into(), a.level(), Form::Normal))
     }
 }
 

@@ -1,0 +1,477 @@
+//! Loops over the words of one limb; each does what the function of the same name in `portable` does.
+//!
+//! Sums of products are accumulated as two sums of 52-bit halves, so that carries are handled once and there is one Montgomery
+//! reduction for [`TERMS`] products.
+
+use super::Ifma;
+use super::vector::*;
+use crate::ring::automorphism::Permutation;
+use crate::ring::modulus::{Factor, Modulus};
+use std::arch::x86_64::*;
+
+/// Products of a word below `2^50` and a residue that one reduction takes: the result, below `T p / 4 + p`, stays below `4p`.
+const TERMS: usize = 12;
+
+/// Sums of the low and the high halves of products.
+#[derive(Clone, Copy)]
+struct Sums {
+    low: Vector,
+    high: Vector,
+}
+
+impl Sums {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn zero() -> Self {
+        let zero = _mm512_setzero_si512();
+        Self {
+            low: zero,
+            high: zero,
+        }
+    }
+
+    /// Adds a product.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn add(&mut self, a: Vector, b: Vector) {
+        self.low = _mm512_madd52lo_epu64(self.low, a, b);
+        self.high = _mm512_madd52hi_epu64(self.high, a, b);
+    }
+
+    /// The sum over `2^52` modulo `p`, in `(0, T p / 4 + p)` for T terms.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn reduce(self, p: &Prime) -> Vector {
+        let m = p.low(self.low, p.inverse);
+        let above = _mm512_madd52hi_epu64(p.minus, m, p.one);
+        let carry = _mm512_srli_epi64::<52>(self.low);
+        _mm512_sub_epi64(_mm512_add_epi64(self.high, carry), above)
+    }
+}
+
+/// `2^104 mod p`: a product by it undoes a reduction.
+fn restore(m: &Modulus) -> Factor52 {
+    factor(m, m.to_montgomery(1))
+}
+
+impl Ifma {
+    /// See `portable::add_assign`.
+    pub(in crate::ring) fn add_assign(self, acc: &mut [u64], a: &[u64], m: &Modulus) {
+        #[target_feature(enable = "avx512f")]
+        fn run(acc: &mut [u64], a: &[u64], m: &Modulus) {
+            let p = splat(m.value());
+            for (x, y) in groups_mut(acc).iter_mut().zip(groups(a)) {
+                let sum = _mm512_add_epi64(load(x), load(y));
+                store(x, subtract_once(sum, p));
+            }
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(acc, a, m) }
+    }
+
+    /// See `portable::add`.
+    pub(in crate::ring) fn add(self, out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
+        #[target_feature(enable = "avx512f")]
+        fn run(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
+            let p = splat(m.value());
+            for ((out, a), b) in groups_mut(out).iter_mut().zip(groups(a)).zip(groups(b)) {
+                store(out, subtract_once(_mm512_add_epi64(load(a), load(b)), p));
+            }
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(out, a, b, m) }
+    }
+
+    /// See `portable::sub`.
+    pub(in crate::ring) fn sub(self, out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
+        #[target_feature(enable = "avx512f")]
+        fn run(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
+            let p = splat(m.value());
+            for ((out, a), b) in groups_mut(out).iter_mut().zip(groups(a)).zip(groups(b)) {
+                store(out, add_if_negative(_mm512_sub_epi64(load(a), load(b)), p));
+            }
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(out, a, b, m) }
+    }
+
+    /// See `portable::mul_add_assign`.
+    pub(in crate::ring) fn mul_add_assign(
+        self,
+        acc: &mut [u64],
+        a: &[u64],
+        b: &[u64],
+        m: &Modulus,
+    ) {
+        #[target_feature(enable = "avx512f,avx512ifma")]
+        fn run(acc: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
+            let (p, restore) = (prime(m), known(restore(m)));
+            for ((acc, a), b) in groups_mut(acc).iter_mut().zip(groups(a)).zip(groups(b)) {
+                let reduced = p.product(load(a), load(b));
+                let sum = _mm512_add_epi64(p.product_known(reduced, restore), load(acc));
+                store(acc, p.reduce_four(sum));
+            }
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(acc, a, b, m) }
+    }
+
+    /// See `portable::scale`; `a` holds words below `2^52`.
+    pub(in crate::ring) fn scale(self, out: &mut [u64], a: &[u64], w: Factor, m: &Modulus) {
+        #[target_feature(enable = "avx512f,avx512ifma")]
+        fn run(out: &mut [u64], a: &[u64], w: Factor52, m: &Modulus) {
+            let (p, w) = (prime(m), known(w));
+            for (out, a) in groups_mut(out).iter_mut().zip(groups(a)) {
+                store(out, p.product_known_reduced(load(a), w));
+            }
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(out, a, factor(m, w.value()), m) }
+    }
+
+    /// See `portable::scale_add_assign`; words below `2^52` and `4p`.
+    pub(in crate::ring) fn scale_add_assign(
+        self,
+        acc: &mut [u64],
+        a: &[u64],
+        w: Factor,
+        m: &Modulus,
+    ) {
+        #[target_feature(enable = "avx512f,avx512ifma")]
+        fn run(acc: &mut [u64], a: &[u64], w: Factor52, m: &Modulus) {
+            let (p, w) = (prime(m), known(w));
+            for (acc, a) in groups_mut(acc).iter_mut().zip(groups(a)) {
+                let sum = _mm512_add_epi64(p.product_known_reduced(load(a), w), load(acc));
+                store(acc, subtract_once(sum, p.one));
+            }
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(acc, a, factor(m, w.value()), m) }
+    }
+
+    /// See `portable::sum`.
+    pub(in crate::ring) fn sum(self, out: &mut [u64], terms: &[&[u64]], m: &Modulus) {
+        #[target_feature(enable = "avx512f,avx512ifma")]
+        fn run(out: &mut [u64], terms: &[&[u64]], m: &Modulus) {
+            let p = splat(m.value());
+            for (i, out) in groups_mut(out).iter_mut().enumerate() {
+                let mut acc = _mm512_setzero_si512();
+                for term in terms {
+                    acc = subtract_once(_mm512_add_epi64(acc, load(&groups(term)[i])), p);
+                }
+                store(out, acc);
+            }
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(out, terms, m) }
+    }
+
+    /// See `portable::dot`.
+    pub(in crate::ring) fn dot(self, out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
+        // SAFETY: the token proves the processor features.
+        unsafe {
+            match *pairs {
+                [p0] => dot_fixed(out, [p0], m),
+                [p0, p1] => dot_fixed(out, [p0, p1], m),
+                _ => dot_any(out, pairs, m),
+            }
+        }
+    }
+
+    /// See `portable::weighted_sum`; weights in Montgomery form, the result below `4p`.
+    pub(in crate::ring) fn weighted_sum(
+        self,
+        out: &mut [u64],
+        sources: &[&[u64]],
+        weights: &[u64],
+        m: &Modulus,
+    ) {
+        // SAFETY: the token proves the processor features.
+        unsafe {
+            match *sources {
+                [a0, a1] => weighted_fixed(out, [a0, a1], weights, m),
+                [a0, a1, a2] => weighted_fixed(out, [a0, a1, a2], weights, m),
+                [a0, a1, a2, a3] => weighted_fixed(out, [a0, a1, a2, a3], weights, m),
+                [a0, a1, a2, a3, a4] => weighted_fixed(out, [a0, a1, a2, a3, a4], weights, m),
+                [a0, a1, a2, a3, a4, a5] => {
+                    weighted_fixed(out, [a0, a1, a2, a3, a4, a5], weights, m)
+                }
+                [a0, a1, a2, a3, a4, a5, a6] => {
+                    weighted_fixed(out, [a0, a1, a2, a3, a4, a5, a6], weights, m)
+                }
+                [a0, a1, a2, a3, a4, a5, a6, a7] => {
+                    weighted_fixed(out, [a0, a1, a2, a3, a4, a5, a6, a7], weights, m);
+                }
+                [a0, a1, a2, a3, a4, a5, a6, a7, a8] => {
+                    weighted_fixed(out, [a0, a1, a2, a3, a4, a5, a6, a7, a8], weights, m);
+                }
+                [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9] => {
+                    weighted_fixed(out, [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9], weights, m);
+                }
+                _ => weighted_any(out, sources, weights, m),
+            }
+        }
+    }
+
+    /// See `portable::key_product`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one pass over everything a key switch adds up"
+    )]
+    pub(in crate::ring) fn key_product(
+        self,
+        out: [&mut [u64]; 2],
+        digits: &[&[u64]],
+        key: [&[&[u64]]; 2],
+        add: [Option<&[u64]>; 2],
+        w: Factor,
+        table: Option<&Permutation>,
+        m: &Modulus,
+    ) {
+        let then = Then {
+            add,
+            w: factor(m, w.value()),
+            table,
+        };
+        // SAFETY: the token proves the processor features.
+        unsafe {
+            match (digits, key) {
+                (&[x0], [&[b0], &[a0]]) => key_product(out, [x0], [[b0], [a0]], then, m),
+                (&[x0, x1], [&[b0, b1], &[a0, a1]]) => {
+                    key_product(out, [x0, x1], [[b0, b1], [a0, a1]], then, m);
+                }
+                (&[x0, x1, x2], [&[b0, b1, b2], &[a0, a1, a2]]) => {
+                    key_product(out, [x0, x1, x2], [[b0, b1, b2], [a0, a1, a2]], then, m);
+                }
+                (&[x0, x1, x2, x3], [&[b0, b1, b2, b3], &[a0, a1, a2, a3]]) => {
+                    key_product(
+                        out,
+                        [x0, x1, x2, x3],
+                        [[b0, b1, b2, b3], [a0, a1, a2, a3]],
+                        then,
+                        m,
+                    );
+                }
+                _ => key_product_any(self, out, digits, key, then, m),
+            }
+        }
+    }
+
+    /// See `portable::rounded_sum`.
+    pub(in crate::ring) fn rounded_sum(self, out: &mut [u64], terms: &[(&[u64], f64)]) {
+        #[target_feature(enable = "avx512f,avx512dq")]
+        fn run(out: &mut [u64], terms: &[(&[u64], f64)]) {
+            for (i, out) in groups_mut(out).iter_mut().enumerate() {
+                let mut sum = _mm512_set1_pd(0.5);
+                for (a, r) in terms {
+                    let a = _mm512_cvtepu64_pd(load(&groups(a)[i]));
+                    sum = _mm512_add_pd(sum, _mm512_mul_pd(a, _mm512_set1_pd(*r)));
+                }
+                store(out, _mm512_cvttpd_epu64(sum));
+            }
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(out, terms) }
+    }
+
+    /// See `portable::permute`.
+    pub(in crate::ring) fn permute(self, out: &mut [u64], a: &[u64], table: &Permutation) {
+        #[target_feature(enable = "avx512f")]
+        fn run(out: &mut [u64], a: &[u64], table: &Permutation) {
+            let a = groups(a);
+            for (out, (group, pattern)) in groups_mut(out).iter_mut().zip(table.groups()) {
+                store(
+                    out,
+                    _mm512_permutexvar_epi64(load(pattern), load(&a[group])),
+                );
+            }
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(out, a, table) }
+    }
+
+    /// See `portable::reduce_signed`.
+    pub(in crate::ring) fn reduce_signed(self, out: &mut [u64], a: &[i64], m: &Modulus) {
+        #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
+        fn run(out: &mut [u64], a: &[i64], m: &Modulus) {
+            // |x| = low + 2^52 high, times 2^52 before the reduction divides by it.
+            let (p, low, high) = (
+                prime(m),
+                m.to_montgomery(1),
+                m.to_montgomery(m.to_montgomery(1)),
+            );
+            let (mask, low, high) = (splat(MASK), splat(low), splat(high));
+            for (out, a) in groups_mut(out).iter_mut().zip(a.as_chunks::<8>().0) {
+                let a = load(&a.map(i64::cast_unsigned));
+                let magnitude = _mm512_abs_epi64(a);
+                let mut sums = Sums::zero();
+                sums.add(_mm512_and_si512(magnitude, mask), low);
+                sums.add(_mm512_srli_epi64::<52>(magnitude), high);
+                let reduced = p.reduce_four(sums.reduce(&p));
+                let negative = _mm512_movepi64_mask(a);
+                let signed = _mm512_mask_sub_epi64(reduced, negative, p.one, reduced);
+                store(out, subtract_once(signed, p.one));
+            }
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(out, a, m) }
+    }
+}
+
+/// Sum of at most a few products, the accumulators in registers.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn dot_fixed<const K: usize>(out: &mut [u64], pairs: [(&[u64], &[u64]); K], m: &Modulus) {
+    const { assert!(K <= TERMS, "too many products for one reduction") };
+    let (p, restore) = (prime(m), known(restore(m)));
+    for (i, out) in groups_mut(out).iter_mut().enumerate() {
+        let mut sums = Sums::zero();
+        for (a, b) in pairs {
+            sums.add(load(&groups(a)[i]), load(&groups(b)[i]));
+        }
+        store(out, p.product_known_reduced(sums.reduce(&p), restore));
+    }
+}
+
+/// Sum of any number of products: block by block, so that no more than three streams are read at a time.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn dot_any(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
+    const BLOCK: usize = 64;
+    let (p, restore) = (prime(m), known(restore(m)));
+    for (block, out) in groups_mut(out).chunks_mut(BLOCK).enumerate() {
+        let start = block * BLOCK;
+        let mut total = [_mm512_setzero_si512(); BLOCK];
+        for part in pairs.chunks(TERMS) {
+            let mut sums = [Sums::zero(); BLOCK];
+            for (a, b) in part {
+                let terms = groups(a)[start..].iter().zip(&groups(b)[start..]);
+                for (sums, (a, b)) in sums[..out.len()].iter_mut().zip(terms) {
+                    sums.add(load(a), load(b));
+                }
+            }
+            for (total, sums) in total.iter_mut().zip(sums) {
+                let reduced = subtract_once(sums.reduce(&p), p.two);
+                *total = subtract_once(_mm512_add_epi64(*total, reduced), p.two);
+            }
+        }
+        for (out, total) in out.iter_mut().zip(total) {
+            store(out, p.product_known_reduced(total, restore));
+        }
+    }
+}
+
+/// Sum of a few multiples by constants, the accumulators in registers.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn weighted_fixed<const K: usize>(
+    out: &mut [u64],
+    sources: [&[u64]; K],
+    weights: &[u64],
+    m: &Modulus,
+) {
+    const { assert!(K <= TERMS, "too many terms for one reduction") };
+    let p = prime(m);
+    let mut w = [_mm512_setzero_si512(); K];
+    for (w, &weight) in w.iter_mut().zip(weights) {
+        *w = splat(weight);
+    }
+    for (i, out) in groups_mut(out).iter_mut().enumerate() {
+        let mut sums = Sums::zero();
+        for (a, &w) in sources.iter().zip(&w) {
+            sums.add(load(&groups(a)[i]), w);
+        }
+        store(out, sums.reduce(&p));
+    }
+}
+
+/// Sum of any number of multiples by constants.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn weighted_any(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulus) {
+    let p = prime(m);
+    for (part, (sources, weights)) in sources.chunks(TERMS).zip(weights.chunks(TERMS)).enumerate() {
+        for (i, out) in groups_mut(out).iter_mut().enumerate() {
+            let mut sums = Sums::zero();
+            for (a, &w) in sources.iter().zip(weights) {
+                sums.add(load(&groups(a)[i]), splat(w));
+            }
+            let mut sum = subtract_once(sums.reduce(&p), p.two);
+            if part > 0 {
+                sum = subtract_once(_mm512_add_epi64(sum, load(out)), p.two);
+            }
+            store(out, sum);
+        }
+    }
+}
+
+/// What follows the sum of a key product.
+#[derive(Clone, Copy)]
+struct Then<'a> {
+    add: [Option<&'a [u64]>; 2],
+    w: Factor52,
+    table: Option<&'a Permutation>,
+}
+
+/// Both halves of a key product for a few digits, in one pass.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn key_product<const K: usize>(
+    out: [&mut [u64]; 2],
+    digits: [&[u64]; K],
+    key: [[&[u64]; K]; 2],
+    then: Then<'_>,
+    m: &Modulus,
+) {
+    const { assert!(K <= TERMS, "too many digits for one reduction") };
+    let (p, restore, w) = (prime(m), known(restore(m)), known(then.w));
+    let [out0, out1] = out.map(groups_mut);
+    let add = then.add.map(|add| add.map(groups));
+    for i in 0..out0.len() {
+        let mut sums = [Sums::zero(); 2];
+        for k in 0..K {
+            let x = load(&groups(digits[k])[i]);
+            sums[0].add(x, load(&groups(key[0][k])[i]));
+            sums[1].add(x, load(&groups(key[1][k])[i]));
+        }
+        let mut half = [_mm512_setzero_si512(); 2];
+        for h in 0..2 {
+            half[h] = p.product_known(sums[h].reduce(&p), restore);
+            if let Some(add) = add[h] {
+                half[h] = _mm512_add_epi64(half[h], p.product_known(load(&add[i]), w));
+            }
+            half[h] = p.reduce_four(half[h]);
+        }
+        let mut to = i;
+        if let Some(table) = then.table {
+            let (group, pattern) = table.destination(i);
+            to = group;
+            let pattern = load(pattern);
+            half = [
+                _mm512_permutexvar_epi64(pattern, half[0]),
+                _mm512_permutexvar_epi64(pattern, half[1]),
+            ];
+        }
+        store(&mut out0[to], half[0]);
+        store(&mut out1[to], half[1]);
+    }
+}
+
+/// Both halves of a key product for any number of digits.
+fn key_product_any(
+    ifma: Ifma,
+    out: [&mut [u64]; 2],
+    digits: &[&[u64]],
+    key: [&[&[u64]]; 2],
+    then: Then<'_>,
+    m: &Modulus,
+) {
+    let w = m.factor(m.reduce_montgomery(then.w[0]));
+    let mut scratch = then.table.map(|_| vec![0; out[0].len()]);
+    for ((out, key), add) in out.into_iter().zip(key).zip(then.add) {
+        let pairs: Vec<_> = digits.iter().copied().zip(key.iter().copied()).collect();
+        let acc = scratch.as_deref_mut().unwrap_or(&mut *out);
+        ifma.dot(acc, &pairs, m);
+        if let Some(add) = add {
+            ifma.scale_add_assign(acc, add, w, m);
+        }
+        if let (Some(acc), Some(table)) = (&scratch, then.table) {
+            ifma.permute(out, acc, table);
+        }
+    }
+}

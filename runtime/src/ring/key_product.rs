@@ -1,0 +1,237 @@
+//! The inner product of a key switch: digits times the two halves of a key, and what is done in the same pass.
+
+use super::convert::Converted;
+use super::{Basis, Buffer, Ntt, Permutation, Ring, RingError, RnsPoly};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What follows an inner product: `M c` is added to each half, with `c` over `row` and M the product of the primes outside it
+/// (see [`Ring::embed`]); then the automorphism of an exponent is applied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Then<'a> {
+    /// The addends of the two halves.
+    pub(crate) add: [Option<&'a RnsPoly<Ntt>>; 2],
+    /// The primes they are over.
+    pub(crate) row: &'a Basis,
+    /// The exponent, none for the identity.
+    pub(crate) exponent: Option<u64>,
+}
+
+/// The two halves of one digit of a key.
+pub(crate) type Halves<'a> = [&'a RnsPoly<Ntt>; 2];
+
+/// One digit modulo one prime.
+enum DigitLimb<'a> {
+    Values(&'a [u64]),
+    /// To be raised; with what was made of it.
+    Raised(&'a Converted, Option<Buffer>),
+}
+
+/// What all limbs of an inner product share.
+struct Product<'a> {
+    ring: &'a Ring,
+    keys: Vec<Halves<'a>>,
+    add: [Option<&'a RnsPoly<Ntt>>; 2],
+    added: Basis,
+    table: Option<Arc<Permutation>>,
+}
+
+impl Ring {
+    /// `sum_d x_d (b_d, a_d)` modulo the primes of `basis`, then what follows: one pass for each limb.
+    ///
+    /// # Errors
+    /// When there are no digits, an operand lacks a prime, or the exponent is not odd and below 2N.
+    pub(crate) fn key_product(
+        &self,
+        basis: &Basis,
+        digits: &[(&RnsPoly<Ntt>, Halves<'_>)],
+        then: Then<'_>,
+    ) -> Result<[RnsPoly<Ntt>; 2], RingError> {
+        for (digit, _) in digits {
+            digit.check_superset(self, basis)?;
+        }
+        let product = self.product(basis, digits.iter().map(|&(_, halves)| halves), then)?;
+        let limbs = basis.primes().par_iter().map(|&prime| {
+            let values = digits.iter().filter_map(|(digit, _)| digit.residues(prime));
+            let [b, a] = product.limb(prime, values.map(DigitLimb::Values));
+            (Arc::new(b), Arc::new(a))
+        });
+        let (b, a) = limbs.unzip();
+        let poly = |limbs| RnsPoly::from_shared(basis.clone(), self.degree(), limbs);
+        Ok([poly(b), poly(a)])
+    }
+
+    /// [`Self::key_product`] of the digits of `a`, each raised from its own primes to `basis` (see [`Self::raise`]), and then
+    /// [`Self::divide_out`] of both halves to `then.row`: a whole key switch. Neither digits nor the product are kept.
+    ///
+    /// # Errors
+    /// As for [`Self::key_product`]; when `a` lacks a prime of a digit.
+    pub(crate) fn key_switch(
+        &self,
+        a: &RnsPoly<Ntt>,
+        basis: &Basis,
+        digits: &[(Basis, Halves<'_>)],
+        then: Then<'_>,
+    ) -> Result<[RnsPoly<Ntt>; 2], RingError> {
+        let product = self.product(basis, digits.iter().map(|&(_, halves)| halves), then)?;
+        let raised = digits
+            .par_iter()
+            .map(|(from, _)| self.raised(a, from, basis));
+        let raised = raised.collect::<Result<Vec<_>, _>>()?;
+        let mut made: Vec<BTreeMap<usize, Buffer>> = Vec::new();
+        for (digit, (from, _)) in raised.iter().zip(digits) {
+            let to = basis.difference(from);
+            let limbs = to
+                .primes()
+                .iter()
+                .copied()
+                .zip(digit.blockwise(self, to.primes()));
+            made.push(
+                limbs
+                    .filter_map(|(prime, limb)| Some((prime, limb?)))
+                    .collect(),
+            );
+        }
+        let mut limbs_of = |&prime: &usize| -> Vec<DigitLimb<'_>> {
+            let digits = digits.iter().zip(&raised).zip(&mut made);
+            let limb = digits.filter_map(|(((from, _), digit), made)| {
+                if from.contains(prime) {
+                    a.residues(prime).map(DigitLimb::Values)
+                } else {
+                    Some(DigitLimb::Raised(digit, made.remove(&prime)))
+                }
+            });
+            limb.collect()
+        };
+        let leaving = basis.difference(then.row);
+        let kept: Vec<Vec<DigitLimb<'_>>> = then.row.primes().iter().map(&mut limbs_of).collect();
+        let limbs: Vec<Vec<DigitLimb<'_>>> = leaving.primes().iter().map(&mut limbs_of).collect();
+
+        let products = leaving.primes().par_iter().zip(limbs);
+        let products =
+            products.map(|(&prime, limbs)| (prime, product.limb(prime, limbs).map(Mutex::new)));
+        let products: BTreeMap<usize, [Mutex<Buffer>; 2]> = products.collect();
+        let take = |half: usize, prime: usize| {
+            let mut out = self.buffer();
+            if let Some(product) = products.get(&prime) {
+                std::mem::swap(
+                    &mut out,
+                    &mut *product[half].lock().unwrap_or_else(PoisonError::into_inner),
+                );
+            }
+            out
+        };
+        let divided = [0, 1].map(|half| self.divided(basis, then.row, |prime| take(half, prime)));
+        drop(products);
+
+        let [b, a] = divided
+            .each_ref()
+            .map(|half| half.blockwise(self, then.row.primes()));
+        let limbs = then.row.primes().par_iter().zip(kept).zip(b).zip(a);
+        let limbs = limbs.map(|(((&prime, digits), b), a)| {
+            let product = product.limb(prime, digits);
+            let finished = |half: usize, made: Option<Buffer>| {
+                let mut limb = divided[half].limb(self, prime, made);
+                divided[half].add_kept(self, prime, &mut limb, &product[half]);
+                Arc::new(limb)
+            };
+            (finished(0, b), finished(1, a))
+        });
+        let (b, a) = limbs.unzip();
+        let poly = |limbs| RnsPoly::from_shared(then.row.clone(), self.degree(), limbs);
+        Ok([poly(b), poly(a)])
+    }
+
+    fn product<'a>(
+        &'a self,
+        basis: &Basis,
+        keys: impl Iterator<Item = Halves<'a>>,
+        then: Then<'a>,
+    ) -> Result<Product<'a>, RingError> {
+        let keys: Vec<Halves<'_>> = keys.collect();
+        if keys.is_empty() {
+            return Err(RingError::NoOperands);
+        }
+        for half in keys.iter().flatten() {
+            half.check_superset(self, basis)?;
+        }
+        for addend in then.add.into_iter().flatten() {
+            addend.check_superset(self, then.row)?;
+        }
+        let table = then.exponent.map(|exponent| self.permutation(exponent));
+        Ok(Product {
+            ring: self,
+            keys,
+            add: then.add,
+            added: basis.difference(then.row),
+            table: table.transpose()?,
+        })
+    }
+}
+
+impl Product<'_> {
+    /// Both halves modulo one prime.
+    fn limb<'l>(
+        &self,
+        prime: usize,
+        digits: impl IntoIterator<Item = DigitLimb<'l>>,
+    ) -> [Buffer; 2] {
+        let ring = self.ring;
+        let digits: Vec<Words<'_>> = digits
+            .into_iter()
+            .map(|digit| digit.values(ring, prime))
+            .collect();
+        let digits: Vec<&[u64]> = digits.iter().map(|digit| &**digit).collect();
+        let half = |h: usize| -> Vec<&[u64]> {
+            self.keys
+                .iter()
+                .filter_map(|key| key[h].residues(prime))
+                .collect()
+        };
+        let add = |h: usize| {
+            self.add[h]
+                .filter(|_| !self.added.contains(prime))?
+                .residues(prime)
+        };
+        let m = ring.modulus(prime);
+        let (mut b, mut a) = (ring.buffer(), ring.buffer());
+        ring.kernels.key_product(
+            [&mut b, &mut a],
+            &digits,
+            [&half(0), &half(1)],
+            [add(0), add(1)],
+            m.factor(ring.product_mod(&self.added, prime)),
+            self.table.as_deref(),
+            m,
+        );
+        [b, a]
+    }
+}
+
+/// Words lent or made.
+enum Words<'a> {
+    Lent(&'a [u64]),
+    Made(Buffer),
+}
+
+impl Deref for Words<'_> {
+    type Target = [u64];
+
+    fn deref(&self) -> &[u64] {
+        match self {
+            Self::Lent(words) => words,
+            Self::Made(words) => words,
+        }
+    }
+}
+
+impl<'a> DigitLimb<'a> {
+    fn values(self, ring: &Ring, prime: usize) -> Words<'a> {
+        match self {
+            Self::Values(words) => Words::Lent(words),
+            Self::Raised(digit, made) => Words::Made(digit.limb(ring, prime, made)),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The loops over one limb, for any processor: what vector kernels replace and are tested against.
+//!
+//! Every function works modulo one prime `p` on slices of equal length. Inputs and outputs are reduced, in `[0, p)`, unless
+//! the function says otherwise. Sums of products are accumulated in 128 bits and reduced once (see
+//! [`Modulus::MAX_PRODUCTS`]). No branch and no address depends on a value,
+//! except in [`is_reduced`], which is for words read from a file.
+
+use super::automorphism::Permutation;
+use super::modulus::{Factor, Modulus};
+
+/// Accumulators that stay in the first-level cache: 4 KiB of 128-bit words.
+const BLOCK: usize = 256;
+
+/// `acc += a`.
+pub(super) fn add_assign(acc: &mut [u64], a: &[u64], m: &Modulus) {
+    for (x, &y) in acc.iter_mut().zip(a) {
+        *x = m.add(*x, y);
+    }
+}
+
+/// `out = a + b`.
+pub(super) fn add(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
+    for ((out, &x), &y) in out.iter_mut().zip(a).zip(b) {
+        *out = m.add(x, y);
+    }
+}
+
+/// `out = a - b`.
+pub(super) fn sub(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
+    for ((out, &x), &y) in out.iter_mut().zip(a).zip(b) {
+        *out = m.sub(x, y);
+    }
+}
+
+/// `out = -a`.
+pub(super) fn neg(out: &mut [u64], a: &[u64], m: &Modulus) {
+    for (out, &x) in out.iter_mut().zip(a) {
+        *out = m.neg(x);
+    }
+}
+
+/// `out = a b`.
+pub(super) fn mul(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
+    for ((out, &x), &y) in out.iter_mut().zip(a).zip(b) {
+        *out = m.mul(x, y);
+    }
+}
+
+/// `acc += a b`.
+pub(super) fn mul_add_assign(acc: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
+    for ((acc, &x), &y) in acc.iter_mut().zip(a).zip(b) {
+        *acc = m.reduce_wide(u128::from(x) * u128::from(y) + u128::from(*acc));
+    }
+}
+
+/// `out = a w`; `a` may hold any words.
+pub(super) fn scale(out: &mut [u64], a: &[u64], w: Factor, m: &Modulus) {
+    for (out, &x) in out.iter_mut().zip(a) {
+        *out = m.mul_factor(x, w);
+    }
+}
+
+/// `x = x w`; `x` may hold any words.
+pub(super) fn scale_assign(x: &mut [u64], w: Factor, m: &Modulus) {
+    for x in x {
+        *x = m.mul_factor(*x, w);
+    }
+}
+
+/// `acc += a w`.
+pub(super) fn scale_add_assign(acc: &mut [u64], a: &[u64], w: Factor, m: &Modulus) {
+    for (acc, &x) in acc.iter_mut().zip(a) {
+        *acc = m.add(*acc, m.mul_factor(x, w));
+    }
+}
+
+/// `out` = sum of `terms`, at most 2^14 of them.
+pub(super) fn sum(out: &mut [u64], terms: &[&[u64]], m: &Modulus) {
+    debug_assert!(
+        terms.len() <= 1 << 14,
+        "{} terms may overflow a word",
+        terms.len()
+    );
+    out.fill(0);
+    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+        for term in terms {
+            for (acc, &x) in out.iter_mut().zip(&term[block * BLOCK..]) {
+                *acc += x;
+            }
+        }
+        for x in out {
+            *x = m.reduce(*x);
+        }
+    }
+}
+
+/// `out` = sum of `a_k b_k` over pairs of slices, reduced once per [`Modulus::MAX_PRODUCTS`] pairs.
+pub(super) fn dot(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
+    match pairs {
+        [(a, b)] => mul(out, a, b, m),
+        &[p0, p1] => dot_fixed(out, [p0, p1], m),
+        &[p0, p1, p2] => dot_fixed(out, [p0, p1, p2], m),
+        &[p0, p1, p2, p3] => dot_fixed(out, [p0, p1, p2, p3], m),
+        _ => dot_blocked(out, pairs, m),
+    }
+}
+
+/// [`dot`] for a few pairs: the accumulator stays in registers.
+fn dot_fixed<const K: usize>(out: &mut [u64], pairs: [(&[u64], &[u64]); K], m: &Modulus) {
+    let n = out.len();
+    let pairs = pairs.map(|(a, b)| (&a[..n], &b[..n]));
+    for (i, out) in out.iter_mut().enumerate() {
+        let mut acc = 0;
+        for (a, b) in pairs {
+            acc += u128::from(a[i]) * u128::from(b[i]);
+        }
+        *out = m.reduce_wide(acc);
+    }
+}
+
+/// [`dot`] for any number of pairs: blocks of accumulators stay in the cache.
+fn dot_blocked(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
+    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+        let start = block * BLOCK;
+        let mut acc = [0u128; BLOCK];
+        for group in pairs.chunks(Modulus::MAX_PRODUCTS - 1) {
+            for (a, b) in group {
+                for ((acc, &x), &y) in acc
+                    .iter_mut()
+                    .zip(&a[start..])
+                    .zip(&b[start..])
+                    .take(out.len())
+                {
+                    *acc += u128::from(x) * u128::from(y);
+                }
+            }
+            for acc in &mut acc[..out.len()] {
+                *acc = u128::from(m.reduce_wide(*acc));
+            }
+        }
+        for (out, acc) in out.iter_mut().zip(acc) {
+            *out = acc as u64;
+        }
+    }
+}
+
+/// `out` = sum of `a_k c_k` over slices with one constant each, `c_k` in `[0, p)`. The `a_k` hold words below 2^50, not
+/// necessarily below `p`; at most [`Modulus::MAX_PRODUCTS`] of them.
+pub(super) fn weighted_sum(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulus) {
+    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+        let start = block * BLOCK;
+        let mut acc = [0u128; BLOCK];
+        for (a, &c) in sources.iter().zip(weights) {
+            for (acc, &x) in acc.iter_mut().zip(&a[start..]).take(out.len()) {
+                *acc += u128::from(x) * u128::from(c);
+            }
+        }
+        for (out, acc) in out.iter_mut().zip(acc) {
+            *out = m.reduce_wide(acc);
+        }
+    }
+}
+
+/// `out_h` = sum of `x_k key_(h,k)` plus `a_h w`, for both halves `h` of a key; then permuted.
+pub(super) fn key_product(
+    out: [&mut [u64]; 2],
+    digits: &[&[u64]],
+    key: [&[&[u64]]; 2],
+    add: [Option<&[u64]>; 2],
+    w: Factor,
+    table: Option<&Permutation>,
+    m: &Modulus,
+) {
+    let mut scratch = table.map(|_| vec![0; out[0].len()]);
+    for ((out, key), add) in out.into_iter().zip(key).zip(add) {
+        let pairs: Vec<_> = digits.iter().copied().zip(key.iter().copied()).collect();
+        let acc = scratch.as_deref_mut().unwrap_or(&mut *out);
+        dot(acc, &pairs, m);
+        if let Some(add) = add {
+            scale_add_assign(acc, add, w, m);
+        }
+        if let (Some(acc), Some(table)) = (&scratch, table) {
+            permute(out, acc, table);
+        }
+    }
+}
+
+/// `out` = the integer nearest to the sum of `a_k r_k`, for words `a_k` below 2^50 and a result that is not negative.
+pub(super) fn rounded_sum(out: &mut [u64], terms: &[(&[u64], f64)]) {
+    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+        let start = block * BLOCK;
+        let mut acc = [0.5f64; BLOCK];
+        for (a, r) in terms {
+            for (acc, &x) in acc.iter_mut().zip(&a[start..]).take(out.len()) {
+                *acc += x as i64 as f64 * r;
+            }
+        }
+        for (out, acc) in out.iter_mut().zip(acc) {
+            *out = acc as i64 as u64;
+        }
+    }
+}
+
+/// `out[i]` = the word of `a` that the table names for `i`.
+pub(super) fn permute(out: &mut [u64], a: &[u64], table: &Permutation) {
+    let length = a.len().min(8);
+    for (out, (group, pattern)) in out.chunks_mut(length).zip(table.groups()) {
+        let a = &a[group * length..][..length];
+        for (out, &lane) in out.iter_mut().zip(pattern) {
+            *out = a[lane as usize];
+        }
+    }
+}
+
+/// `out` = the residues of signed words.
+pub(super) fn reduce_signed(out: &mut [u64], a: &[i64], m: &Modulus) {
+    for (out, &x) in out.iter_mut().zip(a) {
+        *out = m.reduce_signed(x);
+    }
+}
+
+/// Whether every word is in `[0, p)`.
+pub(super) fn is_reduced(a: &[u64], m: &Modulus) -> bool {
+    a.iter().all(|&x| x < m.value())
+}
