@@ -96,7 +96,6 @@ impl Memory {
             values,
             keys,
             cache,
-            gaps,
             fixed,
             ..
         } = self.predicted_memory;
@@ -104,7 +103,7 @@ impl Memory {
             ("values", values),
             ("keys", keys),
             ("encoded constants", cache),
-            ("the rest", gaps + fixed),
+            ("the rest", fixed),
         ];
         let parts = parts.iter().filter(|(_, bytes)| *bytes > 0);
         let parts = parts.map(|(name, bytes)| format!("{name} {}", report::bytes(*bytes)));

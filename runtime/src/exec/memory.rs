@@ -10,15 +10,14 @@
 //! | evaluation key at level l | `2 d (L + K)` once expanded, half of that beside it while it is read |
 //!
 //! The peak is the largest sum, over the waves of a [`Plan`], of the values alive and what the wave makes: results,
-//! plaintexts encoded on the fly, scratch of the fused key switches, and keys. To it come a share for what the allocator
-//! keeps between its blocks, and what is there from beginning to end: plaintexts kept from one run to the next, circuit
-//! and tables ([`fixed_bytes`]), and what the caller says of the process around the run.
+//! plaintexts encoded on the fly, scratch of the fused key switches, and keys. To it come what is there from beginning
+//! to end: plaintexts kept from one run to the next, circuit and tables ([`fixed_bytes`]), and what the caller says of
+//! the process around the run. Nothing is added for the allocator: limbs are buffers of one size, which leave no gaps.
 
 mod fixed;
 mod sizes;
 
 pub use fixed::fixed_bytes;
-use fixed::gap_percent;
 pub use sizes::Sizes;
 
 use super::cache;
@@ -38,8 +37,6 @@ pub struct Prediction {
     pub keys: u64,
     /// Encoded plaintexts kept from one run to the next.
     pub cache: u64,
-    /// What the allocator keeps beyond what it is asked for.
-    pub gaps: u64,
     /// Circuit, tables, inputs and outputs, and the process around them.
     pub fixed: u64,
     /// Instructions that run side by side.
@@ -55,11 +52,10 @@ impl Prediction {
             values,
             keys,
             cache,
-            gaps,
             fixed,
             ..
         } = *self;
-        let parts = [values, keys, cache, gaps, fixed];
+        let parts = [values, keys, cache, fixed];
         parts.into_iter().fold(0, u64::saturating_add)
     }
 }
@@ -80,7 +76,6 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
         values: live,
         keys,
         cache: plan.cached().iter().map(|v| meter.value(v)).sum(),
-        gaps: 0,
         fixed: fixed_bytes(circuit),
         window: plan.options().window,
         at: None,
@@ -103,9 +98,7 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
         live -= meter.values(&wave.dead);
         keys -= meter.keys(&wave.spent);
     }
-    let gaps = gap_percent(plan.options().keys, peak.cache > 0);
-    let gaps = (peak.values + peak.keys + peak.cache) * gaps / 100;
-    Prediction { gaps, ..peak }
+    peak
 }
 
 /// Bytes of the things in a circuit.
@@ -193,7 +186,7 @@ pub fn fit(circuit: &Circuit, budget: Budget) -> Result<(Plan, Prediction), Memo
         let mut plan = Plan::new(circuit, options);
         let prediction = predict(&plan);
         if prediction.total() <= limit {
-            let room = cache_room(&prediction, options.keys, limit).min(budget.cache);
+            let room = (limit - prediction.total()).min(budget.cache);
             plan.cache(cache::choose(circuit, &plan, room));
             let prediction = predict(&plan);
             return Ok((plan, prediction));
@@ -203,12 +196,6 @@ pub fn fit(circuit: &Circuit, budget: Budget) -> Result<(Plan, Prediction), Memo
         least = Some(prediction);
         options = thriftier(options).ok_or(MemoryError { limit, prediction })?;
     }
-}
-
-/// Bytes that a plan leaves to kept plaintexts and the gaps they cause.
-fn cache_room(prediction: &Prediction, keys: KeyResidence, limit: u64) -> u64 {
-    let all = limit.saturating_sub(prediction.fixed) / (100 + gap_percent(keys, true)) * 100;
-    all.saturating_sub(prediction.values + prediction.keys)
 }
 
 /// The next plan to try when one takes too much.
@@ -232,7 +219,7 @@ fn thriftier(mut options: PlanOptions) -> Option<PlanOptions> {
 #[error(
     "the run needs {} of memory ({} of values, {} of evaluation keys, {} of program, weights and tables), the limit is {}",
     Bytes(prediction.total()), Bytes(prediction.values), Bytes(prediction.keys),
-    Bytes(prediction.gaps + prediction.fixed), Bytes(*limit)
+    Bytes(prediction.fixed), Bytes(*limit)
 )]
 pub struct MemoryError {
     /// The limit in bytes.

@@ -16,6 +16,7 @@ use crate::values::InputArg;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Interface;
 use peregrine_runtime::client::{Client, Secret};
+use peregrine_runtime::exec::HeldKeys;
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::server::{Resources, Server, Session, Usage};
@@ -55,7 +56,6 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let failed = || Error::client(&args.model);
     let client = Client::new(interface).map_err(failed())?;
     let count = images.len().min(args.limit.get());
-    let resources = Resources::of_thread_pool(args.machine.memory);
     let mut randomness = Randomness::from_os();
     let (secret, keys) = timed(&mut seconds.keygen, || {
         let secret = client.generate_secret(&mut randomness)?;
@@ -64,12 +64,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     })
     .map_err(failed())?;
     let server = Server::new(compiled.circuit).map_err(Error::server(&args.model))?;
-    let usage = Usage {
-        cache: machine::cache_budget(&args.machine, count),
-        process: machine::beside_keys(server.circuit()),
-    };
-    let session = server.session_for(Arc::new(keys), resources, usage);
-    let session = session.map_err(Error::server(&args.model))?;
+    let session = session(&server, keys, args, count)?;
     let mut setup = Setup {
         args,
         graph: &graph,
@@ -96,6 +91,22 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     seconds.total = started.elapsed().as_secs_f64();
     let report = Report::new(circuit, rows, seconds, memory);
     print(args.json.json, &report, report::text)
+}
+
+/// Everything the runs need; what is held already counts.
+fn session<'s>(
+    server: &'s Server,
+    keys: HeldKeys,
+    args: &Infer,
+    runs: usize,
+) -> Result<Session<'s>, Error> {
+    let resources = Resources::of_thread_pool(args.machine.memory);
+    let usage = Usage {
+        cache: machine::cache_budget(&args.machine, runs),
+        process: machine::beside_keys(server.circuit()),
+    };
+    let session = server.session_for(Arc::new(keys), resources, usage);
+    session.map_err(Error::server(&args.model))
 }
 
 /// Refuses an output that is also an input.

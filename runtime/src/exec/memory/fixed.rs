@@ -1,35 +1,23 @@
-//! What a run holds beside values and keys; every constant here is measured, on Linux with glibc.
+//! What a run holds from beginning to end, whatever its plan.
 
 use super::sizes::Sizes;
-use crate::exec::KeyResidence;
 use peregrine_ir::{Circuit, Constant, Definition, Tensor, Value};
 
-/// Bytes per coefficient and prime of the tables of a transform: twiddles both ways, each with its quotient.
+/// Bytes per coefficient and prime of the tables of a transform: twiddles both ways, each with its quotient. That is the
+/// portable transform; the vector kernels need a tenth.
 const TRANSFORM_TABLE_BYTES: u64 = 4 * 8;
 
 /// Bytes per coefficient of the tables of the encoder: two complex transforms of N/2 points, twists, the order of slots.
 const ENCODER_TABLE_BYTES: u64 = 8 + 8 + 8 + 2;
 
 /// Bytes per coefficient of the table of an automorphism.
-const PERMUTATION_BYTES: u64 = 4;
+const PERMUTATION_BYTES: u64 = 2;
 
 /// How often a circuit is in memory while it is read: the file, its decoded messages, and the circuit.
 const CIRCUIT_COPIES: u64 = 2;
 
 /// How often the outputs are in memory when they are written: as values, as a result, as chunks and as a file.
 const OUTPUT_COPIES: u64 = 3;
-
-/// Free memory that the allocator keeps between blocks in use, in hundredths of the values, keys and kept plaintexts
-/// at the worst moment. Blocks of many sizes leave gaps: the more often keys come and go the more, and more when
-/// plaintexts that stay are made between values that do not.
-pub(super) fn gap_percent(keys: KeyResidence, caches: bool) -> u64 {
-    let coming_and_going = match keys {
-        KeyResidence::Held | KeyResidence::All => 10,
-        KeyResidence::WhileUsed => 30,
-        KeyResidence::Near(_) => 50,
-    };
-    coming_and_going + if caches { 15 } else { 0 }
-}
 
 /// Bytes that a run of a circuit holds from beginning to end, beside values and keys:
 ///
