@@ -193,14 +193,21 @@ pub struct Run {
     /// Where the encrypted outputs go
     #[arg(short, long, value_name = "FILE.ct")]
     pub output: PathBuf,
-    /// Most memory for values and keys, as 8GiB or 500MB
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// What a verb may use of the machine.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct MachineArgs {
+    /// Most memory for the whole process while the circuit runs, as 8GiB or 500MB
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<u64>,
     /// Threads to compute with [default: one per processor]
     #[arg(long, value_name = "COUNT")]
     pub threads: Option<NonZeroUsize>,
-    #[command(flatten)]
-    pub json: Json,
 }
 
 /// `decrypt`.
@@ -252,6 +259,8 @@ pub struct Infer {
     pub limit: NonZeroUsize,
     #[command(flatten)]
     pub choices: Choices,
+    #[command(flatten)]
+    pub machine: MachineArgs,
     #[command(flatten)]
     pub json: Json,
 }

@@ -16,6 +16,7 @@ mod error;
 mod files;
 mod help;
 mod inputs;
+mod machine;
 mod outputs;
 mod progress;
 mod report;

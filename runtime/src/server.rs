@@ -5,10 +5,10 @@
 //! 3. [`Session::run`] turns encrypted inputs into encrypted outputs.
 
 use crate::binding;
-use crate::ckks::{Ciphertext, CkksError, SeededCiphertext};
-use crate::exec::memory::{self, MemoryError, Prediction};
+use crate::ckks::{Ciphertext, CkksError, Plaintext, SeededCiphertext};
+use crate::exec::memory::{self, Budget, MemoryError, Prediction};
 use crate::exec::{
-    self, CkksEvaluator, CkksRunError, Evaluator, ExecError, KeySource, Plan, Progress,
+    self, Cache, CkksEvaluator, CkksRunError, Evaluator, ExecError, KeySource, Plan, Progress,
 };
 use crate::params::{Parameters, ParametersError};
 use crate::wire::{
@@ -32,8 +32,18 @@ pub struct Server {
 pub struct Resources {
     /// Most instructions side by side; twice the number of threads is a good choice.
     pub window: usize,
-    /// Most bytes for values and evaluation keys.
+    /// Most bytes for everything: values, evaluation keys, circuit, tables, and what [`Usage`] adds.
     pub memory: Option<u64>,
+}
+
+/// What a session is for; by default a single run in a process that takes no memory itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Most bytes for encoded constants that are kept from one run to the next: of use only if there are several runs.
+    /// A memory limit bounds them further.
+    pub cache: u64,
+    /// Bytes of the process beside the session: the program, what its caller holds.
+    pub process: u64,
 }
 
 impl Resources {
@@ -90,7 +100,7 @@ impl Server {
         wire::write_outputs(outputs, &self.params)
     }
 
-    /// Everything a run needs, checked.
+    /// Everything a single run needs, checked.
     ///
     /// # Errors
     /// When a key is missing or made for another circuit, or the run does not fit the memory limit.
@@ -99,14 +109,35 @@ impl Server {
         keys: Arc<dyn KeySource>,
         resources: Resources,
     ) -> Result<Session<'_>, ServerError> {
+        self.session_for(keys, resources, Usage::default())
+    }
+
+    /// The same for several runs, or in a process whose memory counts.
+    ///
+    /// # Errors
+    /// As for [`Self::session`].
+    pub fn session_for(
+        &self,
+        keys: Arc<dyn KeySource>,
+        resources: Resources,
+        usage: Usage,
+    ) -> Result<Session<'_>, ServerError> {
         self.check_circuit("the set of evaluation keys", keys.fingerprint())?;
         let Resources { window, memory } = resources;
-        let (plan, prediction) = memory::fit(&self.circuit, window, keys.residence(), memory)?;
+        let budget = Budget {
+            window,
+            keys: keys.residence(),
+            limit: memory,
+            cache: usage.cache,
+            process: usage.process,
+        };
+        let (plan, prediction) = memory::fit(&self.circuit, budget)?;
         let evaluator = CkksEvaluator::new(&self.params, keys);
         evaluator.accept(&self.circuit)?;
         Ok(Session {
             server: self,
             evaluator,
+            cache: Cache::of(&plan),
             plan,
             prediction,
         })
@@ -130,6 +161,7 @@ impl Server {
 pub struct Session<'s> {
     server: &'s Server,
     evaluator: CkksEvaluator,
+    cache: Cache<Plaintext>,
     plan: Plan,
     prediction: Prediction,
 }
@@ -155,7 +187,8 @@ impl Session<'_> {
         let inputs = inputs.ports.into_iter().map(expand);
         let inputs = inputs.collect::<Result<_, _>>()?;
         let (circuit, evaluator) = (&server.circuit, &self.evaluator);
-        let results = exec::run(circuit, evaluator, &self.plan, inputs, progress)?;
+        let (plan, cache) = (&self.plan, &self.cache);
+        let results = exec::run_again(circuit, evaluator, plan, cache, inputs, progress)?;
         let ports = server.interface.outputs().iter().zip(results);
         let ports = ports.map(|(port, ciphertexts)| EncryptedPort {
             name: port.name.clone(),

@@ -14,7 +14,7 @@ use peregrine_ir::*;
 use peregrine_runtime::client::Flood;
 use peregrine_runtime::exec::{HeldKeys, KeySource, Silent};
 use peregrine_runtime::ring::Randomness;
-use peregrine_runtime::server::Resources;
+use peregrine_runtime::server::{Resources, ServerError};
 use peregrine_runtime::wire::{self, KeyBytes};
 use std::io::{self, Cursor, Seek, SeekFrom, Write};
 use std::sync::Arc;
@@ -196,12 +196,17 @@ fn keys_are_dropped_after_their_last_use_where_memory_is_short() {
         .session(keys.clone(), RESOURCES)
         .unwrap()
         .prediction();
-    let resources = Resources {
-        memory: Some(all.total() * 2 / 3),
+    let limited = |limit| Resources {
+        memory: Some(limit),
         ..RESOURCES
     };
-    let session = server.session(keys, resources).unwrap();
-    assert!(session.prediction().total() <= all.total() * 2 / 3);
+    let least = match server.session(keys.clone(), limited(1)) {
+        Err(ServerError::Memory(error)) => error.prediction,
+        other => panic!("a byte is not enough: {other:?}"),
+    };
+    assert!(least.keys < all.keys && least.total() < all.total());
+    let session = server.session(keys, limited(least.total())).unwrap();
+    assert_eq!(session.prediction(), least);
     for _ in 0..2 {
         let outputs = session.run(encrypted.clone(), &Silent).unwrap();
         let agreed = precision(&simulate(&circuit, &given), &parties.decrypt(&outputs));

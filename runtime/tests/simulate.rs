@@ -10,7 +10,8 @@ mod common;
 
 use common::{Toy, inputs, numbers};
 use peregrine_ir::*;
-use peregrine_runtime::exec::{KeyResidence, Plan, PlanOptions, SharedPlains, Silent, memory};
+use peregrine_runtime::exec::memory::{self, Budget};
+use peregrine_runtime::exec::{KeyResidence, Plan, PlanOptions, SharedPlains, Silent};
 use peregrine_runtime::ports::{Array, Arrays, PortError};
 use peregrine_runtime::simulate::{self, Options, SimulateError};
 
@@ -149,7 +150,16 @@ fn plans_run_every_instruction_once_after_its_operands() {
 #[test]
 fn memory_is_predicted_and_narrower_plans_need_less() {
     let circuit = small();
-    let fit = |window, limit| memory::fit(&circuit, window, KeyResidence::WhileUsed, limit);
+    let fit = |window, limit| {
+        let budget = Budget {
+            window,
+            keys: KeyResidence::WhileUsed,
+            limit,
+            cache: 0,
+            process: 0,
+        };
+        memory::fit(&circuit, budget)
+    };
     let (plan, wide) = fit(8, None).unwrap();
     assert_eq!(plan.options(), options(8));
     // Two keys of 2 digits and 6 primes, and at least the input beside its digits; a limb has 16 words.

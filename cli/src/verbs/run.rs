@@ -3,11 +3,11 @@
 use crate::args::Run;
 use crate::error::Error;
 use crate::files::{self, NewFile};
+use crate::machine::{self, Memory};
 use crate::progress::Bar;
 use crate::report;
-use peregrine_runtime::exec::memory::Prediction;
 use peregrine_runtime::exec::{CkksRunError, ExecError};
-use peregrine_runtime::server::{Resources, Server, ServerError};
+use peregrine_runtime::server::{Resources, Server, ServerError, Usage};
 use peregrine_runtime::wire;
 use serde::Serialize;
 use std::path::Path;
@@ -20,18 +20,15 @@ struct Report {
     fingerprint: String,
     seconds: f64,
     threads: usize,
-    predicted_memory: Prediction,
+    #[serde(flatten)]
+    memory: Memory,
     path: String,
     bytes: u64,
 }
 
 /// Runs.
 pub fn run(args: &Run) -> Result<(), Error> {
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads.get())
-            .build_global()?;
-    }
+    machine::start_threads(&args.machine)?;
     let roles = [
         ("the circuit", args.circuit.as_path()),
         ("the evaluation keys", &args.evaluation),
@@ -45,13 +42,18 @@ pub fn run(args: &Run) -> Result<(), Error> {
     let keys = server
         .read_keys(keys)
         .map_err(Error::server(&args.evaluation))?;
-    let inputs = files::read(&args.input)?;
-    let inputs = server
-        .read_inputs(&inputs)
-        .map_err(Error::server(&args.input))?;
-    let resources = Resources::of_thread_pool(args.memory);
+    let inputs = {
+        let file = files::read(&args.input)?;
+        let inputs = server.read_inputs(&file);
+        inputs.map_err(Error::server(&args.input))?
+    };
+    let resources = Resources::of_thread_pool(args.machine.memory);
+    let usage = Usage {
+        process: machine::PROGRAM_BYTES,
+        ..Usage::default()
+    };
     let session = server
-        .session(Arc::new(keys), resources)
+        .session_for(Arc::new(keys), resources, usage)
         .map_err(Error::server(&args.circuit))?;
     let mut file = NewFile::create(&args.output)?;
     let started = Instant::now();
@@ -63,7 +65,7 @@ pub fn run(args: &Run) -> Result<(), Error> {
         fingerprint: report::hex(server.interface().fingerprint()),
         seconds,
         threads: rayon::current_num_threads(),
-        predicted_memory: session.prediction(),
+        memory: Memory::measure(session.prediction()),
         path: args.output.display().to_string(),
         bytes: file.commit()?,
     };
@@ -75,11 +77,9 @@ pub fn run(args: &Run) -> Result<(), Error> {
             ..
         } = report;
         let time = report::time(Duration::from_secs_f64(report.seconds));
-        let memory = report::bytes(report.predicted_memory.total());
+        let memory = report.memory.text();
         let (bytes, threads) = (report::bytes(*bytes), report::count(*threads, "thread"));
-        format!(
-            "{path}: {bytes}, computed in {time} on {threads}, at most {memory} of values and keys\n"
-        )
+        format!("{path}: {bytes}, computed in {time} on {threads}\nmemory: {memory}\n")
     })
 }
 

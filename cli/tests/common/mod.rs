@@ -72,11 +72,16 @@ impl Folder {
             .collect()
     }
 
-    /// Runs a command line.
-    pub fn run(&self, line: &str) -> Output {
+    /// A command line that is not yet run.
+    pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_peregrine"));
         command.current_dir(&self.0).args(line.split_whitespace());
-        command.output().unwrap()
+        command
+    }
+
+    /// Runs a command line.
+    pub fn run(&self, line: &str) -> Output {
+        self.command(line).output().unwrap()
     }
 
     /// Runs what must succeed without a word on standard error; its standard output.

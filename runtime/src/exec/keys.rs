@@ -11,10 +11,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// How long a key stays in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum KeyResidence {
+    /// Always: its source holds it.
+    Held,
     /// From its first use on.
     All,
     /// From its first use to its last.
     WhileUsed,
+    /// Until it is not used in this many waves that follow; read again when it is.
+    Near(u32),
 }
 
 /// Where keys come from: a mapped file, or memory.
@@ -25,7 +29,7 @@ pub trait KeySource: fmt::Debug + Send + Sync {
     /// The keys there are, each with the highest level it serves.
     fn levels(&self) -> &BTreeMap<KeyKind, Level>;
 
-    /// The least memory policy that makes sense: a source that holds its keys anyway gains nothing by dropping them.
+    /// How long keys must stay: [`KeyResidence::Held`] if the source holds them anyway.
     fn residence(&self) -> KeyResidence;
 
     /// One key, alone in its set.
@@ -71,7 +75,7 @@ impl KeySource for HeldKeys {
     }
 
     fn residence(&self) -> KeyResidence {
-        KeyResidence::All
+        KeyResidence::Held
     }
 
     fn load(&self, kind: KeyKind) -> Result<Arc<EvaluationKeys>, WireError> {

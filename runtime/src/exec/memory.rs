@@ -7,129 +7,26 @@
 //! | `ct<l>`, `ct<l, deg 2>`, `ct<l, ext>` | `2 L`, `3 L`, `2 (L + K)` |
 //! | `pt<l>`, `pt<l, ext>` | `L`, `L + K` |
 //! | `digits<l>` | `d (L + K)` |
-//! | evaluation key at level l | `2 d (L + K)` once expanded |
+//! | evaluation key at level l | `2 d (L + K)` once expanded, half of that beside it while it is read |
 //!
 //! The peak is the largest sum, over the waves of a [`Plan`], of the values alive and what the wave makes: results,
-//! plaintexts encoded on the fly, scratch of the fused key switches, and keys.
-//!
-//! Beyond that a run holds the weights of the circuit and tables of a few megabytes, which are not counted.
+//! plaintexts encoded on the fly, scratch of the fused key switches, and keys. To it come what is there from beginning
+//! to end: plaintexts kept from one run to the next, circuit and tables ([`fixed_bytes`]), and what the caller says of
+//! the process around the run. Nothing is added for the allocator: limbs are buffers of one size, which leave no gaps.
 
+mod fixed;
+mod sizes;
+
+pub use fixed::fixed_bytes;
+pub use sizes::Sizes;
+
+use super::cache;
 use super::keys::KeyResidence;
-use super::plan::{Plan, PlanOptions, SharedPlains};
-use peregrine_ir::{Basis, Circuit, Definition, Form, Inst, KeyKind, Level, Ring, Type, Value};
+use super::plan::{Plan, PlanOptions, SharedPlains, Wave};
+use peregrine_ir::{Circuit, KeyKind, Value};
 
 /// The plaintexts one `dot` encodes at a time.
 pub(super) const DOT_CHUNK: usize = 16;
-
-/// What encoding one plaintext takes beside it: slots, complex slots, coefficients as floats and as integers.
-const ENCODING_LIMBS: u64 = 4;
-
-/// Sizes of values, from ring and level.
-#[derive(Clone, Debug)]
-pub struct Sizes {
-    limb_bytes: u64,
-    special: u64,
-    /// Per level: primes, gadget digits.
-    levels: Vec<(u64, u64)>,
-}
-
-impl Sizes {
-    /// The sizes in this ring.
-    pub fn new(ring: &Ring) -> Self {
-        let levels = ring
-            .levels
-            .iter()
-            .map(|row| {
-                let meets = |digit: &&Vec<_>| digit.iter().any(|p| row.contains(p));
-                (
-                    row.len() as u64,
-                    ring.digits.iter().filter(meets).count() as u64,
-                )
-            })
-            .collect();
-        Self {
-            limb_bytes: 8 << ring.log_n,
-            special: ring.special.len() as u64,
-            levels,
-        }
-    }
-
-    /// Primes of a level.
-    pub fn limbs(&self, level: Level) -> u64 {
-        self.levels.get(level.0 as usize).map_or(0, |l| l.0)
-    }
-
-    /// Gadget digits at a level.
-    pub fn digits(&self, level: Level) -> u64 {
-        self.levels.get(level.0 as usize).map_or(0, |l| l.1)
-    }
-
-    /// Primes of P.
-    pub fn special(&self) -> u64 {
-        self.special
-    }
-
-    /// Limbs of a value.
-    pub fn limbs_of(&self, ty: &Type) -> u64 {
-        let here = self.limbs(ty.level());
-        let raised = here + self.special;
-        match ty {
-            Type::Cipher { form, .. } => match form {
-                Form::Normal => 2 * here,
-                Form::Product => 3 * here,
-                Form::Extended => 2 * raised,
-            },
-            Type::Plain { basis, .. } => match basis {
-                Basis::Normal => here,
-                Basis::Extended => raised,
-            },
-            Type::Digits { level } => self.digits(*level) * raised,
-        }
-    }
-
-    /// Bytes of a value.
-    pub fn bytes_of(&self, ty: &Type) -> u64 {
-        self.limbs_of(ty) * self.limb_bytes
-    }
-
-    /// Bytes of an evaluation key once expanded.
-    pub fn key_bytes(&self, level: Level) -> u64 {
-        2 * self.digits(level) * (self.limbs(level) + self.special) * self.limb_bytes
-    }
-
-    /// Bytes an instruction needs beside its operands and its result; plaintexts with the buffers of their encoding.
-    fn scratch(&self, circuit: &Circuit, definition: &Definition) -> u64 {
-        let level = definition.ty.level();
-        let raised = self.limbs(level) + self.special;
-        let digits = self.digits(level) * raised;
-        let value = |v: &Value| circuit.type_of(*v).map_or(0, |ty| self.limbs_of(ty));
-        let plain = |v: &Value| value(v) + ENCODING_LIMBS;
-        let limbs = match &definition.inst {
-            Inst::Dot { plains, .. } => {
-                let at_a_time = plains.len().min(DOT_CHUNK) as u64;
-                let sums = u64::from(plains.len() > DOT_CHUNK) * 2;
-                plains.first().map_or(0, plain) * at_a_time + sums * self.limbs_of(&definition.ty)
-            }
-            Inst::AddPlain(_, p) | Inst::MulPlain(_, p) => plain(p),
-            Inst::Rotate { .. } | Inst::Relinearize(_) | Inst::Conjugate(_) => digits + 2 * raised,
-            Inst::Rescale { a, .. } | Inst::ModDown(a) | Inst::Decompose(a) => value(a),
-            Inst::Input { .. }
-            | Inst::Encode { .. }
-            | Inst::Add(_)
-            | Inst::Sub(..)
-            | Inst::Negate(_)
-            | Inst::MulScalar { .. }
-            | Inst::Mul(..)
-            | Inst::Square(_)
-            | Inst::RelinearizeExt { .. }
-            | Inst::DropLevel { .. }
-            | Inst::RotateExt { .. }
-            | Inst::MulMonomial { .. }
-            | Inst::Bootstrap { .. } => 0,
-        };
-        limbs * self.limb_bytes
-    }
-}
 
 /// The memory a run is predicted to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -138,6 +35,10 @@ pub struct Prediction {
     pub values: u64,
     /// Evaluation keys in memory at that moment.
     pub keys: u64,
+    /// Encoded plaintexts kept from one run to the next.
+    pub cache: u64,
+    /// Circuit, tables, inputs and outputs, and the process around them.
+    pub fixed: u64,
     /// Instructions that run side by side.
     pub window: usize,
     /// The first value computed at the worst moment.
@@ -147,40 +48,45 @@ pub struct Prediction {
 impl Prediction {
     /// Everything together.
     pub fn total(&self) -> u64 {
-        self.values.saturating_add(self.keys)
+        let Self {
+            values,
+            keys,
+            cache,
+            fixed,
+            ..
+        } = *self;
+        let parts = [values, keys, cache, fixed];
+        parts.into_iter().fold(0, u64::saturating_add)
     }
 }
 
-/// Predicts the peak of a plan.
+/// Predicts the peak of a plan in a process that takes no memory itself.
 pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
-    let sizes = Sizes::new(&circuit.ring);
-    let bytes = |value: Value| circuit.type_of(value).map_or(0, |ty| sizes.bytes_of(ty));
-    let sum = |values: &[Value]| values.iter().map(|&v| bytes(v)).sum::<u64>();
-    let key = |kind: &KeyKind| {
-        circuit
-            .keys
-            .levels
-            .get(kind)
-            .map_or(0, |&l| sizes.key_bytes(l))
-    };
-    let scratch = |v: &Value| {
-        let definition = circuit.values.get(*v);
-        definition.map_or(0, |d| sizes.scratch(circuit, d))
+    let meter = Meter {
+        circuit,
+        sizes: Sizes::new(&circuit.ring),
     };
     let inputs = circuit.inputs.iter().flat_map(|port| &port.values);
-    let mut live: u64 = inputs.map(|&v| bytes(v)).sum();
-    let mut keys = 0;
+    let mut live: u64 = inputs.map(|v| meter.value(v)).sum();
+    let mut keys = match plan.options().keys {
+        KeyResidence::Held => meter.keys(circuit.keys.levels.keys()),
+        KeyResidence::All | KeyResidence::WhileUsed | KeyResidence::Near(_) => 0,
+    };
     let mut peak = Prediction {
         values: live,
         keys,
+        cache: plan.cached().iter().map(|v| meter.value(v)).sum(),
+        fixed: fixed_bytes(circuit),
         window: plan.options().window,
         at: None,
     };
     for wave in plan.waves() {
-        keys += wave.keys.iter().map(key).sum::<u64>();
-        live += sum(&wave.plains) + sum(&wave.steps);
-        let values = live + wave.steps.iter().map(scratch).sum::<u64>();
-        if values + keys > peak.total() {
+        keys += meter.keys(&wave.keys);
+        let reading = live + meter.reading(&wave.keys);
+        keys += meter.keys(&wave.ahead);
+        live += meter.values(&wave.plains) + meter.values(&wave.steps);
+        let values = reading.max(live + meter.scratch(wave) + meter.reading(&wave.ahead));
+        if values + keys > peak.values + peak.keys {
             let at = wave.steps.first().copied();
             peak = Prediction {
                 values,
@@ -189,62 +95,140 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
                 ..peak
             };
         }
-        live -= sum(&wave.dead);
-        keys -= wave.spent.iter().map(key).sum::<u64>();
+        live -= meter.values(&wave.dead);
+        keys -= meter.keys(&wave.spent);
     }
     peak
 }
 
-/// The widest plan that stays below `limit` bytes.
+/// Bytes of the things in a circuit.
+struct Meter<'c> {
+    circuit: &'c Circuit,
+    sizes: Sizes,
+}
+
+impl Meter<'_> {
+    fn value(&self, value: &Value) -> u64 {
+        let ty = self.circuit.type_of(*value);
+        ty.map_or(0, |ty| self.sizes.bytes_of(ty))
+    }
+
+    fn values(&self, values: &[Value]) -> u64 {
+        values.iter().map(|v| self.value(v)).sum()
+    }
+
+    /// Once they are expanded.
+    fn keys<'k>(&self, kinds: impl IntoIterator<Item = &'k KeyKind>) -> u64 {
+        let levels = kinds
+            .into_iter()
+            .filter_map(|k| self.circuit.keys.levels.get(k));
+        levels.map(|&level| self.sizes.key_bytes(level)).sum()
+    }
+
+    /// Beside keys that are being read.
+    fn reading(&self, kinds: &[KeyKind]) -> u64 {
+        let levels = kinds.iter().filter_map(|k| self.circuit.keys.levels.get(k));
+        levels.map(|&l| self.sizes.key_reading_bytes(l)).sum()
+    }
+
+    /// Beside the operands and results of a wave.
+    fn scratch(&self, wave: &Wave) -> u64 {
+        let definitions = wave
+            .steps
+            .iter()
+            .filter_map(|&v| self.circuit.values.get(v));
+        definitions
+            .map(|d| self.sizes.scratch(self.circuit, d))
+            .sum()
+    }
+}
+
+/// What a plan may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Most instructions side by side.
+    pub window: usize,
+    /// Whether keys can be dropped.
+    pub keys: KeyResidence,
+    /// Most bytes for everything.
+    pub limit: Option<u64>,
+    /// Most bytes for plaintexts kept from one run to the next.
+    pub cache: u64,
+    /// Bytes that the process takes beside the run.
+    pub process: u64,
+}
+
+/// The widest plan that stays below the limit, and then as many kept plaintexts as it leaves room for.
 ///
-/// Gives up in this order: keys that are used later or no more, as far as `keys` allows; instructions side by side; and
-/// plaintexts used several times, which are then encoded anew for each use.
+/// Gives up in this order: keys that are used no more, as far as they can be dropped; instructions side by side; keys
+/// that are used later, the longest unused first; and plaintexts used several times, which are then encoded anew for
+/// each use.
 ///
 /// # Errors
 /// When no plan fits; with the smallest prediction.
-pub fn fit(
-    circuit: &Circuit,
-    window: usize,
-    keys: KeyResidence,
-    limit: Option<u64>,
-) -> Result<(Plan, Prediction), MemoryError> {
+pub fn fit(circuit: &Circuit, budget: Budget) -> Result<(Plan, Prediction), MemoryError> {
     let mut options = PlanOptions {
-        window: window.max(1),
+        window: budget.window.max(1),
         plains: SharedPlains::Keep,
-        keys: KeyResidence::All,
+        keys: match budget.keys {
+            KeyResidence::Held => KeyResidence::Held,
+            _ => KeyResidence::All,
+        },
     };
+    let limit = budget.limit.unwrap_or(u64::MAX);
+    let predict = |plan: &Plan| {
+        let mut prediction = predict(circuit, plan);
+        prediction.fixed = prediction.fixed.saturating_add(budget.process);
+        prediction
+    };
+    let mut least: Option<Prediction> = None;
     loop {
-        let plan = Plan::new(circuit, options);
-        let prediction = predict(circuit, &plan);
-        let Some(limit) = limit.filter(|&limit| prediction.total() > limit) else {
+        let mut plan = Plan::new(circuit, options);
+        let prediction = predict(&plan);
+        if prediction.total() <= limit {
+            let room = (limit - prediction.total()).min(budget.cache);
+            plan.cache(cache::choose(circuit, &plan, room));
+            let prediction = predict(&plan);
             return Ok((plan, prediction));
-        };
-        if options.keys != keys {
-            options.keys = keys;
-        } else if options.window > 1 {
-            options.window /= 2;
-        } else if options.plains == SharedPlains::Keep {
-            options.plains = SharedPlains::Reencode;
-        } else {
-            return Err(MemoryError { limit, prediction });
         }
+        let best = least.filter(|least| least.total() <= prediction.total());
+        let prediction = best.unwrap_or(prediction);
+        least = Some(prediction);
+        options = thriftier(options).ok_or(MemoryError { limit, prediction })?;
     }
+}
+
+/// The next plan to try when one takes too much.
+fn thriftier(mut options: PlanOptions) -> Option<PlanOptions> {
+    const FAR: u32 = 1 << 10;
+    match (options.keys, options.window) {
+        (KeyResidence::All, _) => options.keys = KeyResidence::WhileUsed,
+        (_, 2..) => options.window /= 2,
+        (KeyResidence::WhileUsed, _) => options.keys = KeyResidence::Near(FAR),
+        (KeyResidence::Near(waves @ 1..), _) => options.keys = KeyResidence::Near(waves / 4),
+        (KeyResidence::Near(0) | KeyResidence::Held, _) => match options.plains {
+            SharedPlains::Keep => options.plains = SharedPlains::Reencode,
+            SharedPlains::Reencode => return None,
+        },
+    }
+    Some(options)
 }
 
 /// A circuit does not fit the memory it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the run needs {} of memory ({} of values and {} of evaluation keys), the limit is {}",
-    Bytes(prediction.total()), Bytes(prediction.values), Bytes(prediction.keys), Bytes(*limit)
+    "the run needs {} of memory ({} of values, {} of evaluation keys, {} of program, weights and tables), the limit is {}",
+    Bytes(prediction.total()), Bytes(prediction.values), Bytes(prediction.keys),
+    Bytes(prediction.fixed), Bytes(*limit)
 )]
 pub struct MemoryError {
     /// The limit in bytes.
     pub limit: u64,
-    /// The least that any plan takes.
+    /// The least that any plan takes; with this limit the circuit runs.
     pub prediction: Prediction,
 }
 
-/// Bytes for reading.
+/// Bytes for reading, never less than there are.
 struct Bytes(u64);
 
 impl std::fmt::Display for Bytes {
@@ -255,10 +239,7 @@ impl std::fmt::Display for Bytes {
         }
         let power = (self.0.ilog2() / 10).min(UNITS.len() as u32);
         let unit = UNITS.get(power as usize - 1).unwrap_or(&"KiB");
-        write!(
-            f,
-            "{:.1} {unit}",
-            self.0 as f64 / 1024f64.powi(power as i32)
-        )
+        let value = self.0 as f64 / 1024f64.powi(power as i32);
+        write!(f, "{:.1} {unit}", (value * 10.0).ceil() / 10.0)
     }
 }

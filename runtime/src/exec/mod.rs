@@ -2,11 +2,13 @@
 //!
 //! 1. The back end accepts the circuit or says why not: keys, parameters, inputs are checked before any work.
 //! 2. A [`Plan`] groups instructions into waves of independent ones; each wave runs in parallel.
-//! 3. Constants are filled and encoded right before their consumer, in parallel, and dropped after it.
+//! 3. Constants are filled and encoded right before their consumer, in parallel, and dropped after it, unless the plan
+//!    keeps them for the next run.
 //! 4. Values are freed after the wave of their last use.
 //!
 //! The result does not depend on the plan or the number of threads. A verified circuit never makes the executor panic.
 
+mod cache;
 mod ckks;
 mod evaluator;
 mod keys;
@@ -15,6 +17,7 @@ mod plan;
 mod progress;
 mod walk;
 
+pub use cache::Cache;
 pub use ckks::{CkksEvaluator, CkksRunError};
 pub use evaluator::{Encoding, Evaluator, ScaleValue, Site};
 pub use keys::{HeldKeys, KeyResidence, KeySource};
@@ -34,10 +37,25 @@ pub fn run<E: Evaluator>(
     inputs: Vec<Vec<E::Cipher>>,
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<E::Cipher>>, ExecError<E::Error>> {
+    run_again(circuit, evaluator, plan, &Cache::none(), inputs, progress)
+}
+
+/// The same, with plaintexts that earlier runs of this plan on this back end have encoded.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_again<E: Evaluator>(
+    circuit: &Verified,
+    evaluator: &E,
+    plan: &Plan,
+    cache: &Cache<E::Plain>,
+    inputs: Vec<Vec<E::Cipher>>,
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<E::Cipher>>, ExecError<E::Error>> {
     let circuit: &Circuit = circuit;
     evaluator.accept(circuit).map_err(ExecError::Refused)?;
     check_ports(circuit, &inputs)?;
-    let mut walk = walk::Walk::new(circuit, evaluator, inputs)?;
+    let mut walk = walk::Walk::new(circuit, evaluator, cache, inputs)?;
     let report = Reporter::new(circuit, plan);
     let mut state = (0, 0);
     for wave in plan.waves() {

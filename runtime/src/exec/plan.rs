@@ -8,8 +8,10 @@
 //! 2. A value dies after the wave of its last use; outputs do not.
 //! 3. An [`Inst::Encode`] is a recipe, not a step: its consumer encodes it and drops it. Only one with several consumers
 //!    is encoded before its first one and kept until its last, if [`SharedPlains::Keep`] says so.
-//! 4. A key is brought into memory before the wave of its first use, and released after that of its last if
-//!    [`KeyResidence::WhileUsed`] says so.
+//!    Those in [`Plan::cached`], kept from one run to the next, are no business of the waves.
+//! 4. A key is brought into memory beside the wave before that of its first use (before that wave itself if the window
+//!    is 1), and released after its last if [`KeyResidence::WhileUsed`] says so, or in between if [`KeyResidence::Near`]
+//!    does. Keys that are always there neither come nor go.
 //!
 //! Cost: O(instructions * window). The plan depends on nothing but the circuit and its options.
 
@@ -42,6 +44,7 @@ pub struct PlanOptions {
 pub struct Plan {
     waves: Vec<Wave>,
     options: PlanOptions,
+    cached: BTreeSet<Value>,
 }
 
 /// Instructions that run side by side.
@@ -51,6 +54,8 @@ pub struct Wave {
     pub keys: Vec<KeyKind>,
     /// Shared plaintexts to encode first.
     pub plains: Vec<Value>,
+    /// Evaluation keys to bring into memory meanwhile, for the next wave.
+    pub ahead: Vec<KeyKind>,
     /// The values to compute, in definition order.
     pub steps: Vec<Value>,
     /// The values nobody needs afterwards.
@@ -75,13 +80,31 @@ impl Plan {
             let steps = next_wave(&circuit.values, &liveness, &mut waiting, window);
             waves.push(liveness.step(steps));
         }
-        place_keys(circuit, options.keys, &mut waves);
-        Self { waves, options }
+        place_keys(circuit, options, &mut waves);
+        Self {
+            waves,
+            options,
+            cached: BTreeSet::new(),
+        }
     }
 
     /// The waves in order.
     pub fn waves(&self) -> &[Wave] {
         &self.waves
+    }
+
+    /// The plaintexts that stay encoded from one run to the next.
+    pub fn cached(&self) -> &BTreeSet<Value> {
+        &self.cached
+    }
+
+    /// Leaves these plaintexts to a cache.
+    pub(super) fn cache(&mut self, cached: BTreeSet<Value>) {
+        for wave in &mut self.waves {
+            wave.plains.retain(|v| !cached.contains(v));
+            wave.dead.retain(|v| !cached.contains(v));
+        }
+        self.cached = cached;
     }
 
     /// What it was made with.
@@ -91,24 +114,49 @@ impl Plan {
 }
 
 /// Notes in which waves keys come and go.
-fn place_keys(circuit: &Circuit, residence: KeyResidence, waves: &mut [Wave]) {
+fn place_keys(circuit: &Circuit, options: PlanOptions, waves: &mut [Wave]) {
+    if options.keys == KeyResidence::Held {
+        return;
+    }
     let key = |value: &Value| circuit.values.get(*value)?.inst.key();
-    let mut uses: BTreeMap<KeyKind, (usize, usize)> = BTreeMap::new();
+    let mut uses: BTreeMap<KeyKind, BTreeSet<usize>> = BTreeMap::new();
     for (at, wave) in waves.iter().enumerate() {
         for kind in wave.steps.iter().filter_map(key) {
-            uses.entry(kind).or_insert((at, at)).1 = at;
+            uses.entry(kind).or_default().insert(at);
         }
     }
-    for (kind, (first, last)) in uses {
-        if let Some(wave) = waves.get_mut(first) {
-            wave.keys.push(kind);
+    // Whether a key leaves between two uses, and after its last.
+    let (leaves, ends) = match options.keys {
+        KeyResidence::Held | KeyResidence::All => (usize::MAX, false),
+        KeyResidence::WhileUsed => (usize::MAX, true),
+        KeyResidence::Near(waves) => (waves as usize, true),
+    };
+    for (kind, uses) in uses {
+        let mut last: Option<usize> = None;
+        for at in uses {
+            let away = last.is_none_or(|last| at - last - 1 > leaves);
+            if let Some(wave) = last.filter(|_| away).and_then(|last| waves.get_mut(last)) {
+                wave.spent.push(kind);
+            }
+            if away {
+                bring(kind, at, options.window, waves);
+            }
+            last = Some(at);
         }
-        if let Some(wave) = waves
-            .get_mut(last)
-            .filter(|_| residence == KeyResidence::WhileUsed)
-        {
+        if let Some(wave) = last.filter(|_| ends).and_then(|last| waves.get_mut(last)) {
             wave.spent.push(kind);
         }
+    }
+}
+
+/// Has a key ready for the wave at `at`: where several instructions run side by side, it is read beside the wave before,
+/// which is no wave that uses it.
+fn bring(kind: KeyKind, at: usize, window: usize, waves: &mut [Wave]) {
+    let before = at.checked_sub(1).filter(|_| window > 1);
+    if let Some(wave) = before.and_then(|before| waves.get_mut(before)) {
+        wave.ahead.push(kind);
+    } else if let Some(wave) = waves.get_mut(at) {
+        wave.keys.push(kind);
     }
 }
 

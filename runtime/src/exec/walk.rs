@@ -1,5 +1,6 @@
 //! The walk: the values alive, and the one place that maps instructions to methods of the back end.
 
+use super::cache::Cache;
 use super::evaluator::{Encoding, Evaluator, ScaleValue, Site};
 use super::memory::DOT_CHUNK;
 use super::{ExecError, Wave};
@@ -12,6 +13,7 @@ pub(super) struct Walk<'r, E: Evaluator> {
     circuit: &'r Circuit,
     evaluator: &'r E,
     filler: Filler<'r>,
+    cache: &'r Cache<E::Plain>,
     held: Vec<Option<Held<E>>>,
 }
 
@@ -45,12 +47,14 @@ impl<'r, E: Evaluator> Walk<'r, E> {
     pub(super) fn new(
         circuit: &'r Circuit,
         evaluator: &'r E,
+        cache: &'r Cache<E::Plain>,
         inputs: Vec<Vec<E::Cipher>>,
     ) -> Outcome<Self, E> {
         let mut walk = Self {
             circuit,
             evaluator,
             filler: Filler::new(circuit)?,
+            cache,
             held: (0..circuit.values.len()).map(|_| None).collect(),
         };
         for (port, ciphers) in circuit.inputs.iter().zip(inputs) {
@@ -72,7 +76,12 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         for (&value, plain) in wave.plains.iter().zip(made) {
             self.put(value, Held::Plain(plain?));
         }
-        let made: Vec<_> = wave.steps.par_iter().map(|&v| self.step(v)).collect();
+        // Reading a key is mostly one thread's work, which would leave the others idle.
+        let (made, keys): (Vec<_>, _) = rayon::join(
+            || wave.steps.par_iter().map(|&v| self.step(v)).collect(),
+            || self.evaluator.prepare(&wave.ahead),
+        );
+        keys.map_err(ExecError::Refused)?;
         for (&value, result) in wave.steps.iter().zip(made) {
             self.put(value, result?);
         }
@@ -279,9 +288,13 @@ impl<E: Evaluator> Operands<'_, '_, E> {
     }
 
     fn plain(&self, value: &Value) -> Outcome<Lent<'_, E::Plain>, E> {
-        match self.walk.held(*value) {
-            Some(Held::Plain(plain)) => Ok(Lent::Kept(plain)),
-            _ => self.walk.encode(*value).map(Lent::Made),
+        let walk = self.walk;
+        if let Some(Held::Plain(plain)) = walk.held(*value) {
+            return Ok(Lent::Kept(plain));
+        }
+        match walk.cache.get_or_make(*value, || walk.encode(*value)) {
+            Some(kept) => kept.map(Lent::Kept),
+            None => walk.encode(*value).map(Lent::Made),
         }
     }
 

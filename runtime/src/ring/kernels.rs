@@ -51,7 +51,8 @@ impl Kernels {
 macro_rules! dispatch {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $ty:ty),*);)*) => {
         impl Kernels {
-            $($(#[$doc])*
+            $(
+            $(#[$doc])*
             #[inline]
             pub(super) fn $name(self, $($argument: $ty),*) {
                 match self {
@@ -59,7 +60,8 @@ macro_rules! dispatch {
                     #[cfg(target_arch = "x86_64")]
                     Self::Ifma(ifma) => ifma.$name($($argument),*),
                 }
-            })*
+            }
+            )*
         }
     };
 }

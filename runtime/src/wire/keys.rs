@@ -40,6 +40,29 @@ impl KeyBytes {
     }
 }
 
+impl KeyBytes {
+    /// Lets go of the memory behind a part of a mapped file that was copied; it is read again when it is touched.
+    fn release(&self, part: &[u8]) {
+        #[cfg(unix)]
+        if let Self::Mapped(map) = self {
+            let offset = part.as_ptr().addr().wrapping_sub(map.as_ptr().addr());
+            if offset
+                .checked_add(part.len())
+                .is_none_or(|end| end > map.len())
+            {
+                return;
+            }
+            // SAFETY: the map is shared and read only, so its pages hold what the file holds and dropping them changes
+            // no byte that anyone reads; the part lies inside. Only memory is lost if the system does not follow.
+            let _ = unsafe {
+                map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, part.len())
+            };
+        }
+        #[cfg(not(unix))]
+        let _ = part;
+    }
+}
+
 impl fmt::Debug for KeyBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyBytes({} bytes)", self.len())
@@ -270,6 +293,8 @@ impl KeySource for KeyFile {
             .iter()
             .map(|&digit| Ok((digit, reader.poly()?)));
         let halves = halves.collect::<Result<_, WireError>>()?;
+        drop(reader);
+        self.bytes.release(body);
         let key = EvaluationKey::from_parts(
             &self.params,
             binding::key_kind(&self.params, kind),

@@ -8,6 +8,7 @@ use crate::arrays;
 use crate::error::{Error, InputProblem};
 use crate::files::{self, NewFile};
 use crate::inputs::{self, Inputs, values};
+use crate::machine::{self, Memory};
 use crate::outputs::{self, Output};
 use crate::progress::Bar;
 use crate::report::{Summary, print};
@@ -15,9 +16,10 @@ use crate::values::InputArg;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Interface;
 use peregrine_runtime::client::{Client, Secret};
+use peregrine_runtime::exec::HeldKeys;
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::ring::Randomness;
-use peregrine_runtime::server::{Resources, Server, Session};
+use peregrine_runtime::server::{Resources, Server, Session, Usage};
 use report::{Image, Report, Seconds};
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,6 +39,7 @@ struct Setup<'a> {
 pub fn run(args: &Infer) -> Result<(), Error> {
     let started = Instant::now();
     distinct(args)?;
+    machine::start_threads(&args.machine)?;
     let graph = model::load(&args.model)?;
     let inputs = Inputs::read(&args.input.files, &model::names(&graph), &args.model)?;
     let images = inputs.images(&model::ports(&graph))?;
@@ -52,6 +55,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let circuit = Summary::of(&interface);
     let failed = || Error::client(&args.model);
     let client = Client::new(interface).map_err(failed())?;
+    let count = images.len().min(args.limit.get());
     let mut randomness = Randomness::from_os();
     let (secret, keys) = timed(&mut seconds.keygen, || {
         let secret = client.generate_secret(&mut randomness)?;
@@ -60,8 +64,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     })
     .map_err(failed())?;
     let server = Server::new(compiled.circuit).map_err(Error::server(&args.model))?;
-    let session = server.session(Arc::new(keys), Resources::of_thread_pool(None));
-    let session = session.map_err(Error::server(&args.model))?;
+    let session = session(&server, keys, args, count)?;
     let mut setup = Setup {
         args,
         graph: &graph,
@@ -72,10 +75,10 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         randomness,
     };
 
-    let count = images.len().min(args.limit.get());
     let (mut rows, mut results) = (Vec::new(), Vec::new());
     for (i, image) in images.iter().take(count).enumerate() {
-        let (mut row, outputs) = setup.image(image, &Bar::new(format!("image {i}")))?;
+        let (mut row, outputs) =
+            setup.image(image, &Bar::new(format!("image {} of {count}", i + 1)))?;
         row.label = labels.as_ref().and_then(|labels| labels.get(i).copied());
         seconds.add(&row.seconds);
         rows.push(row);
@@ -84,9 +87,26 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     if let (Some(file), Some(path)) = (file, &args.output) {
         arrays::write(file, path, &inputs::stack(&results))?;
     }
+    let memory = Memory::measure(setup.session.prediction());
     seconds.total = started.elapsed().as_secs_f64();
-    let report = Report::new(circuit, rows, seconds);
+    let report = Report::new(circuit, rows, seconds, memory);
     print(args.json.json, &report, report::text)
+}
+
+/// Everything the runs need; what is held already counts.
+fn session<'s>(
+    server: &'s Server,
+    keys: HeldKeys,
+    args: &Infer,
+    runs: usize,
+) -> Result<Session<'s>, Error> {
+    let resources = Resources::of_thread_pool(args.machine.memory);
+    let usage = Usage {
+        cache: machine::cache_budget(&args.machine, runs),
+        process: machine::beside_keys(server.circuit()),
+    };
+    let session = server.session_for(Arc::new(keys), resources, usage);
+    session.map_err(Error::server(&args.model))
 }
 
 /// Refuses an output that is also an input.

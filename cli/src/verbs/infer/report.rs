@@ -1,5 +1,6 @@
 //! What `infer` prints.
 
+use crate::machine::Memory;
 use crate::outputs::Output;
 use crate::report::{self, Summary};
 use serde::Serialize;
@@ -15,6 +16,9 @@ pub struct Report {
     pub agreeing: usize,
     /// Images whose class is their label.
     pub correct: Option<usize>,
+    pub threads: usize,
+    #[serde(flatten)]
+    pub memory: Memory,
     pub seconds: Seconds,
 }
 
@@ -54,7 +58,7 @@ impl Seconds {
 
 impl Report {
     /// Of the images, in order.
-    pub fn new(circuit: Summary, images: Vec<Image>, seconds: Seconds) -> Self {
+    pub fn new(circuit: Summary, images: Vec<Image>, seconds: Seconds, memory: Memory) -> Self {
         let count = |agrees: fn(&Image) -> bool| images.iter().filter(|i| agrees(i)).count();
         let labelled = images.iter().any(|image| image.label.is_some());
         let correct = count(|i| i.class.and_then(|c| i64::try_from(c).ok()) == i.label);
@@ -63,6 +67,8 @@ impl Report {
             agreeing: count(|i| i.class == i.expected_class),
             correct: labelled.then_some(correct),
             images,
+            threads: rayon::current_num_threads(),
+            memory,
             seconds,
         }
     }
@@ -76,6 +82,7 @@ pub fn text(report: &Report) -> String {
         agreeing,
         correct,
         seconds,
+        memory,
         ..
     } = report;
     let mut rows = circuit.rows();
@@ -91,6 +98,7 @@ pub fn text(report: &Report) -> String {
             format!("{correct} of {count} images have the class of their label"),
         );
     }
+    row("memory", memory.text());
     row("time", phases(seconds));
     format!("{}\n{}", table(images), report::list(&rows))
 }

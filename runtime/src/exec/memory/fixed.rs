@@ -1,0 +1,67 @@
+//! What a run holds from beginning to end, whatever its plan.
+
+use super::sizes::Sizes;
+use peregrine_ir::{Circuit, Constant, Definition, Tensor, Value};
+
+/// Bytes per coefficient and prime of the tables of a transform: twiddles both ways, each with its quotient. That is the
+/// portable transform; the vector kernels need a tenth.
+const TRANSFORM_TABLE_BYTES: u64 = 4 * 8;
+
+/// Bytes per coefficient of the tables of the encoder: two complex transforms of N/2 points, twists, the order of slots.
+const ENCODER_TABLE_BYTES: u64 = 8 + 8 + 8 + 2;
+
+/// Bytes per coefficient of the table of an automorphism.
+const PERMUTATION_BYTES: u64 = 2;
+
+/// How often a circuit is in memory while it is read: the file, its decoded messages, and the circuit.
+const CIRCUIT_COPIES: u64 = 2;
+
+/// How often the outputs are in memory when they are written: as values, as a result, as chunks and as a file.
+const OUTPUT_COPIES: u64 = 3;
+
+/// Bytes that a run of a circuit holds from beginning to end, beside values and keys:
+///
+/// 1. the circuit with its weights, twice, since what was needed to read it may not have been given back;
+/// 2. the tables of the transforms, of the encoder, of the rotations and of the layouts;
+/// 3. the inputs as they came, and the outputs as they go.
+pub fn fixed_bytes(circuit: &Circuit) -> u64 {
+    CIRCUIT_COPIES * circuit_bytes(circuit) + table_bytes(circuit) + transfer_bytes(circuit)
+}
+
+/// Weights and instructions.
+fn circuit_bytes(circuit: &Circuit) -> u64 {
+    let weights: usize = circuit
+        .tensors
+        .values()
+        .map(|tensor| size_of::<Tensor>() + size_of_val(tensor.data()))
+        .sum();
+    let instructions: usize = circuit
+        .values
+        .values()
+        .map(|d| size_of::<Definition>() + size_of::<Value>() * d.inst.operands().len())
+        .sum();
+    let constants = size_of::<Constant>() * circuit.constants.len();
+    (weights + instructions + constants) as u64
+}
+
+/// Tables that are made when they are first needed and kept.
+fn table_bytes(circuit: &Circuit) -> u64 {
+    let ring = &circuit.ring;
+    let primes = (ring.primes.len() + ring.special.len()) as u64;
+    let rotations = circuit.keys.levels.len() as u64;
+    let per_coefficient =
+        primes * TRANSFORM_TABLE_BYTES + ENCODER_TABLE_BYTES + rotations * PERMUTATION_BYTES;
+    let layouts = circuit.layouts.values();
+    let places: u64 = layouts.map(|layout| u64::from(layout.ciphertexts())).sum();
+    let slot_bytes = size_of::<u32>() as u64;
+    (per_coefficient << ring.log_n) + places * u64::from(ring.slots()) * slot_bytes
+}
+
+/// Ciphertexts on their way in and out; those that come in have half of them as a seed.
+fn transfer_bytes(circuit: &Circuit) -> u64 {
+    let sizes = Sizes::new(&circuit.ring);
+    let bytes = |value: &Value| circuit.type_of(*value).map_or(0, |ty| sizes.bytes_of(ty));
+    let inputs = circuit.inputs.iter().flat_map(|port| &port.values);
+    let outputs = circuit.outputs.iter().flat_map(|port| &port.values);
+    inputs.map(bytes).sum::<u64>() / 2 + OUTPUT_COPIES * outputs.map(bytes).sum::<u64>()
+}

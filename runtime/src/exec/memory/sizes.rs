@@ -1,0 +1,120 @@
+//! Sizes of values, keys and scratch, from ring and level.
+
+use super::DOT_CHUNK;
+use peregrine_ir::{Basis, Circuit, Definition, Form, Inst, Level, Ring, Type, Value};
+
+/// What encoding one plaintext takes beside it: slots, complex slots and the buffer of their transform, coefficients as
+/// floats and as integers.
+const ENCODING_LIMBS: u64 = 5;
+
+/// Sizes of values, from ring and level.
+#[derive(Clone, Debug)]
+pub struct Sizes {
+    limb_bytes: u64,
+    special: u64,
+    /// Per level: primes, gadget digits.
+    levels: Vec<(u64, u64)>,
+}
+
+impl Sizes {
+    /// The sizes in this ring.
+    pub fn new(ring: &Ring) -> Self {
+        let levels = ring
+            .levels
+            .iter()
+            .map(|row| {
+                let meets = |digit: &&Vec<_>| digit.iter().any(|p| row.contains(p));
+                (
+                    row.len() as u64,
+                    ring.digits.iter().filter(meets).count() as u64,
+                )
+            })
+            .collect();
+        Self {
+            limb_bytes: 8 << ring.log_n,
+            special: ring.special.len() as u64,
+            levels,
+        }
+    }
+
+    /// Primes of a level.
+    pub fn limbs(&self, level: Level) -> u64 {
+        self.levels.get(level.0 as usize).map_or(0, |l| l.0)
+    }
+
+    /// Gadget digits at a level.
+    pub fn digits(&self, level: Level) -> u64 {
+        self.levels.get(level.0 as usize).map_or(0, |l| l.1)
+    }
+
+    /// Primes of P.
+    pub fn special(&self) -> u64 {
+        self.special
+    }
+
+    /// Limbs of a value.
+    pub fn limbs_of(&self, ty: &Type) -> u64 {
+        let here = self.limbs(ty.level());
+        let raised = here + self.special;
+        match ty {
+            Type::Cipher { form, .. } => match form {
+                Form::Normal => 2 * here,
+                Form::Product => 3 * here,
+                Form::Extended => 2 * raised,
+            },
+            Type::Plain { basis, .. } => match basis {
+                Basis::Normal => here,
+                Basis::Extended => raised,
+            },
+            Type::Digits { level } => self.digits(*level) * raised,
+        }
+    }
+
+    /// Bytes of a value.
+    pub fn bytes_of(&self, ty: &Type) -> u64 {
+        self.limbs_of(ty) * self.limb_bytes
+    }
+
+    /// Bytes of an evaluation key once expanded.
+    pub fn key_bytes(&self, level: Level) -> u64 {
+        2 * self.digits(level) * (self.limbs(level) + self.special) * self.limb_bytes
+    }
+
+    /// Bytes that reading a key takes beside it: its half in the file, and one polynomial on its way.
+    pub(super) fn key_reading_bytes(&self, level: Level) -> u64 {
+        (self.digits(level) + 1) * (self.limbs(level) + self.special) * self.limb_bytes
+    }
+
+    /// Bytes an instruction needs beside its operands and its result; plaintexts with the buffers of their encoding.
+    pub(super) fn scratch(&self, circuit: &Circuit, definition: &Definition) -> u64 {
+        let level = definition.ty.level();
+        let raised = self.limbs(level) + self.special;
+        let digits = self.digits(level) * raised;
+        let value = |v: &Value| circuit.type_of(*v).map_or(0, |ty| self.limbs_of(ty));
+        let plain = |v: &Value| value(v) + ENCODING_LIMBS;
+        let limbs = match &definition.inst {
+            Inst::Dot { plains, .. } => {
+                let at_a_time = plains.len().min(DOT_CHUNK) as u64;
+                let sums = u64::from(plains.len() > DOT_CHUNK) * 2;
+                plains.first().map_or(0, plain) * at_a_time + sums * self.limbs_of(&definition.ty)
+            }
+            Inst::AddPlain(_, p) | Inst::MulPlain(_, p) => plain(p),
+            Inst::Rotate { .. } | Inst::Relinearize(_) | Inst::Conjugate(_) => digits + 2 * raised,
+            Inst::Rescale { a, .. } | Inst::ModDown(a) | Inst::Decompose(a) => value(a),
+            Inst::Input { .. }
+            | Inst::Encode { .. }
+            | Inst::Add(_)
+            | Inst::Sub(..)
+            | Inst::Negate(_)
+            | Inst::MulScalar { .. }
+            | Inst::Mul(..)
+            | Inst::Square(_)
+            | Inst::RelinearizeExt { .. }
+            | Inst::DropLevel { .. }
+            | Inst::RotateExt { .. }
+            | Inst::MulMonomial { .. }
+            | Inst::Bootstrap { .. } => 0,
+        };
+        limbs * self.limb_bytes
+    }
+}
