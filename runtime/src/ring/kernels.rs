@@ -26,7 +26,8 @@ pub(super) enum Kernels {
 impl Kernels {
     /// The fastest ones for a degree, unless the environment asks for portable ones.
     pub(super) fn detect(log_n: u32) -> Self {
-        let portable = std::env::var_os(PORTABLE).is_some_and(|value| value != "" && value != "0");
+        let portable =
+            std::env::var_os(PORTABLE).is_some_and(|value| !value.is_empty() && value != "0");
         if portable || !transform::VECTOR_LOG_N.contains(&log_n) {
             return Self::Portable;
         }
@@ -45,6 +46,21 @@ impl Kernels {
             Self::Ifma(_) => "AVX-512 IFMA",
         }
     }
+}
+
+/// What a step of a key switch adds up modulo one prime, for both halves `h` of a key: `sum_k x_k key_(h,k) + add_h w`, which is
+/// then permuted.
+pub(super) struct KeyProduct<'a> {
+    /// `x_k`.
+    pub(super) digits: &'a [&'a [u64]],
+    /// As many for each half.
+    pub(super) key: [&'a [&'a [u64]]; 2],
+    /// Addends, if any.
+    pub(super) add: [Option<&'a [u64]>; 2],
+    /// What they are multiplied by.
+    pub(super) w: Factor,
+    /// None for the identity.
+    pub(super) table: Option<&'a Permutation>,
 }
 
 /// Methods that call the function of the same name in `portable`, or the method of `Ifma`.
@@ -86,16 +102,8 @@ dispatch! {
     /// `out` = sum of `a_k c_k` over slices with one constant each, prepared by [`Kernels::weight`]; words of `a_k` below 2^50,
     /// not necessarily below `p`. The result is below `4p`, as the forward transform of the same kernels allows.
     weighted_sum(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulus);
-    /// `out_h` = sum of `x_k key_(h,k)` plus `a_h w`, for both halves `h` of a key; then permuted.
-    key_product(
-        out: [&mut [u64]; 2],
-        digits: &[&[u64]],
-        key: [&[&[u64]]; 2],
-        add: [Option<&[u64]>; 2],
-        w: Factor,
-        table: Option<&Permutation>,
-        m: &Modulus
-    );
+    /// Both halves of a step of a key switch, see [`KeyProduct`].
+    key_product(out: [&mut [u64]; 2], of: &KeyProduct<'_>, m: &Modulus);
     /// `out` = the integer nearest to the sum of `a_k r_k`, for words `a_k` below 2^50 and a result that is not negative.
     rounded_sum(out: &mut [u64], terms: &[(&[u64], f64)]);
     /// `out[i]` = the word of `a` that the table names for `i`.
@@ -115,7 +123,7 @@ impl Kernels {
         match self {
             Self::Portable => w,
             #[cfg(target_arch = "x86_64")]
-            Self::Ifma(_) => m.to_montgomery(w),
+            Self::Ifma(_) => m.montgomery(w),
         }
     }
 
@@ -232,15 +240,14 @@ mod tests {
             let [vector, portable] = both(&[0; 2 * N], |k, out| {
                 let (out0, out1) = out.split_at_mut(N);
                 let addend = |h: usize| added[h].then_some(&add[h][..]);
-                k.key_product(
-                    [out0, out1],
-                    &slices(&digits),
-                    [&slices(&b), &slices(&a)],
-                    [addend(0), addend(1)],
+                let of = KeyProduct {
+                    digits: &slices(&digits),
+                    key: [&slices(&b), &slices(&a)],
+                    add: [addend(0), addend(1)],
                     w,
-                    moved.then_some(&table),
-                    &m,
-                );
+                    table: moved.then_some(&table),
+                };
+                k.key_product([out0, out1], &of, &m);
             });
             prop_assert_eq!(vector, portable);
         }

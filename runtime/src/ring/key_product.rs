@@ -1,6 +1,7 @@
 //! The inner product of a key switch: digits times the two halves of a key, and what is done in the same pass.
 
 use super::convert::Converted;
+use super::kernels::KeyProduct;
 use super::{Basis, Buffer, Ntt, Permutation, Ring, RingError, RnsPoly};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -190,15 +191,14 @@ impl Product<'_> {
         };
         let m = ring.modulus(prime);
         let (mut b, mut a) = (ring.buffer(), ring.buffer());
-        ring.kernels.key_product(
-            [&mut b, &mut a],
-            &digits,
-            [&half(0), &half(1)],
-            [add(0), add(1)],
-            m.factor(ring.product_mod(&self.added, prime)),
-            self.table.as_deref(),
-            m,
-        );
+        let of = KeyProduct {
+            digits: &digits,
+            key: [&half(0), &half(1)],
+            add: [add(0), add(1)],
+            w: m.factor(ring.product_mod(&self.added, prime)),
+            table: self.table.as_deref(),
+        };
+        ring.kernels.key_product([&mut b, &mut a], &of, m);
         [b, a]
     }
 }

@@ -94,13 +94,8 @@ impl Modulus {
     }
 
     /// A residue in Montgomery form: times `2^52`.
-    pub(crate) fn to_montgomery(&self, a: u64) -> u64 {
+    pub(super) fn montgomery(&self, a: u64) -> u64 {
         self.mul(a, self.radix)
-    }
-
-    /// A residue from its Montgomery form.
-    pub(super) fn reduce_montgomery(&self, a: u64) -> u64 {
-        self.mul(a, self.inverse(self.radix))
     }
 
     /// `x mod p`, for `x < 2^(b+63)`.

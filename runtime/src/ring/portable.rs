@@ -6,6 +6,7 @@
 //! except in [`is_reduced`], which is for words read from a file.
 
 use super::automorphism::Permutation;
+use super::kernels::KeyProduct;
 use super::modulus::{Factor, Modulus};
 
 /// Accumulators that stay in the first-level cache: 4 KiB of 128-bit words.
@@ -161,25 +162,17 @@ pub(super) fn weighted_sum(out: &mut [u64], sources: &[&[u64]], weights: &[u64],
     }
 }
 
-/// `out_h` = sum of `x_k key_(h,k)` plus `a_h w`, for both halves `h` of a key; then permuted.
-pub(super) fn key_product(
-    out: [&mut [u64]; 2],
-    digits: &[&[u64]],
-    key: [&[&[u64]]; 2],
-    add: [Option<&[u64]>; 2],
-    w: Factor,
-    table: Option<&Permutation>,
-    m: &Modulus,
-) {
-    let mut scratch = table.map(|_| vec![0; out[0].len()]);
-    for ((out, key), add) in out.into_iter().zip(key).zip(add) {
-        let pairs: Vec<_> = digits.iter().copied().zip(key.iter().copied()).collect();
+/// Both halves of a step of a key switch.
+pub(super) fn key_product(out: [&mut [u64]; 2], of: &KeyProduct<'_>, m: &Modulus) {
+    let mut scratch = of.table.map(|_| vec![0; out[0].len()]);
+    for ((out, key), add) in out.into_iter().zip(of.key).zip(of.add) {
+        let pairs: Vec<_> = of.digits.iter().copied().zip(key.iter().copied()).collect();
         let acc = scratch.as_deref_mut().unwrap_or(&mut *out);
         dot(acc, &pairs, m);
         if let Some(add) = add {
-            scale_add_assign(acc, add, w, m);
+            scale_add_assign(acc, add, of.w, m);
         }
-        if let (Some(acc), Some(table)) = (&scratch, table) {
+        if let (Some(acc), Some(table)) = (&scratch, of.table) {
             permute(out, acc, table);
         }
     }

@@ -293,7 +293,6 @@ impl KeySource for KeyFile {
             .iter()
             .map(|&digit| Ok((digit, reader.poly()?)));
         let halves = halves.collect::<Result<_, WireError>>()?;
-        drop(reader);
         self.bytes.release(body);
         let key = EvaluationKey::from_parts(
             &self.params,

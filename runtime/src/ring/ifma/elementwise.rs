@@ -6,6 +6,7 @@
 use super::Ifma;
 use super::vector::*;
 use crate::ring::automorphism::Permutation;
+use crate::ring::kernels::KeyProduct;
 use crate::ring::modulus::{Factor, Modulus};
 use std::arch::x86_64::*;
 
@@ -51,7 +52,7 @@ impl Sums {
 
 /// `2^104 mod p`: a product by it undoes a reduction.
 fn restore(m: &Modulus) -> Factor52 {
-    factor(m, m.to_montgomery(1))
+    factor(m, m.montgomery(1))
 }
 
 impl Ifma {
@@ -228,45 +229,32 @@ impl Ifma {
     }
 
     /// See `portable::key_product`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one pass over everything a key switch adds up"
-    )]
     pub(in crate::ring) fn key_product(
         self,
         out: [&mut [u64]; 2],
-        digits: &[&[u64]],
-        key: [&[&[u64]]; 2],
-        add: [Option<&[u64]>; 2],
-        w: Factor,
-        table: Option<&Permutation>,
+        of: &KeyProduct<'_>,
         m: &Modulus,
     ) {
-        let then = Then {
-            add,
-            w: factor(m, w.value()),
-            table,
-        };
         // SAFETY: the token proves the processor features.
         unsafe {
-            match (digits, key) {
-                (&[x0], [&[b0], &[a0]]) => key_product(out, [x0], [[b0], [a0]], then, m),
+            match (of.digits, of.key) {
+                (&[x0], [&[b0], &[a0]]) => key_product(out, [x0], [[b0], [a0]], of, m),
                 (&[x0, x1], [&[b0, b1], &[a0, a1]]) => {
-                    key_product(out, [x0, x1], [[b0, b1], [a0, a1]], then, m);
+                    key_product(out, [x0, x1], [[b0, b1], [a0, a1]], of, m);
                 }
                 (&[x0, x1, x2], [&[b0, b1, b2], &[a0, a1, a2]]) => {
-                    key_product(out, [x0, x1, x2], [[b0, b1, b2], [a0, a1, a2]], then, m);
+                    key_product(out, [x0, x1, x2], [[b0, b1, b2], [a0, a1, a2]], of, m);
                 }
                 (&[x0, x1, x2, x3], [&[b0, b1, b2, b3], &[a0, a1, a2, a3]]) => {
                     key_product(
                         out,
                         [x0, x1, x2, x3],
                         [[b0, b1, b2, b3], [a0, a1, a2, a3]],
-                        then,
+                        of,
                         m,
                     );
                 }
-                _ => key_product_any(self, out, digits, key, then, m),
+                _ => key_product_any(self, out, of, m),
             }
         }
     }
@@ -313,11 +301,7 @@ impl Ifma {
         #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
         fn run(out: &mut [u64], a: &[i64], m: &Modulus) {
             // |x| = low + 2^52 high, times 2^52 before the reduction divides by it.
-            let (p, low, high) = (
-                prime(m),
-                m.to_montgomery(1),
-                m.to_montgomery(m.to_montgomery(1)),
-            );
+            let (p, low, high) = (prime(m), m.montgomery(1), m.montgomery(m.montgomery(1)));
             let (mask, low, high) = (splat(MASK), splat(low), splat(high));
             let out = groups_mut(out);
             for (i, a) in a.as_chunks::<8>().0.iter().enumerate() {
@@ -430,29 +414,21 @@ fn weighted_any(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulu
     }
 }
 
-/// What follows the sum of a key product.
-#[derive(Clone, Copy)]
-struct Then<'a> {
-    add: [Option<&'a [u64]>; 2],
-    w: Factor52,
-    table: Option<&'a Permutation>,
-}
-
 /// Both halves of a key product for a few digits, in one pass.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn key_product<const K: usize>(
     out: [&mut [u64]; 2],
     digits: [&[u64]; K],
     key: [[&[u64]; K]; 2],
-    then: Then<'_>,
+    of: &KeyProduct<'_>,
     m: &Modulus,
 ) {
     const { assert!(K <= TERMS, "too many digits for one reduction") };
-    let (p, restore, w) = (prime(m), known(restore(m)), known(then.w));
+    let (p, restore, w) = (prime(m), known(restore(m)), known(factor(m, of.w.value())));
     let [out0, out1] = out.map(groups_mut);
-    let add = then.add.map(|add| add.map(groups));
+    let add = of.add.map(|add| add.map(groups));
     for i in 0..out0.len() {
-        let ahead = match then.table {
+        let ahead = match of.table {
             Some(table) if i + AHEAD < out0.len() => table.destination(i + AHEAD).0,
             _ => i + AHEAD,
         };
@@ -473,7 +449,7 @@ fn key_product<const K: usize>(
             half[h] = p.reduce_four(half[h]);
         }
         let mut to = i;
-        if let Some(table) = then.table {
+        if let Some(table) = of.table {
             let (group, pattern) = table.destination(i);
             to = group;
             let pattern = load(pattern);
@@ -488,24 +464,16 @@ fn key_product<const K: usize>(
 }
 
 /// Both halves of a key product for any number of digits.
-fn key_product_any(
-    ifma: Ifma,
-    out: [&mut [u64]; 2],
-    digits: &[&[u64]],
-    key: [&[&[u64]]; 2],
-    then: Then<'_>,
-    m: &Modulus,
-) {
-    let w = m.factor(m.reduce_montgomery(then.w[0]));
-    let mut scratch = then.table.map(|_| vec![0; out[0].len()]);
-    for ((out, key), add) in out.into_iter().zip(key).zip(then.add) {
-        let pairs: Vec<_> = digits.iter().copied().zip(key.iter().copied()).collect();
+fn key_product_any(ifma: Ifma, out: [&mut [u64]; 2], of: &KeyProduct<'_>, m: &Modulus) {
+    let mut scratch = of.table.map(|_| vec![0; out[0].len()]);
+    for ((out, key), add) in out.into_iter().zip(of.key).zip(of.add) {
+        let pairs: Vec<_> = of.digits.iter().copied().zip(key.iter().copied()).collect();
         let acc = scratch.as_deref_mut().unwrap_or(&mut *out);
         ifma.dot(acc, &pairs, m);
         if let Some(add) = add {
-            ifma.scale_add_assign(acc, add, w, m);
+            ifma.scale_add_assign(acc, add, of.w, m);
         }
-        if let (Some(acc), Some(table)) = (&scratch, then.table) {
+        if let (Some(acc), Some(table)) = (&scratch, of.table) {
             ifma.permute(out, acc, table);
         }
     }

@@ -41,7 +41,7 @@ impl Tables {
     /// Tables for a primitive `2n`-th root of unity `psi`.
     pub(in crate::ring) fn new(ifma: Ifma, log_n: u32, modulus: Modulus, psi: u64) -> Self {
         let (n, m) = (1usize << log_n, modulus);
-        let mut powers = vec![m.to_montgomery(1); n];
+        let mut powers = vec![m.montgomery(1); n];
         for i in 1..n {
             powers[i] = m.mul(powers[i - 1], psi);
         }

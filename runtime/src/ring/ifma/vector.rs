@@ -113,7 +113,7 @@ pub(super) type Factor52 = [u64; 2];
 
 /// Prepares a residue as a factor.
 pub(super) fn factor(m: &Modulus, w: u64) -> Factor52 {
-    with_quotient(m, m.to_montgomery(w))
+    with_quotient(m, m.montgomery(w))
 }
 
 /// Prepares a residue in Montgomery form as a factor.
