@@ -57,6 +57,10 @@ pub struct Choices {
     /// What the parameters must promise
     #[arg(long, value_enum, default_value = "128")]
     pub security: SecurityArg,
+    /// What the machine that runs the circuit takes for what, as `bench --profile-out` writes it [default: a built-in
+    /// profile]
+    #[arg(long, value_name = "MACHINE.json")]
+    pub profile: Option<PathBuf>,
 }
 
 /// `--security`.
@@ -105,6 +109,9 @@ pub struct Inspect {
     /// Show the numbers of weights too (text)
     #[arg(long)]
     pub weights: bool,
+    /// The machine to predict times for, as `bench --profile-out` writes it [default: a built-in profile]
+    #[arg(long, value_name = "MACHINE.json")]
+    pub profile: Option<PathBuf>,
     #[command(flatten)]
     pub json: Json,
 }
