@@ -57,6 +57,10 @@ pub struct Choices {
     /// What the parameters must promise
     #[arg(long, value_enum, default_value = "128")]
     pub security: SecurityArg,
+    /// What the machine that runs the circuit takes for what, as `bench --profile-out` writes it [default: a built-in
+    /// profile]
+    #[arg(long, value_name = "MACHINE.json")]
+    pub profile: Option<PathBuf>,
 }
 
 /// `--security`.
@@ -105,6 +109,9 @@ pub struct Inspect {
     /// Show the numbers of weights too (text)
     #[arg(long)]
     pub weights: bool,
+    /// The machine to predict times for, as `bench --profile-out` writes it [default: a built-in profile]
+    #[arg(long, value_name = "MACHINE.json")]
+    pub profile: Option<PathBuf>,
     #[command(flatten)]
     pub json: Json,
 }
@@ -265,12 +272,25 @@ pub struct Infer {
     pub json: Json,
 }
 
+/// The reference parameters.
+const BENCH_HELP: &str = "\
+All primes are the largest below 2^50 that suit the degree; key switching has three digits. Chain and special primes: \
+24 + 8 at degree 2^16, 12 + 4 at 2^15, 6 + 2 at 2^14, 3 + 1 at 2^13, all within the line for 128-bit security. Level l \
+has the first l + 1 primes of the chain; everything is measured at the highest.";
+
 /// `bench`.
 #[derive(Debug, Args)]
+#[command(after_long_help = BENCH_HELP)]
 pub struct Bench {
-    /// Only this ring degree, as a logarithm [default: 13, 14 and 15]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(11..=16))]
+    /// Only this ring degree, as a logarithm [default: 13, 14, 15 and 16]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(13..=16))]
     pub log_n: Option<u32>,
+    /// Threads to measure on [default: 1, then one per processor]
+    #[arg(long, value_name = "COUNT")]
+    pub threads: Option<NonZeroUsize>,
+    /// Where a profile of this machine goes, for `compile --profile`
+    #[arg(long, value_name = "FILE.json")]
+    pub profile_out: Option<PathBuf>,
     #[command(flatten)]
     pub json: Json,
 }

@@ -1,8 +1,42 @@
 //! The costs of a circuit as tables.
 
-use crate::report::{bytes, count, show, table};
+use crate::report::{bytes, count, show, table, time};
+use peregrine_compiler::cost::{CostModel, Machine, Prediction};
 use peregrine_ir::stats::{Counts, KeyStats, NodeStats, PortStats};
-use peregrine_ir::{KeyKind, Level};
+use peregrine_ir::{Circuit, KeyKind, Level};
+use serde::Serialize;
+use std::time::Duration;
+
+/// The time a circuit is predicted to take, and on what.
+#[derive(Debug, Serialize)]
+pub struct Predicted {
+    machine: Machine,
+    #[serde(flatten)]
+    pub prediction: Prediction,
+}
+
+impl Predicted {
+    pub fn new(model: &CostModel, circuit: &Circuit) -> Self {
+        Self {
+            machine: model.machine().clone(),
+            prediction: model.predict(circuit),
+        }
+    }
+
+    /// One line about it.
+    pub fn line(&self) -> String {
+        format!(
+            "{} on one thread ({} kernels), and {} to read the keys",
+            seconds(self.prediction.seconds),
+            self.machine.kernels,
+            seconds(self.prediction.key_seconds)
+        )
+    }
+}
+
+fn seconds(seconds: f64) -> String {
+    time(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
 
 /// One line about evaluation keys.
 pub fn keys(keys: &[KeyStats]) -> String {
@@ -40,14 +74,14 @@ pub fn ports(inputs: &[PortStats], outputs: &[PortStats]) -> String {
     show(&table)
 }
 
-/// Costs of nodes as a table.
-pub fn nodes(nodes: &[NodeStats], total: Option<&Counts>) -> String {
+/// Costs of nodes as a table; the prediction is of the same nodes.
+pub fn nodes(nodes: &[NodeStats], total: Option<&Counts>, predicted: &Prediction) -> String {
     let header = [
         "node", "operator", "levels", "instr.", "products", "ct prod.", "key sw.", "hoisted",
-        "rotate", "decomp.", "mod down", "rescale", "encode",
+        "rotate", "decomp.", "mod down", "rescale", "encode", "time",
     ];
-    let mut table = table(&header, &[3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
-    for node in nodes {
+    let mut table = table(&header, &[3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+    for (node, time) in nodes.iter().zip(&predicted.nodes) {
         let (name, op) = node
             .node
             .as_ref()
@@ -59,12 +93,14 @@ pub fn nodes(nodes: &[NodeStats], total: Option<&Counts>) -> String {
         table.add_row(
             [name.to_owned(), op.to_owned(), levels]
                 .into_iter()
-                .chain(counts(&node.counts)),
+                .chain(counts(&node.counts))
+                .chain([seconds(time.seconds)]),
         );
     }
     if let Some(total) = total {
         let title = ["total", "", ""].map(str::to_owned);
-        table.add_row(title.into_iter().chain(counts(total)));
+        let time = [seconds(predicted.seconds)];
+        table.add_row(title.into_iter().chain(counts(total)).chain(time));
     }
     show(&table)
 }

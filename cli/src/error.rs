@@ -2,6 +2,7 @@
 
 use crate::arrays::ArrayProblem;
 use crate::verbs::bench::BenchError;
+use peregrine_compiler::cost::ProfileError;
 use peregrine_compiler::onnx::{ImportErrors, LoadError};
 use peregrine_compiler::pipeline::CompileError;
 use peregrine_compiler::rewrite::RewriteError;
@@ -35,6 +36,9 @@ pub enum Error {
         path: PathBuf,
         source: EvaluateError,
     },
+    /// A file that is no profile of a machine.
+    #[error("{}: {source}", path.display())]
+    Profile { path: PathBuf, source: ProfileError },
     /// A file that is no circuit or client interface.
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: ReadError },

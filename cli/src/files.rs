@@ -6,6 +6,7 @@
 
 use crate::error::{Error, FileProblem};
 use crate::report;
+use peregrine_compiler::cost::{CostModel, Profile};
 use peregrine_ir::{Container, FileKind, Interface, Verified, binary};
 use peregrine_runtime::client::Client;
 use std::fs::{self, File};
@@ -80,6 +81,19 @@ pub fn interface(path: &Path) -> Result<Interface, Error> {
 /// The client of an interface in a file.
 pub fn client(path: &Path) -> Result<Client, Error> {
     Client::new(interface(path)?).map_err(Error::client(path))
+}
+
+/// The cost model of a machine: the profile in a file, or the built-in one.
+pub fn cost_model(profile: Option<&Path>) -> Result<CostModel, Error> {
+    let Some(path) = profile else {
+        return Ok(CostModel::default());
+    };
+    let json = String::from_utf8_lossy(&read(path)?).into_owned();
+    let model = Profile::parse(&json).and_then(CostModel::new);
+    model.map_err(|source| Error::Profile {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Whether two paths name the same file, which need not exist.

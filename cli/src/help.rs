@@ -43,6 +43,9 @@ impl Error {
                 source: ServerError::File(WireError::Name { .. }),
                 ..
             } => Some("run takes what `peregrine encrypt` wrote"),
+            Self::Profile { .. } => {
+                Some("`peregrine bench --profile-out FILE.json` measures this machine")
+            }
             Self::Inputs {
                 problem: InputProblem::Unnamed { .. },
                 ..

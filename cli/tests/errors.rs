@@ -226,6 +226,53 @@ fn what_does_not_fit_the_machine_or_the_ring() {
 }
 
 #[test]
+fn profiles_that_no_machine_has() {
+    let folder = Folder::new("profiles");
+    let rates = [
+        "transform",
+        "add",
+        "multiply",
+        "accumulate",
+        "key_product",
+        "convert",
+    ];
+    let rates = rates.map(|name| format!("\"{name}\": 1e-5, ")).concat();
+    let profile = |transform: &str| {
+        let rest = "\"encode_fixed\": 1e-4, \"encode_limb\": 1e-5, \"expand\": 1e-4";
+        let rates = rates.replacen("1e-5", transform, 1);
+        format!(
+            "{{\"version\": 1, \"machine\": {{\"cores\": 1, \"kernels\": \"none\"}}, \"bytes_per_second\": 1e10, \
+             \"degrees\": {{\"13\": {{{rates}{rest}}}}}}}"
+        )
+    };
+    folder.write("machine.json", profile("1e-5"));
+    let compiled = folder.json("compile digits.onnx -o digits.fhe --profile machine.json");
+    assert_eq!(compiled["predicted"]["machine"]["kernels"], "none");
+    let fails = |json: String| {
+        folder.write("machine.json", json);
+        folder.fails("compile digits.onnx -o other.fhe --profile machine.json")
+    };
+    assert_snapshot!(fails(profile("-1e-5")), @r"
+    error: machine.json: `degrees.13.transform` is -0.00001, expected a finite number above 0
+    help: `peregrine bench --profile-out FILE.json` measures this machine
+    ");
+    assert_snapshot!(fails(profile("1e-5").replace("\"version\": 1", "\"version\": 9")), @r"
+    error: machine.json: is a machine profile of version 9, expected version 1
+    help: `peregrine bench --profile-out FILE.json` measures this machine
+    ");
+    assert_snapshot!(fails(profile("1e-5").replace("\"convert\": 1e-5, ", "")), @r"
+    error: machine.json: is no machine profile: missing field `convert` at line 1 column 253
+    help: `peregrine bench --profile-out FILE.json` measures this machine
+    ");
+    assert_snapshot!(fails(profile("NaN")), @r"
+    error: machine.json: is no machine profile: expected value at line 1 column 118
+    help: `peregrine bench --profile-out FILE.json` measures this machine
+    ");
+    assert_snapshot!(folder.fails("inspect digits.client --profile machine.json"), @"error: digits.client: a client interface has no time to run");
+    assert_snapshot!(folder.fails("compile digits.onnx -o machine.json --profile machine.json"), @"error: machine.json: is given as the circuit and as the profile");
+}
+
+#[test]
 fn a_command_line_that_cannot_be_understood_exits_with_2() {
     let folder = Folder::new("usage");
     for line in [

@@ -180,7 +180,13 @@ fn every_verb_speaks_json() {
     let simulated = folder.json("simulate digits.fhe --input image.npy");
     let class = |report: &Value| report["outputs"]["logits"]["class"].as_u64().unwrap();
     assert_eq!(class(&decrypted), class(&simulated));
-    let bench = folder.json("bench --log-n 12");
+    let bench = folder.json("bench --log-n 13 --threads 1 --profile-out machine.json");
     assert!(bench["security"].is_null(), "there is no circuit");
-    assert!(bench["rings"][0]["primitives"].as_array().unwrap().len() >= 11);
+    let run = &bench["rings"][0]["runs"][0];
+    assert!(run["operations"].as_array().unwrap().len() >= 14, "{run}");
+    let inspected = folder.json("inspect digits.fhe --profile machine.json");
+    let nodes = inspected["predicted"]["nodes"].as_array().unwrap();
+    let seconds = nodes.iter().map(|node| node["seconds"].as_f64().unwrap());
+    let total = inspected["predicted"]["seconds"].as_f64().unwrap();
+    assert!(total > 0.0 && (seconds.sum::<f64>() / total - 1.0).abs() < 1e-9);
 }

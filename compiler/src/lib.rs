@@ -10,7 +10,10 @@
 //! | lowering | graph and plan to [`slots::Program`] | [`slots`] |
 //! | management | [`slots::Program`] to `Circuit` | [`manage`] |
 //! | circuit passes | `Circuit` to `Circuit` | [`passes`] |
+//!
+//! What is cheap is decided by one model of the machine, [`cost`].
 
+pub mod cost;
 pub mod layout;
 pub mod manage;
 pub mod onnx;

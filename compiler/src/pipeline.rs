@@ -1,11 +1,11 @@
 //! The pipeline: from a tensor graph to a verified circuit.
 
-use crate::layout::{LayoutPlan, LayoutPlanError};
+use crate::cost::CostModel;
+use crate::layout::{LayoutPlan, LayoutPlanError, depth};
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::{ManageError, Settled, emit, settle};
 use crate::passes::{PassError, run_all};
 use crate::rewrite::{self, RewriteError, simplify};
-use crate::slots::bsgs::Cost;
 use crate::slots::{LowerError, lower};
 use crate::tensor::Graph;
 use peregrine_ir::{Ring, Security, Verified, VerifyErrors, verify};
@@ -24,10 +24,12 @@ pub struct Config {
     pub headroom_bits: u32,
     /// Ring degrees to try, as logarithms; the smallest that holds the depth is taken.
     pub log_n: RangeInclusive<u32>,
+    /// What the machine that will run the circuit takes for what: layouts are chosen by it.
+    pub cost: CostModel,
 }
 
 impl Config {
-    /// 128-bit security; errors about 2^-12; outputs up to 2^9 in magnitude.
+    /// 128-bit security; errors about 2^-12; outputs up to 2^9 in magnitude; the built-in cost model.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -35,6 +37,7 @@ impl Config {
             precision_bits: 12,
             headroom_bits: 10,
             log_n: 11..=16,
+            cost: CostModel::default(),
         }
     }
 }
@@ -76,15 +79,20 @@ fn smallest_ring(
     planner: &Planner,
     config: &Config,
 ) -> Result<(Settled, Ring), CompileError> {
-    let mut known_depth = 0;
+    let (mut known_depth, expected_depth) = (0, depth::expected(graph));
     let mut refused = None;
     for log_n in config.log_n.clone() {
         // The depth hardly depends on the degree: a ring too small for an earlier lowering needs no new one.
-        if let Err(error) = planner.ring(log_n, known_depth) {
-            refused = Some(error);
-            continue;
-        }
-        let plan = LayoutPlan::choose(graph, log_n - 1, Cost::TYPICAL)?;
+        let least = match planner.ring(log_n, known_depth) {
+            Ok(ring) => ring,
+            Err(error) => {
+                refused = Some(error);
+                continue;
+            }
+        };
+        let priced = planner.ring(log_n, expected_depth.max(known_depth));
+        let prices = config.cost.prices(&priced.unwrap_or(least));
+        let plan = LayoutPlan::choose(graph, log_n - 1, prices)?;
         let settled = settle(lower(graph, &plan, log_n - 1)?)?;
         known_depth = settled.program.depth();
         match planner.ring(log_n, known_depth) {

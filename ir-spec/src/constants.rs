@@ -169,14 +169,17 @@ fn diagonal(
 
 /// Whether no replica of the element at `source` is reached by a rotation smaller than `rotation` from the same slot.
 fn canonical(layout: &Layout, source: u32, element: u32, rotation: u32) -> bool {
-    layout.parts().replicas == 1
-        || (0..layout.parts().replicas).all(|replica| {
-            let other = layout.replica(layout.place_flat(element as usize).slot, replica);
-            // `other` is reached from `source - rotation` by `rotation + (other - source)`.
-            let slots = layout.slots();
-            let reach = (rotation + other + slots - source) % slots;
-            reach >= rotation
-        })
+    if layout.parts().skew == 0 {
+        // Aligned replicas lie a block apart.
+        return rotation < layout.block();
+    }
+    (0..layout.parts().replicas).all(|replica| {
+        let other = layout.replica(layout.place_flat(element as usize).slot, replica);
+        // `other` is reached from `source - rotation` by `rotation + (other - source)`.
+        let slots = layout.slots();
+        let reach = (rotation + other + slots - source) % slots;
+        reach >= rotation
+    })
 }
 
 fn bind<'c>(

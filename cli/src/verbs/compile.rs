@@ -2,7 +2,7 @@
 
 use super::model;
 use crate::args::Compile;
-use crate::costs;
+use crate::costs::{self, Predicted};
 use crate::error::Error;
 use crate::files::{self, NewFile};
 use crate::inputs::{Inputs, values};
@@ -32,6 +32,7 @@ struct Report {
     rewrites: BTreeMap<&'static str, usize>,
     files: Vec<Written>,
     stats: Stats,
+    predicted: Predicted,
 }
 
 /// A file that was written.
@@ -57,16 +58,22 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         .client
         .clone()
         .unwrap_or_else(|| args.output.with_extension("client"));
-    let roles = [
+    let mut roles = vec![
         ("the model", args.model.as_path()),
         ("the circuit", &args.output),
         ("the client interface", &client),
     ];
+    roles.extend(
+        args.choices
+            .profile
+            .iter()
+            .map(|path| ("the profile", path.as_path())),
+    );
     files::distinct(&roles)?;
     let graph = model::load(&args.model)?;
     let (mut circuit_file, mut client_file) =
         (NewFile::create(&args.output)?, NewFile::create(&client)?);
-    let mut config = model::config(&args.model, &args.choices);
+    let mut config = model::config(&args.model, &args.choices)?;
     let calibration = match args.calibrate.is_empty() {
         true => None,
         false => Some(calibrate(args, &graph)?),
@@ -93,6 +100,7 @@ pub fn run(args: &Compile) -> Result<(), Error> {
             written(&client, client_file.commit()?),
         ],
         stats: Stats::of(&compiled.circuit),
+        predicted: Predicted::new(&config.cost, &compiled.circuit),
     };
     report::print(args.json.json, &report, text)
 }
@@ -169,6 +177,7 @@ fn text(report: &Report) -> String {
         format!("{precision_bits} bits of precision, {headroom_bits} bits of headroom"),
     );
     row("keys", costs::keys(&report.stats.keys));
+    row("predicted run", report.predicted.line());
     row("instructions", report.stats.total.instructions.to_string());
     for file in &report.files {
         row(
@@ -195,6 +204,10 @@ fn text(report: &Report) -> String {
         );
     }
     let ports = costs::ports(&report.stats.inputs, &report.stats.outputs);
-    let nodes = costs::nodes(&report.stats.nodes, Some(&report.stats.total));
+    let nodes = costs::nodes(
+        &report.stats.nodes,
+        Some(&report.stats.total),
+        &report.predicted.prediction,
+    );
     format!("{}\n{ports}\n{nodes}", report::list(&rows))
 }

@@ -1,12 +1,12 @@
 //! `inspect`: what a circuit or a client interface holds.
 
 use crate::args::{Format, Inspect};
-use crate::costs;
+use crate::costs::{self, Predicted};
 use crate::error::Error;
 use crate::files;
 use crate::report::{self, Summary};
-use peregrine_ir::stats::{KeyStats, NodeStats, PortStats, Stats};
-use peregrine_ir::{Circuit, Container, FileKind, Interface, Node, text};
+use peregrine_ir::stats::{KeyStats, PortStats, Stats};
+use peregrine_ir::{Circuit, Container, FileKind, Interface, Node, SourceNode, text};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -19,6 +19,7 @@ struct CircuitReport {
     kind: &'static str,
     circuit: Summary,
     stats: Stats,
+    predicted: Predicted,
 }
 
 /// A client interface.
@@ -71,22 +72,33 @@ fn circuit(args: &Inspect) -> Result<(), Error> {
             None => text,
         });
     }
+    let model = files::cost_model(args.profile.as_deref())?;
     let mut stats = Stats::of(&circuit);
+    let mut predicted = Predicted::new(&model, &circuit);
     if let Some(name) = &args.node {
-        let is_chosen = |stats: &NodeStats| stats.node.as_ref().is_some_and(|n| &n.name == name);
-        stats.nodes.retain(is_chosen);
+        let is_chosen = |node: &Option<SourceNode>| node.as_ref().is_some_and(|n| &n.name == name);
+        stats.nodes.retain(|n| is_chosen(&n.node));
+        predicted.prediction.nodes.retain(|n| is_chosen(&n.node));
     }
     let report = CircuitReport {
         kind: "circuit",
         circuit: Summary::of(&Interface::of(&circuit)),
         stats,
+        predicted,
     };
     let total = args.node.is_none();
     report::print(format(args) == Format::Json, &report, |report| {
-        let CircuitReport { circuit, stats, .. } = report;
+        let CircuitReport {
+            kind: _,
+            circuit,
+            stats,
+            predicted,
+        } = report;
         let mut rows = circuit.rows();
         rows.push(["keys".to_owned(), costs::keys(&stats.keys)]);
-        let nodes = costs::nodes(&stats.nodes, total.then_some(&stats.total));
+        rows.push(["predicted run".to_owned(), predicted.line()]);
+        let total = total.then_some(&stats.total);
+        let nodes = costs::nodes(&stats.nodes, total, &predicted.prediction);
         let ports = costs::ports(&stats.inputs, &stats.outputs);
         format!("{}\n{ports}\n{nodes}", report::list(&rows))
     })
@@ -140,6 +152,9 @@ fn interface(args: &Inspect) -> Result<(), Error> {
     }
     if args.weights {
         return Err(only_circuits("weights"));
+    }
+    if args.profile.is_some() {
+        return Err(only_circuits("time to run"));
     }
     let interface = files::interface(&args.file)?;
     let ring = interface.ring();

@@ -2,6 +2,7 @@
 
 use crate::args::{Choices, SecurityArg};
 use crate::error::Error;
+use crate::files;
 use crate::report;
 use peregrine_compiler::onnx::{self, Options};
 use peregrine_compiler::pipeline::{self, Compiled, Config};
@@ -39,7 +40,7 @@ pub fn names(graph: &Graph) -> Vec<&str> {
 }
 
 /// The configuration that was chosen, for a circuit that is called as its model's file.
-pub fn config(path: &Path, choices: &Choices) -> Config {
+pub fn config(path: &Path, choices: &Choices) -> Result<Config, Error> {
     let mut config = Config::new(identifier(path));
     config.security = match choices.security {
         SecurityArg::Classical128 => Security::Classical128,
@@ -50,7 +51,8 @@ pub fn config(path: &Path, choices: &Choices) -> Config {
     if let Some(log_n) = choices.log_n {
         config.log_n = log_n..=log_n;
     }
-    config
+    config.cost = files::cost_model(choices.profile.as_deref())?;
+    Ok(config)
 }
 
 /// The stem of a file name as an identifier.

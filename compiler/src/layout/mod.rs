@@ -5,13 +5,17 @@
 //! of its result ([`candidates`]) and takes the one whose cheapest plan costs least; element-wise operators and renamings
 //! keep the packing of their (first) operand.
 //!
+//! Prices are predicted seconds at the level at which an operator will run, the number of multiplications before it counted on
+//! the graph ([`depth`]).
+//!
 //! Exact: the price of each candidate. Heuristic: the choice is greedy, one operator at a time, and looks at few
 //! packings.
 
 pub mod candidates;
+pub mod depth;
 
+use crate::cost::{LinearCost, Prices};
 use crate::slots::LinearPlan;
-use crate::slots::bsgs::Cost;
 use crate::tensor::{Graph, Op};
 use peregrine_ir::linear::{LinearError, LinearMap};
 use peregrine_ir::{Layout, LayoutError, Shape};
@@ -22,8 +26,9 @@ use petgraph::graph::NodeIndex;
 pub struct LayoutPlan {
     layouts: Vec<Layout>,
     linear: Vec<Option<LinearPlan>>,
-    /// The cost model it was chosen by.
-    pub cost: Cost,
+    /// Multiplications before the result of each node.
+    depths: Vec<u32>,
+    prices: Prices,
 }
 
 impl LayoutPlan {
@@ -31,11 +36,12 @@ impl LayoutPlan {
     ///
     /// # Errors
     /// When a tensor cannot be packed or the graph is not well formed.
-    pub fn choose(graph: &Graph, log_slots: u32, cost: Cost) -> Result<Self, LayoutPlanError> {
+    pub fn choose(graph: &Graph, log_slots: u32, prices: Prices) -> Result<Self, LayoutPlanError> {
         let mut plan = Self {
             layouts: Vec::new(),
             linear: Vec::new(),
-            cost,
+            depths: depth::of(graph),
+            prices,
         };
         for index in graph.nodes() {
             let (layout, linear) = plan.node(graph, index, log_slots)?;
@@ -55,6 +61,13 @@ impl LayoutPlan {
         self.linear.get(index.index())?.as_ref()
     }
 
+    /// The price of linear operators on the operands of a node.
+    pub fn price(&self, graph: &Graph, index: NodeIndex) -> &LinearCost {
+        let operands = graph.operands(index);
+        let depths = operands.iter().filter_map(|i| self.depths.get(i.index()));
+        self.prices.after(depths.max().copied().unwrap_or(0))
+    }
+
     fn node(
         &self,
         graph: &Graph,
@@ -68,7 +81,7 @@ impl LayoutPlan {
             .and_then(|i| self.layouts.get(i.index()).copied());
         match (&node.op, operand) {
             (Op::Input { .. }, _) => Ok((input(&node.shape, log_slots)?, None)),
-            (Op::Linear { map, .. }, Some(from)) => self.linear_node(graph, map, &from),
+            (Op::Linear { map, .. }, Some(from)) => self.linear_node(graph, (index, map), &from),
             (Op::Polynomial(_) | Op::Add | Op::Multiply | Op::Reshape, Some(from)) => {
                 Ok((from, None))
             }
@@ -81,13 +94,14 @@ impl LayoutPlan {
     fn linear_node(
         &self,
         graph: &Graph,
-        map: &LinearMap,
+        (index, map): (NodeIndex, &LinearMap),
         from: &Layout,
     ) -> Result<(Layout, Option<LinearPlan>), LayoutPlanError> {
         let bound = map.bind(&graph.tensors)?;
+        let cost = self.price(graph, index);
         let mut best: Option<(f64, Layout, LinearPlan)> = None;
         for to in candidates::of(map, from)? {
-            let plan = LinearPlan::new(&bound, from, &to, &self.cost);
+            let plan = LinearPlan::new(&bound, from, &to, cost);
             // Ciphertexts cost in every later operator, too.
             let price = plan.split.cost * (1.0 + 0.5 * f64::from(to.ciphertexts() - 1));
             if best.as_ref().is_none_or(|(least, ..)| price < *least) {

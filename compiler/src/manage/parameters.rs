@@ -144,6 +144,16 @@ impl Gadget {
     }
 }
 
+/// The `count` largest primes of at most `bits` bits that suit transforms of degree `2^log_n`, descending; `None` when there are
+/// not so many.
+pub fn largest_primes(log_n: u32, bits: f64, count: usize) -> Option<Vec<u64>> {
+    let mut primes = PrimeSource {
+        step: 2u64 << log_n,
+        used: BTreeSet::new(),
+    };
+    (0..count).map(|_| primes.below(bits)).collect()
+}
+
 /// Hands out distinct primes that are 1 modulo `step`.
 struct PrimeSource {
     step: u64,
@@ -266,6 +276,16 @@ mod tests {
                 && *p < Ring::MAX_PRIME
                 && primal_check::miller_rabin(*p))
         );
+    }
+
+    #[test]
+    fn the_largest_primes_come_first() {
+        let primes = largest_primes(13, 50.0, 4).unwrap();
+        let order = 1 << 14;
+        let is_suitable = |&p: &u64| p % order == 1 && primal_check::miller_rabin(p);
+        let all = (Ring::MAX_PRIME - 200 * order..Ring::MAX_PRIME).filter(is_suitable);
+        assert_eq!(primes, all.rev().take(4).collect::<Vec<_>>());
+        assert_eq!(largest_primes(13, 14.0, 1), None);
     }
 
     #[test]

@@ -1,37 +1,15 @@
 //! Baby-step giant-step: `sum_k d_k * rot_k(x) = sum_g rot_g( sum_b rot_-g(d_{g+b}) * rot_b(x) )`.
 //!
 //! Baby rotations act on the inputs and share one decomposition per input ciphertext; giant rotations act on partial sums,
-//! one key switch each. A split is a size `n` and a shift `c`: `b = (k + c) mod n - c`, `g = k - b`. Neighbouring pixels
+//! one key switch each, whose divisions by P one output ciphertext shares. A split is a size `n` and a shift `c`: `b = (k + c) mod n - c`, `g = k - b`. Neighbouring pixels
 //! make natural baby steps and channel shifts natural giant steps, so the candidates contain the pitches and planes of
 //! both layouts beside the powers of two; `c = n/2` keeps taps on both sides of a pixel in one group. The cheapest
-//! split by [`Cost`] wins; ties go to the smaller size, so the choice is deterministic.
+//! split by [`LinearCost`] wins; ties go to the smaller size, so the choice is deterministic.
 
 use super::diagonals::Diagonals;
+use crate::cost::LinearCost;
 use peregrine_ir::Layout;
 use std::collections::BTreeSet;
-
-/// Relative costs of the parts of a linear operator.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Cost {
-    /// Decomposing an input once, shared by its baby steps.
-    pub decompose: f64,
-    /// A rotation from shared digits.
-    pub hoisted: f64,
-    /// A rotation of a partial sum.
-    pub rotation: f64,
-    /// A product with a constant, its encoding included.
-    pub product: f64,
-}
-
-impl Cost {
-    /// Measured ratios of one key switch's parts at six primes, one per digit.
-    pub const TYPICAL: Self = Self {
-        decompose: 1.0,
-        hoisted: 0.8,
-        rotation: 1.6,
-        product: 0.15,
-    };
-}
 
 /// A choice of baby and giant steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,13 +20,18 @@ pub struct Split {
     pub size: u32,
     /// How far the window reaches below zero.
     pub shift: u32,
-    /// Total under the cost model.
+    /// Predicted seconds.
     pub cost: f64,
 }
 
 impl Split {
     /// The cheapest split of `diagonals` from `input` to `output`.
-    pub fn choose(diagonals: &Diagonals, input: &Layout, output: &Layout, cost: &Cost) -> Self {
+    pub fn choose(
+        diagonals: &Diagonals,
+        input: &Layout,
+        output: &Layout,
+        cost: &LinearCost,
+    ) -> Self {
         let period = if input.parts().skew == 0 {
             input.block()
         } else {
@@ -87,9 +70,9 @@ impl Split {
         (baby as u32, giant as u32)
     }
 
-    fn price(&self, diagonals: &Diagonals, cost: &Cost) -> f64 {
-        let (mut babies, mut giants, mut hoisted) =
-            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    fn price(&self, diagonals: &Diagonals, cost: &LinearCost) -> f64 {
+        let (mut babies, mut hoisted) = (BTreeSet::new(), BTreeSet::new());
+        let (mut giants, mut summed) = (BTreeSet::new(), BTreeSet::new());
         for (o, i, k) in diagonals.iter() {
             let (baby, giant) = self.steps(k);
             if baby != 0 {
@@ -98,11 +81,16 @@ impl Split {
             }
             if giant != 0 {
                 giants.insert((o, giant));
+                summed.insert(o);
             }
         }
+        let steps = babies.iter().chain(&giants);
+        let distinct: BTreeSet<u32> = steps.map(|&(_, rotation)| rotation).collect();
         cost.decompose * hoisted.len() as f64
-            + cost.hoisted * babies.len() as f64
-            + cost.rotation * giants.len() as f64
+            + cost.baby * babies.len() as f64
+            + cost.giant * giants.len() as f64
+            + cost.mod_down * summed.len() as f64
+            + cost.key * distinct.len() as f64
             + cost.product * diagonals.products() as f64
     }
 }

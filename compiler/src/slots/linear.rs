@@ -1,8 +1,9 @@
 //! Lowering one linear operator: `y = A x + b` between two layouts, one multiplication deep.
 
-use super::bsgs::{Cost, Split};
+use super::bsgs::Split;
 use super::diagonals::Diagonals;
 use super::{Packed, Program, SlotOp, SlotValue};
+use crate::cost::LinearCost;
 use peregrine_ir::linear::{BoundMap, LinearMap};
 use peregrine_ir::{Constant, Layout, LayoutId, Node, Operator, OperatorId, Rotation};
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ pub struct LinearPlan {
 
 impl LinearPlan {
     /// The cheapest plan from `input` to `output`.
-    pub fn new(map: &BoundMap<'_>, input: &Layout, output: &Layout, cost: &Cost) -> Self {
+    pub fn new(map: &BoundMap<'_>, input: &Layout, output: &Layout, cost: &LinearCost) -> Self {
         let diagonals = Diagonals::of(map, input, output);
         let split = Split::choose(&diagonals, input, output, cost);
         Self { diagonals, split }

@@ -61,8 +61,8 @@ impl Lowering<'_> {
                 self.linear(index, (map, *bias), &operands, (layout, serve))
             }
             Op::Polynomial(p) => self.polynomial(p, &node.shape, &operands, serve),
-            Op::Add => self.add(&node.shape, operands, (layout, serve)),
-            Op::Multiply => self.multiply(&node.shape, operands, (layout, serve)),
+            Op::Add => self.add(index, operands, (layout, serve)),
+            Op::Multiply => self.multiply(index, operands, (layout, serve)),
             Op::Reshape => first(&operands, index),
         }
     }
@@ -128,7 +128,7 @@ impl Lowering<'_> {
 
     fn plan_map(
         &self,
-        map: &LinearMap,
+        (index, map): (NodeIndex, &LinearMap),
         from: LayoutId,
         to: LayoutId,
     ) -> Result<LinearPlan, LowerError> {
@@ -140,7 +140,7 @@ impl Lowering<'_> {
             &map.bind(&self.program.tensors)?,
             from,
             to,
-            &self.plan.cost,
+            self.plan.price(self.graph, index),
         ))
     }
 
@@ -166,11 +166,11 @@ impl Lowering<'_> {
 
     fn add(
         &mut self,
-        shape: &Shape,
+        index: NodeIndex,
         operands: Vec<Packed>,
         (layout, node): (LayoutId, Node),
     ) -> Result<Packed, LowerError> {
-        let operands = self.convert_all(shape, operands, (layout, node))?;
+        let operands = self.convert_all(index, operands, (layout, node))?;
         let parts = operands.first().map_or(0, |p| p.values.len());
         let values = (0..parts)
             .filter_map(|part| {
@@ -186,11 +186,11 @@ impl Lowering<'_> {
 
     fn multiply(
         &mut self,
-        shape: &Shape,
+        index: NodeIndex,
         operands: Vec<Packed>,
         (layout, node): (LayoutId, Node),
     ) -> Result<Packed, LowerError> {
-        let operands = self.convert_all(shape, operands, (layout, node))?;
+        let operands = self.convert_all(index, operands, (layout, node))?;
         let [a, b] = operands.as_slice() else {
             return Err(LowerError::Operand {
                 node: node.0 as usize,
@@ -212,7 +212,7 @@ impl Lowering<'_> {
     /// Operands in the layout of the result; one that lies otherwise goes through an identity map, one level deep.
     fn convert_all(
         &mut self,
-        shape: &Shape,
+        index: NodeIndex,
         operands: Vec<Packed>,
         (layout, node): (LayoutId, Node),
     ) -> Result<Vec<Packed>, LowerError> {
@@ -222,8 +222,8 @@ impl Lowering<'_> {
                 if x.layout == layout {
                     return Ok(x);
                 }
-                let map = identity(shape);
-                let plan = self.plan_map(&map, x.layout, layout)?;
+                let map = identity(&self.graph.node(index).shape);
+                let plan = self.plan_map((index, &map), x.layout, layout)?;
                 Ok(emit(&mut self.program, map, &plan, &x, (layout, node)))
             })
             .collect()

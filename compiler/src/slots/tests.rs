@@ -1,10 +1,20 @@
-use super::bsgs::Cost;
 use super::linear::{LinearPlan, emit};
 use super::*;
+use crate::cost::{LinearCost, Prices};
 use crate::tensor::{Graph, Op};
 use peregrine_ir::linear::{Conv2d, LinearKind, LinearMap, Window};
 use peregrine_ir::{Circuit, Filler, LayoutParts, Ring, Security, Tensor};
 use proptest::prelude::*;
+
+/// Ratios of about six primes, one per digit.
+const COST: LinearCost = LinearCost {
+    decompose: 1.0,
+    baby: 0.8,
+    giant: 1.2,
+    mod_down: 0.4,
+    key: 0.1,
+    product: 0.15,
+};
 
 /// Runs a slot program on cleartext slots: the meaning of [`SlotOp`].
 fn interpret(program: &Program, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
@@ -128,7 +138,7 @@ proptest! {
         let node = Node(0);
         let values = (0..from.ciphertexts()).map(|_| program.push(SlotOp::Input, node)).collect();
         let x = Packed { layout: input, values };
-        let plan = LinearPlan::new(&map.bind(&tensors).unwrap(), &from, &to, &Cost::TYPICAL);
+        let plan = LinearPlan::new(&map.bind(&tensors).unwrap(), &from, &to, &COST);
         let y = emit(&mut program, map.clone(), &plan, &x, (output, node));
 
         let image: Vec<f64> = (0..map.input.elements()).map(|i| (i as f64).cos()).collect();
@@ -158,7 +168,7 @@ proptest! {
         let y = graph.add(crate::tensor::Node { op: Op::Polynomial(p), shape: shape.clone(), source }, &[x]);
         graph.outputs.push(crate::tensor::Output { name: "y".into(), node: y });
 
-        let plan = crate::layout::LayoutPlan::choose(&graph, 4, Cost::TYPICAL).unwrap();
+        let plan = crate::layout::LayoutPlan::choose(&graph, 4, Prices::new([COST])).unwrap();
         let program = lower(&graph, &plan, 4).unwrap();
         let image: Vec<f64> = (0..12).map(|i| (i as f64).cos()).collect();
         let slots = interpret(&program, &plan.layout(x).pack(&image));

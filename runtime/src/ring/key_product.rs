@@ -77,55 +77,15 @@ impl Ring {
         then: Then<'_>,
     ) -> Result<[RnsPoly<Ntt>; 2], RingError> {
         let product = self.product(basis, digits.iter().map(|&(_, halves)| halves), then)?;
-        let raised = digits
-            .par_iter()
-            .map(|(from, _)| self.raised(a, from, basis));
-        let raised = raised.collect::<Result<Vec<_>, _>>()?;
-        let mut made: Vec<BTreeMap<usize, Buffer>> = Vec::new();
-        for (digit, (from, _)) in raised.iter().zip(digits) {
-            let to = basis.difference(from);
-            let limbs = to
-                .primes()
-                .iter()
-                .copied()
-                .zip(digit.blockwise(self, to.primes()));
-            made.push(
-                limbs
-                    .filter_map(|(prime, limb)| Some((prime, limb?)))
-                    .collect(),
-            );
-        }
-        let mut limbs_of = |&prime: &usize| -> Vec<DigitLimb<'_>> {
-            let digits = digits.iter().zip(&raised).zip(&mut made);
-            let limb = digits.filter_map(|(((from, _), digit), made)| {
-                if from.contains(prime) {
-                    a.residues(prime).map(DigitLimb::Values)
-                } else {
-                    Some(DigitLimb::Raised(digit, made.remove(&prime)))
-                }
-            });
-            limb.collect()
-        };
-        let kept: Vec<Vec<DigitLimb<'_>>> = then.row.primes().iter().map(&mut limbs_of).collect();
-        let leaving = basis.difference(then.row);
-        let limbs = leaving
-            .primes()
-            .iter()
-            .map(|prime| (*prime, Mutex::new(limbs_of(prime))));
-        let limbs: BTreeMap<usize, Mutex<Vec<DigitLimb<'_>>>> = limbs.collect();
-        let divided = self.divided(basis, then.row, |prime| {
-            let digits = limbs.get(&prime).map(|digits| {
-                std::mem::take(&mut *digits.lock().unwrap_or_else(PoisonError::into_inner))
-            });
-            product.limb(prime, digits.unwrap_or_default())
-        });
-
+        let raised = RaisedDigits::new(self, a, basis, digits)?;
+        let leaving = |prime: usize| product.limb(prime, raised.limbs(prime));
+        let divided = self.divided(basis, then.row, leaving);
         let [b, a] = divided
             .each_ref()
             .map(|half| half.blockwise(self, then.row.primes()));
-        let limbs = then.row.primes().par_iter().zip(kept).zip(b).zip(a);
-        let limbs = limbs.map(|(((&prime, digits), b), a)| {
-            let product = product.limb(prime, digits);
+        let limbs = then.row.primes().par_iter().zip(b).zip(a);
+        let limbs = limbs.map(|((&prime, b), a)| {
+            let product = product.limb(prime, raised.limbs(prime));
             let finished = |half: usize, made: Option<Buffer>| {
                 let mut limb = divided[half].limb(self, prime, made);
                 divided[half].add_kept(self, prime, &mut limb, &product[half]);
@@ -161,6 +121,59 @@ impl Ring {
             add: then.add,
             added: basis.difference(then.row),
             table: table.transpose()?,
+        })
+    }
+}
+
+/// The digits of a polynomial, raised limb by limb.
+struct RaisedDigits<'a> {
+    a: &'a RnsPoly<Ntt>,
+    digits: Vec<RaisedDigit>,
+}
+
+struct RaisedDigit {
+    from: Basis,
+    converted: Converted,
+    /// What is made of the other primes' limbs so far; each is taken once.
+    made: BTreeMap<usize, Mutex<Option<Buffer>>>,
+}
+
+impl<'a> RaisedDigits<'a> {
+    fn new(
+        ring: &Ring,
+        a: &'a RnsPoly<Ntt>,
+        basis: &Basis,
+        digits: &[(Basis, Halves<'_>)],
+    ) -> Result<Self, RingError> {
+        let raise = |(from, _): &(Basis, Halves<'_>)| {
+            let converted = ring.raised(a, from, basis)?;
+            let to = basis.difference(from);
+            let made = converted
+                .blockwise(ring, to.primes())
+                .into_iter()
+                .map(Mutex::new);
+            Ok(RaisedDigit {
+                from: from.clone(),
+                made: to.primes().iter().copied().zip(made).collect(),
+                converted,
+            })
+        };
+        let digits = digits
+            .par_iter()
+            .map(raise)
+            .collect::<Result<_, RingError>>()?;
+        Ok(Self { a, digits })
+    }
+
+    /// All digits modulo one prime; once for each.
+    fn limbs(&self, prime: usize) -> impl Iterator<Item = DigitLimb<'_>> {
+        self.digits.iter().filter_map(move |digit| {
+            if digit.from.contains(prime) {
+                return self.a.residues(prime).map(DigitLimb::Values);
+            }
+            let made = digit.made.get(&prime)?;
+            let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Some(DigitLimb::Raised(&digit.converted, made))
         })
     }
 }

@@ -8,6 +8,7 @@
 
 mod arithmetic;
 mod automorphism;
+mod baseline;
 mod basis;
 mod convert;
 #[cfg(target_arch = "x86_64")]
@@ -25,6 +26,7 @@ mod transform;
 mod tests;
 
 pub use automorphism::Permutation;
+pub use baseline::Baseline;
 pub use basis::Basis;
 pub(crate) use modulus::is_prime;
 pub use modulus::{Factor, Modulus};

@@ -47,7 +47,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let file = args.output.as_deref().map(NewFile::create).transpose()?;
     let mut seconds = Seconds::default();
 
-    let config = model::config(&args.model, &args.choices);
+    let config = model::config(&args.model, &args.choices)?;
     let compiled = timed(&mut seconds.compile, || {
         model::compile(&args.model, &graph, &config)
     })?;

@@ -1,0 +1,189 @@
+//! Keys, plaintexts and ciphertexts at the highest level, and the calls that are measured on them.
+
+use super::BenchError;
+use super::operation::{DOT_DISTINCT, DOT_TERMS, Measured, Operation};
+use super::reference::Reference;
+use super::speed::{Copying, Transforms};
+use super::timing::{Timing, median};
+use peregrine_runtime::ckks::{
+    Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, Plaintext, SeededCiphertext,
+};
+use peregrine_runtime::params::Parameters;
+use peregrine_runtime::ring::Randomness;
+use peregrine_runtime::rlwe::{
+    Digits, EvaluationKey, EvaluationKeys, KeyKind, RlweError, SecretKey,
+};
+use std::iter;
+use std::sync::Arc;
+
+/// Bytes of the keys that are used in turn.
+const KEY_BYTES: usize = 32 << 20;
+
+/// What operations are measured on.
+pub struct Bed {
+    pub(super) params: Arc<Parameters>,
+    secret: Arc<SecretKey>,
+    encoder: Encoder,
+    encryptor: Encryptor,
+    decryptor: Decryptor,
+    evaluator: Evaluator,
+    /// There are keys for rotations by 1 to this.
+    rotations: u32,
+    randomness: Randomness,
+    top: usize,
+    slots: Vec<f64>,
+    plain: Plaintext,
+    fresh: SeededCiphertext,
+    /// The fresh ciphertext, expanded.
+    cipher: Ciphertext,
+    /// The other operands of a sum of products.
+    others: Vec<(Ciphertext, Plaintext)>,
+    /// Of the ciphertext.
+    digits: Digits,
+    /// The ciphertext times P, rotated.
+    extended: Ciphertext,
+}
+
+impl Bed {
+    pub fn new(reference: &Reference) -> Result<Self, BenchError> {
+        let params = Parameters::new(reference.literal())?;
+        let mut randomness = Randomness::from_os();
+        let secret = Arc::new(SecretKey::generate(&params, &mut randomness)?);
+        let top = reference.top();
+        let mut keys = EvaluationKeys::default();
+        let key = |kind, randomness: &mut Randomness| {
+            EvaluationKey::generate(&params, &secret, kind, top, randomness)
+        };
+        keys.insert(key(KeyKind::Relinearization, &mut randomness)?);
+        let rotations = rotations(reference);
+        for steps in 1..=rotations {
+            let kind = KeyKind::Galois(params.ring().rotation_exponent(steps));
+            keys.insert(key(kind, &mut randomness)?);
+        }
+        let (encoder, encryptor) = (Encoder::new(&params), Encryptor::new(&params, &secret));
+        let evaluator = Evaluator::new(&params, &Arc::new(keys));
+        let slots: Vec<f64> = (0..params.slots()).map(|i| (i as f64).sin()).collect();
+        let mut pair = || {
+            let plain = encoder.encode_real(&slots, Reference::SCALE, params.row(top)?)?;
+            let seeded = encryptor.encrypt(&plain, top, &mut randomness)?;
+            Ok::<_, BenchError>((seeded, plain))
+        };
+        let (fresh, plain) = pair()?;
+        let cipher = fresh.expand(&params)?;
+        let other = |_| {
+            let (seeded, plain) = pair()?;
+            Ok((seeded.expand(&params)?, plain))
+        };
+        let others = (1..DOT_DISTINCT)
+            .map(other)
+            .collect::<Result<_, BenchError>>()?;
+        let digits = evaluator.decompose(&cipher)?;
+        Ok(Self {
+            extended: evaluator.rotate_ext(&cipher, &digits, 1)?,
+            decryptor: Decryptor::new(&params, &secret),
+            params,
+            secret,
+            encoder,
+            encryptor,
+            evaluator,
+            rotations,
+            randomness,
+            top,
+            slots,
+            plain,
+            fresh,
+            cipher,
+            others,
+            digits,
+        })
+    }
+
+    pub fn params(&self) -> &Arc<Parameters> {
+        &self.params
+    }
+
+    /// A fresh relinearization key for a level.
+    pub fn key(&mut self, level: usize) -> Result<EvaluationKey, RlweError> {
+        let kind = KeyKind::Relinearization;
+        EvaluationKey::generate(
+            &self.params,
+            &self.secret,
+            kind,
+            level,
+            &mut self.randomness,
+        )
+    }
+
+    /// All operations on the threads of the current pool.
+    pub fn measure_all(
+        &mut self,
+        at: &Reference,
+        yardsticks: &(Transforms, Copying),
+    ) -> Result<Vec<Measured>, BenchError> {
+        let measured = Operation::ALL.into_iter().map(|operation| {
+            let timing = self.measure(operation)?;
+            Ok(Measured::new(operation, timing, at, yardsticks))
+        });
+        measured.collect()
+    }
+
+    fn measure(&mut self, operation: Operation) -> Result<Timing, BenchError> {
+        let (evaluator, a, top) = (&self.evaluator, &self.cipher, self.top);
+        let (plain, digits) = (&self.plain, &self.digits);
+        let scale = Reference::SCALE;
+        Ok(match operation {
+            Operation::Keygen => median(|| self.key(top))?,
+            Operation::Encode => self.encode(top)?,
+            Operation::EncodeOne => self.encode(0)?,
+            Operation::Encrypt => {
+                let (encryptor, randomness) = (&self.encryptor, &mut self.randomness);
+                median(|| encryptor.encrypt(plain, top, randomness))?
+            }
+            Operation::Expand => median(|| self.fresh.expand(&self.params))?,
+            Operation::Decrypt => median(|| self.decryptor.decrypt(a, scale))?,
+            Operation::Add => median(|| evaluator.add(a, a))?,
+            Operation::MulPlain => median(|| evaluator.mul_plain(a, plain))?,
+            Operation::MulScalar => median(|| evaluator.mul_scalar(a, 1.5, scale))?,
+            Operation::Dot64 => self.dot()?,
+            Operation::Rescale => median(|| evaluator.rescale(a, top - 1))?,
+            Operation::Decompose => median(|| evaluator.decompose(a))?,
+            Operation::RotateExt => median(|| evaluator.rotate_ext(a, digits, 1))?,
+            Operation::RotateExtCold => {
+                let mut steps = (1..=self.rotations).cycle();
+                median(|| evaluator.rotate_ext(a, digits, steps.next().unwrap_or(1)))?
+            }
+            Operation::ModDown => median(|| evaluator.mod_down(&self.extended))?,
+            Operation::Hoisted => {
+                median(|| evaluator.mod_down(&evaluator.rotate_ext(a, digits, 1)?))?
+            }
+            Operation::Rotate => median(|| evaluator.rotate(a, 1))?,
+            Operation::MulRelinearize => median(|| evaluator.relinearize(&evaluator.mul(a, a)?))?,
+        })
+    }
+
+    fn encode(&self, level: usize) -> Result<Timing, BenchError> {
+        let row = self.params.row(level)?;
+        let encode = || self.encoder.encode_real(&self.slots, Reference::SCALE, row);
+        Ok(median(encode)?)
+    }
+
+    fn dot(&self) -> Result<Timing, BenchError> {
+        let others = self.others.iter().map(|(cipher, plain)| (cipher, plain));
+        let distinct = iter::once((&self.cipher, &self.plain)).chain(others);
+        let (ciphers, plains): (Vec<_>, Vec<_>) = distinct.cycle().take(DOT_TERMS).unzip();
+        Ok(median(|| self.evaluator.dot(&ciphers, &plains))?)
+    }
+}
+
+/// Rotation keys that together are larger than caches.
+fn rotations(reference: &Reference) -> u32 {
+    let Reference {
+        chain,
+        special,
+        digits,
+        log_n,
+        ..
+    } = *reference;
+    let bytes = (2 * digits * (chain + special)) << (log_n + 3);
+    KEY_BYTES.div_ceil(bytes) as u32
+}

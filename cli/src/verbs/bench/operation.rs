@@ -1,0 +1,157 @@
+//! What is measured, and what each operation needs at least.
+//!
+//! For `k` chain primes, `s` special primes and `d` digits that divide the chain evenly, in limbs of `8 N` bytes: operands are
+//! read once and results written once, and digits and extended sums that stay inside an operation cost nothing. No
+//! implementation of the same algorithm can be faster than its transforms, or than its bytes.
+
+use super::reference::Reference;
+use super::speed::{Copying, Transforms};
+use super::timing::Timing;
+use serde::Serialize;
+
+/// Terms of the sum of products.
+pub const DOT_TERMS: usize = 64;
+/// Distinct ciphertexts and plaintexts among them, so that they fit the memory of small machines.
+pub const DOT_DISTINCT: usize = 8;
+
+/// An operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    Keygen,
+    Encode,
+    EncodeOne,
+    Encrypt,
+    Expand,
+    Decrypt,
+    Add,
+    MulPlain,
+    MulScalar,
+    Dot64,
+    Rescale,
+    Decompose,
+    RotateExt,
+    RotateExtCold,
+    ModDown,
+    Hoisted,
+    Rotate,
+    MulRelinearize,
+}
+
+impl Operation {
+    /// In the order of a program's life.
+    pub const ALL: [Self; 18] = [
+        Self::Keygen,
+        Self::Encode,
+        Self::EncodeOne,
+        Self::Encrypt,
+        Self::Expand,
+        Self::Decrypt,
+        Self::Add,
+        Self::MulPlain,
+        Self::MulScalar,
+        Self::Dot64,
+        Self::Rescale,
+        Self::Decompose,
+        Self::RotateExt,
+        Self::RotateExtCold,
+        Self::ModDown,
+        Self::Hoisted,
+        Self::Rotate,
+        Self::MulRelinearize,
+    ];
+
+    /// For people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Keygen => "key generation, each",
+            Self::Encode => "encode",
+            Self::EncodeOne => "encode modulo one prime",
+            Self::Encrypt => "encrypt",
+            Self::Expand => "expand a fresh ciphertext",
+            Self::Decrypt => "decrypt and decode",
+            Self::Add => "add",
+            Self::MulPlain => "plaintext product, prepared",
+            Self::MulScalar => "scalar product",
+            Self::Dot64 => "sum of 64 plaintext products",
+            Self::Rescale => "rescale by one prime",
+            Self::Decompose => "decompose",
+            Self::RotateExt => "hoisted rotation, no mod-down",
+            Self::RotateExtCold => "the same, many keys in turn",
+            Self::ModDown => "mod-down",
+            Self::Hoisted => "hoisted rotation",
+            Self::Rotate => "rotate",
+            Self::MulRelinearize => "multiply and relinearize",
+        }
+    }
+
+    /// Transforms, and limbs read and written.
+    fn least(self, at: &Reference) -> (usize, usize) {
+        let (k, s, d) = (at.chain, at.special, at.digits);
+        let extended = k + s;
+        match self {
+            Self::Keygen => (d * extended, d * extended),
+            Self::Encode | Self::Encrypt => (k, k),
+            Self::EncodeOne => (1, 1),
+            Self::Decrypt => (k, 2 * k),
+            Self::Expand => (0, 3 * k),
+            Self::Add => (0, 4 * k),
+            Self::MulPlain => (0, 5 * k),
+            Self::MulScalar => (0, 4 * k),
+            Self::Dot64 => (0, 3 * k * DOT_TERMS + 2 * k),
+            Self::Rescale => (2 * k, 2 * k + 2 * (k - 1)),
+            Self::Decompose => (d * extended, k + d * extended),
+            Self::RotateExt | Self::RotateExtCold => (0, 3 * d * extended + k + 2 * extended),
+            Self::ModDown => (2 * extended, 2 * extended + 2 * k),
+            Self::Hoisted => (2 * extended, 3 * d * extended + 3 * k),
+            Self::Rotate => ((d + 2) * extended, 2 * d * extended + 4 * k),
+            Self::MulRelinearize => ((d + 2) * extended, 2 * d * extended + 4 * k),
+        }
+    }
+}
+
+/// The time of an operation beside what it needs at least.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Measured {
+    pub operation: Operation,
+    #[serde(flatten)]
+    pub timing: Timing,
+    /// The time in forward transforms of `tfhe-ntt` at the same degree, alone on one thread.
+    pub tfhe_ntt_transforms: f64,
+    /// The same in those that go through all primes in turn.
+    pub tfhe_ntt_transforms_in_turn: f64,
+    /// Transforms of a limb that it needs.
+    pub transforms: usize,
+    /// Bytes that it reads and writes at least.
+    pub bytes_moved: usize,
+    /// No less on one thread: the transforms at this engine's speed in turn, or the bytes at the speed of a copy.
+    pub bound_seconds: f64,
+    /// The bound divided by the time.
+    pub of_bound: f64,
+}
+
+impl Measured {
+    pub fn new(
+        operation: Operation,
+        timing: Timing,
+        at: &Reference,
+        (transform, copy): &(Transforms, Copying),
+    ) -> Self {
+        let (transforms, limbs) = operation.least(at);
+        let bytes_moved = limbs << (at.log_n + 3);
+        let computing = transforms as f64 * transform.peregrine.in_turn_seconds;
+        let moving = bytes_moved as f64 / copy.bytes_per_second;
+        let bound_seconds = computing.max(moving);
+        let seconds = timing.median_seconds;
+        Self {
+            operation,
+            timing,
+            tfhe_ntt_transforms: seconds / transform.tfhe_ntt.alone_seconds,
+            tfhe_ntt_transforms_in_turn: seconds / transform.tfhe_ntt.in_turn_seconds,
+            transforms,
+            bytes_moved,
+            bound_seconds,
+            of_bound: bound_seconds / seconds,
+        }
+    }
+}

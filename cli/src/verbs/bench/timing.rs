@@ -1,0 +1,44 @@
+//! Repeated runs: their median, and the least, which is what a machine with nothing else to do takes.
+
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// Runs: at least the first, more within the time, at most the second.
+const RUNS: (usize, usize) = (5, 25);
+const TIME: Duration = Duration::from_millis(200);
+
+/// Times of repeated runs.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Timing {
+    pub runs: usize,
+    pub median_seconds: f64,
+    pub least_seconds: f64,
+}
+
+/// The median time of an operation; the first run only warms up.
+pub fn median<T, E>(mut operation: impl FnMut() -> Result<T, E>) -> Result<Timing, E> {
+    median_on(|| (), |()| operation())
+}
+
+/// The median time of an operation on something made anew for each run, which is not part of the time.
+pub fn median_on<S, T, E>(
+    mut make: impl FnMut() -> S,
+    mut operation: impl FnMut(S) -> Result<T, E>,
+) -> Result<Timing, E> {
+    operation(make())?;
+    let (started, mut times) = (Instant::now(), Vec::new());
+    while times.len() < RUNS.0 || (times.len() < RUNS.1 && started.elapsed() < TIME) {
+        let operand = make();
+        let start = Instant::now();
+        let result = operation(operand)?;
+        times.push(start.elapsed().as_secs_f64());
+        // Freeing the result is not part of the operation.
+        drop(result);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(Timing {
+        runs: times.len(),
+        median_seconds: times.get(times.len() / 2).copied().unwrap_or(f64::NAN),
+        least_seconds: times.first().copied().unwrap_or(f64::NAN),
+    })
+}

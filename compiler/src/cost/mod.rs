@@ -1,0 +1,93 @@
+//! What a circuit costs on a machine: predicted seconds on one thread.
+//!
+//! A machine is described by its [`Rates`] at some ring degrees: seconds per *limb*, the N words of a polynomial modulo one
+//! prime. The phases of operations follow by counting ([`Phases`]), so a rate that was measured at one level serves at all.
+//! Other degrees are scaled from the nearest measured one: passes with N, transforms with N log N.
+//!
+//! A prediction is the sum over instructions: what the engine computes with keys in memory, and apart from it what bringing
+//! the keys there takes. Filling constants from weights is not part of it.
+//!
+//! Assumes: the algorithms of the engine, as `runtime/DESIGN.md` describes them.
+
+mod builtin;
+mod linear;
+mod phases;
+mod predict;
+mod profile;
+#[cfg(test)]
+mod tests;
+
+pub use linear::{LinearCost, Prices};
+pub use phases::Phases;
+pub use predict::{NodeSeconds, Prediction};
+pub use profile::{Machine, Profile, ProfileError, Rates};
+
+use peregrine_ir::{Level, Ring};
+use std::collections::BTreeMap;
+
+/// A checked [`Profile`]: every number in it is finite and positive, and at least one ring degree is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CostModel {
+    machine: Machine,
+    bytes_per_second: f64,
+    degrees: BTreeMap<u32, Rates>,
+}
+
+impl CostModel {
+    /// Checks a profile.
+    ///
+    /// # Errors
+    /// When a number is not finite or not positive, a degree is not supported, or there is none; names the field.
+    pub fn new(profile: Profile) -> Result<Self, ProfileError> {
+        profile.check()?;
+        let Profile {
+            version: _,
+            machine,
+            bytes_per_second,
+            degrees,
+        } = profile;
+        Ok(Self {
+            machine,
+            bytes_per_second,
+            degrees,
+        })
+    }
+
+    /// The machine it describes.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The phases of operations at a level; those of the lowest price at a level that the ring lacks.
+    pub fn phases(&self, ring: &Ring, level: Level) -> Phases {
+        let copy = 16.0 * ring.degree() as f64 / self.bytes_per_second;
+        Phases::new(ring, level, self.rates(ring.log_n), copy)
+    }
+
+    /// The price of linear operators at every level of a ring.
+    pub fn prices(&self, ring: &Ring) -> Prices {
+        let levels = 0..ring.levels.len() as u32;
+        Prices::new(levels.map(|l| self.phases(ring, Level(l)).linear()))
+    }
+
+    /// The rates at a degree, measured or scaled.
+    fn rates(&self, log_n: u32) -> Rates {
+        let nearest = self.degrees.iter().min_by_key(|(at, _)| at.abs_diff(log_n));
+        // A checked profile has a degree.
+        nearest.map_or(builtin::RATES_13, |(&at, rates)| rates.scaled(at, log_n))
+    }
+}
+
+impl Default for CostModel {
+    /// One core of an Intel Xeon with AVX-512 IFMA.
+    fn default() -> Self {
+        Self {
+            machine: Machine {
+                cores: 1,
+                kernels: "avx512-ifma".to_owned(),
+            },
+            bytes_per_second: builtin::BYTES_PER_SECOND,
+            degrees: builtin::degrees(),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Seconds of the phases of operations at one level.
+//!
+//! For `k` primes of the level, `s` special primes and digits that share `a_d` primes with the level:
+//!
+//! | phase | transforms | other passes over a limb |
+//! |---|---|---|
+//! | decompose | `k + sum_d (k + s - a_d)` | `sum_d (a_d + 1) (k + s - a_d)` conversions |
+//! | inner product with a key | | `k + s` key products for each digit |
+//! | division by P, two parts | `2 (k + s)` | `2 (s + 1) k` conversions, `2 k` products |
+//! | rescale by `r` primes, each part | `k` | `(r + 1) (k - r)` conversions, `k - r` products |
+//! | encode | in the rate | a fixed part, and `k` |
+
+use super::{LinearCost, Rates};
+use peregrine_ir::{Basis, Form, Level, Prime, Ring};
+
+/// What operations cost at one level, in seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Phases {
+    rates: Rates,
+    /// Copying a limb.
+    copy: f64,
+    row: Vec<Prime>,
+    special: f64,
+    /// Primes of the level in each digit that meets it.
+    digits: Vec<f64>,
+}
+
+impl Phases {
+    pub(super) fn new(ring: &Ring, level: Level, rates: Rates, copy: f64) -> Self {
+        let row = ring.row(level).unwrap_or_default().to_vec();
+        let shared = |digit: &Vec<Prime>| digit.iter().filter(|p| row.contains(p)).count() as f64;
+        Self {
+            rates,
+            copy,
+            special: ring.special.len() as f64,
+            digits: ring
+                .digits
+                .iter()
+                .map(shared)
+                .filter(|&a| a > 0.0)
+                .collect(),
+            row,
+        }
+    }
+
+    fn primes(&self) -> f64 {
+        self.row.len() as f64
+    }
+
+    fn extended(&self) -> f64 {
+        self.primes() + self.special
+    }
+
+    /// Limbs of a ciphertext.
+    fn limbs(&self, form: Form) -> f64 {
+        match form {
+            Form::Normal => 2.0 * self.primes(),
+            Form::Product => 3.0 * self.primes(),
+            Form::Extended => 2.0 * self.extended(),
+        }
+    }
+
+    /// Sum of two ciphertexts, or the negative of one.
+    pub fn add(&self, form: Form) -> f64 {
+        self.limbs(form) * self.rates.add
+    }
+
+    /// Sum of a ciphertext and a plaintext: the other parts are copied.
+    pub fn add_plain(&self, form: Form) -> f64 {
+        self.limbs(form) / 2.0 * (self.rates.add + self.copy)
+    }
+
+    /// Product of a ciphertext with a prepared plaintext or a number.
+    pub fn multiply_plain(&self, form: Form) -> f64 {
+        self.limbs(form) * self.rates.multiply
+    }
+
+    /// Sum of `terms` products of ciphertexts with prepared plaintexts.
+    pub fn dot(&self, form: Form, terms: usize) -> f64 {
+        let further = terms.saturating_sub(1) as f64;
+        self.limbs(form) * (self.rates.multiply + further * self.rates.accumulate)
+    }
+
+    /// Product of two ciphertexts, three parts.
+    pub fn multiply(&self) -> f64 {
+        4.0 * self.primes() * self.rates.multiply
+    }
+
+    /// Product with a power of X, which is transformed first.
+    pub fn multiply_monomial(&self, form: Form) -> f64 {
+        self.multiply_plain(form) + self.limbs(form) / 2.0 * self.rates.transform
+    }
+
+    /// Splitting a part into digits.
+    pub fn decompose(&self) -> f64 {
+        let digit = |&a: &f64| {
+            let made = self.extended() - a;
+            made * (self.rates.transform + (a + 1.0) * self.rates.convert)
+        };
+        self.primes() * self.rates.transform + self.digits.iter().map(digit).sum::<f64>()
+    }
+
+    /// Inner product of digits with a key, both parts.
+    pub fn key_product(&self) -> f64 {
+        self.digits.len() as f64 * self.extended() * self.rates.key_product
+    }
+
+    /// Division of two parts by P.
+    pub fn mod_down(&self) -> f64 {
+        let Rates {
+            transform,
+            convert,
+            multiply,
+            ..
+        } = self.rates;
+        2.0 * (self.extended() * transform
+            + self.primes() * ((self.special + 1.0) * convert + multiply))
+    }
+
+    /// A whole key switch.
+    pub fn key_switch(&self) -> f64 {
+        self.decompose() + self.key_product() + self.mod_down()
+    }
+
+    /// From this level to that of `to`.
+    pub fn rescale(&self, form: Form, to: &Self) -> f64 {
+        let kept = self.row.iter().filter(|p| to.row.contains(p)).count() as f64;
+        let (leaving, made) = (self.primes() - kept, to.primes());
+        let Rates {
+            transform,
+            convert,
+            multiply,
+            ..
+        } = self.rates;
+        let part = (leaving + made) * transform + made * ((leaving + 1.0) * convert + multiply);
+        self.limbs(form) / self.primes().max(1.0) * part
+    }
+
+    /// Forgetting primes: those that stay are copied.
+    pub fn drop_level(&self, form: Form, to: &Self) -> f64 {
+        self.limbs(form) / self.primes().max(1.0) * to.primes() * self.copy
+    }
+
+    /// Encoding slots.
+    pub fn encode(&self, basis: Basis) -> f64 {
+        let limbs = match basis {
+            Basis::Normal => self.primes(),
+            Basis::Extended => self.extended(),
+        };
+        self.rates.encode_fixed + limbs * self.rates.encode_limb
+    }
+
+    /// Bringing an evaluation key for this level into memory: reading one half, expanding the other.
+    pub fn key_load(&self) -> f64 {
+        self.digits.len() as f64 * self.extended() * (self.copy + self.rates.expand)
+    }
+
+    /// The parts of a linear operator.
+    pub fn linear(&self) -> LinearCost {
+        LinearCost {
+            decompose: self.decompose(),
+            baby: self.key_product() + self.mod_down(),
+            giant: self.decompose() + self.key_product(),
+            mod_down: self.mod_down(),
+            key: self.key_load() / LinearCost::RUNS_PER_KEY,
+            product: self.encode(Basis::Normal) + self.limbs(Form::Normal) * self.rates.accumulate,
+        }
+    }
+}

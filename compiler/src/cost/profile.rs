@@ -1,0 +1,195 @@
+//! The file a machine is described by, as `peregrine bench --profile-out` writes it: versioned JSON.
+
+use peregrine_ir::Ring;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A machine as its file says; unchecked. [`super::CostModel::new`] checks it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// [`Profile::VERSION`].
+    pub version: u32,
+    /// What was measured on.
+    pub machine: Machine,
+    /// Bytes read and written per second when memory is copied.
+    pub bytes_per_second: f64,
+    /// Rates by log2 of the ring degree.
+    pub degrees: BTreeMap<u32, Rates>,
+}
+
+/// What was measured on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Machine {
+    /// Processors; rates are those of one.
+    pub cores: usize,
+    /// The widest vector instructions it has.
+    pub kernels: String,
+}
+
+/// Seconds of one pass over one limb at one ring degree, on one thread.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rates {
+    /// A transform, forward or inverse, in turn with those of other primes.
+    pub transform: f64,
+    /// The sum of two limbs.
+    pub add: f64,
+    /// The product of two limbs, or of a limb and a number.
+    pub multiply: f64,
+    /// One term of a long sum of products.
+    pub accumulate: f64,
+    /// One digit's term of an inner product with a key, both parts; of a key that no cache holds.
+    pub key_product: f64,
+    /// One term of a limb made by base conversion: one for each source limb, and one for the quotient.
+    pub convert: f64,
+    /// Encoding N / 2 slots, whatever the modulus; not per limb.
+    pub encode_fixed: f64,
+    /// Each limb of an encoding, its transform included.
+    pub encode_limb: f64,
+    /// A limb of uniform words, expanded from a seed.
+    pub expand: f64,
+}
+
+impl Rates {
+    /// Names and values.
+    fn fields(&self) -> [(&'static str, f64); 9] {
+        let Self {
+            transform,
+            add,
+            multiply,
+            accumulate,
+            key_product,
+            convert,
+            encode_fixed,
+            encode_limb,
+            expand,
+        } = *self;
+        [
+            ("transform", transform),
+            ("add", add),
+            ("multiply", multiply),
+            ("accumulate", accumulate),
+            ("key_product", key_product),
+            ("convert", convert),
+            ("encode_fixed", encode_fixed),
+            ("encode_limb", encode_limb),
+            ("expand", expand),
+        ]
+    }
+
+    /// From one degree to another.
+    pub(super) fn scaled(&self, from: u32, to: u32) -> Self {
+        let pass = (f64::from(to) - f64::from(from)).exp2();
+        let transform = pass * f64::from(to) / f64::from(from);
+        Self {
+            transform: self.transform * transform,
+            add: self.add * pass,
+            multiply: self.multiply * pass,
+            accumulate: self.accumulate * pass,
+            key_product: self.key_product * pass,
+            convert: self.convert * pass,
+            encode_fixed: self.encode_fixed * transform,
+            encode_limb: self.encode_limb * transform,
+            expand: self.expand * pass,
+        }
+    }
+}
+
+impl Profile {
+    /// The version this crate reads and writes.
+    pub const VERSION: u32 = 1;
+
+    /// Reads the JSON of a profile; its numbers are not checked yet.
+    ///
+    /// # Errors
+    /// When the text is no profile or of another version.
+    pub fn parse(json: &str) -> Result<Self, ProfileError> {
+        #[derive(Deserialize)]
+        struct Head {
+            version: u32,
+        }
+        let form = |error: serde_json::Error| ProfileError::Form {
+            reason: error.to_string(),
+        };
+        let Head { version } = serde_json::from_str(json).map_err(form)?;
+        if version != Self::VERSION {
+            return Err(ProfileError::Version { found: version });
+        }
+        serde_json::from_str(json).map_err(form)
+    }
+
+    /// # Errors
+    /// See [`super::CostModel::new`].
+    pub(super) fn check(&self) -> Result<(), ProfileError> {
+        if self.version != Self::VERSION {
+            let found = self.version;
+            return Err(ProfileError::Version { found });
+        }
+        check_number("bytes_per_second", None, self.bytes_per_second)?;
+        if self.degrees.is_empty() {
+            return Err(ProfileError::NoDegrees);
+        }
+        for (&log_n, rates) in &self.degrees {
+            if !Ring::LOG_N.contains(&log_n) {
+                return Err(ProfileError::Degree { log_n });
+            }
+            for (field, value) in rates.fields() {
+                check_number(field, Some(log_n), value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_number(field: &'static str, log_n: Option<u32>, value: f64) -> Result<(), ProfileError> {
+    // Not a number is neither.
+    if value.is_finite() && value > 0.0 {
+        return Ok(());
+    }
+    let place = log_n.map_or(String::new(), |log_n| format!("degrees.{log_n}."));
+    let field = format!("{place}{field}");
+    Err(ProfileError::Number { field, value })
+}
+
+/// Why a text is no profile of a machine.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ProfileError {
+    /// Not JSON, or a field is missing, unknown or of another type.
+    #[error("is no machine profile: {reason}")]
+    Form {
+        /// What the parser says; names the field.
+        reason: String,
+    },
+    /// Of another version.
+    #[error(
+        "is a machine profile of version {found}, expected version {}",
+        Profile::VERSION
+    )]
+    Version {
+        /// What it says.
+        found: u32,
+    },
+    /// A number that no measurement gives.
+    #[error("`{field}` is {value}, expected a finite number above 0")]
+    Number {
+        /// Its path in the file.
+        field: String,
+        /// Its value.
+        value: f64,
+    },
+    /// No ring degree.
+    #[error("`degrees` is empty, expected rates for at least one ring degree")]
+    NoDegrees,
+    /// A ring degree that there is none of.
+    #[error(
+        "`degrees.{log_n}` is no supported ring degree (log2 is {} to {})",
+        Ring::LOG_N.start(),
+        Ring::LOG_N.end()
+    )]
+    Degree {
+        /// log2 of it.
+        log_n: u32,
+    },
+}
