@@ -7,7 +7,7 @@ pub struct LinearCost {
     pub decompose: f64,
     /// A baby step: a rotation from shared digits, divided by P.
     pub baby: f64,
-    /// A giant step: a rotation of a partial sum, but for the division by P.
+    /// A giant step: a rotation of a partial sum, but for the division by P; the sum's own pass and its addition included.
     pub giant: f64,
     /// The division by P that the giant steps of one output share.
     pub mod_down: f64,

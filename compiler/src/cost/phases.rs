@@ -160,7 +160,10 @@ impl Phases {
         LinearCost {
             decompose: self.decompose(),
             baby: self.key_product() + self.mod_down(),
-            giant: self.decompose() + self.key_product(),
+            giant: self.decompose()
+                + self.key_product()
+                + self.dot(Form::Normal, 1)
+                + self.add(Form::Extended),
             mod_down: self.mod_down(),
             key: self.key_load() / LinearCost::RUNS_PER_KEY,
             product: self.encode(Basis::Normal) + self.limbs(Form::Normal) * self.rates.accumulate,
