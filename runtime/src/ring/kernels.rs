@@ -13,6 +13,11 @@ use super::ifma::Ifma;
 /// The environment variable that turns vector instructions off.
 const PORTABLE: &str = "PEREGRINE_PORTABLE";
 
+/// Which loops rings of a usual degree run here: `avx512-ifma` or `portable`.
+pub fn kernels_in_use() -> &'static str {
+    Kernels::detect(*transform::VECTOR_LOG_N.end()).name()
+}
+
 /// A choice of loops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kernels {
@@ -43,7 +48,7 @@ impl Kernels {
         match self {
             Self::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
-            Self::Ifma(_) => "AVX-512 IFMA",
+            Self::Ifma(_) => "avx512-ifma",
         }
     }
 }

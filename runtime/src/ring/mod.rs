@@ -33,6 +33,7 @@ pub use modulus::{Factor, Modulus};
 pub use poly::{Coefficient, Ntt, RnsPoly, SecretPoly};
 pub use sampling::{NOISE_DEVIATION, Randomness, Seed};
 
+pub use kernels::kernels_in_use;
 pub(crate) use key_product::{Halves, Then};
 
 use convert::Conversions;
@@ -175,7 +176,7 @@ impl Ring {
         1 << self.log_n
     }
 
-    /// Which loops compute: `AVX-512 IFMA` or `portable`.
+    /// Which loops compute: `avx512-ifma` or `portable`.
     pub fn kernels(&self) -> &'static str {
         self.kernels.name()
     }

@@ -84,10 +84,11 @@ fn words(count: usize) -> Vec<u64> {
 /// One limb's share of transforming a polynomial.
 fn ours(ring: &Ring, basis: &Basis) -> Result<f64, BenchError> {
     let coefficients: Vec<i64> = words(ring.degree()).iter().map(|&w| w as i64).collect();
-    let poly = RnsPoly::<Coefficient>::from_signed(ring, basis, &coefficients)?;
+    let poly = || RnsPoly::<Coefficient>::from_signed(ring, basis, &coefficients);
+    poly()?;
     // As many polynomials as make the transforms long enough to measure.
     let count = IN_TURN.div_ceil(basis.len());
-    let make = || vec![poly.clone(); count];
+    let make = || (0..count).flat_map(|_| poly()).collect();
     let transform = |polys: Vec<RnsPoly<Coefficient>>| {
         let transformed = polys.into_iter().map(|poly| poly.into_ntt(ring));
         Ok::<_, Infallible>(transformed.collect::<Vec<_>>())
@@ -121,23 +122,6 @@ fn theirs(log_n: u32, primes: &[u64]) -> Result<Forward, BenchError> {
 pub fn machine() -> Machine {
     Machine {
         cores: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
-        kernels: kernels().to_owned(),
+        kernels: peregrine_runtime::ring::kernels_in_use().to_owned(),
     }
-}
-
-/// The widest instructions that transforms can use here.
-fn kernels() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx512ifma") {
-            return "avx512-ifma";
-        }
-        if std::is_x86_feature_detected!("avx512f") {
-            return "avx512";
-        }
-        if std::is_x86_feature_detected!("avx2") {
-            return "avx2";
-        }
-    }
-    "portable"
 }

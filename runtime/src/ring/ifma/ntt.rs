@@ -5,8 +5,8 @@
 //! backwards. Because `w[m + i] w[2m - 1 - i] = -1`, both read one table, from opposite ends.
 //!
 //! The time goes into memory more than into arithmetic, so tables are small and passes few:
-//! - All but the last six stages are done in passes of two to four, depth first, so that a block of 2^12 words stays in the
-//!   first-level cache until it is done. Their `n/64` factors are stored with quotients: 16 bytes each.
+//! - All but the last six stages are done in passes of up to three (four are slower: 16 streams do not fit the associativity of
+//!   the first-level cache), depth first, so that a block stays in that cache as soon as it fits. Their `n/64` factors are stored with quotients: 16 bytes each.
 //! - The last six stages take a block of 64 words in registers: three between vectors, a transposition, three between lanes.
 //!   Of their `63/64 n` factors only every eighth is stored; since `w[2k]^2 = w[k]`, `w[2k + 1] = w[2k] psi^(n/2)`, the others
 //!   are computed. Two cache lines for each 64 words.
@@ -110,7 +110,7 @@ impl Tables {
 /// longer ones first.
 fn stages(log: u32) -> u32 {
     let left = log - 6;
-    left.div_ceil(left.div_ceil(4))
+    left.div_ceil(left.div_ceil(3))
 }
 
 /// Transforms block `at - m` of stage `m <= at`.
@@ -120,8 +120,7 @@ fn forward(tables: &Tables, block: &mut [Words], log: u32, at: usize) {
     match done {
         1 => forward_pass::<2>(tables, block, at),
         2 => forward_pass::<4>(tables, block, at),
-        3 => forward_pass::<8>(tables, block, at),
-        _ => forward_pass::<16>(tables, block, at),
+        _ => forward_pass::<8>(tables, block, at),
     }
     if log - done == 6 {
         return forward_last(tables, block, (at << done) - (1 << (tables.log_n - 6)));
@@ -161,8 +160,7 @@ fn inverse(
     match done {
         1 => inverse_pass::<2>(tables, block, at, scale),
         2 => inverse_pass::<4>(tables, block, at, scale),
-        3 => inverse_pass::<8>(tables, block, at, scale),
-        _ => inverse_pass::<16>(tables, block, at, scale),
+        _ => inverse_pass::<8>(tables, block, at, scale),
     }
 }
 
@@ -227,7 +225,7 @@ fn backward(p: &Prime, u: Vector, v: Vector) -> (Vector, Vector) {
 /// operands stay in registers.
 macro_rules! unrolled {
     ($j:ident => $body:block) => {
-        unrolled!($j => $body, 0 1 2 3 4 5 6 7)
+        unrolled!($j => $body, 0 1 2 3)
     };
     ($j:ident => $body:block, $($value:literal)*) => {
         $({
@@ -281,7 +279,6 @@ fn forward_pass<const PARTS: usize>(tables: &Tables, block: &mut [Words], at: us
     let mut columns = Columns::<PARTS>::new(block);
     for i in 0..columns.length {
         let mut x = columns.load(i);
-        forward_stage::<PARTS, 8>(&p, &mut x, &w);
         forward_stage::<PARTS, 4>(&p, &mut x, &w);
         forward_stage::<PARTS, 2>(&p, &mut x, &w);
         forward_stage::<PARTS, 1>(&p, &mut x, &w);
@@ -307,7 +304,6 @@ fn inverse_pass<const PARTS: usize>(
         inverse_stage::<PARTS, 1>(&p, &mut x, &w);
         inverse_stage::<PARTS, 2>(&p, &mut x, &w);
         inverse_stage::<PARTS, 4>(&p, &mut x, &w);
-        inverse_stage::<PARTS, 8>(&p, &mut x, &w);
         if let Some(scale) = scale {
             let scale = known(scale);
             for x in &mut x {
