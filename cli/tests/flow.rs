@@ -190,3 +190,16 @@ fn every_verb_speaks_json() {
     let total = inspected["predicted"]["seconds"].as_f64().unwrap();
     assert!(total > 0.0 && (seconds.sum::<f64>() / total - 1.0).abs() < 1e-9);
 }
+
+/// All arithmetic on ciphertexts is exact, so the loops for any processor and those for vector instructions must give the same
+/// bytes. Where there are no vector instructions, this compares the portable ones with themselves.
+#[test]
+fn every_kind_of_processor_computes_the_same_answer() {
+    let folder = Folder::compiled("portable");
+    folder.ok("run digits.fhe --evaluation eval.keys --input x.ct -o vector.ct");
+    let mut portable =
+        folder.command("run digits.fhe --evaluation eval.keys --input x.ct -o portable.ct");
+    let output = portable.env("PEREGRINE_PORTABLE", "1").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(folder.bytes("vector.ct") == folder.bytes("portable.ct"));
+}
