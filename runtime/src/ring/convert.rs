@@ -16,8 +16,8 @@
 //!
 //! 1. Each converted limb: inverse transform, one multiplication by a constant that merges `1/N` and `(D/q_i)^-1`.
 //! 2. `v` for each coefficient.
-//! 3. Each limb made: one weighted sum of the `y_i` and `v`. Where the sources outgrow the cache, all limbs are made together,
-//!    block by block, so that each source is read once; otherwise each limb when it is needed.
+//! 3. Each limb made: one weighted sum of the `y_i` and `v`. Where the sources outgrow the cache, the limbs of several primes are
+//!    made together, block by block, so that each source is read once for all; otherwise each limb when it is needed.
 //! 4. Each limb made: forward transform, and whatever its caller does while it is cached.
 //!
 //! Cost for `k` converted and `t` made limbs: `k + t` transforms, `k t` multiplications per coefficient.
@@ -37,6 +37,9 @@ pub(super) struct Conversions(RwLock<BTreeMap<(Purpose, Basis, Basis), Arc<Conve
 
 /// Sources of more bytes than this are read block by block.
 const CACHED_BYTES: usize = 1 << 20;
+
+/// Primes of a tile, on few threads.
+const TILE: usize = 8;
 
 /// Coefficients of one block.
 const BLOCK: usize = 512;
@@ -74,19 +77,15 @@ impl Ring {
         to: &Basis,
     ) -> Result<RnsPoly<Ntt>, RingError> {
         let raised = self.raised(a, from, to)?;
-        let limbs = to
-            .primes()
-            .par_iter()
-            .zip(raised.blockwise(self, to.primes()));
-        let limbs = limbs.map(|(&prime, made)| match a.shared(prime) {
-            Some(limb) if from.contains(prime) => limb,
-            _ => Arc::new(raised.limb(self, prime, made)),
-        });
-        Ok(RnsPoly::from_shared(
-            to.clone(),
-            self.degree(),
-            limbs.collect(),
-        ))
+        let mut limbs = Vec::with_capacity(to.len());
+        for tile in tiles(to) {
+            let made = tile.par_iter().zip(raised.blockwise(self, tile));
+            limbs.par_extend(made.map(|(&prime, made)| match a.shared(prime) {
+                Some(limb) if from.contains(prime) => limb,
+                _ => Arc::new(raised.limb(self, prime, made)),
+            }));
+        }
+        Ok(RnsPoly::from_shared(to.clone(), self.degree(), limbs))
     }
 
     /// [`Self::raise`], each limb to be made when it is needed.
@@ -118,50 +117,47 @@ impl Ring {
             self.division(a.basis(), target)
         });
         let converted = Converted::of(self, conversion, a);
-        let limbs = target
-            .primes()
-            .par_iter()
-            .zip(converted.blockwise(self, target.primes()));
-        let limbs = limbs.map(|(&prime, made)| {
-            let mut limb = converted.limb(self, prime, made);
-            if let Some(residues) = a.residues(prime) {
-                converted.add_kept(self, prime, &mut limb, residues);
-            }
-            limb
-        });
-        Ok(RnsPoly::from_buffers(
-            target.clone(),
-            self.degree(),
-            limbs.collect(),
-        ))
+        let mut limbs = Vec::with_capacity(target.len());
+        for tile in tiles(target) {
+            let made = tile.par_iter().zip(converted.blockwise(self, tile));
+            limbs.par_extend(made.map(|(&prime, made)| {
+                let mut limb = converted.limb(self, prime, made);
+                if let Some(residues) = a.residues(prime) {
+                    converted.add_kept(self, prime, &mut limb, residues);
+                }
+                limb
+            }));
+        }
+        Ok(RnsPoly::from_buffers(target.clone(), self.degree(), limbs))
     }
 
-    /// [`Self::divide_out`], each limb to be made when it is needed, of two polynomials over `before` of which `leaving` gives the
-    /// limbs of the primes that leave; several of them at once.
-    pub(super) fn divided(
+    /// [`Self::divide_out`], each limb to be made when it is needed, of two polynomials over `before`. For the primes that leave,
+    /// `prepare` makes something for each of a tile, from which `leaving` makes the limbs of both, several at once.
+    pub(super) fn divided<T: Send>(
         &self,
         before: &Basis,
         target: &Basis,
-        leaving: impl Fn(usize) -> [Buffer; 2] + Sync,
+        prepare: impl Fn(&[usize]) -> Vec<T>,
+        leaving: impl Fn(usize, T) -> [Buffer; 2] + Sync,
     ) -> [Converted; 2] {
         let conversion = self.conversion(Purpose::Divide, before, target, || {
             self.division(before, target)
         });
-        let from = conversion
-            .from
-            .primes()
-            .par_iter()
-            .zip(&conversion.scalings);
-        let sources = from.map(|(&prime, &scaling)| {
-            let [b, a] = leaving(prime).map(|limb| {
+        let scaled = |(&prime, prepared): (&usize, T)| {
+            let scaling = conversion.scaling(prime);
+            let [b, a] = leaving(prime, prepared).map(|limb| {
                 let mut scaled = self.buffer();
                 self.transform(prime)
                     .inverse_scaled(&mut scaled, &limb, scaling);
                 scaled
             });
             (b, a)
-        });
-        let (b, a): (Vec<Buffer>, Vec<Buffer>) = sources.unzip();
+        };
+        let mut sources = Vec::with_capacity(conversion.from.len());
+        for tile in tiles(&conversion.from) {
+            sources.par_extend(tile.par_iter().zip(prepare(tile)).map(scaled));
+        }
+        let (b, a): (Vec<Buffer>, Vec<Buffer>) = sources.into_iter().unzip();
         [b, a].map(|sources| Converted::new(self, conversion.clone(), sources))
     }
 
@@ -273,6 +269,22 @@ impl Ring {
             from,
         }
     }
+}
+
+impl Conversion {
+    /// For a prime converted from (0 for others).
+    fn scaling(&self, prime: usize) -> Factor {
+        let at = self.from.position(prime);
+        at.map_or(Factor::ZERO, |at| self.scalings[at])
+    }
+}
+
+/// Primes whose limbs are made together: few, so that what is made of them is still cached when it is used, enough for all
+/// threads.
+pub(super) fn tiles(basis: &Basis) -> impl Iterator<Item = &[usize]> {
+    basis
+        .primes()
+        .chunks(TILE.max(2 * rayon::current_num_threads()))
 }
 
 /// A conversion after steps 1 and 2.

@@ -1,12 +1,11 @@
 //! The inner product of a key switch: digits times the two halves of a key, and what is done in the same pass.
 
-use super::convert::Converted;
+use super::convert::{Converted, tiles};
 use super::kernels::KeyProduct;
 use super::{Basis, Buffer, Ntt, Permutation, Ring, RingError, RnsPoly};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// What follows an inner product: `M c` is added to each half, with `c` over `row` and M the product of the primes outside it
 /// (see [`Ring::embed`]); then the automorphism of an exponent is applied.
@@ -78,23 +77,29 @@ impl Ring {
     ) -> Result<[RnsPoly<Ntt>; 2], RingError> {
         let product = self.product(basis, digits.iter().map(|&(_, halves)| halves), then)?;
         let raised = RaisedDigits::new(self, a, basis, digits)?;
-        let leaving = |prime: usize| product.limb(prime, raised.limbs(prime));
-        let divided = self.divided(basis, then.row, leaving);
-        let [b, a] = divided
-            .each_ref()
-            .map(|half| half.blockwise(self, then.row.primes()));
-        let limbs = then.row.primes().par_iter().zip(b).zip(a);
-        let limbs = limbs.map(|((&prime, b), a)| {
-            let product = product.limb(prime, raised.limbs(prime));
-            let finished = |half: usize, made: Option<Buffer>| {
-                let mut limb = divided[half].limb(self, prime, made);
-                divided[half].add_kept(self, prime, &mut limb, &product[half]);
-                Arc::new(limb)
-            };
-            (finished(0, b), finished(1, a))
-        });
-        let (b, a) = limbs.unzip();
-        let poly = |limbs| RnsPoly::from_shared(then.row.clone(), self.degree(), limbs);
+        let divided = self.divided(
+            basis,
+            then.row,
+            |tile| raised.limbs(self, tile),
+            |prime, digits| product.limb(prime, digits),
+        );
+        let mut limbs = Vec::with_capacity(then.row.len());
+        for tile in tiles(then.row) {
+            let digits = raised.limbs(self, tile);
+            let [b, a] = divided.each_ref().map(|half| half.blockwise(self, tile));
+            let made = tile.par_iter().zip(digits).zip(b).zip(a);
+            limbs.par_extend(made.map(|(((&prime, digits), b), a)| {
+                let product = product.limb(prime, digits);
+                let finished = |half: usize, made: Option<Buffer>| {
+                    let mut limb = divided[half].limb(self, prime, made);
+                    divided[half].add_kept(self, prime, &mut limb, &product[half]);
+                    limb
+                };
+                (finished(0, b), finished(1, a))
+            }));
+        }
+        let (b, a) = limbs.into_iter().unzip();
+        let poly = |limbs| RnsPoly::from_buffers(then.row.clone(), self.degree(), limbs);
         Ok([poly(b), poly(a)])
     }
 
@@ -128,14 +133,7 @@ impl Ring {
 /// The digits of a polynomial, raised limb by limb.
 struct RaisedDigits<'a> {
     a: &'a RnsPoly<Ntt>,
-    digits: Vec<RaisedDigit>,
-}
-
-struct RaisedDigit {
-    from: Basis,
-    converted: Converted,
-    /// What is made of the other primes' limbs so far; each is taken once.
-    made: BTreeMap<usize, Mutex<Option<Buffer>>>,
+    digits: Vec<(Basis, Converted)>,
 }
 
 impl<'a> RaisedDigits<'a> {
@@ -145,36 +143,29 @@ impl<'a> RaisedDigits<'a> {
         basis: &Basis,
         digits: &[(Basis, Halves<'_>)],
     ) -> Result<Self, RingError> {
-        let raise = |(from, _): &(Basis, Halves<'_>)| {
-            let converted = ring.raised(a, from, basis)?;
-            let to = basis.difference(from);
-            let made = converted
-                .blockwise(ring, to.primes())
-                .into_iter()
-                .map(Mutex::new);
-            Ok(RaisedDigit {
-                from: from.clone(),
-                made: to.primes().iter().copied().zip(made).collect(),
-                converted,
-            })
-        };
-        let digits = digits
-            .par_iter()
-            .map(raise)
-            .collect::<Result<_, RingError>>()?;
-        Ok(Self { a, digits })
+        let raise =
+            |(from, _): &(Basis, Halves<'_>)| Ok((from.clone(), ring.raised(a, from, basis)?));
+        let digits = digits.par_iter().map(raise);
+        Ok(Self {
+            a,
+            digits: digits.collect::<Result<_, RingError>>()?,
+        })
     }
 
-    /// All digits modulo one prime; once for each.
-    fn limbs(&self, prime: usize) -> impl Iterator<Item = DigitLimb<'_>> {
-        self.digits.iter().filter_map(move |digit| {
-            if digit.from.contains(prime) {
-                return self.a.residues(prime).map(DigitLimb::Values);
+    /// All digits modulo each prime of a tile.
+    fn limbs(&self, ring: &Ring, tile: &[usize]) -> Vec<Vec<DigitLimb<'_>>> {
+        let mut limbs: Vec<Vec<DigitLimb<'_>>> = tile.iter().map(|_| Vec::new()).collect();
+        for (from, converted) in &self.digits {
+            let made = converted.blockwise(ring, tile);
+            for ((limbs, &prime), made) in limbs.iter_mut().zip(tile).zip(made) {
+                limbs.extend(if from.contains(prime) {
+                    self.a.residues(prime).map(DigitLimb::Values)
+                } else {
+                    Some(DigitLimb::Raised(converted, made))
+                });
             }
-            let made = digit.made.get(&prime)?;
-            let made = made.lock().unwrap_or_else(PoisonError::into_inner).take();
-            Some(DigitLimb::Raised(&digit.converted, made))
-        })
+        }
+        limbs
     }
 }
 
