@@ -141,7 +141,11 @@ pub fn read_inputs(
     params: &Parameters,
 ) -> Result<EncryptedInputs, WireError> {
     let ports = open(file, interface, Direction::Input, interface.inputs())?;
-    let read = ports.iter().map(|port| port.seeded(params));
+    // All are checked before the first is read.
+    let readers = ports.iter().map(|port| port.reader(params, 1, SEED_BYTES));
+    let readers = readers.collect::<Result<Vec<_>, _>>()?;
+    let read = ports.iter().zip(readers);
+    let read = read.map(|(port, reader)| port.seeded(params, reader));
     Ok(EncryptedInputs {
         fingerprint: interface.fingerprint(),
         ports: read.collect::<Result<_, _>>()?,
@@ -158,7 +162,10 @@ pub fn read_outputs(
     params: &Parameters,
 ) -> Result<EncryptedOutputs, WireError> {
     let ports = open(file, interface, Direction::Output, interface.outputs())?;
-    let read = ports.iter().map(|port| port.whole(params));
+    let readers = ports.iter().map(|port| port.reader(params, 2, 0));
+    let readers = readers.collect::<Result<Vec<_>, _>>()?;
+    let read = ports.iter().zip(readers);
+    let read = read.map(|(port, reader)| port.whole(params, reader));
     Ok(EncryptedOutputs {
         fingerprint: interface.fingerprint(),
         ports: read.collect::<Result<_, _>>()?,
@@ -266,30 +273,49 @@ impl Opened<'_> {
         }
     }
 
-    fn seeded(&self, params: &Parameters) -> Result<EncryptedPort<SeededCiphertext>, WireError> {
-        let (basis, level) = (params.row(self.level())?, self.level());
-        let seeds = &self.header.seeds;
-        expect(
-            "the bytes of seeds",
-            seeds.len() as u64,
-            (SEED_BYTES * self.count()) as u64,
-        )?;
-        let mut reader = PolyReader::new(params, basis, self.count(), self.body)?;
-        let ciphertexts = seeds.chunks(SEED_BYTES).map(|seed| {
-            let (body, seed) = (reader.poly()?, read_seed(seed)?);
-            Ok(SeededCiphertext::from_parts(params, body, seed, level)?)
+    /// For ciphertexts of `polys` polynomials and `seed_bytes` of seeds each.
+    fn reader<'s>(
+        &'s self,
+        params: &'s Parameters,
+        polys: usize,
+        seed_bytes: usize,
+    ) -> Result<PolyReader<'s>, WireError> {
+        let (found, expected) = (self.header.seeds.len(), seed_bytes * self.count());
+        expect("the bytes of seeds", found as u64, expected as u64)?;
+        PolyReader::new(
+            params,
+            params.row(self.level())?,
+            polys * self.count(),
+            self.body,
+        )
+    }
+
+    fn seeded(
+        &self,
+        params: &Parameters,
+        mut reader: PolyReader<'_>,
+    ) -> Result<EncryptedPort<SeededCiphertext>, WireError> {
+        let ciphertexts = self.header.seeds.chunks(SEED_BYTES).map(|seed| {
+            let (body, seed) = (reader.poly(), read_seed(seed)?);
+            Ok(SeededCiphertext::from_parts(
+                params,
+                body,
+                seed,
+                self.level(),
+            )?)
         });
         let ciphertexts: Result<_, WireError> = ciphertexts.collect();
         Ok(self.port(ciphertexts?))
     }
 
-    fn whole(&self, params: &Parameters) -> Result<EncryptedPort<Ciphertext>, WireError> {
-        let (basis, level) = (params.row(self.level())?, self.level());
-        expect("the bytes of seeds", self.header.seeds.len() as u64, 0)?;
-        let mut reader = PolyReader::new(params, basis, 2 * self.count(), self.body)?;
+    fn whole(
+        &self,
+        params: &Parameters,
+        mut reader: PolyReader<'_>,
+    ) -> Result<EncryptedPort<Ciphertext>, WireError> {
         let ciphertexts = (0..self.count()).map(|_| {
-            let parts = vec![reader.poly()?, reader.poly()?];
-            Ok(Ciphertext::from_parts(params, parts, level, false)?)
+            let parts = vec![reader.poly(), reader.poly()];
+            Ok(Ciphertext::from_parts(params, parts, self.level(), false)?)
         });
         let ciphertexts: Result<_, WireError> = ciphertexts.collect();
         Ok(self.port(ciphertexts?))

@@ -288,11 +288,8 @@ impl KeySource for KeyFile {
         let entry = self.entries.get(&kind).ok_or(WireError::NoKey { kind })?;
         let body = Container::parse(&self.bytes)?.chunk(entry.tag)?;
         let mut reader = PolyReader::new(&self.params, &entry.basis, entry.digits.len(), body)?;
-        let halves = entry
-            .digits
-            .iter()
-            .map(|&digit| Ok((digit, reader.poly()?)));
-        let halves = halves.collect::<Result<_, WireError>>()?;
+        let halves = entry.digits.iter().map(|&digit| (digit, reader.poly()));
+        let halves = halves.collect();
         self.bytes.release(body);
         let key = EvaluationKey::from_parts(
             &self.params,

@@ -7,7 +7,7 @@
 use super::{WireError, expect};
 use crate::params::Parameters;
 use crate::ring::{Basis, Modulus, Ntt, RingError, RnsPoly, Seed};
-use std::sync::atomic::{AtomicBool, Ordering};
+use rayon::prelude::*;
 
 /// Residues handled together: they take `b` whole bytes.
 const GROUP: usize = 8;
@@ -93,7 +93,20 @@ fn load(window: &[u8; WINDOW], at: usize) -> u64 {
     bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-/// Reads polynomials from the front of a body.
+/// Words unpacked at a time to be looked at only.
+const CHECKED: usize = 512;
+
+/// Whether every residue of a limb is below its prime; allocates nothing.
+fn is_reduced(bytes: &[u8], modulus: &Modulus) -> bool {
+    let bits = modulus.bits() as usize;
+    let mut words = [0; CHECKED];
+    bytes.chunks(CHECKED / GROUP * bits).all(|bytes| {
+        let count = bytes.len() / bits * GROUP;
+        unpack(&mut words[..count], bytes, modulus)
+    })
+}
+
+/// Reads polynomials from the front of a body, every residue of which was found to be below its prime.
 pub(super) struct PolyReader<'b> {
     params: &'b Parameters,
     basis: &'b Basis,
@@ -102,6 +115,9 @@ pub(super) struct PolyReader<'b> {
 
 impl<'b> PolyReader<'b> {
     /// Reads `count` polynomials over `basis`, which must be all there is.
+    ///
+    /// # Errors
+    /// When the length is another, or a residue is not below its prime; before anything is allocated for them.
     pub(super) fn new(
         params: &'b Parameters,
         basis: &'b Basis,
@@ -110,37 +126,48 @@ impl<'b> PolyReader<'b> {
     ) -> Result<Self, WireError> {
         let expected = polys_bytes(params, basis, count);
         expect("the length of a chunk", body.len() as u64, expected)?;
-        Ok(Self {
+        let mut reader = Self {
             params,
             basis,
             rest: body,
-        })
-    }
-
-    /// The next polynomial; its limbs in parallel.
-    pub(super) fn poly(&mut self) -> Result<RnsPoly<Ntt>, WireError> {
-        let Self { params, basis, .. } = *self;
-        let mut limbs = Vec::new();
-        for &prime in basis.primes() {
-            let length = limb_bytes(params, prime).min(self.rest.len());
-            let (bytes, rest) = self.rest.split_at(length);
-            self.rest = rest;
-            limbs.push((bytes, AtomicBool::new(false)));
-        }
-        let mut poly = RnsPoly::zero(params.ring(), basis);
-        poly.par_limbs_mut_heavy(params.ring(), |prime, limb| {
-            if let Some((bytes, reduced)) = basis.position(prime).and_then(|i| limbs.get(i)) {
-                let sound = unpack(limb, bytes, params.ring().modulus(prime));
-                reduced.store(sound, Ordering::Relaxed);
-            }
-        });
-        for (&prime, (_, reduced)) in basis.primes().iter().zip(limbs) {
-            if !reduced.into_inner() {
-                let prime = params.ring().modulus(prime).value();
+        };
+        for _ in 0..count {
+            let limbs = reader.limbs();
+            let reduced =
+                |(prime, bytes): &&(usize, &[u8])| is_reduced(bytes, params.ring().modulus(*prime));
+            if let Some((prime, _)) = limbs.par_iter().find_first(|limb| !reduced(limb)) {
+                let prime = params.ring().modulus(*prime).value();
                 return Err(RingError::Unreduced { prime }.into());
             }
         }
-        Ok(poly)
+        Ok(Self {
+            rest: body,
+            ..reader
+        })
+    }
+
+    /// The next limbs, with their primes.
+    fn limbs(&mut self) -> Vec<(usize, &'b [u8])> {
+        let take = |&prime: &usize| {
+            let length = limb_bytes(self.params, prime).min(self.rest.len());
+            let (bytes, rest) = self.rest.split_at(length);
+            self.rest = rest;
+            (prime, bytes)
+        };
+        self.basis.primes().iter().map(take).collect()
+    }
+
+    /// The next polynomial; its limbs in parallel.
+    pub(super) fn poly(&mut self) -> RnsPoly<Ntt> {
+        let (params, basis, limbs) = (self.params, self.basis, self.limbs());
+        let mut poly = RnsPoly::zero(params.ring(), basis);
+        poly.par_limbs_mut_heavy(params.ring(), |prime, limb| {
+            if let Some((_, bytes)) = basis.position(prime).and_then(|i| limbs.get(i)) {
+                let reduced = unpack(limb, bytes, params.ring().modulus(prime));
+                debug_assert!(reduced, "residues that were not checked");
+            }
+        });
+        poly
     }
 }
 
@@ -203,7 +230,7 @@ mod tests {
             let expected = expected.map(|(&p, limb)| reference(limb, params.ring().modulus(p).bits()));
             prop_assert_eq!(&bytes, &expected.collect::<Vec<_>>().concat());
             let mut reader = PolyReader::new(&params, basis, 1, &bytes).unwrap();
-            prop_assert_eq!(reader.poly().unwrap(), poly);
+            prop_assert_eq!(reader.poly(), poly);
         }
 
         #[test]
@@ -220,8 +247,7 @@ mod tests {
             });
             let mut bytes = Vec::new();
             put_poly(&mut bytes, &params, &poly);
-            let mut reader = PolyReader::new(&params, basis, 1, &bytes).unwrap();
-            let refused = reader.poly().unwrap_err();
+            let refused = PolyReader::new(&params, basis, 1, &bytes).map(|_| ()).unwrap_err();
             prop_assert_eq!(refused.to_string(), RingError::Unreduced { prime }.to_string());
         }
     }
