@@ -188,6 +188,17 @@ impl<'a, const PARTS: usize> Columns<'a, PARTS> {
         x
     }
 
+    /// Has what is read and written later fetched.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn announce(&self, i: usize) {
+        if i < self.length {
+            for k in 0..PARTS {
+                announce(self.block, i + k * self.length);
+            }
+        }
+    }
+
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn store(&mut self, i: usize, x: [Vector; PARTS]) {
@@ -277,7 +288,12 @@ fn forward_pass<const PARTS: usize>(tables: &Tables, block: &mut [Words], at: us
     let p = prime(&tables.modulus);
     let w = pass_factors::<PARTS>(|k| tables.coarse[k], at);
     let mut columns = Columns::<PARTS>::new(block);
+    // The first pass meets words that have left the caches.
+    let cold = at == 1;
     for i in 0..columns.length {
+        if cold {
+            columns.announce(i + AHEAD);
+        }
         let mut x = columns.load(i);
         forward_stage::<PARTS, 4>(&p, &mut x, &w);
         forward_stage::<PARTS, 2>(&p, &mut x, &w);
@@ -396,15 +412,14 @@ fn forward_last(tables: &Tables, blocks: &mut [Words], first: usize) {
 
 /// As [`forward_last`], backwards.
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq")]
-fn inverse_first(tables: &Tables, blocks: &mut [Words], values: &[Words], first: usize) {
+fn inverse_first(tables: &Tables, out: &mut [Words], values: &[Words], first: usize) {
     let p = prime(&tables.modulus);
     let reverse = _mm512_set_epi64(0, 1, 2, 3, 4, 5, 6, 7);
-    let blocks = blocks
-        .as_chunks_mut()
-        .0
-        .iter_mut()
-        .zip(values.as_chunks().0);
-    for (at, (block, values)) in (first..).zip(blocks) {
+    for (i, values) in values.as_chunks::<8>().0.iter().enumerate() {
+        for k in 0..8 {
+            announce(out, 8 * i + AHEAD + k);
+        }
+        let at = first + i;
         let mirror = tables.middle.len() - 1 - at;
         let w = &tables.middle[mirror];
         let mut x = transpose(load_all(values));
@@ -445,7 +460,9 @@ fn inverse_first(tables: &Tables, blocks: &mut [Words], values: &[Words], first:
             let (sum, difference) = backward(&p, x[k], x[k + 4]);
             (x[k], x[k + 4]) = (sum, p.product_known(difference, w0));
         }
-        store_all(block, x);
+        if let Some(block) = out.as_chunks_mut().0.get_mut(i) {
+            store_all(block, x);
+        }
     }
 }
 
