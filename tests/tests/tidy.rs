@@ -168,13 +168,9 @@ fn unsafe_code_is_confined_and_argued() {
 
 #[test]
 fn files_are_read_and_written_at_the_edges_only() {
-    // The kernels look for one environment variable, so that every caller, tests included, can turn vector loops off.
-    let edges = [
-        "cli/src",
-        "runtime/src/wire",
-        "runtime/src/ring/kernels.rs",
-        "compiler/src/onnx/files.rs",
-    ];
+    let edges = ["cli/src", "runtime/src/wire", "compiler/src/onnx/files.rs"];
+    // One environment variable, so that every caller, tests included, can turn vector loops off.
+    let exceptions = [("runtime/src/ring/kernels.rs", "std::env")];
     for path in ["ir-spec", "compiler", "runtime"]
         .iter()
         .flat_map(|k| files(&format!("{k}/src"), ".rs"))
@@ -190,8 +186,11 @@ fn files_are_read_and_written_at_the_edges_only() {
                 "std::process",
                 "SystemTime",
             ] {
+                let excepted = exceptions
+                    .iter()
+                    .any(|(p, w)| path.starts_with(p) && *w == word);
                 assert!(
-                    !source.contains(word),
+                    excepted || !source.contains(word),
                     "{}:{line}: `{word}` below the edges",
                     path.display()
                 );

@@ -182,26 +182,6 @@ impl Ring {
         Ok(())
     }
 
-    /// `acc += a b` modulo the primes of `acc`; the others may be over more primes.
-    ///
-    /// # Errors
-    /// When an operand lacks a prime.
-    pub fn mul_add_assign(
-        &self,
-        acc: &mut RnsPoly<Ntt>,
-        a: &RnsPoly<Ntt>,
-        b: &RnsPoly<Ntt>,
-    ) -> Result<(), RingError> {
-        a.check_superset(self, acc.basis())?;
-        b.check_superset(self, acc.basis())?;
-        acc.par_limbs_mut(self, |prime, limb| {
-            if let (Some(a), Some(b)) = (a.residues(prime), b.residues(prime)) {
-                self.kernels.mul_add_assign(limb, a, b, self.modulus(prime));
-            }
-        });
-        Ok(())
-    }
-
     /// `M a` modulo the primes of `a` and 0 modulo the others of `to`, with M the product of those others: the embedding of
     /// `Z_Q` into `Z_(QM)` under which dividing by M gives `a` back.
     ///

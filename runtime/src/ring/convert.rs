@@ -143,8 +143,7 @@ impl Ring {
         let conversion = self.conversion(Purpose::Divide, before, target, || {
             self.division(before, target)
         });
-        let scaled = |(&prime, prepared): (&usize, T)| {
-            let scaling = conversion.scaling(prime);
+        let scaled = |((&prime, &scaling), prepared): ((&usize, &Factor), T)| {
             let [b, a] = leaving(prime, prepared).map(|limb| {
                 let mut scaled = self.buffer();
                 self.transform(prime)
@@ -154,8 +153,10 @@ impl Ring {
             (b, a)
         };
         let mut sources = Vec::with_capacity(conversion.from.len());
-        for tile in tiles(&conversion.from) {
-            sources.par_extend(tile.par_iter().zip(prepare(tile)).map(scaled));
+        let scalings = conversion.scalings.chunks(tile_length());
+        for (tile, scalings) in tiles(&conversion.from).zip(scalings) {
+            let limbs = tile.par_iter().zip(scalings).zip(prepare(tile));
+            sources.par_extend(limbs.map(scaled));
         }
         let (b, a): (Vec<Buffer>, Vec<Buffer>) = sources.into_iter().unzip();
         [b, a].map(|sources| Converted::new(self, conversion.clone(), sources))
@@ -271,20 +272,14 @@ impl Ring {
     }
 }
 
-impl Conversion {
-    /// For a prime converted from (0 for others).
-    fn scaling(&self, prime: usize) -> Factor {
-        let at = self.from.position(prime);
-        at.map_or(Factor::ZERO, |at| self.scalings[at])
-    }
-}
-
 /// Primes whose limbs are made together: few, so that what is made of them is still cached when it is used, enough for all
 /// threads.
 pub(super) fn tiles(basis: &Basis) -> impl Iterator<Item = &[usize]> {
-    basis
-        .primes()
-        .chunks(TILE.max(2 * rayon::current_num_threads()))
+    basis.primes().chunks(tile_length())
+}
+
+fn tile_length() -> usize {
+    TILE.max(2 * rayon::current_num_threads())
 }
 
 /// A conversion after steps 1 and 2.

@@ -94,8 +94,6 @@ dispatch! {
     add(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus);
     /// `out = a - b`.
     sub(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus);
-    /// `acc += a b`.
-    mul_add_assign(acc: &mut [u64], a: &[u64], b: &[u64], m: &Modulus);
     /// `out = a w`; words of `a` below `2^52`.
     scale(out: &mut [u64], a: &[u64], w: Factor, m: &Modulus);
     /// `acc += a w`; words of `a` below `2^52`.
@@ -107,8 +105,6 @@ dispatch! {
     /// `out` = sum of `a_k c_k` over slices with one constant each, prepared by [`Kernels::weight`]; words of `a_k` below 2^50,
     /// not necessarily below `p`. The result is below `4p`, as the forward transform of the same kernels allows.
     weighted_sum(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulus);
-    /// Both halves of a step of a key switch, see [`KeyProduct`].
-    key_product(out: [&mut [u64]; 2], of: &KeyProduct<'_>, m: &Modulus);
     /// `out` = the integer nearest to the sum of `a_k r_k`, for words `a_k` below 2^50 and a result that is not negative.
     rounded_sum(out: &mut [u64], terms: &[(&[u64], f64)]);
     /// `out[i]` = the word of `a` that the table names for `i`.
@@ -118,6 +114,28 @@ dispatch! {
 }
 
 impl Kernels {
+    /// Both halves of a step of a key switch, see [`KeyProduct`].
+    pub(super) fn key_product(self, mut out: [&mut [u64]; 2], of: &KeyProduct<'_>, m: &Modulus) {
+        #[cfg(target_arch = "x86_64")]
+        if let Self::Ifma(ifma) = self
+            && ifma.key_product(out.each_mut().map(|half| &mut **half), of, m)
+        {
+            return;
+        }
+        let mut scratch = of.table.map(|_| vec![0; out[0].len()]);
+        for ((out, key), add) in out.into_iter().zip(of.key).zip(of.add) {
+            let pairs: Vec<_> = of.digits.iter().copied().zip(key.iter().copied()).collect();
+            let acc = scratch.as_deref_mut().unwrap_or(&mut *out);
+            self.dot(acc, &pairs, m);
+            if let Some(add) = add {
+                self.scale_add_assign(acc, add, of.w, m);
+            }
+            if let (Some(acc), Some(table)) = (&scratch, of.table) {
+                self.permute(out, acc, table);
+            }
+        }
+    }
+
     /// `out = -a`.
     pub(super) fn neg(self, out: &mut [u64], a: &[u64], m: &Modulus) {
         portable::neg(out, a, m);
@@ -196,11 +214,10 @@ mod tests {
             type Loop<'a> = Box<dyn Fn(Kernels, &mut [u64]) + 'a>;
             let pairs: Vec<_> = slices(&terms).into_iter().zip(slices(&others)).collect();
             let signed: Vec<i64> = words(state, 1 << 62).iter().map(|&x| if x % 2 == 0 { x as i64 } else { -(x as i64) }).collect();
-            let loops: [(&str, Loop); 10] = [
+            let loops: [(&str, Loop); 9] = [
                 ("add_assign", Box::new(|k, out| k.add_assign(out, &a, &m))),
                 ("add", Box::new(|k, out| k.add(out, &a, &b, &m))),
                 ("sub", Box::new(|k, out| k.sub(out, &a, &b, &m))),
-                ("mul_add_assign", Box::new(|k, out| k.mul_add_assign(out, &a, &b, &m))),
                 ("scale", Box::new(|k, out| k.scale(out, &a, w, &m))),
                 ("scale_add_assign", Box::new(|k, out| k.scale_add_assign(out, &a, w, &m))),
                 ("sum", Box::new(|k, out| k.sum(out, &slices(&terms), &m))),

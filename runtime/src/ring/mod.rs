@@ -176,11 +176,6 @@ impl Ring {
         1 << self.log_n
     }
 
-    /// Which loops compute: `avx512-ifma` or `portable`.
-    pub fn kernels(&self) -> &'static str {
-        self.kernels.name()
-    }
-
     /// A buffer of N words to be overwritten.
     fn buffer(&self) -> Buffer {
         self.pool.take()

@@ -34,12 +34,6 @@ pub struct Factor {
 }
 
 impl Factor {
-    /// The factor 0 of any modulus.
-    pub(super) const ZERO: Self = Self {
-        value: 0,
-        quotient: 0,
-    };
-
     /// The residue.
     pub(super) fn value(self) -> u64 {
         self.value

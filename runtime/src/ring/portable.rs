@@ -6,7 +6,6 @@
 //! except in [`is_reduced`], which is for words read from a file.
 
 use super::automorphism::Permutation;
-use super::kernels::KeyProduct;
 use super::modulus::{Factor, Modulus};
 
 /// Accumulators that stay in the first-level cache: 4 KiB of 128-bit words.
@@ -44,13 +43,6 @@ pub(super) fn neg(out: &mut [u64], a: &[u64], m: &Modulus) {
 pub(super) fn mul(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
     for ((out, &x), &y) in out.iter_mut().zip(a).zip(b) {
         *out = m.mul(x, y);
-    }
-}
-
-/// `acc += a b`.
-pub(super) fn mul_add_assign(acc: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
-    for ((acc, &x), &y) in acc.iter_mut().zip(a).zip(b) {
-        *acc = m.reduce_wide(u128::from(x) * u128::from(y) + u128::from(*acc));
     }
 }
 
@@ -158,22 +150,6 @@ pub(super) fn weighted_sum(out: &mut [u64], sources: &[&[u64]], weights: &[u64],
         }
         for (out, acc) in out.iter_mut().zip(acc) {
             *out = m.reduce_wide(acc);
-        }
-    }
-}
-
-/// Both halves of a step of a key switch.
-pub(super) fn key_product(out: [&mut [u64]; 2], of: &KeyProduct<'_>, m: &Modulus) {
-    let mut scratch = of.table.map(|_| vec![0; out[0].len()]);
-    for ((out, key), add) in out.into_iter().zip(of.key).zip(of.add) {
-        let pairs: Vec<_> = of.digits.iter().copied().zip(key.iter().copied()).collect();
-        let acc = scratch.as_deref_mut().unwrap_or(&mut *out);
-        dot(acc, &pairs, m);
-        if let Some(add) = add {
-            scale_add_assign(acc, add, of.w, m);
-        }
-        if let (Some(acc), Some(table)) = (&scratch, of.table) {
-            permute(out, acc, table);
         }
     }
 }

@@ -67,6 +67,11 @@ impl Files {
         Ok(())
     }
 
+    /// Other parties of the same exchange, which have read nothing yet.
+    pub fn forget(&mut self) {
+        self.parties = Parties::new(&self.circuit);
+    }
+
     /// Secret key, evaluation keys, inputs, outputs.
     pub fn readers(&self) -> [(&[u8], Reader<'_>); 4] {
         let (client, server) = (&self.parties.client, &self.parties.server);

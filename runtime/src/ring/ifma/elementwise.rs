@@ -72,59 +72,14 @@ impl Ifma {
 
     /// See `portable::add`.
     pub(in crate::ring) fn add(self, out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
-        #[target_feature(enable = "avx512f")]
-        fn run(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
-            let p = splat(m.value());
-            let out = groups_mut(out);
-            for (i, (a, b)) in groups(a).iter().zip(groups(b)).enumerate() {
-                announce(out, i + AHEAD);
-                store(
-                    &mut out[i],
-                    subtract_once(_mm512_add_epi64(load(a), load(b)), p),
-                );
-            }
-        }
         // SAFETY: the token proves the processor features.
-        unsafe { run(out, a, b, m) }
+        unsafe { combine::<false>(out, a, b, m) }
     }
 
     /// See `portable::sub`.
     pub(in crate::ring) fn sub(self, out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
-        #[target_feature(enable = "avx512f")]
-        fn run(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
-            let p = splat(m.value());
-            let out = groups_mut(out);
-            for (i, (a, b)) in groups(a).iter().zip(groups(b)).enumerate() {
-                announce(out, i + AHEAD);
-                store(
-                    &mut out[i],
-                    add_if_negative(_mm512_sub_epi64(load(a), load(b)), p),
-                );
-            }
-        }
         // SAFETY: the token proves the processor features.
-        unsafe { run(out, a, b, m) }
-    }
-
-    /// See `portable::mul_add_assign`.
-    pub(in crate::ring) fn mul_add_assign(
-        self,
-        acc: &mut [u64],
-        a: &[u64],
-        b: &[u64],
-        m: &Modulus,
-    ) {
-        #[target_feature(enable = "avx512f,avx512ifma")]
-        fn run(acc: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
-            let (p, restore) = (prime(m), known(restore(m)));
-            for ((acc, a), b) in groups_mut(acc).iter_mut().zip(groups(a)).zip(groups(b)) {
-                let reduced = p.product(load(a), load(b));
-                let sum = _mm512_add_epi64(p.product_known(reduced, restore), load(acc));
-                store(acc, p.reduce_four(sum));
-            }
-        }
-        // SAFETY: the token proves the processor features.
-        unsafe { run(acc, a, b, m) }
+        unsafe { combine::<true>(out, a, b, m) }
     }
 
     /// See `portable::scale`; `a` holds words below `2^52`.
@@ -228,33 +183,21 @@ impl Ifma {
         }
     }
 
-    /// See `portable::key_product`.
+    /// A key product of up to four digits in one pass; whether it was one.
     pub(in crate::ring) fn key_product(
         self,
-        out: [&mut [u64]; 2],
+        [b, a]: [&mut [u64]; 2],
         of: &KeyProduct<'_>,
         m: &Modulus,
-    ) {
+    ) -> bool {
         // SAFETY: the token proves the processor features.
         unsafe {
-            match (of.digits, of.key) {
-                (&[x0], [&[b0], &[a0]]) => key_product(out, [x0], [[b0], [a0]], of, m),
-                (&[x0, x1], [&[b0, b1], &[a0, a1]]) => {
-                    key_product(out, [x0, x1], [[b0, b1], [a0, a1]], of, m);
-                }
-                (&[x0, x1, x2], [&[b0, b1, b2], &[a0, a1, a2]]) => {
-                    key_product(out, [x0, x1, x2], [[b0, b1, b2], [a0, a1, a2]], of, m);
-                }
-                (&[x0, x1, x2, x3], [&[b0, b1, b2, b3], &[a0, a1, a2, a3]]) => {
-                    key_product(
-                        out,
-                        [x0, x1, x2, x3],
-                        [[b0, b1, b2, b3], [a0, a1, a2, a3]],
-                        of,
-                        m,
-                    );
-                }
-                _ => key_product_any(self, out, of, m),
+            match of.digits.len() {
+                1 => key_product::<1>(b, a, of, m),
+                2 => key_product::<2>(b, a, of, m),
+                3 => key_product::<3>(b, a, of, m),
+                4 => key_product::<4>(b, a, of, m),
+                _ => false,
             }
         }
     }
@@ -319,6 +262,23 @@ impl Ifma {
         }
         // SAFETY: the token proves the processor features.
         unsafe { run(out, a, m) }
+    }
+}
+
+/// Sum or difference.
+#[target_feature(enable = "avx512f")]
+fn combine<const SUBTRACT: bool>(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus) {
+    let p = splat(m.value());
+    let out = groups_mut(out);
+    for (i, (a, b)) in groups(a).iter().zip(groups(b)).enumerate() {
+        announce(out, i + AHEAD);
+        let (a, b) = (load(a), load(b));
+        let combined = if SUBTRACT {
+            add_if_negative(_mm512_sub_epi64(a, b), p)
+        } else {
+            subtract_once(_mm512_add_epi64(a, b), p)
+        };
+        store(&mut out[i], combined);
     }
 }
 
@@ -414,19 +374,24 @@ fn weighted_any(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulu
     }
 }
 
-/// Both halves of a key product for a few digits, in one pass.
+/// Both halves of a key product of `K` digits, in one pass; whether there are `K` of everything.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn key_product<const K: usize>(
-    out: [&mut [u64]; 2],
-    digits: [&[u64]; K],
-    key: [[&[u64]; K]; 2],
+    out0: &mut [u64],
+    out1: &mut [u64],
     of: &KeyProduct<'_>,
     m: &Modulus,
-) {
+) -> bool {
     const { assert!(K <= TERMS, "too many digits for one reduction") };
+    let (Ok(digits), Ok(key0), Ok(key1)) = (
+        <[&[u64]; K]>::try_from(of.digits),
+        <[&[u64]; K]>::try_from(of.key[0]),
+        <[&[u64]; K]>::try_from(of.key[1]),
+    ) else {
+        return false;
+    };
     let (p, restore, w) = (prime(m), known(restore(m)), known(factor(m, of.w.value())));
-    let [out0, out1] = out.map(groups_mut);
-    let add = of.add.map(|add| add.map(groups));
+    let (out0, out1) = (groups_mut(out0), groups_mut(out1));
     for i in 0..out0.len() {
         let ahead = match of.table {
             Some(table) if i + AHEAD < out0.len() => table.destination(i + AHEAD).0,
@@ -437,14 +402,15 @@ fn key_product<const K: usize>(
         let mut sums = [Sums::zero(); 2];
         for k in 0..K {
             let x = load(&groups(digits[k])[i]);
-            sums[0].add(x, load(&groups(key[0][k])[i]));
-            sums[1].add(x, load(&groups(key[1][k])[i]));
+            sums[0].add(x, load(&groups(key0[k])[i]));
+            sums[1].add(x, load(&groups(key1[k])[i]));
         }
         let mut half = [_mm512_setzero_si512(); 2];
         for h in 0..2 {
             half[h] = p.product_known(sums[h].reduce(&p), restore);
-            if let Some(add) = add[h] {
-                half[h] = _mm512_add_epi64(half[h], p.product_known(load(&add[i]), w));
+            if let Some(add) = of.add[h] {
+                let addend = p.product_known(load(&groups(add)[i]), w);
+                half[h] = _mm512_add_epi64(half[h], addend);
             }
             half[h] = p.reduce_four(half[h]);
         }
@@ -461,20 +427,5 @@ fn key_product<const K: usize>(
         store(&mut out0[to], half[0]);
         store(&mut out1[to], half[1]);
     }
-}
-
-/// Both halves of a key product for any number of digits.
-fn key_product_any(ifma: Ifma, out: [&mut [u64]; 2], of: &KeyProduct<'_>, m: &Modulus) {
-    let mut scratch = of.table.map(|_| vec![0; out[0].len()]);
-    for ((out, key), add) in out.into_iter().zip(of.key).zip(of.add) {
-        let pairs: Vec<_> = of.digits.iter().copied().zip(key.iter().copied()).collect();
-        let acc = scratch.as_deref_mut().unwrap_or(&mut *out);
-        ifma.dot(acc, &pairs, m);
-        if let Some(add) = add {
-            ifma.scale_add_assign(acc, add, of.w, m);
-        }
-        if let (Some(acc), Some(table)) = (&scratch, of.table) {
-            ifma.permute(out, acc, table);
-        }
-    }
+    true
 }

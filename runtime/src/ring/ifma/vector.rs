@@ -37,13 +37,13 @@ pub(super) fn store(a: &mut Words, x: Vector) {
 /// Groups of eight by which a loop announces what it will write.
 pub(super) const AHEAD: usize = 16;
 
-/// Has the cache line of a group that is written [`AHEAD`] groups later fetched for writing. Processors foresee reads, but the
+/// Has the cache line of a group that is written soon fetched for writing. Processors foresee reads, but the
 /// first write to a line waits for it; and results are mostly written to memory that has left the caches.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn announce(out: &[Words], group: usize) {
     if let Some(group) = out.get(group) {
-        #[allow(unused_unsafe, reason = "safe from Rust 1.94 on")]
+        #[allow(unused_unsafe, reason = "a safe function in newer versions of Rust")]
         // SAFETY: prefetching has no effect but on caches.
         unsafe {
             _mm_prefetch::<_MM_HINT_ET0>(group.as_ptr().cast())
