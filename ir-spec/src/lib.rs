@@ -5,6 +5,7 @@
 //! values ([`Definition`]). `SPEC.md` is its specification; every example there is parsed and verified by a test.
 
 pub mod binary;
+pub mod bounds;
 pub mod build;
 pub mod circuit;
 pub mod constants;
@@ -14,6 +15,7 @@ pub mod interface;
 pub mod layout;
 pub mod linear;
 pub mod noise;
+pub mod provenance;
 pub mod ring;
 pub mod scale;
 pub mod shape;
