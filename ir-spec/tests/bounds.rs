@@ -1,5 +1,7 @@
 //! Bounds and provenance of the first example of `SPEC.md`.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use peregrine_ir::provenance::node_uses;
 use peregrine_ir::stats::{Stats, key_bytes};
 use peregrine_ir::{LayoutId, Level, Node, OperatorId, text, verify};

@@ -1,5 +1,7 @@
 //! Layouts for tests.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use peregrine_ir::{Layout, LayoutParts};
 
 /// 2^13 slots, no guards, no replicas.
