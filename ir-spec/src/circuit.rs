@@ -110,6 +110,9 @@ pub enum Operator {
         input: LayoutId,
         /// How `y` is packed.
         output: LayoutId,
+        /// How many equal parts of a ciphertext hold partial sums of `y`, which rotations by `S / fold` and its multiples
+        /// then add up: a power of two, 1 where every slot holds the whole sum.
+        fold: u32,
     },
     /// A tensor repeated to a shape and packed; zero outside the layout.
     Broadcast {

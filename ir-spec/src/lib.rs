@@ -29,7 +29,7 @@ pub mod verify;
 pub use binary::{Container, FileKind, Fingerprint, ReadError, fingerprint};
 pub use build::Builder;
 pub use circuit::{Circuit, Constant, Definition, Keys, Operator, Port, SourceNode};
-pub use constants::{FillError, Filler};
+pub use constants::{FillError, Filler, Reach};
 pub use entity::{
     Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, SpecialPrime, TensorId, Value,
 };

@@ -533,5 +533,10 @@ fn large_gather(circuit: &mut Circuit) {
     let (input, output) = (LayoutId(0), LayoutId(0));
     circuit
         .operators
-        .push(Operator::Linear { map, input, output });
+        .push(Operator::Linear {
+            map,
+            input,
+            output,
+            fold: 1,
+        });
 }

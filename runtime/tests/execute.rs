@@ -224,6 +224,8 @@ fn tensors_of_several_ciphertexts_and_several_ports() {
         plane: 30,
         replicas: 1,
         skew: 0,
+        jump: 0,
+        run: 1,
     };
     let layout = toy
         .builder

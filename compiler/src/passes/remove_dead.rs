@@ -124,7 +124,12 @@ fn compact_tables(mut circuit: Circuit) -> Circuit {
     }
     for operator in circuit.operators.values_mut() {
         match operator {
-            Operator::Linear { map, input, output } => {
+            Operator::Linear {
+                map,
+                input,
+                output,
+                fold: _,
+            } => {
                 *map = reweighted(map, &tensors);
                 (*input, *output) = (layouts.name(*input), layouts.name(*output));
             }

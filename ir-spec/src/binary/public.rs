@@ -228,6 +228,8 @@ pub(super) fn encode_layout(layout: &Layout) -> wire::Layout {
         plane,
         replicas,
         skew,
+        jump,
+        run,
     } = *layout.parts();
     wire::Layout {
         log_slots,
@@ -238,6 +240,8 @@ pub(super) fn encode_layout(layout: &Layout) -> wire::Layout {
         plane,
         replicas,
         skew,
+        jump,
+        run,
     }
 }
 
@@ -251,6 +255,8 @@ pub(super) fn decode_layout(layout: &wire::Layout) -> Result<Layout, DecodeError
         plane: layout.plane,
         replicas: layout.replicas,
         skew: layout.skew,
+        jump: layout.jump,
+        run: layout.run,
     })?)
 }
 

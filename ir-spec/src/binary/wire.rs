@@ -84,6 +84,10 @@ pub(super) struct Layout {
     pub(super) replicas: u32,
     #[prost(uint32, tag = "8")]
     pub(super) skew: u32,
+    #[prost(uint32, tag = "9")]
+    pub(super) jump: u32,
+    #[prost(uint32, tag = "10")]
+    pub(super) run: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -149,6 +153,8 @@ pub(super) struct Operator {
     pub(super) input_layout: u32,
     #[prost(uint32, tag = "4")]
     pub(super) output_layout: u32,
+    #[prost(uint32, tag = "5")]
+    pub(super) fold: u32,
     #[prost(oneof = "OperatorKind", tags = "8, 9, 10, 11, 12, 13")]
     pub(super) kind: Option<OperatorKind>,
 }

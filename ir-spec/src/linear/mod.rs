@@ -114,6 +114,15 @@ impl LinearMap {
         }
     }
 
+    /// The window of a convolution or pooling.
+    pub fn window(&self) -> Option<&Window> {
+        match &self.kind {
+            LinearKind::Conv2d(conv) => Some(&conv.window),
+            LinearKind::AveragePool(pool) => Some(&pool.window),
+            LinearKind::Contract(_) | LinearKind::Scale(_) | LinearKind::Gather(_) => None,
+        }
+    }
+
     /// The same map reading another weight tensor; maps without weights are unchanged.
     pub fn with_weight(&self, tensor: TensorId) -> Self {
         let mut map = self.clone();
@@ -180,6 +189,26 @@ impl BoundMap<'_> {
             LinearKind::Gather(gather) => {
                 f64::from(u8::from(gather.source(self.map, output) == Some(input)))
             }
+        }
+    }
+
+    /// Whether no weight is zero.
+    pub fn is_full(&self) -> bool {
+        self.weights.iter().all(|&w| w != 0.0)
+    }
+
+    /// Calls `pair(output channel, input channel)` for the channels that an element of the window joins with a nonzero
+    /// coefficient; those of a batch follow each other. Nothing for maps without a window.
+    pub fn for_each_channel_pair(&self, tap: [u32; 2], mut pair: impl FnMut(u32, u32)) {
+        match &self.map.kind {
+            LinearKind::Conv2d(conv) => {
+                conv.for_each_channel_pair(self.map, self.weights, tap, pair);
+            }
+            LinearKind::AveragePool(_) => {
+                let [channels, ..] = self.map.output.chw();
+                (0..channels).for_each(|c| pair(c, c));
+            }
+            LinearKind::Contract(_) | LinearKind::Scale(_) | LinearKind::Gather(_) => {}
         }
     }
 
@@ -299,7 +328,7 @@ pub struct Window {
 
 impl Window {
     /// The input coordinate that element `tap` of the window at `output` sees along `axis`, if inside `0..extent`.
-    fn input(&self, axis: usize, output: u32, tap: u32, extent: u32) -> Option<u32> {
+    pub fn input(&self, axis: usize, output: u32, tap: u32, extent: u32) -> Option<u32> {
         let at = output * self.strides[axis] + tap * self.dilations[axis];
         at.checked_sub(self.pads[axis]).filter(|&x| x < extent)
     }

@@ -49,10 +49,13 @@ pub(super) fn layout(draw: &mut Draw<'_>, circuit: &mut Circuit, shape: [u32; 3]
     let mut phases = [draw.between(1, 2), draw.between(1, 2)];
     let gaps = [draw.between(1, 2), draw.between(1, 2)];
     let mut replicas = 1 << draw.below(3);
-    let (guard, spare, skew) = (draw.below(2), draw.below(2), draw.below(5));
+    let (guard, spare) = (draw.below(2), draw.below(2));
+    let (skew, jump) = (draw.below(5), draw.below(3));
     loop {
         let pitch = shape[2].div_ceil(phases[1]) * gaps[1] + guard;
         let plane = shape[1].div_ceil(phases[0]) * gaps[0] * pitch + spare;
+        let fits = |turn: u32| if turn < (1 << log_slots) / replicas { turn } else { 0 };
+        let jump = if replicas > 2 { fits(jump) } else { 0 };
         let parts = LayoutParts {
             log_slots,
             shape,
@@ -61,11 +64,9 @@ pub(super) fn layout(draw: &mut Draw<'_>, circuit: &mut Circuit, shape: [u32; 3]
             pitch,
             plane,
             replicas,
-            skew: if skew < (1 << log_slots) / replicas {
-                skew
-            } else {
-                0
-            },
+            skew: fits(skew),
+            jump,
+            run: if jump > 0 { 2 } else { 1 },
         };
         if let Ok(layout) = Layout::new(parts) {
             return circuit.layouts.push(layout);
@@ -91,6 +92,8 @@ fn bare(log_slots: u32, shape: [u32; 3]) -> Layout {
         plane: 1,
         replicas: 1,
         skew: 0,
+        jump: 0,
+        run: 1,
     };
     match Layout::new(parts) {
         Ok(layout) => layout,
@@ -233,6 +236,7 @@ fn linear(
     let x = layout(draw, circuit, map.input.chw());
     let y = layout(draw, circuit, map.output.chw());
     let operator = circuit.operators.push(Operator::Linear {
+        fold: 1,
         map,
         input: x,
         output: y,

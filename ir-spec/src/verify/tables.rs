@@ -96,11 +96,17 @@ fn check_operators(circuit: &Circuit, report: &mut Report) {
             }
         };
         match operator {
-            Operator::Linear { map, input, output } => {
+            Operator::Linear {
+                map,
+                input,
+                output,
+                fold,
+            } => {
                 entries = entries.saturating_add(table_entries(map));
                 note(map.check(&circuit.tensors).map_err(TableError::from));
                 note(check_packing(circuit, "input", *input, &map.input));
                 note(check_packing(circuit, "output", *output, &map.output));
+                note(check_fold(circuit, *output, *fold));
             }
             Operator::Broadcast {
                 tensor,
@@ -115,6 +121,21 @@ fn check_operators(circuit: &Circuit, report: &mut Report) {
     if entries > MAX_TABLE {
         report.push(Subject::Circuit, TableError::Tables { found: entries });
     }
+}
+
+/// Sums that are folded repeat with `S / fold`, so the packing of the result must.
+fn check_fold(circuit: &Circuit, output: LayoutId, fold: u32) -> Result<(), TableError> {
+    let Some(layout) = circuit.layouts.get(output) else {
+        return Err(TableError::NoLayout { layout: output });
+    };
+    let repeats = layout.is_aligned() && layout.parts().replicas.is_multiple_of(fold.max(1));
+    if fold == 1 || (fold.is_power_of_two() && repeats) {
+        return Ok(());
+    }
+    Err(TableError::Fold {
+        found: fold,
+        layout: output,
+    })
 }
 
 fn table_entries(map: &LinearMap) -> usize {
@@ -191,12 +212,13 @@ fn check_constant(circuit: &Circuit, constant: &Constant) -> Result<(), TableErr
             Operator::Linear {
                 input: x,
                 output: y,
+                fold,
                 ..
             },
         ) => {
             below("in", input, parts(*x))?;
             below("out", output, parts(*y))?;
-            below("rotation", rotation, circuit.ring.slots())?;
+            below("rotation", rotation, circuit.ring.slots() / (*fold).max(1))?;
             below("pre", pre, circuit.ring.slots())
         }
         (Constant::Fill { part, .. }, Operator::Broadcast { layout, .. }) => {
@@ -229,6 +251,8 @@ pub enum TableError {
     Ciphertexts { found: u64 },
     #[error("the gather tables have {found} entries together, expected at most {MAX_TABLE}")]
     Tables { found: usize },
+    #[error("fold={found} is not a power of two by which the replicas of {layout} divide as exact copies")]
+    Fold { found: u32, layout: LayoutId },
     #[error("layout {layout} does not exist")]
     NoLayout { layout: LayoutId },
     #[error("tensor {tensor} does not exist")]

@@ -10,6 +10,7 @@ use crate::layout::{Layout, LayoutParts};
 use crate::ring::{Level, Rotation};
 use crate::tensor::Tensor;
 use crate::text::error::ParseCause;
+use crate::text::lexer::Kind;
 use crate::verify::Subject;
 
 impl Parser<'_> {
@@ -142,7 +143,7 @@ impl Parser<'_> {
             return Err(self.cursor.error(at, ParseCause::Missing { what }));
         };
         let cursor = &mut self.cursor;
-        let parts = LayoutParts {
+        let mut parts = LayoutParts {
             log_slots,
             shape: cursor.array_attribute("shape")?,
             phases: cursor.array_attribute("phases")?,
@@ -151,7 +152,13 @@ impl Parser<'_> {
             plane: cursor.number_attribute("plane")?,
             replicas: cursor.number_attribute("replicas")?,
             skew: cursor.number_attribute("skew")?,
+            jump: 0,
+            run: 1,
         };
+        if cursor.token().kind == Kind::Word("jump") {
+            parts.jump = cursor.number_attribute("jump")?;
+            parts.run = cursor.number_attribute("run")?;
+        }
         let layout = Layout::new(parts).map_err(|error| self.cursor.error(at, error))?;
         self.circuit.layouts.push(layout);
         Ok(())

@@ -54,9 +54,18 @@ impl Display for Text<'_> {
         }
         for (id, op) in circuit.operators.iter() {
             match op {
-                Operator::Linear { map, input, output } => {
+                Operator::Linear {
+                    map,
+                    input,
+                    output,
+                    fold,
+                } => {
                     write!(f, "    {id} = ")?;
                     operator::linear(map, *input, *output, f)?;
+                    match fold {
+                        1 => f.write_str("\n")?,
+                        _ => writeln!(f, " fold={fold}")?,
+                    }
                 }
                 Operator::Broadcast {
                     tensor,
