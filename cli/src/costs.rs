@@ -77,10 +77,10 @@ pub fn ports(inputs: &[PortStats], outputs: &[PortStats]) -> String {
 /// Costs of nodes as a table; the prediction is of the same nodes.
 pub fn nodes(nodes: &[NodeStats], total: Option<&Counts>, predicted: &Prediction) -> String {
     let header = [
-        "node", "operator", "levels", "instr.", "products", "ct prod.", "key sw.", "hoisted",
-        "rotate", "decomp.", "mod down", "rescale", "encode", "time",
+        "node", "operator", "levels", "instr.", "products", "scalars", "ct prod.", "key sw.",
+        "hoisted", "rotate", "decomp.", "mod down", "rescale", "encode", "time",
     ];
-    let mut table = table(&header, &[3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+    let mut table = table(&header, &[3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
     for (node, time) in nodes.iter().zip(&predicted.nodes) {
         let (name, op) = node
             .node
@@ -109,6 +109,7 @@ fn counts(counts: &Counts) -> impl Iterator<Item = String> {
     let Counts {
         instructions,
         plaintext_products,
+        scalar_products,
         ciphertext_products,
         decompositions,
         hoisted_rotations,
@@ -121,6 +122,7 @@ fn counts(counts: &Counts) -> impl Iterator<Item = String> {
     let counts = [
         instructions,
         plaintext_products,
+        scalar_products,
         ciphertext_products,
         key_switches,
         hoisted_rotations,

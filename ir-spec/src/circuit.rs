@@ -125,7 +125,7 @@ pub enum Operator {
     },
 }
 
-/// The recipe of a plaintext's slots; see [`crate::constants`] for how it is followed.
+/// The recipe of a plaintext's slots, or of one number for all of them; see [`crate::constants`] for how it is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Constant {
     /// A generalized diagonal of a linear operator: slot `t` holds the coefficient with which slot `t + rotation` of
@@ -149,14 +149,43 @@ pub enum Constant {
         /// Which ciphertext.
         part: u32,
     },
+    /// The one number with which every slot `t + rotation` of input ciphertext `input` enters slot `t` of output
+    /// ciphertext `output` of a linear operator. Whoever makes it promises that there is one number; the first slot where
+    /// both ciphertexts hold an element decides, and it is 0 where there is none.
+    Uniform {
+        /// A [`Operator::Linear`].
+        operator: OperatorId,
+        /// Input ciphertext.
+        input: u32,
+        /// Output ciphertext.
+        output: u32,
+        /// Which diagonal, `0 .. slots`.
+        rotation: u32,
+    },
 }
 
 impl Constant {
     /// The operator it is cut from.
     pub fn operator(&self) -> OperatorId {
         match self {
-            Self::Diagonal { operator, .. } | Self::Fill { operator, .. } => *operator,
+            Self::Diagonal { operator, .. }
+            | Self::Fill { operator, .. }
+            | Self::Uniform { operator, .. } => *operator,
         }
+    }
+
+    /// The operator it is cut from, to be renamed.
+    pub fn operator_mut(&mut self) -> &mut OperatorId {
+        match self {
+            Self::Diagonal { operator, .. }
+            | Self::Fill { operator, .. }
+            | Self::Uniform { operator, .. } => operator,
+        }
+    }
+
+    /// Whether it is one number, which `dot_scalar` multiplies by; otherwise it has slots, which `encode` takes.
+    pub fn is_uniform(&self) -> bool {
+        matches!(self, Self::Uniform { .. })
     }
 }
 

@@ -9,7 +9,9 @@
 //! replicas it may be reached by several rotations. It counts once: at the smallest rotation in `0 .. P` that reaches the
 //! element from any of the slots ([`Reach::rotation`]), and there in the lowest of the slots that sees it.
 //!
-//! Cost of a diagonal: O(S) after one O(S) table per (layout, ciphertext), which is kept.
+//! Cost of a diagonal: O(S) after one O(S) table per (layout, ciphertext), which is kept. One number is read without tables.
+
+mod uniform;
 
 use crate::circuit::{Circuit, Constant, Operator};
 use crate::entity::{Const, Entity, LayoutId, OperatorId};
@@ -70,7 +72,7 @@ impl<'c> Filler<'c> {
     /// The slots of a constant, `N / 2` values.
     ///
     /// # Errors
-    /// When the constant or a part it names does not exist; never for a verified circuit.
+    /// When the constant is one number, or it or a part it names does not exist; never for what a verified circuit encodes.
     pub fn fill(&self, constant: Const) -> Result<Vec<f64>, FillError> {
         let missing = || FillError::Missing { constant };
         let recipe = self.circuit.constants.get(constant).ok_or_else(missing)?;
@@ -119,6 +121,7 @@ impl<'c> Filler<'c> {
                     .map(|e| if *e == NONE { 0.0 } else { value(e) })
                     .collect())
             }
+            (Constant::Uniform { .. }, _) => Err(FillError::OneNumber { constant }),
             (Constant::Diagonal { .. }, Bound::Broadcast { .. })
             | (Constant::Fill { .. }, Bound::Linear { .. }) => Err(missing()),
         }
@@ -291,6 +294,20 @@ pub enum FillError {
     /// A constant names something that does not exist or is of another kind.
     #[error("{constant}: names an operator or part that does not exist")]
     Missing {
+        /// The constant.
+        constant: Const,
+    },
+    /// A constant that is one number has no slots of its own.
+    #[error(
+        "{constant}: is one number, which `dot_scalar` multiplies by; only a diagonal or a fill has slots"
+    )]
+    OneNumber {
+        /// The constant.
+        constant: Const,
+    },
+    /// A constant with slots is not one number.
+    #[error("{constant}: has slots, which `encode` takes; only a uniform constant is one number")]
+    Slots {
         /// The constant.
         constant: Const,
     },

@@ -53,6 +53,9 @@ pub struct Counts {
     pub instructions: u64,
     /// Products of a ciphertext and a plaintext, those inside a `dot` included.
     pub plaintext_products: u64,
+    /// Products of a ciphertext and a number: one per term of a `dot_scalar`, one per `mul_scalar` whatever its factor
+    /// (a product with 1 that only changes a scale is computed like any other).
+    pub scalar_products: u64,
     /// Products of two ciphertexts.
     pub ciphertext_products: u64,
     /// Ciphertexts decomposed into gadget digits.
@@ -192,6 +195,8 @@ impl Counts {
             Inst::Encode { .. } => counts.encodes = 1,
             Inst::MulPlain(..) => counts.plaintext_products = 1,
             Inst::Dot { plains, .. } => counts.plaintext_products = plains.len() as u64,
+            Inst::MulScalar { .. } => counts.scalar_products = 1,
+            Inst::DotScalar { ciphers, .. } => counts.scalar_products = ciphers.len() as u64,
             Inst::Mul(..) | Inst::Square(_) => counts.ciphertext_products = 1,
             Inst::Rescale { .. } => counts.rescales = 1,
             Inst::Decompose(_) => counts.decompositions = 1,
@@ -207,7 +212,6 @@ impl Counts {
             | Inst::Sub(..)
             | Inst::Negate(_)
             | Inst::AddPlain(..)
-            | Inst::MulScalar { .. }
             | Inst::RelinearizeExt { .. }
             | Inst::DropLevel { .. }
             | Inst::MulMonomial { .. }
@@ -222,6 +226,7 @@ impl AddAssign for Counts {
         let Self {
             instructions,
             plaintext_products,
+            scalar_products,
             ciphertext_products,
             decompositions,
             hoisted_rotations,
@@ -233,6 +238,7 @@ impl AddAssign for Counts {
         } = other;
         self.instructions += instructions;
         self.plaintext_products += plaintext_products;
+        self.scalar_products += scalar_products;
         self.ciphertext_products += ciphertext_products;
         self.decompositions += decompositions;
         self.hoisted_rotations += hoisted_rotations;

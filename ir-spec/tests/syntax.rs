@@ -97,6 +97,22 @@ fn causes_are_told() {
         "rotation_keys level=0 [1, 1]",
         "rotation key 1 is given twice",
     );
+    check(
+        "v0 = dot_scalar [v0] [v0], 1 : ct<0, D>",
+        "expected `c` and a number, like `c0`, found `v0`",
+    );
+    check(
+        "v0 = dot_scalar [v0] [c0] : ct<0, D>",
+        "expected `,`, found `:`",
+    );
+    check(
+        "c0 = uniform op0 in=0 out=0 pre=0",
+        "expected `rotation`, found `pre`",
+    );
+    check(
+        "c0 = all op0",
+        "expected `diagonal`, `fill` or `uniform`, found `all`",
+    );
     check("q1 = prime 97", "expected `q0`, found `q1`");
     check("? ", "expected a statement, found '?'");
 }

@@ -254,6 +254,18 @@ fn tables() {
             "in=0 out=0 rotation=8 pre=0 ; error: c0: rotation=8 is not below 8",
         )],
         &[(
+            "fill op1 part=0",
+            "fill op1 part=0\n    c2 = uniform op0 in=0 out=0 rotation=8 ; error: c2: rotation=8 is not below 8",
+        )],
+        &[(
+            "fill op1 part=0",
+            "fill op1 part=0\n    c2 = uniform op0 in=1 out=0 rotation=0 ; error: c2: in=1 is not below 1",
+        )],
+        &[(
+            "fill op1 part=0",
+            "fill op1 part=0\n    c2 = uniform op1 in=0 out=0 rotation=0 ; error: c2: op1 is not a linear operator",
+        )],
+        &[(
             "in=0 out=0 rotation=0 pre=0",
             "in=0 out=0 rotation=0 pre=8 ; error: c0: pre=8 is not below 8",
         )],

@@ -81,6 +81,13 @@ impl Phases {
         self.limbs(form) * (self.rates.multiply + further * self.rates.accumulate)
     }
 
+    /// Sum of `terms` products of ciphertexts with one number each: a further term reads one limb where that of [`Self::dot`]
+    /// reads two.
+    pub fn dot_scalar(&self, form: Form, terms: usize) -> f64 {
+        let further = terms.saturating_sub(1) as f64 / 2.0;
+        self.limbs(form) * (self.rates.multiply + further * self.rates.accumulate)
+    }
+
     /// Product of two ciphertexts, three parts.
     pub fn multiply(&self) -> f64 {
         4.0 * self.primes() * self.rates.multiply

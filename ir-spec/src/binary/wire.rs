@@ -249,16 +249,19 @@ pub(super) struct Constants {
     /// Bit per constant, lowest first: whether it is a diagonal (else a fill).
     #[prost(bytes = "vec", tag = "2")]
     pub(super) diagonals: Vec<u8>,
-    /// Input ciphertexts of diagonals.
+    /// Input ciphertexts of diagonals and uniform constants.
     #[prost(sint64, repeated, tag = "3")]
     pub(super) inputs: Vec<i64>,
-    /// Output ciphertexts of diagonals, parts of fills.
+    /// Output ciphertexts of diagonals and uniform constants, parts of fills.
     #[prost(sint64, repeated, tag = "4")]
     pub(super) outputs: Vec<i64>,
     #[prost(sint64, repeated, tag = "5")]
     pub(super) rotations: Vec<i64>,
     #[prost(sint64, repeated, tag = "6")]
     pub(super) pres: Vec<i64>,
+    /// Bit per constant, lowest first: whether it is a uniform one (and no diagonal); empty if there is none.
+    #[prost(bytes = "vec", tag = "7")]
+    pub(super) uniforms: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]

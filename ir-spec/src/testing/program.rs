@@ -4,7 +4,7 @@ use super::Draw;
 use super::tables::{layout, name, shape};
 use crate::build::Builder;
 use crate::circuit::Circuit;
-use crate::entity::{Entity, Value};
+use crate::entity::{Const, Entity, Value};
 use crate::inst::{Inst, KeyKind};
 use crate::layout::Layout;
 use crate::ring::{Level, Rotation};
@@ -131,6 +131,16 @@ impl Program {
         Some(value)
     }
 
+    /// A constant that is one number, or one that has slots.
+    fn constant(&mut self, draw: &mut Draw<'_>, uniform: bool) -> Option<Const> {
+        let constants = self.circuit().constants.iter();
+        let suited: Vec<Const> = constants
+            .filter(|(_, c)| c.is_uniform() == uniform)
+            .map(|(id, _)| id)
+            .collect();
+        draw.pick_from(&suited)
+    }
+
     fn encode(
         &mut self,
         draw: &mut Draw<'_>,
@@ -138,8 +148,7 @@ impl Program {
         scale: Scale,
         basis: Basis,
     ) -> Option<Value> {
-        let constants: Vec<_> = self.circuit().constants.keys().collect();
-        let constant = draw.pick_from(&constants)?;
+        let constant = self.constant(draw, false)?;
         self.push(Inst::Encode {
             constant,
             level,
@@ -150,7 +159,7 @@ impl Program {
 
     fn step(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
         const ANY: [Form; 3] = [Form::Normal, Form::Product, Form::Extended];
-        match draw.below(24) {
+        match draw.below(25) {
             0 => {
                 self.serve(draw);
                 None
@@ -186,6 +195,7 @@ impl Program {
                 let b = self.alike(draw, &ty)?;
                 self.push(Inst::Sub(a, b))
             }
+            21 => self.dot_scalar(draw),
             _ => {
                 let (a, ty) = self.cipher(draw, &ANY)?;
                 let count = draw.between(1, 3);
@@ -270,6 +280,21 @@ impl Program {
             plains.push(self.encode(draw, level, scale.clone(), form.basis())?);
         }
         self.push(Inst::Dot { ciphers, plains })
+    }
+
+    fn dot_scalar(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let (a, ty) = self.cipher(draw, &[Form::Normal, Form::Extended, Form::Product])?;
+        let scale = self.scale(draw, ty.level());
+        let (mut ciphers, mut constants) = (vec![a], vec![self.constant(draw, true)?]);
+        for _ in 0..draw.below(4) {
+            ciphers.push(self.alike(draw, &ty)?);
+            constants.push(self.constant(draw, true)?);
+        }
+        self.push(Inst::DotScalar {
+            ciphers,
+            constants,
+            scale,
+        })
     }
 
     fn product(&mut self, draw: &mut Draw<'_>) -> Option<Value> {

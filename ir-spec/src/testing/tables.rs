@@ -244,12 +244,23 @@ fn linear(
     let parts = |id| circuit.layouts.get(id).map_or(1, Layout::ciphertexts);
     let (inputs, outputs, slots) = (parts(x), parts(y), circuit.ring.slots());
     for _ in 0..draw.between(1, 3) {
-        circuit.constants.push(Constant::Diagonal {
-            operator,
-            input: draw.below(inputs),
-            output: draw.below(outputs),
-            rotation: draw.below(slots),
-            pre: draw.below(slots),
+        let (input, output) = (draw.below(inputs), draw.below(outputs));
+        let rotation = draw.below(slots);
+        circuit.constants.push(if draw.sometimes(4) {
+            Constant::Uniform {
+                operator,
+                input,
+                output,
+                rotation,
+            }
+        } else {
+            Constant::Diagonal {
+                operator,
+                input,
+                output,
+                rotation,
+                pre: draw.below(slots),
+            }
         });
     }
 }

@@ -189,16 +189,20 @@ fn check_broadcast(circuit: &Circuit, tensor: TensorId, shape: &Shape) -> Result
 
 fn check_constant(circuit: &Circuit, constant: &Constant) -> Result<(), TableError> {
     let operator = constant.operator();
-    let found = circuit
-        .operators
-        .get(operator)
-        .ok_or(TableError::NoOperator { operator })?;
+    let found = circuit.operators.get(operator);
+    let found = found.ok_or(TableError::NoOperator { operator })?;
     let parts = |layout: LayoutId| circuit.layouts.get(layout).map_or(0, Layout::ciphertexts);
     let below = |what, found: u32, bound: u32| {
         if found < bound {
             return Ok(());
         }
         Err(TableError::Index { what, found, bound })
+    };
+    let kind = |expected| TableError::Kind { operator, expected };
+    let taken = |(x, y): (&LayoutId, &LayoutId), input, output, rotation, fold: u32| {
+        below("in", input, parts(*x))?;
+        below("out", output, parts(*y))?;
+        below("rotation", rotation, circuit.ring.slots() / fold.max(1))
     };
     match (*constant, found) {
         (
@@ -216,22 +220,30 @@ fn check_constant(circuit: &Circuit, constant: &Constant) -> Result<(), TableErr
                 ..
             },
         ) => {
-            below("in", input, parts(*x))?;
-            below("out", output, parts(*y))?;
-            below("rotation", rotation, circuit.ring.slots() / (*fold).max(1))?;
+            taken((x, y), input, output, rotation, *fold)?;
             below("pre", pre, circuit.ring.slots())
         }
+        (
+            Constant::Uniform {
+                operator: _,
+                input,
+                output,
+                rotation,
+            },
+            Operator::Linear {
+                input: x,
+                output: y,
+                fold,
+                ..
+            },
+        ) => taken((x, y), input, output, rotation, *fold),
         (Constant::Fill { part, .. }, Operator::Broadcast { layout, .. }) => {
             below("part", part, parts(*layout))
         }
-        (Constant::Diagonal { .. }, Operator::Broadcast { .. }) => Err(TableError::Kind {
-            operator,
-            expected: "a linear operator",
-        }),
-        (Constant::Fill { .. }, Operator::Linear { .. }) => Err(TableError::Kind {
-            operator,
-            expected: "a broadcast",
-        }),
+        (Constant::Diagonal { .. } | Constant::Uniform { .. }, Operator::Broadcast { .. }) => {
+            Err(kind("a linear operator"))
+        }
+        (Constant::Fill { .. }, Operator::Linear { .. }) => Err(kind("a broadcast")),
     }
 }
 

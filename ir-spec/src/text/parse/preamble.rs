@@ -192,7 +192,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// `c0 = diagonal op0 in=0 out=0 rotation=3 pre=0`, `c1 = fill op1 part=0`.
+    /// `c0 = diagonal op0 in=0 out=0 rotation=3 pre=0`, `c1 = fill op1 part=0`, `c2 = uniform op0 in=0 out=0 rotation=3`.
     pub(super) fn constant(&mut self) -> Parsed<()> {
         let next = self.circuit.constants.next_key();
         self.define(next, Subject::Constant(next))?;
@@ -210,8 +210,15 @@ impl Parser<'_> {
                 operator: cursor.entity()?,
                 part: cursor.number_attribute("part")?,
             }
+        } else if cursor.accept_word("uniform") {
+            Constant::Uniform {
+                operator: cursor.entity()?,
+                input: cursor.number_attribute("in")?,
+                output: cursor.number_attribute("out")?,
+                rotation: cursor.number_attribute("rotation")?,
+            }
         } else {
-            return Err(cursor.expected("`diagonal` or `fill`"));
+            return Err(cursor.expected("`diagonal`, `fill` or `uniform`"));
         };
         self.circuit.constants.push(constant);
         Ok(())

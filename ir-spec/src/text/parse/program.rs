@@ -181,6 +181,11 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
             ciphers: cursor.list(Cursor::entity)?,
             plains: cursor.list(Cursor::entity)?,
         },
+        "dot_scalar" => Inst::DotScalar {
+            ciphers: cursor.list(Cursor::entity)?,
+            constants: cursor.list(Cursor::entity)?,
+            scale: next(cursor, |cursor| parse_scale(cursor, unit_bits))?,
+        },
         "sub" => pair(cursor, Inst::Sub)?,
         "add_plain" => pair(cursor, Inst::AddPlain)?,
         "mul_plain" => pair(cursor, Inst::MulPlain)?,

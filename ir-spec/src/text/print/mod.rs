@@ -156,6 +156,15 @@ fn constant(constant: &Constant, f: &mut Formatter<'_>) -> fmt::Result {
             "diagonal {operator} in={input} out={output} rotation={rotation} pre={pre}"
         ),
         Constant::Fill { operator, part } => writeln!(f, "fill {operator} part={part}"),
+        Constant::Uniform {
+            operator,
+            input,
+            output,
+            rotation,
+        } => writeln!(
+            f,
+            "uniform {operator} in={input} out={output} rotation={rotation}"
+        ),
     }
 }
 
