@@ -147,7 +147,8 @@ fn conv(draw: &mut Draw<'_>, circuit: &mut Circuit) {
     let window = window(draw);
     let groups = draw.between(1, 2);
     let (c, m) = (groups * draw.between(1, 2), groups * draw.between(1, 2));
-    let [kh, kw] = window.kernel;
+    // One weight per element of the kernel, or one for all.
+    let [kh, kw] = window.kernel.map(|k| if draw.sometimes(2) { k } else { 1 });
     let weight = tensor(draw, circuit, &[m, c / groups, kh, kw]);
     let kind = LinearKind::Conv2d(Conv2d {
         weight,
