@@ -23,6 +23,8 @@ pub struct Circuit {
     pub keys: Keys,
     /// The ONNX nodes its instructions come from.
     pub nodes: Arena<Node, SourceNode>,
+    /// Why the compiler chose what it chose, in the order of its decisions; nothing depends on them.
+    pub remarks: Vec<Remark>,
     /// Packings.
     pub layouts: Arena<LayoutId, Layout>,
     /// Weights.
@@ -46,6 +48,15 @@ pub struct SourceNode {
     pub name: String,
     /// Its operator, as ONNX spells it.
     pub op: String,
+}
+
+/// A reason for a choice of the compiler.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Remark {
+    /// The node it is about; none for the circuit as a whole.
+    pub node: Option<Node>,
+    /// One short line, at most [`crate::verify::MAX_REMARK`] characters, none of them a control character.
+    pub text: String,
 }
 
 /// One instruction and the value it defines.
@@ -198,6 +209,7 @@ impl Circuit {
             ring,
             keys: Keys::default(),
             nodes: Arena::new(),
+            remarks: Vec::new(),
             layouts: Arena::new(),
             tensors: Tensors::new(),
             operators: Arena::new(),

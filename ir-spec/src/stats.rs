@@ -6,6 +6,7 @@
 //!
 //! Bytes are those of files: a key is stored as one half, the other is expanded from a seed; so is a fresh ciphertext.
 
+use crate::bounds::{AllBounds, Bounds};
 use crate::circuit::{Circuit, Keys, Port, SourceNode};
 use crate::inst::{Inst, KeyKind};
 use crate::interface::InterfacePort;
@@ -22,6 +23,8 @@ pub struct Stats {
     pub nodes: Vec<NodeStats>,
     /// Of all nodes.
     pub total: Counts,
+    /// The work of all nodes beside the least; each bound is the sum over the nodes.
+    pub bounds: Bounds,
     /// Evaluation keys.
     pub keys: Vec<KeyStats>,
     /// Bytes of all keys in a file.
@@ -33,7 +36,7 @@ pub struct Stats {
 }
 
 /// The cost of one ONNX node.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct NodeStats {
     /// The node; none for inputs and what else serves no node.
     pub node: Option<SourceNode>,
@@ -44,6 +47,8 @@ pub struct NodeStats {
     /// Its operations.
     #[serde(flatten)]
     pub counts: Counts,
+    /// Its work beside the least.
+    pub bounds: Bounds,
 }
 
 /// How often each kind of operation is computed.
@@ -103,7 +108,8 @@ pub struct PortStats {
 impl Stats {
     /// Counts a circuit.
     pub fn of(circuit: &Circuit) -> Self {
-        let nodes = nodes(circuit);
+        let bounds = AllBounds::of(circuit);
+        let nodes = nodes(circuit, &bounds);
         let mut total = Counts::default();
         for node in &nodes {
             total += node.counts;
@@ -113,6 +119,7 @@ impl Stats {
         Self {
             nodes,
             total,
+            bounds: bounds.total,
             key_bytes: keys.iter().map(|key| key.bytes).sum(),
             keys,
             inputs: ports(&circuit.inputs),
@@ -160,7 +167,7 @@ fn limb_bytes(ring: &Ring, prime: u64) -> u64 {
     u64::from(u64::BITS - prime.leading_zeros()) * (1 << ring.log_n) / 8
 }
 
-fn nodes(circuit: &Circuit) -> Vec<NodeStats> {
+fn nodes(circuit: &Circuit, bounds: &AllBounds) -> Vec<NodeStats> {
     let mut nodes: BTreeMap<_, NodeStats> = BTreeMap::new();
     for definition in circuit.values.values() {
         let entry = nodes.entry(definition.node);
@@ -169,6 +176,11 @@ fn nodes(circuit: &Circuit) -> Vec<NodeStats> {
             level_in: None,
             level_out: None,
             counts: Counts::default(),
+            bounds: bounds
+                .nodes
+                .get(&definition.node)
+                .copied()
+                .unwrap_or_default(),
         });
         stats.counts += Counts::of(&definition.inst);
         definition.inst.for_each_operand(|v| {
@@ -218,6 +230,13 @@ impl Counts {
             | Inst::Bootstrap { .. } => {}
         }
         counts
+    }
+}
+
+impl Counts {
+    /// Products of a ciphertext with a plaintext or a number.
+    pub fn products(&self) -> u64 {
+        self.plaintext_products + self.scalar_products
     }
 }
 

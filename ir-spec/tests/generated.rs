@@ -47,6 +47,10 @@ proptest! {
         let read = binary::read_interface(&file);
         prop_assert!(read.is_ok(), "{}", read.unwrap_err());
         prop_assert_eq!(read.unwrap(), interface);
+        let seen = |text: &str| file.windows(text.len()).any(|window| window == text.as_bytes());
+        // Short texts may stand in the file by chance or in a name.
+        let remarks = circuit.remarks.iter().filter(|remark| remark.text.len() > 10);
+        prop_assert!(!remarks.into_iter().any(|remark| seen(&remark.text)));
     }
 
     #[test]

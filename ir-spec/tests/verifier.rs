@@ -6,7 +6,7 @@ mod common;
 
 use common::check_errors;
 use peregrine_ir::linear::{AxisMap, Gather, LinearKind, LinearMap};
-use peregrine_ir::{Circuit, LayoutId, Operator, Shape, SourceNode, text, verify};
+use peregrine_ir::{Circuit, LayoutId, Operator, Remark, Shape, SourceNode, text, verify};
 
 /// Breaks no rule. Level 0 serves nobody, so it can be broken alone.
 const GOOD: &str = r#"
@@ -232,6 +232,14 @@ fn tables() {
         &[(
             "fill op1 part=0",
             "fill op0 part=0 ; error: c1: op0 is not a broadcast",
+        )],
+        &[(
+            "    l0 = layout",
+            "remark n1 \"why\" ; error: remark 0: is about node n1, which does not exist\n    l0 = layout",
+        )],
+        &[(
+            "    l0 = layout",
+            "remark n0 \"two\\nlines\" ; error: remark 0: has the control character '\\n'\n    l0 = layout",
         )],
         &[(
             "fill op1 part=0",
@@ -487,7 +495,7 @@ fn ports() {
 #[test]
 fn beyond_the_text() {
     type Change = fn(&mut Circuit);
-    let cases: [(Change, &str); 7] = [
+    let cases: [(Change, &str); 8] = [
         (
             |c| c.ring.log_n = 18,
             "ring: degree 2^18 is not supported, expected 2^3 to 2^17",
@@ -507,6 +515,13 @@ fn beyond_the_text() {
                 c.nodes.push(SourceNode { name, op });
             },
             ": a name is 5000 bytes long, expected at most 4096",
+        ),
+        (
+            |c| {
+                let text = "é".repeat(1001);
+                c.remarks.push(Remark { node: None, text });
+            },
+            "remark 0: has 1001 characters, expected at most 1000",
         ),
         (
             |c| {

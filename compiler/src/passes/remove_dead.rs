@@ -1,6 +1,6 @@
 //! Drop what no output needs: instructions, then constants, operators, tensors and layouts that nothing names.
 //!
-//! Inputs stay: the client sends them in any case.
+//! Inputs stay: the client sends them in any case. So do nodes and remarks.
 
 use super::Pass;
 use super::rebuild::Rebuild;

@@ -1,12 +1,12 @@
-//! The private part: nodes, layouts, weights, operators, constants and the program.
+//! The private part: nodes, remarks, layouts, weights, operators, constants and the program.
 
 use super::column::{Column, Differences};
 use super::error::DecodeError;
 use super::operator::{decode_operator, encode_operator};
 use super::public::{decode_layout, encode_layout};
 use super::{program, wire};
-use crate::circuit::{Circuit, Constant, Port, SourceNode};
-use crate::entity::{Arena, Const, LayoutId, OperatorId, Value};
+use crate::circuit::{Circuit, Constant, Port, Remark, SourceNode};
+use crate::entity::{Arena, Const, Entity, LayoutId, Node, OperatorId, Value};
 use crate::interface::{InterfacePort, PublicPart};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -19,6 +19,7 @@ pub(super) fn encode(circuit: &Circuit) -> Vec<u8> {
         ring: _,
         keys: _,
         nodes,
+        remarks,
         layouts,
         tensors,
         operators,
@@ -36,6 +37,7 @@ pub(super) fn encode(circuit: &Circuit) -> Vec<u8> {
         inputs: inputs.iter().map(encode_port).collect(),
         outputs: outputs.iter().map(encode_port).collect(),
         program: Some(program::encode(values)),
+        remarks: remarks.iter().map(encode_remark).collect(),
     };
     message.encode_to_vec()
 }
@@ -50,6 +52,7 @@ pub(super) fn decode(bytes: &[u8], public: PublicPart) -> Result<Circuit, Decode
         .into_iter()
         .map(|wire::SourceNode { name, op }| SourceNode { name, op })
         .collect();
+    circuit.remarks = message.remarks.into_iter().map(decode_remark).collect();
     circuit.layouts = message
         .layouts
         .iter()
@@ -76,6 +79,18 @@ pub(super) fn decode(bytes: &[u8], public: PublicPart) -> Result<Circuit, Decode
 fn encode_node(node: &SourceNode) -> wire::SourceNode {
     let SourceNode { name, op } = node.clone();
     wire::SourceNode { name, op }
+}
+
+fn encode_remark(Remark { node, text }: &Remark) -> wire::Remark {
+    wire::Remark {
+        node: node.map_or(0, |node| node.0.saturating_add(1)),
+        text: text.clone(),
+    }
+}
+
+fn decode_remark(wire::Remark { node, text }: wire::Remark) -> Remark {
+    let node = node.checked_sub(1).map(Node);
+    Remark { node, text }
 }
 
 fn encode_tensor(tensor: &Tensor) -> wire::Tensor {

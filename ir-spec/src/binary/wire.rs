@@ -119,6 +119,17 @@ pub(super) struct Private {
     pub(super) outputs: Vec<PortValues>,
     #[prost(message, optional, tag = "8")]
     pub(super) program: Option<Program>,
+    #[prost(message, repeated, tag = "9")]
+    pub(super) remarks: Vec<Remark>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Remark {
+    /// A node plus one, or zero for the whole circuit.
+    #[prost(uint32, tag = "1")]
+    pub(super) node: u32,
+    #[prost(string, tag = "2")]
+    pub(super) text: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -129,6 +129,11 @@ impl Conv2d {
         }
     }
 
+    pub(super) fn macs(&self, map: &LinearMap) -> u64 {
+        let (group_in, _) = self.group(nchw(&map.input), nchw(&map.output), 0);
+        self.window.taps(map, group_in)
+    }
+
     /// Input channels per group, and the first one that output channel `m` reads.
     fn group(&self, input: [u32; 4], output: [u32; 4], m: u32) -> (u32, u32) {
         let group_in = input[1] / self.groups;

@@ -245,13 +245,16 @@ impl BoundMap<'_> {
             .collect()
     }
 
-    /// Number of multiply-accumulates: structurally nonzero entries of the matrix.
+    /// Number of multiply-accumulates: structurally nonzero entries of the matrix, counted axis by axis.
     pub fn macs(&self) -> u64 {
-        let mut macs = 0;
-        for output in 0..self.map.output.elements() {
-            self.for_each_tap(output, |_, _| macs += 1);
+        let outputs = self.map.output.elements() as u64;
+        match &self.map.kind {
+            LinearKind::Conv2d(conv) => conv.macs(self.map),
+            LinearKind::AveragePool(pool) => pool.window.taps(self.map, 1),
+            LinearKind::Contract(contract) => outputs.saturating_mul(contract.k.into()),
+            LinearKind::Scale(_) => outputs,
+            LinearKind::Gather(gather) => gather.macs(self.map),
         }
-        macs
     }
 
     fn scale_at(&self, output: usize) -> f64 {
@@ -358,6 +361,30 @@ impl Window {
         let offset = (input + self.pads[axis]).checked_sub(output * self.strides[axis])?;
         let tap = offset / self.dilations[axis];
         (offset.is_multiple_of(self.dilations[axis]) && tap < self.kernel[axis]).then_some(tap)
+    }
+
+    /// Pairs of an output element and an element of its window inside the image, each counted for so many channels.
+    fn taps(&self, map: &LinearMap, channels: u32) -> u64 {
+        let (input, output) = (nchw(&map.input), nchw(&map.output));
+        let planes = u64::from(output[0]) * u64::from(output[1]);
+        (0..2).fold(planes.saturating_mul(channels.into()), |taps, axis| {
+            taps.saturating_mul(self.axis_taps(axis, input[2 + axis], output[2 + axis]))
+        })
+    }
+
+    /// Pairs of an output coordinate and a window element whose input coordinate is inside the image.
+    fn axis_taps(&self, axis: usize, input: u32, output: u32) -> u64 {
+        let stride = self.strides[axis];
+        let inside = |tap: u32| {
+            // Outputs from `first` on look behind the padding before the image, those from `end` on beyond its end.
+            let offset = tap * self.dilations[axis];
+            let first = self.pads[axis].saturating_sub(offset).div_ceil(stride);
+            let end = (self.pads[axis] + input)
+                .saturating_sub(offset)
+                .div_ceil(stride);
+            u64::from(end.min(output).saturating_sub(first))
+        };
+        (0..self.kernel[axis]).map(inside).sum()
     }
 
     fn check(&self, op: &'static str, map: &LinearMap) -> Result<(), LinearError> {

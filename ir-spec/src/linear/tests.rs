@@ -32,12 +32,16 @@ fn out_extent(extent: u32, w: &Window, axis: usize, end: u32) -> Option<u32> {
     Some((extent + w.pads[axis] + end).checked_sub(reach)? / w.strides[axis] + 1)
 }
 
-/// Every row enumerates exactly the entries that `coefficient` reads.
+/// Every row enumerates exactly the entries that `coefficient` reads and `macs` counts.
 fn rows_agree(map: &LinearMap, tensors: &Tensors) -> Result<(), TestCaseError> {
     let bound = map.bind(tensors).unwrap();
+    let mut macs = 0;
     for output in 0..map.output.elements() {
         let mut row = vec![0.0; map.input.elements()];
-        bound.for_each_tap(output, |input, w| row[input] += w);
+        bound.for_each_tap(output, |input, w| {
+            row[input] += w;
+            macs += 1;
+        });
         for (input, &w) in row.iter().enumerate() {
             prop_assert_eq!(
                 bound.coefficient(output, input),
@@ -48,6 +52,7 @@ fn rows_agree(map: &LinearMap, tensors: &Tensors) -> Result<(), TestCaseError> {
             );
         }
     }
+    prop_assert_eq!(bound.macs(), macs);
     Ok(())
 }
 

@@ -1,8 +1,8 @@
-//! Nodes, layouts, tensors, operators and constants.
+//! Nodes, remarks, layouts, tensors, operators and constants.
 
 use super::Draw;
-use crate::circuit::{Circuit, Constant, Operator, SourceNode};
-use crate::entity::{LayoutId, TensorId};
+use crate::circuit::{Circuit, Constant, Operator, Remark, SourceNode};
+use crate::entity::{LayoutId, Node, TensorId};
 use crate::layout::{Layout, LayoutParts};
 use crate::linear::{
     AveragePool, AxisMap, Contract, Conv2d, Gather, LinearKind, LinearMap, Window,
@@ -38,10 +38,27 @@ pub(super) fn fill(draw: &mut Draw<'_>, circuit: &mut Circuit) {
             op: op.into(),
         });
     }
+    for _ in 0..draw.below(3) {
+        let nodes: Vec<Node> = circuit.nodes.keys().collect();
+        circuit.remarks.push(Remark {
+            node: draw.pick_from(&nodes).filter(|_| !draw.sometimes(3)),
+            text: (*draw.pick(&REMARKS)).into(),
+        });
+    }
     for _ in 0..draw.between(1, 4) {
         operator(draw, circuit);
     }
 }
+
+/// Remarks that try the printers.
+const REMARKS: [&str; 6] = [
+    "4 replicas: a channel shift within the period disappears",
+    "",
+    "\"quoted\", back\\slash; and } a brace",
+    "n0",
+    "why: ünï✓ \u{2028}",
+    "@n0 v0 = add v0, v0",
+];
 
 /// A packing of any shape: more phases until a plane fits.
 pub(super) fn layout(draw: &mut Draw<'_>, circuit: &mut Circuit, shape: [u32; 3]) -> LayoutId {

@@ -10,7 +10,8 @@
 //!
 //! **Security.** `128` bounds log2 of the product of pool and special primes by [`Security::max_modulus_bits`].
 //!
-//! **Tables.** The circuit's name is an identifier; no name exceeds [`MAX_NAME`] bytes, no shape [`MAX_RANK`] axes. Layouts
+//! **Tables.** The circuit's name is an identifier; no name exceeds [`MAX_NAME`] bytes, no shape [`MAX_RANK`] axes. Remarks
+//! are about nodes that exist, and have at most [`MAX_REMARK`] characters, none a control character. Layouts
 //! have N/2 slots and at most [`MAX_CIPHERTEXTS`] ciphertexts together. Linear maps pass [`LinearMap::check`], broadcasts
 //! broadcast; their shapes are those their layouts pack; gather tables stay below [`MAX_TABLE`] entries. A constant names an
 //! operator of its kind, ciphertexts that exist, and rotations below N/2.
@@ -51,7 +52,9 @@ pub use error::{Cause, Subject, VerifyError, VerifyErrors};
 pub use keys::KeyError;
 pub use ports::PortError;
 pub use ring::{MAX_ROWS, RingError};
-pub use tables::{MAX_CIPHERTEXTS, MAX_NAME, MAX_RANK, MAX_TABLE, TableError, is_identifier};
+pub use tables::{
+    MAX_CIPHERTEXTS, MAX_NAME, MAX_RANK, MAX_REMARK, MAX_TABLE, TableError, is_identifier,
+};
 pub use values::{MAX_VALUES, ValueError};
 
 use crate::circuit::Circuit;

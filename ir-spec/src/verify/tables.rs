@@ -1,14 +1,16 @@
-//! Names, nodes, layouts, tensors, operators and constants.
+//! Names, nodes, remarks, layouts, tensors, operators and constants.
 
 use super::error::{Report, Subject};
-use crate::circuit::{Circuit, Constant, Operator};
-use crate::entity::{LayoutId, OperatorId, TensorId};
+use crate::circuit::{Circuit, Constant, Operator, Remark};
+use crate::entity::{LayoutId, Node, OperatorId, TensorId};
 use crate::layout::Layout;
 use crate::linear::{Gather, LinearError, LinearKind, LinearMap};
 use crate::shape::Shape;
 
 /// The longest name, in bytes.
 pub const MAX_NAME: usize = 4096;
+/// The longest remark, in characters.
+pub const MAX_REMARK: usize = 1000;
 /// The most axes a tensor may have.
 pub const MAX_RANK: usize = 32;
 /// The most ciphertexts that the layouts of a circuit may have together.
@@ -21,6 +23,11 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
     for (id, node) in circuit.nodes.iter() {
         check_name(Subject::Node(id), &node.name, report);
         check_name(Subject::Node(id), &node.op, report);
+    }
+    for (i, remark) in (0..).zip(&circuit.remarks) {
+        if let Err(error) = check_remark(circuit, remark) {
+            report.push(Subject::Remark(i), error);
+        }
     }
     check_layouts(circuit, report);
     for (id, tensor) in circuit.tensors.iter() {
@@ -61,6 +68,20 @@ pub(crate) fn check_rank(subject: Subject, shape: &Shape, report: &mut Report) {
     if shape.rank() > MAX_RANK {
         let found = shape.rank();
         report.push(subject, TableError::Rank { found });
+    }
+}
+
+fn check_remark(circuit: &Circuit, Remark { node, text }: &Remark) -> Result<(), TableError> {
+    if let Some(node) = node.filter(|&node| circuit.nodes.get(node).is_none()) {
+        return Err(TableError::NoNode { node });
+    }
+    let found = text.chars().count();
+    if found > MAX_REMARK {
+        return Err(TableError::LongRemark { found });
+    }
+    match text.chars().find(|c| c.is_control()) {
+        Some(found) => Err(TableError::Control { found }),
+        None => Ok(()),
     }
 }
 
@@ -255,6 +276,12 @@ pub enum TableError {
     NotIdentifier,
     #[error("a name is {found} bytes long, expected at most {MAX_NAME}")]
     LongName { found: usize },
+    #[error("is about node {node}, which does not exist")]
+    NoNode { node: Node },
+    #[error("has {found} characters, expected at most {MAX_REMARK}")]
+    LongRemark { found: usize },
+    #[error("has the control character {found:?}; a remark is one line of plain text")]
+    Control { found: char },
     #[error("a shape has {found} axes, expected at most {MAX_RANK}")]
     Rank { found: usize },
     #[error("has {found} slots per ciphertext, the ring has {slots}")]

@@ -1,9 +1,9 @@
-//! Everything before the program: ring, keys, nodes, layouts, tensors, constants.
+//! Everything before the program: ring, keys, nodes, remarks, layouts, tensors, constants.
 
 use super::Parser;
 use super::cursor::{Cursor, Parsed};
 use super::operator::parse_operator;
-use crate::circuit::{Constant, SourceNode};
+use crate::circuit::{Constant, Remark, SourceNode};
 use crate::entity::{Entity, Prime};
 use crate::inst::KeyKind;
 use crate::layout::{Layout, LayoutParts};
@@ -123,6 +123,20 @@ impl Parser<'_> {
         self.cursor.keyword("node")?;
         let (name, op) = (self.cursor.string()?, self.cursor.name()?);
         self.circuit.nodes.push(SourceNode { name, op });
+        Ok(())
+    }
+
+    /// `remark n0 "4 replicas"`, `remark "2^14 is the smallest degree"`.
+    pub(super) fn remark(&mut self) -> Parsed<()> {
+        let line = self.cursor.advance().line;
+        let node = match self.cursor.token().kind {
+            Kind::Text(_) => None,
+            _ => Some(self.cursor.entity()?),
+        };
+        let text = self.cursor.string()?;
+        let next = self.circuit.remarks.len() as u32;
+        self.map.note(Subject::Remark(next), line);
+        self.circuit.remarks.push(Remark { node, text });
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 mod inst;
 mod operator;
 
-use crate::circuit::{Circuit, Constant, Operator, Port};
+use crate::circuit::{Circuit, Constant, Operator, Port, Remark};
 use crate::entity::{LayoutId, Value};
 use crate::inst::{Inst, KeyKind};
 use crate::layout::Layout;
@@ -44,6 +44,10 @@ impl Display for Text<'_> {
         for (id, node) in circuit.nodes.iter() {
             let (name, op) = (Quoted(&node.name), Word(&node.op));
             writeln!(f, "    {id} = node {name} {op}")?;
+        }
+        for Remark { node, text } in &circuit.remarks {
+            let node = node.map_or_else(String::new, |node| format!("{node} "));
+            writeln!(f, "    remark {node}{}", Quoted(text))?;
         }
         for (id, packing) in circuit.layouts.iter() {
             layout(circuit, id, packing, f)?;
