@@ -199,8 +199,9 @@ fn decode_constants(message: &wire::Constants) -> Result<Arena<Const, Constant>,
 
 fn encode_port(port: &Port) -> wire::PortValues {
     let Port {
-        name: _, // these two are public
+        name: _, // these three are public
         shape: _,
+        finish: _,
         layout,
         values,
     } = port;
@@ -232,6 +233,7 @@ fn decode_ports(
             shape: public.shape,
             layout: LayoutId(private.layout),
             values,
+            finish: public.finish,
         })
     };
     public.into_iter().zip(private).map(decode).collect()
