@@ -1,6 +1,7 @@
 //! The circuit: a straight-line program of typed values together with everything it refers to.
 
 use crate::entity::{Arena, Const, LayoutId, Node, OperatorId, TensorId, Value};
+use crate::finish::Finish;
 use crate::inst::{Inst, KeyKind};
 use crate::layout::Layout;
 use crate::linear::LinearMap;
@@ -75,12 +76,14 @@ pub struct Definition {
 pub struct Port {
     /// Its name in the model.
     pub name: String,
-    /// Its shape in the model.
+    /// The shape in which it is packed: the model's, before finishing.
     pub shape: Shape,
     /// How it is packed.
     pub layout: LayoutId,
     /// Its ciphertexts, in the layout's order; all of one type.
     pub values: Vec<Value>,
+    /// What the client does after decryption; nothing for inputs.
+    pub finish: Finish,
 }
 
 /// The evaluation keys a circuit declares, each with the highest level at which it is used.

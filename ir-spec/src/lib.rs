@@ -10,6 +10,7 @@ pub mod build;
 pub mod circuit;
 pub mod constants;
 pub mod entity;
+pub mod finish;
 pub mod inst;
 pub mod interface;
 pub mod layout;
@@ -35,6 +36,7 @@ pub use constants::{FillError, Filler, Reach};
 pub use entity::{
     Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, SpecialPrime, TensorId, Value,
 };
+pub use finish::{Finish, FinishError, FinishStep};
 pub use inst::{Inst, KeyKind};
 pub use interface::{Interface, InterfaceError, InterfacePort};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};

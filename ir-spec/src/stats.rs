@@ -8,6 +8,7 @@
 
 use crate::bounds::{AllBounds, Bounds};
 use crate::circuit::{Circuit, Keys, Port, SourceNode};
+use crate::finish::Finish;
 use crate::inst::{Inst, KeyKind};
 use crate::interface::InterfacePort;
 use crate::ring::{Level, Ring};
@@ -103,6 +104,8 @@ pub struct PortStats {
     pub level: Option<Level>,
     /// log2 of their scale.
     pub scale_bits: Option<f64>,
+    /// What the client does after decryption.
+    pub finish: Finish,
 }
 
 impl Stats {
@@ -278,6 +281,7 @@ impl PortStats {
             ciphertexts: port.layout.ciphertexts().into(),
             level: Some(port.level),
             scale_bits: port.scale.bits(&ring.primes),
+            finish: port.finish.clone(),
         }
     }
 
@@ -290,6 +294,7 @@ impl PortStats {
             ciphertexts: port.values.len() as u64,
             level: ty.map(Type::level),
             scale_bits: ty.and_then(bits),
+            finish: port.finish.clone(),
         }
     }
 }

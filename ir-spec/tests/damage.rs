@@ -172,6 +172,8 @@ const WORDS: [&str; 46] = [
     "ct<0, D^65535^2>",
     "digits<0>",
     "return \"y\" [1] l0 (v1)\n",
+    "return \"y\" [1] l0 (v1) finish [argmax axis=0 last, reshape [1, 1]]\n",
+    "finish [softmax axis=",
     "; comment\n",
     "\u{1f600}",
     "v4000000000 = add : digits<0>\n",

@@ -50,6 +50,10 @@ fn causes_are_told() {
         "the weights of w0 `w` are elided",
     );
     check(
+        "return \"y\" [2] l0 (v0) finish [relu]",
+        "expected a step after decryption, found `relu`",
+    );
+    check(
         "w0 = tensor \"w\" [3] = [1.0]",
         "tensor `w` holds 1 values, its shape [3] wants 3",
     );

@@ -6,7 +6,7 @@ use super::operator::{decode_operator, encode_operator};
 use super::public::{decode_layout, encode_layout};
 use super::{program, wire};
 use crate::circuit::{Circuit, Constant, Port, Remark, SourceNode};
-use crate::entity::{Arena, Const, Entity, LayoutId, Node, OperatorId, Value};
+use crate::entity::{Arena, Const, LayoutId, Node, OperatorId, Value};
 use crate::interface::{InterfacePort, PublicPart};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -263,8 +263,9 @@ fn decode_constants(message: &wire::Constants) -> Result<Arena<Const, Constant>,
 
 fn encode_port(port: &Port) -> wire::PortValues {
     let Port {
-        name: _, // these two are public
+        name: _, // these three are public
         shape: _,
+        finish: _,
         layout,
         values,
     } = port;
@@ -296,6 +297,7 @@ fn decode_ports(
             shape: public.shape,
             layout: LayoutId(private.layout),
             values,
+            finish: public.finish,
         })
     };
     public.into_iter().zip(private).map(decode).collect()

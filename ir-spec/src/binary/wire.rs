@@ -64,6 +64,22 @@ pub(super) struct Port {
     pub(super) level: u32,
     #[prost(message, optional, tag = "5")]
     pub(super) scale: Option<Scale>,
+    #[prost(message, repeated, tag = "6")]
+    pub(super) finish: Vec<FinishStep>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FinishStep {
+    /// 1: softmax, 2: log_softmax, 3: sigmoid, 4: tanh, 5: argmax, 6: argmin, 7: reshape.
+    #[prost(uint32, tag = "1")]
+    pub(super) kind: u32,
+    #[prost(uint32, tag = "2")]
+    pub(super) axis: u32,
+    /// Of equal elements the last.
+    #[prost(bool, tag = "3")]
+    pub(super) last: bool,
+    #[prost(uint32, repeated, tag = "4")]
+    pub(super) shape: Vec<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -91,16 +91,16 @@ impl Conv2d {
     pub(super) fn for_each_channel_pair(
         &self,
         map: &LinearMap,
-        weights: &[f64],
-        [i, j]: [u32; 2],
+        weights: &Weights<'_>,
+        tap: [u32; 2],
         mut pair: impl FnMut(u32, u32),
     ) {
         let (input, output) = (nchw(&map.input), nchw(&map.output));
+        let at = self.weight_element(tap, weights.kernel);
         for m in 0..output[1] {
             let (group_in, first) = self.group(input, output, m);
             for c in 0..group_in {
-                let weight = weights.get(self.weight_index(group_in, [m, c, i, j]));
-                if weight.is_some_and(|&w| w != 0.0) {
+                if weights.convolution(group_in, [m, c], at) != 0.0 {
                     (0..input[0]).for_each(|n| pair(n * output[1] + m, n * input[1] + first + c));
                 }
             }

@@ -214,7 +214,7 @@ impl BoundMap<'_> {
 
     /// Whether no weight is zero.
     pub fn is_full(&self) -> bool {
-        self.weights.iter().all(|&w| w != 0.0)
+        self.weights.data.iter().all(|&w| w != 0.0)
     }
 
     /// Calls `pair(output channel, input channel)` for the channels that an element of the window joins with a nonzero
@@ -222,7 +222,7 @@ impl BoundMap<'_> {
     pub fn for_each_channel_pair(&self, tap: [u32; 2], mut pair: impl FnMut(u32, u32)) {
         match &self.map.kind {
             LinearKind::Conv2d(conv) => {
-                conv.for_each_channel_pair(self.map, self.weights, tap, pair);
+                conv.for_each_channel_pair(self.map, &self.weights, tap, pair);
             }
             LinearKind::AveragePool(_) => {
                 let [channels, ..] = self.map.output.chw();

@@ -1,6 +1,7 @@
 //! Random well-typed instructions: each step picks operands of suitable types; what does not type is left out.
 
 use super::Draw;
+use super::finish::{fitting, steps};
 use super::tables::{layout, name, shape};
 use crate::build::Builder;
 use crate::circuit::Circuit;
@@ -21,11 +22,15 @@ pub(super) fn build(draw: &mut Draw<'_>, circuit: Circuit) -> Circuit {
     };
     program.serve(draw);
     program.input(draw);
+    let wished = steps(draw);
     while !draw.is_empty() {
         program.step(draw);
     }
     for _ in 0..draw.between(1, 3) {
         program.output(draw);
+    }
+    for port in &mut program.circuit().outputs {
+        port.finish = fitting(&wished, &port.shape);
     }
     program.builder.finish()
 }

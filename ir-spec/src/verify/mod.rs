@@ -29,7 +29,8 @@
 //!
 //! **Ports.** Names differ within inputs and within outputs and are not empty. The shape is the one the layout packs; there is
 //! one two-part ciphertext per ciphertext of the layout, all of one type. The values of input ports are exactly the
-//! `input` instructions, each once. There is an output.
+//! `input` instructions, each once. There is an output. What follows decryption fits the tensor: axes exist, reshapes keep the
+//! number of elements, only reshapes follow integers; at most [`Finish::MAX_STEPS`] steps, none for inputs.
 //!
 //! Not checked: that messages keep headroom below the modulus, that noise stays small, that the zeros a layout promises
 //! are zero, that the coefficients behind a uniform constant agree, that the circuit computes what its nodes say, and that tables
@@ -37,6 +38,7 @@
 //!
 //! Cost: O(size of the circuit) operations on scales.
 //!
+//! [`Finish::MAX_STEPS`]: crate::Finish::MAX_STEPS
 //! [`Security::max_modulus_bits`]: crate::Security::max_modulus_bits
 //! [`LinearMap::check`]: crate::linear::LinearMap::check
 //! [`result_type`]: crate::typing::result_type

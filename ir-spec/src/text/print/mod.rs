@@ -179,6 +179,7 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         shape,
         layout,
         values,
+        finish: _, // an input has none
     } in &circuit.inputs
     {
         write!(f, "entry {} {shape} {layout} (", Quoted(name))?;
@@ -203,10 +204,15 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         shape,
         layout,
         values,
+        finish,
     } in &circuit.outputs
     {
         let values = CommaList(values);
-        writeln!(f, "    return {} {shape} {layout} ({values})", Quoted(name))?;
+        write!(f, "    return {} {shape} {layout} ({values})", Quoted(name))?;
+        if !finish.is_empty() {
+            write!(f, " finish [{finish}]")?;
+        }
+        f.write_str("\n")?;
     }
     Ok(())
 }
