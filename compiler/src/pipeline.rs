@@ -67,7 +67,7 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
     })
 }
 
-/// How reluctantly levels are spent on conversions: tried in this order until the modulus holds them.
+/// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
 const RELUCTANCE: [f64; 5] = [1.0, 2.0, 4.0, 8.0, 16.0];
 
 /// The circuit at the smallest ring degree whose modulus holds its depth.
@@ -132,23 +132,26 @@ impl Attempt<'_> {
         Ok(Ok(circuit))
     }
 
-    /// The faster of a circuit that spends no level on conversions, and one that does.
+    /// The fastest of a circuit that spends no level on conversions, and some that do.
     fn with_more_levels(
         &self,
         planning: &mut Planning<'_>,
         fewest: Circuit,
     ) -> Result<Circuit, CompileError> {
+        let seconds = |circuit: &Circuit| self.config.cost.predict(circuit).seconds;
+        let mut best = (seconds(&fewest), fewest);
         for reluctance in RELUCTANCE {
             let Some(plan) = planning.worthwhile_levels(reluctance)? else {
                 break;
             };
             if let Ok(circuit) = self.circuit(&plan)? {
-                let seconds = |circuit: &Circuit| self.config.cost.predict(circuit).seconds;
-                let faster = seconds(&circuit) < seconds(&fewest);
-                return Ok(if faster { circuit } else { fewest });
+                let seconds = seconds(&circuit);
+                if seconds < best.0 {
+                    best = (seconds, circuit);
+                }
             }
         }
-        Ok(fewest)
+        Ok(best.1)
     }
 }
 

@@ -133,7 +133,8 @@ impl LinearPlan {
 }
 
 impl DiagonalPlan {
-    fn new(
+    /// With the cheapest baby and giant steps.
+    pub fn new(
         diagonals: Diagonals,
         fold: u32,
         (input, output): (&Layout, &Layout),

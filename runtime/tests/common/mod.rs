@@ -172,6 +172,7 @@ impl Toybox {
             output: image,
         };
         let operator = circuit.operators.push(Operator::Linear {
+            fold: 1,
             map,
             input: layout,
             output: layout,
