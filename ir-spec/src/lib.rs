@@ -10,6 +10,7 @@ pub mod build;
 pub mod circuit;
 pub mod constants;
 pub mod entity;
+pub mod finish;
 pub mod inst;
 pub mod interface;
 pub mod layout;
@@ -31,10 +32,11 @@ pub mod verify;
 pub use binary::{Container, FileKind, Fingerprint, ReadError, fingerprint};
 pub use build::Builder;
 pub use circuit::{Circuit, Constant, Definition, Keys, Operator, Port, Remark, SourceNode};
-pub use constants::{FillError, Filler};
+pub use constants::{FillError, Filler, Reach};
 pub use entity::{
     Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, SpecialPrime, TensorId, Value,
 };
+pub use finish::{Finish, FinishError, FinishStep};
 pub use inst::{Inst, KeyKind};
 pub use interface::{Interface, InterfaceError, InterfacePort};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};

@@ -6,7 +6,7 @@
 //! the giant step that undoes the `pre` of a diagonal puts back.
 
 use crate::circuit::{Circuit, Constant, Definition, Operator};
-use crate::entity::{Entity, LayoutId, Node, OperatorId, Value};
+use crate::entity::{Const, Entity, LayoutId, Node, OperatorId, Value};
 use crate::inst::Inst;
 use crate::ring::Rotation;
 use crate::types::{Form, Type};
@@ -35,7 +35,9 @@ pub fn node_uses(circuit: &Circuit) -> BTreeMap<Option<Node>, NodeUse> {
         .collect();
     for definition in circuit.values.values() {
         let entry = uses.entry(definition.node).or_default();
-        entry.operators.extend(operator(circuit, &definition.inst));
+        let constants = definition.inst.constants().iter();
+        let constants = constants.filter_map(|&c| circuit.constants.get(c));
+        entry.operators.extend(constants.map(Constant::operator));
         definition.inst.for_each_operand(|operand| {
             let from = circuit.values.get(operand);
             if from.is_some_and(|from| from.node != definition.node && is_cipher(from)) {
@@ -87,18 +89,6 @@ fn is_result(definition: &Definition) -> bool {
     }
 }
 
-/// The operator whose constant an instruction uses.
-fn operator(circuit: &Circuit, inst: &Inst) -> Option<OperatorId> {
-    constant(circuit, inst).map(Constant::operator)
-}
-
-fn constant<'c>(circuit: &'c Circuit, inst: &Inst) -> Option<&'c Constant> {
-    match inst {
-        Inst::Encode { constant, .. } => circuit.constants.get(*constant),
-        _ => None,
-    }
-}
-
 /// How a ciphertext is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Packed {
@@ -136,6 +126,10 @@ fn result(
             let diagonal = plains.first().and_then(|&p| product(circuit, p));
             diagonal.or_else(|| nearest(inst, known))
         }
+        Inst::DotScalar { constants, .. } => {
+            let number = constants.first().and_then(|&c| written(circuit, c));
+            number.or_else(|| nearest(inst, known))
+        }
         Inst::MulPlain(_, plain) => product(circuit, *plain).or_else(|| nearest(inst, known)),
         Inst::Rotate { a, rotation } | Inst::RotateExt { a, rotation, .. } => {
             known(*a).map(|packed| packed.rotated(*rotation, circuit.ring.slots()))
@@ -154,16 +148,25 @@ impl Packed {
     }
 }
 
-/// The packing of a product with a diagonal.
+/// The packing of a product with an encoded constant, where the constant says it.
 fn product(circuit: &Circuit, plain: Value) -> Option<Packed> {
-    let definition = circuit.values.get(plain)?;
-    let Constant::Diagonal { operator, pre, .. } = *constant(circuit, &definition.inst)? else {
-        return None;
+    match circuit.values.get(plain)?.inst {
+        Inst::Encode { constant, .. } => written(circuit, constant),
+        _ => None,
+    }
+}
+
+/// The packing of a product with a constant: that of the result of its linear operator.
+fn written(circuit: &Circuit, constant: Const) -> Option<Packed> {
+    let (operator, shift) = match *circuit.constants.get(constant)? {
+        Constant::Diagonal { operator, pre, .. } => (operator, pre),
+        Constant::Uniform { operator, .. } => (operator, 0),
+        Constant::Fill { .. } => return None,
     };
     match circuit.operators.get(operator)? {
         Operator::Linear { output, .. } => Some(Packed {
             layout: *output,
-            shift: pre,
+            shift,
         }),
         Operator::Broadcast { .. } => None,
     }

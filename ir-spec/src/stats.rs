@@ -8,6 +8,7 @@
 
 use crate::bounds::{AllBounds, Bounds};
 use crate::circuit::{Circuit, Keys, Port, SourceNode};
+use crate::finish::Finish;
 use crate::inst::{Inst, KeyKind};
 use crate::interface::InterfacePort;
 use crate::ring::{Level, Ring};
@@ -103,6 +104,8 @@ pub struct PortStats {
     pub level: Option<Level>,
     /// log2 of their scale.
     pub scale_bits: Option<f64>,
+    /// What the client does after decryption.
+    pub finish: Finish,
 }
 
 impl Stats {
@@ -208,6 +211,7 @@ impl Counts {
             Inst::MulPlain(..) => counts.plaintext_products = 1,
             Inst::Dot { plains, .. } => counts.plaintext_products = plains.len() as u64,
             Inst::MulScalar { .. } => counts.scalar_products = 1,
+            Inst::DotScalar { ciphers, .. } => counts.scalar_products = ciphers.len() as u64,
             Inst::Mul(..) | Inst::Square(_) => counts.ciphertext_products = 1,
             Inst::Rescale { .. } => counts.rescales = 1,
             Inst::Decompose(_) => counts.decompositions = 1,
@@ -277,6 +281,7 @@ impl PortStats {
             ciphertexts: port.layout.ciphertexts().into(),
             level: Some(port.level),
             scale_bits: port.scale.bits(&ring.primes),
+            finish: port.finish.clone(),
         }
     }
 
@@ -289,6 +294,7 @@ impl PortStats {
             ciphertexts: port.values.len() as u64,
             level: ty.map(Type::level),
             scale_bits: ty.and_then(bits),
+            finish: port.finish.clone(),
         }
     }
 }

@@ -72,6 +72,31 @@ proptest! {
     }
 
     #[test]
+    fn a_weight_covers_a_box(inner in window(), boxes in [1..4u32, 1..4u32], groups in 1..3u32, h in 1..10u32, width in 1..10u32) {
+        let small = inner.kernel;
+        let w = Window { kernel: [small[0] * boxes[0], small[1] * boxes[1]], ..inner };
+        let (Some(p), Some(q)) = (out_extent(h, &w, 0, 1), out_extent(width, &w, 1, 0)) else { return Ok(()) };
+        let mut tensors = Tensors::new();
+        let weight = weights(&mut tensors, &[groups * 2, 2, small[0], small[1]]);
+        let repeated = (0..groups * 4 * w.kernel[0] * w.kernel[1]).map(|flat| {
+            let [m, c, i, j] = position([0, 2, w.kernel[0], w.kernel[1]], flat as usize);
+            let at = index([0, 2, small[0], small[1]], [m, c, i / boxes[0], j / boxes[1]]);
+            1.0 + at as f64
+        });
+        let dims = shape(&[groups * 2, 2, w.kernel[0], w.kernel[1]]);
+        let full = tensors.push(Tensor::new("full", dims, repeated.collect()).unwrap());
+        let map = LinearMap {
+            kind: LinearKind::Conv2d(Conv2d { weight, window: w, groups }),
+            input: shape(&[1, groups * 2, h, width]),
+            output: shape(&[1, groups * 2, p, q]),
+        };
+        rows_agree(&map, &tensors)?;
+        let x: Vec<f64> = (0..map.input.elements()).map(|i| (i * i % 7) as f64).collect();
+        let expected = map.with_weight(full).bind(&tensors).unwrap().apply(&x);
+        prop_assert_eq!(map.bind(&tensors).unwrap().apply(&x), expected);
+    }
+
+    #[test]
     fn pool_rows_agree(w in window(), h in 1..8u32, width in 1..8u32, count in any::<bool>()) {
         let (Some(p), Some(q)) = (out_extent(h, &w, 0, 0), out_extent(width, &w, 1, 0)) else { return Ok(()) };
         let map = LinearMap {
@@ -197,7 +222,7 @@ fn disagreeing_shapes_are_named() {
     let error = map.check(&tensors).unwrap_err().to_string();
     assert_eq!(
         error,
-        "conv2d: weight shape is [2, 3, 1, 1], expected [2, 4, 1, 1]"
+        "conv2d: weight shape is [2, 3, 1, 1], expected [2, 4, 1, 1], or divisors of the last two"
     );
 }
 

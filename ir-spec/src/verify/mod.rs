@@ -18,8 +18,9 @@
 //!
 //! **Values.** At most [`MAX_VALUES`]. Operands are defined earlier. The type stated is the one [`result_type`] gives, and its
 //! scale can be computed with. Every instruction but `input` serves an existing node. Digits belong to the very
-//! ciphertext they are used with. An encoded constant exists; times its scale it stays below the modulus, as does the factor
-//! of `mul_scalar`. `bootstrap` does not occur.
+//! ciphertext they are used with. A constant exists and is of the kind its operation takes: one with slots is encoded, a uniform
+//! one multiplies in a `dot_scalar`. Times its scale it stays below the modulus, as does the factor of `mul_scalar`.
+//! `bootstrap` does not occur.
 //!
 //! **Keys.** Where keys are used there are special primes, and their product is at least that of each digit: key
 //! switching divides noise of the size of a digit by it. Levels of keys exist, rotations are 1 to N/2 - 1. Every use has
@@ -28,13 +29,16 @@
 //!
 //! **Ports.** Names differ within inputs and within outputs and are not empty. The shape is the one the layout packs; there is
 //! one two-part ciphertext per ciphertext of the layout, all of one type. The values of input ports are exactly the
-//! `input` instructions, each once. There is an output.
+//! `input` instructions, each once. There is an output. What follows decryption fits the tensor: axes exist, reshapes keep the
+//! number of elements, only reshapes follow integers; at most [`Finish::MAX_STEPS`] steps, none for inputs.
 //!
 //! Not checked: that messages keep headroom below the modulus, that noise stays small, that the zeros a layout promises
-//! are zero, that the circuit computes what its nodes say, and that tables hold nothing unused.
+//! are zero, that the coefficients behind a uniform constant agree, that the circuit computes what its nodes say, and that tables
+//! hold nothing unused.
 //!
 //! Cost: O(size of the circuit) operations on scales.
 //!
+//! [`Finish::MAX_STEPS`]: crate::Finish::MAX_STEPS
 //! [`Security::max_modulus_bits`]: crate::Security::max_modulus_bits
 //! [`LinearMap::check`]: crate::linear::LinearMap::check
 //! [`result_type`]: crate::typing::result_type

@@ -117,11 +117,17 @@ fn check_operators(circuit: &Circuit, report: &mut Report) {
             }
         };
         match operator {
-            Operator::Linear { map, input, output } => {
+            Operator::Linear {
+                map,
+                input,
+                output,
+                fold,
+            } => {
                 entries = entries.saturating_add(table_entries(map));
                 note(map.check(&circuit.tensors).map_err(TableError::from));
                 note(check_packing(circuit, "input", *input, &map.input));
                 note(check_packing(circuit, "output", *output, &map.output));
+                note(check_fold(circuit, *output, *fold));
             }
             Operator::Broadcast {
                 tensor,
@@ -136,6 +142,21 @@ fn check_operators(circuit: &Circuit, report: &mut Report) {
     if entries > MAX_TABLE {
         report.push(Subject::Circuit, TableError::Tables { found: entries });
     }
+}
+
+/// Sums that are folded repeat with `S / fold`, so the packing of the result must.
+fn check_fold(circuit: &Circuit, output: LayoutId, fold: u32) -> Result<(), TableError> {
+    let Some(layout) = circuit.layouts.get(output) else {
+        return Err(TableError::NoLayout { layout: output });
+    };
+    let repeats = layout.is_aligned() && layout.parts().replicas.is_multiple_of(fold.max(1));
+    if fold == 1 || (fold.is_power_of_two() && repeats) {
+        return Ok(());
+    }
+    Err(TableError::Fold {
+        found: fold,
+        layout: output,
+    })
 }
 
 fn table_entries(map: &LinearMap) -> usize {
@@ -189,16 +210,20 @@ fn check_broadcast(circuit: &Circuit, tensor: TensorId, shape: &Shape) -> Result
 
 fn check_constant(circuit: &Circuit, constant: &Constant) -> Result<(), TableError> {
     let operator = constant.operator();
-    let found = circuit
-        .operators
-        .get(operator)
-        .ok_or(TableError::NoOperator { operator })?;
+    let found = circuit.operators.get(operator);
+    let found = found.ok_or(TableError::NoOperator { operator })?;
     let parts = |layout: LayoutId| circuit.layouts.get(layout).map_or(0, Layout::ciphertexts);
     let below = |what, found: u32, bound: u32| {
         if found < bound {
             return Ok(());
         }
         Err(TableError::Index { what, found, bound })
+    };
+    let kind = |expected| TableError::Kind { operator, expected };
+    let taken = |(x, y): (&LayoutId, &LayoutId), input, output, rotation, fold: u32| {
+        below("in", input, parts(*x))?;
+        below("out", output, parts(*y))?;
+        below("rotation", rotation, circuit.ring.slots() / fold.max(1))
     };
     match (*constant, found) {
         (
@@ -212,25 +237,34 @@ fn check_constant(circuit: &Circuit, constant: &Constant) -> Result<(), TableErr
             Operator::Linear {
                 input: x,
                 output: y,
+                fold,
                 ..
             },
         ) => {
-            below("in", input, parts(*x))?;
-            below("out", output, parts(*y))?;
-            below("rotation", rotation, circuit.ring.slots())?;
+            taken((x, y), input, output, rotation, *fold)?;
             below("pre", pre, circuit.ring.slots())
         }
+        (
+            Constant::Uniform {
+                operator: _,
+                input,
+                output,
+                rotation,
+            },
+            Operator::Linear {
+                input: x,
+                output: y,
+                fold,
+                ..
+            },
+        ) => taken((x, y), input, output, rotation, *fold),
         (Constant::Fill { part, .. }, Operator::Broadcast { layout, .. }) => {
             below("part", part, parts(*layout))
         }
-        (Constant::Diagonal { .. }, Operator::Broadcast { .. }) => Err(TableError::Kind {
-            operator,
-            expected: "a linear operator",
-        }),
-        (Constant::Fill { .. }, Operator::Linear { .. }) => Err(TableError::Kind {
-            operator,
-            expected: "a broadcast",
-        }),
+        (Constant::Diagonal { .. } | Constant::Uniform { .. }, Operator::Broadcast { .. }) => {
+            Err(kind("a linear operator"))
+        }
+        (Constant::Fill { .. }, Operator::Linear { .. }) => Err(kind("a broadcast")),
     }
 }
 
@@ -256,6 +290,8 @@ pub enum TableError {
     Ciphertexts { found: u64 },
     #[error("the gather tables have {found} entries together, expected at most {MAX_TABLE}")]
     Tables { found: usize },
+    #[error("fold={found} is not a power of two by which the replicas of {layout} divide as exact copies")]
+    Fold { found: u32, layout: LayoutId },
     #[error("layout {layout} does not exist")]
     NoLayout { layout: LayoutId },
     #[error("tensor {tensor} does not exist")]

@@ -2,7 +2,7 @@
 
 use crate::report::{count, short};
 use peregrine_ir::bounds::macs;
-use peregrine_ir::{Basis, Circuit, Constant, Inst, Node, Operator, OperatorId};
+use peregrine_ir::{Basis, Circuit, Constant, Form, Node, Operator, OperatorId, Type};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +37,10 @@ pub struct Diagonals {
     pub baby_steps: Vec<u32>,
     /// Rotations of sums of products.
     pub giant_steps: Vec<u32>,
+    /// How many of them are one number for all slots, which takes no encoding.
+    pub uniform: usize,
+    /// How many equal parts of a ciphertext hold partial sums, which further rotations add up.
+    pub fold: u32,
     /// Whether products are summed before they are divided by P.
     pub extended: bool,
 }
@@ -56,6 +60,10 @@ impl UsedOperator {
                 } => (map.keyword(), Some(input.to_string()), output),
                 Operator::Broadcast { layout, .. } => ("broadcast", None, layout),
             };
+            let fold = match operator {
+                Operator::Linear { fold, .. } => *fold,
+                Operator::Broadcast { .. } => 1,
+            };
             let split = collected.remove(&id);
             Self {
                 operator: id.to_string(),
@@ -64,7 +72,7 @@ impl UsedOperator {
                 output: output.to_string(),
                 macs,
                 least_products: macs.div_ceil(circuit.ring.slots().max(1).into()),
-                diagonals: split.map(|split| split.finish(all_pairs(circuit, operator))),
+                diagonals: split.map(|split| split.finish(all_pairs(circuit, operator), fold)),
             }
         })
         .collect()
@@ -103,19 +111,29 @@ impl Diagonals {
             false => format!("{least} to {most} each"),
         };
         let pairs = format!("{} of {} pairs of ciphertexts", self.pairs, self.all_pairs);
-        let (diagonals, sums) = (
-            count(self.count, "diagonal"),
-            match self.extended {
-                true => "summed before division by P",
-                false => "summed after division by P",
-            },
-        );
-        vec![
-            format!("{diagonals} between {pairs}, {each}; products are {sums}"),
+        let sums = match self.extended {
+            true => "summed before division by P",
+            false => "summed after division by P",
+        };
+        let uniform = match self.uniform {
+            0 => String::new(),
+            all if all == self.count => ", every one a single number".to_owned(),
+            some => format!(", {some} of them single numbers"),
+        };
+        let diagonals = count(self.count, "diagonal");
+        let mut lines = vec![
+            format!("{diagonals} between {pairs}, {each}{uniform}; products are {sums}"),
             format!("rotations   {}", runs(&self.rotations)),
             format!("baby steps  {} (of the input)", runs(&self.baby_steps)),
             format!("giant steps {} (of sums)", runs(&self.giant_steps)),
-        ]
+        ];
+        if self.fold > 1 {
+            lines.push(format!(
+                "partial sums in {} parts of a ciphertext, which rotations add up",
+                self.fold
+            ));
+        }
+        lines
     }
 }
 
@@ -127,6 +145,7 @@ struct Split {
     rotations: BTreeSet<u32>,
     baby_steps: BTreeSet<u32>,
     giant_steps: BTreeSet<u32>,
+    uniform: usize,
     extended: bool,
 }
 
@@ -135,39 +154,53 @@ fn collect(circuit: &Circuit, node: Node) -> BTreeMap<OperatorId, Split> {
     let slots = circuit.ring.slots();
     let mut seen = BTreeSet::new();
     let mut splits: BTreeMap<OperatorId, Split> = BTreeMap::new();
-    for definition in circuit.values.values() {
-        let Inst::Encode {
-            constant, basis, ..
-        } = definition.inst
-        else {
-            continue;
+    let served = circuit.values.values().filter(|d| d.node == Some(node));
+    for definition in served {
+        let extended = match &definition.ty {
+            Type::Cipher { form, .. } => *form == Form::Extended,
+            Type::Plain { basis, .. } => *basis == Basis::Extended,
+            Type::Digits { .. } => false,
         };
-        if definition.node != Some(node) || !seen.insert(constant) {
-            continue;
+        for &id in definition.inst.constants() {
+            let fresh = seen.insert(id);
+            if let Some(constant) = circuit.constants.get(id).filter(|_| fresh) {
+                let split = splits.entry(constant.operator()).or_default();
+                split.meet(constant, slots, extended);
+            }
         }
-        let Some(&Constant::Diagonal {
-            operator,
-            input,
-            output,
-            rotation,
-            pre,
-        }) = circuit.constants.get(constant)
-        else {
-            continue;
-        };
-        let split = splits.entry(operator).or_default();
-        split.count += 1;
-        *split.pairs.entry([input, output]).or_default() += 1;
-        split.rotations.insert(rotation);
-        split.baby_steps.insert((rotation + pre) % slots);
-        split.giant_steps.insert((slots - pre) % slots);
-        split.extended |= basis == Basis::Extended;
     }
+    splits.retain(|_, split| split.count > 0);
     splits
 }
 
 impl Split {
-    fn finish(self, all_pairs: u64) -> Diagonals {
+    fn meet(&mut self, constant: &Constant, slots: u32, extended: bool) {
+        let (input, output, rotation, pre) = match *constant {
+            Constant::Diagonal {
+                input,
+                output,
+                rotation,
+                pre,
+                ..
+            } => (input, output, rotation, pre),
+            Constant::Uniform {
+                input,
+                output,
+                rotation,
+                ..
+            } => (input, output, rotation, 0),
+            Constant::Fill { .. } => return,
+        };
+        self.count += 1;
+        self.uniform += usize::from(constant.is_uniform());
+        *self.pairs.entry([input, output]).or_default() += 1;
+        self.rotations.insert(rotation);
+        self.baby_steps.insert((rotation + pre) % slots);
+        self.giant_steps.insert((slots - pre) % slots);
+        self.extended |= extended;
+    }
+
+    fn finish(self, all_pairs: u64, fold: u32) -> Diagonals {
         let per_pair = self.pairs.values();
         let least = per_pair.clone().min().copied().unwrap_or(0);
         let most = per_pair.max().copied().unwrap_or(0);
@@ -179,6 +212,8 @@ impl Split {
             rotations: self.rotations.into_iter().collect(),
             baby_steps: self.baby_steps.into_iter().collect(),
             giant_steps: self.giant_steps.into_iter().collect(),
+            uniform: self.uniform,
+            fold,
             extended: self.extended,
         }
     }

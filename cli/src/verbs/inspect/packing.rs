@@ -138,12 +138,11 @@ fn replicas(layout: &Layout) -> Option<String> {
         return None;
     }
     let slots = count(block as usize, "slot");
-    let turn = |replica: u32| layout.replica(0, replica) - replica * block;
-    if (0..replicas).all(|replica| turn(replica) == 0) {
+    if layout.is_aligned() {
         return Some(format!("{replicas} equal replicas, one every {slots}"));
     }
     let turns: Vec<String> = (0..replicas.min(SHOWN))
-        .map(|x| turn(x).to_string())
+        .map(|x| layout.turn(x).to_string())
         .collect();
     let more = if replicas > SHOWN { ", ..." } else { "" };
     Some(format!(

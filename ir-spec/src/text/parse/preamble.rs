@@ -157,7 +157,7 @@ impl Parser<'_> {
             return Err(self.cursor.error(at, ParseCause::Missing { what }));
         };
         let cursor = &mut self.cursor;
-        let parts = LayoutParts {
+        let mut parts = LayoutParts {
             log_slots,
             shape: cursor.array_attribute("shape")?,
             phases: cursor.array_attribute("phases")?,
@@ -166,7 +166,13 @@ impl Parser<'_> {
             plane: cursor.number_attribute("plane")?,
             replicas: cursor.number_attribute("replicas")?,
             skew: cursor.number_attribute("skew")?,
+            jump: 0,
+            run: 1,
         };
+        if cursor.token().kind == Kind::Word("jump") {
+            parts.jump = cursor.number_attribute("jump")?;
+            parts.run = cursor.number_attribute("run")?;
+        }
         let layout = Layout::new(parts).map_err(|error| self.cursor.error(at, error))?;
         self.circuit.layouts.push(layout);
         Ok(())
@@ -200,7 +206,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// `c0 = diagonal op0 in=0 out=0 rotation=3 pre=0`, `c1 = fill op1 part=0`.
+    /// `c0 = diagonal op0 in=0 out=0 rotation=3 pre=0`, `c1 = fill op1 part=0`, `c2 = uniform op0 in=0 out=0 rotation=3`.
     pub(super) fn constant(&mut self) -> Parsed<()> {
         let next = self.circuit.constants.next_key();
         self.define(next, Subject::Constant(next))?;
@@ -218,8 +224,15 @@ impl Parser<'_> {
                 operator: cursor.entity()?,
                 part: cursor.number_attribute("part")?,
             }
+        } else if cursor.accept_word("uniform") {
+            Constant::Uniform {
+                operator: cursor.entity()?,
+                input: cursor.number_attribute("in")?,
+                output: cursor.number_attribute("out")?,
+                rotation: cursor.number_attribute("rotation")?,
+            }
         } else {
-            return Err(cursor.expected("`diagonal` or `fill`"));
+            return Err(cursor.expected("`diagonal`, `fill` or `uniform`"));
         };
         self.circuit.constants.push(constant);
         Ok(())
