@@ -194,7 +194,7 @@ impl Layout {
     }
 
     /// Planes per ciphertext, `B`.
-    fn planes(&self) -> u32 {
+    pub fn planes(&self) -> u32 {
         self.block() / self.parts.plane
     }
 

@@ -225,3 +225,28 @@ fn disagreeing_shapes_are_named() {
         "conv2d: weight shape is [2, 3, 1, 1], expected [2, 4, 1, 1], or divisors of the last two"
     );
 }
+
+#[test]
+fn a_large_convolution_is_counted_by_axes() {
+    let mut tensors = Tensors::new();
+    let weight = weights(&mut tensors, &[64, 3, 7, 7]);
+    let window = Window {
+        kernel: [7, 7],
+        strides: [2, 2],
+        pads: [3, 3],
+        dilations: [1, 1],
+    };
+    let map = LinearMap {
+        kind: LinearKind::Conv2d(Conv2d {
+            weight,
+            window,
+            groups: 1,
+        }),
+        input: shape(&[1, 3, 224, 224]),
+        output: shape(&[1, 64, 112, 112]),
+    };
+    // Along an axis, of 112 windows of 7 the first looks at 3 pixels of padding, the second at 1, the last at 2.
+    let along_axis: u64 = 112 * 7 - 3 - 1 - 2;
+    let macs = map.bind(&tensors).unwrap().macs();
+    assert_eq!(macs, 64 * 3 * along_axis * along_axis);
+}

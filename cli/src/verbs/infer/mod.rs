@@ -15,6 +15,7 @@ use crate::report::{Summary, print};
 use crate::values::InputArg;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Interface;
+use peregrine_ir::stats::Stats;
 use peregrine_runtime::client::{Client, Secret};
 use peregrine_runtime::exec::HeldKeys;
 use peregrine_runtime::ports::{Array, Arrays};
@@ -52,7 +53,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         model::compile(&args.model, &graph, &config)
     })?;
     let interface = Interface::of(&compiled.circuit);
-    let circuit = Summary::of(&interface);
+    let (circuit, stats) = (Summary::of(&interface), Stats::of(&compiled.circuit));
     let failed = || Error::client(&args.model);
     let client = Client::new(interface).map_err(failed())?;
     let count = images.len().min(args.limit.get());
@@ -89,7 +90,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     }
     let memory = Memory::measure(setup.session.prediction());
     seconds.total = started.elapsed().as_secs_f64();
-    let report = Report::new(circuit, rows, seconds, memory);
+    let report = Report::new((circuit, &stats), rows, seconds, memory);
     print(args.json.json, &report, report::text)
 }
 
