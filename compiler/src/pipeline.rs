@@ -65,7 +65,10 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
         headroom_bits: config.headroom_bits,
     };
     let (program, ring) = smallest_ring(&graph, &planner, config)?;
-    let circuit = run_all(emit(program, ring, config.security, &config.name)?)?;
+    let mut circuit = run_all(emit(program, ring, config.security, &config.name)?)?;
+    for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
+        port.finish.clone_from(&output.finish);
+    }
     Ok(Compiled {
         circuit: verify(circuit)?,
         graph,

@@ -1,5 +1,7 @@
 //! Tests of the front end on models built in memory.
 
+mod finish;
+
 use super::*;
 use crate::tensor::{Graph, Op};
 use onnx_protobuf::attribute_proto::AttributeType;
