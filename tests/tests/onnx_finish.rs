@@ -31,7 +31,7 @@ fn closing(dims: &[u32], opset: i64, op: &str, attributes: Vec<AttributeProto>) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, max_global_rejects: 10_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, max_global_rejects: 10_000, ..ProptestConfig::default() })]
 
     #[test]
     fn exponentials_along_an_axis(dims in [1..4u32, 1..5u32, 1..4u32], axis in -3..3i64, log in any::<bool>(),
