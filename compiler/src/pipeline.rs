@@ -59,7 +59,10 @@ pub struct Compiled {
 /// When no ring degree in the configured range holds the depth of the network.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
     let (graph, rewrites) = simplify(graph)?;
-    let circuit = smallest_ring(&graph, config)?;
+    let mut circuit = smallest_ring(&graph, config)?;
+    for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
+        port.finish.clone_from(&output.finish);
+    }
     Ok(Compiled {
         circuit: verify(circuit)?,
         graph,
@@ -68,7 +71,7 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
 }
 
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
-const RELUCTANCE: [f64; 5] = [1.0, 2.0, 4.0, 8.0, 16.0];
+const RELUCTANCE: [f64; 11] = [0.5, 0.7, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.0, 4.0, 8.0];
 
 /// The circuit at the smallest ring degree whose modulus holds its depth.
 fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError> {
@@ -146,6 +149,7 @@ impl Attempt<'_> {
             };
             if let Ok(circuit) = self.circuit(&plan)? {
                 let seconds = seconds(&circuit);
+                if std::env::var("PEEK").is_ok() { let s=peregrine_ir::stats::Stats::of(&circuit); eprintln!("r {reluctance} {seconds} products {} levels {} special {} digits {} keybytes {} ks {}", s.total.plaintext_products, circuit.ring.levels.len(), circuit.ring.special.len(), circuit.ring.digits.len(), s.key_bytes, s.total.key_switches); }
                 if seconds < best.0 {
                     best = (seconds, circuit);
                 }

@@ -214,6 +214,7 @@ fn network(numbers: &[u32]) -> Graph {
         network.graph.outputs.push(Output {
             name: format!("y{i}"),
             node: network.made[at],
+            finish: Default::default(),
         });
     }
     network.graph

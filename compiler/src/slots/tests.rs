@@ -259,7 +259,7 @@ proptest! {
         let source = crate::tensor::SourceId(0);
         let x = graph.add(crate::tensor::Node { op: Op::Input { name: "x".into() }, shape: shape.clone(), source }, &[]);
         let y = graph.add(crate::tensor::Node { op: Op::Polynomial(p), shape: shape.clone(), source }, &[x]);
-        graph.outputs.push(crate::tensor::Output { name: "y".into(), node: y });
+        graph.outputs.push(crate::tensor::Output { name: "y".into(), node: y, finish: Default::default() });
 
         let mut planning = crate::layout::Planning::new(&graph, 4, Prices::new([COST])).unwrap();
         let plan = planning.fewest_levels().unwrap();

@@ -26,8 +26,10 @@ pub struct Options {
 /// What a simulation gives.
 #[derive(Clone, Debug)]
 pub struct Simulation {
-    /// The output tensors.
+    /// The output tensors, as the model gives them.
     pub outputs: Arrays,
+    /// The tensors that a client would decrypt, of which the steps of the circuit's outputs made the others.
+    pub decrypted: Arrays,
     /// Where a message came closest to the modulus; none when every slot was zero.
     pub headroom: Option<Headroom>,
 }
@@ -58,14 +60,16 @@ pub fn run(
         },
     );
     let results = exec::run(circuit, &simulator, &plan, ciphers, progress)?;
-    let mut outputs = Arrays::new();
+    let (mut outputs, mut decrypted) = (Arrays::new(), Arrays::new());
     for (port, ciphers) in circuit.outputs.iter().zip(&results) {
         let slots: Vec<Vec<f64>> = ciphers.iter().map(|c| c.slots.re.clone()).collect();
         let array = view(circuit, port)?.unpack(&slots)?;
-        outputs.insert(port.name.clone(), array);
+        outputs.insert(port.name.clone(), array.finished(&port.finish)?);
+        decrypted.insert(port.name.clone(), array);
     }
     Ok(Simulation {
         outputs,
+        decrypted,
         headroom: simulator.headroom(),
     })
 }
