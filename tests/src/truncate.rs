@@ -19,8 +19,8 @@ pub fn up_to(graph: &Graph, name: &str) -> Option<Graph> {
         }
     }
     let mut part = Graph::default();
-    part.tensors = graph.tensors.clone();
-    part.sources = graph.sources.clone();
+    part.tensors.clone_from(&graph.tensors);
+    part.sources.clone_from(&graph.sources);
     let mut moved = BTreeMap::new();
     for index in needed {
         let operands = graph.operands(index).into_iter();

@@ -26,13 +26,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Networks simulated by default.
-const CASES: u32 = 1500;
+const CASES: u32 = 3000;
 /// Networks of one sequence of random numbers; sequences run side by side.
 const SEQUENCE: u32 = 25;
 
 /// What some network of the default run must have: operators, shapes, packings.
 const TRAITS: &[&str] = &[
     "asymmetric pads",
+    "batch",
     "channels joined",
     "coefficients by element",
     "columns joined",
@@ -161,8 +162,8 @@ fn largest(outputs: &BTreeMap<String, Vec<f64>>) -> f64 {
         .fold(0.0f64, |m, x| m.max(x.abs()))
 }
 
-/// Compiles, simulates and compares; gives the traits of the network.
-fn simulated(numbers: &[u32]) -> Result<Vec<&'static str>, TestCaseError> {
+/// Compiles, simulates and compares; gives the traits of the network and the error in bits.
+fn simulated(numbers: &[u32]) -> Result<(Vec<&'static str>, f64), TestCaseError> {
     let network = random_graph(numbers);
     let graph = &network.graph;
     let compiled = compiled(&network)?;
@@ -180,7 +181,7 @@ fn simulated(numbers: &[u32]) -> Result<Vec<&'static str>, TestCaseError> {
     traits.extend(&network.features);
     traits.sort_unstable();
     traits.dedup();
-    Ok(traits)
+    Ok((traits, bits))
 }
 
 /// One sequence of random networks, the same for the same numbers.
@@ -226,6 +227,7 @@ fn the_simulator_agrees() {
     );
     println!("PEREGRINE_CASES={cases} PEREGRINE_SEED={seed}");
     let counts: Mutex<BTreeMap<&str, u32>> = Mutex::default();
+    let worst = Mutex::new(f64::NEG_INFINITY);
     let failures: Mutex<Vec<String>> = Mutex::default();
     let next = AtomicU32::new(0);
     let work = || loop {
@@ -237,10 +239,13 @@ fn the_simulator_agrees() {
             return;
         }
         let outcome = sequence((seed, number, cases), |numbers| {
-            let mut counts = simulated(numbers).map(|t| (t, counts.lock().unwrap()))?;
-            for name in counts.0 {
-                *counts.1.entry(name).or_insert(0) += 1;
+            let (traits, bits) = simulated(numbers)?;
+            let mut counts = counts.lock().unwrap();
+            for name in traits {
+                *counts.entry(name).or_insert(0) += 1;
             }
+            let mut worst = worst.lock().unwrap();
+            *worst = worst.max(bits);
             Ok(())
         });
         failures.lock().unwrap().extend(outcome.err());
@@ -257,6 +262,7 @@ fn the_simulator_agrees() {
     for (name, count) in &counts {
         println!("{count:6} {name}");
     }
+    println!("largest error 2^{:.1}", worst.into_inner().unwrap());
     let missing: Vec<_> = TRAITS
         .iter()
         .filter(|t| !counts.contains_key(**t))

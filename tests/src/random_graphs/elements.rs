@@ -51,8 +51,11 @@ impl Network {
         let a = self.pick(choices);
         let dims = self.builder.dims(a).to_vec();
         let alike = self.builder.graph.nodes();
-        let alike = alike.filter(|&i| self.builder.dims(i) == dims);
-        let alike: Vec<NodeIndex> = alike.collect();
+        let alike = alike.filter(|&i| i != a && self.builder.dims(i) == dims);
+        let mut alike: Vec<NodeIndex> = alike.collect();
+        if alike.is_empty() || choices.one_in(6) {
+            alike = vec![a];
+        }
         let b = choices.of(&alike)?;
         match choices.below(4) {
             0 => {

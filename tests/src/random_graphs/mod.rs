@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 pub const NUMBERS: usize = 160;
 
 /// Elements of the largest tensor.
-const MOST_ELEMENTS: usize = 8 * 40 * 40;
+const MOST_ELEMENTS: usize = 2 * 8 * 40 * 40;
 /// The largest extent of an axis.
 const MOST_EXTENT: u32 = 48;
 /// Multiplications of the largest linear operator.
@@ -50,8 +50,8 @@ pub fn random_graph(numbers: &[u32]) -> RandomGraph {
     let graph = network.builder.graph;
     let sizes = graph.nodes().map(|i| graph.node(i).shape.elements());
     let largest = sizes.max().unwrap_or(1);
-    // At most 32 ciphertexts for each tensor, or so.
-    let least = 1 + (largest / 32).next_power_of_two().ilog2();
+    // At most 64 ciphertexts for each tensor, or so.
+    let least = 1 + (largest / 64).next_power_of_two().ilog2();
     RandomGraph {
         graph,
         log_n: log_n.max(least),
@@ -102,19 +102,23 @@ impl Network {
         for i in 0..count {
             if i == 0 || choices.one_in(2) {
                 let (h, w) = (extent(choices), extent(choices));
-                dims = [1, 1 + choices.below(8), h, w];
+                let batch = if choices.one_in(10) { 2 } else { 1 };
+                dims = [batch, 1 + choices.below(8), h, w];
             }
             self.builder.input(&format!("x{i}"), &dims);
         }
         if count > 1 {
             self.features.insert("several inputs");
         }
+        if dims[0] > 1 {
+            self.features.insert("batch");
+        }
     }
 
     /// Adds an operator; none when the one drawn does not fit what there is.
     fn operator(&mut self, choices: &mut Choices<'_>) {
         let before = self.builder.graph.len();
-        match choices.below(22) {
+        match choices.below(23) {
             0..=3 => self.convolution(choices),
             4..=6 => self.polynomial(choices),
             7..=9 => self.meet(choices),
@@ -125,9 +129,9 @@ impl Network {
             15 => self.concatenation(choices),
             16 => self.piece(choices),
             17 => self.padding(choices),
-            18 => self.rearrangement(choices),
-            19 => self.matrix(choices),
-            20 => self.reduction(choices),
+            18 | 19 => self.rearrangement(choices),
+            20 => self.matrix(choices),
+            21 => self.reduction(choices),
             _ => self.fully_connected(choices),
         };
         self.operators += u32::from(self.builder.graph.len() > before);

@@ -4,6 +4,15 @@ use super::{Choices, Network, fits};
 use crate::builder::Table;
 use petgraph::graph::NodeIndex;
 
+/// Other places for all elements.
+#[derive(Clone, Copy)]
+enum Rearrangement {
+    Transposition,
+    OtherDimensions,
+    SpaceToDepth,
+    DepthToSpace,
+}
+
 impl Network {
     /// Nearest neighbours, by whole factors or to any size.
     pub(super) fn upsampling(&mut self, choices: &mut Choices<'_>) -> Option<()> {
@@ -96,49 +105,59 @@ impl Network {
     pub(super) fn rearrangement(&mut self, choices: &mut Choices<'_>) -> Option<()> {
         let (x, dims) = self.pick_image(choices)?;
         let [n, c, h, w] = dims;
-        let size = 2 + choices.below(2);
-        let kind = choices.below(4);
-        let into_channels = h.is_multiple_of(size) && w.is_multiple_of(size);
-        if kind == 1 && into_channels {
-            let view = [n, c, h / size, size, w / size, size];
-            let orders = [[0, 3, 5, 1, 2, 4], [0, 1, 3, 5, 2, 4]];
-            let order = choices.of(&orders)?;
-            let target = [n, c * size * size, h / size, w / size];
-            self.blocks(x, (view, order), target)?;
-            self.features.insert("space to depth");
-        } else if kind == 2 && c.is_multiple_of(size * size) {
-            let depth = c / (size * size);
-            let views = [
-                ([n, size, size, depth, h, w], [0, 3, 4, 1, 5, 2]),
-                ([n, depth, size, size, h, w], [0, 1, 4, 2, 5, 3]),
-            ];
-            let view = choices.of(&views)?;
-            self.blocks(x, view, [n, depth, h * size, w * size])?;
-            self.features.insert("depth to space");
-        } else if kind == 3 {
-            let views = [
-                [n, c * h, 1, w],
-                [n, 1, c * h, w],
-                [n, c, 1, h * w],
-                [n, c, h * w, 1],
-            ];
-            let view = choices.of(&views)?;
-            if fits(&view) {
+        let orders = [
+            [0, 1, 3, 2],
+            [0, 2, 1, 3],
+            [0, 2, 3, 1],
+            [0, 3, 1, 2],
+            [0, 3, 2, 1],
+        ];
+        let order = choices.of(&orders)?;
+        let views = [
+            [n, c * h, 1, w],
+            [n, 1, c * h, w],
+            [n, c, 1, h * w],
+            [n, c, h * w, 1],
+        ];
+        let view = choices.of(&views)?;
+        let block = 2 + choices.below(2);
+        let mut fitting = Vec::new();
+        if fits(&order.map(|a| dims[a])) {
+            fitting.push(Rearrangement::Transposition);
+        }
+        if fits(&view) {
+            fitting.push(Rearrangement::OtherDimensions);
+        }
+        if h.is_multiple_of(block) && w.is_multiple_of(block) && h * w > 1 {
+            fitting.push(Rearrangement::SpaceToDepth);
+        }
+        if c.is_multiple_of(block * block) {
+            fitting.push(Rearrangement::DepthToSpace);
+        }
+        match choices.of(&fitting)? {
+            Rearrangement::Transposition => {
+                self.builder.transposed(x, &order);
+                self.features.insert("transposition");
+            }
+            Rearrangement::OtherDimensions => {
                 self.builder.reshaped(x, &view);
                 self.features.insert("other dimensions");
             }
-        } else {
-            let orders = [
-                [0, 1, 3, 2],
-                [0, 2, 1, 3],
-                [0, 2, 3, 1],
-                [0, 3, 1, 2],
-                [0, 3, 2, 1],
-            ];
-            let order = choices.of(&orders)?;
-            if fits(&order.map(|a| dims[a])) {
-                self.builder.transposed(x, &order);
-                self.features.insert("transposition");
+            Rearrangement::SpaceToDepth => {
+                let view = [n, c, h / block, block, w / block, block];
+                let order = choices.of(&[[0, 3, 5, 1, 2, 4], [0, 1, 3, 5, 2, 4]])?;
+                let target = [n, c * block * block, h / block, w / block];
+                self.blocks(x, (view, order), target)?;
+                self.features.insert("space to depth");
+            }
+            Rearrangement::DepthToSpace => {
+                let depth = c / (block * block);
+                let seen = choices.of(&[
+                    ([n, block, block, depth, h, w], [0, 3, 4, 1, 5, 2]),
+                    ([n, depth, block, block, h, w], [0, 1, 4, 2, 5, 3]),
+                ])?;
+                self.blocks(x, seen, [n, depth, h * block, w * block])?;
+                self.features.insert("depth to space");
             }
         }
         Some(())
