@@ -71,7 +71,7 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
 }
 
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
-const RELUCTANCE: [f64; 11] = [0.5, 0.7, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.0, 4.0, 8.0];
+const RELUCTANCE: [f64; 5] = [0.7, 1.0, 1.4, 2.0, 4.0];
 
 /// The circuit at the smallest ring degree whose modulus holds its depth.
 fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError> {
@@ -119,7 +119,10 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// The circuit of a plan, or what its levels have to hold and why no modulus does.
-    #[allow(clippy::type_complexity, reason = "the outer result is a failure of the compiler, the inner one an answer")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "the outer result is a failure of the compiler, the inner one an answer"
+    )]
     fn circuit(
         &self,
         plan: &LayoutPlan,
@@ -149,7 +152,6 @@ impl Attempt<'_> {
             };
             if let Ok(circuit) = self.circuit(&plan)? {
                 let seconds = seconds(&circuit);
-                if std::env::var("PEEK").is_ok() { let s=peregrine_ir::stats::Stats::of(&circuit); eprintln!("r {reluctance} {seconds} products {} levels {} special {} digits {} keybytes {} ks {}", s.total.plaintext_products, circuit.ring.levels.len(), circuit.ring.special.len(), circuit.ring.digits.len(), s.key_bytes, s.total.key_switches); }
                 if seconds < best.0 {
                     best = (seconds, circuit);
                 }
