@@ -54,10 +54,18 @@ pub fn keys(keys: &[KeyStats]) -> String {
     )
 }
 
-/// Inputs and outputs as a table.
+/// Inputs and outputs as a table, with the steps that follow decryption.
 pub fn ports(inputs: &[PortStats], outputs: &[PortStats]) -> String {
     let mut table = table(
-        &["", "name", "shape", "ciphertexts", "level", "scale bits"],
+        &[
+            "",
+            "name",
+            "shape",
+            "ciphertexts",
+            "level",
+            "scale bits",
+            "then",
+        ],
         &[3, 4, 5],
     );
     for (direction, ports) in [("input", inputs), ("output", outputs)] {
@@ -70,6 +78,7 @@ pub fn ports(inputs: &[PortStats], outputs: &[PortStats]) -> String {
                 level(port.level),
                 port.scale_bits
                     .map_or(String::new(), |bits| format!("{bits:.1}")),
+                port.finish.to_string(),
             ]);
         }
     }

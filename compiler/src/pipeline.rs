@@ -59,7 +59,10 @@ pub struct Compiled {
 /// When no ring degree in the configured range holds the depth of the network.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
     let (graph, rewrites) = simplify(graph)?;
-    let circuit = smallest_ring(&graph, config)?;
+    let mut circuit = smallest_ring(&graph, config)?;
+    for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
+        port.finish.clone_from(&output.finish);
+    }
     Ok(Compiled {
         circuit: verify(circuit)?,
         graph,
@@ -68,7 +71,7 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
 }
 
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
-const RELUCTANCE: [f64; 5] = [1.0, 2.0, 4.0, 8.0, 16.0];
+const RELUCTANCE: [f64; 5] = [0.7, 1.0, 1.4, 2.0, 4.0];
 
 /// The circuit at the smallest ring degree whose modulus holds its depth.
 fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError> {
@@ -116,7 +119,10 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// The circuit of a plan, or what its levels have to hold and why no modulus does.
-    #[allow(clippy::type_complexity, reason = "the outer result is a failure of the compiler, the inner one an answer")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "the outer result is a failure of the compiler, the inner one an answer"
+    )]
     fn circuit(
         &self,
         plan: &LayoutPlan,

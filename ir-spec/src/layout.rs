@@ -254,8 +254,8 @@ impl Layout {
         let LayoutParts {
             skew, jump, run, ..
         } = self.parts;
-        let turn = u64::from(replica) * u64::from(skew)
-            + u64::from(replica / run) * u64::from(jump);
+        let turn =
+            u64::from(replica) * u64::from(skew) + u64::from(replica / run) * u64::from(jump);
         (turn % u64::from(self.block())) as u32
     }
 

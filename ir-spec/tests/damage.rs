@@ -128,7 +128,7 @@ proptest! {
     }
 }
 
-const WORDS: [&str; 46] = [
+const WORDS: [&str; 48] = [
     "ring log_n=5\n",
     "ring",
     "log_n",

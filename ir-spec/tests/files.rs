@@ -63,10 +63,10 @@ fn wrong_files_are_named() {
     );
     assert!(refusal(b"").contains("expected the magic"));
     let mut newer = file.clone();
-    newer[8] = 3;
+    newer[8] = 4;
     assert_eq!(
         refusal(&newer),
-        "format version 3 is not supported, expected 2"
+        "format version 4 is not supported, expected 3"
     );
     assert_eq!(
         refusal(&file[..file.len() - 1]),

@@ -93,7 +93,12 @@ fn everything_occurs() {
             };
             *words.entry(format!("operator {kind}")).or_default() += 1;
         }
+        for step in circuit.outputs.iter().flat_map(|port| &port.finish.0) {
+            let step = step.to_string();
+            let function = step.split(' ').next().unwrap_or_default();
+            *words.entry(format!("step {function}")).or_default() += 1;
+        }
     }
-    assert_eq!(words.len(), 22 + 6, "{words:#?}");
+    assert_eq!(words.len(), 22 + 6 + 7, "{words:#?}");
     assert!(words.values().all(|&count| count >= 20), "{words:#?}");
 }

@@ -583,12 +583,10 @@ fn large_gather(circuit: &mut Circuit) {
         input: shape(8),
     };
     let (input, output) = (LayoutId(0), LayoutId(0));
-    circuit
-        .operators
-        .push(Operator::Linear {
-            map,
-            input,
-            output,
-            fold: 1,
-        });
+    circuit.operators.push(Operator::Linear {
+        map,
+        input,
+        output,
+        fold: 1,
+    });
 }

@@ -77,6 +77,15 @@ pub fn simulated(
     Ok(simulate::run(circuit, inputs, simulate::Options { noise }, &Silent)?.outputs)
 }
 
+/// The same for many images, several times faster than one by one.
+///
+/// # Errors
+/// When the inputs do not fit.
+pub fn simulated_all(circuit: &Verified, inputs: &[Arrays]) -> Result<Vec<Arrays>, Failure> {
+    let options = simulate::Options { noise: None };
+    Ok(simulate::run_all(circuit, inputs, options, &Silent)?.outputs)
+}
+
 /// A client with fresh keys and the server that has its evaluation keys.
 pub struct Encrypted {
     client: Client,

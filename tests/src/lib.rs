@@ -1,5 +1,8 @@
 //! What the tests of the whole project share.
 
+pub mod builder;
 pub mod conformance;
 pub mod flow;
+pub mod random_graphs;
 pub mod shared;
+pub mod truncate;

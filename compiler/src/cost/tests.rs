@@ -8,7 +8,9 @@ fn ring(depth: u32) -> Ring {
         precision_bits: 12,
         headroom_bits: 10,
     };
-    planner.ring(14, &vec![Width::Plain; depth as usize]).unwrap()
+    planner
+        .ring(14, &vec![Width::Plain; depth as usize])
+        .unwrap()
 }
 
 fn profile() -> Profile {

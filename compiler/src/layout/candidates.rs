@@ -35,11 +35,7 @@ impl Found {
 ///
 /// # Errors
 /// Never for a shape with positive extents.
-pub fn of_input(
-    shape: [u32; 3],
-    log_slots: u32,
-    reach: u32,
-) -> Result<Vec<Layout>, LayoutError> {
+pub fn of_input(shape: [u32; 3], log_slots: u32, reach: u32) -> Result<Vec<Layout>, LayoutError> {
     let mut found = Found::default();
     found.push(dense(shape, log_slots)?);
     planes(shape, log_slots, reach)
@@ -76,7 +72,12 @@ pub fn dense(shape: [u32; 3], log_slots: u32) -> Result<Layout, LayoutError> {
     let slots = 1u64 << log_slots;
     let mut phases = [1u32, 1];
     let extent = |phases: [u32; 2]| [shape[1].div_ceil(phases[0]), shape[2].div_ceil(phases[1])];
-    let area = |phases| extent(phases).iter().map(|&e| u64::from(e)).product::<u64>();
+    let area = |phases| {
+        extent(phases)
+            .iter()
+            .map(|&e| u64::from(e))
+            .product::<u64>()
+    };
     while area(phases) > slots {
         let [rows, columns] = extent(phases);
         if columns > 1 {
@@ -128,7 +129,9 @@ fn planes(shape: [u32; 3], log_slots: u32, reach: u32) -> Vec<Layout> {
             jump: 0,
             run: 1,
         };
-        (guarded <= slots).then(|| Layout::new(parts).ok()).flatten()
+        (guarded <= slots)
+            .then(|| Layout::new(parts).ok())
+            .flatten()
     });
     layouts.collect()
 }
@@ -176,7 +179,9 @@ fn movements(map: &LinearMap) -> Vec<[Pace; 2]> {
 
 /// The pace of a table, read off its first pixels.
 fn pace(axis: &AxisMap) -> Option<Pace> {
-    let mut known = (0u32..).zip(&axis.table).filter_map(|(at, source)| Some((at, (*source)?)));
+    let mut known = (0u32..)
+        .zip(&axis.table)
+        .filter_map(|(at, source)| Some((at, (*source)?)));
     let (first_at, first) = known.next()?;
     let (at, source) = known.find(|(_, source)| *source != first)?;
     let (by, of) = (source.abs_diff(first), at - first_at);
@@ -214,8 +219,12 @@ fn kept(shape: [u32; 3], from: &Layout, paces: [Pace; 2]) -> Option<Layout> {
             *phases = phases.checked_mul(of)?;
         }
     }
-    let columns = shape[2].div_ceil(parts.phases[1]).checked_mul(parts.gaps[1])?;
-    let rows = shape[1].div_ceil(parts.phases[0]).checked_mul(parts.gaps[0])?;
+    let columns = shape[2]
+        .div_ceil(parts.phases[1])
+        .checked_mul(parts.gaps[1])?;
+    let rows = shape[1]
+        .div_ceil(parts.phases[0])
+        .checked_mul(parts.gaps[0])?;
     parts.pitch = parts.pitch.max(columns);
     parts.plane = parts.plane.max(rows.checked_mul(parts.pitch)?);
     repeated(Layout::new(parts).ok()?).ok()
@@ -314,7 +323,11 @@ mod tests {
         let layouts = planes([3, 224, 224], 15, 1);
         let phases: Vec<[u32; 2]> = layouts.iter().map(|l| l.parts().phases).collect();
         assert_eq!(phases, [[1, 2], [1, 4], [2, 1], [2, 2], [4, 1]]);
-        assert!(layouts.iter().all(|l| l.parts().pitch > 224 / l.parts().phases[1]));
+        assert!(
+            layouts
+                .iter()
+                .all(|l| l.parts().pitch > 224 / l.parts().phases[1])
+        );
     }
 
     #[test]
@@ -329,7 +342,10 @@ mod tests {
             ..*dense([64, 8, 8], 15).unwrap().parts()
         };
         let skewed = skewed(&Layout::new(parts).unwrap());
-        let turns: Vec<_> = skewed.iter().map(|l| (l.parts().skew, l.parts().jump, l.parts().run)).collect();
+        let turns: Vec<_> = skewed
+            .iter()
+            .map(|l| (l.parts().skew, l.parts().jump, l.parts().run))
+            .collect();
         assert_eq!(turns, [(1024, 0, 1), (1024, 128, 4), (1024, 256, 4)]);
     }
 }

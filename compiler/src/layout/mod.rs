@@ -141,10 +141,18 @@ impl<'g> Planning<'g> {
             return Ok(Vec::new());
         };
         let quoted = self.quotes.map(map, &self.graph.tensors)?;
-        let cost = (plan.depth_before(self.graph, index), plan.price(self.graph, index));
+        let cost = (
+            plan.depth_before(self.graph, index),
+            plan.price(self.graph, index),
+        );
         let layouts = candidates::of(map, &from)?.into_iter();
         let mut all: Vec<(Layout, f64)> = layouts
-            .map(|to| (to, self.quotes.of(&quoted, (&from, &to), false, cost).seconds))
+            .map(|to| {
+                (
+                    to,
+                    self.quotes.of(&quoted, (&from, &to), false, cost).seconds,
+                )
+            })
             .collect();
         all.sort_by(|a, b| a.1.total_cmp(&b.1));
         Ok(all)
@@ -168,7 +176,11 @@ impl Surcharge {
         for (&seconds, &depth) in seconds.iter().zip(depths) {
             // Above the highest level the price is not known: it rises as it does below.
             let (here, below) = (pace(depth), pace(depth + 1));
-            let share = if here > 0.0 { (here - below).max(0.0) / here } else { 0.0 };
+            let share = if here > 0.0 {
+                (here - below).max(0.0) / here
+            } else {
+                0.0
+            };
             if let Some(rise) = rise.get_mut(depth as usize + 1) {
                 *rise += seconds * share;
             }
@@ -202,7 +214,9 @@ impl LayoutPlan {
 
     /// What a linear operator could have made of its operand, with predicted seconds, cheapest first.
     pub fn considered(&self, index: NodeIndex) -> &[(Layout, f64)] {
-        self.considered.get(index.index()).map_or(&[], Vec::as_slice)
+        self.considered
+            .get(index.index())
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The price of linear operators on the operands of a node.

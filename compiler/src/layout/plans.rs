@@ -45,7 +45,10 @@ impl Quotes {
         let shape = map.with_weight(TensorId::new(0));
         let own = map.weight().filter(|_| !bound.is_full());
         let next = self.alike.len();
-        let alike = *self.alike.entry(format!("{shape:?} {own:?}")).or_insert(next);
+        let alike = *self
+            .alike
+            .entry(format!("{shape:?} {own:?}"))
+            .or_insert(next);
         Ok(Quoted { bound, alike })
     }
 

@@ -25,8 +25,8 @@ use std::rc::Rc;
 /// The most states that are kept at a node.
 const STATES: usize = 64;
 
-/// What a longer prime costs, as a share of one more level.
-const LONGER: f64 = 0.3;
+/// What a longer prime costs, as a share of one more level under everything.
+const LONGER: f64 = 0.2;
 
 /// What one more level costs, by the number of multiplications that come before it, in seconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,9 +43,9 @@ impl Surcharge {
         self.0.get(depth as usize).copied().unwrap_or(f64::INFINITY)
     }
 
-    /// Of a longer prime for an operator: mostly less room for special primes.
-    fn longer(&self, depth: u32) -> f64 {
-        LONGER * self.level(depth)
+    /// Of a longer prime for an operator, wherever it is: less room for special primes.
+    fn longer(&self) -> f64 {
+        self.0.last().map_or(f64::INFINITY, |whole| LONGER * whole)
     }
 }
 
@@ -99,7 +99,9 @@ pub fn search(
         }
         states = cheapest(next);
     }
-    let best = states.into_values().min_by(|a, b| a.total.total_cmp(&b.total));
+    let best = states
+        .into_values()
+        .min_by(|a, b| a.total.total_cmp(&b.total));
     let best = best.filter(|state| state.total.is_finite());
     best.map(State::outcome).ok_or(LayoutPlanError::NoPlan)
 }
@@ -132,10 +134,7 @@ impl State {
         }
         choices.reverse();
         seconds.reverse();
-        Outcome {
-            choices,
-            seconds,
-        }
+        Outcome { choices, seconds }
     }
 }
 
@@ -180,9 +179,14 @@ impl Search<'_> {
             (Op::Input { .. }, _) => self.input(&node.shape),
             (Op::Linear { map, .. }, [from, ..]) => self.linear(index, map, from),
             (Op::Polynomial(polynomial), [from, ..]) => {
-                let multiplications = f64::from(polynomial.degree().next_power_of_two().ilog2().max(1));
+                let multiplications =
+                    f64::from(polynomial.degree().next_power_of_two().ilog2().max(1));
                 let seconds = multiplications * self.cost(index).1.square;
-                Ok(vec![(Choice::at(*from), seconds * f64::from(from.ciphertexts()), 0.0)])
+                Ok(vec![(
+                    Choice::at(*from),
+                    seconds * f64::from(from.ciphertexts()),
+                    0.0,
+                )])
             }
             (Op::Add | Op::Multiply, [_, ..]) => self.meet(index, &packed),
             (Op::Reshape, [from, ..]) => Ok(vec![(Choice::at(*from), 0.0, 0.0)]),
@@ -202,7 +206,10 @@ impl Search<'_> {
 
     fn input(&self, shape: &Shape) -> Result<Vec<Priced>, LayoutPlanError> {
         let layouts = candidates::of_input(shape.chw(), self.log_slots, self.reach)?;
-        Ok(layouts.into_iter().map(|l| (Choice::at(l), 0.0, 0.0)).collect())
+        Ok(layouts
+            .into_iter()
+            .map(|l| (Choice::at(l), 0.0, 0.0))
+            .collect())
     }
 
     fn linear(
@@ -222,7 +229,9 @@ impl Search<'_> {
         let convert = identity(&map.input);
         let conversion = self.quotes.map(&convert, &self.graph.tensors)?;
         for through in candidates::skewed(from) {
-            let turn = self.quotes.of(&conversion, (from, &through), false, (depth, &cost));
+            let turn = self
+                .quotes
+                .of(&conversion, (from, &through), false, (depth, &cost));
             for (choice, seconds, longer) in self.results(&quoted, map, &through, (depth, &cost))? {
                 let choice = Choice {
                     operands: vec![through],
@@ -244,9 +253,11 @@ impl Search<'_> {
     ) -> Result<Vec<Priced>, LayoutPlanError> {
         let mut choices = Vec::new();
         for layout in candidates::of(map, from)? {
-            let ways = [(false, 0.0), (true, self.surcharge.longer(depth))];
+            let ways = [(false, 0.0), (true, self.surcharge.longer())];
             for (turned, extra) in ways.into_iter().filter(|way| way.1.is_finite()) {
-                let quote = self.quotes.of(quoted, (from, &layout), turned, (depth, cost));
+                let quote = self
+                    .quotes
+                    .of(quoted, (from, &layout), turned, (depth, cost));
                 let choice = Choice {
                     turned,
                     ..Choice::at(layout)
@@ -259,7 +270,11 @@ impl Search<'_> {
     }
 
     /// Operands that meet share the layout of one of them; the others are brought there, one level deep.
-    fn meet(&mut self, index: NodeIndex, packed: &[Layout]) -> Result<Vec<Priced>, LayoutPlanError> {
+    fn meet(
+        &mut self,
+        index: NodeIndex,
+        packed: &[Layout],
+    ) -> Result<Vec<Priced>, LayoutPlanError> {
         let (depth, cost) = self.cost(index);
         let cost = *cost;
         let node = self.graph.node(index);
@@ -301,7 +316,11 @@ impl Search<'_> {
     fn live_after(&self, index: NodeIndex, live: &Live, layout: Layout) -> Live {
         let mut after = live.clone();
         after.insert(index.index() as u32, layout);
-        after.retain(|&node, _| self.last_use.get(node as usize).is_some_and(|&last| last > index.index()));
+        after.retain(|&node, _| {
+            self.last_use
+                .get(node as usize)
+                .is_some_and(|&last| last > index.index())
+        });
         after
     }
 }

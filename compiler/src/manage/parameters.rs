@@ -327,7 +327,10 @@ mod tests {
 
     #[test]
     fn too_deep_is_refused_with_both_figures() {
-        let error = PLANNER.ring(12, &[Width::Plain; 5]).unwrap_err().to_string();
+        let error = PLANNER
+            .ring(12, &[Width::Plain; 5])
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("limit for 128-bit security is 109"),
             "{error}"

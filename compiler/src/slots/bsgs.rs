@@ -85,7 +85,10 @@ impl Split {
     /// Baby and giant step of rotation `k`, both in `0 .. period`.
     pub fn steps(&self, k: u32) -> (u32, u32) {
         let (window, place) = self.place(k);
-        ((place + self.period - self.shift % self.period) % self.period, self.giant(window))
+        (
+            (place + self.period - self.shift % self.period) % self.period,
+            self.giant(window),
+        )
     }
 
     /// The window that `k` lies in, and where in it.
@@ -119,7 +122,12 @@ impl Split {
             steps.hoisted += u32::from(places.count > 0);
         }
         let mut windows = Marks::new(self.period / self.size + 2);
-        for group in diagonals.pairs.iter().collect::<Vec<_>>().chunk_by(|a, b| a.0.0 == b.0.0) {
+        for group in diagonals
+            .pairs
+            .iter()
+            .collect::<Vec<_>>()
+            .chunk_by(|a, b| a.0.0 == b.0.0)
+        {
             windows.clear();
             let mut giants = 0;
             for &k in group.iter().flat_map(|(_, set)| *set) {

@@ -23,7 +23,12 @@ impl Diagonals {
     /// The diagonals of `map` from `input` to `output`, where `fold` parts of a ciphertext are summed up afterwards.
     pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout, fold: u32) -> Self {
         if is_regular(input, output, fold) {
-            return Self::from_displacements(&Displacements::of(map, input, output), input, output, fold);
+            return Self::from_displacements(
+                &Displacements::of(map, input, output),
+                input,
+                output,
+                fold,
+            );
         }
         let reach = Reach::new(input, fold);
         let mut sets = PairSets::new(input.slots());
@@ -36,7 +41,10 @@ impl Diagonals {
                 let from = input.place_flat(x);
                 for replica in 0..output.parts().replicas {
                     let t = output.replica(to.slot, replica);
-                    sets.insert((to.ciphertext, from.ciphertext), reach.rotation(from.slot, t));
+                    sets.insert(
+                        (to.ciphertext, from.ciphertext),
+                        reach.rotation(from.slot, t),
+                    );
                 }
             });
         }
@@ -55,7 +63,9 @@ impl Diagonals {
         let mask = Reach::new(input, fold).bound() - 1;
         let (shown, wanted) = (turns(input, mask), turns(output, mask));
         let rotation = |d: u32, turn: u32| {
-            let reached = shown.iter().map(|&from| (d + from).wrapping_sub(turn) & mask);
+            let reached = shown
+                .iter()
+                .map(|&from| (d + from).wrapping_sub(turn) & mask);
             reached.min().unwrap_or(0)
         };
         let rotations = |set: &Vec<u32>| {

@@ -32,7 +32,10 @@ impl Displacements {
             map.for_each_tap(y, |x, weight| {
                 if weight != 0.0 {
                     let from = input.place_flat(x);
-                    sets.insert((to.ciphertext, from.ciphertext), from.slot.wrapping_sub(to.slot));
+                    sets.insert(
+                        (to.ciphertext, from.ciphertext),
+                        from.slot.wrapping_sub(to.slot),
+                    );
                 }
             });
         }
@@ -116,8 +119,18 @@ fn place(layout: &Layout, axis: usize, coordinate: u32) -> (u32, u32) {
         pitch,
         ..
     } = *layout.parts();
-    let (phase, position) = (coordinate % phases[axis], coordinate / phases[axis] * gaps[axis]);
-    (phase, if axis == 0 { position * pitch } else { position })
+    let (phase, position) = (
+        coordinate % phases[axis],
+        coordinate / phases[axis] * gaps[axis],
+    );
+    (
+        phase,
+        if axis == 0 {
+            position * pitch
+        } else {
+            position
+        },
+    )
 }
 
 /// Steps of one tap along rows or columns.
@@ -134,7 +147,9 @@ fn spatial(
         let by = x.wrapping_sub(y);
         Some(Step { to, from, by })
     };
-    (0..output.parts().shape[axis + 1]).filter_map(step).collect()
+    (0..output.parts().shape[axis + 1])
+        .filter_map(step)
+        .collect()
 }
 
 /// The first ciphertext of a channel and what it adds to the slot.
@@ -173,7 +188,10 @@ fn channels(
     for tap in taps {
         groups.entry(steps(tap)).or_default().push(tap);
     }
-    groups.into_iter().map(|(steps, taps)| (taps, steps)).collect()
+    groups
+        .into_iter()
+        .map(|(steps, taps)| (taps, steps))
+        .collect()
 }
 
 /// Collects steps of which most repeat.

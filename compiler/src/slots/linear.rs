@@ -167,7 +167,11 @@ impl fmt::Display for LinearPlan {
             Self::Scalars(scalars) => write!(f, "{scalars}"),
             Self::Diagonals(plan) => write!(f, "{plan}"),
             Self::Turned { sums, turn, .. } => {
-                write!(f, "{sums}, copies turned by {} masks", turn.diagonals.products())
+                write!(
+                    f,
+                    "{sums}, copies turned by {} masks",
+                    turn.diagonals.products()
+                )
             }
         }
     }
@@ -182,7 +186,11 @@ impl fmt::Display for DiagonalPlan {
             fold,
         } = self;
         write!(f, "{} diagonals", diagonals.products())?;
-        write!(f, ", {} baby and {} giant steps", steps.babies, steps.giants)?;
+        write!(
+            f,
+            ", {} baby and {} giant steps",
+            steps.babies, steps.giants
+        )?;
         match fold {
             1 => Ok(()),
             _ => write!(f, ", {fold} partial sums folded"),
@@ -205,7 +213,9 @@ fn folds(input: &Layout, output: &Layout) -> Vec<u32> {
         }
     };
     let folds = (1..=replicas.ilog2()).map(|log| 1 << log);
-    [1].into_iter().chain(folds.filter(|&fold| joins(fold))).collect()
+    [1].into_iter()
+        .chain(folds.filter(|&fold| joins(fold)))
+        .collect()
 }
 
 /// Emits `A x` as planned and returns the packed result.

@@ -148,7 +148,11 @@ impl Lowering<'_> {
     /// With zeros where nothing was known to be.
     fn full(&mut self, packed: Packed, node: Node) -> Result<Full, LowerError> {
         let Packed { layout, values } = packed;
-        let inputs = self.program.inputs.iter().flat_map(|port| &port.packed.values);
+        let inputs = self
+            .program
+            .inputs
+            .iter()
+            .flat_map(|port| &port.packed.values);
         let known = values.iter().copied().flatten().next();
         let any = known.or(inputs.copied().next());
         let any = any.ok_or(LowerError::Operand {

@@ -238,10 +238,9 @@ impl Program {
             let deepest = operands.iter().filter_map(|&v| depths.get(v)).max();
             let deepest = deepest.copied().unwrap_or(0);
             depths.push(match &inst.op {
-                SlotOp::Dot(_)
-                | SlotOp::Scalars(..)
-                | SlotOp::MulScalar(..)
-                | SlotOp::Mul(..) => deepest + 1,
+                SlotOp::Dot(_) | SlotOp::Scalars(..) | SlotOp::MulScalar(..) | SlotOp::Mul(..) => {
+                    deepest + 1
+                }
                 SlotOp::Input
                 | SlotOp::Rotate(..)
                 | SlotOp::Mask(_)

@@ -188,7 +188,10 @@ fn taps(window: &Window, (input, output): (&Layout, &Layout), axis: usize) -> Op
     if to.checked_mul(stride)? != from {
         return None;
     }
-    let (extent, outputs) = (input.parts().shape[axis + 1], output.parts().shape[axis + 1]);
+    let (extent, outputs) = (
+        input.parts().shape[axis + 1],
+        output.parts().shape[axis + 1],
+    );
     let mut found = Vec::new();
     for phase in 0..to.min(outputs) {
         for tap in 0..window.kernel[axis] {
@@ -222,7 +225,11 @@ impl Taps<'_> {
     /// Positions of a phase along an axis.
     fn positions(layout: &Layout, axis: usize, phase: u32) -> i64 {
         let extent = layout.parts().shape[axis + 1];
-        i64::from(extent.saturating_sub(phase).div_ceil(layout.parts().phases[axis]))
+        i64::from(
+            extent
+                .saturating_sub(phase)
+                .div_ceil(layout.parts().phases[axis]),
+        )
     }
 
     /// Whether no two pixels lie as far from each other as a tap says but for another reason: at the end of a row and the

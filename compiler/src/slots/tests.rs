@@ -54,18 +54,22 @@ fn interpret(program: &Program, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
                         )
                     })
             }
-            SlotOp::Mask(terms) => terms
-                .iter()
-                .fold(vec![0.0; 1 << program.log_slots], |sum, (a, c)| {
-                    let product = zip(at(a), &filler.fill(*c).unwrap(), |x, y| x * y);
-                    zip(&sum, &product, |x, y| x + y)
-                }),
+            SlotOp::Mask(terms) => {
+                terms
+                    .iter()
+                    .fold(vec![0.0; 1 << program.log_slots], |sum, (a, c)| {
+                        let product = zip(at(a), &filler.fill(*c).unwrap(), |x, y| x * y);
+                        zip(&sum, &product, |x, y| x + y)
+                    })
+            }
             SlotOp::Scalars(terms, mask) => {
                 let mut sum = vec![0.0; 1 << program.log_slots];
                 for (a, c) in terms {
                     assert!(filler.is_uniform(*c).unwrap());
                     let factor = filler.scalar(*c).unwrap();
-                    sum.iter_mut().zip(at(a)).for_each(|(s, x)| *s += factor * x);
+                    sum.iter_mut()
+                        .zip(at(a))
+                        .for_each(|(s, x)| *s += factor * x);
                 }
                 match mask {
                     Some(mask) => zip(&sum, &filler.fill(*mask).unwrap(), |x, y| x * y),
@@ -176,10 +180,15 @@ fn check(
     };
     let y = emit(&mut program, map.clone(), plan, &x, (output, node));
 
-    let image: Vec<f64> = (0..map.input.elements()).map(|i| (i as f64).cos()).collect();
+    let image: Vec<f64> = (0..map.input.elements())
+        .map(|i| (i as f64).cos())
+        .collect();
     let slots = interpret(&program, &from.pack(&image));
     let zero = vec![0.0; 1 << log_slots];
-    let got = y.values.iter().map(|v| v.map_or(&zero, |v| &slots[v.index()]));
+    let got = y
+        .values
+        .iter()
+        .map(|v| v.map_or(&zero, |v| &slots[v.index()]));
     let want = to.pack(&map.bind(tensors).unwrap().apply(&image));
     for (got, want) in got.flatten().zip(want.iter().flatten()) {
         prop_assert!((got - want).abs() < 1e-9, "{got} instead of {want}");
@@ -259,7 +268,7 @@ proptest! {
         let source = crate::tensor::SourceId(0);
         let x = graph.add(crate::tensor::Node { op: Op::Input { name: "x".into() }, shape: shape.clone(), source }, &[]);
         let y = graph.add(crate::tensor::Node { op: Op::Polynomial(p), shape: shape.clone(), source }, &[x]);
-        graph.outputs.push(crate::tensor::Output { name: "y".into(), node: y });
+        graph.outputs.push(crate::tensor::Output { name: "y".into(), node: y, finish: Default::default() });
 
         let mut planning = crate::layout::Planning::new(&graph, 4, Prices::new([COST])).unwrap();
         let plan = planning.fewest_levels().unwrap();

@@ -71,7 +71,13 @@ pub(super) fn layout(draw: &mut Draw<'_>, circuit: &mut Circuit, shape: [u32; 3]
     loop {
         let pitch = shape[2].div_ceil(phases[1]) * gaps[1] + guard;
         let plane = shape[1].div_ceil(phases[0]) * gaps[0] * pitch + spare;
-        let fits = |turn: u32| if turn < (1 << log_slots) / replicas { turn } else { 0 };
+        let fits = |turn: u32| {
+            if turn < (1 << log_slots) / replicas {
+                turn
+            } else {
+                0
+            }
+        };
         let jump = if replicas > 2 { fits(jump) } else { 0 };
         let parts = LayoutParts {
             log_slots,

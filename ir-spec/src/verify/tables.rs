@@ -290,7 +290,9 @@ pub enum TableError {
     Ciphertexts { found: u64 },
     #[error("the gather tables have {found} entries together, expected at most {MAX_TABLE}")]
     Tables { found: usize },
-    #[error("fold={found} is not a power of two by which the replicas of {layout} divide as exact copies")]
+    #[error(
+        "fold={found} is not a power of two by which the replicas of {layout} divide as exact copies"
+    )]
     Fold { found: u32, layout: LayoutId },
     #[error("layout {layout} does not exist")]
     NoLayout { layout: LayoutId },

@@ -16,7 +16,7 @@ pub struct Simulator {
     headroom: Mutex<Option<Headroom>>,
 }
 
-/// A simulated ciphertext.
+/// A simulated ciphertext, of one image or of several that are computed together.
 #[derive(Clone, Debug)]
 pub struct Cipher {
     pub(super) slots: Arc<Slots>,
@@ -51,6 +51,14 @@ pub struct Headroom {
     pub magnitude: f64,
 }
 
+impl Headroom {
+    /// The smaller of two; the earlier value's between equals.
+    pub(super) fn least(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        let order = |x: &Self, y: &Self| x.bits.total_cmp(&y.bits).then(x.value.cmp(&y.value));
+        a.into_iter().chain(b).min_by(order)
+    }
+}
+
 impl Simulator {
     /// A simulator for circuits over this ring; with noise if asked for.
     pub(super) fn new(ring: Ring, noise: Option<Noise>) -> Self {
@@ -61,7 +69,7 @@ impl Simulator {
         }
     }
 
-    /// An input as the client would encrypt it.
+    /// An input as the client would encrypt it, the slots of several images one after the other.
     pub(super) fn encrypt(&self, slots: Vec<f64>, level: Level, scale: Scale) -> Cipher {
         Cipher {
             slots: Arc::new(Slots::real(slots)),
@@ -76,6 +84,11 @@ impl Simulator {
         *self.headroom.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Slots of one image.
+    fn width(&self) -> usize {
+        self.ring.slots() as usize
+    }
+
     fn note_headroom(&self, value: Value, a: &Cipher) {
         let magnitude = a.slots.magnitude();
         let bits = self
@@ -86,14 +99,13 @@ impl Simulator {
             return;
         };
         let bits = modulus - 1.0 - scale - magnitude.log2();
+        let found = Headroom {
+            bits,
+            value,
+            magnitude,
+        };
         let mut least = self.headroom.lock().unwrap_or_else(PoisonError::into_inner);
-        if least.is_none_or(|l| (bits, value.0) < (l.bits, l.value.0)) {
-            *least = Some(Headroom {
-                bits,
-                value,
-                magnitude,
-            });
-        }
+        *least = Headroom::least(*least, Some(found));
     }
 
     fn product(&self, a: &Cipher, slots: Slots, by: &Scale) -> Result<Cipher, Mismatch> {
@@ -315,7 +327,7 @@ impl Evaluator for Simulator {
     }
 
     fn rotate(&self, a: &Cipher, rotation: Rotation) -> Result<Cipher, Mismatch> {
-        Ok(a.with(a.slots.rotate(rotation.0 as usize)))
+        Ok(a.with(a.slots.rotate(rotation.0 as usize, self.width())))
     }
 
     fn conjugate(&self, a: &Cipher) -> Result<Cipher, Mismatch> {
@@ -323,7 +335,7 @@ impl Evaluator for Simulator {
     }
 
     fn mul_monomial(&self, a: &Cipher, exponent: u32) -> Result<Cipher, Mismatch> {
-        Ok(a.with(a.slots.mul_monomial(exponent)))
+        Ok(a.with(a.slots.mul_monomial(exponent, self.width())))
     }
 }
 

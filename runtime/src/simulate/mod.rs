@@ -3,6 +3,9 @@
 //! Slots are `f64`, with imaginary parts once an operation makes them. Key switching, rescaling and levels leave slots
 //! alone; level, scale and form are kept exactly and compared with the circuit's types after every instruction. With a
 //! noise seed every instruction also disturbs its result as the noise model predicts.
+//!
+//! Most of the time goes into filling constants, so a value holds the slots of several images when there are several to
+//! compute ([`run_all`]).
 
 mod evaluator;
 mod noise;
@@ -26,9 +29,22 @@ pub struct Options {
 /// What a simulation gives.
 #[derive(Clone, Debug)]
 pub struct Simulation {
-    /// The output tensors.
+    /// The output tensors, as the model gives them.
     pub outputs: Arrays,
+    /// The tensors that a client would decrypt, of which the steps of the circuit's outputs made the others.
+    pub decrypted: Arrays,
     /// Where a message came closest to the modulus; none when every slot was zero.
+    pub headroom: Option<Headroom>,
+}
+
+/// What a simulation of several images gives.
+#[derive(Clone, Debug)]
+pub struct Simulations {
+    /// The output tensors, as the model gives them, by image.
+    pub outputs: Vec<Arrays>,
+    /// The tensors that a client would decrypt, of which the steps of the circuit's outputs made the others; by image.
+    pub decrypted: Vec<Arrays>,
+    /// Where a message came closest to the modulus, over all images; none when every slot was zero.
     pub headroom: Option<Headroom>,
 }
 
@@ -42,13 +58,32 @@ pub fn run(
     options: Options,
     progress: &dyn Progress,
 ) -> Result<Simulation, SimulateError> {
-    let noise = options.noise.map(|seed| Noise::new(&circuit.ring, seed));
-    let simulator = Simulator::new(circuit.ring.clone(), noise);
-    check_names(inputs, circuit.inputs.iter().map(|p| p.name.as_str()))?;
-    let mut ciphers = Vec::with_capacity(circuit.inputs.len());
-    for port in &circuit.inputs {
-        ciphers.push(encrypt(circuit, &simulator, port, inputs)?);
-    }
+    let Simulations {
+        outputs,
+        decrypted,
+        headroom,
+    } = run_all(circuit, std::slice::from_ref(inputs), options, progress)?;
+    let first = |arrays: Vec<Arrays>| arrays.into_iter().next().unwrap_or_default();
+    Ok(Simulation {
+        outputs: first(outputs),
+        decrypted: first(decrypted),
+        headroom,
+    })
+}
+
+/// Runs a circuit on many images, each given as for [`run`] and computed as it would be alone.
+///
+/// Constants are filled once for as many images as fit a gigabyte of slots, which makes this several times faster than
+/// one run for each. `progress` sees one run for each such group.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_all(
+    circuit: &Verified,
+    inputs: &[Arrays],
+    options: Options,
+    progress: &dyn Progress,
+) -> Result<Simulations, SimulateError> {
     let plan = Plan::new(
         circuit,
         PlanOptions {
@@ -57,26 +92,61 @@ pub fn run(
             keys: KeyResidence::All,
         },
     );
-    let results = exec::run(circuit, &simulator, &plan, ciphers, progress)?;
-    let mut outputs = Arrays::new();
-    for (port, ciphers) in circuit.outputs.iter().zip(&results) {
-        let slots: Vec<Vec<f64>> = ciphers.iter().map(|c| c.slots.re.clone()).collect();
-        let array = view(circuit, port)?.unpack(&slots)?;
-        outputs.insert(port.name.clone(), array);
+    let mut all = Simulations {
+        outputs: Vec::with_capacity(inputs.len()),
+        decrypted: Vec::with_capacity(inputs.len()),
+        headroom: None,
+    };
+    for images in inputs.chunks(together(circuit, &plan, inputs.len())) {
+        let first = all.outputs.len();
+        let noise = options.noise;
+        let noise = noise.map(|seed| Noise::new(&circuit.ring, seed, first));
+        let simulator = Simulator::new(circuit.ring.clone(), noise);
+        let ports = circuit.inputs.iter();
+        let ciphers = ports.map(|port| encrypt(circuit, &simulator, port, images));
+        let ciphers = ciphers.collect::<Result<_, _>>()?;
+        let results = exec::run(circuit, &simulator, &plan, ciphers, progress)?;
+        for image in 0..images.len() {
+            let (outputs, decrypted) = decrypt(circuit, &results, image)?;
+            all.outputs.push(outputs);
+            all.decrypted.push(decrypted);
+        }
+        all.headroom = Headroom::least(all.headroom, simulator.headroom());
     }
-    Ok(Simulation {
-        outputs,
-        headroom: simulator.headroom(),
-    })
+    Ok(all)
 }
 
+/// How many images to compute together: in groups of one size whose slots stay within [`ROOM`], where that is possible.
+fn together(circuit: &Circuit, plan: &Plan, images: usize) -> usize {
+    let (mut held, mut most) = (circuit.inputs.len(), 1);
+    for wave in plan.waves() {
+        held += wave.steps.len() + wave.plains.len();
+        most = most.max(held);
+        held = held.saturating_sub(wave.dead.len());
+    }
+    let bytes = most * circuit.ring.slots() as usize * size_of::<f64>();
+    let groups = images.div_ceil((ROOM / bytes).max(1));
+    images.div_ceil(groups.max(1)).max(1)
+}
+
+/// Bytes of the slots of all values that are alive at once.
+const ROOM: usize = 1 << 30;
+
+/// The ciphertexts of a port: the slots of all images, one after the other.
 fn encrypt(
     circuit: &Circuit,
     simulator: &Simulator,
     port: &Port,
-    inputs: &Arrays,
+    images: &[Arrays],
 ) -> Result<Vec<Cipher>, SimulateError> {
-    let packed = view(circuit, port)?.pack(inputs)?;
+    let view = view(circuit, port)?;
+    let mut packed = vec![Vec::new(); port.values.len()];
+    for image in images {
+        check_names(image, circuit.inputs.iter().map(|p| p.name.as_str()))?;
+        for (all, slots) in packed.iter_mut().zip(view.pack(image)?) {
+            all.extend(slots);
+        }
+    }
     let sealed = port.values.iter().zip(packed);
     Ok(sealed
         .filter_map(|(&value, slots)| match &circuit.values.get(value)?.inst {
@@ -84,6 +154,27 @@ fn encrypt(
             _ => None,
         })
         .collect())
+}
+
+/// The output tensors of one image, after and before what follows decryption.
+fn decrypt(
+    circuit: &Circuit,
+    results: &[Vec<Cipher>],
+    image: usize,
+) -> Result<(Arrays, Arrays), SimulateError> {
+    let width = circuit.ring.slots() as usize;
+    let slots = |cipher: &Cipher| {
+        let part = cipher.slots.re.get(image * width..(image + 1) * width);
+        part.unwrap_or_default().to_vec()
+    };
+    let (mut outputs, mut decrypted) = (Arrays::new(), Arrays::new());
+    for (port, ciphers) in circuit.outputs.iter().zip(results) {
+        let slots: Vec<Vec<f64>> = ciphers.iter().map(slots).collect();
+        let array = view(circuit, port)?.unpack(&slots)?;
+        outputs.insert(port.name.clone(), array.finished(&port.finish)?);
+        decrypted.insert(port.name.clone(), array);
+    }
+    Ok((outputs, decrypted))
 }
 
 fn view<'c>(circuit: &'c Circuit, port: &'c Port) -> Result<PortView<'c>, SimulateError> {

@@ -6,18 +6,23 @@ use crate::exec::{Encoding, Site};
 use peregrine_ir::noise::NoiseModel;
 use peregrine_ir::{Entity, Form, Inst, Level, Ring, Scale, Type, Value};
 
-/// Draws noise; the same seed gives the same noise whatever the order of execution.
+/// Draws noise; the same seed gives the same noise whatever the order of execution, and each image noise of its own
+/// whatever the images beside it. Plaintexts are encoded once for all images.
 #[derive(Debug)]
 pub(super) struct Noise {
     seed: u64,
+    /// The number of the first image.
+    first: usize,
     model: NoiseModel,
     ring: Ring,
 }
 
 impl Noise {
-    pub(super) fn new(ring: &Ring, seed: u64) -> Self {
+    /// For images numbered from `first`.
+    pub(super) fn new(ring: &Ring, seed: u64, first: usize) -> Self {
         Self {
             seed,
+            first,
             model: NoiseModel { log_n: ring.log_n },
             ring: ring.clone(),
         }
@@ -54,34 +59,35 @@ impl Noise {
             | Inst::MulMonomial { .. }
             | Inst::Bootstrap { .. } => return None,
         };
-        let mut draw = self.draw(absolute, site.ty.scale()?, site.value)?;
-        Some(Slots {
-            re: slots.re.iter().map(|x| x + draw()).collect(),
-            im: slots
-                .im
-                .as_ref()
-                .map(|im| im.iter().map(|x| x + draw()).collect()),
-        })
+        let deviation = self.deviation(absolute, site.ty.scale()?)?;
+        let (mut disturbed, width) = (slots.clone(), self.ring.slots() as usize);
+        let mut im = disturbed.im.iter_mut().flat_map(|im| im.chunks_mut(width));
+        for (image, re) in disturbed.re.chunks_mut(width).enumerate() {
+            let mut normal = self.normal(self.first + image, site.value);
+            let parts = re.iter_mut().chain(im.next().into_iter().flatten());
+            parts.for_each(|x| *x += deviation * normal.next());
+        }
+        Some(disturbed)
     }
 
     /// The slots of a plaintext with the error of rounding its coefficients.
     pub(super) fn round(&self, slots: &mut [f64], at: Encoding<'_>) {
-        if let Some(mut draw) = self.draw(self.model.encoding(), at.scale.exact, at.value) {
-            slots.iter_mut().for_each(|x| *x += draw());
+        if let Some(deviation) = self.deviation(self.model.encoding(), at.scale.exact) {
+            let mut normal = self.normal(0, at.value);
+            slots
+                .iter_mut()
+                .for_each(|x| *x += deviation * normal.next());
         }
     }
 
-    /// Real parts of errors whose modulus has root mean square `absolute` at a scale.
-    fn draw(
-        &self,
-        absolute: f64,
-        scale: &Scale,
-        value: Value,
-    ) -> Option<impl FnMut() -> f64 + use<>> {
+    /// Standard deviation of the real parts of errors whose modulus has root mean square `absolute` at a scale.
+    fn deviation(&self, absolute: f64, scale: &Scale) -> Option<f64> {
         let scale = scale.value(&self.ring.primes)?;
-        let deviation = absolute / scale * std::f64::consts::FRAC_1_SQRT_2;
-        let mut normal = Normal::new(self.seed, value.index() as u64);
-        Some(move || deviation * normal.next())
+        Some(absolute / scale * std::f64::consts::FRAC_1_SQRT_2)
+    }
+
+    fn normal(&self, image: usize, value: Value) -> Normal {
+        Normal::new(self.seed, image as u64, value.index() as u64)
     }
 
     /// log2 of what each digit shares with a level.

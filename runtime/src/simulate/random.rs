@@ -15,10 +15,10 @@ pub(super) struct Normal {
 }
 
 impl Normal {
-    /// Stream `stream` of a seed.
-    pub(super) fn new(seed: u64, stream: u64) -> Self {
+    /// Stream `stream` of a seed, for one of several images.
+    pub(super) fn new(seed: u64, image: u64, stream: u64) -> Self {
         Self {
-            state: mix(seed) ^ mix(stream.wrapping_add(GOLDEN)),
+            state: mix(seed ^ mix(image)) ^ mix(stream.wrapping_add(GOLDEN)),
             spare: None,
         }
     }
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn mean_and_deviation_are_those_of_a_normal_number() {
-        let mut normal = Normal::new(7, 3);
+        let mut normal = Normal::new(7, 0, 3);
         let draws: Vec<f64> = (0..100_000).map(|_| normal.next()).collect();
         let mean = draws.iter().sum::<f64>() / draws.len() as f64;
         let variance = draws.iter().map(|x| x * x).sum::<f64>() / draws.len() as f64;

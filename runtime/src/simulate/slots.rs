@@ -1,6 +1,9 @@
 //! Cleartext slots: real numbers, and imaginary parts only once something makes them.
 
-/// The slots of a simulated ciphertext.
+/// Elements of a sum of products that are finished before the next ones: what fits the smallest cache.
+const BLOCK: usize = 1024;
+
+/// The slots of a simulated ciphertext, those of several images one after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Slots {
     pub(super) re: Vec<f64>,
@@ -36,22 +39,27 @@ impl Slots {
         self.each_part(|part| part.iter().map(|x| factor * x).collect())
     }
 
-    /// `a + p` with real `p`.
+    /// `a + p` with real `p`, the slots of one image.
     pub(super) fn add_real(&self, p: &[f64]) -> Self {
         let mut sum = self.clone();
-        zip(&mut sum.re, p, |x, y| *x += y);
+        for image in sum.re.chunks_mut(p.len().max(1)) {
+            zip(image, p, |x, y| *x += y);
+        }
         sum
     }
 
-    /// `a_1 * p_1 + a_2 * p_2 + ...` with real `p`.
+    /// `a_1 * p_1 + a_2 * p_2 + ...` with real `p`, each the slots of one image.
     pub(super) fn dot(ciphers: &[&Self], plains: &[&[f64]]) -> Self {
         let slots = ciphers.first().map_or(0, |a| a.re.len());
         let mut sum = Self::real(vec![0.0; slots]);
-        for (a, p) in ciphers.iter().zip(plains) {
-            multiply_add(&mut sum.re, &a.re, p);
-            if let Some(im) = &a.im {
-                multiply_add(sum.imaginary(), im, p);
-            }
+        let terms = || ciphers.iter().zip(plains);
+        let real: Vec<_> = terms().map(|(a, p)| (a.re.as_slice(), *p)).collect();
+        multiply_add_all(&mut sum.re, &real);
+        let imaginary: Vec<_> = terms()
+            .filter_map(|(a, p)| Some((a.im.as_deref()?, *p)))
+            .collect();
+        if !imaginary.is_empty() {
+            multiply_add_all(sum.imaginary(), &imaginary);
         }
         sum
     }
@@ -73,13 +81,17 @@ impl Slots {
         Self { re, im }
     }
 
-    /// Rotates to the left.
-    pub(super) fn rotate(&self, by: usize) -> Self {
+    /// Rotates each image of `width` slots to the left.
+    pub(super) fn rotate(&self, by: usize, width: usize) -> Self {
+        let width = width.max(1);
         self.each_part(|part| {
-            let mut part = part.to_vec();
-            let by = by % part.len().max(1);
-            part.rotate_left(by);
-            part
+            let mut rotated = Vec::with_capacity(part.len());
+            for image in part.chunks(width) {
+                let (front, back) = image.split_at(by % image.len());
+                rotated.extend_from_slice(back);
+                rotated.extend_from_slice(front);
+            }
+            rotated
         })
     }
 
@@ -92,9 +104,10 @@ impl Slots {
         }
     }
 
-    /// Multiplies slot `j` by `zeta^(5^j * exponent)`, `zeta = exp(i pi / N)`: what `X^exponent` is there.
-    pub(super) fn mul_monomial(&self, exponent: u32) -> Self {
-        let slots = self.re.len() as u64;
+    /// Multiplies slot `j` of each image of `width` slots by `zeta^(5^j * exponent)`, `zeta = exp(i pi / N)`: what
+    /// `X^exponent` is there.
+    pub(super) fn mul_monomial(&self, exponent: u32, width: usize) -> Self {
+        let slots = width as u64;
         let (quarter, full) = (slots, 4 * slots);
         let exponent = u64::from(exponent) % full.max(1);
         // Multiples of N / 2 are powers of i in every slot, because 5^j = 1 modulo 4.
@@ -108,9 +121,10 @@ impl Slots {
             (std::f64::consts::TAU * turn as f64 / full as f64).sin_cos()
         });
         let (sin, cos): (Vec<f64>, Vec<f64>) = roots.unzip();
+        let images = self.re.len() / width.max(1);
         self.mul(&Self {
-            re: cos,
-            im: Some(sin),
+            re: cos.repeat(images),
+            im: Some(sin.repeat(images)),
         })
     }
 
@@ -161,6 +175,28 @@ fn multiply_add(into: &mut [f64], a: &[f64], b: &[f64]) {
         .for_each(|(s, (x, y))| *s += x * y);
 }
 
+/// Adds `a_1 * p_1 + a_2 * p_2 + ...`, every `p` as long as one image, `into` and every `a` as long as all of them.
+///
+/// Block by block, and for each block image by image: sums stay in the cache, and so do the plaintexts that the images
+/// share.
+fn multiply_add_all(into: &mut [f64], terms: &[(&[f64], &[f64])]) {
+    let width = terms.first().map_or(0, |(_, p)| p.len());
+    for start in (0..width).step_by(BLOCK) {
+        let length = BLOCK.min(width - start);
+        for image in (0..into.len()).step_by(width) {
+            let at = image + start;
+            let Some(sum) = into.get_mut(at..at + length) else {
+                continue;
+            };
+            for (a, p) in terms {
+                if let (Some(a), Some(p)) = (a.get(at..at + length), p.get(start..start + length)) {
+                    multiply_add(sum, a, p);
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,17 +204,20 @@ mod tests {
     #[test]
     fn half_the_degree_multiplies_by_i() {
         let s = Slots::real(vec![1.0, 2.0, -3.0, 4.0]);
-        let i = s.mul_monomial(4);
+        let i = s.mul_monomial(4, 4);
         assert_eq!(i.im, Some(s.re.clone()));
-        assert_eq!(s.mul_monomial(8), s.scaled(-1.0));
-        assert_eq!(i.mul_monomial(4), s.scaled(-1.0));
-        assert_eq!(s.mul_monomial(12), i.scaled(-1.0));
+        assert_eq!(s.mul_monomial(8, 4), s.scaled(-1.0));
+        assert_eq!(i.mul_monomial(4, 4), s.scaled(-1.0));
+        assert_eq!(s.mul_monomial(12, 4), i.scaled(-1.0));
     }
 
     #[test]
     fn monomials_compose() {
         let s = Slots::real(vec![1.0, 2.0, -3.0, 4.0]);
-        let (once, twice) = (s.mul_monomial(3).mul_monomial(6), s.mul_monomial(9));
+        let (once, twice) = (
+            s.mul_monomial(3, 4).mul_monomial(6, 4),
+            s.mul_monomial(9, 4),
+        );
         for (x, y) in once.re.iter().zip(&twice.re) {
             assert!((x - y).abs() < 1e-12);
         }
@@ -187,6 +226,24 @@ mod tests {
     #[test]
     fn rotation_is_to_the_left() {
         let s = Slots::real(vec![0.0, 1.0, 2.0, 3.0]);
-        assert_eq!(s.rotate(1).re, [1.0, 2.0, 3.0, 0.0]);
+        assert_eq!(s.rotate(1, 4).re, [1.0, 2.0, 3.0, 0.0]);
+    }
+
+    #[test]
+    fn images_side_by_side_do_not_meet() {
+        let (one, two) = (vec![1.0, 2.0, 3.0, 4.0], vec![5.0, 6.0, 7.0, 8.0]);
+        let both = Slots::real([one.clone(), two.clone()].concat());
+        let plain = [0.5, 1.0, 2.0, -1.0];
+        let apply = |f: &dyn Fn(&Slots) -> Slots| {
+            let alone = [f(&Slots::real(one.clone())), f(&Slots::real(two.clone()))];
+            let together = f(&both);
+            assert_eq!(together.re, [&alone[0].re[..], &alone[1].re].concat());
+            let im = |s: &Slots| s.im.clone().unwrap_or_default();
+            assert_eq!(im(&together), [im(&alone[0]), im(&alone[1])].concat());
+        };
+        apply(&|s| s.rotate(3, 4));
+        apply(&|s| s.add_real(&plain));
+        apply(&|s| Slots::dot(&[s, &s.mul_monomial(4, 4)], &[&plain, &plain]));
+        apply(&|s| s.mul_monomial(3, 4));
     }
 }

@@ -36,7 +36,8 @@ pub struct Image {
     pub expected_class: Option<usize>,
     /// Of the encrypted one.
     pub class: Option<usize>,
-    /// log2 of the largest error over the largest magnitude; none when there is no error.
+    /// log2 of the largest error over the largest magnitude, before the steps that follow decryption; none when there is no
+    /// error.
     pub error_log2: Option<f64>,
     pub seconds: Seconds,
     pub outputs: BTreeMap<String, Output>,

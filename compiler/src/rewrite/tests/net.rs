@@ -88,7 +88,11 @@ impl Net {
 
     pub(super) fn output(&mut self, node: NodeIndex) {
         let name = format!("y{}", self.graph.outputs.len());
-        self.graph.outputs.push(Output { name, node });
+        self.graph.outputs.push(Output {
+            name,
+            node,
+            finish: Default::default(),
+        });
     }
 
     pub(super) fn linear(

@@ -1,0 +1,151 @@
+//! ResNet-20 with polynomial activations, from file to logits: what its circuit costs, that the circuit computes the
+//! network, and that its beginning does so on ciphertexts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use ndarray::{ArrayD, Axis};
+use peregrine_compiler::pipeline::{Compiled, Config, compile};
+use peregrine_compiler::tensor::Graph;
+use peregrine_ir::stats::Stats;
+use peregrine_ir::{Inst, Security, binary};
+use peregrine_runtime::ports::Arrays;
+use peregrine_tests::flow::{self, Encrypted, arg_max, compile_file, error_bits};
+use peregrine_tests::shared::shared;
+use peregrine_tests::truncate::up_to;
+use std::path::Path;
+use std::time::Instant;
+
+const POLY2: &str = "resnet20_cifar10_poly2.onnx";
+
+fn rows(path: &Path) -> Vec<Vec<f64>> {
+    let array: ArrayD<f32> = ndarray_npy::read_npy(path).unwrap();
+    let rows = array.axis_iter(Axis(0));
+    rows.map(|row| row.iter().map(|&x| f64::from(x)).collect())
+        .collect()
+}
+
+/// The first `count` reference images, as inputs of `graph`.
+fn images(folder: &Path, graph: &Graph, count: usize) -> Vec<Arrays> {
+    let images = rows(&folder.join("ref/cifar10_100_input_f32.npy"));
+    let images = images.into_iter().take(count);
+    images
+        .map(|image| flow::inputs(graph, &[image]).unwrap())
+        .collect()
+}
+
+/// Simulates `count` images and compares with the logits that the float model of this activation gave for them.
+fn logits_match(folder: &Path, (model, activation): (&str, &str), count: usize) {
+    let graph = flow::load(&folder.join(model)).unwrap();
+    let mut config = Config::new("resnet20");
+    if activation == "poly4" {
+        // Too deep for rings of 128 bits.
+        config.security = Security::None;
+        config.log_n = 16..=16;
+    }
+    let circuit = compile(&graph, &config).unwrap().circuit;
+    let logits = format!("ref/resnet20_cifar10_{activation}_100_ort_logits_f32.npy");
+    let want = rows(&folder.join(logits));
+    let largest = want.iter().flatten().fold(0.0f64, |m, x| m.max(x.abs()));
+    let started = Instant::now();
+    let found = flow::simulated_all(&circuit, &images(folder, &graph, count)).unwrap();
+    println!("{model}: {count} images in {:.1?}", started.elapsed());
+    assert_eq!(found.len(), count);
+    let mut worst = 0.0f64;
+    for (i, (found, want)) in found.iter().zip(&want).enumerate() {
+        let found = found[&graph.outputs[0].name].data();
+        assert_eq!(found.len(), want.len());
+        for (a, b) in found.iter().zip(want) {
+            let error = (a - b).abs() / largest;
+            assert!(error <= 1e-4, "{model}, image {i}: {found:?}, not {want:?}");
+            worst = worst.max(error);
+        }
+        assert_eq!(arg_max(found), arg_max(want), "{model}, image {i}");
+    }
+    println!("{model}: largest error {worst:.1e} of the largest logit");
+}
+
+#[test]
+fn logits_of_a_hundred_images_match_the_float_model() {
+    let test = "logits_of_a_hundred_images_match_the_float_model";
+    let Some(folder) = shared(test, "models") else {
+        return;
+    };
+    logits_match(&folder, (POLY2, "poly2"), 100);
+}
+
+#[test]
+fn every_spelling_and_degree_gives_the_logits_of_the_float_model() {
+    let test = "every_spelling_and_degree_gives_the_logits_of_the_float_model";
+    let Some(folder) = shared(test, "models") else {
+        return;
+    };
+    for (variant, activation) in [
+        ("poly2_folded", "poly2"),
+        ("poly2_slicepad_dynamo18", "poly2"),
+        ("poly4", "poly4"),
+        ("poly4_folded", "poly4"),
+        ("poly4_slicepad_dynamo18", "poly4"),
+    ] {
+        let model = format!("resnet20_cifar10_{variant}.onnx");
+        logits_match(&folder, (&model, activation), 10);
+    }
+}
+
+#[test]
+fn its_circuit_is_small() {
+    let Some(folder) = shared("its_circuit_is_small", "models") else {
+        return;
+    };
+    let (_, Compiled { circuit, .. }) = compile_file(&folder.join(POLY2)).unwrap();
+    let total = Stats::of(&circuit).total;
+    let values = circuit.values.values();
+    let scalars = values.filter(|d| matches!(d.inst, Inst::MulScalar { .. }));
+    let products = total.plaintext_products + scalars.count() as u64;
+    let levels = circuit.ring.levels.len() as u64 - 1;
+    let file = binary::write_circuit(&circuit).len() as u64;
+    let model = std::fs::metadata(folder.join(POLY2)).unwrap().len();
+    let figures = format!(
+        "{levels} levels, {products} products, {} key switches, {:.1} times the model's file",
+        total.key_switches,
+        file as f64 / model as f64
+    );
+    println!("{POLY2}: {figures}");
+    assert!(products <= 3000, "{figures}");
+    assert!(total.key_switches <= 700, "{figures}");
+    assert!(file <= 3 * model, "{figures}");
+}
+
+#[test]
+fn two_residual_blocks_on_ciphertexts_at_128_bits_within_2_to_the_minus_10() {
+    let test = "two_residual_blocks_on_ciphertexts_at_128_bits_within_2_to_the_minus_10";
+    let Some(folder) = shared(test, "models") else {
+        return;
+    };
+    let whole = flow::load(&folder.join(POLY2)).unwrap();
+    let graph = up_to(&whole, "/layer1/layer1.1/act2/Add_1").expect("the second block");
+    let compiled = compile(&graph, &Config::new("blocks")).unwrap();
+    assert_eq!(compiled.circuit.security, Security::Classical128);
+    println!(
+        "ring 2^{}, {} levels",
+        compiled.circuit.ring.log_n,
+        compiled.circuit.ring.levels.len() - 1
+    );
+    let inputs = images(&folder, &graph, 1).remove(0);
+    let want = flow::reference(&graph, &inputs).unwrap();
+    let largest = want.values().flatten().fold(0.0f64, |m, x| m.max(x.abs()));
+    let started = Instant::now();
+    let encrypted = Encrypted::new(&compiled.circuit).unwrap();
+    println!("keys in {:.1?}", started.elapsed());
+    let got = encrypted.run(&inputs).unwrap();
+    let bits = error_bits(&got, &want);
+    println!(
+        "error 2^{bits:.1} of {largest:.2}, all in {:.1?}",
+        started.elapsed()
+    );
+    assert!(bits <= -10.0, "error 2^{bits:.1}");
+}
