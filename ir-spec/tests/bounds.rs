@@ -1,21 +1,24 @@
-//! Bounds and provenance of the first example of `SPEC.md`.
+//! Bounds and provenance of examples of `SPEC.md`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use peregrine_ir::provenance::node_uses;
 use peregrine_ir::stats::{Stats, key_bytes};
-use peregrine_ir::{LayoutId, Level, Node, OperatorId, text, verify};
+use peregrine_ir::{Inst, LayoutId, Level, Node, Operator, OperatorId, text, verify};
 use std::collections::BTreeSet;
 
-fn example() -> peregrine_ir::Verified {
+/// The first example with this in it.
+fn example(part: &str) -> peregrine_ir::Verified {
     let spec = include_str!("../SPEC.md");
-    let block = spec.split("```fhe\n").nth(1).unwrap();
-    verify(text::parse(block.split("```").next().unwrap()).unwrap()).unwrap()
+    let blocks = spec.split("```fhe\n").skip(1);
+    let mut blocks = blocks.filter_map(|rest| Some(rest.split_once("```")?.0));
+    let block = blocks.find(|block| block.contains(part)).unwrap();
+    verify(text::parse(block).unwrap()).unwrap()
 }
 
 #[test]
 fn a_convolution_is_measured_against_its_bound() {
-    let circuit = example();
+    let circuit = example("%conv_square");
     let stats = Stats::of(&circuit);
     let [none, conv, square] = &stats.nodes[..] else {
         panic!("{} nodes", stats.nodes.len());
@@ -47,7 +50,7 @@ fn a_convolution_is_measured_against_its_bound() {
 
 #[test]
 fn nodes_know_their_operators_and_packings() {
-    let uses = node_uses(&example());
+    let uses = node_uses(&example("%conv_square"));
     let layouts = BTreeSet::from([LayoutId(0)]);
     let conv = &uses[&Some(Node(0))];
     assert_eq!(conv.operators, BTreeSet::from([OperatorId(0)]));
@@ -55,4 +58,25 @@ fn nodes_know_their_operators_and_packings() {
     let square = &uses[&Some(Node(1))];
     assert!(square.operators.is_empty());
     assert_eq!((&square.inputs, &square.outputs), (&layouts, &layouts));
+}
+
+#[test]
+fn products_with_single_numbers_are_of_their_operator() {
+    let circuit = example("dot_scalar");
+    let sum = circuit.values.values();
+    let sum = sum.filter(|d| matches!(d.inst, Inst::DotScalar { .. }));
+    let node = sum.map(|d| d.node).next().unwrap();
+    let used = &node_uses(&circuit)[&node];
+    assert!(!used.operators.is_empty());
+    let written = used
+        .operators
+        .iter()
+        .map(|&op| match circuit.operators.get(op) {
+            Some(Operator::Linear { output, .. }) => *output,
+            other => panic!("{other:?}"),
+        });
+    assert_eq!(used.outputs, written.collect());
+    let stats = Stats::of(&circuit);
+    assert_eq!(stats.bounds.products, stats.total.products());
+    assert!(stats.bounds.product_ratio.unwrap() >= 1.0);
 }
