@@ -94,8 +94,22 @@ pub struct Compile {
     pub json: Json,
 }
 
+/// What `inspect` shows of a node.
+const INSPECT_HELP: &str = "\
+Without --node, two tables: what each node of the model computes beside the least that any packing needs (`MACs` entries \
+of its matrices that are not structurally zero; `least` products when each does one of them in every slot; `ratio` of the \
+products made to these; ciphertexts of its result and how full they are; rotation keys and their size), and how often \
+it does what.
+
+With --node, all about the nodes of that name: the remarks of the compiler that say why; how what it takes and makes is \
+packed, as a formula for slot and ciphertext of channel c, row h, column w, and as a picture (the first rows of slots with \
+what lies in each, `.` for zero; a bar over all slots of a ciphertext that numbers planes, one that numbers replicas); \
+the diagonals of its operators, with the rotations of the input and of sums that they are split into; its instructions \
+and the time they should take. `--format text` adds the instructions themselves, `json` holds all of it.";
+
 /// `inspect`.
 #[derive(Debug, Args)]
+#[command(after_long_help = INSPECT_HELP)]
 pub struct Inspect {
     /// A circuit (.fhe) or a client interface (.client)
     #[arg(value_name = "FILE")]
@@ -103,7 +117,7 @@ pub struct Inspect {
     /// How to show it
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
-    /// Only the instructions of this node of the model
+    /// Only this node of the model, and all about it
     #[arg(long, value_name = "NAME")]
     pub node: Option<String>,
     /// Show the numbers of weights too (text)

@@ -49,17 +49,26 @@ pub fn read_integers(path: &Path) -> Result<Vec<i64>, Error> {
     first.ok_or_else(|| Error::file(path, FileProblem::Array(ArrayProblem::Empty)))
 }
 
-/// Writes tensors by name as a `.npz`; its length.
+/// Writes tensors by name as a `.npz`, integers as such; its length.
 pub fn write(mut file: NewFile, path: &Path, arrays: &Arrays) -> Result<u64, Error> {
     let mut archive = NpzWriter::new(file.out());
     for (name, array) in arrays {
         let dims: Vec<usize> = array.shape().dims().iter().map(|&d| d as usize).collect();
         let failed = |e: WriteNpzError| Error::writing(path)(io::Error::other(e));
         // The shape of a tensor is that of its data.
-        let Ok(view) = ArrayView::from_shape(IxDyn(&dims), array.data()) else {
-            continue;
-        };
-        archive.add_array(name.as_str(), &view).map_err(failed)?;
+        if array.is_integer() {
+            let integers = array.data().iter().map(|&x| x as i64).collect();
+            let Ok(integers) = ArrayD::<i64>::from_shape_vec(IxDyn(&dims), integers) else {
+                continue;
+            };
+            archive.add_array(name.as_str(), &integers)
+        } else {
+            let Ok(view) = ArrayView::from_shape(IxDyn(&dims), array.data()) else {
+                continue;
+            };
+            archive.add_array(name.as_str(), &view)
+        }
+        .map_err(failed)?;
     }
     let finished = archive.finish().map(drop);
     finished.map_err(|e| Error::writing(path)(io::Error::other(e)))?;

@@ -126,6 +126,6 @@ fn port_help(error: &PortError) -> Option<&'static str> {
         PortError::Shape { .. } => Some(
             "give one image in the shape of the model; a leading axis of size 1 may be left out",
         ),
-        PortError::Unknown { .. } | PortError::Length { .. } => None,
+        PortError::Unknown { .. } | PortError::Length { .. } | PortError::Finish(_) => None,
     }
 }

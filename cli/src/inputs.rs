@@ -69,7 +69,7 @@ impl Inputs {
             | PortError::Unknown { name, .. }
             | PortError::Shape { name, .. }
             | PortError::NotFinite { name, .. } => Some(name),
-            PortError::Length { .. } => None,
+            PortError::Length { .. } | PortError::Finish(_) => None,
         };
         let path = name.and_then(|name| self.files.get(name));
         let path = path.unwrap_or(&self.model).clone();
@@ -170,8 +170,7 @@ pub fn stack(images: &[Arrays]) -> Arrays {
         return images.first().cloned().unwrap_or_default();
     };
     let stacked = first.iter().filter_map(|(name, array)| {
-        let parts = images.iter().filter_map(|image| image.get(name));
-        let data: Vec<f64> = parts.flat_map(|part| part.data().iter().copied()).collect();
+        let parts: Vec<&Array> = images.iter().filter_map(|image| image.get(name)).collect();
         let dims = array.shape().dims();
         let image = if dims.first() == Some(&1) {
             dims.get(1..)?
@@ -181,7 +180,7 @@ pub fn stack(images: &[Arrays]) -> Arrays {
         let dims: Vec<u32> = std::iter::once(images.len() as u32)
             .chain(image.iter().copied())
             .collect();
-        let array = Array::new(Shape::new(dims).ok()?, data).ok()?;
+        let array = Array::concatenated(Shape::new(dims).ok()?, &parts).ok()?;
         Some((name.clone(), array))
     });
     stacked.collect()

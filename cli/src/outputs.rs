@@ -9,10 +9,44 @@ use std::collections::BTreeMap;
 #[derive(Debug, Serialize)]
 pub struct Output {
     pub shape: Vec<u32>,
-    /// The position of the largest value, of a vector.
+    /// The position of the largest value, of a vector; a single integer is itself a position.
     pub class: Option<usize>,
     pub largest_magnitude: f64,
-    pub values: Vec<f64>,
+    pub values: Values,
+}
+
+/// The values of a tensor in row-major order.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Values {
+    Reals(Vec<f64>),
+    Integers(Vec<i64>),
+}
+
+impl Values {
+    fn of(array: &Array) -> Self {
+        let values = array.data().iter();
+        if array.is_integer() {
+            return Self::Integers(values.map(|&x| x as i64).collect());
+        }
+        Self::Reals(values.copied().collect())
+    }
+
+    /// The first ones, shortened.
+    fn shown(&self) -> String {
+        const MOST: usize = 12;
+        let (mut shown, count): (Vec<String>, usize) = match self {
+            Self::Reals(x) => {
+                let shown = x.iter().take(MOST).map(|x| format!("{x:.4}"));
+                (shown.collect(), x.len())
+            }
+            Self::Integers(x) => (x.iter().take(MOST).map(i64::to_string).collect(), x.len()),
+        };
+        if count > shown.len() {
+            shown.push("...".to_owned());
+        }
+        shown.join(" ")
+    }
 }
 
 impl Output {
@@ -21,7 +55,7 @@ impl Output {
             shape: array.shape().dims().to_vec(),
             class: class(array),
             largest_magnitude: largest(array.data()),
-            values: array.data().to_vec(),
+            values: Values::of(array),
         }
     }
 
@@ -44,10 +78,6 @@ pub fn show_all(outputs: &BTreeMap<String, Output>) -> String {
             largest_magnitude,
             values,
         } = output;
-        let mut shown: Vec<String> = values.iter().take(12).map(|x| format!("{x:.4}")).collect();
-        if values.len() > shown.len() {
-            shown.push("...".to_owned());
-        }
         let class = class.map_or(String::new(), |class| class.to_string());
         let largest = format!("{largest_magnitude:.4}");
         table.add_row([
@@ -55,14 +85,20 @@ pub fn show_all(outputs: &BTreeMap<String, Output>) -> String {
             format!("{shape:?}"),
             class,
             largest,
-            shown.join(" "),
+            values.shown(),
         ]);
     }
     show(&table)
 }
 
-/// The position of the largest of a vector's values.
+/// The position of the largest of a vector's values; a single integer is itself a position.
 pub fn class(array: &Array) -> Option<usize> {
+    if array.is_integer() {
+        return match array.data() {
+            &[position] => Some(position as usize),
+            _ => None,
+        };
+    }
     let vector = array.shape().dims().iter().filter(|&&d| d > 1).count() == 1;
     let values = array.data().iter().enumerate();
     let best = values.max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, _)| i);

@@ -10,7 +10,7 @@ mod common;
 use common::Folder;
 use ndarray::{ArrayD, IxDyn, OwnedRepr};
 use ndarray_npy::NpzReader;
-use peregrine_ir::{binary, text};
+use peregrine_ir::{Node, Remark, binary, text, verify};
 use serde_json::Value;
 use std::fs;
 
@@ -114,6 +114,7 @@ fn inferring_agrees_with_the_cleartext_model() {
     assert!(
         report["seconds"]["total"].as_f64().unwrap() > report["seconds"]["run"].as_f64().unwrap()
     );
+    assert_eq!(report["bounds"]["macs"], 7088);
     assert_eq!(logits(&folder, "y.npz").shape(), [2, 10]);
 }
 
@@ -152,12 +153,82 @@ fn a_circuit_is_shown_as_text_that_parses_to_itself() {
         lines.lines().count() > 1
             && lines
                 .lines()
-                .all(|line| line.trim_start().starts_with("@n"))
+                .all(|line| line.starts_with("; ") || line.starts_with("@n"))
     );
-    let one = folder.json(&format!("inspect digits.fhe --node {name}"));
-    assert_eq!(one["stats"]["nodes"].as_array().unwrap().len(), 1);
     let table = folder.ok("inspect digits.fhe");
     assert!(table.contains(name) && table.contains("total"), "{table}");
+}
+
+/// Two nodes of one name, and remarks, in a circuit that the compiler made.
+#[test]
+fn a_node_is_shown_with_packings_diagonals_plan_and_reasons() {
+    let folder = Folder::new("node");
+    folder.ok("compile digits.onnx -o digits.fhe");
+    let mut circuit = binary::read_circuit(&folder.bytes("digits.fhe"))
+        .unwrap()
+        .into_inner();
+    let mut served: Vec<Node> = circuit.values.values().filter_map(|v| v.node).collect();
+    served.dedup();
+    let [first, square] = served[..2] else {
+        panic!("{served:?}");
+    };
+    for node in [first, square] {
+        circuit.nodes.get_mut(node).unwrap().name = "twin".to_owned();
+    }
+    for (node, text) in [(Some(first), "because"), (None, "in general")] {
+        let text = text.to_owned();
+        circuit.remarks.push(Remark { node, text });
+    }
+    folder.write(
+        "twins.fhe",
+        binary::write_circuit(&verify(circuit).unwrap()),
+    );
+
+    let report = folder.json("inspect twins.fhe --node twin");
+    let [conv, act] = &report["nodes"].as_array().unwrap()[..] else {
+        panic!("{report}");
+    };
+    assert_eq!(report["stats"]["nodes"].as_array().unwrap().len(), 2);
+    assert_eq!(conv["remarks"], Value::from(vec!["because"]));
+    assert_eq!(conv["inputs"][0]["slot"], "8*h + w");
+    assert_eq!(act["inputs"], act["outputs"]);
+    let linear = &conv["operators"][0];
+    assert_eq!(
+        (&linear["kind"], &linear["macs"]),
+        (&"conv2d".into(), &1936.into())
+    );
+    let steps = |of: &str| linear["diagonals"][of].as_array().unwrap().len();
+    assert!(steps("rotations") <= steps("baby_steps") * steps("giant_steps"));
+    let products = report["stats"]["nodes"][0]["bounds"]["products"].as_u64();
+    assert_eq!(linear["diagonals"]["count"].as_u64(), products);
+
+    let table = folder.ok("inspect twins.fhe --node twin");
+    for part in [
+        "because",
+        "slot = 8*h + w",
+        "c0(0,0)",
+        "replicas",
+        "baby steps",
+        "1 square",
+    ] {
+        assert!(table.contains(part), "{part} not in\n{table}");
+    }
+    let (view, tables) = table.split_once("MACs  products").unwrap();
+    assert!(
+        view.lines().all(|line| line.chars().count() < 110),
+        "{view}"
+    );
+    assert!(
+        tables.lines().all(|line| line.chars().count() <= 160),
+        "{tables}"
+    );
+    let whole = folder.ok("inspect twins.fhe");
+    assert!(
+        whole.contains("in general") && !whole.contains("because"),
+        "{whole}"
+    );
+    let text = folder.ok("inspect twins.fhe --node twin --format text");
+    assert!(text.contains("; ") && text.contains("\n@n"), "{text}");
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! The pipeline: from a tensor graph to a verified circuit.
 
 use crate::cost::CostModel;
-use crate::layout::{LayoutPlan, LayoutPlanError, depth};
-use crate::manage::parameters::{ParameterError, Planner};
-use crate::manage::{ManageError, Settled, emit, settle};
+use crate::layout::{LayoutPlan, LayoutPlanError, Planning, depth};
+use crate::manage::parameters::{ParameterError, Planner, Width};
+use crate::manage::{ManageError, emit, settle};
 use crate::passes::{PassError, run_all};
 use crate::rewrite::{self, RewriteError, simplify};
 use crate::slots::{LowerError, lower};
 use crate::tensor::Graph;
-use peregrine_ir::{Ring, Security, Verified, VerifyErrors, verify};
+use peregrine_ir::{Circuit, Security, Verified, VerifyErrors, verify};
 use std::ops::RangeInclusive;
 
 /// What the compiler may choose and what it must keep.
@@ -59,13 +59,10 @@ pub struct Compiled {
 /// When no ring degree in the configured range holds the depth of the network.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
     let (graph, rewrites) = simplify(graph)?;
-    let planner = Planner {
-        security: config.security,
-        precision_bits: config.precision_bits,
-        headroom_bits: config.headroom_bits,
-    };
-    let (program, ring) = smallest_ring(&graph, &planner, config)?;
-    let circuit = run_all(emit(program, ring, config.security, &config.name)?)?;
+    let mut circuit = smallest_ring(&graph, config)?;
+    for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
+        port.finish.clone_from(&output.finish);
+    }
     Ok(Compiled {
         circuit: verify(circuit)?,
         graph,
@@ -73,34 +70,95 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
     })
 }
 
-/// The slot program at the smallest ring degree whose modulus holds its depth, and that ring.
-fn smallest_ring(
-    graph: &Graph,
-    planner: &Planner,
-    config: &Config,
-) -> Result<(Settled, Ring), CompileError> {
-    let (mut known_depth, expected_depth) = (0, depth::expected(graph));
+/// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
+const RELUCTANCE: [f64; 5] = [0.7, 1.0, 1.4, 2.0, 4.0];
+
+/// The circuit at the smallest ring degree whose modulus holds its depth.
+fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError> {
+    let planner = Planner {
+        security: config.security,
+        precision_bits: config.precision_bits,
+        headroom_bits: config.headroom_bits,
+    };
+    let expected = depth::expected(graph) as usize;
+    let mut known = Vec::new();
     let mut refused = None;
     for log_n in config.log_n.clone() {
         // The depth hardly depends on the degree: a ring too small for an earlier lowering needs no new one.
-        let least = match planner.ring(log_n, known_depth) {
+        let least = match planner.ring(log_n, &known) {
             Ok(ring) => ring,
             Err(error) => {
                 refused = Some(error);
                 continue;
             }
         };
-        let priced = planner.ring(log_n, expected_depth.max(known_depth));
+        let priced = planner.ring(log_n, &vec![Width::Plain; expected.max(known.len())]);
         let prices = config.cost.prices(&priced.unwrap_or(least));
-        let plan = LayoutPlan::choose(graph, log_n - 1, prices)?;
-        let settled = settle(lower(graph, &plan, log_n - 1)?)?;
-        known_depth = settled.program.depth();
-        match planner.ring(log_n, known_depth) {
-            Ok(ring) => return Ok((settled, ring)),
-            Err(error) => refused = Some(error),
+        let mut planning = Planning::new(graph, log_n - 1, prices)?;
+        let attempt = Attempt {
+            graph,
+            config,
+            planner: &planner,
+            log_n,
+        };
+        match attempt.circuit(&planning.fewest_levels()?)? {
+            Ok(circuit) => return attempt.with_more_levels(&mut planning, circuit),
+            Err((widths, error)) => (known, refused) = (widths, Some(error)),
         }
     }
     Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
+}
+
+/// Compiling at one ring degree.
+struct Attempt<'a> {
+    graph: &'a Graph,
+    config: &'a Config,
+    planner: &'a Planner,
+    log_n: u32,
+}
+
+impl Attempt<'_> {
+    /// The circuit of a plan, or what its levels have to hold and why no modulus does.
+    #[allow(
+        clippy::type_complexity,
+        reason = "the outer result is a failure of the compiler, the inner one an answer"
+    )]
+    fn circuit(
+        &self,
+        plan: &LayoutPlan,
+    ) -> Result<Result<Circuit, (Vec<Width>, ParameterError)>, CompileError> {
+        let settled = settle(lower(self.graph, plan, self.log_n - 1)?)?;
+        let widths = settled.program.widths();
+        let ring = match self.planner.ring(self.log_n, &widths) {
+            Ok(ring) => ring,
+            Err(error) => return Ok(Err((widths, error))),
+        };
+        let Config { security, name, .. } = self.config;
+        let circuit = run_all(emit(settled, ring, *security, name)?)?;
+        Ok(Ok(circuit))
+    }
+
+    /// The fastest of a circuit that spends no level on conversions, and some that do.
+    fn with_more_levels(
+        &self,
+        planning: &mut Planning<'_>,
+        fewest: Circuit,
+    ) -> Result<Circuit, CompileError> {
+        let seconds = |circuit: &Circuit| self.config.cost.predict(circuit).seconds;
+        let mut best = (seconds(&fewest), fewest);
+        for reluctance in RELUCTANCE {
+            let Some(plan) = planning.worthwhile_levels(reluctance)? else {
+                break;
+            };
+            if let Ok(circuit) = self.circuit(&plan)? {
+                let seconds = seconds(&circuit);
+                if seconds < best.0 {
+                    best = (seconds, circuit);
+                }
+            }
+        }
+        Ok(best.1)
+    }
 }
 
 /// Why a graph does not compile.

@@ -2,6 +2,7 @@
 
 use crate::circuit::{Circuit, Definition, Port};
 use crate::entity::{Const, LayoutId, Node, Value};
+use crate::finish::Finish;
 use crate::inst::Inst;
 use crate::ring::{Level, Rotation};
 use crate::scale::Scale;
@@ -84,6 +85,7 @@ impl Builder {
             shape,
             layout,
             values: values.clone(),
+            finish: Finish::default(),
         });
         Ok(values)
     }
@@ -95,6 +97,7 @@ impl Builder {
             shape,
             layout,
             values,
+            finish: Finish::default(),
         });
     }
 

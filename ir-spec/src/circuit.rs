@@ -1,6 +1,7 @@
 //! The circuit: a straight-line program of typed values together with everything it refers to.
 
 use crate::entity::{Arena, Const, LayoutId, Node, OperatorId, TensorId, Value};
+use crate::finish::Finish;
 use crate::inst::{Inst, KeyKind};
 use crate::layout::Layout;
 use crate::linear::LinearMap;
@@ -23,6 +24,8 @@ pub struct Circuit {
     pub keys: Keys,
     /// The ONNX nodes its instructions come from.
     pub nodes: Arena<Node, SourceNode>,
+    /// Why the compiler chose what it chose, in the order of its decisions; nothing depends on them.
+    pub remarks: Vec<Remark>,
     /// Packings.
     pub layouts: Arena<LayoutId, Layout>,
     /// Weights.
@@ -48,6 +51,15 @@ pub struct SourceNode {
     pub op: String,
 }
 
+/// A reason for a choice of the compiler.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Remark {
+    /// The node it is about; none for the circuit as a whole.
+    pub node: Option<Node>,
+    /// One short line, at most [`crate::verify::MAX_REMARK`] characters, none of them a control character.
+    pub text: String,
+}
+
 /// One instruction and the value it defines.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
@@ -64,12 +76,14 @@ pub struct Definition {
 pub struct Port {
     /// Its name in the model.
     pub name: String,
-    /// Its shape in the model.
+    /// The shape in which it is packed: the model's, before finishing.
     pub shape: Shape,
     /// How it is packed.
     pub layout: LayoutId,
     /// Its ciphertexts, in the layout's order; all of one type.
     pub values: Vec<Value>,
+    /// What the client does after decryption; nothing for inputs.
+    pub finish: Finish,
 }
 
 /// The evaluation keys a circuit declares, each with the highest level at which it is used.
@@ -110,6 +124,9 @@ pub enum Operator {
         input: LayoutId,
         /// How `y` is packed.
         output: LayoutId,
+        /// How many equal parts of a ciphertext hold partial sums of `y`, which rotations by `S / fold` and its multiples
+        /// then add up: a power of two, 1 where every slot holds the whole sum.
+        fold: u32,
     },
     /// A tensor repeated to a shape and packed; zero outside the layout.
     Broadcast {
@@ -122,7 +139,7 @@ pub enum Operator {
     },
 }
 
-/// The recipe of a plaintext's slots; see [`crate::constants`] for how it is followed.
+/// The recipe of a plaintext's slots, or of one number for all of them; see [`crate::constants`] for how it is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Constant {
     /// A generalized diagonal of a linear operator: slot `t` holds the coefficient with which slot `t + rotation` of
@@ -146,14 +163,43 @@ pub enum Constant {
         /// Which ciphertext.
         part: u32,
     },
+    /// The one number with which every slot `t + rotation` of input ciphertext `input` enters slot `t` of output
+    /// ciphertext `output` of a linear operator. Whoever makes it promises that there is one number; the first slot where
+    /// both ciphertexts hold an element decides, and it is 0 where there is none.
+    Uniform {
+        /// A [`Operator::Linear`].
+        operator: OperatorId,
+        /// Input ciphertext.
+        input: u32,
+        /// Output ciphertext.
+        output: u32,
+        /// Which diagonal, `0 .. slots`.
+        rotation: u32,
+    },
 }
 
 impl Constant {
     /// The operator it is cut from.
     pub fn operator(&self) -> OperatorId {
         match self {
-            Self::Diagonal { operator, .. } | Self::Fill { operator, .. } => *operator,
+            Self::Diagonal { operator, .. }
+            | Self::Fill { operator, .. }
+            | Self::Uniform { operator, .. } => *operator,
         }
+    }
+
+    /// The operator it is cut from, to be renamed.
+    pub fn operator_mut(&mut self) -> &mut OperatorId {
+        match self {
+            Self::Diagonal { operator, .. }
+            | Self::Fill { operator, .. }
+            | Self::Uniform { operator, .. } => operator,
+        }
+    }
+
+    /// Whether it is one number, which `dot_scalar` multiplies by; otherwise it has slots, which `encode` takes.
+    pub fn is_uniform(&self) -> bool {
+        matches!(self, Self::Uniform { .. })
     }
 }
 
@@ -166,6 +212,7 @@ impl Circuit {
             ring,
             keys: Keys::default(),
             nodes: Arena::new(),
+            remarks: Vec::new(),
             layouts: Arena::new(),
             tensors: Tensors::new(),
             operators: Arena::new(),

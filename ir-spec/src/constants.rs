@@ -2,10 +2,16 @@
 //!
 //! A linear operator `y = A x` between layouts becomes, for each pair of an output ciphertext `o` and an input ciphertext
 //! `i`, a sum over rotations `k` of `diagonal_k * rotate(x_i, k)`. Slot `t` of `diagonal_k` holds the coefficient of the
-//! element at slot `t` of `o` on the element at slot `t + k` of `i`. Where the input has replicas an element can be
-//! reached by several rotations; the one that counts is the smallest in `0 .. S`, so every coefficient appears once.
+//! element at slot `t` of `o` on the element at slot `t + k` of `i`.
 //!
-//! Cost of a diagonal: O(S) after one O(S) table per (layout, ciphertext), which is kept.
+//! Where `o` is folded `f` times its slots repeat with the period `P = S / f`, and the sum over `i` and `k` is summed up
+//! once more over the `f` slots that are equal modulo `P`. So a coefficient may be in any of these, and where the input has
+//! replicas it may be reached by several rotations. It counts once: at the smallest rotation in `0 .. P` that reaches the
+//! element from any of the slots ([`Reach::rotation`]), and there in the lowest of the slots that sees it.
+//!
+//! Cost of a diagonal: O(S) after one O(S) table per (layout, ciphertext), which is kept. One number is read without tables.
+
+mod uniform;
 
 use crate::circuit::{Circuit, Constant, Operator};
 use crate::entity::{Const, Entity, LayoutId, OperatorId};
@@ -29,6 +35,7 @@ enum Bound<'c> {
         map: BoundMap<'c>,
         input: LayoutId,
         output: LayoutId,
+        fold: u32,
     },
     Broadcast {
         data: &'c [f64],
@@ -65,7 +72,7 @@ impl<'c> Filler<'c> {
     /// The slots of a constant, `N / 2` values.
     ///
     /// # Errors
-    /// When the constant or a part it names does not exist; never for a verified circuit.
+    /// When the constant is one number, or it or a part it names does not exist; never for what a verified circuit encodes.
     pub fn fill(&self, constant: Const) -> Result<Vec<f64>, FillError> {
         let missing = || FillError::Missing { constant };
         let recipe = self.circuit.constants.get(constant).ok_or_else(missing)?;
@@ -86,11 +93,13 @@ impl<'c> Filler<'c> {
                     map,
                     input: x,
                     output: y,
+                    fold,
                 },
             ) => {
                 let from = self.side(*x, *input).ok_or_else(missing)?;
                 let to = self.side(*y, *output).ok_or_else(missing)?;
-                Ok(diagonal(map, &from, &to, *rotation, *pre))
+                let reach = Reach::new(from.layout, *fold);
+                Ok(diagonal(map, (&from, &to), reach, (*rotation, *pre)))
             }
             (
                 Constant::Fill { part, .. },
@@ -112,6 +121,7 @@ impl<'c> Filler<'c> {
                     .map(|e| if *e == NONE { 0.0 } else { value(e) })
                     .collect())
             }
+            (Constant::Uniform { .. }, _) => Err(FillError::OneNumber { constant }),
             (Constant::Diagonal { .. }, Bound::Broadcast { .. })
             | (Constant::Fill { .. }, Bound::Linear { .. }) => Err(missing()),
         }
@@ -141,23 +151,20 @@ struct Side<'a> {
 
 fn diagonal(
     map: &BoundMap<'_>,
-    from: &Side<'_>,
-    to: &Side<'_>,
-    rotation: u32,
-    pre: u32,
+    (from, to): (&Side<'_>, &Side<'_>),
+    reach: Reach<'_>,
+    (rotation, pre): (u32, u32),
 ) -> Vec<f64> {
     let slots = to.elements.len();
     let mask = slots - 1;
-    let (rotation, pre) = (rotation as usize & mask, pre as usize & mask);
+    let pre = pre as usize & mask;
     (0..slots)
         .map(|t| {
             let at = (t + pre) & mask;
-            let source = (at + rotation) & mask;
+            let source = (at + rotation as usize) & mask;
             match (to.elements.get(at), from.elements.get(source)) {
                 (Some(&y), Some(&x))
-                    if y != NONE
-                        && x != NONE
-                        && canonical(from.layout, source as u32, x, rotation as u32) =>
+                    if y != NONE && x != NONE && reach.counts(x as usize, at as u32, rotation) =>
                 {
                     map.coefficient(y as usize, x as usize)
                 }
@@ -167,19 +174,59 @@ fn diagonal(
         .collect()
 }
 
-/// Whether no replica of the element at `source` is reached by a rotation smaller than `rotation` from the same slot.
-fn canonical(layout: &Layout, source: u32, element: u32, rotation: u32) -> bool {
-    if layout.parts().skew == 0 {
-        // Aligned replicas lie a block apart.
-        return rotation < layout.block();
+/// Which rotations bring elements of a packed input to the slots of a result: the one rule by which plans and constants agree.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach<'l> {
+    input: &'l Layout,
+    /// Slots after which the result repeats.
+    period: u32,
+}
+
+impl<'l> Reach<'l> {
+    /// For a result that is folded `fold` times, a power of two.
+    pub fn new(input: &'l Layout, fold: u32) -> Self {
+        let period = input.slots() / fold.clamp(1, input.slots());
+        Self { input, period }
     }
-    (0..layout.parts().replicas).all(|replica| {
-        let other = layout.replica(layout.place_flat(element as usize).slot, replica);
-        // `other` is reached from `source - rotation` by `rotation + (other - source)`.
-        let slots = layout.slots();
-        let reach = (rotation + other + slots - source) % slots;
-        reach >= rotation
-    })
+
+    /// All rotations are below this.
+    pub fn bound(&self) -> u32 {
+        match self.input.is_aligned() {
+            true => self.period.min(self.input.block()),
+            false => self.period,
+        }
+    }
+
+    /// The smallest rotation by which a slot that is `t` modulo the period sees the element at `slot` of replica 0.
+    pub fn rotation(&self, slot: u32, t: u32) -> u32 {
+        let distance = |slot: u32| slot.wrapping_sub(t) & (self.period - 1);
+        if self.input.is_aligned() {
+            return distance(slot) & (self.bound() - 1);
+        }
+        let replicas = 0..self.input.parts().replicas;
+        let distances = replicas.map(|replica| distance(self.input.replica(slot, replica)));
+        distances.min().unwrap_or(0)
+    }
+
+    /// Whether the coefficient on element `x`, which slot `at` sees through `rotation`, belongs there.
+    fn counts(&self, x: usize, at: u32, rotation: u32) -> bool {
+        if self.input.is_aligned() {
+            // Copies lie a block apart, the slots that are summed a period.
+            let folded = self.period < self.input.slots();
+            return rotation < self.bound()
+                && (!folded || at < self.period.max(self.input.block()));
+        }
+        let slot = self.input.place_flat(x).slot;
+        if self.rotation(slot, at) != rotation {
+            return false;
+        }
+        let sees = |replica| {
+            let from = self.input.replica(slot, replica).wrapping_sub(rotation);
+            let from = from & (self.input.slots() - 1);
+            (from & (self.period - 1) == at & (self.period - 1)).then_some(from)
+        };
+        (0..self.input.parts().replicas).filter_map(sees).min() == Some(at)
+    }
 }
 
 fn bind<'c>(
@@ -188,7 +235,12 @@ fn bind<'c>(
     op: &'c Operator,
 ) -> Result<Bound<'c>, FillError> {
     match op {
-        Operator::Linear { map, input, output } => {
+        Operator::Linear {
+            map,
+            input,
+            output,
+            fold,
+        } => {
             let map = map
                 .bind(&circuit.tensors)
                 .map_err(|source| FillError::Linear {
@@ -199,6 +251,7 @@ fn bind<'c>(
                 map,
                 input: *input,
                 output: *output,
+                fold: *fold,
             })
         }
         Operator::Broadcast {
@@ -241,6 +294,20 @@ pub enum FillError {
     /// A constant names something that does not exist or is of another kind.
     #[error("{constant}: names an operator or part that does not exist")]
     Missing {
+        /// The constant.
+        constant: Const,
+    },
+    /// A constant that is one number has no slots of its own.
+    #[error(
+        "{constant}: is one number, which `dot_scalar` multiplies by; only a diagonal or a fill has slots"
+    )]
+    OneNumber {
+        /// The constant.
+        constant: Const,
+    },
+    /// A constant with slots is not one number.
+    #[error("{constant}: has slots, which `encode` takes; only a uniform constant is one number")]
+    Slots {
         /// The constant.
         constant: Const,
     },

@@ -83,6 +83,20 @@ pub enum Inst {
         /// The plaintexts.
         plains: Vec<Value>,
     },
+    /// `r_1 * a_1 + r_2 * a_2 + ...` with one number for all slots of each ciphertext, in one pass: the sum of
+    /// `round(r_i * scale) * a_i`. Nothing is encoded.
+    ///
+    /// ## Typing
+    /// As many constants as ciphertexts, at least one; the ciphertexts have one type, scales multiply. The verifier asks that
+    /// the constants are of kind [`Constant::Uniform`](crate::Constant::Uniform).
+    DotScalar {
+        /// The ciphertexts.
+        ciphers: Vec<Value>,
+        /// The numbers.
+        constants: Vec<Const>,
+        /// Scale at which each is rounded.
+        scale: Scale,
+    },
     /// `a * b`, slot by slot.
     ///
     /// ## Typing
@@ -199,6 +213,7 @@ impl Inst {
             Self::MulPlain(..) => "mul_plain",
             Self::MulScalar { .. } => "mul_scalar",
             Self::Dot { .. } => "dot",
+            Self::DotScalar { .. } => "dot_scalar",
             Self::Mul(..) => "mul",
             Self::Square(_) => "square",
             Self::Relinearize(_) => "relinearize",
@@ -219,7 +234,10 @@ impl Inst {
     pub fn for_each_operand(&self, mut f: impl FnMut(Value)) {
         match self {
             Self::Input { .. } | Self::Encode { .. } => {}
-            Self::Add(values) => values.iter().copied().for_each(f),
+            Self::Add(values)
+            | Self::DotScalar {
+                ciphers: values, ..
+            } => values.iter().copied().for_each(f),
             Self::Dot { ciphers, plains } => ciphers.iter().chain(plains).copied().for_each(f),
             Self::Sub(a, b) | Self::AddPlain(a, b) | Self::MulPlain(a, b) | Self::Mul(a, b) => {
                 f(*a);
@@ -256,7 +274,10 @@ impl Inst {
         let mut inst = self.clone();
         match &mut inst {
             Self::Input { .. } | Self::Encode { .. } => {}
-            Self::Add(values) => values.iter_mut().for_each(|v| *v = f(*v)),
+            Self::Add(values)
+            | Self::DotScalar {
+                ciphers: values, ..
+            } => values.iter_mut().for_each(|v| *v = f(*v)),
             Self::Dot { ciphers, plains } => {
                 ciphers.iter_mut().chain(plains).for_each(|v| *v = f(*v))
             }
@@ -284,6 +305,24 @@ impl Inst {
         inst
     }
 
+    /// The constants it names.
+    pub fn constants(&self) -> &[Const] {
+        match self {
+            Self::Encode { constant, .. } => std::slice::from_ref(constant),
+            Self::DotScalar { constants, .. } => constants,
+            _ => &[],
+        }
+    }
+
+    /// The constants it names, to be renamed.
+    pub fn constants_mut(&mut self) -> &mut [Const] {
+        match self {
+            Self::Encode { constant, .. } => std::slice::from_mut(constant),
+            Self::DotScalar { constants, .. } => constants,
+            _ => &mut [],
+        }
+    }
+
     /// The evaluation key it needs, if any.
     pub fn key(&self) -> Option<KeyKind> {
         match self {
@@ -301,6 +340,7 @@ impl Inst {
             | Self::MulPlain(..)
             | Self::MulScalar { .. }
             | Self::Dot { .. }
+            | Self::DotScalar { .. }
             | Self::Mul(..)
             | Self::Square(_)
             | Self::Rescale { .. }

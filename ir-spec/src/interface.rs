@@ -5,6 +5,7 @@
 
 use crate::binary::{self, Fingerprint, PrivateHash};
 use crate::circuit::Keys;
+use crate::finish::Finish;
 use crate::inst::Inst;
 use crate::layout::Layout;
 use crate::ring::{Level, Ring, Security};
@@ -27,7 +28,7 @@ pub struct Interface {
 pub struct InterfacePort {
     /// Its name in the model.
     pub name: String,
-    /// Its shape in the model.
+    /// The shape in which it is packed: the model's, before finishing.
     pub shape: Shape,
     /// How it is packed.
     pub layout: Layout,
@@ -35,6 +36,8 @@ pub struct InterfacePort {
     pub level: Level,
     /// Scale of its ciphertexts.
     pub scale: Scale,
+    /// What the client does after decryption; nothing for inputs.
+    pub finish: Finish,
 }
 
 /// The public fields, unchecked.
@@ -163,6 +166,7 @@ fn check_ports(
         tables::check_rank(subject, &port.shape, report);
         tables::check_slots(subject, &port.layout, ring.slots(), report);
         ports::check_packing(subject, &port.shape, &port.layout, report);
+        ports::check_finish(subject, &port.shape, &port.finish, report);
     }
     let ciphertexts = ports
         .iter()

@@ -11,8 +11,8 @@
 //! slot       = (b mod B) plane + (h' z_h + i) pitch + (w' z_w + j)
 //! ```
 //! and again in replica `x = 1 .. r-1`, in the block of `S / r` slots that starts at `x S / r`, there rotated right by
-//! `x k` within its block. Every other slot holds zero; the operators rely on it. A pitch or plane larger than needed
-//! leaves guard zeros.
+//! `x k` within its block (and by `j` more for every `m` replicas: *jump* `j`, *run* `m`). Every other slot holds zero; the
+//! operators rely on it. A pitch or plane larger than needed leaves guard zeros.
 //!
 //! Published packings are special cases: one channel after the other (`p = z = 1`), multiplexed packing (`z > 1`),
 //! interleaved decomposition (`p > 1`).
@@ -39,6 +39,10 @@ pub struct LayoutParts {
     pub replicas: u32,
     /// Rotation from one replica to the next, 0 for aligned copies.
     pub skew: u32,
+    /// What is added to the rotation once for every `run` replicas; 0 where one skew says all.
+    pub jump: u32,
+    /// Replicas between two jumps, a power of two; 1 where there is no jump.
+    pub run: u32,
 }
 
 /// A checked packing of `[C, H, W]` into slots: total and injective up to replicas.
@@ -74,6 +78,8 @@ impl Layout {
             plane,
             replicas,
             skew,
+            jump,
+            run,
         } = parts;
         let fail = |part, found: u64, expected: String| {
             Err(LayoutError {
@@ -115,8 +121,15 @@ impl Layout {
         if u64::from(plane) < least || u64::from(plane) > block {
             return fail("plane", plane.into(), format!("{least} to {block}"));
         }
-        if u64::from(skew) >= block {
-            return fail("skew", skew.into(), format!("below {block}"));
+        for (part, value) in [("skew", skew), ("jump", jump)] {
+            if u64::from(value) >= block {
+                return fail(part, value.into(), format!("below {block}"));
+            }
+        }
+        let runs = if jump == 0 { 1..=1 } else { 2..=replicas / 2 };
+        if !run.is_power_of_two() || !runs.contains(&run) {
+            let expected = format!("a power of two from {} to {}", runs.start(), runs.end());
+            return fail("run", run.into(), expected);
         }
         let layout = Self { parts };
         if layout.try_ciphertexts().is_none() {
@@ -142,6 +155,8 @@ impl Layout {
             plane,
             replicas: 1,
             skew: 0,
+            jump: 0,
+            run: 1,
         })
     }
 
@@ -179,7 +194,7 @@ impl Layout {
     }
 
     /// Planes per ciphertext, `B`.
-    fn planes(&self) -> u32 {
+    pub fn planes(&self) -> u32 {
         self.block() / self.parts.plane
     }
 
@@ -216,10 +231,38 @@ impl Layout {
         ])
     }
 
+    /// Whether every replica is an exact copy, so that the content repeats with [`Layout::block`].
+    pub fn is_aligned(&self) -> bool {
+        self.parts.skew == 0 && self.parts.jump == 0
+    }
+
+    /// The same packing with exact copies.
+    #[must_use]
+    pub fn untwisted(&self) -> Self {
+        Self {
+            parts: LayoutParts {
+                skew: 0,
+                jump: 0,
+                run: 1,
+                ..self.parts
+            },
+        }
+    }
+
+    /// How far `replica` is rotated right within its block.
+    pub fn turn(&self, replica: u32) -> u32 {
+        let LayoutParts {
+            skew, jump, run, ..
+        } = self.parts;
+        let turn =
+            u64::from(replica) * u64::from(skew) + u64::from(replica / run) * u64::from(jump);
+        (turn % u64::from(self.block())) as u32
+    }
+
     /// The slot in `replica` of what lies at `slot` in replica 0.
     pub fn replica(&self, slot: u32, replica: u32) -> u32 {
         let block = u64::from(self.block());
-        let moved = (u64::from(slot) + u64::from(replica) * u64::from(self.parts.skew)) % block;
+        let moved = (u64::from(slot) + u64::from(self.turn(replica))) % block;
         replica * self.block() + moved as u32
     }
 
@@ -231,12 +274,11 @@ impl Layout {
             gaps: [zh, zw],
             pitch,
             plane,
-            skew,
             ..
         } = self.parts;
         let block_size = u64::from(self.block());
         let replica = slot / self.block();
-        let back = u64::from(replica) * u64::from(skew) % block_size;
+        let back = u64::from(self.turn(replica));
         let slot = ((u64::from(slot % self.block()) + block_size - back) % block_size) as u32;
         let (group, phase) = (ciphertext / (ph * pw), ciphertext % (ph * pw));
         let (in_group, at) = (slot / plane, slot % plane);
@@ -308,12 +350,18 @@ impl fmt::Display for Layout {
             plane,
             replicas,
             skew,
+            jump,
+            run,
         } = self.parts;
         write!(
             f,
             "shape={shape:?} phases={phases:?} gaps={gaps:?} pitch={pitch} plane={plane}"
         )?;
-        write!(f, " replicas={replicas} skew={skew}")
+        write!(f, " replicas={replicas} skew={skew}")?;
+        match jump {
+            0 => Ok(()),
+            _ => write!(f, " jump={jump} run={run}"),
+        }
     }
 }
 
@@ -337,13 +385,16 @@ mod tests {
 
     prop_compose! {
         fn layouts()(shape in [1..9u32, 1..14u32, 1..14u32], phases in [1..5u32, 1..5u32], gaps in [1..4u32, 1..4u32],
-                     guard in 0..3u32, spare in 0..5u32, log_replicas in 0..3u32, skew in 0..40u32, room in 0..3u32)
+                     guard in 0..3u32, spare in 0..5u32, log_replicas in 0..4u32, skew in 0..40u32, jump in 0..9u32,
+                     room in 0..3u32)
                     -> Layout {
             let pitch = shape[2].div_ceil(phases[1]) * gaps[1] + guard;
             let plane = shape[1].div_ceil(phases[0]) * gaps[0] * pitch + spare;
             let block = (plane << room).next_power_of_two();
             let log_slots = block.ilog2() + log_replicas;
-            let parts = LayoutParts { log_slots, shape, phases, gaps, pitch, plane, replicas: 1 << log_replicas, skew: skew % block };
+            let (jump, run) = if log_replicas > 1 && jump % block > 0 { (jump % block, 2) } else { (0, 1) };
+            let replicas = 1 << log_replicas;
+            let parts = LayoutParts { log_slots, shape, phases, gaps, pitch, plane, replicas, skew: skew % block, jump, run };
             Layout::new(parts).unwrap()
         }
     }
@@ -401,6 +452,8 @@ mod tests {
             plane: 8,
             replicas: 1,
             skew: 0,
+            jump: 0,
+            run: 1,
         };
         let packed = Layout::new(parts)
             .unwrap()
@@ -419,6 +472,8 @@ mod tests {
             plane: 9,
             replicas: 1,
             skew: 0,
+            jump: 0,
+            run: 1,
         };
         assert_eq!(
             Layout::new(parts).unwrap_err().to_string(),

@@ -5,15 +5,18 @@
 //! values ([`Definition`]). `SPEC.md` is its specification; every example there is parsed and verified by a test.
 
 pub mod binary;
+pub mod bounds;
 pub mod build;
 pub mod circuit;
 pub mod constants;
 pub mod entity;
+pub mod finish;
 pub mod inst;
 pub mod interface;
 pub mod layout;
 pub mod linear;
 pub mod noise;
+pub mod provenance;
 pub mod ring;
 pub mod scale;
 pub mod shape;
@@ -28,11 +31,12 @@ pub mod verify;
 
 pub use binary::{Container, FileKind, Fingerprint, ReadError, fingerprint};
 pub use build::Builder;
-pub use circuit::{Circuit, Constant, Definition, Keys, Operator, Port, SourceNode};
-pub use constants::{FillError, Filler};
+pub use circuit::{Circuit, Constant, Definition, Keys, Operator, Port, Remark, SourceNode};
+pub use constants::{FillError, Filler, Reach};
 pub use entity::{
     Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, SpecialPrime, TensorId, Value,
 };
+pub use finish::{Finish, FinishError, FinishStep};
 pub use inst::{Inst, KeyKind};
 pub use interface::{Interface, InterfaceError, InterfacePort};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};

@@ -6,7 +6,9 @@
 //!
 //! Bytes are those of files: a key is stored as one half, the other is expanded from a seed; so is a fresh ciphertext.
 
+use crate::bounds::{AllBounds, Bounds};
 use crate::circuit::{Circuit, Keys, Port, SourceNode};
+use crate::finish::Finish;
 use crate::inst::{Inst, KeyKind};
 use crate::interface::InterfacePort;
 use crate::ring::{Level, Ring};
@@ -22,6 +24,8 @@ pub struct Stats {
     pub nodes: Vec<NodeStats>,
     /// Of all nodes.
     pub total: Counts,
+    /// The work of all nodes beside the least; each bound is the sum over the nodes.
+    pub bounds: Bounds,
     /// Evaluation keys.
     pub keys: Vec<KeyStats>,
     /// Bytes of all keys in a file.
@@ -33,7 +37,7 @@ pub struct Stats {
 }
 
 /// The cost of one ONNX node.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct NodeStats {
     /// The node; none for inputs and what else serves no node.
     pub node: Option<SourceNode>,
@@ -44,6 +48,8 @@ pub struct NodeStats {
     /// Its operations.
     #[serde(flatten)]
     pub counts: Counts,
+    /// Its work beside the least.
+    pub bounds: Bounds,
 }
 
 /// How often each kind of operation is computed.
@@ -53,6 +59,9 @@ pub struct Counts {
     pub instructions: u64,
     /// Products of a ciphertext and a plaintext, those inside a `dot` included.
     pub plaintext_products: u64,
+    /// Products of a ciphertext and a number: one per term of a `dot_scalar`, one per `mul_scalar` whatever its factor
+    /// (a product with 1 that only changes a scale is computed like any other).
+    pub scalar_products: u64,
     /// Products of two ciphertexts.
     pub ciphertext_products: u64,
     /// Ciphertexts decomposed into gadget digits.
@@ -95,12 +104,15 @@ pub struct PortStats {
     pub level: Option<Level>,
     /// log2 of their scale.
     pub scale_bits: Option<f64>,
+    /// What the client does after decryption.
+    pub finish: Finish,
 }
 
 impl Stats {
     /// Counts a circuit.
     pub fn of(circuit: &Circuit) -> Self {
-        let nodes = nodes(circuit);
+        let bounds = AllBounds::of(circuit);
+        let nodes = nodes(circuit, &bounds);
         let mut total = Counts::default();
         for node in &nodes {
             total += node.counts;
@@ -110,6 +122,7 @@ impl Stats {
         Self {
             nodes,
             total,
+            bounds: bounds.total,
             key_bytes: keys.iter().map(|key| key.bytes).sum(),
             keys,
             inputs: ports(&circuit.inputs),
@@ -157,7 +170,7 @@ fn limb_bytes(ring: &Ring, prime: u64) -> u64 {
     u64::from(u64::BITS - prime.leading_zeros()) * (1 << ring.log_n) / 8
 }
 
-fn nodes(circuit: &Circuit) -> Vec<NodeStats> {
+fn nodes(circuit: &Circuit, bounds: &AllBounds) -> Vec<NodeStats> {
     let mut nodes: BTreeMap<_, NodeStats> = BTreeMap::new();
     for definition in circuit.values.values() {
         let entry = nodes.entry(definition.node);
@@ -166,6 +179,11 @@ fn nodes(circuit: &Circuit) -> Vec<NodeStats> {
             level_in: None,
             level_out: None,
             counts: Counts::default(),
+            bounds: bounds
+                .nodes
+                .get(&definition.node)
+                .copied()
+                .unwrap_or_default(),
         });
         stats.counts += Counts::of(&definition.inst);
         definition.inst.for_each_operand(|v| {
@@ -192,6 +210,8 @@ impl Counts {
             Inst::Encode { .. } => counts.encodes = 1,
             Inst::MulPlain(..) => counts.plaintext_products = 1,
             Inst::Dot { plains, .. } => counts.plaintext_products = plains.len() as u64,
+            Inst::MulScalar { .. } => counts.scalar_products = 1,
+            Inst::DotScalar { ciphers, .. } => counts.scalar_products = ciphers.len() as u64,
             Inst::Mul(..) | Inst::Square(_) => counts.ciphertext_products = 1,
             Inst::Rescale { .. } => counts.rescales = 1,
             Inst::Decompose(_) => counts.decompositions = 1,
@@ -207,7 +227,6 @@ impl Counts {
             | Inst::Sub(..)
             | Inst::Negate(_)
             | Inst::AddPlain(..)
-            | Inst::MulScalar { .. }
             | Inst::RelinearizeExt { .. }
             | Inst::DropLevel { .. }
             | Inst::MulMonomial { .. }
@@ -217,11 +236,19 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// Products of a ciphertext with a plaintext or a number.
+    pub fn products(&self) -> u64 {
+        self.plaintext_products + self.scalar_products
+    }
+}
+
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         let Self {
             instructions,
             plaintext_products,
+            scalar_products,
             ciphertext_products,
             decompositions,
             hoisted_rotations,
@@ -233,6 +260,7 @@ impl AddAssign for Counts {
         } = other;
         self.instructions += instructions;
         self.plaintext_products += plaintext_products;
+        self.scalar_products += scalar_products;
         self.ciphertext_products += ciphertext_products;
         self.decompositions += decompositions;
         self.hoisted_rotations += hoisted_rotations;
@@ -253,6 +281,7 @@ impl PortStats {
             ciphertexts: port.layout.ciphertexts().into(),
             level: Some(port.level),
             scale_bits: port.scale.bits(&ring.primes),
+            finish: port.finish.clone(),
         }
     }
 
@@ -265,6 +294,7 @@ impl PortStats {
             ciphertexts: port.values.len() as u64,
             level: ty.map(Type::level),
             scale_bits: ty.and_then(bits),
+            finish: port.finish.clone(),
         }
     }
 }

@@ -17,11 +17,8 @@ pub fn result_type<'t>(
     ring: &Ring,
     type_of: impl Fn(Value) -> Option<&'t Type>,
 ) -> Result<Type, TypeError> {
-    let rules = Rules {
-        op: inst.keyword(),
-        ring,
-        type_of,
-    };
+    let op = inst.keyword();
+    let rules = Rules { op, ring, type_of };
     match inst {
         Inst::Input { level, scale } => rules
             .stated(*level, scale)
@@ -39,13 +36,15 @@ pub fn result_type<'t>(
         Inst::MulPlain(a, p) => rules.dot(&[*a], &[*p]),
         Inst::MulScalar { a, factor, scale } => rules.mul_scalar(*a, *factor, scale),
         Inst::Dot { ciphers, plains } => rules.dot(ciphers, plains),
+        Inst::DotScalar {
+            ciphers,
+            constants,
+            scale,
+        } => rules.dot_scalar(ciphers, constants.len(), scale),
         Inst::Mul(a, b) => rules.mul(*a, *b),
         Inst::Square(a) => rules.mul(*a, *a),
         Inst::Relinearize(a) => rules.with_form(*a, Form::Product, Form::Normal),
-        Inst::RelinearizeExt { a, digits } => {
-            rules.digits_of(*a, *digits)?;
-            rules.with_form(*a, Form::Product, Form::Extended)
-        }
+        Inst::RelinearizeExt { a, digits } => rules.key_product(*a, *digits, Form::Product),
         Inst::Rescale { a, to } => rules.rescale(*a, *to),
         Inst::DropLevel { a, to } => rules.drop_level(*a, *to),
         Inst::Decompose(a) => rules.decompose(*a),
@@ -55,8 +54,7 @@ pub fn result_type<'t>(
             rotation,
         } => {
             rules.rotation(*rotation)?;
-            rules.digits_of(*a, *digits)?;
-            rules.with_form(*a, Form::Normal, Form::Extended)
+            rules.key_product(*a, *digits, Form::Normal)
         }
         Inst::ModDown(a) => rules.with_form(*a, Form::Extended, Form::Normal),
         Inst::Rotate { a, rotation } => {
@@ -189,11 +187,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
 
     fn add(&self, values: &[Value]) -> Result<Type, TypeError> {
         let &[first, _, ..] = values else {
-            return Err(TypeError::Count {
-                op: self.op,
-                found: values.len(),
-                expected: "at least two operands",
-            });
+            return Err(self.count(values.len(), "at least two operands"));
         };
         let sum = self.cipher(first)?;
         for &value in values.iter().skip(1) {
@@ -288,18 +282,10 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
 
     fn dot(&self, ciphers: &[Value], plains: &[Value]) -> Result<Type, TypeError> {
         let (&[a, ..], &[p, ..]) = (ciphers, plains) else {
-            return Err(TypeError::Count {
-                op: self.op,
-                found: 0,
-                expected: "at least one product",
-            });
+            return Err(self.count(0, "at least one product"));
         };
         if ciphers.len() != plains.len() {
-            return Err(TypeError::Count {
-                op: self.op,
-                found: plains.len(),
-                expected: "a plaintext per ciphertext",
-            });
+            return Err(self.count(plains.len(), "a plaintext per ciphertext"));
         }
         let x = self.cipher(a)?;
         let scale = self.plain_beside(a, &x, p)?;
@@ -318,9 +304,35 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
                 factor: factor.to_string(),
             });
         }
+        self.dot_scalar(&[a], 1, scale)
+    }
+
+    fn dot_scalar(
+        &self,
+        ciphers: &[Value],
+        constants: usize,
+        scale: &Scale,
+    ) -> Result<Type, TypeError> {
+        let &[a, ..] = ciphers else {
+            return Err(self.count(0, "at least one product"));
+        };
+        if ciphers.len() != constants {
+            return Err(self.count(constants, "a constant per ciphertext"));
+        }
         let x = self.cipher(a)?;
+        for &other in ciphers.iter().skip(1) {
+            self.agree((a, &x), (other, &self.cipher(other)?))?;
+        }
         self.stated(x.level, scale)?;
         self.product(x, scale, None)
+    }
+
+    fn count(&self, found: usize, expected: &'static str) -> TypeError {
+        TypeError::Count {
+            op: self.op,
+            found,
+            expected,
+        }
     }
 
     fn mul(&self, a: Value, b: Value) -> Result<Type, TypeError> {
@@ -383,6 +395,11 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
             Type::Digits { level } => self.same_level((a, x.level), (digits, *level)),
             other => Err(self.kind(digits, other, "digits")),
         }
+    }
+
+    fn key_product(&self, a: Value, digits: Value, from: Form) -> Result<Type, TypeError> {
+        self.digits_of(a, digits)?;
+        self.with_form(a, from, Form::Extended)
     }
 
     fn rotation(&self, rotation: Rotation) -> Result<(), TypeError> {

@@ -128,7 +128,7 @@ proptest! {
     }
 }
 
-const WORDS: [&str; 44] = [
+const WORDS: [&str; 48] = [
     "ring log_n=5\n",
     "ring",
     "log_n",
@@ -158,6 +158,8 @@ const WORDS: [&str; 44] = [
     "99999999999",
     "op0 = gather [4] l0 -> [4] l0 axes=[0(3..=0, _*4000000000)]\n",
     "axes=[0(",
+    "c0 = uniform op0 in=0 out=0 rotation=1\n",
+    "v1 = dot_scalar [v0] [c0], 2^4 : ct<0, D*2^4>\n",
     "..=",
     "*",
     "/",
@@ -170,6 +172,8 @@ const WORDS: [&str; 44] = [
     "ct<0, D^65535^2>",
     "digits<0>",
     "return \"y\" [1] l0 (v1)\n",
+    "return \"y\" [1] l0 (v1) finish [argmax axis=0 last, reshape [1, 1]]\n",
+    "finish [softmax axis=",
     "; comment\n",
     "\u{1f600}",
     "v4000000000 = add : digits<0>\n",

@@ -1,7 +1,7 @@
 //! Random circuits survive every form they are written in.
 
 use peregrine_ir::testing::{choices, circuit};
-use peregrine_ir::{Filler, Interface, Operator, binary, fingerprint, text, verify};
+use peregrine_ir::{FillError, Filler, Interface, Operator, binary, fingerprint, text, verify};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -47,6 +47,10 @@ proptest! {
         let read = binary::read_interface(&file);
         prop_assert!(read.is_ok(), "{}", read.unwrap_err());
         prop_assert_eq!(read.unwrap(), interface);
+        let seen = |text: &str| file.windows(text.len()).any(|window| window == text.as_bytes());
+        // Short texts may stand in the file by chance or in a name.
+        let remarks = circuit.remarks.iter().filter(|remark| remark.text.len() > 10);
+        prop_assert!(!remarks.into_iter().any(|remark| seen(&remark.text)));
     }
 
     #[test]
@@ -54,8 +58,19 @@ proptest! {
         let circuit = circuit(&choices).unwrap();
         let filler = Filler::new(&circuit).unwrap();
         for constant in circuit.constants.keys() {
-            let slots = filler.fill(constant).unwrap();
-            prop_assert_eq!(slots.len(), circuit.ring.slots() as usize);
+            let is_number = circuit.constants.get(constant).unwrap().is_uniform();
+            match filler.fill(constant) {
+                Ok(slots) => {
+                    prop_assert!(!is_number && filler.is_uniform(constant).is_err());
+                    prop_assert_eq!(slots.len(), circuit.ring.slots() as usize);
+                    prop_assert_eq!(filler.scalar(constant), Err(FillError::Slots { constant }));
+                }
+                Err(error) => {
+                    prop_assert!(is_number && filler.is_uniform(constant).is_ok());
+                    prop_assert_eq!(error, FillError::OneNumber { constant });
+                    prop_assert!(filler.scalar(constant).unwrap().is_finite());
+                }
+            }
         }
     }
 }
@@ -78,7 +93,12 @@ fn everything_occurs() {
             };
             *words.entry(format!("operator {kind}")).or_default() += 1;
         }
+        for step in circuit.outputs.iter().flat_map(|port| &port.finish.0) {
+            let step = step.to_string();
+            let function = step.split(' ').next().unwrap_or_default();
+            *words.entry(format!("step {function}")).or_default() += 1;
+        }
     }
-    assert_eq!(words.len(), 21 + 6, "{words:#?}");
+    assert_eq!(words.len(), 22 + 6 + 7, "{words:#?}");
     assert!(words.values().all(|&count| count >= 20), "{words:#?}");
 }

@@ -62,6 +62,7 @@ fn every_operation_is_in_the_table() {
         "mul_plain",
         "mul_scalar",
         "dot",
+        "dot_scalar",
         "mul",
         "square",
         "relinearize",

@@ -6,7 +6,9 @@ mod common;
 
 use common::check_errors;
 use peregrine_ir::linear::{AxisMap, Gather, LinearKind, LinearMap};
-use peregrine_ir::{Circuit, LayoutId, Operator, Shape, SourceNode, text, verify};
+use peregrine_ir::{
+    Circuit, FinishStep, LayoutId, Operator, Remark, Shape, SourceNode, text, verify,
+};
 
 /// Breaks no rule. Level 0 serves nobody, so it can be broken alone.
 const GOOD: &str = r#"
@@ -234,6 +236,14 @@ fn tables() {
             "fill op0 part=0 ; error: c1: op0 is not a broadcast",
         )],
         &[(
+            "    l0 = layout",
+            "remark n1 \"why\" ; error: remark 0: is about node n1, which does not exist\n    l0 = layout",
+        )],
+        &[(
+            "    l0 = layout",
+            "remark n0 \"two\\nlines\" ; error: remark 0: has the control character '\\n'\n    l0 = layout",
+        )],
+        &[(
             "fill op1 part=0",
             "fill op7 part=0 ; error: c1: operator op7 does not exist",
         )],
@@ -252,6 +262,18 @@ fn tables() {
         &[(
             "in=0 out=0 rotation=0 pre=0",
             "in=0 out=0 rotation=8 pre=0 ; error: c0: rotation=8 is not below 8",
+        )],
+        &[(
+            "fill op1 part=0",
+            "fill op1 part=0\n    c2 = uniform op0 in=0 out=0 rotation=8 ; error: c2: rotation=8 is not below 8",
+        )],
+        &[(
+            "fill op1 part=0",
+            "fill op1 part=0\n    c2 = uniform op0 in=1 out=0 rotation=0 ; error: c2: in=1 is not below 1",
+        )],
+        &[(
+            "fill op1 part=0",
+            "fill op1 part=0\n    c2 = uniform op1 in=0 out=0 rotation=0 ; error: c2: op1 is not a linear operator",
         )],
         &[(
             "in=0 out=0 rotation=0 pre=0",
@@ -461,6 +483,18 @@ fn ports() {
             RETURN,
             "v14 = input : ct<3, D> ; error: v14: input: no input port lists it\n return \"y\" [1, 8] l0 (v13)",
         )],
+        &[(
+            RETURN,
+            "return \"y\" [1, 8] l0 (v13) finish [sigmoid, softmax axis=2] ; error: output 0 `y`: softmax axis=2: a tensor of shape [1, 8] has no such axis\n",
+        )],
+        &[(
+            RETURN,
+            "return \"y\" [1, 8] l0 (v13) finish [argmin axis=1, reshape [8]] ; error: output 0 `y`: reshape [8]: a tensor of shape [1, 1] has another number of elements\n",
+        )],
+        &[(
+            RETURN,
+            "return \"y\" [1, 8] l0 (v13) finish [argmax axis=1 last, tanh] ; error: output 0 `y`: tanh: only reshapes follow a step that gives integers\n",
+        )],
         &[
             (RETURN, ""),
             (
@@ -475,7 +509,7 @@ fn ports() {
 #[test]
 fn beyond_the_text() {
     type Change = fn(&mut Circuit);
-    let cases: [(Change, &str); 7] = [
+    let cases: [(Change, &str); 10] = [
         (
             |c| c.ring.log_n = 18,
             "ring: degree 2^18 is not supported, expected 2^3 to 2^17",
@@ -498,11 +532,29 @@ fn beyond_the_text() {
         ),
         (
             |c| {
+                let text = "é".repeat(1001);
+                c.remarks.push(Remark { node: None, text });
+            },
+            "remark 0: has 1001 characters, expected at most 1000",
+        ),
+        (
+            |c| {
                 let mut dims = vec![1; 33];
                 dims.push(8);
                 c.outputs[0].shape = Shape::new(dims).unwrap();
             },
             "output 0 `y`: a shape has 34 axes, expected at most 32",
+        ),
+        (
+            |c| {
+                let shape = Shape::new([&[8][..], &[1; 33]].concat()).unwrap();
+                c.outputs[0].finish.0.push(FinishStep::Reshape { shape });
+            },
+            "output 0 `y`: a shape has 34 axes, expected at most 32",
+        ),
+        (
+            |c| c.inputs[0].finish.0.push(FinishStep::Tanh),
+            "input 0 `x`: an input is not decrypted, but has steps that follow decryption",
         ),
         (
             large_gather,
@@ -531,7 +583,10 @@ fn large_gather(circuit: &mut Circuit) {
         input: shape(8),
     };
     let (input, output) = (LayoutId(0), LayoutId(0));
-    circuit
-        .operators
-        .push(Operator::Linear { map, input, output });
+    circuit.operators.push(Operator::Linear {
+        map,
+        input,
+        output,
+        fold: 1,
+    });
 }

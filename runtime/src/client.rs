@@ -41,8 +41,10 @@ pub struct Secret {
 /// What a decryption gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decryption {
-    /// The output tensors.
+    /// The output tensors, as the model gives them.
     pub outputs: Arrays,
+    /// The tensors that were decrypted, of which the steps of the circuit's outputs made the others.
+    pub decrypted: Arrays,
     /// Root mean square of the imaginary parts of all slots. Where a circuit computes with real numbers only, they are
     /// noise, as large as that of the real parts.
     pub imaginary: f64,
@@ -228,10 +230,10 @@ impl Client {
         Ok(wire::read_outputs(file, &self.interface, &self.params)?)
     }
 
-    /// Decrypts outputs.
+    /// Decrypts outputs and takes the steps that the circuit leaves to the client.
     ///
     /// With `flood`, Gaussian noise of standard deviation `2^-flood` is added to every value: numbers that go to anyone
-    /// else must be flooded well above the noise of the scheme, or they leak the secret key.
+    /// else must be flooded well above the noise of the scheme, or they leak the secret key. Noise comes before the steps.
     ///
     /// # Errors
     /// When they are from another circuit, the secret was made for another one, or what comes out fills the modulus: the
@@ -246,6 +248,7 @@ impl Client {
         check_circuit("the ciphertext", outputs.fingerprint, &self.interface)?;
         let decryptor = Decryptor::new(&self.params, &secret.key);
         let (mut arrays, mut squares, mut count) = (Arrays::new(), 0.0, 0usize);
+        let mut finished = Arrays::new();
         let mut flood = flood;
         for (port, encrypted) in self.interface.outputs().iter().zip(&outputs.ports) {
             let slots = self.decrypt_port(&decryptor, port, &encrypted.ciphertexts)?;
@@ -258,10 +261,13 @@ impl Client {
             if let Some(flood) = &mut flood {
                 real.iter_mut().flatten().for_each(|x| *x += flood.draw());
             }
-            arrays.insert(port.name.clone(), view(port).unpack(&real)?);
+            let array = view(port).unpack(&real)?;
+            finished.insert(port.name.clone(), array.finished(&port.finish)?);
+            arrays.insert(port.name.clone(), array);
         }
         Ok(Decryption {
-            outputs: arrays,
+            outputs: finished,
+            decrypted: arrays,
             imaginary: (squares / count.max(1) as f64).sqrt(),
         })
     }

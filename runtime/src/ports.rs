@@ -1,6 +1,6 @@
 //! Tensors by name, and their way into and out of the slots of a port.
 
-use peregrine_ir::{Layout, Shape};
+use peregrine_ir::{Finish, FinishError, Layout, Shape};
 use std::collections::BTreeMap;
 
 /// A tensor of numbers in row-major order.
@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 pub struct Array {
     shape: Shape,
     data: Vec<f64>,
+    integers: bool,
 }
 
 /// Tensors by name.
@@ -25,7 +26,42 @@ impl Array {
                 shape,
             });
         }
-        Ok(Self { shape, data })
+        Ok(Self {
+            shape,
+            data,
+            integers: false,
+        })
+    }
+
+    /// What a client makes of a decrypted tensor.
+    ///
+    /// # Errors
+    /// When the steps do not fit the tensor.
+    pub fn finished(&self, finish: &Finish) -> Result<Self, PortError> {
+        let (shape, data) = finish.apply(&self.shape, self.data.clone())?;
+        Ok(Self {
+            shape,
+            data,
+            integers: finish.gives_integers(),
+        })
+    }
+
+    /// Several tensors in one of `shape`, one after the other; integers if all are.
+    ///
+    /// # Errors
+    /// When they do not fill the shape.
+    pub fn concatenated(shape: Shape, parts: &[&Self]) -> Result<Self, PortError> {
+        let data = parts.iter().flat_map(|part| part.data.iter().copied());
+        let integers = parts.iter().all(|part| part.integers);
+        Ok(Self {
+            integers,
+            ..Self::new(shape, data.collect())?
+        })
+    }
+
+    /// Whether the values are positions, not approximate numbers.
+    pub fn is_integer(&self) -> bool {
+        self.integers
     }
 
     /// Its shape.
@@ -150,4 +186,7 @@ pub enum PortError {
         /// Where.
         index: Vec<u32>,
     },
+    /// Steps after decryption that do not fit; does not happen for verified circuits.
+    #[error(transparent)]
+    Finish(#[from] FinishError),
 }

@@ -110,6 +110,7 @@ impl Evaluator for Counting {
     fn mul_plain(&self, (): &(), _: &Value) -> Done { Ok(()) }
     fn mul_scalar(&self, (): &(), _: f64, _: ScaleValue<'_>) -> Done { Ok(()) }
     fn dot(&self, _: &[&()], _: &[&Value]) -> Done { Ok(()) }
+    fn dot_scalar(&self, _: &[&()], _: &[f64], _: ScaleValue<'_>) -> Done { Ok(()) }
     fn mul(&self, (): &(), (): &()) -> Done { Ok(()) }
     fn square(&self, (): &()) -> Done { Ok(()) }
     fn relinearize(&self, (): &()) -> Done { Ok(()) }

@@ -61,6 +61,47 @@ fn plaintext_operations() {
     check(&circuit, 30.0);
 }
 
+/// A 1x3 kernel over the row of slots, at every edge of which it reads a zero; normal and extended, several scales.
+#[test]
+fn sums_of_products_with_one_number_each() {
+    let circuit = circuit(|toy, x| {
+        let constants = toy.taps(&[0.75, -0.25, 1.0 / 3.0]);
+        let digits = toy.push(Inst::Decompose(x));
+        let turned = |toy: &mut Toybox, k| {
+            let rotation = Rotation(k);
+            toy.push(Inst::RotateExt {
+                a: x,
+                digits,
+                rotation,
+            })
+        };
+        let raised: Vec<Value> = (1..4).map(|k| turned(toy, k)).collect();
+        let lowered: Vec<Value> = raised.iter().map(|&v| toy.push(Inst::ModDown(v))).collect();
+        for (ciphers, bits) in [(lowered, 30), (raised, 35)] {
+            let sum = toy.push(Inst::DotScalar {
+                ciphers,
+                constants: constants.clone(),
+                scale: Scale::power_of_two(bits),
+            });
+            let ty = toy.builder.type_of(sum).unwrap();
+            let extended = matches!(
+                ty,
+                Type::Cipher {
+                    form: Form::Extended,
+                    ..
+                }
+            );
+            let sum = if extended {
+                toy.push(Inst::ModDown(sum))
+            } else {
+                sum
+            };
+            toy.output(sum);
+        }
+    });
+    check(&circuit, 28.0);
+}
+
 #[test]
 fn an_inner_product_longer_than_one_piece() {
     let circuit = circuit(|toy, x| {
@@ -224,6 +265,8 @@ fn tensors_of_several_ciphertexts_and_several_ports() {
         plane: 30,
         replicas: 1,
         skew: 0,
+        jump: 0,
+        run: 1,
     };
     let layout = toy
         .builder

@@ -61,11 +61,15 @@ proptest! {
         };
         prop_assert_eq!(&serial, &run(8).unwrap());
         if fits {
-            let found = parties.decrypt(&serial);
-            let error = distance(&exact.outputs, &found);
-            let draws = noisy.iter().map(|s| distance(&exact.outputs, &s.outputs));
+            let found = client.decrypt(secret, &serial, None).unwrap();
+            let error = distance(&exact.decrypted, &found.decrypted);
+            let draws = noisy.iter().map(|s| distance(&exact.decrypted, &s.decrypted));
             let predicted = draws.fold(0.0, f64::max);
             prop_assert!(error <= 64.0 * predicted + 1e-9, "error {error:e}, predicted {predicted:e}");
+            for port in &circuit.outputs {
+                let finished = found.decrypted[&port.name].finished(&port.finish).unwrap();
+                prop_assert_eq!(&found.outputs[&port.name], &finished);
+            }
             COMPARED.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -7,7 +7,7 @@
 
 use peregrine_compiler::tensor::{Graph, Node, Op, Output, Source, SourceId};
 use peregrine_ir::linear::{AxisMap, Gather, LinearKind, LinearMap};
-use peregrine_ir::{Shape, Tensor, TensorId};
+use peregrine_ir::{Finish, Shape, Tensor, TensorId};
 use petgraph::graph::NodeIndex;
 
 /// The input coordinate for each output coordinate along an axis; `None` is a zero.
@@ -40,7 +40,11 @@ impl Builder {
     /// Names a result.
     pub fn output(&mut self, name: &str, node: NodeIndex) {
         let name = name.into();
-        self.graph.outputs.push(Output { name, node });
+        self.graph.outputs.push(Output {
+            name,
+            node,
+            finish: Finish::default(),
+        });
     }
 
     /// The dimensions of a tensor.

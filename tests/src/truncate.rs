@@ -1,6 +1,7 @@
 //! The beginning of a network: what a deep one computes up to some node, as a network of its own.
 
 use peregrine_compiler::tensor::{Graph, Output};
+use peregrine_ir::Finish;
 use petgraph::graph::NodeIndex;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +31,7 @@ pub fn up_to(graph: &Graph, name: &str) -> Option<Graph> {
     part.outputs.push(Output {
         name: name.to_owned(),
         node: *moved.get(&last)?,
+        finish: Finish::default(),
     });
     Some(part)
 }

@@ -28,7 +28,10 @@ fn distance(graph: &Graph, case: &Case) -> Result<f64, String> {
     let mut worst = 0.0f64;
     for (j, output) in outputs.iter().enumerate() {
         let expected = read(format!("output_{j}"))?;
-        let shape = graph.node(graph.outputs[j].node).shape.dims();
+        let end = &graph.outputs[j];
+        let shape = end.finish.result_shape(&graph.node(end.node).shape);
+        let shape = shape.map_err(|e| e.to_string())?;
+        let shape = shape.dims();
         if shape != expected.dims.as_slice() {
             return Err(format!(
                 "output {j} has shape {shape:?}, not {:?}",

@@ -13,7 +13,7 @@ use peregrine_compiler::pipeline::Config;
 use peregrine_compiler::rewrite::simplify;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::stats::Stats;
-use peregrine_ir::{Interface, binary};
+use peregrine_ir::{Interface, Remark, binary};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,6 +30,8 @@ struct Report {
     calibration: Option<Calibration>,
     /// How often each rewrite was applied.
     rewrites: BTreeMap<&'static str, usize>,
+    /// Why the compiler chose what it chose.
+    remarks: Vec<Remark>,
     files: Vec<Written>,
     stats: Stats,
     predicted: Predicted,
@@ -95,6 +97,7 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         headroom_bits: config.headroom_bits,
         calibration,
         rewrites: compiled.rewrites.counts(),
+        remarks: compiled.circuit.remarks.clone(),
         files: vec![
             written(&args.output, circuit_file.commit()?),
             written(&client, client_file.commit()?),
@@ -179,6 +182,10 @@ fn text(report: &Report) -> String {
     row("keys", costs::keys(&report.stats.keys));
     row("predicted run", report.predicted.line());
     row("instructions", report.stats.total.instructions.to_string());
+    row(
+        "work",
+        costs::work(&report.stats.total, &report.stats.bounds),
+    );
     for file in &report.files {
         row(
             "written",
@@ -203,11 +210,8 @@ fn text(report: &Report) -> String {
             ),
         );
     }
+    rows.extend(costs::remarks(&report.remarks));
     let ports = costs::ports(&report.stats.inputs, &report.stats.outputs);
-    let nodes = costs::nodes(
-        &report.stats.nodes,
-        Some(&report.stats.total),
-        &report.predicted.prediction,
-    );
+    let nodes = costs::nodes(&report.stats, true, &report.predicted.prediction);
     format!("{}\n{ports}\n{nodes}", report::list(&rows))
 }

@@ -20,6 +20,8 @@ struct Report {
     flood_bits: Option<f64>,
     /// log2 of the noise, judged by the imaginary parts; for the owner of the key, so none where values are flooded.
     noise_log2: Option<f64>,
+    /// Whether steps of the circuit followed decryption; the noise is that before them.
+    finished: bool,
     outputs: BTreeMap<String, Output>,
 }
 
@@ -61,6 +63,11 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
         fingerprint: report::hex(client.interface().fingerprint()),
         flood_bits: args.flood_bits,
         noise_log2: args.flood_bits.is_none().then_some(noise_log2),
+        finished: client
+            .interface()
+            .outputs()
+            .iter()
+            .any(|port| !port.finish.is_empty()),
         outputs: Output::all(&decryption.outputs),
     };
     report::print(args.json.json, &report, |report| {
@@ -70,10 +77,15 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
 }
 
 fn noise(report: &Report) -> String {
-    let judged = |log2| format!("noise about 2^{log2:.1}, judged by the imaginary parts");
+    let when = if report.finished {
+        " before the steps that follow decryption"
+    } else {
+        ""
+    };
+    let judged = |log2| format!("noise about 2^{log2:.1}{when}, judged by the imaginary parts");
     let flooded = |bits: f64| {
         format!(
-            "flooded: every value has noise of deviation 2^{} added",
+            "flooded: every value has noise of deviation 2^{} added{when}",
             -bits
         )
     };

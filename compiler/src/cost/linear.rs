@@ -15,6 +15,12 @@ pub struct LinearCost {
     pub key: f64,
     /// A product with a constant, its encoding included.
     pub product: f64,
+    /// A product with a number.
+    pub scalar: f64,
+    /// A rescale.
+    pub rescale: f64,
+    /// A product of ciphertexts with its relinearization and rescale.
+    pub square: f64,
 }
 
 impl LinearCost {
@@ -42,6 +48,9 @@ impl Prices {
             mod_down: 0.0,
             key: 0.0,
             product: 0.0,
+            scalar: 0.0,
+            rescale: 0.0,
+            square: 0.0,
         });
         Self {
             lowest,

@@ -81,6 +81,13 @@ impl Phases {
         self.limbs(form) * (self.rates.multiply + further * self.rates.accumulate)
     }
 
+    /// Sum of `terms` products of ciphertexts with one number each: a further term reads one limb where that of [`Self::dot`]
+    /// reads two.
+    pub fn dot_scalar(&self, form: Form, terms: usize) -> f64 {
+        let further = terms.saturating_sub(1) as f64 / 2.0;
+        self.limbs(form) * (self.rates.multiply + further * self.rates.accumulate)
+    }
+
     /// Product of two ciphertexts, three parts.
     pub fn multiply(&self) -> f64 {
         4.0 * self.primes() * self.rates.multiply
@@ -125,15 +132,24 @@ impl Phases {
     /// From this level to that of `to`.
     pub fn rescale(&self, form: Form, to: &Self) -> f64 {
         let kept = self.row.iter().filter(|p| to.row.contains(p)).count() as f64;
-        let (leaving, made) = (self.primes() - kept, to.primes());
+        let parts = self.limbs(form) / self.primes().max(1.0);
+        parts * self.divide(self.primes() - kept, to.primes())
+    }
+
+    /// A rescale of two parts to the next lower level, by so many primes.
+    fn rescale_by(&self, leaving: f64) -> f64 {
+        2.0 * self.divide(leaving, (self.primes() - leaving).max(0.0))
+    }
+
+    /// Dividing a part by the primes that leave.
+    fn divide(&self, leaving: f64, made: f64) -> f64 {
         let Rates {
             transform,
             convert,
             multiply,
             ..
         } = self.rates;
-        let part = (leaving + made) * transform + made * ((leaving + 1.0) * convert + multiply);
-        self.limbs(form) / self.primes().max(1.0) * part
+        (leaving + made) * transform + made * ((leaving + 1.0) * convert + multiply)
     }
 
     /// Forgetting primes: those that stay are copied.
@@ -167,6 +183,9 @@ impl Phases {
             mod_down: self.mod_down(),
             key: self.key_load() / LinearCost::RUNS_PER_KEY,
             product: self.encode(Basis::Normal) + self.limbs(Form::Normal) * self.rates.accumulate,
+            scalar: self.limbs(Form::Normal) * self.rates.accumulate,
+            rescale: self.rescale_by(1.0),
+            square: self.multiply() + self.key_switch() + self.rescale_by(1.0),
         }
     }
 }

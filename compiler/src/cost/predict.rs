@@ -97,6 +97,9 @@ impl Pricing<'_> {
                     with(a, &|phases, form| phases.dot(form, plains.len()))
                 })
             }
+            Inst::DotScalar { ciphers, .. } => ciphers.first().map_or(0.0, |a| {
+                with(a, &|phases, form| phases.dot_scalar(form, ciphers.len()))
+            }),
             Inst::Mul(a, _) | Inst::Square(a) => with(a, &|phases, _| phases.multiply()),
             Inst::Relinearize(a) | Inst::Rotate { a, .. } | Inst::Conjugate(a) => {
                 with(a, &|phases, _| phases.key_switch())

@@ -1,5 +1,5 @@
 use super::*;
-use crate::manage::parameters::Planner;
+use crate::manage::parameters::{Planner, Width};
 use peregrine_ir::{Basis, Form, Security};
 
 fn ring(depth: u32) -> Ring {
@@ -8,7 +8,9 @@ fn ring(depth: u32) -> Ring {
         precision_bits: 12,
         headroom_bits: 10,
     };
-    planner.ring(14, depth).unwrap()
+    planner
+        .ring(14, &vec![Width::Plain; depth as usize])
+        .unwrap()
 }
 
 fn profile() -> Profile {

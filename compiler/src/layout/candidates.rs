@@ -1,14 +1,48 @@
-//! The packings considered for the result of a linear operator.
+//! The packings considered for inputs and for the result of a linear operator.
 //!
-//! - *kept*: a window operator of stride `s` leaves the pixels where they are: phases divide by `s` while they can, then
-//!   gaps grow by `s` and channels multiplex into them; pitch and plane stay those of the input.
+//! - *kept*: the pixels of the result stay where those of the operand are: a stride divides phases while it can, then gaps
+//!   grow by it and channels multiplex into them; upsampling multiplies phases, or divides gaps; pitch and plane stay.
 //! - *dense*: one channel after the other without gaps.
-//!
-//! Both keep the period of the input when the result fits it: a result that repeats with its input's period needs no
-//! more diagonals than one that does not repeat, and the next operator gains from the replicas.
+//! - *planes*: one plane fills a ciphertext, with guard zeros around it, so that weights are numbers (`slots::scalars`).
+//! - *skewed*: each of these that repeats, with the copies rotated against each other, so that one product of the next
+//!   operator does several displacements (`slots::diagonals`).
 
-use peregrine_ir::linear::{AveragePool, Conv2d, LinearKind, LinearMap};
+use peregrine_ir::linear::{AxisMap, LinearKind, LinearMap};
 use peregrine_ir::{Layout, LayoutError, LayoutParts};
+
+/// Distinct layouts in the order of discovery.
+#[derive(Debug, Default)]
+struct Found(Vec<Layout>);
+
+impl Found {
+    fn push(&mut self, layout: impl Into<Option<Layout>>) {
+        if let Some(layout) = layout.into()
+            && !self.0.contains(&layout)
+        {
+            self.0.push(layout);
+        }
+    }
+
+    fn with_skewed(mut self) -> Vec<Layout> {
+        for layout in self.0.clone() {
+            skewed(&layout).into_iter().for_each(|l| self.push(l));
+        }
+        self.0
+    }
+}
+
+/// How a client may pack an input; `reach` is how many pixels beyond the border of an image a window of the network looks.
+///
+/// # Errors
+/// Never for a shape with positive extents.
+pub fn of_input(shape: [u32; 3], log_slots: u32, reach: u32) -> Result<Vec<Layout>, LayoutError> {
+    let mut found = Found::default();
+    found.push(dense(shape, log_slots)?);
+    planes(shape, log_slots, reach)
+        .into_iter()
+        .for_each(|layout| found.push(layout));
+    Ok(found.with_skewed())
+}
 
 /// The candidates for the result of `map` when its operand is packed as `from`; at least one.
 ///
@@ -16,30 +50,35 @@ use peregrine_ir::{Layout, LayoutError, LayoutParts};
 /// Never for shapes that the front end accepts.
 pub fn of(map: &LinearMap, from: &Layout) -> Result<Vec<Layout>, LayoutError> {
     let shape = map.output.chw();
-    let log_slots = from.parts().log_slots;
-    let mut found: Vec<Layout> = kept(map, from).into_iter().collect();
-    let period = dense(shape, log_slots, from.block())?;
-    if !found.contains(&period) {
-        found.push(period);
+    let mut found = Found::default();
+    if from.parts().shape == map.input.chw() {
+        for moves in movements(map) {
+            found.push(kept(shape, from, moves));
+        }
     }
-    Ok(found)
+    if matches!(map.kind, LinearKind::Scale(_)) {
+        found.push(*from);
+    }
+    found.push(dense(shape, from.parts().log_slots)?);
+    Ok(found.with_skewed())
 }
 
-/// One channel after the other, in blocks of at least `block` slots: phases until a plane fits, planes padded to a power
-/// of two where that costs no ciphertext, then replicas.
+/// One channel after the other: phases until a plane fits, planes padded to a power of two where that costs no
+/// ciphertext, then replicas.
 ///
 /// # Errors
 /// Never for a shape with positive extents.
-pub fn dense(shape: [u32; 3], log_slots: u32, block: u32) -> Result<Layout, LayoutError> {
+pub fn dense(shape: [u32; 3], log_slots: u32) -> Result<Layout, LayoutError> {
     let slots = 1u64 << log_slots;
     let mut phases = [1u32, 1];
     let extent = |phases: [u32; 2]| [shape[1].div_ceil(phases[0]), shape[2].div_ceil(phases[1])];
-    while extent(phases)
-        .iter()
-        .map(|&e| u64::from(e))
-        .product::<u64>()
-        > slots
-    {
+    let area = |phases| {
+        extent(phases)
+            .iter()
+            .map(|&e| u64::from(e))
+            .product::<u64>()
+    };
+    while area(phases) > slots {
         let [rows, columns] = extent(phases);
         if columns > 1 {
             phases[1] *= 2;
@@ -58,46 +97,137 @@ pub fn dense(shape: [u32; 3], log_slots: u32, block: u32) -> Result<Layout, Layo
         plane: rows * columns,
         replicas: 1,
         skew: 0,
+        jump: 0,
+        run: 1,
     };
-    repeated(padded(parts)?, block)
+    repeated(padded(parts)?)
 }
 
-/// The layout in which the pixels of a window operator's result stay where they are.
-fn kept(map: &LinearMap, from: &Layout) -> Option<Layout> {
-    let strides = match &map.kind {
-        LinearKind::Conv2d(Conv2d { window, .. })
-        | LinearKind::AveragePool(AveragePool { window, .. }) => window.strides,
-        LinearKind::Contract(_) | LinearKind::Gather(_) => return None,
-        LinearKind::Scale(_) => return Some(*from),
+/// One plane to a ciphertext, guarded: the fewest phases along each axis for every number along the other. Only where a plane
+/// is at least a quarter of a ciphertext.
+fn planes(shape: [u32; 3], log_slots: u32, reach: u32) -> Vec<Layout> {
+    let slots = 1u64 << log_slots;
+    let area = |phases: [u32; 2]| {
+        u64::from(shape[1].div_ceil(phases[0])) * u64::from(shape[2].div_ceil(phases[1]))
     };
-    let mut parts = *from.parts();
-    if parts.shape != map.input.chw() {
-        return None;
+    let powers = || (0..16).map(|log| 1u32 << log);
+    let pairs = powers().flat_map(|rows| powers().map(move |columns| [rows, columns]));
+    let filled = |phases: &[u32; 2]| area(*phases) <= slots && 4 * area(*phases) >= slots;
+    let layouts = pairs.filter(filled).filter_map(|phases| {
+        let [rows, columns] = [0, 1].map(|axis| shape[axis + 1].div_ceil(phases[axis]));
+        let pitch = columns + reach.div_ceil(phases[1]);
+        let guarded = u64::from(rows + reach.div_ceil(phases[0])) * u64::from(pitch);
+        let parts = LayoutParts {
+            log_slots,
+            shape,
+            phases,
+            gaps: [1, 1],
+            pitch,
+            plane: 1 << log_slots,
+            replicas: 1,
+            skew: 0,
+            jump: 0,
+            run: 1,
+        };
+        (guarded <= slots)
+            .then(|| Layout::new(parts).ok())
+            .flatten()
+    });
+    layouts.collect()
+}
+
+/// How pixels move along an axis: what of the result lies at one pixel of the operand, as `by` over `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pace {
+    /// Pixels of the operand.
+    by: u32,
+    /// Pixels of the result.
+    of: u32,
+}
+
+impl Pace {
+    const SAME: Self = Self { by: 1, of: 1 };
+}
+
+/// The ways in which the pixels of the result may stay near those of the operand.
+fn movements(map: &LinearMap) -> Vec<[Pace; 2]> {
+    match &map.kind {
+        LinearKind::Conv2d(conv) => vec![conv.window.strides.map(|by| Pace { by, of: 1 })],
+        LinearKind::AveragePool(pool) => vec![pool.window.strides.map(|by| Pace { by, of: 1 })],
+        LinearKind::Gather(gather) => {
+            let ([_, h, w], [_, rows, columns]) = (map.input.chw(), map.output.chw());
+            let rank = map.input.rank();
+            let axis = |from_end: usize, extent: u32, outputs: u32| {
+                let axis = rank.checked_sub(from_end).and_then(|a| gather.axes.get(a));
+                axis.and_then(pace).unwrap_or(match extent == outputs {
+                    true => Pace::SAME,
+                    false => Pace {
+                        by: (extent / outputs).max(1),
+                        of: (outputs / extent).max(1),
+                    },
+                })
+            };
+            let paces = [axis(2, h, rows), axis(1, w, columns)];
+            match paces == [Pace::SAME; 2] {
+                true => vec![paces],
+                false => vec![paces, [Pace::SAME; 2]],
+            }
+        }
+        LinearKind::Contract(_) | LinearKind::Scale(_) => Vec::new(),
     }
-    parts.shape = map.output.chw();
-    for ((stride, phases), gaps) in strides
+}
+
+/// The pace of a table, read off its first pixels.
+fn pace(axis: &AxisMap) -> Option<Pace> {
+    let mut known = (0u32..)
+        .zip(&axis.table)
+        .filter_map(|(at, source)| Some((at, (*source)?)));
+    let (first_at, first) = known.next()?;
+    let (at, source) = known.find(|(_, source)| *source != first)?;
+    let (by, of) = (source.abs_diff(first), at - first_at);
+    match (by, of) {
+        (by, 1) => Some(Pace { by, of: 1 }),
+        (1, of) => Some(Pace { by: 1, of }),
+        _ => None,
+    }
+}
+
+/// The layout in which the pixels of the result stay where they are.
+fn kept(shape: [u32; 3], from: &Layout, paces: [Pace; 2]) -> Option<Layout> {
+    let mut parts = LayoutParts {
+        shape,
+        replicas: 1,
+        skew: 0,
+        jump: 0,
+        run: 1,
+        ..*from.parts()
+    };
+    for (Pace { by, of }, (phases, gaps)) in paces
         .into_iter()
-        .zip(&mut parts.phases)
-        .zip(&mut parts.gaps)
+        .zip(parts.phases.iter_mut().zip(&mut parts.gaps))
     {
-        if phases.is_multiple_of(stride) {
-            *phases /= stride;
+        if phases.is_multiple_of(by) {
+            *phases /= by;
         } else if *phases == 1 {
-            *gaps = gaps.checked_mul(stride)?;
+            *gaps = gaps.checked_mul(by)?;
         } else {
             return None;
         }
+        if gaps.is_multiple_of(of) {
+            *gaps /= of;
+        } else {
+            *phases = phases.checked_mul(of)?;
+        }
     }
-    let columns = parts.shape[2]
+    let columns = shape[2]
         .div_ceil(parts.phases[1])
         .checked_mul(parts.gaps[1])?;
-    let rows = parts.shape[1]
+    let rows = shape[1]
         .div_ceil(parts.phases[0])
         .checked_mul(parts.gaps[0])?;
     parts.pitch = parts.pitch.max(columns);
     parts.plane = parts.plane.max(rows.checked_mul(parts.pitch)?);
-    (parts.replicas, parts.skew) = (1, 0);
-    repeated(Layout::new(parts).ok()?, from.block()).ok()
+    repeated(Layout::new(parts).ok()?).ok()
 }
 
 /// Planes padded to the next power of two, where that needs no more ciphertexts.
@@ -110,18 +240,55 @@ fn padded(parts: LayoutParts) -> Result<Layout, LayoutError> {
     }
 }
 
-/// Replicas of a layout that needs one block of a ciphertext, each block at least `block` slots.
-fn repeated(layout: Layout, block: u32) -> Result<Layout, LayoutError> {
+/// As many replicas as fit of a layout that needs one ciphertext for each phase.
+fn repeated(layout: Layout) -> Result<Layout, LayoutError> {
     let parts = *layout.parts();
     if layout.ciphertexts() != parts.phases[0] * parts.phases[1] {
         return Ok(layout);
     }
     let planes = parts.shape[0].div_ceil(parts.gaps[0] * parts.gaps[1]);
-    let used = (planes * parts.plane).next_power_of_two().max(block);
+    let used = (planes * parts.plane).next_power_of_two();
     Layout::new(LayoutParts {
         replicas: (layout.slots() / used).max(1),
         ..parts
     })
+}
+
+/// Replicas that are rotated against each other by planes, and, where there are more replicas than planes, by some rows too.
+pub fn skewed(layout: &Layout) -> Vec<Layout> {
+    let parts = *layout.parts();
+    if !layout.is_aligned() || parts.replicas == 1 || layout.ciphertexts() != 1 {
+        return Vec::new();
+    }
+    let block = layout.block();
+    let planes = (block / parts.plane.next_power_of_two()).max(1);
+    let turn = |replicas: u32| block / replicas.min(planes);
+    let whole = parts.replicas.min(planes);
+    let mut choices = Vec::new();
+    if whole > 1 {
+        // All replicas beyond the planes are copies again.
+        choices.push((turn(whole), 0, 1));
+    }
+    if whole < parts.replicas {
+        let runs = if whole > 1 { turn(whole) } else { 0 };
+        let rows = [parts.gaps[0], 2 * parts.gaps[0]];
+        for jump in rows.map(|rows| rows * parts.pitch) {
+            match runs {
+                0 => choices.push((jump, 0, 1)),
+                skew => choices.push((skew, jump, whole)),
+            }
+        }
+    }
+    let layouts = choices.into_iter().filter_map(|(skew, jump, run)| {
+        let parts = LayoutParts {
+            skew,
+            jump,
+            run,
+            ..parts
+        };
+        Layout::new(parts).ok()
+    });
+    layouts.collect()
 }
 
 #[cfg(test)]
@@ -130,24 +297,55 @@ mod tests {
 
     #[test]
     fn an_input_fills_the_ciphertext_with_copies() {
-        let layout = dense([1, 8, 8], 12, 1).unwrap();
+        let layout = dense([1, 8, 8], 12).unwrap();
         assert_eq!((layout.block(), layout.parts().replicas), (64, 64));
         assert_eq!(layout.fill(), 1.0);
     }
 
     #[test]
     fn a_map_larger_than_the_slots_is_split_into_phases() {
-        let layout = dense([3, 224, 224], 12, 1).unwrap();
+        let layout = dense([3, 224, 224], 12).unwrap();
         assert_eq!(layout.parts().phases, [4, 4]);
         assert_eq!(layout.ciphertexts(), 3 * 16);
     }
 
     #[test]
     fn odd_planes_are_padded_when_that_is_free() {
-        let layout = dense([3, 5, 7], 8, 1).unwrap();
+        let layout = dense([3, 5, 7], 8).unwrap();
         assert_eq!(
             (layout.parts().pitch, layout.parts().plane, layout.block()),
             (7, 64, 256)
         );
+    }
+
+    #[test]
+    fn planes_of_a_large_image_are_guarded() {
+        let layouts = planes([3, 224, 224], 15, 1);
+        let phases: Vec<[u32; 2]> = layouts.iter().map(|l| l.parts().phases).collect();
+        assert_eq!(phases, [[1, 2], [1, 4], [2, 1], [2, 2], [4, 1]]);
+        assert!(
+            layouts
+                .iter()
+                .all(|l| l.parts().pitch > 224 / l.parts().phases[1])
+        );
+    }
+
+    #[test]
+    fn more_replicas_than_planes_turn_by_rows_too() {
+        // Sixteen channels of 8x8 in each of four planes of 32x32.
+        let parts = LayoutParts {
+            shape: [64, 8, 8],
+            gaps: [4, 4],
+            pitch: 32,
+            plane: 1024,
+            replicas: 8,
+            ..*dense([64, 8, 8], 15).unwrap().parts()
+        };
+        let skewed = skewed(&Layout::new(parts).unwrap());
+        let turns: Vec<_> = skewed
+            .iter()
+            .map(|l| (l.parts().skew, l.parts().jump, l.parts().run))
+            .collect();
+        assert_eq!(turns, [(1024, 0, 1), (1024, 128, 4), (1024, 256, 4)]);
     }
 }

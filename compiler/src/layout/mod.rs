@@ -1,123 +1,234 @@
 //! Choosing a layout for every tensor of the graph.
 //!
-//! Walks the graph once, operands first. An input is packed by the client, who can repeat it for free, so it fills the
-//! ciphertext with replicas; a map larger than the slots is split into phases. A linear operator considers a few packings
-//! of its result ([`candidates`]) and takes the one whose cheapest plan costs least; element-wise operators and renamings
-//! keep the packing of their (first) operand.
+//! [`candidates`] proposes packings, [`plans`] prices each linear operator between two of them, [`search`] finds the cheapest
+//! choice for the whole graph. Prices are predicted seconds at the level at which an operator will run, the number of
+//! multiplications before it counted on the graph ([`depth`]).
 //!
-//! Prices are predicted seconds at the level at which an operator will run, the number of multiplications before it counted on
-//! the graph ([`depth`]).
-//!
-//! Exact: the price of each candidate. Heuristic: the choice is greedy, one operator at a time, and looks at few
-//! packings.
+//! A tensor may be brought to another packing before an operator that then needs fewer products: mostly to copies that are
+//! rotated against each other. That takes a level, whose price is that of running everything before it one level higher.
 
 pub mod candidates;
 pub mod depth;
+mod plans;
+mod search;
 
 use crate::cost::{LinearCost, Prices};
-use crate::slots::LinearPlan;
 use crate::tensor::{Graph, Op};
-use peregrine_ir::linear::{LinearError, LinearMap};
-use peregrine_ir::{Layout, LayoutError, Shape};
+use peregrine_ir::linear::LinearError;
+use peregrine_ir::{Layout, LayoutError};
 use petgraph::graph::NodeIndex;
+use plans::Quotes;
+use search::{Outcome, Surcharge, search};
 
-/// The layout of every tensor, and the plan of every linear operator between them.
+/// What was chosen at a node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// The layout of its result.
+    pub layout: Layout,
+    /// The layouts its operands are brought to first; none when they are taken as they are.
+    pub operands: Vec<Layout>,
+    /// Whether a linear operator writes exact copies and turns them by masks.
+    pub turned: bool,
+}
+
+impl Choice {
+    fn at(layout: Layout) -> Self {
+        Self {
+            layout,
+            operands: Vec::new(),
+            turned: false,
+        }
+    }
+}
+
+/// The layout of every tensor.
 #[derive(Clone, Debug)]
 pub struct LayoutPlan {
-    layouts: Vec<Layout>,
-    linear: Vec<Option<LinearPlan>>,
+    choices: Vec<Choice>,
+    /// What each linear operator could have made instead of its result, with predicted seconds, cheapest first.
+    considered: Vec<Vec<(Layout, f64)>>,
     /// Multiplications before the result of each node.
     depths: Vec<u32>,
     prices: Prices,
 }
 
-impl LayoutPlan {
-    /// Chooses layouts for ciphertexts of `2^log_slots` slots.
+/// Plans for ciphertexts of one size, from those that spend levels where they pay to those that spend none.
+#[derive(Debug)]
+pub struct Planning<'g> {
+    graph: &'g Graph,
+    log_slots: u32,
+    prices: Prices,
+    quotes: Quotes,
+    /// Without conversions.
+    fewest: Outcome,
+    surcharge: Surcharge,
+}
+
+impl<'g> Planning<'g> {
+    /// Prepares plans for ciphertexts of `2^log_slots` slots.
     ///
     /// # Errors
     /// When a tensor cannot be packed or the graph is not well formed.
-    pub fn choose(graph: &Graph, log_slots: u32, prices: Prices) -> Result<Self, LayoutPlanError> {
-        let mut plan = Self {
-            layouts: Vec::new(),
-            linear: Vec::new(),
-            depths: depth::of(graph),
+    pub fn new(graph: &'g Graph, log_slots: u32, prices: Prices) -> Result<Self, LayoutPlanError> {
+        let mut quotes = Quotes::default();
+        let none = Surcharge::prohibitive();
+        let fewest = search(graph, log_slots, &prices, &none, &mut quotes)?;
+        let surcharge = Surcharge::of(&fewest.seconds, &depth::of(graph), &prices);
+        Ok(Self {
+            graph,
+            log_slots,
             prices,
+            quotes,
+            fewest,
+            surcharge,
+        })
+    }
+
+    /// The plan that spends no level on conversions, where that is possible.
+    ///
+    /// # Errors
+    /// When the graph is not well formed.
+    pub fn fewest_levels(&mut self) -> Result<LayoutPlan, LayoutPlanError> {
+        let outcome = self.fewest.clone();
+        self.plan(outcome)
+    }
+
+    /// The plan that spends a level where that pays `reluctance` times its price; `None` when it is the one above.
+    ///
+    /// # Errors
+    /// When the graph is not well formed.
+    pub fn worthwhile_levels(
+        &mut self,
+        reluctance: f64,
+    ) -> Result<Option<LayoutPlan>, LayoutPlanError> {
+        let surcharge = Surcharge(self.surcharge.0.iter().map(|s| s * reluctance).collect());
+        let outcome = search(
+            self.graph,
+            self.log_slots,
+            &self.prices,
+            &surcharge,
+            &mut self.quotes,
+        )?;
+        if outcome.choices == self.fewest.choices {
+            return Ok(None);
+        }
+        self.plan(outcome).map(Some)
+    }
+
+    fn plan(&mut self, outcome: Outcome) -> Result<LayoutPlan, LayoutPlanError> {
+        let mut plan = LayoutPlan {
+            choices: outcome.choices,
+            considered: Vec::new(),
+            depths: depth::of(self.graph),
+            prices: self.prices.clone(),
         };
-        for index in graph.nodes() {
-            let (layout, linear) = plan.node(graph, index, log_slots)?;
-            plan.layouts.push(layout);
-            plan.linear.push(linear);
+        for index in self.graph.nodes() {
+            let considered = self.considered(&plan, index)?;
+            plan.considered.push(considered);
         }
         Ok(plan)
     }
 
-    /// The layout of a node's tensor; `index` is a node of the graph that was planned.
-    pub fn layout(&self, index: NodeIndex) -> Layout {
-        self.layouts[index.index()]
+    fn considered(
+        &mut self,
+        plan: &LayoutPlan,
+        index: NodeIndex,
+    ) -> Result<Vec<(Layout, f64)>, LayoutPlanError> {
+        let (Op::Linear { map, .. }, Some(from)) = (
+            &self.graph.node(index).op,
+            plan.operand(self.graph, index, 0),
+        ) else {
+            return Ok(Vec::new());
+        };
+        let quoted = self.quotes.map(map, &self.graph.tensors)?;
+        let cost = (
+            plan.depth_before(self.graph, index),
+            plan.price(self.graph, index),
+        );
+        let layouts = candidates::of(map, &from)?.into_iter();
+        let mut all: Vec<(Layout, f64)> = layouts
+            .map(|to| {
+                (
+                    to,
+                    self.quotes.of(&quoted, (&from, &to), false, cost).seconds,
+                )
+            })
+            .collect();
+        all.sort_by(|a, b| a.1.total_cmp(&b.1));
+        Ok(all)
+    }
+}
+
+impl Surcharge {
+    /// What it costs to run everything before a depth one level higher.
+    fn of(seconds: &[f64], depths: &[u32], prices: &Prices) -> Self {
+        let deepest = depths.iter().copied().max().unwrap_or(0);
+        let pace = |depth: u32| {
+            let LinearCost {
+                baby,
+                product,
+                square,
+                ..
+            } = prices.after(depth);
+            baby + product + square
+        };
+        let mut rise = vec![0.0; deepest as usize + 2];
+        for (&seconds, &depth) in seconds.iter().zip(depths) {
+            // Above the highest level the price is not known: it rises as it does below.
+            let (here, below) = (pace(depth), pace(depth + 1));
+            let share = if here > 0.0 {
+                (here - below).max(0.0) / here
+            } else {
+                0.0
+            };
+            if let Some(rise) = rise.get_mut(depth as usize + 1) {
+                *rise += seconds * share;
+            }
+        }
+        let mut sum = 0.0;
+        let sums = rise.into_iter().map(|rise| {
+            sum += rise;
+            sum
+        });
+        Self(sums.collect())
+    }
+}
+
+impl LayoutPlan {
+    /// What was chosen at a node of the graph that was planned.
+    pub fn choice(&self, index: NodeIndex) -> &Choice {
+        &self.choices[index.index()]
     }
 
-    /// The plan of a linear node.
-    pub fn linear(&self, index: NodeIndex) -> Option<&LinearPlan> {
-        self.linear.get(index.index())?.as_ref()
+    /// The layout of a node's tensor; `index` is a node of the graph that was planned.
+    pub fn layout(&self, index: NodeIndex) -> Layout {
+        self.choice(index).layout
+    }
+
+    /// The layout in which a node takes one of its operands.
+    pub fn operand(&self, graph: &Graph, index: NodeIndex, position: usize) -> Option<Layout> {
+        let brought = self.choice(index).operands.get(position).copied();
+        let own = || Some(self.layout(*graph.operands(index).get(position)?));
+        brought.or_else(own)
+    }
+
+    /// What a linear operator could have made of its operand, with predicted seconds, cheapest first.
+    pub fn considered(&self, index: NodeIndex) -> &[(Layout, f64)] {
+        self.considered
+            .get(index.index())
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The price of linear operators on the operands of a node.
     pub fn price(&self, graph: &Graph, index: NodeIndex) -> &LinearCost {
+        self.prices.after(self.depth_before(graph, index))
+    }
+
+    fn depth_before(&self, graph: &Graph, index: NodeIndex) -> u32 {
         let operands = graph.operands(index);
         let depths = operands.iter().filter_map(|i| self.depths.get(i.index()));
-        self.prices.after(depths.max().copied().unwrap_or(0))
+        depths.max().copied().unwrap_or(0)
     }
-
-    fn node(
-        &self,
-        graph: &Graph,
-        index: NodeIndex,
-        log_slots: u32,
-    ) -> Result<(Layout, Option<LinearPlan>), LayoutPlanError> {
-        let node = graph.node(index);
-        let operand = graph
-            .operands(index)
-            .first()
-            .and_then(|i| self.layouts.get(i.index()).copied());
-        match (&node.op, operand) {
-            (Op::Input { .. }, _) => Ok((input(&node.shape, log_slots)?, None)),
-            (Op::Linear { map, .. }, Some(from)) => self.linear_node(graph, (index, map), &from),
-            (Op::Polynomial(_) | Op::Add | Op::Multiply | Op::Reshape, Some(from)) => {
-                Ok((from, None))
-            }
-            (_, None) => Err(LayoutPlanError::Operand {
-                node: index.index(),
-            }),
-        }
-    }
-
-    fn linear_node(
-        &self,
-        graph: &Graph,
-        (index, map): (NodeIndex, &LinearMap),
-        from: &Layout,
-    ) -> Result<(Layout, Option<LinearPlan>), LayoutPlanError> {
-        let bound = map.bind(&graph.tensors)?;
-        let cost = self.price(graph, index);
-        let mut best: Option<(f64, Layout, LinearPlan)> = None;
-        for to in candidates::of(map, from)? {
-            let plan = LinearPlan::new(&bound, from, &to, cost);
-            // Ciphertexts cost in every later operator, too.
-            let price = plan.split.cost * (1.0 + 0.5 * f64::from(to.ciphertexts() - 1));
-            if best.as_ref().is_none_or(|(least, ..)| price < *least) {
-                best = Some((price, to, plan));
-            }
-        }
-        let (_, layout, plan) = best.ok_or(LayoutPlanError::NoCandidate {
-            shape: map.output.clone(),
-        })?;
-        Ok((layout, Some(plan)))
-    }
-}
-
-/// How the client packs an input: as few phases as fit, then as many replicas as fit.
-fn input(shape: &Shape, log_slots: u32) -> Result<Layout, LayoutError> {
-    candidates::dense(shape.chw(), log_slots, 1)
 }
 
 /// Why no layout was found.
@@ -129,12 +240,9 @@ pub enum LayoutPlanError {
         /// Its number.
         node: usize,
     },
-    /// No packing of a shape is possible.
-    #[error("no packing of shape {shape} fits the slots")]
-    NoCandidate {
-        /// The shape.
-        shape: Shape,
-    },
+    /// No choice is possible; a defect of the candidates.
+    #[error("internal error: no layouts suit the graph")]
+    NoPlan,
     /// A packing is not well formed; a defect of the candidates.
     #[error(transparent)]
     Layout(#[from] LayoutError),

@@ -5,7 +5,8 @@
 //! dropping modulus where the scale fits already, by one product with 1 where it does not.
 
 use super::ManageError;
-use super::levels::{Raw, raw};
+use super::levels::{Raw, masked, raw};
+use super::parameters::{mask_bits, number_bits};
 use super::scales::{Scales, Settled, concrete};
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
 use peregrine_ir::{
@@ -45,6 +46,7 @@ pub fn emit(
         unit_bits,
         depths,
         raw,
+        masked: masked(&program),
         scales,
         builder: Builder::new(circuit),
         emitted: vec![None; program.values.len()],
@@ -66,6 +68,8 @@ struct Emitter {
     unit_bits: u32,
     depths: Arena<SlotValue, u32>,
     raw: Arena<SlotValue, Raw>,
+    /// Which values are products that masks are applied to.
+    masked: Arena<SlotValue, bool>,
     scales: Scales,
     builder: Builder,
     /// As emitted: raw where [`Raw`] says so.
@@ -145,6 +149,8 @@ impl Emitter {
                 self.builder.push(Inst::Negate(a))?
             }
             SlotOp::Dot(terms) => self.dot(value, terms)?,
+            SlotOp::Mask(terms) => self.mask(value, terms)?,
+            SlotOp::Scalars(terms, mask) => self.scalars(value, terms, *mask)?,
             SlotOp::MulScalar(a, factor) => {
                 let level = Level(self.level(value).0 + 1);
                 let source = self.scale(*a)?;
@@ -174,26 +180,88 @@ impl Emitter {
         value: SlotValue,
         terms: &[(SlotValue, Const)],
     ) -> Result<Value, ManageError> {
-        let level = Level(self.level(value).0 + 1);
-        let deepest = terms
+        let (level, ciphers, mut scale) = self.aligned(value, terms)?;
+        if self.masked.get(value) == Some(&true) {
+            scale = scale.checked_div(&self.mask_scale()).ok_or(EXPONENT)?;
+        }
+        let plains = terms
             .iter()
-            .map(|&(a, _)| a)
-            .max_by_key(|&a| self.depth(a))
-            .ok_or(MISSING)?;
-        let source = self.scale(deepest)?;
-        let scale = self.constant_scale(value, &source)?;
-        let (mut ciphers, mut plains) = (
-            Vec::with_capacity(terms.len()),
-            Vec::with_capacity(terms.len()),
-        );
+            .map(|&(_, constant)| self.encode(constant, level, scale.clone()))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.products(ciphers, plains)
+    }
+
+    /// Masks on products that are not yet rescaled.
+    fn mask(
+        &mut self,
+        value: SlotValue,
+        terms: &[(SlotValue, Const)],
+    ) -> Result<Value, ManageError> {
+        let level = Level(self.level(value).0 + 1);
+        let scale = self.mask_scale();
+        let (mut ciphers, mut plains) = (Vec::new(), Vec::new());
         for &(a, constant) in terms {
-            ciphers.push(self.at(a, level, &source)?);
+            ciphers.push(self.emitted(a)?);
             plains.push(self.encode(constant, level, scale.clone())?);
         }
+        self.products(ciphers, plains)
+    }
+
+    fn mask_scale(&mut self) -> Scale {
+        let ring = &self.builder.circuit().ring;
+        Scale::power_of_two(mask_bits(ring.unit_bits, ring.log_n) as i32)
+    }
+
+    fn products(&mut self, ciphers: Vec<Value>, plains: Vec<Value>) -> Result<Value, ManageError> {
         Ok(match (ciphers.as_slice(), plains.as_slice()) {
             ([a], [p]) => self.builder.push(Inst::MulPlain(*a, *p))?,
             _ => self.builder.push(Inst::Dot { ciphers, plains })?,
         })
+    }
+
+    /// A sum of products with numbers; a mask shares the modulus of its level with them.
+    fn scalars(
+        &mut self,
+        value: SlotValue,
+        terms: &[(SlotValue, Const)],
+        mask: Option<Const>,
+    ) -> Result<Value, ManageError> {
+        let (level, ciphers, scale) = self.aligned(value, terms)?;
+        let constants = terms.iter().map(|&(_, constant)| constant).collect();
+        let Some(mask) = mask else {
+            return Ok(self.builder.push(Inst::DotScalar {
+                ciphers,
+                constants,
+                scale,
+            })?);
+        };
+        let ring = &self.builder.circuit().ring;
+        let bits = scale.bits(&ring.primes).ok_or(EXPONENT)?;
+        let numbers = Scale::power_of_two(number_bits(bits, ring.unit_bits, ring.log_n));
+        let a = self.builder.push(Inst::DotScalar {
+            ciphers,
+            constants,
+            scale: numbers.clone(),
+        })?;
+        let p = self.encode(mask, level, scale.checked_div(&numbers).ok_or(EXPONENT)?)?;
+        Ok(self.builder.push(Inst::MulPlain(a, p))?)
+    }
+
+    /// The factors of products with constants at one level and scale, and the scale of the constants.
+    fn aligned(
+        &mut self,
+        value: SlotValue,
+        terms: &[(SlotValue, Const)],
+    ) -> Result<(Level, Vec<Value>, Scale), ManageError> {
+        let level = Level(self.level(value).0 + 1);
+        let factors = || terms.iter().map(|&(a, _)| a);
+        let deepest = factors().max_by_key(|&a| self.depth(a)).ok_or(MISSING)?;
+        let source = self.scale(deepest)?;
+        let ciphers = factors()
+            .map(|a| self.at(a, level, &source))
+            .collect::<Result<_, _>>()?;
+        let scale = self.constant_scale(value, &source)?;
+        Ok((level, ciphers, scale))
     }
 
     /// The scale of constants that takes operands of scale `source` to the scale of `value`, through its rescale.

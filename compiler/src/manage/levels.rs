@@ -20,21 +20,47 @@ pub enum Raw {
 pub fn raw(program: &Program, depths: &Arena<SlotValue, u32>) -> Arena<SlotValue, Raw> {
     let uses = uses(program);
     let once = |v: SlotValue| uses.get(v) == Some(&1);
+    let masked = masked(program);
     let mut raw: Arena<SlotValue, Raw> = Arena::new();
     let of = |raw: &Arena<SlotValue, Raw>, v: SlotValue| raw.get(v).copied().unwrap_or(Raw::No);
     for (value, inst) in program.values.iter() {
         let own = match &inst.op {
-            SlotOp::Dot(_) | SlotOp::MulScalar(..) => Raw::Constants,
+            SlotOp::Dot(_) | SlotOp::Mask(_) | SlotOp::Scalars(..) | SlotOp::MulScalar(..) => {
+                Raw::Constants
+            }
             SlotOp::Mul(..) => Raw::Product,
             SlotOp::Input | SlotOp::AddConst(..) => Raw::No,
             SlotOp::Negate(a) => of(&raw, *a),
-            SlotOp::Rotate(a, _) if of(&raw, *a) == Raw::Constants && once(*a) => Raw::Constants,
+            SlotOp::Rotate(a, _)
+                if of(&raw, *a) == Raw::Constants
+                    && (once(*a) || masked.get(value) == Some(&true)) =>
+            {
+                Raw::Constants
+            }
             SlotOp::Rotate(..) => Raw::No,
             SlotOp::Add(values) => sum(values, value, |v| of(&raw, v), depths),
         };
         raw.push(own);
     }
     raw
+}
+
+/// Which values go into masks and so must not be rescaled: products with constants, their rotations and sums.
+pub fn masked(program: &Program) -> Arena<SlotValue, bool> {
+    let mut masked: Arena<SlotValue, bool> = program.values.keys().map(|_| false).collect();
+    for (value, inst) in program.values.iter().rev() {
+        let passes = match &inst.op {
+            SlotOp::Mask(_) => true,
+            SlotOp::Rotate(..) | SlotOp::Add(_) => masked.get(value) == Some(&true),
+            _ => false,
+        };
+        for operand in inst.op.operands().into_iter().filter(|_| passes) {
+            if let Some(mark) = masked.get_mut(operand) {
+                *mark = true;
+            }
+        }
+    }
+    masked
 }
 
 /// A sum stays raw when all its terms are raw in the same way at the same depth.

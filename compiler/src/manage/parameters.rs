@@ -2,7 +2,7 @@
 //!
 //! - The working scale `D = 2^d` leaves `precision_bits` above the noise of a rescale, whose standard deviation in slots
 //!   is about `N sqrt(1/18)` for a dense ternary secret, plus `GUARD_BITS` for its growth through the network.
-//! - One prime near `D` per level; the last level's prime is `headroom_bits` longer, so that values up to
+//! - One prime near `D` per level, longer where a product with numbers shares its level with one with a mask; the last level's prime is `headroom_bits` longer, so that values up to
 //!   `2^(headroom_bits - 1)` decrypt right.
 //! - Key switching cuts the chain into digits of `alpha` primes, under special primes that are at least
 //!   `SPECIAL_SLACK_BITS` longer than a digit, so that its noise stays below that of a rescale. Among the `alpha` that
@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 
 /// Bits kept above the noise of one rescale for what the network adds.
 const GUARD_BITS: u32 = 4;
+/// Bits of numbers beyond the asked precision: the errors of many of them add up.
+const NUMBER_GUARD_BITS: u32 = 6;
 /// How much longer than a digit the special primes are, in bits.
 const SPECIAL_SLACK_BITS: f64 = 6.0;
 /// Primes stay below 2^50: the fast transforms need it.
@@ -30,11 +32,13 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// A ring of degree `2^log_n` with `depth + 1` levels.
+    /// A ring of degree `2^log_n` with a level for each multiplication and one more; from the first multiplication on,
+    /// `levels` says what it has to hold.
     ///
     /// # Errors
     /// When the modulus would cross the security line, or the precision asks for primes that are too long or too short.
-    pub fn ring(&self, log_n: u32, depth: u32) -> Result<Ring, ParameterError> {
+    pub fn ring(&self, log_n: u32, levels: &[Width]) -> Result<Ring, ParameterError> {
+        let depth = levels.len() as u32;
         let unit_bits = self.unit_bits(log_n);
         let base_bits = unit_bits + self.headroom_bits;
         if f64::from(base_bits) > MAX_PRIME_BITS.ceil() {
@@ -57,8 +61,14 @@ impl Planner {
             .map_err(short)?;
         let mut chain: Arena<Prime, u64> = Arena::new();
         chain.push(base);
-        for _ in 0..depth {
-            chain.push(primes.near(unit_bits).ok_or(()).map_err(short)?);
+        for width in levels.iter().rev() {
+            let bits = match width {
+                Width::Plain => unit_bits,
+                Width::MaskedNumbers => masked_number_bits(unit_bits, log_n),
+                Width::Masked => unit_bits + mask_bits(unit_bits, log_n),
+            };
+            let bits = bits.clamp(unit_bits, (MAX_PRIME_BITS as u32).max(unit_bits));
+            chain.push(primes.near(bits).ok_or(()).map_err(short)?);
         }
         let chain_bits: f64 = chain.values().map(|&p| (p as f64).log2()).sum();
         let limit = self.limit(log_n)?;
@@ -97,6 +107,33 @@ impl Planner {
                 .ok_or(ParameterError::Degree { log_n }),
         }
     }
+}
+
+/// What a level has to hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Width {
+    /// One product.
+    #[default]
+    Plain,
+    /// A product with numbers and one with a mask.
+    MaskedNumbers,
+    /// A product with encoded weights and one with a mask.
+    Masked,
+}
+
+/// Bits of a mask of ones: rounding it adds `sqrt(N / 12)` in slots, less than a rescale's noise.
+pub(super) fn mask_bits(unit_bits: u32, log_n: u32) -> u32 {
+    unit_bits.saturating_sub(log_n / 2)
+}
+
+/// Bits of a prime for numbers and a mask. Numbers have the asked precision, `unit_bits - log_n`, and some bits more.
+fn masked_number_bits(unit_bits: u32, log_n: u32) -> u32 {
+    unit_bits.saturating_sub(log_n) + NUMBER_GUARD_BITS + mask_bits(unit_bits, log_n)
+}
+
+/// log2 of the scale of numbers that share `bits` with a mask.
+pub(super) fn number_bits(bits: f64, unit_bits: u32, log_n: u32) -> i32 {
+    (bits - f64::from(mask_bits(unit_bits, log_n)).min(bits / 2.0)).floor() as i32
 }
 
 /// A way to cut the chain into digits.
@@ -255,14 +292,14 @@ mod tests {
 
     #[test]
     fn five_levels_fit_the_ring_of_degree_8192() {
-        let ring = PLANNER.ring(13, 5).unwrap();
+        let ring = PLANNER.ring(13, &[Width::Plain; 5]).unwrap();
         assert_eq!((ring.levels.len(), ring.unit_bits), (6, 27));
         assert!(ring.total_bits() <= 218.0);
     }
 
     #[test]
     fn primes_are_distinct_and_suit_the_transform() {
-        let ring = PLANNER.ring(15, 15).unwrap();
+        let ring = PLANNER.ring(15, &[Width::Plain; 15]).unwrap();
         let all: Vec<u64> = ring
             .primes
             .values()
@@ -290,7 +327,10 @@ mod tests {
 
     #[test]
     fn too_deep_is_refused_with_both_figures() {
-        let error = PLANNER.ring(12, 5).unwrap_err().to_string();
+        let error = PLANNER
+            .ring(12, &[Width::Plain; 5])
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("limit for 128-bit security is 109"),
             "{error}"

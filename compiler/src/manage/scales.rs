@@ -114,12 +114,17 @@ fn classes(program: &Program, depth: &impl Fn(SlotValue) -> u32) -> Vec<usize> {
             SlotOp::Rotate(a, _) | SlotOp::AddConst(a, _) | SlotOp::Negate(a) => {
                 sets.union(value.index(), a.index());
             }
+            SlotOp::Mask(terms) => {
+                for &(term, _) in terms {
+                    sets.union(value.index(), term.index());
+                }
+            }
             SlotOp::Add(terms) => {
                 for &term in terms.iter().filter(|&&t| depth(t) == depth(value)) {
                     sets.union(value.index(), term.index());
                 }
             }
-            SlotOp::Dot(terms) => {
+            SlotOp::Dot(terms) | SlotOp::Scalars(terms, _) => {
                 let deepest = terms.iter().map(|&(t, _)| depth(t)).max().unwrap_or(0);
                 let mut level = terms
                     .iter()
@@ -209,6 +214,10 @@ fn rename(op: &SlotOp, map: impl Fn(SlotValue) -> SlotValue) -> SlotOp {
         SlotOp::Input => SlotOp::Input,
         SlotOp::Rotate(a, k) => SlotOp::Rotate(map(*a), *k),
         SlotOp::Dot(terms) => SlotOp::Dot(terms.iter().map(|&(a, c)| (map(a), c)).collect()),
+        SlotOp::Mask(terms) => SlotOp::Mask(terms.iter().map(|&(a, c)| (map(a), c)).collect()),
+        SlotOp::Scalars(terms, mask) => {
+            SlotOp::Scalars(terms.iter().map(|&(a, c)| (map(a), c)).collect(), *mask)
+        }
         SlotOp::AddConst(a, c) => SlotOp::AddConst(map(*a), *c),
         SlotOp::MulScalar(a, r) => SlotOp::MulScalar(map(*a), *r),
         SlotOp::Add(values) => SlotOp::Add(values.iter().map(|&v| map(v)).collect()),

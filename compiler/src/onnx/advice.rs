@@ -73,7 +73,7 @@ impl fmt::Display for Help {
             }
             Help::AveragePool => "use AveragePool or a strided convolution in its place and fine-tune",
             Help::ClientSide => {
-                "end the model before it and let the client apply it after decryption, or fine-tune with a polynomial in its place"
+                "the client does this after decryption where only outputs of the model depend on it: end the model with it, or fine-tune with a polynomial in its place"
             }
             Help::MakeConstant => "export the operand as an initializer",
             Help::ExportFloat => "export the model with float32 tensors",

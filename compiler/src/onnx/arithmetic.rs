@@ -32,6 +32,7 @@ pub(super) fn dims(b: &Builder, value: &Value) -> Vec<u32> {
     match value {
         Value::Encrypted(x) => b.dims(*x),
         Value::Known(c) => c.dims.clone(),
+        Value::Finished(finished) => finished.dims.clone(),
         Value::Integers { dims, .. } => dims.clone(),
         Value::Unavailable => Vec::new(),
     }
@@ -142,7 +143,7 @@ pub(super) fn neg(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     match call.value(0, "the operand")? {
         Value::Known(c) => Ok(Value::Known(c.map(|v| -v))),
         Value::Encrypted(x) => Ok(Value::Encrypted(times(b, *x, -1.0)?)),
-        Value::Integers { .. } | Value::Unavailable => Ok(Value::Unavailable),
+        Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => Ok(Value::Unavailable),
     }
 }
 
@@ -226,7 +227,9 @@ fn total(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
                     },
                 }
             }
-            Value::Integers { .. } | Value::Unavailable => return Ok(Value::Unavailable),
+            Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => {
+                return Ok(Value::Unavailable);
+            }
         }
     }
     let expanded: Result<Vec<_>, _> = encrypted.iter().map(|&x| b.expand(x, &target)).collect();

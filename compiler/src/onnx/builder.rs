@@ -139,6 +139,7 @@ impl Builder {
         let (from, found) = match value {
             Value::Encrypted(x) => (self.dims(*x), Some(*x)),
             Value::Known(c) => (c.dims.clone(), None),
+            Value::Finished(finished) => (finished.dims.clone(), None),
             Value::Integers { .. } | Value::Unavailable => return Ok(Value::Unavailable),
         };
         if elements(&from) != elements(dims) {
@@ -152,6 +153,7 @@ impl Builder {
             _ if from == dims => value.clone(),
             (Some(x), _) => Value::Encrypted(self.push(Op::Reshape, dims, &[x])?),
             (None, Value::Known(c)) => Value::Known(c.with_dims(dims.to_vec())),
+            (None, Value::Finished(finished)) => Value::Finished(finished.reshaped(self, dims)?),
             (None, _) => Value::Unavailable,
         })
     }
@@ -189,7 +191,9 @@ impl Builder {
                 self.spend(elements(movement.output()))?;
                 Ok(Value::Known(movement.apply(c, fill)))
             }
-            Value::Integers { .. } | Value::Unavailable => Ok(Value::Unavailable),
+            Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => {
+                Ok(Value::Unavailable)
+            }
         }
     }
 
@@ -209,7 +213,9 @@ impl Builder {
         let from = match value {
             Value::Encrypted(x) => self.dims(*x),
             Value::Known(c) => c.dims.clone(),
-            Value::Integers { .. } | Value::Unavailable => return Ok(Value::Unavailable),
+            Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => {
+                return Ok(Value::Unavailable);
+            }
         };
         self.check_size(dims)?;
         self.moved(value, Movement::expand(&from, dims)?)

@@ -3,6 +3,7 @@
 
 use super::constant::Constant;
 use super::element::Element;
+use super::finish::Finished;
 use super::problem::Problem;
 use onnx_protobuf::attribute_proto::AttributeType;
 use onnx_protobuf::{AttributeProto, NodeProto, TensorProto};
@@ -15,6 +16,8 @@ pub(super) enum Value {
     Encrypted(NodeIndex),
     /// Known at compile time.
     Known(Constant),
+    /// What the client computes from a decrypted value; only its shape may still change.
+    Finished(Finished),
     /// An input that is not of a floating-point type: its shape may be asked for, nothing else.
     Integers {
         name: String,

@@ -6,6 +6,7 @@ use super::call::{self, Call, Value};
 use super::constant::Constant;
 use super::error::{Diagnostic, ImportErrors, Site};
 use super::external::ExternalData;
+use super::finish::{self, Finished};
 use super::model::{self, Options};
 use super::operators::{self, Lowering};
 use super::problem::Problem;
@@ -13,6 +14,7 @@ use super::unsupported::{self, Reason};
 use super::{pool, read};
 use crate::tensor::{Graph, Output, Source, SourceId};
 use onnx_protobuf::{GraphProto, ModelProto, NodeProto, TensorProto};
+use peregrine_ir::Finish;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The tensor graph of a serialized ONNX model.
@@ -69,6 +71,8 @@ struct Importer<'m> {
     initializers: BTreeMap<&'m str, &'m TensorProto>,
     /// Values that an output depends on.
     needed: BTreeSet<&'m str>,
+    /// Values that the server needs; what follows the others is the client's.
+    server_side: BTreeSet<&'m str>,
     values: BTreeMap<&'m str, Value>,
     builder: Builder,
     diagnostics: Vec<Diagnostic>,
@@ -104,6 +108,7 @@ impl<'m> Importer<'m> {
         let mut builder = Builder::default();
         let nodes = proto.node.iter().enumerate();
         builder.graph.sources = nodes.map(|(i, node)| source(i, node)).collect();
+        let needed = needed(proto);
         Self {
             proto,
             opset,
@@ -111,7 +116,8 @@ impl<'m> Importer<'m> {
             initializers: (proto.initializer.iter())
                 .map(|t| (t.name.as_str(), t))
                 .collect(),
-            needed: needed(proto),
+            server_side: finish::server_side(proto, &needed),
+            needed,
             values: BTreeMap::new(),
             builder,
             diagnostics: Vec::new(),
@@ -199,7 +205,12 @@ impl<'m> Importer<'m> {
             inputs,
             outputs_used: used,
         };
-        let results = match operators::lowering(&node.domain, &node.op_type) {
+        let lowering = if self.is_left_to_client(&call) {
+            Some(Lowering::One(finish::lower))
+        } else {
+            operators::lowering(&node.domain, &node.op_type)
+        };
+        let results = match lowering {
             None => Err(Problem::Operator(refusal(node))),
             Some(_) if !problems.is_empty() => {
                 for problem in problems {
@@ -219,6 +230,14 @@ impl<'m> Importer<'m> {
             }
         });
         self.define(index, node, results);
+    }
+
+    /// Whether the client applies this node: only outputs of the model depend on it.
+    fn is_left_to_client(&self, call: &Call) -> bool {
+        let node = call.node;
+        let known = matches!(call.inputs.first(), Some(Some(Value::Known(_))));
+        let inner = |name: &String| self.server_side.contains(name.as_str());
+        finish::is_step(node) && !known && !node.output.iter().any(inner)
     }
 
     fn lower(&mut self, lowering: Lowering, call: &Call) -> Result<Vec<Value>, Problem> {
@@ -285,7 +304,7 @@ impl<'m> Importer<'m> {
     fn stand_in(&mut self, call: &Call) -> Value {
         let first = call.inputs.first().cloned().flatten();
         let pooled = match (call.node.op_type.as_str(), &first) {
-            (_, None | Some(Value::Unavailable | Value::Integers { .. })) => {
+            (_, None | Some(Value::Unavailable | Value::Finished(_) | Value::Integers { .. })) => {
                 return Value::Unavailable;
             }
             ("MaxPool" | "LpPool", _) => pool::average_pool(&mut self.builder, call),
@@ -293,9 +312,11 @@ impl<'m> Importer<'m> {
                 pool::global_average_pool(&mut self.builder, call)
             }
             (op, Some(value)) => match unsupported::reason(op) {
-                Reason::Activation | Reason::Softmax | Reason::Normalisation | Reason::Rounding => {
-                    Ok(value.clone())
-                }
+                Reason::Activation
+                | Reason::Closing
+                | Reason::Softmax
+                | Reason::Normalisation
+                | Reason::Rounding => Ok(value.clone()),
                 _ if op == "Sqrt" || op == "Exp" || op == "Log" => Ok(value.clone()),
                 _ => Ok(Value::Unavailable),
             },
@@ -324,7 +345,13 @@ impl<'m> Importer<'m> {
             let name = output.name.clone();
             match self.value(&output.name) {
                 Ok(Value::Encrypted(node)) => {
-                    self.builder.graph.outputs.push(Output { name, node });
+                    let finish = Finish::default();
+                    let output = Output { name, node, finish };
+                    self.builder.graph.outputs.push(output);
+                }
+                Ok(Value::Finished(Finished { node, finish, .. })) => {
+                    let output = Output { name, node, finish };
+                    self.builder.graph.outputs.push(output);
                 }
                 Ok(Value::Known(_)) => self.report(None, Problem::ConstantOutput { name }),
                 Ok(Value::Integers { element, .. }) => {

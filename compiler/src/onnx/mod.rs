@@ -5,7 +5,7 @@
 //! 3. `import` walks the nodes in order. `operators` names the function that lowers each operator; there is one module
 //!    per family (`conv`, `pool`, `gemm`, `matmul`, `arithmetic`, `activation`, `reshape`, `moves`, `parts`, `blocks`, `resize`,
 //!    `reduce`). What is known at compile time is a `constant`, folded on the way (`fold`); what is encrypted becomes
-//!    operators of the graph (`builder`).
+//!    operators of the graph (`builder`). What only the client can compute, at the end of a model, goes with the output (`finish`).
 //! 4. A node that cannot be lowered is a [`Diagnostic`]; the walk goes on, so that [`ImportErrors`] has all of them.
 //!
 //! No type of onnx-protobuf leaves this module. There is no I/O outside `files`.
@@ -22,6 +22,7 @@ mod element;
 mod error;
 mod external;
 mod files;
+mod finish;
 mod fold;
 mod gemm;
 mod import;

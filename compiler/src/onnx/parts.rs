@@ -68,7 +68,9 @@ fn join(b: &mut Builder, parts: Vec<(&Value, Movement)>, target: &[u32]) -> Resu
                     *sum = source.map_or(*sum, |i| c.at(i));
                 }
             }
-            Value::Integers { .. } | Value::Unavailable => return Ok(Value::Unavailable),
+            Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => {
+                return Ok(Value::Unavailable);
+            }
         }
     }
     let known = known.map(|(c, data)| Constant::new(c.name, c.element, target.to_vec(), data));

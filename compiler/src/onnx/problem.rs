@@ -7,7 +7,7 @@ use super::scan::ScanError;
 use super::unsupported::Reason;
 use crate::tensor::PolynomialError;
 use peregrine_ir::linear::LinearError;
-use peregrine_ir::{ShapeError, TensorError};
+use peregrine_ir::{FinishError, ShapeError, TensorError};
 
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -106,6 +106,14 @@ pub enum Problem {
         /// Which.
         role: &'static str,
     },
+    /// A conversion of what the client computes.
+    #[error(
+        "the operand is computed after decryption and is not converted to {to}: positions stay integers, all else stays real"
+    )]
+    AfterDecryption {
+        /// The type asked for.
+        to: String,
+    },
     /// Integers where reals are computed with.
     #[error("operand `{name}` is of type {element}, only floating-point tensors are computed on")]
     Integers {
@@ -180,6 +188,9 @@ pub enum Problem {
     /// A polynomial is not well formed.
     #[error(transparent)]
     Polynomial(#[from] PolynomialError),
+    /// The client cannot do all that follows decryption.
+    #[error(transparent)]
+    Finish(#[from] FinishError),
 }
 
 impl Problem {
@@ -204,9 +215,11 @@ impl Problem {
             Problem::Symbolic { .. } | Problem::InputType { .. } | Problem::Shape(_) => {
                 Help::FixShape
             }
-            Problem::ConstantOutput { .. } | Problem::TooLarge { .. } | Problem::Constants => {
-                Help::OutsideModel
-            }
+            Problem::ConstantOutput { .. }
+            | Problem::TooLarge { .. }
+            | Problem::Constants
+            | Problem::AfterDecryption { .. }
+            | Problem::Finish(_) => Help::OutsideModel,
             Problem::ExtraOutput { .. } => Help::ExportInference,
             Problem::Version { .. } => Help::ConvertOpset,
             Problem::Attribute {

@@ -65,7 +65,9 @@ fn reduce(b: &mut Builder, call: &Call, x: Value, kind: Kind) -> Result<Value, P
             b.spend(c.len())?;
             Value::Known(known(c, (&axes, kind), &target))
         }
-        Value::Integers { .. } | Value::Unavailable => return Ok(Value::Unavailable),
+        Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => {
+            return Ok(Value::Unavailable);
+        }
     };
     b.reshaped(&reduced, &target)
 }

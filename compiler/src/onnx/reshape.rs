@@ -169,6 +169,18 @@ pub(super) fn cast(_: &mut Builder, call: &Call) -> Result<Value, Problem> {
         }
         Value::Known(c) => Ok(Value::Known(c.with_element(target))),
         Value::Encrypted(x) if target.is_float() => Ok(Value::Encrypted(*x)),
+        Value::Finished(y) => {
+            let kept = match target {
+                Element::Float(_) => !y.finish.gives_integers(),
+                Element::Integer { bits, .. } => y.finish.gives_integers() && bits >= 32,
+                Element::Bool | Element::Other(_) => false,
+            };
+            if kept {
+                return Ok(Value::Finished(y.clone()));
+            }
+            let to = target.to_string();
+            Err(Problem::AfterDecryption { to })
+        }
         _ => Err(Problem::Operator(unsupported::reason("Cast"))),
     }
 }

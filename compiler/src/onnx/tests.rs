@@ -1,5 +1,7 @@
 //! Tests of the front end on models built in memory.
 
+mod finish;
+
 use super::*;
 use crate::tensor::{Graph, Op};
 use onnx_protobuf::attribute_proto::AttributeType;
@@ -396,4 +398,39 @@ fn damaged_models_are_refused_without_a_panic() {
         }
         attempt(&damaged);
     }
+}
+
+#[test]
+fn wrapped_paddings_go_round() {
+    let mut mode = AttributeProto::new();
+    (mode.name, mode.s) = ("mode".to_owned(), b"wrap".to_vec());
+    mode.type_ = AttributeType::STRING.into();
+    let nodes = vec![node("Pad", &["x", "pads"], "y", [mode])];
+    let mut model = model(dims(&[3]), nodes, vec![integers("pads", &[2, 5])]);
+    model.opset_import[0].version = 19;
+    let y = run(&model, &[1.0, 2.0, 3.0]);
+    assert_eq!(y, [2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 2.0]);
+}
+
+#[test]
+fn windows_that_two_formulas_count_differently_are_refused() {
+    let pool = |size| {
+        let mut valid = AttributeProto::new();
+        (valid.name, valid.s) = ("auto_pad".to_owned(), b"VALID".to_vec());
+        valid.type_ = AttributeType::STRING.into();
+        let attributes = [
+            valid,
+            int("ceil_mode", 1),
+            ints("kernel_shape", &[2, 2]),
+            ints("strides", &[2, 2]),
+        ];
+        let nodes = vec![node("AveragePool", &["x"], "y", attributes)];
+        try_import(&model(dims(&[1, 1, 4, size]), nodes, vec![]))
+    };
+    assert!(pool(4).is_ok());
+    let text = pool(5).unwrap_err().to_string();
+    assert!(
+        text.contains("VALID where `ceil_mode` adds a window"),
+        "{text}"
+    );
 }

@@ -8,10 +8,14 @@ use std::fmt;
 pub enum Reason {
     /// An activation that is not a polynomial.
     Activation,
+    /// An activation that is not a polynomial, where the client cannot apply it.
+    Closing,
     /// A maximum over a window.
     MaxPool,
     /// A comparison or a choice.
     Comparison,
+    /// The position of an extreme, where the client cannot look for it.
+    Position,
     /// A root, quotient, exponential or logarithm.
     Transcendental,
     /// A normalisation by statistics of the encrypted values.
@@ -37,18 +41,21 @@ pub enum Reason {
 pub(super) fn reason(op: &str) -> Reason {
     match op {
         "Relu" | "LeakyRelu" | "PRelu" | "Elu" | "Selu" | "Celu" | "ThresholdedRelu" | "Clip"
-        | "Sigmoid" | "HardSigmoid" | "HardSwish" | "Swish" | "Mish" | "Gelu" | "Tanh"
-        | "Softplus" | "Softsign" | "Erf" | "Shrink" | "Abs" => Reason::Activation,
+        | "HardSigmoid" | "HardSwish" | "Swish" | "Mish" | "Gelu" | "Softplus" | "Softsign"
+        | "Erf" | "Shrink" | "Abs" => Reason::Activation,
+        "Sigmoid" | "Tanh" => Reason::Closing,
         "MaxPool" | "GlobalMaxPool" | "MaxRoiPool" | "LpPool" | "GlobalLpPool" | "MaxUnpool" => {
             Reason::MaxPool
         }
         "Max" | "Min" | "Where" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual"
-        | "Equal" | "Not" | "And" | "Or" | "Xor" | "Sign" | "ArgMax" | "ArgMin" | "TopK"
-        | "ReduceMax" | "ReduceMin" | "NonMaxSuppression" | "NonZero" | "IsNaN" | "IsInf"
-        | "Unique" => Reason::Comparison,
+        | "Equal" | "Not" | "And" | "Or" | "Xor" | "Sign" | "TopK" | "Hardmax" | "ReduceMax"
+        | "ReduceMin" | "NonMaxSuppression" | "NonZero" | "IsNaN" | "IsInf" | "Unique" => {
+            Reason::Comparison
+        }
+        "ArgMax" | "ArgMin" => Reason::Position,
         "Sqrt" | "Reciprocal" | "Exp" | "Log" | "Sin" | "Cos" | "Tan" | "Asin" | "Acos"
         | "Atan" | "Sinh" | "Cosh" | "Asinh" | "Acosh" | "Atanh" | "ReduceL2" | "ReduceL1"
-        | "ReduceLogSum" | "ReduceLogSumExp" | "Mod" => Reason::Transcendental,
+        | "ReduceLogSum" | "ReduceLogSumExp" | "Mod" | "Attention" => Reason::Transcendental,
         "InstanceNormalization"
         | "LayerNormalization"
         | "GroupNormalization"
@@ -56,7 +63,7 @@ pub(super) fn reason(op: &str) -> Reason {
         | "LpNormalization"
         | "MeanVarianceNormalization"
         | "RMSNormalization" => Reason::Normalisation,
-        "Softmax" | "LogSoftmax" | "Hardmax" | "Attention" => Reason::Softmax,
+        "Softmax" | "LogSoftmax" => Reason::Softmax,
         "Cast"
         | "CastLike"
         | "Floor"
@@ -82,8 +89,10 @@ impl Reason {
     pub(super) fn note(&self) -> Option<Note> {
         match self {
             Reason::Activation
+            | Reason::Closing
             | Reason::MaxPool
             | Reason::Comparison
+            | Reason::Position
             | Reason::Transcendental
             | Reason::Normalisation
             | Reason::Softmax
@@ -101,7 +110,7 @@ impl Reason {
             }
             Reason::Normalisation => Help::BatchNormalization,
             Reason::MaxPool => Help::AveragePool,
-            Reason::Softmax => Help::ClientSide,
+            Reason::Closing | Reason::Position | Reason::Softmax => Help::ClientSide,
             Reason::Rounding => Help::ExportFloat,
             Reason::ControlFlow | Reason::Domain { .. } => Help::Inline,
             Reason::NotATensor | Reason::Unknown => Help::OutsideModel,
@@ -112,13 +121,13 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::Activation => {
+            Reason::Activation | Reason::Closing => {
                 f.write_str("this activation is not a polynomial and is not supported")
             }
             Reason::MaxPool => {
                 f.write_str("a maximum over encrypted values is not supported, only averages")
             }
-            Reason::Comparison => f.write_str("comparing encrypted values is not supported"),
+            Reason::Comparison | Reason::Position => f.write_str("comparing encrypted values is not supported"),
             Reason::Transcendental => {
                 f.write_str("this function of encrypted values is not supported, only polynomials")
             }

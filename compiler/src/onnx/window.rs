@@ -173,7 +173,7 @@ impl Sweep {
                     let (begin, end) = image.explicit_pads(call)?;
                     line.explicit((pick(begin), pick(end)), rounding)
                 }
-                "VALID" => line.explicit((0, 0), rounding),
+                "VALID" => line.valid(rounding),
                 "SAME_UPPER" => line.same(Rounding::Floor),
                 "SAME_LOWER" => line.same(Rounding::Ceil),
                 _ => Err(Problem::Attribute {
@@ -239,6 +239,19 @@ impl Line {
             begin: begin as u32,
             end: end as u32,
             positions: positions as u32,
+        })
+    }
+
+    /// Its positions without padding; ONNX gives two formulas for `ceil_mode`, which must agree.
+    fn valid(&self, rounding: Rounding) -> Result<Axis, Problem> {
+        let axis = self.explicit((0, 0), rounding)?;
+        if axis.positions == self.explicit((0, 0), Rounding::Floor)?.positions {
+            return Ok(axis);
+        }
+        Err(Problem::Attribute {
+            name: "auto_pad",
+            found: "VALID where `ceil_mode` adds a window".to_owned(),
+            supported: "explicit `pads` there",
         })
     }
 

@@ -1,11 +1,13 @@
 //! Drop what no output needs: instructions, then constants, operators, tensors and layouts that nothing names.
 //!
-//! Inputs stay: the client sends them in any case.
+//! Inputs stay: the client sends them in any case. So do nodes and remarks.
 
 use super::Pass;
 use super::rebuild::Rebuild;
 use peregrine_ir::linear::LinearMap;
-use peregrine_ir::{Arena, Circuit, Constant, Entity, Inst, Operator, TypeError, Value};
+use peregrine_ir::{
+    Arena, Circuit, Constant, Definition, Entity, Inst, Operator, TypeError, Value,
+};
 
 pub const PASS: Pass = Pass {
     name: "remove-dead",
@@ -86,10 +88,8 @@ impl<K: Entity> Kept<K> {
 }
 
 fn compact_tables(mut circuit: Circuit) -> Circuit {
-    let used = circuit.values.values().filter_map(|d| match d.inst {
-        Inst::Encode { constant, .. } => Some(constant),
-        _ => None,
-    });
+    let named = |d: &'_ Definition| d.inst.constants().to_vec();
+    let used = circuit.values.values().flat_map(named);
     let constants = Kept::new(circuit.constants.len(), used);
     circuit.constants = constants.filter(&circuit.constants);
     let operators = Kept::new(
@@ -116,15 +116,17 @@ fn compact_tables(mut circuit: Circuit) -> Circuit {
     circuit.layouts = layouts.filter(&circuit.layouts);
 
     for constant in circuit.constants.values_mut() {
-        match constant {
-            Constant::Diagonal { operator, .. } | Constant::Fill { operator, .. } => {
-                *operator = operators.name(*operator)
-            }
-        }
+        let operator = constant.operator_mut();
+        *operator = operators.name(*operator);
     }
     for operator in circuit.operators.values_mut() {
         match operator {
-            Operator::Linear { map, input, output } => {
+            Operator::Linear {
+                map,
+                input,
+                output,
+                fold: _,
+            } => {
                 *map = reweighted(map, &tensors);
                 (*input, *output) = (layouts.name(*input), layouts.name(*output));
             }
@@ -137,7 +139,7 @@ fn compact_tables(mut circuit: Circuit) -> Circuit {
         port.layout = layouts.name(port.layout);
     }
     for definition in circuit.values.values_mut() {
-        if let Inst::Encode { constant, .. } = &mut definition.inst {
+        for constant in definition.inst.constants_mut() {
             *constant = constants.name(*constant);
         }
     }

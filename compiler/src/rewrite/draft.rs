@@ -9,7 +9,7 @@ use super::report::source_name;
 use super::univariate::Univariate;
 use crate::tensor::{Graph, Node, Op, Output, Polynomial, Source, SourceId};
 use peregrine_ir::linear::LinearMap;
-use peregrine_ir::{Entity, Shape, Tensor, TensorId, Tensors};
+use peregrine_ir::{Entity, Finish, Shape, Tensor, TensorId, Tensors};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
@@ -25,14 +25,21 @@ pub(super) struct Item {
     pub(super) operands: Vec<Place>,
 }
 
+/// What no rule looks at in a result.
+#[derive(Clone, Debug)]
+pub(super) struct Label {
+    name: String,
+    finish: Finish,
+}
+
 /// A graph under edit.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) items: Vec<Item>,
     pub(super) tensors: Tensors,
     pub(super) sources: Vec<Source>,
-    /// Name and position of each result, in the model's order.
-    pub(super) outputs: Vec<(String, Place)>,
+    /// What is known about each result and its position, in the model's order.
+    pub(super) outputs: Vec<(Label, Place)>,
     /// Users that something needs, in order; one that uses an operator twice is listed twice.
     users: Vec<Vec<Place>>,
     live: Vec<bool>,
@@ -56,7 +63,10 @@ impl Draft {
         let outputs = graph
             .outputs
             .iter()
-            .map(|output| (output.name.clone(), output.node.index()))
+            .map(|output| {
+                let (name, finish) = (output.name.clone(), output.finish.clone());
+                (Label { name, finish }, output.node.index())
+            })
             .collect();
         let mut draft = Self {
             items,
@@ -102,9 +112,9 @@ impl Draft {
             };
             places.insert(place, graph.add(node, &operands));
         }
-        for (name, place) in self.outputs {
+        for (Label { name, finish }, place) in self.outputs {
             if let Some(&node) = places.get(&place) {
-                graph.outputs.push(Output { name, node });
+                graph.outputs.push(Output { name, node, finish });
             }
         }
         graph

@@ -80,10 +80,52 @@ impl Field {
         )
     }
 
+    /// One number per coordinate along the second axis of `target`, the channels of an image, or `None` when the field
+    /// depends on another one.
+    pub(super) fn per_channel(&self, target: &Shape) -> Option<Vec<f64>> {
+        let channels = *target.dims().get(1)?;
+        if let &[all] = self.data.as_slice() {
+            return Some(vec![all; channels as usize]);
+        }
+        let outer = target.rank().checked_sub(self.shape.rank())?;
+        let along = |(axis, &extent): (usize, &u32)| match axis + outer {
+            1 => extent == channels,
+            _ => extent == 1,
+        };
+        let only = self.shape.dims().iter().enumerate().all(along);
+        only.then(|| self.data.clone())
+    }
+
+    /// The numbers of the channels of an image `[N, C, H, W]`.
+    pub(super) fn of_channels(data: Vec<f64>) -> Self {
+        Self::along(vec![data.len() as u32, 1, 1], data).unwrap_or_else(|| Self::scalar(0.0))
+    }
+
+    /// One number per coordinate along the second axis of `shape`; `None` when they are not as many.
+    pub(super) fn along_channels(shape: &Shape, data: Vec<f64>) -> Option<Self> {
+        let mut dims = vec![1; shape.rank()];
+        *dims.get_mut(1)? = *shape.dims().get(1)?;
+        Self::along(dims, data)
+    }
+
+    fn along(dims: Vec<u32>, data: Vec<f64>) -> Option<Self> {
+        let shape = Shape::new(dims).ok()?;
+        (shape.elements() == data.len()).then(|| Self::compact(&shape, data))
+    }
+
+    /// Whether it takes no more room than a bias of a linear operator with results of `shape`: where there are pixels,
+    /// it does not depend on them.
+    pub(super) fn is_small(&self, shape: &Shape) -> bool {
+        shape.rank() < 4 || self.shape.dims().iter().rev().take(2).all(|&d| d == 1)
+    }
+
     /// The field of a reshaped tensor: `from` and `to` have equally many elements.
     pub(super) fn reshaped(&self, from: &Shape, to: &Shape) -> Option<Self> {
         if self.data.len() == 1 {
             return Some(Self::scalar(self.data[0]));
+        }
+        if from == to {
+            return Some(self.clone());
         }
         Some(Self::compact(to, self.expand(from)?))
     }

@@ -26,6 +26,7 @@ mod algebra;
 mod draft;
 mod field;
 mod gauge;
+mod image;
 mod local;
 mod report;
 mod scaling;
@@ -41,6 +42,10 @@ use peregrine_ir::linear::LinearError;
 
 /// More rounds than any network needs: each one but the last removes a node or makes a polynomial monic.
 const MAX_ROUNDS: usize = 1000;
+
+/// The largest number that may be added to a value so that a constant vanishes elsewhere, in units of the value: it costs
+/// weights after it four bits.
+const MAX_SHIFT: f64 = 16.0;
 
 /// An equal graph that is cheaper to evaluate under encryption, and what was done to get it.
 ///

@@ -4,14 +4,15 @@
 //! share weights: the positions of a channel of a convolution, the lines of a product with a matrix. Pools and gathers
 //! have no weights and take no factor. Everything here is exact but for one rounding per weight.
 
+use super::field::Field;
 use peregrine_ir::linear::{Contract, Conv2d, LinearKind, LinearMap};
-use peregrine_ir::{Broadcast, Shape, Tensors};
+use peregrine_ir::{Shape, Tensors};
 
-/// Factors of rows and columns, one per element of the map's output and input.
+/// Factors of rows and columns: fields of the map's output and input.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Factors<'a> {
-    pub(super) rows: &'a [f64],
-    pub(super) columns: &'a [f64],
+    pub(super) rows: &'a Field,
+    pub(super) columns: &'a Field,
 }
 
 /// Where the factors went.
@@ -23,10 +24,10 @@ pub(super) enum Scaled {
     Weights(Shape, Vec<f64>),
 }
 
-/// The map with factors, or `None` when it cannot take them. O(elements + weights).
+/// The map with factors, or `None` when it cannot take them. O(weights) for factors per channel.
 pub(super) fn scaled(map: &LinearMap, tensors: &Tensors, factors: Factors<'_>) -> Option<Scaled> {
-    let one = |x: &f64| *x == 1.0;
-    if factors.rows.iter().all(one) && factors.columns.iter().all(one) {
+    let one = |x: f64| x == 1.0;
+    if factors.rows.all(one) && factors.columns.all(one) {
         return Some(Scaled::Same);
     }
     let weight = tensors.get(map.weight()?)?;
@@ -37,14 +38,15 @@ pub(super) fn scaled(map: &LinearMap, tensors: &Tensors, factors: Factors<'_>) -
             Some(Scaled::Weights(shape.clone(), data))
         }
         LinearKind::Contract(contract) => {
-            let data = contract_weights(contract, data, factors)?;
+            let data = contract_weights(contract, map, data, factors)?;
             Some(Scaled::Weights(shape.clone(), data))
         }
         LinearKind::Scale(_) => {
-            let broadcast = Broadcast::new(shape, &map.input)?;
-            let both = factors.rows.iter().zip(factors.columns).enumerate();
-            let data = both.map(|(i, (r, c))| data[broadcast.source(i)] * r * c);
-            Some(Scaled::Weights(map.input.clone(), data.collect()))
+            let product = |a: f64, b: f64| a * b;
+            let own = Field::from_tensor(weight).zip(factors.rows, product)?;
+            let all = own.zip(factors.columns, product)?;
+            let fits = all.shape().broadcasts_to(&map.input);
+            fits.then(|| Scaled::Weights(all.shape().clone(), all.data().to_vec()))
         }
         LinearKind::AveragePool(_) | LinearKind::Gather(_) => None,
     }
@@ -71,7 +73,7 @@ pub(super) fn row_groups(map: &LinearMap) -> Option<Groups> {
 }
 
 /// A partition of the flat indices of `[outer, a, middle, b, inner]` by `(a, b)`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Groups {
     a: usize,
     middle: usize,
@@ -103,6 +105,11 @@ impl Groups {
         self.a * self.b
     }
 
+    /// Whether the groups are the channels of images of `count` channels with `inner` elements each.
+    pub(super) fn are_channels(&self, count: usize, inner: usize) -> bool {
+        (self.a, self.middle, self.b, self.inner) == (1, 1, count, inner)
+    }
+
     /// The group of a flat index.
     pub(super) fn of(&self, flat: usize) -> usize {
         let b = flat / self.inner % self.b;
@@ -110,10 +117,18 @@ impl Groups {
         a * self.b + b
     }
 
-    /// One factor per group, or `None` when they differ inside one.
-    fn collect(&self, factors: &[f64]) -> Option<Vec<f64>> {
+    /// One factor per group of the elements of `shape`, or `None` when they differ inside one.
+    fn collect(&self, factors: &Field, shape: &Shape) -> Option<Vec<f64>> {
+        if let &[all] = factors.data() {
+            return Some(vec![all; self.count()]);
+        }
+        if channels(shape) == Some(*self)
+            && let Some(each) = factors.per_channel(shape)
+        {
+            return Some(each);
+        }
         let mut per_group = vec![None; self.count()];
-        for (flat, &factor) in factors.iter().enumerate() {
+        for (flat, factor) in factors.expand(shape)?.into_iter().enumerate() {
             let slot = &mut per_group[self.of(flat)];
             if *slot.get_or_insert(factor) != factor {
                 return None;
@@ -142,16 +157,11 @@ fn conv_weights(
     weights: &[f64],
     factors: Factors<'_>,
 ) -> Option<Vec<f64>> {
-    let rows = row_groups(map)?.collect(factors.rows)?;
-    let columns = column_groups(map)?.collect(factors.columns)?;
+    let rows = row_groups(map)?.collect(factors.rows, &map.output)?;
+    let columns = column_groups(map)?.collect(factors.columns, &map.input)?;
     let groups = conv.groups as usize;
     let (group_in, group_out) = (columns.len() / groups, rows.len() / groups);
-    let taps = conv
-        .window
-        .kernel
-        .iter()
-        .map(|&k| k as usize)
-        .product::<usize>();
+    let taps = weights.len() / (rows.len() * group_in);
     let scaled = weights.iter().enumerate().map(|(i, w)| {
         let (m, c) = (i / taps / group_in, i / taps % group_in);
         w * rows[m] * columns[m / group_out * group_in + c]
@@ -161,12 +171,13 @@ fn conv_weights(
 
 fn contract_weights(
     contract: &Contract,
+    map: &LinearMap,
     weights: &[f64],
     factors: Factors<'_>,
 ) -> Option<Vec<f64>> {
     let (m, k) = (contract.m as usize, contract.k as usize);
-    let rows = Groups::lines(contract, contract.m).collect(factors.rows)?;
-    let columns = Groups::lines(contract, contract.k).collect(factors.columns)?;
+    let rows = row_groups(map)?.collect(factors.rows, &map.output)?;
+    let columns = column_groups(map)?.collect(factors.columns, &map.input)?;
     let scaled = weights
         .iter()
         .enumerate()

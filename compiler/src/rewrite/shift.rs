@@ -1,8 +1,8 @@
 //! Move constants into the biases of linear operators: squares completed, constant terms away.
 //!
 //! A value may be stored as `v - t` with any `t` per element: linear operators before it subtract `t` from their bias,
-//! those after it add `A t`. This is exact for every linear operator, pools and gathers included; where padding cuts
-//! windows the bias depends on the position.
+//! those after it add `A t`. This is exact for every linear operator, pools and gathers included. Where padding cuts
+//! windows `A t` depends on the position: such a constant stays before the operator, at the price of an addition.
 //!
 //! Squares are completed only where the shift is moderate: `(x + t)^2` is larger than `x^2 + 2 t x` by `t^2`, which the
 //! biases after it take away again, but the rounding of their weights meets the large value.
@@ -11,14 +11,14 @@
 //! - *After*: every user must absorb: a linear operator does, a reshape passes on, a sum lets a solely used linear
 //!   operator among its other terms absorb, or passes on.
 
+use super::MAX_SHIFT;
 use super::draft::{Draft, Place};
 use super::field::Field;
+use super::image::{cuts, image};
 use super::local::{Rule, linear_op};
 use crate::tensor::Op;
+use peregrine_ir::linear::{LinearKind, LinearMap};
 use std::collections::BTreeMap;
-
-/// The largest shift that completes a square, in the units that make the polynomial monic: it costs weights four bits.
-const MAX_SHIFT: f64 = 16.0;
 
 /// Rules on single polynomials; they run when no factor moves any more.
 #[rustfmt::skip]
@@ -66,16 +66,16 @@ fn shift_before(draft: &mut Draft, place: Place) -> Option<()> {
     Some(())
 }
 
-/// The constant term of a polynomial moves into the biases after it.
+/// The constant term of a polynomial moves into the biases after it, unless padding would make one number per channel
+/// one per element there.
 fn push_constant(draft: &mut Draft, place: Place) -> Option<()> {
     let polynomial = draft.polynomial(place)?;
     let constant = polynomial.coefficient(0);
     if polynomial.degree() == 0 || constant.is_zero() {
         return None;
     }
-    let shift = constant.expand(&draft.items[place].shape)?;
     let mut edits = Edits::new();
-    after(draft, place, &shift, &mut edits)?;
+    after(draft, place, &constant, &mut edits)?;
     let without = polynomial.with_coefficient(0, Field::scalar(0.0))?;
     let op = draft.polynomial_op(place, &without)?;
     commit(draft, place, &edits)?;
@@ -84,12 +84,13 @@ fn push_constant(draft: &mut Draft, place: Place) -> Option<()> {
 }
 
 /// What is added to the results of linear operators.
-type Edits = BTreeMap<Place, Vec<f64>>;
+type Edits = BTreeMap<Place, Field>;
 
 /// How to add `shift` to the value at `place`, which has one user.
 fn before(draft: &Draft, place: Place, shift: &Field) -> Option<Edits> {
-    let full = shift.expand(&draft.items[place].shape)?;
-    Some(Edits::from([(absorber(draft, place)?, full)]))
+    let (linear, from) = (absorber(draft, place)?, &draft.items[place].shape);
+    let shift = shift.reshaped(from, &draft.items[linear].shape)?;
+    Some(Edits::from([(linear, shift)]))
 }
 
 /// The linear operator whose bias shifts the value at `place` and nothing else.
@@ -117,20 +118,22 @@ fn absorbing_term(draft: &Draft, sum: Place) -> Option<Place> {
 }
 
 /// How to make up for taking `shift` away from the value at `place`.
-fn after(draft: &Draft, place: Place, shift: &[f64], edits: &mut Edits) -> Option<()> {
+fn after(draft: &Draft, place: Place, shift: &Field, edits: &mut Edits) -> Option<()> {
     if draft.is_output(place) {
         return None;
     }
+    let shape = &draft.items[place].shape;
+    let moved_to = |other: Place| shift.reshaped(shape, &draft.items[other].shape);
     for &user in draft.users(place) {
         match &draft.items[user].op {
             Op::Linear { map, .. } => {
-                let moved = map.bind(&draft.tensors).ok()?.apply(shift);
-                add(edits, user, &moved);
+                let shift = shift.reshaped(shape, &map.input)?;
+                add(edits, user, through(draft, map, &shift)?)?;
             }
-            Op::Reshape => after(draft, user, shift, edits)?,
+            Op::Reshape => after(draft, user, &moved_to(user)?, edits)?,
             Op::Add => match absorbing_term(draft, user) {
-                Some(linear) => add(edits, linear, shift),
-                None => after(draft, user, shift, edits)?,
+                Some(linear) => add(edits, linear, moved_to(linear)?)?,
+                None => after(draft, user, &moved_to(user)?, edits)?,
             },
             Op::Input { .. } | Op::Polynomial(_) | Op::Multiply => return None,
         }
@@ -138,11 +141,22 @@ fn after(draft: &Draft, place: Place, shift: &[f64], edits: &mut Edits) -> Optio
     Some(())
 }
 
-fn add(edits: &mut Edits, place: Place, shift: &[f64]) {
-    let sum = edits.entry(place).or_insert_with(|| vec![0.0; shift.len()]);
-    for (sum, t) in sum.iter_mut().zip(shift) {
-        *sum += t;
+/// `A c`, unless it takes more room than a bias should.
+fn through(draft: &Draft, map: &LinearMap, shift: &Field) -> Option<Field> {
+    if matches!(&map.kind, LinearKind::Conv2d(conv) if cuts(&conv.window, map)) {
+        return None;
     }
+    let moved = image(map, &draft.tensors, shift)?;
+    moved.is_small(&map.output).then_some(moved)
+}
+
+fn add(edits: &mut Edits, place: Place, shift: Field) -> Option<()> {
+    let sum = match edits.get(&place) {
+        Some(other) => other.zip(&shift, |a, b| a + b)?,
+        None => shift,
+    };
+    edits.insert(place, sum);
+    Some(())
 }
 
 /// Adds to the biases, all or none; tensors are named after the polynomial at `by`.
@@ -153,7 +167,7 @@ fn commit(draft: &mut Draft, by: Place, edits: &Edits) -> Option<()> {
         let (map, bias) = draft.linear(place)?;
         let (map, shape) = (map.clone(), draft.items[place].shape.clone());
         let name = draft.tensor_name(bias, format!("{}.bias", draft.name(place)));
-        let sum = Field::compact(&shape, shift.clone()).zip(&draft.bias(place), |t, b| t + b)?;
+        let sum = shift.zip(&draft.bias(place), |t, b| t + b)?;
         ops.push((
             place,
             linear_op(draft, map, format!("{name}+{by}"), sum, &shape)?,

@@ -14,84 +14,168 @@ use std::collections::BTreeSet;
 /// A choice of baby and giant steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Split {
-    /// Rotations repeat with this period (the input's block).
+    /// Rotations repeat with this period: the input's block where its replicas are copies.
     pub period: u32,
     /// Baby steps lie in a window of this size.
     pub size: u32,
     /// How far the window reaches below zero.
     pub shift: u32,
+}
+
+/// What a split needs, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// Inputs with a baby step.
+    pub hoisted: u32,
+    /// Baby steps of all inputs.
+    pub babies: u32,
+    /// Outputs with a giant step.
+    pub summed: u32,
+    /// Giant steps of all outputs.
+    pub giants: u32,
+    /// Distinct rotations.
+    pub keys: u32,
+}
+
+impl Steps {
     /// Predicted seconds.
-    pub cost: f64,
+    pub fn price(&self, cost: &LinearCost) -> f64 {
+        cost.decompose * f64::from(self.hoisted)
+            + cost.baby * f64::from(self.babies)
+            + cost.giant * f64::from(self.giants)
+            + cost.mod_down * f64::from(self.summed)
+            + cost.key * f64::from(self.keys)
+    }
 }
 
 impl Split {
-    /// The cheapest split of `diagonals` from `input` to `output`.
+    /// The cheapest split of `diagonals` from `input` to `output`, and its steps.
     pub fn choose(
         diagonals: &Diagonals,
         input: &Layout,
         output: &Layout,
         cost: &LinearCost,
-    ) -> Self {
-        let period = if input.parts().skew == 0 {
+    ) -> (Self, Steps) {
+        let period = if input.is_aligned() {
             input.block()
         } else {
             input.slots()
         };
-        let mut best: Option<Self> = None;
-        for (size, shift) in candidates(period, input, output) {
-            let mut split = Self {
-                period,
-                size,
-                shift,
-                cost: 0.0,
-            };
-            split.cost = split.price(diagonals, cost);
-            if best.is_none_or(|b| split.cost < b.cost) {
-                best = Some(split);
-            }
-        }
-        best.unwrap_or(Self {
+        let whole = Self {
             period,
             size: period,
             shift: 0,
-            cost: 0.0,
-        })
+        };
+        let mut best = (f64::INFINITY, whole, whole.count(diagonals));
+        for (size, shift) in candidates(period, input, output) {
+            let split = Self {
+                period,
+                size,
+                shift,
+            };
+            let steps = split.count(diagonals);
+            let price = steps.price(cost);
+            if price < best.0 {
+                best = (price, split, steps);
+            }
+        }
+        (best.1, best.2)
     }
 
     /// Baby and giant step of rotation `k`, both in `0 .. period`.
     pub fn steps(&self, k: u32) -> (u32, u32) {
-        let (period, size, shift) = (
-            u64::from(self.period),
-            u64::from(self.size),
-            u64::from(self.shift),
-        );
-        let baby = ((u64::from(k) + shift) % size + period - shift % period) % period;
-        let giant = (u64::from(k) + period - baby) % period;
-        (baby as u32, giant as u32)
+        let (window, place) = self.place(k);
+        (
+            (place + self.period - self.shift % self.period) % self.period,
+            self.giant(window),
+        )
     }
 
-    fn price(&self, diagonals: &Diagonals, cost: &LinearCost) -> f64 {
-        let (mut babies, mut hoisted) = (BTreeSet::new(), BTreeSet::new());
-        let (mut giants, mut summed) = (BTreeSet::new(), BTreeSet::new());
-        for (o, i, k) in diagonals.iter() {
-            let (baby, giant) = self.steps(k);
-            if baby != 0 {
-                babies.insert((i, baby));
-                hoisted.insert(i);
+    /// The window that `k` lies in, and where in it.
+    fn place(&self, k: u32) -> (u32, u32) {
+        // Slots are at most 2^16, so this cannot overflow.
+        let at = k + self.shift;
+        (at / self.size, at % self.size)
+    }
+
+    fn giant(&self, window: u32) -> u32 {
+        (u64::from(window) * u64::from(self.size) % u64::from(self.period)) as u32
+    }
+
+    /// Counts the steps of all diagonals.
+    pub fn count(&self, diagonals: &Diagonals) -> Steps {
+        let mut steps = Steps::default();
+        let mut keys = Marks::new(self.period);
+        let mut by_input: Vec<(u32, u32)> = diagonals.pairs.keys().map(|&(o, i)| (i, o)).collect();
+        by_input.sort_unstable();
+        let sets = |pair: (u32, u32)| diagonals.pairs.get(&pair).into_iter().flatten();
+        let mut places = Marks::new(self.size);
+        for group in by_input.chunk_by(|a, b| a.0 == b.0) {
+            places.clear();
+            for &k in group.iter().flat_map(|&(i, o)| sets((o, i))) {
+                let (_, place) = self.place(k);
+                if place != self.shift && places.mark(place) {
+                    keys.mark(self.steps(k).0);
+                }
             }
-            if giant != 0 {
-                giants.insert((o, giant));
-                summed.insert(o);
-            }
+            steps.babies += places.count;
+            steps.hoisted += u32::from(places.count > 0);
         }
-        let steps = babies.iter().chain(&giants);
-        let distinct: BTreeSet<u32> = steps.map(|&(_, rotation)| rotation).collect();
-        cost.decompose * hoisted.len() as f64
-            + cost.baby * babies.len() as f64
-            + cost.giant * giants.len() as f64
-            + cost.mod_down * summed.len() as f64
-            + cost.key * distinct.len() as f64
-            + cost.product * diagonals.products() as f64
+        let mut windows = Marks::new(self.period / self.size + 2);
+        for group in diagonals
+            .pairs
+            .iter()
+            .collect::<Vec<_>>()
+            .chunk_by(|a, b| a.0.0 == b.0.0)
+        {
+            windows.clear();
+            let mut giants = 0;
+            for &k in group.iter().flat_map(|(_, set)| *set) {
+                let (window, _) = self.place(k);
+                if windows.mark(window) && self.giant(window) != 0 {
+                    giants += 1;
+                    keys.mark(self.giant(window));
+                }
+            }
+            steps.giants += giants;
+            steps.summed += u32::from(giants > 0);
+        }
+        steps.keys = keys.count;
+        steps
+    }
+}
+
+/// A set of numbers below a bound that is cleared in constant time.
+struct Marks {
+    epoch: u32,
+    seen: Vec<u32>,
+    count: u32,
+}
+
+impl Marks {
+    fn new(bound: u32) -> Self {
+        Self {
+            epoch: 1,
+            seen: vec![0; bound as usize],
+            count: 0,
+        }
+    }
+
+    fn clear(&mut self) {
+        self.epoch += 1;
+        self.count = 0;
+    }
+
+    /// Whether it is new.
+    fn mark(&mut self, k: u32) -> bool {
+        match self.seen.get_mut(k as usize) {
+            Some(seen) if *seen != self.epoch => {
+                *seen = self.epoch;
+                self.count += 1;
+                true
+            }
+            _ => false,
+        }
     }
 }
 
@@ -120,7 +204,7 @@ mod tests {
         fn baby_and_giant_add_up(log in 0..12u32, size in 1..4096u32, half in any::<bool>(), k in 0..4096u32) {
             let period = 1 << log;
             let size = size.min(period);
-            let split = Split { period, size, shift: if half { size / 2 } else { 0 }, cost: 0.0 };
+            let split = Split { period, size, shift: if half { size / 2 } else { 0 } };
             let (baby, giant) = split.steps(k % period);
             prop_assert!(baby < period && giant < period);
             prop_assert_eq!((baby + giant) % period, k % period);

@@ -1,28 +1,37 @@
 //! A linear map between two layouts as sets of generalized diagonals.
 //!
-//! For output ciphertext `o` and input ciphertext `i`, rotation `k` is needed when some element at slot `t` of `o` has a
-//! nonzero coefficient on an element that slot `t + k` of `i` holds. Where the input has replicas the smallest such `k`
-//! is the one (as `peregrine_ir::constants` fills it). Weights that are exactly zero need nothing.
+//! Output ciphertext `o` is the sum over input ciphertexts `i` and rotations `k` of `diagonal * rotate(x_i, k)`, summed
+//! over its `fold` parts. Which rotations are needed follows from the displacements of the elements
+//! ([`Displacements`]) and the replicas of both sides by one rule ([`Reach`]), by which constants are filled, too.
 //!
-//! Cost: O(nonzero coefficients times output replicas).
+//! With `r` skewed replicas and a fold by `r`, one rotation shows `r` displacements at once: a set of displacements needs about
+//! one in `r` rotations.
 
-use peregrine_ir::Layout;
+use super::displacements::{Displacements, PairSets};
 use peregrine_ir::linear::BoundMap;
-use std::collections::{BTreeMap, BTreeSet};
+use peregrine_ir::{Layout, Reach};
+use std::collections::BTreeMap;
 
-/// Needed rotations by (output ciphertext, input ciphertext); rotations are in `0 .. block` of an input with aligned
-/// replicas, in `0 .. S` otherwise.
+/// Needed rotations by (output ciphertext, input ciphertext), ascending; all are below [`Reach::bound`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagonals {
-    /// Ascending rotations by pair.
-    pub pairs: BTreeMap<(u32, u32), BTreeSet<u32>>,
+    /// By pair.
+    pub pairs: BTreeMap<(u32, u32), Vec<u32>>,
 }
 
 impl Diagonals {
-    /// The diagonals of `map` from `input` to `output`.
-    pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Self {
+    /// The diagonals of `map` from `input` to `output`, where `fold` parts of a ciphertext are summed up afterwards.
+    pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout, fold: u32) -> Self {
+        if is_regular(input, output, fold) {
+            return Self::from_displacements(
+                &Displacements::of(map, input, output),
+                input,
+                output,
+                fold,
+            );
+        }
+        let reach = Reach::new(input, fold);
         let mut sets = PairSets::new(input.slots());
-        let aligned = input.parts().skew == 0;
         for y in 0..output.elements() {
             let to = output.place_flat(y);
             map.for_each_tap(y, |x, weight| {
@@ -32,12 +41,10 @@ impl Diagonals {
                 let from = input.place_flat(x);
                 for replica in 0..output.parts().replicas {
                     let t = output.replica(to.slot, replica);
-                    let k = if aligned {
-                        reach_aligned(input, from.slot, t)
-                    } else {
-                        reach(input, from.slot, t)
-                    };
-                    sets.insert((to.ciphertext, from.ciphertext), k);
+                    sets.insert(
+                        (to.ciphertext, from.ciphertext),
+                        reach.rotation(from.slot, t),
+                    );
                 }
             });
         }
@@ -46,9 +53,39 @@ impl Diagonals {
         }
     }
 
+    /// The same from displacements; for [regular](is_regular) layouts.
+    pub fn from_displacements(
+        displacements: &Displacements,
+        input: &Layout,
+        output: &Layout,
+        fold: u32,
+    ) -> Self {
+        let mask = Reach::new(input, fold).bound() - 1;
+        let (shown, wanted) = (turns(input, mask), turns(output, mask));
+        let rotation = |d: u32, turn: u32| {
+            let reached = shown
+                .iter()
+                .map(|&from| (d + from).wrapping_sub(turn) & mask);
+            reached.min().unwrap_or(0)
+        };
+        let rotations = |set: &Vec<u32>| {
+            let all = wanted
+                .iter()
+                .flat_map(|&turn| set.iter().map(move |&d| rotation(d, turn)));
+            let mut all: Vec<u32> = all.collect();
+            all.sort_unstable();
+            all.dedup();
+            all
+        };
+        let pairs = displacements.pairs.iter();
+        Self {
+            pairs: pairs.map(|(&pair, set)| (pair, rotations(set))).collect(),
+        }
+    }
+
     /// Number of products with a plaintext.
     pub fn products(&self) -> usize {
-        self.pairs.values().map(BTreeSet::len).sum()
+        self.pairs.values().map(Vec::len).sum()
     }
 
     /// All `(output, input, rotation)`.
@@ -59,55 +96,19 @@ impl Diagonals {
     }
 }
 
-/// The smallest left rotation that brings the element at `slot` of replica 0, or a replica of it, to slot `t`.
-fn reach(layout: &Layout, slot: u32, t: u32) -> u32 {
-    let slots = layout.slots();
-    (0..layout.parts().replicas)
-        .map(|replica| (layout.replica(slot, replica) + slots - t) & (slots - 1))
-        .min()
-        .unwrap_or(0)
+/// The distinct places, modulo a power of two, of what lies at slot 0 of a layout.
+fn turns(layout: &Layout, mask: u32) -> Vec<u32> {
+    let replicas = 0..layout.parts().replicas;
+    let mut turns: Vec<u32> = replicas.map(|r| layout.replica(0, r) & mask).collect();
+    turns.sort_unstable();
+    turns.dedup();
+    turns
 }
 
-/// [`reach`] where every replica is a copy: displacements repeat with the block.
-fn reach_aligned(layout: &Layout, slot: u32, t: u32) -> u32 {
-    (slot + layout.slots() - t) & (layout.block() - 1)
-}
-
-/// Bit sets by pair: a diagonal is found as often as it has coefficients.
-struct PairSets {
-    slots: u32,
-    sets: BTreeMap<(u32, u32), Vec<u64>>,
-}
-
-impl PairSets {
-    fn new(slots: u32) -> Self {
-        Self {
-            slots,
-            sets: BTreeMap::new(),
-        }
-    }
-
-    fn insert(&mut self, pair: (u32, u32), k: u32) {
-        let words = self.slots.div_ceil(64) as usize;
-        let set = self.sets.entry(pair).or_insert_with(|| vec![0; words]);
-        if let Some(word) = set.get_mut(k as usize / 64) {
-            *word |= 1 << (k % 64);
-        }
-    }
-
-    fn finish(self) -> BTreeMap<(u32, u32), BTreeSet<u32>> {
-        let members = |set: &[u64]| {
-            let bits = |(i, word): (usize, &u64)| {
-                let (i, word) = (i as u32 * 64, *word);
-                (0..64)
-                    .filter(move |b| word >> b & 1 == 1)
-                    .map(move |b| i + b)
-            };
-            set.iter().enumerate().flat_map(bits).collect()
-        };
-        self.sets
-            .into_iter()
-            .map(|(pair, set)| (pair, members(&set)))
-            .collect()
-    }
+/// Whether the rotation that reaches an element depends on its displacement alone: neither side's turns within a block
+/// wrap around at places that the other can tell apart.
+pub fn is_regular(input: &Layout, output: &Layout, fold: u32) -> bool {
+    let bound = Reach::new(input, fold).bound();
+    (input.is_aligned() || bound <= input.block())
+        && (output.is_aligned() || bound <= output.block())
 }

@@ -1,32 +1,224 @@
-//! Lowering one linear operator: `y = A x + b` between two layouts, one multiplication deep.
+//! One linear operator: `y = A x` between two layouts, at most one multiplication deep.
+//!
+//! Three ways, see [`LinearPlan`]: [`super::wiring`] where ciphertexts only change places, [`super::scalars`] where one number
+//! multiplies a whole ciphertext, generalized diagonals ([`super::diagonals`]) for everything else.
 
-use super::bsgs::Split;
-use super::diagonals::Diagonals;
-use super::{Packed, Program, SlotOp, SlotValue};
+use super::bsgs::{Split, Steps};
+use super::diagonals::{Diagonals, is_regular};
+use super::displacements::Displacements;
+use super::scalars::Scalars;
+use super::wiring::Wiring;
+use super::{Packed, Program, SlotOp, SlotValue, identity};
 use crate::cost::LinearCost;
 use peregrine_ir::linear::{BoundMap, LinearMap};
-use peregrine_ir::{Constant, Layout, LayoutId, Node, Operator, OperatorId, Rotation};
+use peregrine_ir::{Constant, Layout, LayoutId, Node, Operator, OperatorId, Rotation, Tensors};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// How a linear operator will be computed.
 #[derive(Clone, Debug)]
-pub struct LinearPlan {
-    /// The matrix as diagonals.
+pub enum LinearPlan {
+    /// Ciphertexts are passed on: no operation, no level.
+    Wiring(Wiring),
+    /// Sums of rotated ciphertexts times numbers.
+    Scalars(Scalars),
+    /// Sums of rotated ciphertexts times plaintexts.
+    Diagonals(DiagonalPlan),
+    /// The same into a packing with exact copies, which are then turned against each other by masks of ones, in one level of a
+    /// longer prime.
+    Turned {
+        /// Into exact copies.
+        sums: DiagonalPlan,
+        /// How these are packed.
+        copies: Layout,
+        /// From there into the wanted packing.
+        turn: DiagonalPlan,
+    },
+}
+
+/// Diagonals with their baby and giant steps.
+#[derive(Clone, Debug)]
+pub struct DiagonalPlan {
+    /// The matrix.
     pub diagonals: Diagonals,
-    /// Their baby and giant steps.
+    /// Baby and giant steps.
     pub split: Split,
+    /// What these need.
+    pub steps: Steps,
+    /// How many parts of a ciphertext hold partial sums.
+    pub fold: u32,
 }
 
 impl LinearPlan {
     /// The cheapest plan from `input` to `output`.
     pub fn new(map: &BoundMap<'_>, input: &Layout, output: &Layout, cost: &LinearCost) -> Self {
-        let diagonals = Diagonals::of(map, input, output);
-        let split = Split::choose(&diagonals, input, output, cost);
-        Self { diagonals, split }
+        Self::regular(map, input, output, cost).unwrap_or_else(|| {
+            let diagonals = Diagonals::of(map, input, output, 1);
+            Self::Diagonals(DiagonalPlan::new(diagonals, 1, (input, output), cost))
+        })
+    }
+
+    /// The same between layouts that suit each other ([`is_regular`]); quick.
+    pub fn regular(
+        map: &BoundMap<'_>,
+        input: &Layout,
+        output: &Layout,
+        cost: &LinearCost,
+    ) -> Option<Self> {
+        if let Some(wiring) = Wiring::of(map, input, output) {
+            return Some(Self::Wiring(wiring));
+        }
+        if let Some(scalars) = Scalars::of(map, input, output) {
+            return Some(Self::Scalars(scalars));
+        }
+        let folds: Vec<u32> = folds(input, output)
+            .into_iter()
+            .filter(|&fold| is_regular(input, output, fold))
+            .collect();
+        if folds.is_empty() {
+            return None;
+        }
+        let displacements = Displacements::of(map, input, output);
+        let plans = folds.into_iter().map(|fold| {
+            let diagonals = Diagonals::from_displacements(&displacements, input, output, fold);
+            DiagonalPlan::new(diagonals, fold, (input, output), cost)
+        });
+        let price = |plan: &DiagonalPlan| plan.price(output, cost);
+        let best = plans.min_by(|a, b| price(a).total_cmp(&price(b)));
+        best.map(Self::Diagonals)
+    }
+
+    /// Into a packing whose copies are turned against each other, by way of exact copies.
+    pub fn turned(
+        map: &BoundMap<'_>,
+        input: &Layout,
+        output: &Layout,
+        cost: &LinearCost,
+    ) -> Option<Self> {
+        let copies = output.untwisted();
+        if copies == *output {
+            return None;
+        }
+        let Self::Diagonals(sums) = Self::regular(map, input, &copies, cost)? else {
+            return None;
+        };
+        let identity = identity(&map.map().output);
+        let none = Tensors::new();
+        let moved = identity.bind(&none).ok()?;
+        let Self::Diagonals(turn) = Self::regular(&moved, &copies, output, cost)? else {
+            return None;
+        };
+        Some(Self::Turned { sums, copies, turn })
+    }
+
+    /// Predicted seconds, the rescale of the results included.
+    pub fn price(&self, output: &Layout, cost: &LinearCost) -> f64 {
+        match self {
+            Self::Wiring(_) => 0.0,
+            Self::Scalars(scalars) => scalars.price(cost),
+            Self::Diagonals(plan) => plan.price(output, cost),
+            Self::Turned { sums, copies, turn } => {
+                sums.price(copies, cost) + turn.price(output, cost) - cost.rescale
+            }
+        }
+    }
+
+    /// Multiplications one after the other.
+    pub fn depth(&self) -> u32 {
+        match self {
+            Self::Wiring(_) => 0,
+            Self::Scalars(_) | Self::Diagonals(_) | Self::Turned { .. } => 1,
+        }
     }
 }
 
-/// Emits `A x` as planned and returns the packed result. A ciphertext that no input reaches is a product with zero.
+impl DiagonalPlan {
+    /// With the cheapest baby and giant steps.
+    pub fn new(
+        diagonals: Diagonals,
+        fold: u32,
+        (input, output): (&Layout, &Layout),
+        cost: &LinearCost,
+    ) -> Self {
+        let (split, steps) = Split::choose(&diagonals, input, output, cost);
+        Self {
+            diagonals,
+            split,
+            steps,
+            fold,
+        }
+    }
+
+    fn price(&self, output: &Layout, cost: &LinearCost) -> f64 {
+        let outputs = f64::from(output.ciphertexts());
+        let folds = f64::from(self.fold.ilog2());
+        self.steps.price(cost)
+            + cost.product * self.diagonals.products() as f64
+            + outputs * (folds * (cost.decompose + cost.baby) + cost.rescale)
+            + folds * cost.key
+    }
+}
+
+impl fmt::Display for LinearPlan {
+    /// One phrase for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wiring(_) => f.write_str("ciphertexts change places"),
+            Self::Scalars(scalars) => write!(f, "{scalars}"),
+            Self::Diagonals(plan) => write!(f, "{plan}"),
+            Self::Turned { sums, turn, .. } => {
+                write!(
+                    f,
+                    "{sums}, copies turned by {} masks",
+                    turn.diagonals.products()
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for DiagonalPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            diagonals,
+            split: _,
+            steps,
+            fold,
+        } = self;
+        write!(f, "{} diagonals", diagonals.products())?;
+        write!(
+            f,
+            ", {} baby and {} giant steps",
+            steps.babies, steps.giants
+        )?;
+        match fold {
+            1 => Ok(()),
+            _ => write!(f, ", {fold} partial sums folded"),
+        }
+    }
+}
+
+/// By how much the sums may be folded, 1 first: only where that joins displacements.
+fn folds(input: &Layout, output: &Layout) -> Vec<u32> {
+    let replicas = match output.is_aligned() {
+        true => output.parts().replicas,
+        false => 1,
+    };
+    let joins = |fold: u32| {
+        let period = output.slots() / fold;
+        if input.is_aligned() {
+            period < input.block()
+        } else {
+            period <= input.block()
+        }
+    };
+    let folds = (1..=replicas.ilog2()).map(|log| 1 << log);
+    [1].into_iter()
+        .chain(folds.filter(|&fold| joins(fold)))
+        .collect()
+}
+
+/// Emits `A x` as planned and returns the packed result.
 pub fn emit(
     program: &mut Program,
     map: LinearMap,
@@ -34,63 +226,109 @@ pub fn emit(
     x: &Packed,
     (layout, node): (LayoutId, Node),
 ) -> Packed {
-    let operator = program.operators.push(Operator::Linear {
-        map,
-        input: x.layout,
-        output: layout,
-    });
-    let count = program.layouts.get(layout).map_or(0, |l| l.ciphertexts());
-    let values = (0..count)
-        .filter_map(|output| {
-            let sums = giant_steps(program, plan, x, operator, (output, node));
-            program.sum(sums, node).or_else(|| {
-                let any = *x.values.first()?;
-                Some(program.push(SlotOp::MulScalar(any, 0.0), node))
-            })
-        })
-        .collect();
-    Packed { layout, values }
+    match plan {
+        LinearPlan::Wiring(wiring) => wiring.emit(x, layout),
+        LinearPlan::Scalars(scalars) => scalars.emit(program, map, x, (layout, node)),
+        LinearPlan::Diagonals(plan) => plan.emit(program, map, x, (layout, node), Product::Weights),
+        LinearPlan::Turned { sums, copies, turn } => {
+            let moved = identity(&map.output);
+            let copies = program.layout(*copies);
+            let sums = sums.emit(program, map, x, (copies, node), Product::Weights);
+            turn.emit(program, moved, &sums, (layout, node), Product::Mask)
+        }
+    }
 }
 
-/// The partial sums of one output ciphertext, each already rotated into place.
-fn giant_steps(
-    program: &mut Program,
-    plan: &LinearPlan,
-    x: &Packed,
-    operator: OperatorId,
-    (output, node): (u32, Node),
-) -> Vec<SlotValue> {
-    let mut groups: BTreeMap<u32, Vec<(u32, u32, u32)>> = BTreeMap::new();
-    for (&(_, input), rotations) in plan.diagonals.pairs.range((output, 0)..=(output, u32::MAX)) {
-        for &rotation in rotations {
-            let (baby, giant) = plan.split.steps(rotation);
-            groups
-                .entry(giant)
-                .or_default()
-                .push((input, baby, rotation));
-        }
+/// Which products a plan emits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Product {
+    /// With weights, a level deep.
+    Weights,
+    /// With ones and zeros, in the level of the products they are applied to.
+    Mask,
+}
+
+impl DiagonalPlan {
+    fn emit(
+        &self,
+        program: &mut Program,
+        map: LinearMap,
+        x: &Packed,
+        (layout, node): (LayoutId, Node),
+        product: Product,
+    ) -> Packed {
+        let operator = program.operators.push(Operator::Linear {
+            map,
+            input: x.layout,
+            output: layout,
+            fold: self.fold,
+        });
+        let count = program.layouts.get(layout).map_or(0, |l| l.ciphertexts());
+        let values = (0..count)
+            .map(|output| {
+                let place = (operator, output, product);
+                let sums = self.giant_steps(program, x, place, node);
+                let sum = program.sum(sums, node)?;
+                Some(self.folded(program, sum, node))
+            })
+            .collect();
+        Packed { layout, values }
     }
-    let slots = 1u32 << program.log_slots;
-    let mut sums = Vec::with_capacity(groups.len());
-    for (giant, terms) in groups {
-        let pre = (slots - giant) % slots;
-        let mut products = Vec::with_capacity(terms.len());
-        for (input, baby, rotation) in terms {
-            let Some(&value) = x.values.get(input as usize) else {
+
+    /// The partial sums of one output ciphertext, each already rotated into place.
+    fn giant_steps(
+        &self,
+        program: &mut Program,
+        x: &Packed,
+        (operator, output, product): (OperatorId, u32, Product),
+        node: Node,
+    ) -> Vec<SlotValue> {
+        let mut groups: BTreeMap<u32, Vec<(SlotValue, u32, u32, u32)>> = BTreeMap::new();
+        let pairs = self.diagonals.pairs.range((output, 0)..=(output, u32::MAX));
+        for (&(_, input), rotations) in pairs {
+            // A ciphertext that is known to be zero adds nothing.
+            let Some(value) = x.values.get(input as usize).copied().flatten() else {
                 continue;
             };
-            let rotated = program.rotate(value, Rotation(baby), node);
-            let constant = Constant::Diagonal {
-                operator,
-                input,
-                output,
-                rotation,
-                pre,
-            };
-            products.push((rotated, program.constant(constant)));
+            for &rotation in rotations {
+                let (baby, giant) = self.split.steps(rotation);
+                let group = groups.entry(giant).or_default();
+                group.push((value, input, baby, rotation));
+            }
         }
-        let sum = program.push(SlotOp::Dot(products), node);
-        sums.push(program.rotate(sum, Rotation(giant), node));
+        let slots = 1u32 << program.log_slots;
+        let mut sums = Vec::with_capacity(groups.len());
+        for (giant, terms) in groups {
+            let pre = (slots - giant) % slots;
+            let mut products = Vec::with_capacity(terms.len());
+            for (value, input, baby, rotation) in terms {
+                let rotated = program.rotate(value, Rotation(baby), node);
+                let constant = Constant::Diagonal {
+                    operator,
+                    input,
+                    output,
+                    rotation,
+                    pre,
+                };
+                products.push((rotated, program.constant(constant)));
+            }
+            let op = match product {
+                Product::Weights => SlotOp::Dot(products),
+                Product::Mask => SlotOp::Mask(products),
+            };
+            let sum = program.push(op, node);
+            sums.push(program.rotate(sum, Rotation(giant), node));
+        }
+        sums
     }
-    sums
+
+    /// The sum over the parts of a ciphertext, in every part.
+    fn folded(&self, program: &mut Program, mut sum: SlotValue, node: Node) -> SlotValue {
+        let slots = 1u32 << program.log_slots;
+        for log in 1..=self.fold.ilog2() {
+            let rotated = program.rotate(sum, Rotation(slots >> log), node);
+            sum = program.push(SlotOp::Add(vec![sum, rotated]), node);
+        }
+        sum
+    }
 }

@@ -2,12 +2,13 @@
 
 use super::linear::{LinearPlan, emit};
 use super::polynomial::{Evaluation, broadcast};
-use super::{Packed, Program, SlotOp, SlotPort};
+use super::{Full, Packed, Program, SlotOp, SlotPort, SlotValue};
 use crate::layout::LayoutPlan;
 use crate::tensor::{Graph, Op, Polynomial};
 use peregrine_ir::linear::{AxisMap, Gather, LinearError, LinearKind, LinearMap};
 use peregrine_ir::{Constant, LayoutId, Node, Shape, SourceNode, TensorId};
 use petgraph::graph::NodeIndex;
+use std::collections::BTreeMap;
 
 /// The slot program of `graph` with every tensor packed as `plan` says.
 ///
@@ -33,6 +34,7 @@ pub fn lower(graph: &Graph, plan: &LayoutPlan, log_slots: u32) -> Result<Program
         plan,
         program,
         done: Vec::with_capacity(graph.len()),
+        moved: BTreeMap::new(),
     };
     for index in graph.nodes() {
         let packed = lowering.node(index)?;
@@ -47,6 +49,8 @@ struct Lowering<'g> {
     program: Program,
     /// By graph node.
     done: Vec<Packed>,
+    /// Tensors that were brought to another layout, by node and layout.
+    moved: BTreeMap<(NodeIndex, LayoutId), Packed>,
 }
 
 impl Lowering<'_> {
@@ -54,33 +58,46 @@ impl Lowering<'_> {
         let node = self.graph.node(index);
         let serve = Node(node.source.0);
         let layout = self.program.layout(self.plan.layout(index));
-        let operands = self.operands(index)?;
+        let operands = self.operands(index, serve)?;
         match &node.op {
             Op::Input { name } => Ok(self.input(name, &node.shape, layout, serve)),
             Op::Linear { map, bias } => {
                 self.linear(index, (map, *bias), &operands, (layout, serve))
             }
             Op::Polynomial(p) => self.polynomial(p, &node.shape, &operands, serve),
-            Op::Add => self.add(index, operands, (layout, serve)),
-            Op::Multiply => self.multiply(index, operands, (layout, serve)),
+            Op::Add => Ok(self.add(&operands, (layout, serve))),
+            Op::Multiply => self.multiply(&operands, (layout, serve)),
             Op::Reshape => first(&operands, index),
         }
     }
 
-    fn operands(&self, index: NodeIndex) -> Result<Vec<Packed>, LowerError> {
-        let operand = |i: NodeIndex| {
-            self.done
-                .get(i.index())
-                .cloned()
-                .ok_or(LowerError::Operand {
-                    node: index.index(),
-                })
+    /// The operands of a node in the layouts in which it takes them: one that lies otherwise goes through a map that moves
+    /// nothing else, one level deep.
+    fn operands(&mut self, index: NodeIndex, node: Node) -> Result<Vec<Packed>, LowerError> {
+        let missing = LowerError::Operand {
+            node: index.index(),
         };
-        self.graph
-            .operands(index)
-            .into_iter()
-            .map(operand)
-            .collect()
+        let mut operands = Vec::new();
+        for (position, operand) in self.graph.operands(index).into_iter().enumerate() {
+            let x = self.done.get(operand.index()).cloned();
+            let x = x.ok_or_else(|| missing.clone())?;
+            let wanted = self.plan.operand(self.graph, index, position);
+            let wanted = self.program.layout(wanted.ok_or_else(|| missing.clone())?);
+            if x.layout == wanted {
+                operands.push(x);
+                continue;
+            }
+            if let Some(done) = self.moved.get(&(operand, wanted)) {
+                operands.push(done.clone());
+                continue;
+            }
+            let map = identity(&self.graph.node(operand).shape);
+            let plan = self.plan_map((index, &map), (x.layout, wanted), false)?;
+            let moved = emit(&mut self.program, map, &plan, &x, (wanted, node));
+            self.moved.insert((operand, wanted), moved.clone());
+            operands.push(moved);
+        }
+        Ok(operands)
     }
 
     fn input(&mut self, name: &str, shape: &Shape, layout: LayoutId, node: Node) -> Packed {
@@ -92,13 +109,14 @@ impl Lowering<'_> {
         let values = (0..count)
             .map(|_| self.program.push(SlotOp::Input, node))
             .collect();
-        let packed = Packed { layout, values };
+        let full = Full { layout, values };
+        let values = full.values.iter().copied().map(Some).collect();
         self.program.inputs.push(SlotPort {
             name: name.into(),
             shape: shape.clone(),
-            packed: packed.clone(),
+            packed: full,
         });
-        packed
+        Packed { layout, values }
     }
 
     fn linear(
@@ -109,39 +127,65 @@ impl Lowering<'_> {
         (layout, node): (LayoutId, Node),
     ) -> Result<Packed, LowerError> {
         let x = first(operands, index)?;
-        let plan = self.plan.linear(index).ok_or(LowerError::Operand {
-            node: index.index(),
-        })?;
-        let mut y = emit(&mut self.program, map.clone(), plan, &x, (layout, node));
+        let turned = self.plan.choice(index).turned;
+        let plan = self.plan_map((index, map), (x.layout, layout), turned)?;
+        let mut y = emit(&mut self.program, map.clone(), &plan, &x, (layout, node));
         if let Some(bias) = bias {
             let operator = broadcast(&mut self.program, bias, map.output.clone(), layout);
-            for (part, value) in y.values.iter_mut().enumerate() {
-                let constant = self.program.constant(Constant::Fill {
-                    operator,
-                    part: part as u32,
-                });
-                *value = self.program.push(SlotOp::AddConst(*value, constant), node);
-            }
+            let full = self.full(y, node)?;
+            let sums = (0u32..).zip(full.values).map(|(part, value)| {
+                let constant = self.program.constant(Constant::Fill { operator, part });
+                Some(self.program.push(SlotOp::AddConst(value, constant), node))
+            });
+            y = Packed {
+                layout,
+                values: sums.collect(),
+            };
         }
         Ok(y)
+    }
+
+    /// With zeros where nothing was known to be.
+    fn full(&mut self, packed: Packed, node: Node) -> Result<Full, LowerError> {
+        let Packed { layout, values } = packed;
+        let inputs = self
+            .program
+            .inputs
+            .iter()
+            .flat_map(|port| &port.packed.values);
+        let known = values.iter().copied().flatten().next();
+        let any = known.or(inputs.copied().next());
+        let any = any.ok_or(LowerError::Operand {
+            node: node.0 as usize,
+        })?;
+        let values = values.into_iter();
+        Ok(Full {
+            layout,
+            values: values
+                .map(|value| value.unwrap_or_else(|| self.program.zero(any, node)))
+                .collect(),
+        })
     }
 
     fn plan_map(
         &self,
         (index, map): (NodeIndex, &LinearMap),
-        from: LayoutId,
-        to: LayoutId,
+        (from, to): (LayoutId, LayoutId),
+        turned: bool,
     ) -> Result<LinearPlan, LowerError> {
-        let (Some(from), Some(to)) = (self.program.layouts.get(from), self.program.layouts.get(to))
-        else {
-            return Err(LowerError::Operand { node: 0 });
+        let layouts = &self.program.layouts;
+        let (Some(from), Some(to)) = (layouts.get(from), layouts.get(to)) else {
+            return Err(LowerError::Operand {
+                node: index.index(),
+            });
         };
-        Ok(LinearPlan::new(
-            &map.bind(&self.program.tensors)?,
-            from,
-            to,
-            self.plan.price(self.graph, index),
-        ))
+        let bound = map.bind(&self.program.tensors)?;
+        let price = self.plan.price(self.graph, index);
+        let by_copies = match turned {
+            true => LinearPlan::turned(&bound, from, to, price),
+            false => None,
+        };
+        Ok(by_copies.unwrap_or_else(|| LinearPlan::new(&bound, from, to, price)))
     }
 
     fn polynomial(
@@ -151,12 +195,12 @@ impl Lowering<'_> {
         operands: &[Packed],
         node: Node,
     ) -> Result<Packed, LowerError> {
-        let x = first(operands, NodeIndex::new(0))?;
+        let x = self.full(first(operands, NodeIndex::new(0))?, node)?;
         let mut evaluation =
             Evaluation::new(&mut self.program, p.coefficients(), (shape, x.layout, node));
         let values = (0u32..)
             .zip(&x.values)
-            .map(|(part, &value)| evaluation.apply(value, part))
+            .map(|(part, &value)| Some(evaluation.apply(value, part)))
             .collect();
         Ok(Packed {
             layout: x.layout,
@@ -164,69 +208,35 @@ impl Lowering<'_> {
         })
     }
 
-    fn add(
-        &mut self,
-        index: NodeIndex,
-        operands: Vec<Packed>,
-        (layout, node): (LayoutId, Node),
-    ) -> Result<Packed, LowerError> {
-        let operands = self.convert_all(index, operands, (layout, node))?;
+    fn add(&mut self, operands: &[Packed], (layout, node): (LayoutId, Node)) -> Packed {
         let parts = operands.first().map_or(0, |p| p.values.len());
         let values = (0..parts)
-            .filter_map(|part| {
+            .map(|part| {
                 let terms = operands
                     .iter()
-                    .filter_map(|p| p.values.get(part).copied())
-                    .collect();
+                    .filter_map(|p| p.values.get(part).copied().flatten());
+                let terms: Vec<SlotValue> = terms.collect();
                 self.program.sum(terms, node)
             })
             .collect();
-        Ok(Packed { layout, values })
+        Packed { layout, values }
     }
 
     fn multiply(
         &mut self,
-        index: NodeIndex,
-        operands: Vec<Packed>,
+        operands: &[Packed],
         (layout, node): (LayoutId, Node),
     ) -> Result<Packed, LowerError> {
-        let operands = self.convert_all(index, operands, (layout, node))?;
-        let [a, b] = operands.as_slice() else {
+        let [a, b] = operands else {
             return Err(LowerError::Operand {
                 node: node.0 as usize,
             });
         };
-        let pairs: Vec<_> = a
-            .values
-            .iter()
-            .copied()
-            .zip(b.values.iter().copied())
-            .collect();
+        let pairs = a.values.iter().zip(&b.values);
         let values = pairs
-            .into_iter()
-            .map(|(a, b)| self.program.push(SlotOp::Mul(a, b), node))
+            .map(|(a, b)| Some(self.program.push(SlotOp::Mul((*a)?, (*b)?), node)))
             .collect();
         Ok(Packed { layout, values })
-    }
-
-    /// Operands in the layout of the result; one that lies otherwise goes through an identity map, one level deep.
-    fn convert_all(
-        &mut self,
-        index: NodeIndex,
-        operands: Vec<Packed>,
-        (layout, node): (LayoutId, Node),
-    ) -> Result<Vec<Packed>, LowerError> {
-        operands
-            .into_iter()
-            .map(|x| {
-                if x.layout == layout {
-                    return Ok(x);
-                }
-                let map = identity(&self.graph.node(index).shape);
-                let plan = self.plan_map((index, &map), x.layout, layout)?;
-                Ok(emit(&mut self.program, map, &plan, &x, (layout, node)))
-            })
-            .collect()
     }
 
     fn finish(mut self) -> Result<Program, LowerError> {
@@ -235,6 +245,8 @@ impl Lowering<'_> {
             let packed = packed.ok_or(LowerError::Operand {
                 node: output.node.index(),
             })?;
+            let node = Node(self.graph.node(output.node).source.0);
+            let packed = self.full(packed, node)?;
             let shape = self.graph.node(output.node).shape.clone();
             self.program.outputs.push(SlotPort {
                 name: output.name.clone(),

@@ -1,18 +1,24 @@
 //! The slot program: what happens to slots, before anyone decides on levels, scales or keys.
 //!
 //! A value is the slot vector of one ciphertext. Operations add, multiply, multiply with constants and rotate; depth is
-//! the number of multiplications on a path. [`lower`] makes the program of a tensor graph, each linear operator through
-//! one road: the sparse matrix between two layouts ([`diagonals`]), split into baby and giant steps ([`bsgs`]).
+//! the number of multiplications on a path. [`lower`] makes the program of a tensor graph, each linear operator as its
+//! [`LinearPlan`] says: the sparse matrix between two layouts ([`diagonals`]), split into baby and giant steps ([`bsgs`]);
+//! sums of numbers times ciphertexts where one plane fills a ciphertext ([`scalars`]); or ciphertexts under other names
+//! ([`wiring`]).
 
 pub mod bsgs;
 pub mod diagonals;
+pub mod displacements;
 pub mod linear;
 mod lower;
 mod polynomial;
+pub mod scalars;
+pub mod wiring;
 
 pub use linear::LinearPlan;
-pub use lower::{LowerError, lower};
+pub use lower::{LowerError, identity, lower};
 
+use crate::manage::parameters::Width;
 use peregrine_ir::{
     Arena, Const, Constant, Entity, Layout, LayoutId, Node, Operator, OperatorId, Rotation, Shape,
     SourceNode, Tensors,
@@ -55,6 +61,10 @@ pub enum SlotOp {
     Rotate(SlotValue, Rotation),
     /// Sum of products with constants; deepens by one.
     Dot(Vec<(SlotValue, Const)>),
+    /// Sum of products with numbers, times a mask of ones if there is one; deepens by one.
+    Scalars(Vec<(SlotValue, Const)>, Option<Const>),
+    /// Sum of products with constants of ones and zeros, applied to products before their rescale: as deep as these.
+    Mask(Vec<(SlotValue, Const)>),
     /// A constant added.
     AddConst(SlotValue, Const),
     /// Product with a number; deepens by one.
@@ -75,7 +85,9 @@ impl SlotOp {
             Self::Rotate(a, _) | Self::AddConst(a, _) | Self::MulScalar(a, _) | Self::Negate(a) => {
                 vec![*a]
             }
-            Self::Dot(terms) => terms.iter().map(|(a, _)| *a).collect(),
+            Self::Dot(terms) | Self::Mask(terms) | Self::Scalars(terms, _) => {
+                terms.iter().map(|(a, _)| *a).collect()
+            }
             Self::Add(values) => values.clone(),
             Self::Mul(a, b) => vec![*a, *b],
         }
@@ -96,6 +108,15 @@ pub struct SlotInst {
 pub struct Packed {
     /// How it is packed.
     pub layout: LayoutId,
+    /// One per ciphertext of the layout; none where it is known to be zero.
+    pub values: Vec<Option<SlotValue>>,
+}
+
+/// A packed tensor of which every ciphertext exists.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Full {
+    /// How it is packed.
+    pub layout: LayoutId,
     /// One per ciphertext of the layout.
     pub values: Vec<SlotValue>,
 }
@@ -108,7 +129,7 @@ pub struct SlotPort {
     /// Its shape in the model.
     pub shape: Shape,
     /// Its ciphertexts.
-    pub packed: Packed,
+    pub packed: Full,
 }
 
 /// A straight-line program on slot vectors, with the tables its constants are cut from.
@@ -156,6 +177,11 @@ impl Program {
         rotated
     }
 
+    /// A value that is zero in every slot, made of any other; deepens by one.
+    pub fn zero(&mut self, any: SlotValue, node: Node) -> SlotValue {
+        self.push(SlotOp::MulScalar(any, 0.0), node)
+    }
+
     /// Sums; one value is itself.
     pub fn sum(&mut self, mut values: Vec<SlotValue>, node: Node) -> Option<SlotValue> {
         match values.len() {
@@ -186,6 +212,24 @@ impl Program {
         self.depths().values().copied().max().unwrap_or(0)
     }
 
+    /// What each level has to hold, from the first multiplication on.
+    pub fn widths(&self) -> Vec<Width> {
+        let depths = self.depths();
+        let deepest = depths.values().copied().max().unwrap_or(0);
+        let mut widths = vec![Width::Plain; deepest as usize];
+        for ((_, inst), depth) in self.values.iter().zip(depths.values()) {
+            let own = match &inst.op {
+                SlotOp::Scalars(_, Some(_)) => Width::MaskedNumbers,
+                SlotOp::Mask(_) => Width::Masked,
+                _ => Width::Plain,
+            };
+            if let Some(width) = widths.get_mut(depth.saturating_sub(1) as usize) {
+                *width = own.max(*width);
+            }
+        }
+        widths
+    }
+
     /// Number of multiplications on the longest path to each value.
     pub fn depths(&self) -> Arena<SlotValue, u32> {
         let mut depths: Arena<SlotValue, u32> = Arena::new();
@@ -194,9 +238,12 @@ impl Program {
             let deepest = operands.iter().filter_map(|&v| depths.get(v)).max();
             let deepest = deepest.copied().unwrap_or(0);
             depths.push(match &inst.op {
-                SlotOp::Dot(_) | SlotOp::MulScalar(..) | SlotOp::Mul(..) => deepest + 1,
+                SlotOp::Dot(_) | SlotOp::Scalars(..) | SlotOp::MulScalar(..) | SlotOp::Mul(..) => {
+                    deepest + 1
+                }
                 SlotOp::Input
                 | SlotOp::Rotate(..)
+                | SlotOp::Mask(_)
                 | SlotOp::AddConst(..)
                 | SlotOp::Add(_)
                 | SlotOp::Negate(_) => deepest,

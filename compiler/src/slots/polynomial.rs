@@ -185,7 +185,8 @@ fn classify(program: &mut Program, id: TensorId, shape: &Shape, layout: LayoutId
     }
 }
 
-fn number(program: &mut Program, value: f64) -> Option<TensorId> {
+/// The name of a number, entered once.
+pub fn number(program: &mut Program, value: f64) -> Option<TensorId> {
     let name = format!("{value}");
     let known = program
         .tensors

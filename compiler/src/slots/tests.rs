@@ -1,4 +1,6 @@
-use super::linear::{LinearPlan, emit};
+use super::diagonals::Diagonals;
+use super::displacements::Displacements;
+use super::linear::{DiagonalPlan, LinearPlan, emit};
 use super::*;
 use crate::cost::{LinearCost, Prices};
 use crate::tensor::{Graph, Op};
@@ -14,6 +16,9 @@ const COST: LinearCost = LinearCost {
     mod_down: 0.4,
     key: 0.1,
     product: 0.15,
+    scalar: 0.02,
+    rescale: 0.3,
+    square: 2.5,
 };
 
 /// Runs a slot program on cleartext slots: the meaning of [`SlotOp`].
@@ -49,6 +54,28 @@ fn interpret(program: &Program, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
                         )
                     })
             }
+            SlotOp::Mask(terms) => {
+                terms
+                    .iter()
+                    .fold(vec![0.0; 1 << program.log_slots], |sum, (a, c)| {
+                        let product = zip(at(a), &filler.fill(*c).unwrap(), |x, y| x * y);
+                        zip(&sum, &product, |x, y| x + y)
+                    })
+            }
+            SlotOp::Scalars(terms, mask) => {
+                let mut sum = vec![0.0; 1 << program.log_slots];
+                for (a, c) in terms {
+                    assert!(filler.is_uniform(*c).unwrap());
+                    let factor = filler.scalar(*c).unwrap();
+                    sum.iter_mut()
+                        .zip(at(a))
+                        .for_each(|(s, x)| *s += factor * x);
+                }
+                match mask {
+                    Some(mask) => zip(&sum, &filler.fill(*mask).unwrap(), |x, y| x * y),
+                    None => sum,
+                }
+            }
             SlotOp::AddConst(a, c) => zip(at(a), &filler.fill(*c).unwrap(), |x, y| x + y),
             SlotOp::MulScalar(a, r) => at(a).iter().map(|x| x * r).collect(),
             SlotOp::Add(terms) => terms[1..].iter().fold(at(&terms[0]).clone(), |sum, t| {
@@ -65,7 +92,8 @@ fn interpret(program: &Program, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
 prop_compose! {
     /// A layout of `shape` with everything free, at 256 slots or what it needs.
     fn layout_of(shape: [u32; 3])(phases in [1..4u32, 1..4u32], gaps in [1..3u32, 1..3u32], guard in 0..2u32,
-                                  spare in 0..3u32, replicas in 0..4u32, skew in prop_oneof![Just(0u32), 0..64u32])
+                                  spare in 0..3u32, replicas in 0..4u32, skew in prop_oneof![Just(0u32), 0..64u32],
+                                  jump in prop_oneof![Just(0u32), 0..64u32])
                                  -> Layout {
         let log_slots = 8;
         let (mut phases, mut gaps) = (phases, gaps);
@@ -73,8 +101,9 @@ prop_compose! {
             let pitch = shape[2].div_ceil(phases[1]) * gaps[1] + guard;
             let plane = shape[1].div_ceil(phases[0]) * gaps[0] * pitch + spare;
             let replicas = 1 << replicas.min(8 - plane.next_power_of_two().min(256).ilog2());
-            let skew = skew % (256 / replicas);
-            match Layout::new(LayoutParts { log_slots, shape, phases, gaps, pitch, plane, replicas, skew }) {
+            let (skew, jump) = (skew % (256 / replicas), jump % (256 / replicas));
+            let (jump, run) = if replicas > 2 && jump > 0 { (jump, 2) } else { (0, 1) };
+            match Layout::new(LayoutParts { log_slots, shape, phases, gaps, pitch, plane, replicas, skew, jump, run }) {
                 Ok(layout) => return layout,
                 Err(_) if gaps != [1, 1] => gaps = [1, 1],
                 Err(_) => phases = [phases[0] + 1, phases[1] + 1],
@@ -127,28 +156,101 @@ fn convolution() -> impl Strategy<Value = (LinearMap, Tensors, Layout, Layout)> 
         })
 }
 
+/// The plan computes what the map says, at most one multiplication deep.
+fn check(
+    map: &LinearMap,
+    tensors: &Tensors,
+    (from, to): (&Layout, &Layout),
+    plan: &LinearPlan,
+) -> Result<(), TestCaseError> {
+    let log_slots = from.parts().log_slots;
+    let mut program = Program {
+        log_slots,
+        tensors: tensors.clone(),
+        ..Program::default()
+    };
+    let (input, output) = (program.layout(*from), program.layout(*to));
+    let node = Node(0);
+    let values = (0..from.ciphertexts())
+        .map(|_| Some(program.push(SlotOp::Input, node)))
+        .collect();
+    let x = Packed {
+        layout: input,
+        values,
+    };
+    let y = emit(&mut program, map.clone(), plan, &x, (output, node));
+
+    let image: Vec<f64> = (0..map.input.elements())
+        .map(|i| (i as f64).cos())
+        .collect();
+    let slots = interpret(&program, &from.pack(&image));
+    let zero = vec![0.0; 1 << log_slots];
+    let got = y
+        .values
+        .iter()
+        .map(|v| v.map_or(&zero, |v| &slots[v.index()]));
+    let want = to.pack(&map.bind(tensors).unwrap().apply(&image));
+    for (got, want) in got.flatten().zip(want.iter().flatten()) {
+        prop_assert!((got - want).abs() < 1e-9, "{got} instead of {want}");
+    }
+    prop_assert!(program.depth() <= 1);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// The one road: any pair of layouts of the family, one multiplication deep.
+    /// Any pair of layouts of the family, one multiplication deep.
     #[test]
     fn a_convolution_between_any_two_layouts((map, tensors, from, to) in convolution()) {
-        let mut program = Program { log_slots: 8, tensors: tensors.clone(), ..Program::default() };
-        let (input, output) = (program.layout(from), program.layout(to));
-        let node = Node(0);
-        let values = (0..from.ciphertexts()).map(|_| program.push(SlotOp::Input, node)).collect();
-        let x = Packed { layout: input, values };
         let plan = LinearPlan::new(&map.bind(&tensors).unwrap(), &from, &to, &COST);
-        let y = emit(&mut program, map.clone(), &plan, &x, (output, node));
+        check(&map, &tensors, (&from, &to), &plan)?;
+    }
 
-        let image: Vec<f64> = (0..map.input.elements()).map(|i| (i as f64).cos()).collect();
-        let slots = interpret(&program, &from.pack(&image));
-        let got: Vec<Vec<f64>> = y.values.iter().map(|v| slots[v.index()].clone()).collect();
-        let want = to.pack(&map.bind(&tensors).unwrap().apply(&image));
-        for (got, want) in got.iter().flatten().zip(want.iter().flatten()) {
-            prop_assert!((got - want).abs() < 1e-9, "{got} instead of {want}");
+    /// Every number of partial sums, whether or not it saves anything.
+    #[test]
+    fn a_convolution_with_partial_sums((map, tensors, from, to) in convolution(), log in 1..4u32) {
+        let to = to.untwisted();
+        let fold = (1 << log).min(to.parts().replicas);
+        let diagonals = Diagonals::of(&map.bind(&tensors).unwrap(), &from, &to, fold);
+        let plan = LinearPlan::Diagonals(DiagonalPlan::new(diagonals, fold, (&from, &to), &COST));
+        check(&map, &tensors, (&from, &to), &plan)?;
+    }
+
+    /// Copies that masks turn.
+    #[test]
+    fn a_convolution_with_turned_copies((map, tensors, from, to) in convolution()) {
+        if let Some(plan) = LinearPlan::turned(&map.bind(&tensors).unwrap(), &from, &to, &COST) {
+            check(&map, &tensors, (&from, &to), &plan)?;
         }
-        prop_assert!(program.depth() <= 1);
+    }
+
+    /// The candidates of the planner, at slots that make planes fill ciphertexts, several fit, and none.
+    #[test]
+    fn a_convolution_between_candidates((map, tensors, _, _) in convolution(), log_slots in 4..9u32) {
+        let bound = map.bind(&tensors).unwrap();
+        let inputs = crate::layout::candidates::of_input(map.input.chw(), log_slots, 6).unwrap();
+        for from in inputs {
+            for to in crate::layout::candidates::of(&map, &from).unwrap() {
+                if let Some(plan) = LinearPlan::regular(&bound, &from, &to, &COST) {
+                    check(&map, &tensors, (&from, &to), &plan)?;
+                }
+            }
+        }
+    }
+
+    /// The quick way to displacements finds what the slow one does.
+    #[test]
+    fn displacements_by_axes_are_those_by_elements((map, tensors, from, to) in convolution(), zeros in 0..3usize) {
+        let mut tensors = tensors;
+        for tensor in tensors.values_mut() {
+            let data = tensor.data().iter().enumerate();
+            let data = data.map(|(i, &w)| if zeros > 0 && i % (zeros + 1) == 0 { 0.0 } else { w }).collect();
+            *tensor = Tensor::new("w", tensor.shape().clone(), data).unwrap();
+        }
+        let bound = map.bind(&tensors).unwrap();
+        let quick = Displacements::by_axes(&bound, &from, &to).unwrap();
+        prop_assert_eq!(quick, Displacements::by_elements(&bound, &from, &to));
     }
 
     /// Every degree, sparse or full, at the promised depth.
@@ -166,9 +268,10 @@ proptest! {
         let source = crate::tensor::SourceId(0);
         let x = graph.add(crate::tensor::Node { op: Op::Input { name: "x".into() }, shape: shape.clone(), source }, &[]);
         let y = graph.add(crate::tensor::Node { op: Op::Polynomial(p), shape: shape.clone(), source }, &[x]);
-        graph.outputs.push(crate::tensor::Output { name: "y".into(), node: y });
+        graph.outputs.push(crate::tensor::Output { name: "y".into(), node: y, finish: Default::default() });
 
-        let plan = crate::layout::LayoutPlan::choose(&graph, 4, Prices::new([COST])).unwrap();
+        let mut planning = crate::layout::Planning::new(&graph, 4, Prices::new([COST])).unwrap();
+        let plan = planning.fewest_levels().unwrap();
         let program = lower(&graph, &plan, 4).unwrap();
         let image: Vec<f64> = (0..12).map(|i| (i as f64).cos()).collect();
         let slots = interpret(&program, &plan.layout(x).pack(&image));

@@ -1,8 +1,8 @@
 //! Reference semantics of the tensor graph, in f64.
 
 use super::{Graph, Op};
-use peregrine_ir::Broadcast;
 use peregrine_ir::linear::LinearError;
+use peregrine_ir::{Broadcast, FinishError};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
@@ -12,6 +12,22 @@ impl Graph {
     /// # Errors
     /// When an input is missing or has the wrong number of elements, or the graph is not well formed.
     pub fn evaluate(
+        &self,
+        inputs: &BTreeMap<String, Vec<f64>>,
+    ) -> Result<Vec<Vec<f64>>, EvaluateError> {
+        let raw = self.evaluate_unfinished(inputs)?.into_iter();
+        let finished = raw.zip(&self.outputs).map(|(value, output)| {
+            let shape = &self.node(output.node).shape;
+            Ok(output.finish.apply(shape, value)?.1)
+        });
+        finished.collect()
+    }
+
+    /// Values of all outputs as they are decrypted, before the client finishes them, in the model's order.
+    ///
+    /// # Errors
+    /// As [`Graph::evaluate`].
+    pub fn evaluate_unfinished(
         &self,
         inputs: &BTreeMap<String, Vec<f64>>,
     ) -> Result<Vec<Vec<f64>>, EvaluateError> {
@@ -126,4 +142,7 @@ pub enum EvaluateError {
     /// A linear map is not well formed.
     #[error(transparent)]
     Linear(#[from] LinearError),
+    /// What follows decryption does not fit.
+    #[error(transparent)]
+    Finish(#[from] FinishError),
 }

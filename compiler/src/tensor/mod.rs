@@ -13,7 +13,7 @@ pub use evaluate::EvaluateError;
 pub use polynomial::{Polynomial, PolynomialError};
 
 use peregrine_ir::linear::LinearMap;
-use peregrine_ir::{Shape, TensorId, Tensors};
+use peregrine_ir::{Finish, Shape, TensorId, Tensors};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
@@ -87,6 +87,8 @@ pub struct Output {
     pub name: String,
     /// The node that computes it.
     pub node: NodeIndex,
+    /// What the client makes of it after decryption.
+    pub finish: Finish,
 }
 
 impl Graph {

@@ -14,6 +14,7 @@ mod column;
 pub mod container;
 mod error;
 mod fingerprint;
+mod finish;
 mod operator;
 mod private;
 mod program;

@@ -13,11 +13,17 @@ use crate::shape::Shape;
 
 pub(super) fn encode_operator(operator: &Operator) -> wire::Operator {
     match operator {
-        Operator::Linear { map, input, output } => wire::Operator {
+        Operator::Linear {
+            map,
+            input,
+            output,
+            fold,
+        } => wire::Operator {
             input_shape: map.input.dims().to_vec(),
             output_shape: map.output.dims().to_vec(),
             input_layout: input.0,
             output_layout: output.0,
+            fold: *fold,
             kind: Some(encode_kind(&map.kind)),
         },
         Operator::Broadcast {
@@ -29,6 +35,7 @@ pub(super) fn encode_operator(operator: &Operator) -> wire::Operator {
             output_shape: shape.dims().to_vec(),
             input_layout: 0,
             output_layout: layout.0,
+            fold: 1,
             kind: Some(wire::OperatorKind::Broadcast(tensor.0)),
         },
     }
@@ -70,6 +77,7 @@ pub(super) fn decode_operator(operator: wire::Operator) -> Result<Operator, Deco
         },
         input: LayoutId(operator.input_layout),
         output: LayoutId(operator.output_layout),
+        fold: operator.fold,
     })
 }
 

@@ -1,12 +1,12 @@
-//! The private part: nodes, layouts, weights, operators, constants and the program.
+//! The private part: nodes, remarks, layouts, weights, operators, constants and the program.
 
 use super::column::{Column, Differences};
 use super::error::DecodeError;
 use super::operator::{decode_operator, encode_operator};
 use super::public::{decode_layout, encode_layout};
 use super::{program, wire};
-use crate::circuit::{Circuit, Constant, Port, SourceNode};
-use crate::entity::{Arena, Const, Entity, LayoutId, OperatorId, Value};
+use crate::circuit::{Circuit, Constant, Port, Remark, SourceNode};
+use crate::entity::{Arena, Const, LayoutId, Node, OperatorId, Value};
 use crate::interface::{InterfacePort, PublicPart};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -19,6 +19,7 @@ pub(super) fn encode(circuit: &Circuit) -> Vec<u8> {
         ring: _,
         keys: _,
         nodes,
+        remarks,
         layouts,
         tensors,
         operators,
@@ -36,6 +37,7 @@ pub(super) fn encode(circuit: &Circuit) -> Vec<u8> {
         inputs: inputs.iter().map(encode_port).collect(),
         outputs: outputs.iter().map(encode_port).collect(),
         program: Some(program::encode(values)),
+        remarks: remarks.iter().map(encode_remark).collect(),
     };
     message.encode_to_vec()
 }
@@ -50,6 +52,7 @@ pub(super) fn decode(bytes: &[u8], public: PublicPart) -> Result<Circuit, Decode
         .into_iter()
         .map(|wire::SourceNode { name, op }| SourceNode { name, op })
         .collect();
+    circuit.remarks = message.remarks.into_iter().map(decode_remark).collect();
     circuit.layouts = message
         .layouts
         .iter()
@@ -76,6 +79,18 @@ pub(super) fn decode(bytes: &[u8], public: PublicPart) -> Result<Circuit, Decode
 fn encode_node(node: &SourceNode) -> wire::SourceNode {
     let SourceNode { name, op } = node.clone();
     wire::SourceNode { name, op }
+}
+
+fn encode_remark(Remark { node, text }: &Remark) -> wire::Remark {
+    wire::Remark {
+        node: node.map_or(0, |node| node.0.saturating_add(1)),
+        text: text.clone(),
+    }
+}
+
+fn decode_remark(wire::Remark { node, text }: wire::Remark) -> Remark {
+    let node = node.checked_sub(1).map(Node);
+    Remark { node, text }
 }
 
 fn encode_tensor(tensor: &Tensor) -> wire::Tensor {
@@ -119,12 +134,15 @@ fn decode_tensor(tensor: wire::Tensor) -> Result<Tensor, DecodeError> {
 fn encode_constants(constants: &Arena<Const, Constant>) -> wire::Constants {
     let mut message = wire::Constants {
         operators: Differences::of(constants.values().map(|c| c.operator().0)),
-        diagonals: vec![0; constants.len().div_ceil(8)],
+        diagonals: bits(constants, |c| matches!(c, Constant::Diagonal { .. })),
         ..wire::Constants::default()
     };
     let [mut inputs, mut outputs, mut rotations, mut pres] =
         std::array::from_fn(|_| Differences::default());
-    for (id, constant) in constants.iter() {
+    if constants.values().any(Constant::is_uniform) {
+        message.uniforms = bits(constants, Constant::is_uniform);
+    }
+    for constant in constants.values() {
         match *constant {
             Constant::Diagonal {
                 operator: _,
@@ -133,15 +151,22 @@ fn encode_constants(constants: &Arena<Const, Constant>) -> wire::Constants {
                 rotation,
                 pre,
             } => {
-                if let Some(byte) = message.diagonals.get_mut(id.index() / 8) {
-                    *byte |= 1 << (id.index() % 8);
-                }
                 inputs.push(input);
                 outputs.push(output);
                 rotations.push(rotation);
                 pres.push(pre);
             }
             Constant::Fill { operator: _, part } => outputs.push(part),
+            Constant::Uniform {
+                operator: _,
+                input,
+                output,
+                rotation,
+            } => {
+                inputs.push(input);
+                outputs.push(output);
+                rotations.push(rotation);
+            }
         }
     }
     message.inputs = inputs.values;
@@ -149,6 +174,39 @@ fn encode_constants(constants: &Arena<Const, Constant>) -> wire::Constants {
     message.rotations = rotations.values;
     message.pres = pres.values;
     message
+}
+
+/// Bit per constant, lowest first.
+fn bits(constants: &Arena<Const, Constant>, is: impl Fn(&Constant) -> bool) -> Vec<u8> {
+    let mut bytes = vec![0; constants.len().div_ceil(8)];
+    for (i, constant) in constants.values().enumerate() {
+        if let Some(byte) = bytes.get_mut(i / 8) {
+            *byte |= u8::from(is(constant)) << (i % 8);
+        }
+    }
+    bytes
+}
+
+/// Which constants of `count` have their bit set.
+fn read_bits<'a>(
+    field: &'static str,
+    bytes: &'a [u8],
+    count: usize,
+) -> Result<impl Fn(usize) -> bool + 'a, DecodeError> {
+    let expected = count.div_ceil(8);
+    if bytes.len() != expected {
+        let found = bytes.len();
+        return Err(DecodeError::Length {
+            field,
+            found,
+            expected,
+        });
+    }
+    Ok(|i: usize| {
+        bytes
+            .get(i / 8)
+            .is_some_and(|byte| byte >> (i % 8) & 1 == 1)
+    })
 }
 
 fn decode_constants(message: &wire::Constants) -> Result<Arena<Const, Constant>, DecodeError> {
@@ -159,15 +217,15 @@ fn decode_constants(message: &wire::Constants) -> Result<Arena<Const, Constant>,
         outputs,
         rotations,
         pres,
+        uniforms,
     } = message;
     let count = operators.len();
-    if diagonals.len() != count.div_ceil(8) {
-        return Err(DecodeError::Length {
-            field: "diagonals",
-            found: diagonals.len(),
-            expected: count.div_ceil(8),
-        });
-    }
+    let is_diagonal = read_bits("diagonals", diagonals, count)?;
+    let is_uniform = read_bits(
+        "uniforms",
+        uniforms,
+        if uniforms.is_empty() { 0 } else { count },
+    )?;
     let mut operators = Column::new("operators", operators);
     let mut inputs = Column::new("inputs", inputs);
     let mut outputs = Column::new("outputs", outputs);
@@ -176,14 +234,20 @@ fn decode_constants(message: &wire::Constants) -> Result<Arena<Const, Constant>,
     let mut constants = Arena::new();
     for i in 0..count {
         let operator = OperatorId(operators.next_number()?);
-        let byte = diagonals.get(i / 8).copied().unwrap_or(0);
-        let constant = if byte >> (i % 8) & 1 == 1 {
+        let constant = if is_diagonal(i) {
             Constant::Diagonal {
                 operator,
                 input: inputs.next_number()?,
                 output: outputs.next_number()?,
                 rotation: rotations.next_number()?,
                 pre: pres.next_number()?,
+            }
+        } else if is_uniform(i) {
+            Constant::Uniform {
+                operator,
+                input: inputs.next_number()?,
+                output: outputs.next_number()?,
+                rotation: rotations.next_number()?,
             }
         } else {
             let part = outputs.next_number()?;
@@ -199,8 +263,9 @@ fn decode_constants(message: &wire::Constants) -> Result<Arena<Const, Constant>,
 
 fn encode_port(port: &Port) -> wire::PortValues {
     let Port {
-        name: _, // these two are public
+        name: _, // these three are public
         shape: _,
+        finish: _,
         layout,
         values,
     } = port;
@@ -232,6 +297,7 @@ fn decode_ports(
             shape: public.shape,
             layout: LayoutId(private.layout),
             values,
+            finish: public.finish,
         })
     };
     public.into_iter().zip(private).map(decode).collect()

@@ -38,6 +38,7 @@ mod opcode {
     pub(super) const CONJUGATE: u8 = 21;
     pub(super) const MUL_MONOMIAL: u8 = 22;
     pub(super) const BOOTSTRAP: u8 = 23;
+    pub(super) const DOT_SCALAR: u8 = 24;
 }
 
 pub(super) fn encode(values: &Arena<Value, Definition>) -> wire::Program {
@@ -87,6 +88,16 @@ impl Encoder {
             Inst::Dot { ciphers, plains } => {
                 let counts = [ciphers.len() as u32, plains.len() as u32];
                 self.program.counts.extend(counts);
+            }
+            Inst::DotScalar {
+                ciphers,
+                constants,
+                scale,
+            } => {
+                let counts = [ciphers.len() as u32, constants.len() as u32];
+                self.program.counts.extend(counts);
+                constants.iter().for_each(|c| self.constants.push(c.0));
+                self.scale(scale);
             }
             Inst::Input { level, scale }
             | Inst::Bootstrap {
@@ -160,6 +171,7 @@ fn opcode_of(inst: &Inst) -> u8 {
         Inst::MulPlain(..) => opcode::MUL_PLAIN,
         Inst::MulScalar { .. } => opcode::MUL_SCALAR,
         Inst::Dot { .. } => opcode::DOT,
+        Inst::DotScalar { .. } => opcode::DOT_SCALAR,
         Inst::Mul(..) => opcode::MUL,
         Inst::Square(_) => opcode::SQUARE,
         Inst::Relinearize(_) => opcode::RELINEARIZE,
@@ -285,6 +297,14 @@ impl<'a> Decoder<'a> {
                     plains: self.list(plains)?,
                 }
             }
+            opcode::DOT_SCALAR => {
+                let (ciphers, constants) = (self.counts.next()?, self.counts.next()?);
+                Inst::DotScalar {
+                    ciphers: self.list(ciphers)?,
+                    constants: self.constants(constants)?,
+                    scale: self.scale()?,
+                }
+            }
             opcode::SUB => Inst::Sub(self.value()?, self.value()?),
             opcode::ADD_PLAIN => Inst::AddPlain(self.value()?, self.value()?),
             opcode::MUL_PLAIN => Inst::MulPlain(self.value()?, self.value()?),
@@ -365,6 +385,15 @@ impl<'a> Decoder<'a> {
             values.push(self.value()?);
         }
         Ok(values)
+    }
+
+    fn constants(&mut self, count: u32) -> Result<Vec<Const>, DecodeError> {
+        let count = count as usize;
+        let mut constants = Vec::with_capacity(count.min(self.constants.left()));
+        for _ in 0..count {
+            constants.push(Const(self.constants.next_number()?));
+        }
+        Ok(constants)
     }
 
     fn level(&mut self) -> Result<Level, DecodeError> {

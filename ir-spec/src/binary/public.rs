@@ -1,7 +1,7 @@
 //! The public part: what a client may see.
 
 use super::error::DecodeError;
-use super::wire;
+use super::{finish, wire};
 use crate::circuit::{Circuit, Keys, Port};
 use crate::entity::{Entity, Prime};
 use crate::inst::KeyKind;
@@ -38,6 +38,7 @@ fn extract_port(circuit: &Circuit, port: &Port) -> Option<InterfacePort> {
         layout: *circuit.layouts.get(port.layout)?,
         level: ty.level(),
         scale: ty.scale()?.clone(),
+        finish: port.finish.clone(),
     })
 }
 
@@ -197,6 +198,7 @@ fn encode_port(port: &InterfacePort) -> wire::Port {
         layout,
         level,
         scale,
+        finish,
     } = port;
     wire::Port {
         name: name.clone(),
@@ -204,6 +206,7 @@ fn encode_port(port: &InterfacePort) -> wire::Port {
         layout: Some(encode_layout(layout)),
         level: level.0,
         scale: Some(encode_scale(scale)),
+        finish: finish::encode(finish),
     }
 }
 
@@ -215,6 +218,7 @@ fn decode_port(port: wire::Port, ring: &Ring) -> Result<InterfacePort, DecodeErr
         layout: decode_layout(&port.layout.ok_or(missing("layout"))?)?,
         level: Level(port.level),
         scale: decode_scale(&port.scale.ok_or(missing("scale"))?, ring)?,
+        finish: finish::decode(port.finish)?,
     })
 }
 
@@ -228,6 +232,8 @@ pub(super) fn encode_layout(layout: &Layout) -> wire::Layout {
         plane,
         replicas,
         skew,
+        jump,
+        run,
     } = *layout.parts();
     wire::Layout {
         log_slots,
@@ -238,6 +244,8 @@ pub(super) fn encode_layout(layout: &Layout) -> wire::Layout {
         plane,
         replicas,
         skew,
+        jump,
+        run,
     }
 }
 
@@ -251,6 +259,8 @@ pub(super) fn decode_layout(layout: &wire::Layout) -> Result<Layout, DecodeError
         plane: layout.plane,
         replicas: layout.replicas,
         skew: layout.skew,
+        jump: layout.jump,
+        run: layout.run,
     })?)
 }
 

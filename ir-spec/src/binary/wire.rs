@@ -64,6 +64,22 @@ pub(super) struct Port {
     pub(super) level: u32,
     #[prost(message, optional, tag = "5")]
     pub(super) scale: Option<Scale>,
+    #[prost(message, repeated, tag = "6")]
+    pub(super) finish: Vec<FinishStep>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FinishStep {
+    /// 1: softmax, 2: log_softmax, 3: sigmoid, 4: tanh, 5: argmax, 6: argmin, 7: reshape.
+    #[prost(uint32, tag = "1")]
+    pub(super) kind: u32,
+    #[prost(uint32, tag = "2")]
+    pub(super) axis: u32,
+    /// Of equal elements the last.
+    #[prost(bool, tag = "3")]
+    pub(super) last: bool,
+    #[prost(uint32, repeated, tag = "4")]
+    pub(super) shape: Vec<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -84,6 +100,10 @@ pub(super) struct Layout {
     pub(super) replicas: u32,
     #[prost(uint32, tag = "8")]
     pub(super) skew: u32,
+    #[prost(uint32, tag = "9")]
+    pub(super) jump: u32,
+    #[prost(uint32, tag = "10")]
+    pub(super) run: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -115,6 +135,17 @@ pub(super) struct Private {
     pub(super) outputs: Vec<PortValues>,
     #[prost(message, optional, tag = "8")]
     pub(super) program: Option<Program>,
+    #[prost(message, repeated, tag = "9")]
+    pub(super) remarks: Vec<Remark>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Remark {
+    /// A node plus one, or zero for the whole circuit.
+    #[prost(uint32, tag = "1")]
+    pub(super) node: u32,
+    #[prost(string, tag = "2")]
+    pub(super) text: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -149,6 +180,8 @@ pub(super) struct Operator {
     pub(super) input_layout: u32,
     #[prost(uint32, tag = "4")]
     pub(super) output_layout: u32,
+    #[prost(uint32, tag = "5")]
+    pub(super) fold: u32,
     #[prost(oneof = "OperatorKind", tags = "8, 9, 10, 11, 12, 13")]
     pub(super) kind: Option<OperatorKind>,
 }
@@ -243,16 +276,19 @@ pub(super) struct Constants {
     /// Bit per constant, lowest first: whether it is a diagonal (else a fill).
     #[prost(bytes = "vec", tag = "2")]
     pub(super) diagonals: Vec<u8>,
-    /// Input ciphertexts of diagonals.
+    /// Input ciphertexts of diagonals and uniform constants.
     #[prost(sint64, repeated, tag = "3")]
     pub(super) inputs: Vec<i64>,
-    /// Output ciphertexts of diagonals, parts of fills.
+    /// Output ciphertexts of diagonals and uniform constants, parts of fills.
     #[prost(sint64, repeated, tag = "4")]
     pub(super) outputs: Vec<i64>,
     #[prost(sint64, repeated, tag = "5")]
     pub(super) rotations: Vec<i64>,
     #[prost(sint64, repeated, tag = "6")]
     pub(super) pres: Vec<i64>,
+    /// Bit per constant, lowest first: whether it is a uniform one (and no diagonal); empty if there is none.
+    #[prost(bytes = "vec", tag = "7")]
+    pub(super) uniforms: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,12 +1,14 @@
 //! `y[n, m, p, q] = sum over c, i, j of w[m, c, i, j] * x[n, g(m) + c, p*s + i*d - pad, q*s + j*d - pad]`.
 
-use super::{LinearError, LinearMap, Window, index, nchw, position, weight_shape};
+use super::{LinearError, LinearMap, Weights, Window, index, nchw, position, weight_shape};
 use crate::entity::TensorId;
 use crate::tensor::Tensors;
 
 /// Two-dimensional cross-correlation (what ONNX calls Conv), without bias.
 ///
-/// The weight has shape `[M, C / groups, kernel_h, kernel_w]`; output channel `m` reads the input channels of its group.
+/// The weight has shape `[M, C / groups, h, w]`; output channel `m` reads the input channels of its group. `h` and `w`
+/// divide the extents of the kernel: each weight covers a box of `kernel_h / h` by `kernel_w / w` neighbouring elements
+/// of the window, one element where they are equal. So a mean and the convolution after it are one convolution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conv2d {
     /// The kernel.
@@ -38,20 +40,23 @@ impl Conv2d {
                 expected,
             ));
         }
-        let expected = [
-            m,
-            c / self.groups,
-            self.window.kernel[0],
-            self.window.kernel[1],
-        ];
         let weight = weight_shape(self.weight, tensors)?;
-        if weight.dims() != expected {
-            return Err(LinearError::shapes(
-                "conv2d",
-                "weight",
-                weight,
-                format!("{expected:?}"),
-            ));
+        let kernel = self.window.kernel;
+        let divides = |extent: u32, kernel: u32| kernel.checked_rem(extent) == Some(0);
+        match *weight.dims() {
+            [rows, columns, h, w]
+                if [rows, columns] == [m, c / self.groups]
+                    && divides(h, kernel[0])
+                    && divides(w, kernel[1]) => {}
+            _ => {
+                let expected = [m, c / self.groups, kernel[0], kernel[1]];
+                return Err(LinearError::shapes(
+                    "conv2d",
+                    "weight",
+                    weight,
+                    format!("{expected:?}, or divisors of the last two"),
+                ));
+            }
         }
         Ok(())
     }
@@ -59,7 +64,7 @@ impl Conv2d {
     pub(super) fn for_each_tap(
         &self,
         map: &LinearMap,
-        weights: &[f64],
+        weights: &Weights<'_>,
         output: usize,
         mut tap: impl FnMut(usize, f64),
     ) {
@@ -74,11 +79,29 @@ impl Conv2d {
                 let Some(x) = self.window.input(1, q, j, input[3]) else {
                     continue;
                 };
+                let at = self.weight_element([i, j], weights.kernel);
                 for c in 0..group_in {
-                    let weight = weights
-                        .get(self.weight_index(group_in, [m, c, i, j]))
-                        .copied();
-                    tap(index(input, [n, first + c, y, x]), weight.unwrap_or(0.0));
+                    let weight = weights.convolution(group_in, [m, c], at);
+                    tap(index(input, [n, first + c, y, x]), weight);
+                }
+            }
+        }
+    }
+
+    pub(super) fn for_each_channel_pair(
+        &self,
+        map: &LinearMap,
+        weights: &Weights<'_>,
+        tap: [u32; 2],
+        mut pair: impl FnMut(u32, u32),
+    ) {
+        let (input, output) = (nchw(&map.input), nchw(&map.output));
+        let at = self.weight_element(tap, weights.kernel);
+        for m in 0..output[1] {
+            let (group_in, first) = self.group(input, output, m);
+            for c in 0..group_in {
+                if weights.convolution(group_in, [m, c], at) != 0.0 {
+                    (0..input[0]).for_each(|n| pair(n * output[1] + m, n * input[1] + first + c));
                 }
             }
         }
@@ -87,7 +110,7 @@ impl Conv2d {
     pub(super) fn coefficient(
         &self,
         map: &LinearMap,
-        weights: &[f64],
+        weights: &Weights<'_>,
         output: usize,
         input: usize,
     ) -> f64 {
@@ -98,12 +121,17 @@ impl Conv2d {
             return 0.0;
         }
         match (self.window.tap(0, p, y), self.window.tap(1, q, x)) {
-            (Some(i), Some(j)) => weights
-                .get(self.weight_index(group_in, [m, c - first, i, j]))
-                .copied()
-                .unwrap_or(0.0),
+            (Some(i), Some(j)) => {
+                let at = self.weight_element([i, j], weights.kernel);
+                weights.convolution(group_in, [m, c - first], at)
+            }
             _ => 0.0,
         }
+    }
+
+    pub(super) fn macs(&self, map: &LinearMap) -> u64 {
+        let (group_in, _) = self.group(nchw(&map.input), nchw(&map.output), 0);
+        self.window.taps(map, group_in)
     }
 
     /// Input channels per group, and the first one that output channel `m` reads.
@@ -112,10 +140,8 @@ impl Conv2d {
         (group_in, m / (output[1] / self.groups) * group_in)
     }
 
-    fn weight_index(&self, group_in: u32, at: [u32; 4]) -> usize {
-        index(
-            [0, group_in, self.window.kernel[0], self.window.kernel[1]],
-            at,
-        )
+    /// The element of a weight of these extents whose box holds element `tap` of the window.
+    fn weight_element(&self, tap: [u32; 2], extents: [u32; 2]) -> [u32; 2] {
+        std::array::from_fn(|axis| tap[axis] * extents[axis] / self.window.kernel[axis])
     }
 }

@@ -59,6 +59,23 @@ impl Gather {
         Ok(())
     }
 
+    /// Output elements that are read from somewhere: those where no table along any axis puts a zero.
+    pub(super) fn macs(&self, map: &LinearMap) -> u64 {
+        let extents = (0..).zip(map.output.dims());
+        let read = extents.map(|(output_axis, &extent)| {
+            let tables = self
+                .axes
+                .iter()
+                .filter(|axis| axis.output_axis == output_axis);
+            let reads = |at: &u32| {
+                let mut tables = tables.clone();
+                tables.all(|axis| axis.table.get(*at as usize).is_some_and(Option::is_some))
+            };
+            (0..extent).filter(reads).count() as u64
+        });
+        read.fold(1, u64::saturating_mul)
+    }
+
     /// Flat input index that output element `output` copies, or `None` for zero.
     pub(super) fn source(&self, map: &LinearMap, output: usize) -> Option<usize> {
         let at = map.output.unravel(output);

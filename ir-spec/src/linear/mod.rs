@@ -18,7 +18,7 @@ pub use pool::AveragePool;
 
 use crate::entity::TensorId;
 use crate::shape::{Broadcast, Shape};
-use crate::tensor::Tensors;
+use crate::tensor::{Tensor, Tensors};
 
 /// A linear map between tensors of fixed shapes.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,21 +85,14 @@ impl LinearMap {
     /// Those of [`LinearMap::check`].
     pub fn bind<'a>(&'a self, tensors: &'a Tensors) -> Result<BoundMap<'a>, LinearError> {
         self.check(tensors)?;
-        let weights = match &self.kind {
-            LinearKind::Conv2d(Conv2d { weight, .. })
-            | LinearKind::Contract(Contract { weight, .. })
-            | LinearKind::Scale(weight) => tensors.get(*weight).map_or(&[][..], |t| t.data()),
-            LinearKind::AveragePool(_) | LinearKind::Gather(_) => &[],
-        };
-        let broadcast = match &self.kind {
-            LinearKind::Scale(weight) => tensors
-                .get(*weight)
-                .and_then(|t| Broadcast::new(t.shape(), &self.input)),
+        let weight = self.weight().and_then(|id| tensors.get(id));
+        let broadcast = match (&self.kind, weight) {
+            (LinearKind::Scale(_), Some(weight)) => Broadcast::new(weight.shape(), &self.input),
             _ => None,
         };
         Ok(BoundMap {
             map: self,
-            weights,
+            weights: Weights::new(weight),
             broadcast,
         })
     }
@@ -111,6 +104,15 @@ impl LinearMap {
             | LinearKind::Contract(Contract { weight, .. })
             | LinearKind::Scale(weight) => Some(*weight),
             LinearKind::AveragePool(_) | LinearKind::Gather(_) => None,
+        }
+    }
+
+    /// The window of a convolution or pooling.
+    pub fn window(&self) -> Option<&Window> {
+        match &self.kind {
+            LinearKind::Conv2d(conv) => Some(&conv.window),
+            LinearKind::AveragePool(pool) => Some(&pool.window),
+            LinearKind::Contract(_) | LinearKind::Scale(_) | LinearKind::Gather(_) => None,
         }
     }
 
@@ -142,8 +144,33 @@ impl LinearMap {
 #[derive(Clone, Debug)]
 pub struct BoundMap<'a> {
     map: &'a LinearMap,
-    weights: &'a [f64],
+    weights: Weights<'a>,
     broadcast: Option<Broadcast>,
+}
+
+/// The weights of a map; none read as zeros.
+#[derive(Clone, Copy, Debug)]
+struct Weights<'a> {
+    data: &'a [f64],
+    /// The last two extents of their shape.
+    kernel: [u32; 2],
+}
+
+impl<'a> Weights<'a> {
+    fn new(weight: Option<&'a Tensor>) -> Self {
+        let (data, dims) = weight.map_or((&[][..], &[][..]), |t| (t.data(), t.shape().dims()));
+        let kernel = match *dims {
+            [.., h, w] => [h, w],
+            _ => [1, 1],
+        };
+        Self { data, kernel }
+    }
+
+    /// The weight of output channel `m`, channel `c` of its group, at element `(i, j)`.
+    fn convolution(&self, group_in: u32, [m, c]: [u32; 2], [i, j]: [u32; 2]) -> f64 {
+        let flat = index([0, group_in, self.kernel[0], self.kernel[1]], [m, c, i, j]);
+        self.data.get(flat).copied().unwrap_or(0.0)
+    }
 }
 
 impl BoundMap<'_> {
@@ -157,9 +184,9 @@ impl BoundMap<'_> {
     /// A weight that happens to be zero is still visited: plans depend on shapes only.
     pub fn for_each_tap(&self, output: usize, mut tap: impl FnMut(usize, f64)) {
         match &self.map.kind {
-            LinearKind::Conv2d(conv) => conv.for_each_tap(self.map, self.weights, output, tap),
+            LinearKind::Conv2d(conv) => conv.for_each_tap(self.map, &self.weights, output, tap),
             LinearKind::AveragePool(pool) => pool.for_each_tap(self.map, output, tap),
-            LinearKind::Contract(contract) => contract.for_each_tap(self.weights, output, tap),
+            LinearKind::Contract(contract) => contract.for_each_tap(self.weights.data, output, tap),
             LinearKind::Scale(_) => tap(output, self.scale_at(output)),
             LinearKind::Gather(gather) => {
                 if let Some(input) = gather.source(self.map, output) {
@@ -172,14 +199,36 @@ impl BoundMap<'_> {
     /// The entry of the matrix in row `output`, column `input`.
     pub fn coefficient(&self, output: usize, input: usize) -> f64 {
         match &self.map.kind {
-            LinearKind::Conv2d(conv) => conv.coefficient(self.map, self.weights, output, input),
+            LinearKind::Conv2d(conv) => conv.coefficient(self.map, &self.weights, output, input),
             LinearKind::AveragePool(pool) => pool.coefficient(self.map, output, input),
-            LinearKind::Contract(contract) => contract.coefficient(self.weights, output, input),
+            LinearKind::Contract(contract) => {
+                contract.coefficient(self.weights.data, output, input)
+            }
             LinearKind::Scale(_) if input == output => self.scale_at(output),
             LinearKind::Scale(_) => 0.0,
             LinearKind::Gather(gather) => {
                 f64::from(u8::from(gather.source(self.map, output) == Some(input)))
             }
+        }
+    }
+
+    /// Whether no weight is zero.
+    pub fn is_full(&self) -> bool {
+        self.weights.data.iter().all(|&w| w != 0.0)
+    }
+
+    /// Calls `pair(output channel, input channel)` for the channels that an element of the window joins with a nonzero
+    /// coefficient; those of a batch follow each other. Nothing for maps without a window.
+    pub fn for_each_channel_pair(&self, tap: [u32; 2], mut pair: impl FnMut(u32, u32)) {
+        match &self.map.kind {
+            LinearKind::Conv2d(conv) => {
+                conv.for_each_channel_pair(self.map, &self.weights, tap, pair);
+            }
+            LinearKind::AveragePool(_) => {
+                let [channels, ..] = self.map.output.chw();
+                (0..channels).for_each(|c| pair(c, c));
+            }
+            LinearKind::Contract(_) | LinearKind::Scale(_) | LinearKind::Gather(_) => {}
         }
     }
 
@@ -196,18 +245,21 @@ impl BoundMap<'_> {
             .collect()
     }
 
-    /// Number of multiply-accumulates: structurally nonzero entries of the matrix.
+    /// Number of multiply-accumulates: structurally nonzero entries of the matrix, counted axis by axis.
     pub fn macs(&self) -> u64 {
-        let mut macs = 0;
-        for output in 0..self.map.output.elements() {
-            self.for_each_tap(output, |_, _| macs += 1);
+        let outputs = self.map.output.elements() as u64;
+        match &self.map.kind {
+            LinearKind::Conv2d(conv) => conv.macs(self.map),
+            LinearKind::AveragePool(pool) => pool.window.taps(self.map, 1),
+            LinearKind::Contract(contract) => outputs.saturating_mul(contract.k.into()),
+            LinearKind::Scale(_) => outputs,
+            LinearKind::Gather(gather) => gather.macs(self.map),
         }
-        macs
     }
 
     fn scale_at(&self, output: usize) -> f64 {
         let at = self.broadcast.as_ref().map_or(output, |b| b.source(output));
-        self.weights.get(at).copied().unwrap_or(0.0)
+        self.weights.data.get(at).copied().unwrap_or(0.0)
     }
 }
 
@@ -299,7 +351,7 @@ pub struct Window {
 
 impl Window {
     /// The input coordinate that element `tap` of the window at `output` sees along `axis`, if inside `0..extent`.
-    fn input(&self, axis: usize, output: u32, tap: u32, extent: u32) -> Option<u32> {
+    pub fn input(&self, axis: usize, output: u32, tap: u32, extent: u32) -> Option<u32> {
         let at = output * self.strides[axis] + tap * self.dilations[axis];
         at.checked_sub(self.pads[axis]).filter(|&x| x < extent)
     }
@@ -309,6 +361,30 @@ impl Window {
         let offset = (input + self.pads[axis]).checked_sub(output * self.strides[axis])?;
         let tap = offset / self.dilations[axis];
         (offset.is_multiple_of(self.dilations[axis]) && tap < self.kernel[axis]).then_some(tap)
+    }
+
+    /// Pairs of an output element and an element of its window inside the image, each counted for so many channels.
+    fn taps(&self, map: &LinearMap, channels: u32) -> u64 {
+        let (input, output) = (nchw(&map.input), nchw(&map.output));
+        let planes = u64::from(output[0]) * u64::from(output[1]);
+        (0..2).fold(planes.saturating_mul(channels.into()), |taps, axis| {
+            taps.saturating_mul(self.axis_taps(axis, input[2 + axis], output[2 + axis]))
+        })
+    }
+
+    /// Pairs of an output coordinate and a window element whose input coordinate is inside the image.
+    fn axis_taps(&self, axis: usize, input: u32, output: u32) -> u64 {
+        let stride = self.strides[axis];
+        let inside = |tap: u32| {
+            // Outputs from `first` on look behind the padding before the image, those from `end` on beyond its end.
+            let offset = tap * self.dilations[axis];
+            let first = self.pads[axis].saturating_sub(offset).div_ceil(stride);
+            let end = (self.pads[axis] + input)
+                .saturating_sub(offset)
+                .div_ceil(stride);
+            u64::from(end.min(output).saturating_sub(first))
+        };
+        (0..self.kernel[axis]).map(inside).sum()
     }
 
     fn check(&self, op: &'static str, map: &LinearMap) -> Result<(), LinearError> {

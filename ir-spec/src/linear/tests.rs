@@ -32,12 +32,16 @@ fn out_extent(extent: u32, w: &Window, axis: usize, end: u32) -> Option<u32> {
     Some((extent + w.pads[axis] + end).checked_sub(reach)? / w.strides[axis] + 1)
 }
 
-/// Every row enumerates exactly the entries that `coefficient` reads.
+/// Every row enumerates exactly the entries that `coefficient` reads and `macs` counts.
 fn rows_agree(map: &LinearMap, tensors: &Tensors) -> Result<(), TestCaseError> {
     let bound = map.bind(tensors).unwrap();
+    let mut macs = 0;
     for output in 0..map.output.elements() {
         let mut row = vec![0.0; map.input.elements()];
-        bound.for_each_tap(output, |input, w| row[input] += w);
+        bound.for_each_tap(output, |input, w| {
+            row[input] += w;
+            macs += 1;
+        });
         for (input, &w) in row.iter().enumerate() {
             prop_assert_eq!(
                 bound.coefficient(output, input),
@@ -48,6 +52,7 @@ fn rows_agree(map: &LinearMap, tensors: &Tensors) -> Result<(), TestCaseError> {
             );
         }
     }
+    prop_assert_eq!(bound.macs(), macs);
     Ok(())
 }
 
@@ -64,6 +69,31 @@ proptest! {
             output: shape(&[n, groups * co, p, q]),
         };
         rows_agree(&map, &tensors)?;
+    }
+
+    #[test]
+    fn a_weight_covers_a_box(inner in window(), boxes in [1..4u32, 1..4u32], groups in 1..3u32, h in 1..10u32, width in 1..10u32) {
+        let small = inner.kernel;
+        let w = Window { kernel: [small[0] * boxes[0], small[1] * boxes[1]], ..inner };
+        let (Some(p), Some(q)) = (out_extent(h, &w, 0, 1), out_extent(width, &w, 1, 0)) else { return Ok(()) };
+        let mut tensors = Tensors::new();
+        let weight = weights(&mut tensors, &[groups * 2, 2, small[0], small[1]]);
+        let repeated = (0..groups * 4 * w.kernel[0] * w.kernel[1]).map(|flat| {
+            let [m, c, i, j] = position([0, 2, w.kernel[0], w.kernel[1]], flat as usize);
+            let at = index([0, 2, small[0], small[1]], [m, c, i / boxes[0], j / boxes[1]]);
+            1.0 + at as f64
+        });
+        let dims = shape(&[groups * 2, 2, w.kernel[0], w.kernel[1]]);
+        let full = tensors.push(Tensor::new("full", dims, repeated.collect()).unwrap());
+        let map = LinearMap {
+            kind: LinearKind::Conv2d(Conv2d { weight, window: w, groups }),
+            input: shape(&[1, groups * 2, h, width]),
+            output: shape(&[1, groups * 2, p, q]),
+        };
+        rows_agree(&map, &tensors)?;
+        let x: Vec<f64> = (0..map.input.elements()).map(|i| (i * i % 7) as f64).collect();
+        let expected = map.with_weight(full).bind(&tensors).unwrap().apply(&x);
+        prop_assert_eq!(map.bind(&tensors).unwrap().apply(&x), expected);
     }
 
     #[test]
@@ -192,6 +222,31 @@ fn disagreeing_shapes_are_named() {
     let error = map.check(&tensors).unwrap_err().to_string();
     assert_eq!(
         error,
-        "conv2d: weight shape is [2, 3, 1, 1], expected [2, 4, 1, 1]"
+        "conv2d: weight shape is [2, 3, 1, 1], expected [2, 4, 1, 1], or divisors of the last two"
     );
+}
+
+#[test]
+fn a_large_convolution_is_counted_by_axes() {
+    let mut tensors = Tensors::new();
+    let weight = weights(&mut tensors, &[64, 3, 7, 7]);
+    let window = Window {
+        kernel: [7, 7],
+        strides: [2, 2],
+        pads: [3, 3],
+        dilations: [1, 1],
+    };
+    let map = LinearMap {
+        kind: LinearKind::Conv2d(Conv2d {
+            weight,
+            window,
+            groups: 1,
+        }),
+        input: shape(&[1, 3, 224, 224]),
+        output: shape(&[1, 64, 112, 112]),
+    };
+    // Along an axis, of 112 windows of 7 the first looks at 3 pixels of padding, the second at 1, the last at 2.
+    let along_axis: u64 = 112 * 7 - 3 - 1 - 2;
+    let macs = map.bind(&tensors).unwrap().macs();
+    assert_eq!(macs, 64 * 3 * along_axis * along_axis);
 }

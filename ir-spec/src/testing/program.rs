@@ -1,10 +1,11 @@
 //! Random well-typed instructions: each step picks operands of suitable types; what does not type is left out.
 
 use super::Draw;
+use super::finish::{fitting, steps};
 use super::tables::{layout, name, shape};
 use crate::build::Builder;
 use crate::circuit::Circuit;
-use crate::entity::{Entity, Value};
+use crate::entity::{Const, Entity, Value};
 use crate::inst::{Inst, KeyKind};
 use crate::layout::Layout;
 use crate::ring::{Level, Rotation};
@@ -21,11 +22,15 @@ pub(super) fn build(draw: &mut Draw<'_>, circuit: Circuit) -> Circuit {
     };
     program.serve(draw);
     program.input(draw);
+    let wished = steps(draw);
     while !draw.is_empty() {
         program.step(draw);
     }
     for _ in 0..draw.between(1, 3) {
         program.output(draw);
+    }
+    for port in &mut program.circuit().outputs {
+        port.finish = fitting(&wished, &port.shape);
     }
     program.builder.finish()
 }
@@ -131,6 +136,16 @@ impl Program {
         Some(value)
     }
 
+    /// A constant that is one number, or one that has slots.
+    fn constant(&mut self, draw: &mut Draw<'_>, uniform: bool) -> Option<Const> {
+        let constants = self.circuit().constants.iter();
+        let suited: Vec<Const> = constants
+            .filter(|(_, c)| c.is_uniform() == uniform)
+            .map(|(id, _)| id)
+            .collect();
+        draw.pick_from(&suited)
+    }
+
     fn encode(
         &mut self,
         draw: &mut Draw<'_>,
@@ -138,8 +153,7 @@ impl Program {
         scale: Scale,
         basis: Basis,
     ) -> Option<Value> {
-        let constants: Vec<_> = self.circuit().constants.keys().collect();
-        let constant = draw.pick_from(&constants)?;
+        let constant = self.constant(draw, false)?;
         self.push(Inst::Encode {
             constant,
             level,
@@ -150,7 +164,7 @@ impl Program {
 
     fn step(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
         const ANY: [Form; 3] = [Form::Normal, Form::Product, Form::Extended];
-        match draw.below(24) {
+        match draw.below(25) {
             0 => {
                 self.serve(draw);
                 None
@@ -186,6 +200,7 @@ impl Program {
                 let b = self.alike(draw, &ty)?;
                 self.push(Inst::Sub(a, b))
             }
+            21 => self.dot_scalar(draw),
             _ => {
                 let (a, ty) = self.cipher(draw, &ANY)?;
                 let count = draw.between(1, 3);
@@ -270,6 +285,21 @@ impl Program {
             plains.push(self.encode(draw, level, scale.clone(), form.basis())?);
         }
         self.push(Inst::Dot { ciphers, plains })
+    }
+
+    fn dot_scalar(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let (a, ty) = self.cipher(draw, &[Form::Normal, Form::Extended, Form::Product])?;
+        let scale = self.scale(draw, ty.level());
+        let (mut ciphers, mut constants) = (vec![a], vec![self.constant(draw, true)?]);
+        for _ in 0..draw.below(4) {
+            ciphers.push(self.alike(draw, &ty)?);
+            constants.push(self.constant(draw, true)?);
+        }
+        self.push(Inst::DotScalar {
+            ciphers,
+            constants,
+            scale,
+        })
     }
 
     fn product(&mut self, draw: &mut Draw<'_>) -> Option<Value> {

@@ -1,8 +1,8 @@
-//! Nodes, layouts, tensors, operators and constants.
+//! Nodes, remarks, layouts, tensors, operators and constants.
 
 use super::Draw;
-use crate::circuit::{Circuit, Constant, Operator, SourceNode};
-use crate::entity::{LayoutId, TensorId};
+use crate::circuit::{Circuit, Constant, Operator, Remark, SourceNode};
+use crate::entity::{LayoutId, Node, TensorId};
 use crate::layout::{Layout, LayoutParts};
 use crate::linear::{
     AveragePool, AxisMap, Contract, Conv2d, Gather, LinearKind, LinearMap, Window,
@@ -38,10 +38,27 @@ pub(super) fn fill(draw: &mut Draw<'_>, circuit: &mut Circuit) {
             op: op.into(),
         });
     }
+    for _ in 0..draw.below(3) {
+        let nodes: Vec<Node> = circuit.nodes.keys().collect();
+        circuit.remarks.push(Remark {
+            node: draw.pick_from(&nodes).filter(|_| !draw.sometimes(3)),
+            text: (*draw.pick(&REMARKS)).into(),
+        });
+    }
     for _ in 0..draw.between(1, 4) {
         operator(draw, circuit);
     }
 }
+
+/// Remarks that try the printers.
+const REMARKS: [&str; 6] = [
+    "4 replicas: a channel shift within the period disappears",
+    "",
+    "\"quoted\", back\\slash; and } a brace",
+    "n0",
+    "why: ünï✓ \u{2028}",
+    "@n0 v0 = add v0, v0",
+];
 
 /// A packing of any shape: more phases until a plane fits.
 pub(super) fn layout(draw: &mut Draw<'_>, circuit: &mut Circuit, shape: [u32; 3]) -> LayoutId {
@@ -49,10 +66,19 @@ pub(super) fn layout(draw: &mut Draw<'_>, circuit: &mut Circuit, shape: [u32; 3]
     let mut phases = [draw.between(1, 2), draw.between(1, 2)];
     let gaps = [draw.between(1, 2), draw.between(1, 2)];
     let mut replicas = 1 << draw.below(3);
-    let (guard, spare, skew) = (draw.below(2), draw.below(2), draw.below(5));
+    let (guard, spare) = (draw.below(2), draw.below(2));
+    let (skew, jump) = (draw.below(5), draw.below(3));
     loop {
         let pitch = shape[2].div_ceil(phases[1]) * gaps[1] + guard;
         let plane = shape[1].div_ceil(phases[0]) * gaps[0] * pitch + spare;
+        let fits = |turn: u32| {
+            if turn < (1 << log_slots) / replicas {
+                turn
+            } else {
+                0
+            }
+        };
+        let jump = if replicas > 2 { fits(jump) } else { 0 };
         let parts = LayoutParts {
             log_slots,
             shape,
@@ -61,11 +87,9 @@ pub(super) fn layout(draw: &mut Draw<'_>, circuit: &mut Circuit, shape: [u32; 3]
             pitch,
             plane,
             replicas,
-            skew: if skew < (1 << log_slots) / replicas {
-                skew
-            } else {
-                0
-            },
+            skew: fits(skew),
+            jump,
+            run: if jump > 0 { 2 } else { 1 },
         };
         if let Ok(layout) = Layout::new(parts) {
             return circuit.layouts.push(layout);
@@ -91,6 +115,8 @@ fn bare(log_slots: u32, shape: [u32; 3]) -> Layout {
         plane: 1,
         replicas: 1,
         skew: 0,
+        jump: 0,
+        run: 1,
     };
     match Layout::new(parts) {
         Ok(layout) => layout,
@@ -144,7 +170,8 @@ fn conv(draw: &mut Draw<'_>, circuit: &mut Circuit) {
     let window = window(draw);
     let groups = draw.between(1, 2);
     let (c, m) = (groups * draw.between(1, 2), groups * draw.between(1, 2));
-    let [kh, kw] = window.kernel;
+    // One weight per element of the kernel, or one for all.
+    let [kh, kw] = window.kernel.map(|k| if draw.sometimes(2) { k } else { 1 });
     let weight = tensor(draw, circuit, &[m, c / groups, kh, kw]);
     let kind = LinearKind::Conv2d(Conv2d {
         weight,
@@ -233,6 +260,7 @@ fn linear(
     let x = layout(draw, circuit, map.input.chw());
     let y = layout(draw, circuit, map.output.chw());
     let operator = circuit.operators.push(Operator::Linear {
+        fold: 1,
         map,
         input: x,
         output: y,
@@ -240,12 +268,23 @@ fn linear(
     let parts = |id| circuit.layouts.get(id).map_or(1, Layout::ciphertexts);
     let (inputs, outputs, slots) = (parts(x), parts(y), circuit.ring.slots());
     for _ in 0..draw.between(1, 3) {
-        circuit.constants.push(Constant::Diagonal {
-            operator,
-            input: draw.below(inputs),
-            output: draw.below(outputs),
-            rotation: draw.below(slots),
-            pre: draw.below(slots),
+        let (input, output) = (draw.below(inputs), draw.below(outputs));
+        let rotation = draw.below(slots);
+        circuit.constants.push(if draw.sometimes(4) {
+            Constant::Uniform {
+                operator,
+                input,
+                output,
+                rotation,
+            }
+        } else {
+            Constant::Diagonal {
+                operator,
+                input,
+                output,
+                rotation,
+                pre: draw.below(slots),
+            }
         });
     }
 }

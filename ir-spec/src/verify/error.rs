@@ -26,6 +26,8 @@ pub enum Subject {
     Key(KeyKind),
     /// An ONNX node.
     Node(Node),
+    /// A remark, by position.
+    Remark(u32),
     /// A packing.
     Layout(LayoutId),
     /// A weight tensor.
@@ -53,6 +55,7 @@ impl fmt::Display for Subject {
             Self::Digit(digit) => write!(f, "digit {digit}"),
             Self::Key(kind) => key_name(*kind, f),
             Self::Node(node) => node.fmt(f),
+            Self::Remark(remark) => write!(f, "remark {remark}"),
             Self::Layout(layout) => layout.fmt(f),
             Self::Tensor(tensor) => tensor.fmt(f),
             Self::Operator(operator) => operator.fmt(f),
@@ -117,7 +120,7 @@ impl std::error::Error for VerifyError {
 pub enum Cause {
     /// Degree, primes, levels, digits, security.
     Ring(#[from] RingError),
-    /// Nodes, layouts, tensors, operators, constants.
+    /// Nodes, remarks, layouts, tensors, operators, constants.
     Table(#[from] TableError),
     /// An instruction.
     Value(#[from] ValueError),
@@ -194,6 +197,7 @@ fn name(circuit: &Circuit, subject: Subject) -> Option<String> {
         | Subject::Level(_)
         | Subject::Digit(_)
         | Subject::Key(_)
+        | Subject::Remark(_)
         | Subject::Layout(_)
         | Subject::Operator(_)
         | Subject::Constant(_)

@@ -10,15 +10,17 @@
 //!
 //! **Security.** `128` bounds log2 of the product of pool and special primes by [`Security::max_modulus_bits`].
 //!
-//! **Tables.** The circuit's name is an identifier; no name exceeds [`MAX_NAME`] bytes, no shape [`MAX_RANK`] axes. Layouts
+//! **Tables.** The circuit's name is an identifier; no name exceeds [`MAX_NAME`] bytes, no shape [`MAX_RANK`] axes. Remarks
+//! are about nodes that exist, and have at most [`MAX_REMARK`] characters, none a control character. Layouts
 //! have N/2 slots and at most [`MAX_CIPHERTEXTS`] ciphertexts together. Linear maps pass [`LinearMap::check`], broadcasts
 //! broadcast; their shapes are those their layouts pack; gather tables stay below [`MAX_TABLE`] entries. A constant names an
 //! operator of its kind, ciphertexts that exist, and rotations below N/2.
 //!
 //! **Values.** At most [`MAX_VALUES`]. Operands are defined earlier. The type stated is the one [`result_type`] gives, and its
 //! scale can be computed with. Every instruction but `input` serves an existing node. Digits belong to the very
-//! ciphertext they are used with. An encoded constant exists; times its scale it stays below the modulus, as does the factor
-//! of `mul_scalar`. `bootstrap` does not occur.
+//! ciphertext they are used with. A constant exists and is of the kind its operation takes: one with slots is encoded, a uniform
+//! one multiplies in a `dot_scalar`. Times its scale it stays below the modulus, as does the factor of `mul_scalar`.
+//! `bootstrap` does not occur.
 //!
 //! **Keys.** Where keys are used there are special primes, and their product is at least that of each digit: key
 //! switching divides noise of the size of a digit by it. Levels of keys exist, rotations are 1 to N/2 - 1. Every use has
@@ -27,13 +29,16 @@
 //!
 //! **Ports.** Names differ within inputs and within outputs and are not empty. The shape is the one the layout packs; there is
 //! one two-part ciphertext per ciphertext of the layout, all of one type. The values of input ports are exactly the
-//! `input` instructions, each once. There is an output.
+//! `input` instructions, each once. There is an output. What follows decryption fits the tensor: axes exist, reshapes keep the
+//! number of elements, only reshapes follow integers; at most [`Finish::MAX_STEPS`] steps, none for inputs.
 //!
 //! Not checked: that messages keep headroom below the modulus, that noise stays small, that the zeros a layout promises
-//! are zero, that the circuit computes what its nodes say, and that tables hold nothing unused.
+//! are zero, that the coefficients behind a uniform constant agree, that the circuit computes what its nodes say, and that tables
+//! hold nothing unused.
 //!
 //! Cost: O(size of the circuit) operations on scales.
 //!
+//! [`Finish::MAX_STEPS`]: crate::Finish::MAX_STEPS
 //! [`Security::max_modulus_bits`]: crate::Security::max_modulus_bits
 //! [`LinearMap::check`]: crate::linear::LinearMap::check
 //! [`result_type`]: crate::typing::result_type
@@ -49,7 +54,9 @@ pub use error::{Cause, Subject, VerifyError, VerifyErrors};
 pub use keys::KeyError;
 pub use ports::PortError;
 pub use ring::{MAX_ROWS, RingError};
-pub use tables::{MAX_CIPHERTEXTS, MAX_NAME, MAX_RANK, MAX_TABLE, TableError, is_identifier};
+pub use tables::{
+    MAX_CIPHERTEXTS, MAX_NAME, MAX_RANK, MAX_REMARK, MAX_TABLE, TableError, is_identifier,
+};
 pub use values::{MAX_VALUES, ValueError};
 
 use crate::circuit::Circuit;

@@ -5,6 +5,7 @@ use super::tables::{check_name, check_rank};
 use super::values::exists;
 use crate::circuit::{Circuit, Port};
 use crate::entity::{LayoutId, Value};
+use crate::finish::{Finish, FinishError, FinishStep};
 use crate::inst::Inst;
 use crate::layout::Layout;
 use crate::shape::Shape;
@@ -26,6 +27,7 @@ fn check_side(circuit: &Circuit, ports: &[Port], subject: fn(u32) -> Subject, re
     for (i, port) in ports.iter().enumerate() {
         let subject = subject(i as u32);
         check_rank(subject, &port.shape, report);
+        check_finish(subject, &port.shape, &port.finish, report);
         match circuit.layouts.get(port.layout) {
             None => report.push(
                 subject,
@@ -72,6 +74,21 @@ pub(crate) fn check_packing(subject: Subject, shape: &Shape, layout: &Layout, re
     if shape.elements() != layout.elements() {
         let shape = shape.clone();
         report.push(subject, PortError::Packing { shape, packed });
+    }
+}
+
+/// What follows decryption fits the tensor; nothing follows where nothing is decrypted.
+pub(crate) fn check_finish(subject: Subject, shape: &Shape, finish: &Finish, report: &mut Report) {
+    if matches!(subject, Subject::Input(_)) && !finish.is_empty() {
+        report.push(subject, PortError::FinishedInput);
+    }
+    for step in &finish.0 {
+        if let FinishStep::Reshape { shape } = step {
+            check_rank(subject, shape, report);
+        }
+    }
+    if let Err(error) = finish.result_shape(shape) {
+        report.push(subject, PortError::Finish(error));
     }
 }
 
@@ -158,4 +175,8 @@ pub enum PortError {
     Twice { value: Value },
     #[error("input: no input port lists it")]
     Unlisted,
+    #[error("an input is not decrypted, but has steps that follow decryption")]
+    FinishedInput,
+    #[error(transparent)]
+    Finish(#[from] FinishError),
 }

@@ -1,14 +1,16 @@
-//! Names, nodes, layouts, tensors, operators and constants.
+//! Names, nodes, remarks, layouts, tensors, operators and constants.
 
 use super::error::{Report, Subject};
-use crate::circuit::{Circuit, Constant, Operator};
-use crate::entity::{LayoutId, OperatorId, TensorId};
+use crate::circuit::{Circuit, Constant, Operator, Remark};
+use crate::entity::{LayoutId, Node, OperatorId, TensorId};
 use crate::layout::Layout;
 use crate::linear::{Gather, LinearError, LinearKind, LinearMap};
 use crate::shape::Shape;
 
 /// The longest name, in bytes.
 pub const MAX_NAME: usize = 4096;
+/// The longest remark, in characters.
+pub const MAX_REMARK: usize = 1000;
 /// The most axes a tensor may have.
 pub const MAX_RANK: usize = 32;
 /// The most ciphertexts that the layouts of a circuit may have together.
@@ -21,6 +23,11 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
     for (id, node) in circuit.nodes.iter() {
         check_name(Subject::Node(id), &node.name, report);
         check_name(Subject::Node(id), &node.op, report);
+    }
+    for (i, remark) in (0..).zip(&circuit.remarks) {
+        if let Err(error) = check_remark(circuit, remark) {
+            report.push(Subject::Remark(i), error);
+        }
     }
     check_layouts(circuit, report);
     for (id, tensor) in circuit.tensors.iter() {
@@ -64,6 +71,20 @@ pub(crate) fn check_rank(subject: Subject, shape: &Shape, report: &mut Report) {
     }
 }
 
+fn check_remark(circuit: &Circuit, Remark { node, text }: &Remark) -> Result<(), TableError> {
+    if let Some(node) = node.filter(|&node| circuit.nodes.get(node).is_none()) {
+        return Err(TableError::NoNode { node });
+    }
+    let found = text.chars().count();
+    if found > MAX_REMARK {
+        return Err(TableError::LongRemark { found });
+    }
+    match text.chars().find(|c| c.is_control()) {
+        Some(found) => Err(TableError::Control { found }),
+        None => Ok(()),
+    }
+}
+
 fn check_layouts(circuit: &Circuit, report: &mut Report) {
     let mut ciphertexts = 0u64;
     for (id, layout) in circuit.layouts.iter() {
@@ -96,11 +117,17 @@ fn check_operators(circuit: &Circuit, report: &mut Report) {
             }
         };
         match operator {
-            Operator::Linear { map, input, output } => {
+            Operator::Linear {
+                map,
+                input,
+                output,
+                fold,
+            } => {
                 entries = entries.saturating_add(table_entries(map));
                 note(map.check(&circuit.tensors).map_err(TableError::from));
                 note(check_packing(circuit, "input", *input, &map.input));
                 note(check_packing(circuit, "output", *output, &map.output));
+                note(check_fold(circuit, *output, *fold));
             }
             Operator::Broadcast {
                 tensor,
@@ -115,6 +142,21 @@ fn check_operators(circuit: &Circuit, report: &mut Report) {
     if entries > MAX_TABLE {
         report.push(Subject::Circuit, TableError::Tables { found: entries });
     }
+}
+
+/// Sums that are folded repeat with `S / fold`, so the packing of the result must.
+fn check_fold(circuit: &Circuit, output: LayoutId, fold: u32) -> Result<(), TableError> {
+    let Some(layout) = circuit.layouts.get(output) else {
+        return Err(TableError::NoLayout { layout: output });
+    };
+    let repeats = layout.is_aligned() && layout.parts().replicas.is_multiple_of(fold.max(1));
+    if fold == 1 || (fold.is_power_of_two() && repeats) {
+        return Ok(());
+    }
+    Err(TableError::Fold {
+        found: fold,
+        layout: output,
+    })
 }
 
 fn table_entries(map: &LinearMap) -> usize {
@@ -168,16 +210,20 @@ fn check_broadcast(circuit: &Circuit, tensor: TensorId, shape: &Shape) -> Result
 
 fn check_constant(circuit: &Circuit, constant: &Constant) -> Result<(), TableError> {
     let operator = constant.operator();
-    let found = circuit
-        .operators
-        .get(operator)
-        .ok_or(TableError::NoOperator { operator })?;
+    let found = circuit.operators.get(operator);
+    let found = found.ok_or(TableError::NoOperator { operator })?;
     let parts = |layout: LayoutId| circuit.layouts.get(layout).map_or(0, Layout::ciphertexts);
     let below = |what, found: u32, bound: u32| {
         if found < bound {
             return Ok(());
         }
         Err(TableError::Index { what, found, bound })
+    };
+    let kind = |expected| TableError::Kind { operator, expected };
+    let taken = |(x, y): (&LayoutId, &LayoutId), input, output, rotation, fold: u32| {
+        below("in", input, parts(*x))?;
+        below("out", output, parts(*y))?;
+        below("rotation", rotation, circuit.ring.slots() / fold.max(1))
     };
     match (*constant, found) {
         (
@@ -191,25 +237,34 @@ fn check_constant(circuit: &Circuit, constant: &Constant) -> Result<(), TableErr
             Operator::Linear {
                 input: x,
                 output: y,
+                fold,
                 ..
             },
         ) => {
-            below("in", input, parts(*x))?;
-            below("out", output, parts(*y))?;
-            below("rotation", rotation, circuit.ring.slots())?;
+            taken((x, y), input, output, rotation, *fold)?;
             below("pre", pre, circuit.ring.slots())
         }
+        (
+            Constant::Uniform {
+                operator: _,
+                input,
+                output,
+                rotation,
+            },
+            Operator::Linear {
+                input: x,
+                output: y,
+                fold,
+                ..
+            },
+        ) => taken((x, y), input, output, rotation, *fold),
         (Constant::Fill { part, .. }, Operator::Broadcast { layout, .. }) => {
             below("part", part, parts(*layout))
         }
-        (Constant::Diagonal { .. }, Operator::Broadcast { .. }) => Err(TableError::Kind {
-            operator,
-            expected: "a linear operator",
-        }),
-        (Constant::Fill { .. }, Operator::Linear { .. }) => Err(TableError::Kind {
-            operator,
-            expected: "a broadcast",
-        }),
+        (Constant::Diagonal { .. } | Constant::Uniform { .. }, Operator::Broadcast { .. }) => {
+            Err(kind("a linear operator"))
+        }
+        (Constant::Fill { .. }, Operator::Linear { .. }) => Err(kind("a broadcast")),
     }
 }
 
@@ -221,6 +276,12 @@ pub enum TableError {
     NotIdentifier,
     #[error("a name is {found} bytes long, expected at most {MAX_NAME}")]
     LongName { found: usize },
+    #[error("is about node {node}, which does not exist")]
+    NoNode { node: Node },
+    #[error("has {found} characters, expected at most {MAX_REMARK}")]
+    LongRemark { found: usize },
+    #[error("has the control character {found:?}; a remark is one line of plain text")]
+    Control { found: char },
     #[error("a shape has {found} axes, expected at most {MAX_RANK}")]
     Rank { found: usize },
     #[error("has {found} slots per ciphertext, the ring has {slots}")]
@@ -229,6 +290,10 @@ pub enum TableError {
     Ciphertexts { found: u64 },
     #[error("the gather tables have {found} entries together, expected at most {MAX_TABLE}")]
     Tables { found: usize },
+    #[error(
+        "fold={found} is not a power of two by which the replicas of {layout} divide as exact copies"
+    )]
+    Fold { found: u32, layout: LayoutId },
     #[error("layout {layout} does not exist")]
     NoLayout { layout: LayoutId },
     #[error("tensor {tensor} does not exist")]

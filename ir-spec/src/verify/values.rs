@@ -1,7 +1,7 @@
 //! Instructions: definition order, types, provenance, digits, constants, magnitudes.
 
 use super::error::{Report, Subject};
-use crate::circuit::{Circuit, Definition, Operator};
+use crate::circuit::{Circuit, Constant, Definition, Operator};
 use crate::entity::{Arena, Const, Entity, Node, OperatorId, TensorId, Value};
 use crate::inst::Inst;
 use crate::ring::Level;
@@ -74,16 +74,7 @@ fn check_inst(
     let op = definition.inst.keyword();
     match &definition.inst {
         Inst::RelinearizeExt { a, digits } | Inst::RotateExt { a, digits, .. } => {
-            match circuit.values.get(*digits).map(|d| &d.inst) {
-                Some(Inst::Decompose(of)) if of != a => Err(ValueError::ForeignDigits {
-                    op,
-                    a: *a,
-                    digits: *digits,
-                    of: *of,
-                }),
-                // Anything but a decomposition is a type error.
-                _ => Ok(()),
-            }
+            check_digits(circuit, op, *a, *digits)
         }
         Inst::Encode {
             constant,
@@ -91,15 +82,19 @@ fn check_inst(
             scale,
             ..
         } => {
-            let operator = circuit
-                .constants
-                .get(*constant)
-                .ok_or(ValueError::NoConstant {
-                    constant: *constant,
-                })?
-                .operator();
-            let largest = magnitudes.of(operator);
-            fits(circuit, largest, scale, *level)
+            let found = find_constant(circuit, op, *constant, false)?;
+            fits(circuit, magnitudes.of(found.operator()), scale, *level)
+        }
+        Inst::DotScalar {
+            ciphers,
+            constants,
+            scale,
+        } => {
+            let ty = ciphers.first().and_then(|&a| circuit.type_of(a));
+            constants.iter().try_for_each(|&constant| {
+                let largest = magnitudes.of(find_constant(circuit, op, constant, true)?.operator());
+                ty.map_or(Ok(()), |ty| fits(circuit, largest, scale, ty.level()))
+            })
         }
         Inst::MulScalar { a, factor, scale } => match circuit.type_of(*a) {
             Some(ty) => fits(circuit, factor.abs(), scale, ty.level()),
@@ -123,6 +118,38 @@ fn check_inst(
         | Inst::Rotate { .. }
         | Inst::Conjugate(_)
         | Inst::MulMonomial { .. } => Ok(()),
+    }
+}
+
+/// Digits are those of the ciphertext they are used with.
+fn check_digits(
+    circuit: &Circuit,
+    op: &'static str,
+    a: Value,
+    digits: Value,
+) -> Result<(), ValueError> {
+    match circuit.values.get(digits).map(|d| &d.inst) {
+        Some(&Inst::Decompose(of)) if of != a => {
+            Err(ValueError::ForeignDigits { op, a, digits, of })
+        }
+        // Anything but a decomposition is a type error.
+        _ => Ok(()),
+    }
+}
+
+/// A constant that exists and is of the kind that the operation takes: one number, or slots.
+fn find_constant<'c>(
+    circuit: &'c Circuit,
+    op: &'static str,
+    constant: Const,
+    uniform: bool,
+) -> Result<&'c Constant, ValueError> {
+    let found = circuit.constants.get(constant);
+    let found = found.ok_or(ValueError::NoConstant { op, constant })?;
+    match (found.is_uniform(), uniform) {
+        (true, false) => Err(ValueError::OneNumber { op, constant }),
+        (false, true) => Err(ValueError::Slots { op, constant }),
+        (true, true) | (false, false) => Ok(found),
     }
 }
 
@@ -214,8 +241,12 @@ pub enum ValueError {
         digits: Value,
         of: Value,
     },
-    #[error("encode: constant {constant} does not exist")]
-    NoConstant { constant: Const },
+    #[error("{op}: constant {constant} does not exist")]
+    NoConstant { op: &'static str, constant: Const },
+    #[error("{op}: constant {constant} is one number; only a diagonal or a fill has slots")]
+    OneNumber { op: &'static str, constant: Const },
+    #[error("{op}: constant {constant} has slots; only a uniform constant is one number")]
+    Slots { op: &'static str, constant: Const },
     #[error("{number:e} at scale {scale} has {bits:.1} bits, the modulus carries {limit:.1}")]
     TooLarge {
         number: f64,

@@ -122,6 +122,14 @@ pub enum CkksError {
         /// Length of the other.
         plaintexts: usize,
     },
+    /// A sum of scalar products with lists of different lengths.
+    #[error("dot_scalar: {ciphertexts} ciphertexts and {scalars} scalars")]
+    ScalarLengths {
+        /// Length of one list.
+        ciphertexts: usize,
+        /// Length of the other.
+        scalars: usize,
+    },
     /// Parts that make no ciphertext.
     #[error("{found} parts make no ciphertext (2 or 3 do, and 3 not modulo P)")]
     Parts {

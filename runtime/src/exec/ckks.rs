@@ -139,6 +139,15 @@ impl Evaluator for CkksEvaluator {
         Ok(self.keyless.dot(ciphers, plains)?)
     }
 
+    fn dot_scalar(
+        &self,
+        ciphers: &[&Ciphertext],
+        factors: &[f64],
+        scale: ScaleValue<'_>,
+    ) -> Result<Ciphertext, CkksRunError> {
+        Ok(self.keyless.dot_scalar(ciphers, factors, scale.value)?)
+    }
+
     fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
         Ok(self.keyless.mul(a, b)?)
     }

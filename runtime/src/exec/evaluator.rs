@@ -116,6 +116,14 @@ pub trait Evaluator: Sync {
         plains: &[&Self::Plain],
     ) -> Result<Self::Cipher, Self::Error>;
 
+    /// `round(r_1 * scale) * a_1 + round(r_2 * scale) * a_2 + ...`, equally many of both, at least one.
+    fn dot_scalar(
+        &self,
+        ciphers: &[&Self::Cipher],
+        factors: &[f64],
+        scale: ScaleValue<'_>,
+    ) -> Result<Self::Cipher, Self::Error>;
+
     /// `a * b`, three parts.
     fn mul(&self, a: &Self::Cipher, b: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
 

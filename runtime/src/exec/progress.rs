@@ -61,6 +61,7 @@ pub(super) fn work(circuit: &Circuit, sizes: &Sizes, value: Value) -> u64 {
         Inst::Input { .. } => 0,
         Inst::Encode { .. } => modulus(&definition.ty) * TRANSFORM,
         Inst::Add(terms) => 2 * here * terms.len() as u64,
+        Inst::DotScalar { ciphers, .. } => modulus(&definition.ty) * ciphers.len() as u64,
         Inst::Sub(..)
         | Inst::Negate(_)
         | Inst::MulScalar { .. }

@@ -4,7 +4,7 @@ use super::cache::Cache;
 use super::evaluator::{Encoding, Evaluator, ScaleValue, Site};
 use super::memory::DOT_CHUNK;
 use super::{ExecError, Wave};
-use peregrine_ir::{Circuit, Definition, Entity, Filler, Inst, Scale, Value};
+use peregrine_ir::{Circuit, Const, Definition, Entity, Filler, Inst, Scale, Value};
 use rayon::prelude::*;
 use std::ops::Deref;
 
@@ -217,6 +217,14 @@ impl<E: Evaluator> Operands<'_, '_, E> {
                 let scale = self.walk.scale(self.site.value, scale)?;
                 e.mul_scalar(self.cipher(a)?, *factor, scale)
             }
+            Inst::DotScalar {
+                ciphers,
+                constants,
+                scale,
+            } => {
+                let scale = self.walk.scale(self.site.value, scale)?;
+                e.dot_scalar(&self.ciphers(ciphers)?, &self.numbers(constants)?, scale)
+            }
             Inst::Dot { ciphers, plains } => return self.dot(ciphers, plains),
             Inst::Mul(a, b) => e.mul(self.cipher(a)?, self.cipher(b)?),
             Inst::Square(a) => e.square(self.cipher(a)?),
@@ -270,6 +278,12 @@ impl<E: Evaluator> Operands<'_, '_, E> {
         }
         sum.map(Held::Cipher)
             .ok_or_else(|| missing(self.site.value, "a product"))
+    }
+
+    fn numbers(&self, constants: &[Const]) -> Outcome<Vec<f64>, E> {
+        let filler = &self.walk.filler;
+        let numbers = constants.iter().map(|&c| Ok(filler.scalar(c)?));
+        numbers.collect()
     }
 
     fn ciphers(&self, values: &[Value]) -> Outcome<Vec<&E::Cipher>, E> {

@@ -81,15 +81,6 @@ impl Ring {
         })
     }
 
-    /// `a c_p` modulo each prime `p`, with the residues of the constant given by `constant(prime)`.
-    pub fn scale(&self, a: &RnsPoly<Ntt>, constant: impl Fn(usize) -> u64 + Sync) -> RnsPoly<Ntt> {
-        self.map(a, |prime, limb, a| {
-            let m = self.modulus(prime);
-            self.kernels
-                .scale(limb, a, m.factor(m.reduce(constant(prime))), m);
-        })
-    }
-
     fn map(&self, a: &RnsPoly<Ntt>, f: impl Fn(usize, &mut [u64], &[u64]) + Sync) -> RnsPoly<Ntt> {
         let mut out = RnsPoly::any(self, a.basis());
         out.par_limbs_mut(self, |prime, limb| {
@@ -105,6 +96,33 @@ impl Ring {
     /// # Errors
     /// When there are none, or the bases differ.
     pub fn sum(&self, terms: &[&RnsPoly<Ntt>]) -> Result<RnsPoly<Ntt>, RingError> {
+        self.each_limb(terms, |prime, limb, limbs| {
+            self.kernels.sum(limb, limbs, self.modulus(prime));
+        })
+    }
+
+    /// The sum of `c_k a_k` over at least one polynomial with a constant each, in one pass; `constants(prime)` gives the residues of
+    /// the constants modulo a prime, below it.
+    ///
+    /// # Errors
+    /// When there are none, or the bases differ.
+    pub fn dot_constants(
+        &self,
+        terms: &[&RnsPoly<Ntt>],
+        constants: impl Fn(usize) -> Vec<u64> + Sync,
+    ) -> Result<RnsPoly<Ntt>, RingError> {
+        self.each_limb(terms, |prime, limb, limbs| {
+            self.kernels
+                .dot_constants(limb, limbs, &constants(prime), self.modulus(prime));
+        })
+    }
+
+    /// A polynomial each limb of which is made of the same limbs of others, of which there is one at least.
+    fn each_limb(
+        &self,
+        terms: &[&RnsPoly<Ntt>],
+        f: impl Fn(usize, &mut [u64], &[&[u64]]) + Sync,
+    ) -> Result<RnsPoly<Ntt>, RingError> {
         let first = terms.first().ok_or(RingError::NoOperands)?;
         terms
             .iter()
@@ -115,7 +133,7 @@ impl Ring {
                 .iter()
                 .filter_map(|term| term.residues(prime))
                 .collect();
-            self.kernels.sum(limb, &limbs, self.modulus(prime));
+            f(prime, limb, &limbs);
         });
         Ok(out)
     }

@@ -105,6 +105,8 @@ dispatch! {
     /// `out` = sum of `a_k c_k` over slices with one constant each, prepared by [`Kernels::weight`]; words of `a_k` below 2^50,
     /// not necessarily below `p`. The result is below `4p`, as the forward transform of the same kernels allows.
     weighted_sum(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulus);
+    /// From words below `4p` to words below `p`.
+    reduce_four(x: &mut [u64], m: &Modulus);
     /// `out` = the integer nearest to the sum of `a_k r_k`, for words `a_k` below 2^50 and a result that is not negative.
     rounded_sum(out: &mut [u64], terms: &[(&[u64], f64)]);
     /// `out[i]` = the word of `a` that the table names for `i`.
@@ -133,6 +135,24 @@ impl Kernels {
             if let (Some(acc), Some(table)) = (&scratch, of.table) {
                 self.permute(out, acc, table);
             }
+        }
+    }
+
+    /// `out` = sum of `a_k c_k` over slices with one residue each, in one pass over blocks; any number of terms.
+    pub(super) fn dot_constants(self, out: &mut [u64], a: &[&[u64]], c: &[u64], m: &Modulus) {
+        const BLOCK: usize = 1 << 10;
+        if let ([a], [c]) = (a, c) {
+            return self.scale(out, a, m.factor(*c), m);
+        }
+        let weights: Vec<u64> = c.iter().map(|&c| self.weight(c, m)).collect();
+        let mut sources = a.to_vec();
+        for out in out.chunks_mut(BLOCK) {
+            let block: Vec<&[u64]> = sources
+                .iter_mut()
+                .filter_map(|a| a.split_off(..out.len()))
+                .collect();
+            self.weighted_sum(out, &block, &weights, m);
+            self.reduce_four(out, m);
         }
     }
 
@@ -214,7 +234,8 @@ mod tests {
             type Loop<'a> = Box<dyn Fn(Kernels, &mut [u64]) + 'a>;
             let pairs: Vec<_> = slices(&terms).into_iter().zip(slices(&others)).collect();
             let signed: Vec<i64> = words(state, 1 << 62).iter().map(|&x| if x % 2 == 0 { x as i64 } else { -(x as i64) }).collect();
-            let loops: [(&str, Loop); 9] = [
+            let constants = &words(state, p)[..count];
+            let loops: [(&str, Loop); 10] = [
                 ("add_assign", Box::new(|k, out| k.add_assign(out, &a, &m))),
                 ("add", Box::new(|k, out| k.add(out, &a, &b, &m))),
                 ("sub", Box::new(|k, out| k.sub(out, &a, &b, &m))),
@@ -222,6 +243,7 @@ mod tests {
                 ("scale_add_assign", Box::new(|k, out| k.scale_add_assign(out, &a, w, &m))),
                 ("sum", Box::new(|k, out| k.sum(out, &slices(&terms), &m))),
                 ("dot", Box::new(|k, out| k.dot(out, &pairs, &m))),
+                ("dot_constants", Box::new(|k, out| k.dot_constants(out, &slices(&terms), constants, &m))),
                 ("permute", Box::new(|k, out| k.permute(out, &a, &table))),
                 ("reduce_signed", Box::new(|k, out| k.reduce_signed(out, &signed, &m))),
             ];

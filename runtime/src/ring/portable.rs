@@ -138,19 +138,34 @@ fn dot_blocked(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
 }
 
 /// `out` = sum of `a_k c_k` over slices with one constant each, `c_k` in `[0, p)`. The `a_k` hold words below 2^50, not
-/// necessarily below `p`; at most [`Modulus::MAX_PRODUCTS`] of them.
+/// necessarily below `p`; reduced once per [`Modulus::MAX_PRODUCTS`] of them.
 pub(super) fn weighted_sum(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulus) {
+    const GROUP: usize = Modulus::MAX_PRODUCTS - 1;
     for (block, out) in out.chunks_mut(BLOCK).enumerate() {
         let start = block * BLOCK;
         let mut acc = [0u128; BLOCK];
-        for (a, &c) in sources.iter().zip(weights) {
-            for (acc, &x) in acc.iter_mut().zip(&a[start..]).take(out.len()) {
-                *acc += u128::from(x) * u128::from(c);
+        for (sources, weights) in sources.chunks(GROUP).zip(weights.chunks(GROUP)) {
+            for (a, &c) in sources.iter().zip(weights) {
+                for (acc, &x) in acc.iter_mut().zip(&a[start..]).take(out.len()) {
+                    *acc += u128::from(x) * u128::from(c);
+                }
+            }
+            for acc in &mut acc[..out.len()] {
+                *acc = u128::from(m.reduce_wide(*acc));
             }
         }
         for (out, acc) in out.iter_mut().zip(acc) {
-            *out = m.reduce_wide(acc);
+            *out = acc as u64;
         }
+    }
+}
+
+/// From words below `4p` to words below `p`.
+pub(super) fn reduce_four(x: &mut [u64], m: &Modulus) {
+    let p = m.value();
+    for x in x {
+        let half = (*x).min(x.wrapping_sub(2 * p));
+        *x = half.min(half.wrapping_sub(p));
     }
 }
 

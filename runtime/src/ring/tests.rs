@@ -89,7 +89,10 @@ proptest! {
         prop_assert!(congruent(&ring, ring.sub(&pa, &pb).unwrap(), &zip(|a, b| a - b)));
         prop_assert!(congruent(&ring, ring.neg(&pa), &zip(|a, _| -a)));
         prop_assert!(congruent(&ring, ring.sum(&[&pa, &pb, &pa]).unwrap(), &zip(|a, b| 2 * a + b)));
-        prop_assert!(congruent(&ring, ring.scale(&pa, |_| 7), &zip(|a, _| 7 * a)));
+        let constants = |count: usize| move |_| (7..).take(count).collect();
+        prop_assert!(congruent(&ring, ring.dot_constants(&[&pa], constants(1)).unwrap(), &zip(|a, _| 7 * a)));
+        let sum = ring.dot_constants(&[&pa, &pb, &pa], constants(3)).unwrap();
+        prop_assert!(congruent(&ring, sum, &zip(|a, b| 16 * a + 8 * b)));
     }
 
     #[test]

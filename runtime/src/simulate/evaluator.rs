@@ -232,9 +232,7 @@ impl Evaluator for Simulator {
         factor: f64,
         scale: ScaleValue<'_>,
     ) -> Result<Cipher, Mismatch> {
-        // The integer that stands for the factor is part of the semantics, not noise.
-        let rounded = (factor * scale.value).round() / scale.value;
-        self.product(a, a.slots.scaled(rounded), scale.exact)
+        self.dot_scalar(&[a], &[factor], scale)
     }
 
     fn dot(&self, ciphers: &[&Cipher], plains: &[&Plain]) -> Result<Cipher, Mismatch> {
@@ -251,6 +249,25 @@ impl Evaluator for Simulator {
         let slots: Vec<&Slots> = ciphers.iter().map(|c| &*c.slots).collect();
         let factors: Vec<&[f64]> = plains.iter().map(|p| &*p.slots).collect();
         self.product(a, Slots::dot(&slots, &factors), &p.scale)
+    }
+
+    fn dot_scalar(
+        &self,
+        ciphers: &[&Cipher],
+        factors: &[f64],
+        scale: ScaleValue<'_>,
+    ) -> Result<Cipher, Mismatch> {
+        let &a = ciphers.first().ok_or(Mismatch::Operands)?;
+        ciphers.iter().try_for_each(|other| a.agree(other))?;
+        // The integers that stand for the factors are part of the semantics, not noise.
+        let rounded = |factor: &f64| (factor * scale.value).round() / scale.value;
+        let terms: Vec<Slots> = ciphers
+            .iter()
+            .zip(factors)
+            .map(|(a, factor)| a.slots.scaled(rounded(factor)))
+            .collect();
+        let sum = Slots::sum(&terms.iter().collect::<Vec<_>>());
+        self.product(a, sum, scale.exact)
     }
 
     fn mul(&self, a: &Cipher, b: &Cipher) -> Result<Cipher, Mismatch> {

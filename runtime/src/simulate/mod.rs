@@ -29,8 +29,10 @@ pub struct Options {
 /// What a simulation gives.
 #[derive(Clone, Debug)]
 pub struct Simulation {
-    /// The output tensors.
+    /// The output tensors, as the model gives them.
     pub outputs: Arrays,
+    /// The tensors that a client would decrypt, of which the steps of the circuit's outputs made the others.
+    pub decrypted: Arrays,
     /// Where a message came closest to the modulus; none when every slot was zero.
     pub headroom: Option<Headroom>,
 }
@@ -38,8 +40,10 @@ pub struct Simulation {
 /// What a simulation of several images gives.
 #[derive(Clone, Debug)]
 pub struct Simulations {
-    /// The output tensors, by image.
+    /// The output tensors, as the model gives them, by image.
     pub outputs: Vec<Arrays>,
+    /// The tensors that a client would decrypt, of which the steps of the circuit's outputs made the others; by image.
+    pub decrypted: Vec<Arrays>,
     /// Where a message came closest to the modulus, over all images; none when every slot was zero.
     pub headroom: Option<Headroom>,
 }
@@ -54,10 +58,17 @@ pub fn run(
     options: Options,
     progress: &dyn Progress,
 ) -> Result<Simulation, SimulateError> {
-    let Simulations { outputs, headroom } =
-        run_all(circuit, std::slice::from_ref(inputs), options, progress)?;
-    let outputs = outputs.into_iter().next().unwrap_or_default();
-    Ok(Simulation { outputs, headroom })
+    let Simulations {
+        outputs,
+        decrypted,
+        headroom,
+    } = run_all(circuit, std::slice::from_ref(inputs), options, progress)?;
+    let first = |arrays: Vec<Arrays>| arrays.into_iter().next().unwrap_or_default();
+    Ok(Simulation {
+        outputs: first(outputs),
+        decrypted: first(decrypted),
+        headroom,
+    })
 }
 
 /// Runs a circuit on many images, each given as for [`run`] and computed as it would be alone.
@@ -83,6 +94,7 @@ pub fn run_all(
     );
     let mut all = Simulations {
         outputs: Vec::with_capacity(inputs.len()),
+        decrypted: Vec::with_capacity(inputs.len()),
         headroom: None,
     };
     for images in inputs.chunks(together(bytes_of_image(circuit, &plan), inputs.len())) {
@@ -95,7 +107,9 @@ pub fn run_all(
         let ciphers = ciphers.collect::<Result<_, _>>()?;
         let results = exec::run(circuit, &simulator, &plan, ciphers, progress)?;
         for image in 0..images.len() {
-            all.outputs.push(decrypt(circuit, &results, image)?);
+            let (outputs, decrypted) = decrypt(circuit, &results, image)?;
+            all.outputs.push(outputs);
+            all.decrypted.push(decrypted);
         }
         all.headroom = Headroom::least(all.headroom, simulator.headroom());
     }
@@ -146,24 +160,25 @@ fn encrypt(
         .collect())
 }
 
-/// The output tensors of one image.
+/// The output tensors of one image, after and before what follows decryption.
 fn decrypt(
     circuit: &Circuit,
     results: &[Vec<Cipher>],
     image: usize,
-) -> Result<Arrays, SimulateError> {
+) -> Result<(Arrays, Arrays), SimulateError> {
     let width = circuit.ring.slots() as usize;
     let slots = |cipher: &Cipher| {
         let part = cipher.slots.re.get(image * width..(image + 1) * width);
         part.unwrap_or_default().to_vec()
     };
-    let mut outputs = Arrays::new();
+    let (mut outputs, mut decrypted) = (Arrays::new(), Arrays::new());
     for (port, ciphers) in circuit.outputs.iter().zip(results) {
         let slots: Vec<Vec<f64>> = ciphers.iter().map(slots).collect();
         let array = view(circuit, port)?.unpack(&slots)?;
-        outputs.insert(port.name.clone(), array);
+        outputs.insert(port.name.clone(), array.finished(&port.finish)?);
+        decrypted.insert(port.name.clone(), array);
     }
-    Ok(outputs)
+    Ok((outputs, decrypted))
 }
 
 fn view<'c>(circuit: &'c Circuit, port: &'c Port) -> Result<PortView<'c>, SimulateError> {

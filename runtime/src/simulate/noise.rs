@@ -51,6 +51,7 @@ impl Noise {
             | Inst::MulPlain(..)
             | Inst::MulScalar { .. }
             | Inst::Dot { .. }
+            | Inst::DotScalar { .. }
             | Inst::Mul(..)
             | Inst::Square(_)
             | Inst::DropLevel { .. }

@@ -148,6 +148,47 @@ impl Toybox {
         self.builder.push(inst).unwrap()
     }
 
+    /// The taps of a convolution along the slots, each one number: tap `k` belongs to rotation `k`.
+    pub fn taps(&mut self, weights: &[f64]) -> Vec<Const> {
+        let (layout, slots) = (self.layout, self.shape.elements() as u32);
+        let taps = weights.len() as u32;
+        let circuit = self.builder.circuit();
+        let image = Shape::new([1, 1, 1, slots]).unwrap();
+        let shape = Shape::new([1, 1, 1, taps]).unwrap();
+        let tensor = Tensor::new("taps", shape, weights.to_vec()).unwrap();
+        let weight = circuit.tensors.push(tensor);
+        let map = linear::LinearMap {
+            kind: linear::LinearKind::Conv2d(linear::Conv2d {
+                weight,
+                window: linear::Window {
+                    kernel: [1, taps],
+                    strides: [1, 1],
+                    pads: [0, 0],
+                    dilations: [1, 1],
+                },
+                groups: 1,
+            }),
+            input: image.clone(),
+            output: image,
+        };
+        let operator = circuit.operators.push(Operator::Linear {
+            fold: 1,
+            map,
+            input: layout,
+            output: layout,
+        });
+        (0..taps)
+            .map(|rotation| {
+                circuit.constants.push(Constant::Uniform {
+                    operator,
+                    input: 0,
+                    output: 0,
+                    rotation,
+                })
+            })
+            .collect()
+    }
+
     /// The constant with these slots.
     pub fn constant(&mut self, slots: Vec<f64>) -> Const {
         let shape = self.shape.clone();

@@ -15,7 +15,8 @@ use crate::report::{Summary, print};
 use crate::values::InputArg;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Interface;
-use peregrine_runtime::client::{Client, Secret};
+use peregrine_ir::stats::Stats;
+use peregrine_runtime::client::{Client, Decryption, Secret};
 use peregrine_runtime::exec::HeldKeys;
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::ring::Randomness;
@@ -52,7 +53,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         model::compile(&args.model, &graph, &config)
     })?;
     let interface = Interface::of(&compiled.circuit);
-    let circuit = Summary::of(&interface);
+    let (circuit, stats) = (Summary::of(&interface), Stats::of(&compiled.circuit));
     let failed = || Error::client(&args.model);
     let client = Client::new(interface).map_err(failed())?;
     let count = images.len().min(args.limit.get());
@@ -89,7 +90,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     }
     let memory = Memory::measure(setup.session.prediction());
     seconds.total = started.elapsed().as_secs_f64();
-    let report = Report::new(circuit, rows, seconds, memory);
+    let report = Report::new((circuit, &stats), rows, seconds, memory);
     print(args.json.json, &report, report::text)
 }
 
@@ -140,7 +141,7 @@ impl Setup<'_> {
         let mut seconds = Seconds::default();
         let expected = self
             .graph
-            .evaluate(&values(image))
+            .evaluate_unfinished(&values(image))
             .map_err(|source| Error::Evaluate {
                 path: path.clone(),
                 source,
@@ -156,23 +157,30 @@ impl Setup<'_> {
         let decrypted = timed(&mut seconds.decrypt, || {
             self.client.decrypt(&self.secret, &computed, None)
         });
-        let decrypted = decrypted.map_err(Error::client(path))?.outputs;
+        let decrypted = decrypted.map_err(Error::client(path))?;
         seconds.total = started.elapsed().as_secs_f64();
-        Ok((self.compare(&expected, &decrypted, seconds), decrypted))
+        Ok((
+            self.compare(&expected, &decrypted, seconds),
+            decrypted.outputs,
+        ))
     }
 
-    fn compare(&self, expected: &[Vec<f64>], found: &Arrays, seconds: Seconds) -> Image {
+    /// Compares what was decrypted, and classes after the steps that follow.
+    fn compare(&self, expected: &[Vec<f64>], found: &Decryption, seconds: Seconds) -> Image {
         let mut row = Image {
             seconds,
-            outputs: Output::all(found),
+            outputs: Output::all(&found.outputs),
             ..Image::default()
         };
         let (mut error, mut magnitude) = (0.0f64, 0.0f64);
         for (output, expected) in self.graph.outputs.iter().zip(expected) {
-            let Some(found) = found.get(&output.name) else {
+            let name = &output.name;
+            let (Some(decrypted), Some(found)) =
+                (found.decrypted.get(name), found.outputs.get(name))
+            else {
                 continue;
             };
-            let errors: Vec<f64> = found
+            let errors: Vec<f64> = decrypted
                 .data()
                 .iter()
                 .zip(expected)
@@ -181,7 +189,8 @@ impl Setup<'_> {
             error = error.max(outputs::largest(&errors));
             magnitude = magnitude.max(outputs::largest(expected));
             if row.class.is_none() {
-                let expected = Array::new(found.shape().clone(), expected.clone());
+                let expected = Array::new(decrypted.shape().clone(), expected.clone());
+                let expected = expected.and_then(|array| array.finished(&output.finish));
                 row.expected_class = expected.ok().and_then(|array| outputs::class(&array));
                 row.class = outputs::class(found);
             }

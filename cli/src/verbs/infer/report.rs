@@ -1,8 +1,11 @@
 //! What `infer` prints.
 
+use crate::costs;
 use crate::machine::Memory;
 use crate::outputs::Output;
 use crate::report::{self, Summary};
+use peregrine_ir::bounds::Bounds;
+use peregrine_ir::stats::{Counts, Stats};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +14,9 @@ use std::time::Duration;
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub circuit: Summary,
+    /// Of the circuit, for one image.
+    pub operations: Counts,
+    pub bounds: Bounds,
     pub images: Vec<Image>,
     /// Images whose class is that of the cleartext model.
     pub agreeing: usize,
@@ -30,7 +36,8 @@ pub struct Image {
     pub expected_class: Option<usize>,
     /// Of the encrypted one.
     pub class: Option<usize>,
-    /// log2 of the largest error over the largest magnitude; none when there is no error.
+    /// log2 of the largest error over the largest magnitude, before the steps that follow decryption; none when there is no
+    /// error.
     pub error_log2: Option<f64>,
     pub seconds: Seconds,
     pub outputs: BTreeMap<String, Output>,
@@ -58,12 +65,20 @@ impl Seconds {
 
 impl Report {
     /// Of the images, in order.
-    pub fn new(circuit: Summary, images: Vec<Image>, seconds: Seconds, memory: Memory) -> Self {
+    pub fn new(
+        circuit: (Summary, &Stats),
+        images: Vec<Image>,
+        seconds: Seconds,
+        memory: Memory,
+    ) -> Self {
+        let (circuit, stats) = circuit;
         let count = |agrees: fn(&Image) -> bool| images.iter().filter(|i| agrees(i)).count();
         let labelled = images.iter().any(|image| image.label.is_some());
         let correct = count(|i| i.class.and_then(|c| i64::try_from(c).ok()) == i.label);
         Self {
             circuit,
+            operations: stats.total,
+            bounds: stats.bounds,
             agreeing: count(|i| i.class == i.expected_class),
             correct: labelled.then_some(correct),
             images,
@@ -78,6 +93,8 @@ impl Report {
 pub fn text(report: &Report) -> String {
     let Report {
         circuit,
+        operations,
+        bounds,
         images,
         agreeing,
         correct,
@@ -87,6 +104,7 @@ pub fn text(report: &Report) -> String {
     } = report;
     let mut rows = circuit.rows();
     let mut row = |what: &str, value: String| rows.push([what.to_owned(), value]);
+    row("work", costs::work(operations, bounds));
     let count = images.len();
     row(
         "cleartext",

@@ -6,7 +6,7 @@ use super::super::draft::{Draft, Place};
 use super::super::scaling::{Groups, column_groups, row_groups};
 use crate::tensor::Op;
 use peregrine_ir::Shape;
-use peregrine_ir::linear::{LinearKind, LinearMap};
+use peregrine_ir::linear::{AxisMap, Gather, LinearKind, LinearMap};
 
 /// The representative of a set of elements with one factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +95,21 @@ impl Cells {
         Cell(self.parents[self.grids[place].cell(flat)])
     }
 
+    /// The cells of a value: one per channel of an image, one per element otherwise.
+    pub(super) fn of_value(&self, place: Place) -> impl Iterator<Item = Cell> {
+        let grid = self.grids[place];
+        self.parents[grid.first..grid.first + grid.count]
+            .iter()
+            .map(|&parent| Cell(parent))
+    }
+
+    /// The number of elements of a channel, when both values have one cell per channel of that size.
+    pub(super) fn channel_of_both(&self, a: Place, b: Place) -> Option<usize> {
+        let (a, b) = (self.grids[a], self.grids[b]);
+        let alike = (a.count, a.inner) == (b.count, b.inner) && a.inner > 1;
+        alike.then_some(a.inner)
+    }
+
     /// Cells whose factor is one.
     pub(super) fn pinned(&self) -> impl Iterator<Item = Cell> {
         self.pinned.iter().copied()
@@ -107,18 +122,20 @@ impl Cells {
         operand: Place,
         map: &LinearMap,
     ) -> Option<()> {
+        let images = self.are_images(draft, place, operand, map);
         match &map.kind {
             LinearKind::Conv2d(_) | LinearKind::Contract(_) | LinearKind::Scale(_) => {
                 self.join_groups(place, row_groups(map)?, map.output.elements());
                 self.join_groups(operand, column_groups(map)?, map.input.elements());
             }
-            LinearKind::AveragePool(_) if self.same_channels(draft, place, operand, map) => {
-                for channel in 0..self.grids[place].count {
-                    self.join(
-                        self.grids[place].first + channel,
-                        self.grids[operand].first + channel,
-                    );
-                }
+            LinearKind::AveragePool(_) if images => {
+                let channels = 0..self.grids[place].count;
+                self.join_channels(place, operand, channels.map(|c| (c, c)));
+            }
+            LinearKind::Gather(gather) if images && keeps_axes(gather) => {
+                let sources = gather.axes[1].table.iter().enumerate();
+                let pairs = sources.filter_map(|(to, from)| Some((to, (*from)? as usize)));
+                self.join_channels(place, operand, pairs);
             }
             LinearKind::AveragePool(_) | LinearKind::Gather(_) => {
                 let bound = map.bind(&draft.tensors).ok()?;
@@ -134,15 +151,28 @@ impl Cells {
         Some(())
     }
 
+    /// Channels of a result get the cells of channels of its operand.
+    fn join_channels(
+        &mut self,
+        place: Place,
+        operand: Place,
+        pairs: impl Iterator<Item = (usize, usize)>,
+    ) {
+        let (to, from) = (self.grids[place].first, self.grids[operand].first);
+        pairs.for_each(|(row, column)| self.join(to + row, from + column));
+    }
+
     /// Whether both sides of a map are images as the map sees them, with one cell per channel.
-    fn same_channels(&self, draft: &Draft, place: Place, operand: Place, map: &LinearMap) -> bool {
-        draft.items[operand].shape == map.input
-            && draft.items[place].shape == map.output
-            && self.grids[place].count == self.grids[operand].count
+    fn are_images(&self, draft: &Draft, place: Place, operand: Place, map: &LinearMap) -> bool {
+        let image = |at: Place, shape: &Shape| draft.items[at].shape == *shape && shape.rank() == 4;
+        image(operand, &map.input) && image(place, &map.output)
     }
 
     /// Elements in one group get one cell.
     fn join_groups(&mut self, place: Place, groups: Groups, elements: usize) {
+        if groups.are_channels(self.grids[place].count, self.grids[place].inner) {
+            return;
+        }
         let mut first = vec![None; groups.count()];
         for flat in 0..elements {
             let cell = self.grids[place].cell(flat);
@@ -181,4 +211,16 @@ impl Cells {
         }
         cell
     }
+}
+
+/// Whether every axis of the input is driven by the same axis of the output, and some element of each channel of the
+/// output that is not zero altogether comes from the input.
+fn keeps_axes(gather: &Gather) -> bool {
+    let same = gather
+        .axes
+        .iter()
+        .zip(0..)
+        .all(|(axis, own)| axis.output_axis == own);
+    let reads = |axis: &AxisMap| axis.table.iter().any(Option::is_some);
+    same && gather.axes.iter().all(reads)
 }

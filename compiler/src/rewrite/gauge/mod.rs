@@ -19,7 +19,7 @@
 //!
 //! Degree one is the same equation: what remains of an affine map is then a shift.
 //!
-//! Cost: O(elements * alpha) for cells, O(elements + weights) for the rest.
+//! Cost: O(weights) and O(channels), O(elements) where factors are per element.
 
 mod cells;
 mod solve;
@@ -32,6 +32,7 @@ use super::scaling::{Factors, Scaled, scaled};
 use super::univariate::Univariate;
 use crate::tensor::Op;
 use cells::Cells;
+use peregrine_ir::Shape;
 use peregrine_ir::linear::LinearKind;
 use solve::Solution;
 use std::collections::BTreeSet;
@@ -89,19 +90,21 @@ fn rewrite(draft: &mut Draft, cells: &Cells, solution: &Solution) -> Option<Vec<
         let Some(operand) = draft.operand(place) else {
             continue;
         };
-        let columns = factors(draft, cells, solution, operand);
-        let rows = factors(draft, cells, solution, place);
-        if rows.iter().chain(&columns).all(|&g| g == 1.0) {
+        let columns = factors(draft, cells, solution, operand)?;
+        let rows = factors(draft, cells, solution, place)?;
+        if rows.all(|g| g == 1.0) && columns.all(|g| g == 1.0) {
             continue;
         }
         match &draft.items[place].op {
-            Op::Linear { .. } => ops.push((place, rewrite_linear(draft, place, &rows, &columns)?)),
+            Op::Linear { .. } => {
+                let operand_shape = draft.items[operand].shape.clone();
+                let columns = (&columns, &operand_shape);
+                ops.push((place, rewrite_linear(draft, place, &rows, columns)?));
+            }
             Op::Polynomial(_) => {
                 let monic = solution.solved.contains(&place);
-                ops.push((
-                    place,
-                    rewrite_polynomial(draft, place, &rows, &columns, monic)?,
-                ));
+                let op = rewrite_polynomial(draft, place, &rows, &columns, monic)?;
+                ops.push((place, op));
             }
             Op::Input { .. } | Op::Add | Op::Multiply | Op::Reshape => {}
         }
@@ -109,29 +112,32 @@ fn rewrite(draft: &mut Draft, cells: &Cells, solution: &Solution) -> Option<Vec<
     Some(ops)
 }
 
-fn factors(draft: &Draft, cells: &Cells, solution: &Solution, place: Place) -> Vec<f64> {
-    (0..draft.items[place].shape.elements())
-        .map(|flat| solution.factors.get(&cells.of(place, flat)).copied())
-        .map(|factor| factor.unwrap_or(1.0))
-        .collect()
+/// The factors of a value, a field of its shape.
+fn factors(draft: &Draft, cells: &Cells, solution: &Solution, place: Place) -> Option<Field> {
+    let shape = &draft.items[place].shape;
+    let factor = |cell| solution.factors.get(&cell).copied().unwrap_or(1.0);
+    let each: Vec<f64> = cells.of_value(place).map(factor).collect();
+    match each.len() == shape.elements() {
+        true => Some(Field::compact(shape, each)),
+        false => Field::along_channels(shape, each),
+    }
 }
 
-fn rewrite_linear(draft: &mut Draft, place: Place, rows: &[f64], columns: &[f64]) -> Option<Op> {
+fn rewrite_linear(
+    draft: &mut Draft,
+    place: Place,
+    rows: &Field,
+    (columns, operand): (&Field, &Shape),
+) -> Option<Op> {
     let (map, bias) = draft.linear(place)?;
     let (mut map, shape) = (map.clone(), draft.items[place].shape.clone());
-    let inverse: Vec<f64> = rows.iter().map(|g| 1.0 / g).collect();
-    let new_bias = draft
-        .bias(place)
-        .expand(&shape)?
-        .iter()
-        .zip(&inverse)
-        .map(|(b, r)| b * r)
-        .collect();
+    let inverse = rows.map(|g| 1.0 / g);
+    let new_bias = draft.bias(place).zip(&inverse, |b, r| b * r)?;
     let bias_name = draft.tensor_name(bias, String::new());
     if !matches!(map.kind, LinearKind::AveragePool(_) | LinearKind::Gather(_)) {
         let factors = Factors {
             rows: &inverse,
-            columns,
+            columns: &columns.reshaped(operand, &map.input)?,
         };
         if let Scaled::Weights(weight_shape, data) = scaled(&map, &draft.tensors, factors)? {
             let name = draft.tensor_name(map.weight(), String::new());
@@ -139,21 +145,18 @@ fn rewrite_linear(draft: &mut Draft, place: Place, rows: &[f64], columns: &[f64]
             map = map.with_weight(weight);
         }
     }
-    let bias = Field::compact(&shape, new_bias);
-    linear_op(draft, map, format!("{bias_name}*gauge"), bias, &shape)
+    linear_op(draft, map, format!("{bias_name}*gauge"), new_bias, &shape)
 }
 
 fn rewrite_polynomial(
     draft: &mut Draft,
     place: Place,
-    rows: &[f64],
-    columns: &[f64],
+    rows: &Field,
+    columns: &Field,
     monic: bool,
 ) -> Option<Op> {
-    let shape = draft.items[place].shape.clone();
-    let field = |g: &[f64]| Field::compact(&shape, g.to_vec());
     let polynomial = draft.polynomial(place)?;
-    let mut polynomial = polynomial.rescaled(&field(columns), &field(rows))?;
+    let mut polynomial = polynomial.rescaled(columns, rows)?;
     if monic {
         let degree = polynomial.degree();
         let unit = polynomial.leading().map(f64::signum);

@@ -3,6 +3,7 @@
 //! Notation: `y = a x^d + ...` is monic when `|a| g(x)^d = |g(y)|` between every pair of cells it connects.
 
 use super::super::draft::{Draft, Place};
+use super::super::field::Field;
 use super::super::univariate::Univariate;
 use super::TOLERANCE;
 use super::cells::{Cell, Cells};
@@ -110,11 +111,19 @@ fn equations(
     let operand = draft.operand(place)?;
     let shape = &draft.items[place].shape;
     let degree = polynomial.degree();
+    let fields: Vec<Field> = (1..=degree).map(|k| polynomial.coefficient(k)).collect();
+    let per_channel = |field: &Field| field.per_channel(shape).is_some();
+    let channel = cells.channel_of_both(operand, place);
+    let step = channel.filter(|_| fields.iter().all(per_channel));
     let mut by_pair: BTreeMap<(Cell, Cell), Vec<f64>> = BTreeMap::new();
-    for power in 1..=degree {
-        let coefficients = polynomial.coefficient(power).expand(shape)?;
+    for (power, field) in (1..).zip(&fields) {
+        let coefficients = match step {
+            Some(_) => field.per_channel(shape)?,
+            None => field.expand(shape)?,
+        };
         let mut last = None;
-        for (flat, a) in coefficients.into_iter().enumerate() {
+        for (i, a) in coefficients.into_iter().enumerate() {
+            let flat = i * step.unwrap_or(1);
             let pair = (cells.of(operand, flat), cells.of(place, flat));
             if last == Some((pair, a)) {
                 continue;

@@ -15,8 +15,7 @@ pub(super) fn merge_gathers(draft: &mut Draft, place: Place) -> Option<()> {
     };
     map.check(&draft.tensors).ok()?;
     let shape = draft.items[place].shape.clone();
-    let before = draft.bias(first).expand(&draft.items[first].shape)?;
-    let bias = shifted_bias(draft, place, &before)?;
+    let bias = shifted_bias(draft, place, &draft.bias(first))?;
     let name = format!("{}.bias", draft.name(place));
     let op = linear_op(draft, map, name, bias, &shape)?;
     let operands = draft.items[first].operands.clone();

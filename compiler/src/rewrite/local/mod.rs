@@ -7,6 +7,7 @@ mod affine;
 mod gathers;
 mod sums;
 mod tidy;
+mod windows;
 
 pub(super) use affine::linear_op;
 
@@ -27,6 +28,7 @@ pub(super) const EARLY: &[Rule] = &[
     Rule { name: "drop-reshape",                  apply: tidy::drop_reshape },
     Rule { name: "drop-identity-map",             apply: tidy::drop_identity_map },
     Rule { name: "merge-gathers",                 apply: gathers::merge_gathers },
+    Rule { name: "padding-into-window",           apply: windows::padding_into_window },
     Rule { name: "diagonal-map-to-polynomial",    apply: tidy::diagonal_map_to_polynomial },
     Rule { name: "compact-coefficients",          apply: tidy::compact_coefficients },
     Rule { name: "fold-affine-into-map-before",   apply: affine::fold_into_map_before },
@@ -42,6 +44,7 @@ pub(super) const LATE: &[Rule] = &[
     Rule { name: "collect-like-terms",            apply: sums::collect_like_terms },
     Rule { name: "fold-affine-into-map-after",    apply: affine::fold_into_map_after },
     Rule { name: "affine-after-map",              apply: affine::move_after_map },
+    Rule { name: "mean-into-map",                 apply: windows::mean_into_map },
 ];
 
 /// Applies the rules of a table at every live operator until none fires; says whether one did.

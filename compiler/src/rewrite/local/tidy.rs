@@ -5,7 +5,7 @@ use super::super::field::Field;
 use super::super::univariate::Univariate;
 use crate::tensor::Op;
 use peregrine_ir::Shape;
-use peregrine_ir::linear::{LinearKind, LinearMap};
+use peregrine_ir::linear::{AxisMap, LinearKind, LinearMap};
 
 /// A reshape of a reshape reads the first one's operand.
 pub(super) fn reshape_of_reshape(draft: &mut Draft, place: Place) -> Option<()> {
@@ -62,8 +62,7 @@ pub(super) fn drop_identity_map(draft: &mut Draft, place: Place) -> Option<()> {
     if bias.is_some() || !may_be_diagonal(map) {
         return None;
     }
-    let one = |x: &f64| *x == 1.0;
-    diagonal(draft, map)?.iter().all(one).then_some(())?;
+    diagonal(draft, map)?.all(|x| x == 1.0).then_some(())?;
     if draft.items[operand].shape == draft.items[place].shape {
         draft.redirect(place, operand);
     } else {
@@ -80,7 +79,7 @@ pub(super) fn diagonal_map_to_polynomial(draft: &mut Draft, place: Place) -> Opt
     if !may_be_diagonal(map) || draft.items[operand].shape != shape {
         return None;
     }
-    let scale = Field::compact(&shape, diagonal(draft, map)?);
+    let scale = diagonal(draft, map)?;
     let polynomial = Univariate::new(vec![draft.bias(place), scale])?;
     draft.items[place].op = draft.polynomial_op(place, &polynomial)?;
     Some(())
@@ -116,8 +115,25 @@ fn may_be_diagonal(map: &LinearMap) -> bool {
         }
 }
 
-/// The diagonal of a square matrix without other entries.
-fn diagonal(draft: &Draft, map: &LinearMap) -> Option<Vec<f64>> {
+/// The diagonal of a square matrix without other entries, a field of the map's output.
+fn diagonal(draft: &Draft, map: &LinearMap) -> Option<Field> {
+    match &map.kind {
+        LinearKind::Scale(weight) => {
+            let weight = draft.tensors.get(*weight)?;
+            return Some(Field::from_tensor(weight).compacted());
+        }
+        LinearKind::Gather(gather) => {
+            let stays = |(axis, own): (&AxisMap, u32)| {
+                let moves = axis.table.iter().zip(0..).any(|(j, i)| *j != Some(i));
+                axis.output_axis == own && !moves
+            };
+            let same = map.input == map.output && gather.axes.iter().zip(0..).all(stays);
+            if same {
+                return Some(Field::scalar(1.0));
+            }
+        }
+        LinearKind::Conv2d(_) | LinearKind::AveragePool(_) | LinearKind::Contract(_) => {}
+    }
     let bound = map.bind(&draft.tensors).ok()?;
     let mut diagonal = Vec::with_capacity(map.output.elements());
     for output in 0..map.output.elements() {
@@ -128,7 +144,7 @@ fn diagonal(draft: &Draft, map: &LinearMap) -> Option<Vec<f64>> {
         });
         own.then(|| diagonal.push(entry))?;
     }
-    Some(diagonal)
+    Some(Field::compact(&map.output, diagonal))
 }
 
 /// The operand of a reshape.

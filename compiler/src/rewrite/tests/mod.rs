@@ -4,6 +4,7 @@ mod net;
 mod random;
 mod rules;
 mod whole;
+mod windows;
 
 use super::simplify;
 use crate::tensor::Graph;

@@ -88,7 +88,11 @@ impl Net {
 
     pub(super) fn output(&mut self, node: NodeIndex) {
         let name = format!("y{}", self.graph.outputs.len());
-        self.graph.outputs.push(Output { name, node });
+        self.graph.outputs.push(Output {
+            name,
+            node,
+            finish: Default::default(),
+        });
     }
 
     pub(super) fn linear(
@@ -151,18 +155,22 @@ impl Net {
 
     /// Zeros around the image.
     pub(super) fn pad(&mut self, x: NodeIndex) -> NodeIndex {
+        self.pad_by(x, [[1; 2]; 2])
+    }
+
+    /// These zeros before and after the rows and the columns.
+    pub(super) fn pad_by(&mut self, x: NodeIndex, zeros: [[u32; 2]; 2]) -> NodeIndex {
         let s = self.shape_of(x);
         let &[n, c, h, w] = s.dims() else {
             panic!("an image")
         };
         let same = |extent: u32| (0..extent).map(Some).collect::<Vec<_>>();
-        let padded = |extent: u32| {
-            let mut table = vec![None];
-            table.extend(same(extent));
-            table.push(None);
-            table
+        let padded = |extent: u32, [before, after]: [u32; 2]| {
+            let none = |count: u32| vec![None; count as usize];
+            [none(before), same(extent), none(after)].concat()
         };
-        let tables = [same(n), same(c), padded(h), padded(w)];
+        let tables = [same(n), same(c), padded(h, zeros[0]), padded(w, zeros[1])];
+        let output = tables.each_ref().map(|table| table.len() as u32);
         let axes = tables
             .into_iter()
             .zip(0..)
@@ -170,7 +178,7 @@ impl Net {
         let kind = LinearKind::Gather(Gather {
             axes: axes.collect(),
         });
-        self.linear("", x, kind, &[n, c, h, w], &[n, c, h + 2, w + 2], None)
+        self.linear("", x, kind, &[n, c, h, w], &output, None)
     }
 
     /// Every other pixel, followed by as many channels of zeros as there are: a shortcut without weights.

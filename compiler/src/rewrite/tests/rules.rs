@@ -222,35 +222,103 @@ fn fold_affine_into_map_after() {
         &["input", "conv2d"],
         |net, x| {
             let y = net.bn("bn", x);
-            net.conv("conv", y, 3, 3)
+            net.conv("conv", y, 3, 1)
         },
     );
+}
+
+/// Behind padding a shift would be a bias per element.
+#[test]
+fn a_shift_stays_before_padding() {
+    let mut net = Net::new(23);
+    let x = net.input(&[1, 2, 4, 4]);
+    let y = net.bn("bn", x);
+    let y = net.conv("conv", y, 3, 3);
+    net.output(y);
+    let (simple, rules) = simplified(&net.graph);
+    assert_eq!(words(&simple), ["input", "p1", "conv2d"]);
+    assert!(rules.contains(&"fold-affine-into-map-after"), "{rules:?}");
+    assert_eq!(coefficients(&simple, 1)[1], [1.0]);
+    assert!(simple.tensors.values().all(|t| t.data().len() <= 3 * 2 * 9));
+}
+
+/// A channel that vanishes has no shift before its factor: its constant moves into the bias.
+#[test]
+fn a_vanishing_channel_costs_no_level() {
+    let mut net = Net::new(24);
+    let x = net.input(&[1, 2, 4, 4]);
+    let shift = net.constant("shift", &[2, 1, 1], vec![0.5, 0.25]);
+    let scale = net.constant("scale", &[2, 1, 1], vec![0.0, 2.0]);
+    let y = net.polynomial_of("bn", x, vec![shift, scale]);
+    let y = net.conv("conv", y, 3, 3);
+    net.output(y);
+    let (simple, _) = simplified(&net.graph);
+    assert_eq!(words(&simple), ["input", "p1", "conv2d"]);
+    assert_eq!(coefficients(&simple, 1), [vec![0.0, 0.125], vec![1.0]]);
 }
 
 #[test]
 fn affine_after_map() {
-    check(
-        "affine-after-map",
-        &["input", "average_pool", "contract"],
-        |net, x| {
-            let y = net.bn("bn", x);
-            let y = net.pool(y, 2);
-            net.gemm("fc", y, 3)
-        },
-    );
+    let expected = ["input", "average_pool", "conv2d", "average_pool", "add"];
+    check("affine-after-map", &expected, |net, x| {
+        let y = net.bn("bn", x);
+        let y = net.pool(y, 2);
+        let y = net.conv("conv", y, 2, 3);
+        let other = net.pool(x, 2);
+        net.add(&[y, other])
+    });
 }
 
 #[test]
-fn affine_after_padding_keeps_one_factor_per_channel() {
+fn affine_after_a_gather_keeps_one_factor_per_channel() {
     check(
         "affine-after-map",
         &["input", "gather", "conv2d"],
         |net, x| {
             let y = net.bn("bn", x);
-            let y = net.pad(y);
-            net.conv("conv", y, 3, 3)
+            let y = net.subsample(y);
+            net.conv("conv", y, 3, 1)
         },
     );
+}
+
+#[test]
+fn padding_into_window() {
+    check("padding-into-window", &["input", "conv2d"], |net, x| {
+        let y = net.pad(x);
+        net.conv("conv", y, 3, 3)
+    });
+}
+
+#[test]
+fn padding_into_mean() {
+    check(
+        "padding-into-window",
+        &["input", "average_pool"],
+        |net, x| {
+            let y = net.pad(x);
+            let y = net.pad(y);
+            net.pool(y, 2)
+        },
+    );
+}
+
+#[test]
+fn mean_into_map() {
+    let expected = ["input", "conv2d", "reshape"];
+    check("mean-into-map", &expected, |net, x| {
+        let y = net.pool(x, 2);
+        let y = net.flatten(y);
+        net.gemm("fc", y, 3)
+    });
+}
+
+#[test]
+fn mean_into_a_convolution_of_pixels() {
+    check("mean-into-map", &["input", "conv2d"], |net, x| {
+        let y = net.pool(x, 2);
+        net.conv("conv", y, 3, 1)
+    });
 }
 
 #[test]
@@ -386,9 +454,21 @@ fn push_constant() {
     let mut net = Net::new(19);
     let x = net.input(&[1, 2, 4, 4]);
     let p = net.polynomial(x, &[2.0, 0.0, 1.0]);
-    let y = net.conv("conv", p, 3, 3);
+    let y = net.conv("conv", p, 3, 1);
     net.output(y);
     let (simple, rules) = simplified(&net.graph);
     assert_eq!(rules, ["push-constant"]);
     assert_eq!(coefficients(&simple, 1), [[0.0], [0.0], [1.0]]);
+}
+
+#[test]
+fn a_constant_stays_before_padding() {
+    let mut net = Net::new(19);
+    let x = net.input(&[1, 2, 4, 4]);
+    let p = net.polynomial(x, &[2.0, 0.0, 1.0]);
+    let y = net.conv("conv", p, 3, 3);
+    net.output(y);
+    let (simple, rules) = simplified(&net.graph);
+    assert_eq!(rules, [""; 0]);
+    assert_eq!(coefficients(&simple, 1), [[2.0], [0.0], [1.0]]);
 }

@@ -3,6 +3,7 @@
 #![deny(clippy::indexing_slicing)]
 
 mod cursor;
+mod finish;
 mod operator;
 mod preamble;
 mod program;
@@ -142,6 +143,7 @@ impl<'s> Parser<'s> {
             "relinearization_key" => self.single_key(KeyKind::Relinearization),
             "conjugation_key" => self.single_key(KeyKind::Conjugation),
             "rotation_keys" => self.rotation_keys(),
+            "remark" => self.remark(),
             "entry" => self.entry(),
             "return" => self.output(),
             _ => match word.trim_end_matches(|c: char| c.is_ascii_digit()) {

@@ -74,7 +74,16 @@ fn linear<'s>(
         input: input_shape,
         output: output_shape,
     };
-    Ok(Operator::Linear { map, input, output })
+    let fold = match cursor.token().kind {
+        Kind::Word("fold") => cursor.number_attribute("fold")?,
+        _ => 1,
+    };
+    Ok(Operator::Linear {
+        map,
+        input,
+        output,
+        fold,
+    })
 }
 
 fn window(cursor: &mut Cursor<'_>) -> Parsed<Window> {

@@ -1,15 +1,16 @@
-//! Everything before the program: ring, keys, nodes, layouts, tensors, constants.
+//! Everything before the program: ring, keys, nodes, remarks, layouts, tensors, constants.
 
 use super::Parser;
 use super::cursor::{Cursor, Parsed};
 use super::operator::parse_operator;
-use crate::circuit::{Constant, SourceNode};
+use crate::circuit::{Constant, Remark, SourceNode};
 use crate::entity::{Entity, Prime};
 use crate::inst::KeyKind;
 use crate::layout::{Layout, LayoutParts};
 use crate::ring::{Level, Rotation};
 use crate::tensor::Tensor;
 use crate::text::error::ParseCause;
+use crate::text::lexer::Kind;
 use crate::verify::Subject;
 
 impl Parser<'_> {
@@ -125,6 +126,20 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// `remark n0 "4 replicas"`, `remark "2^14 is the smallest degree"`.
+    pub(super) fn remark(&mut self) -> Parsed<()> {
+        let line = self.cursor.advance().line;
+        let node = match self.cursor.token().kind {
+            Kind::Text(_) => None,
+            _ => Some(self.cursor.entity()?),
+        };
+        let text = self.cursor.string()?;
+        let next = self.circuit.remarks.len() as u32;
+        self.map.note(Subject::Remark(next), line);
+        self.circuit.remarks.push(Remark { node, text });
+        Ok(())
+    }
+
     /// `l0 = layout gip shape=[1, 4, 4] phases=[1, 1] gaps=[1, 1] pitch=4 plane=16 replicas=1 skew=0`.
     pub(super) fn layout(&mut self) -> Parsed<()> {
         let next = self.circuit.layouts.next_key();
@@ -142,7 +157,7 @@ impl Parser<'_> {
             return Err(self.cursor.error(at, ParseCause::Missing { what }));
         };
         let cursor = &mut self.cursor;
-        let parts = LayoutParts {
+        let mut parts = LayoutParts {
             log_slots,
             shape: cursor.array_attribute("shape")?,
             phases: cursor.array_attribute("phases")?,
@@ -151,7 +166,13 @@ impl Parser<'_> {
             plane: cursor.number_attribute("plane")?,
             replicas: cursor.number_attribute("replicas")?,
             skew: cursor.number_attribute("skew")?,
+            jump: 0,
+            run: 1,
         };
+        if cursor.token().kind == Kind::Word("jump") {
+            parts.jump = cursor.number_attribute("jump")?;
+            parts.run = cursor.number_attribute("run")?;
+        }
         let layout = Layout::new(parts).map_err(|error| self.cursor.error(at, error))?;
         self.circuit.layouts.push(layout);
         Ok(())
@@ -185,7 +206,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// `c0 = diagonal op0 in=0 out=0 rotation=3 pre=0`, `c1 = fill op1 part=0`.
+    /// `c0 = diagonal op0 in=0 out=0 rotation=3 pre=0`, `c1 = fill op1 part=0`, `c2 = uniform op0 in=0 out=0 rotation=3`.
     pub(super) fn constant(&mut self) -> Parsed<()> {
         let next = self.circuit.constants.next_key();
         self.define(next, Subject::Constant(next))?;
@@ -203,8 +224,15 @@ impl Parser<'_> {
                 operator: cursor.entity()?,
                 part: cursor.number_attribute("part")?,
             }
+        } else if cursor.accept_word("uniform") {
+            Constant::Uniform {
+                operator: cursor.entity()?,
+                input: cursor.number_attribute("in")?,
+                output: cursor.number_attribute("out")?,
+                rotation: cursor.number_attribute("rotation")?,
+            }
         } else {
-            return Err(cursor.expected("`diagonal` or `fill`"));
+            return Err(cursor.expected("`diagonal`, `fill` or `uniform`"));
         };
         self.circuit.constants.push(constant);
         Ok(())

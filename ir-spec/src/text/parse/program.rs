@@ -2,9 +2,11 @@
 
 use super::Parser;
 use super::cursor::{Cursor, Parsed};
+use super::finish::parse_finish;
 use super::types::{parse_scale, parse_type};
 use crate::circuit::{Definition, Port};
 use crate::entity::{Const, Entity, Node, Value};
+use crate::finish::Finish;
 use crate::inst::Inst;
 use crate::ring::Rotation;
 use crate::text::error::ParseCause;
@@ -35,12 +37,13 @@ impl<'s> Parser<'s> {
         Ok(())
     }
 
-    /// `return "y" [1, 1, 4, 4] l0 (v13)`.
+    /// `return "y" [1, 10] l0 (v13) finish [softmax axis=1]`.
     pub(super) fn output(&mut self) -> Parsed<()> {
         let port = self.circuit.outputs.len() as u32;
         self.map
             .note(Subject::Output(port), self.cursor.token().line);
-        let port = self.port(|parser| parser.cursor.entity())?;
+        let mut port = self.port(|parser| parser.cursor.entity())?;
+        port.finish = parse_finish(&mut self.cursor)?;
         self.circuit.outputs.push(port);
         Ok(())
     }
@@ -63,6 +66,7 @@ impl<'s> Parser<'s> {
             shape,
             layout,
             values,
+            finish: Finish::default(),
         })
     }
 
@@ -180,6 +184,11 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
         "dot" => Inst::Dot {
             ciphers: cursor.list(Cursor::entity)?,
             plains: cursor.list(Cursor::entity)?,
+        },
+        "dot_scalar" => Inst::DotScalar {
+            ciphers: cursor.list(Cursor::entity)?,
+            constants: cursor.list(Cursor::entity)?,
+            scale: next(cursor, |cursor| parse_scale(cursor, unit_bits))?,
         },
         "sub" => pair(cursor, Inst::Sub)?,
         "add_plain" => pair(cursor, Inst::AddPlain)?,

@@ -36,6 +36,17 @@ fn arguments(inst: &Inst, unit: u32, f: &mut Formatter<'_>) -> fmt::Result {
         } => write!(f, " {constant}"),
         Inst::Add(values) => write!(f, " {}", CommaList(values)),
         Inst::Dot { ciphers, plains } => write!(f, " {} {}", List(ciphers), List(plains)),
+        Inst::DotScalar {
+            ciphers,
+            constants,
+            scale,
+        } => write!(
+            f,
+            " {} {}, {}",
+            List(ciphers),
+            List(constants),
+            scale.display(unit)
+        ),
         Inst::Sub(a, b) | Inst::AddPlain(a, b) | Inst::MulPlain(a, b) | Inst::Mul(a, b) => {
             write!(f, " {a}, {b}")
         }

@@ -3,7 +3,7 @@
 mod inst;
 mod operator;
 
-use crate::circuit::{Circuit, Constant, Operator, Port};
+use crate::circuit::{Circuit, Constant, Operator, Port, Remark};
 use crate::entity::{LayoutId, Value};
 use crate::inst::{Inst, KeyKind};
 use crate::layout::Layout;
@@ -45,6 +45,10 @@ impl Display for Text<'_> {
             let (name, op) = (Quoted(&node.name), Word(&node.op));
             writeln!(f, "    {id} = node {name} {op}")?;
         }
+        for Remark { node, text } in &circuit.remarks {
+            let node = node.map_or_else(String::new, |node| format!("{node} "));
+            writeln!(f, "    remark {node}{}", Quoted(text))?;
+        }
         for (id, packing) in circuit.layouts.iter() {
             layout(circuit, id, packing, f)?;
         }
@@ -54,9 +58,18 @@ impl Display for Text<'_> {
         }
         for (id, op) in circuit.operators.iter() {
             match op {
-                Operator::Linear { map, input, output } => {
+                Operator::Linear {
+                    map,
+                    input,
+                    output,
+                    fold,
+                } => {
                     write!(f, "    {id} = ")?;
                     operator::linear(map, *input, *output, f)?;
+                    match fold {
+                        1 => f.write_str("\n")?,
+                        _ => writeln!(f, " fold={fold}")?,
+                    }
                 }
                 Operator::Broadcast {
                     tensor,
@@ -147,6 +160,15 @@ fn constant(constant: &Constant, f: &mut Formatter<'_>) -> fmt::Result {
             "diagonal {operator} in={input} out={output} rotation={rotation} pre={pre}"
         ),
         Constant::Fill { operator, part } => writeln!(f, "fill {operator} part={part}"),
+        Constant::Uniform {
+            operator,
+            input,
+            output,
+            rotation,
+        } => writeln!(
+            f,
+            "uniform {operator} in={input} out={output} rotation={rotation}"
+        ),
     }
 }
 
@@ -157,6 +179,7 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         shape,
         layout,
         values,
+        finish: _, // an input has none
     } in &circuit.inputs
     {
         write!(f, "entry {} {shape} {layout} (", Quoted(name))?;
@@ -181,10 +204,15 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         shape,
         layout,
         values,
+        finish,
     } in &circuit.outputs
     {
         let values = CommaList(values);
-        writeln!(f, "    return {} {shape} {layout} ({values})", Quoted(name))?;
+        write!(f, "    return {} {shape} {layout} ({values})", Quoted(name))?;
+        if !finish.is_empty() {
+            write!(f, " finish [{finish}]")?;
+        }
+        f.write_str("\n")?;
     }
     Ok(())
 }

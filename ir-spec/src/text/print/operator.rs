@@ -5,7 +5,7 @@ use crate::entity::LayoutId;
 use crate::linear::{AveragePool, Contract, Conv2d, Gather, LinearKind, LinearMap, Window};
 use std::fmt::{self, Formatter};
 
-/// `conv2d w0 [1, 1, 4, 4] l0 -> [1, 1, 4, 4] l0 kernel=[3, 3] ...`, with its line end.
+/// `conv2d w0 [1, 1, 4, 4] l0 -> [1, 1, 4, 4] l0 kernel=[3, 3] ...`.
 pub(super) fn linear(
     map: &LinearMap,
     input: LayoutId,
@@ -24,22 +24,22 @@ pub(super) fn linear(
             groups,
         }) => {
             write_window(window, f)?;
-            write!(f, " groups={groups}")?;
+            write!(f, " groups={groups}")
         }
         LinearKind::AveragePool(AveragePool {
             window,
             padding_counts,
         }) => {
             write_window(window, f)?;
-            if let Some(pads) = padding_counts {
-                write!(f, " end_pads={}", List(pads))?;
+            match padding_counts {
+                Some(pads) => write!(f, " end_pads={}", List(pads)),
+                None => Ok(()),
             }
         }
-        LinearKind::Contract(contract) => write_contract(contract, f)?,
-        LinearKind::Scale(_) => {}
-        LinearKind::Gather(gather) => write_gather(gather, f)?,
+        LinearKind::Contract(contract) => write_contract(contract, f),
+        LinearKind::Scale(_) => Ok(()),
+        LinearKind::Gather(gather) => write_gather(gather, f),
     }
-    f.write_str("\n")
 }
 
 fn write_window(window: &Window, f: &mut Formatter<'_>) -> fmt::Result {

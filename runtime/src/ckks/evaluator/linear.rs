@@ -6,19 +6,45 @@ use crate::ckks::{Ciphertext, CkksError, Plaintext};
 use crate::ring::{Ntt, RnsPoly};
 use rayon::prelude::*;
 
+/// The integer next to a scaled number, if the modulus carries it.
+fn scaled(x: f64, modulus_bits: f64) -> Result<f64, CkksError> {
+    let integer = x.round();
+    if !integer.is_finite() {
+        return Err(CkksError::NotFinite {
+            what: "a scaled scalar",
+            value: integer,
+        });
+    }
+    let bits = integer.abs().log2();
+    if bits >= modulus_bits - 1.0 {
+        return Err(CkksError::EncodeOverflow { bits, modulus_bits });
+    }
+    Ok(integer)
+}
+
 impl Evaluator {
     /// The sum of at least one ciphertext of one level and form.
     ///
     /// # Errors
     /// When there are none, or they differ in level or form.
     pub fn sum(&self, terms: &[&Ciphertext]) -> Result<Ciphertext, CkksError> {
-        let first = terms.first().ok_or(CkksError::NoOperands { op: "add" })?;
+        self.combine("add", terms, |parts| Ok(self.params.ring().sum(parts)?))
+    }
+
+    /// A ciphertext each part of which is made of the same parts of at least one ciphertext, all of one level and form.
+    fn combine(
+        &self,
+        op: &'static str,
+        terms: &[&Ciphertext],
+        f: impl Fn(&[&RnsPoly<Ntt>]) -> Result<RnsPoly<Ntt>, CkksError> + Sync,
+    ) -> Result<Ciphertext, CkksError> {
+        let first = terms.first().ok_or(CkksError::NoOperands { op })?;
         terms
             .iter()
-            .try_for_each(|term| self.expect_alike("add", first, term))?;
+            .try_for_each(|term| self.expect_alike(op, first, term))?;
         let part = |part: usize| {
             let parts: Vec<&RnsPoly<Ntt>> = terms.iter().map(|term| &term.parts()[part]).collect();
-            Ok(self.params.ring().sum(&parts)?)
+            f(&parts)
         };
         let parts = (0..first.form().parts())
             .into_par_iter()
@@ -106,25 +132,42 @@ impl Evaluator {
     /// # Errors
     /// When `r s` is not finite, or does not fit in the ciphertext's modulus.
     pub fn mul_scalar(&self, a: &Ciphertext, r: f64, s: f64) -> Result<Ciphertext, CkksError> {
-        a.check(&self.params)?;
+        self.dot_scalar(&[a], &[r], s)
+    }
+
+    /// `sum_i a_i round(r_i s)`, in one pass with one modular reduction; all of one level and form. Every slot of `a_i` is
+    /// multiplied by the same `r_i`, so nothing is encoded.
+    ///
+    /// # Errors
+    /// When the lists are empty or of different lengths, ciphertexts differ in level or form, or an `r_i s` is not finite or does
+    /// not fit in the modulus.
+    pub fn dot_scalar(
+        &self,
+        a: &[&Ciphertext],
+        r: &[f64],
+        s: f64,
+    ) -> Result<Ciphertext, CkksError> {
+        const OP: &str = "dot_scalar";
+        if a.len() != r.len() {
+            return Err(CkksError::ScalarLengths {
+                ciphertexts: a.len(),
+                scalars: r.len(),
+            });
+        }
+        let level = a.first().ok_or(CkksError::NoOperands { op: OP })?.level();
         let ring = self.params.ring();
-        let integer = (r * s).round();
-        if !integer.is_finite() {
-            return Err(CkksError::NotFinite {
-                what: "a scaled scalar",
-                value: integer,
-            });
-        }
-        let modulus_bits = ring.log2_product(self.params.row(a.level())?);
-        if integer.abs().log2() >= modulus_bits - 1.0 {
-            return Err(CkksError::EncodeOverflow {
-                bits: integer.abs().log2(),
-                modulus_bits,
-            });
-        }
-        let residue =
-            |prime: usize| PowersOfTwo::up_to(ring.modulus(prime), integer.abs()).residue(integer);
-        self.map(a, |part| Ok(ring.scale(part, residue)))
+        let modulus_bits = ring.log2_product(self.params.row(level)?);
+        let integers = r
+            .iter()
+            .map(|r| scaled(r * s, modulus_bits))
+            .collect::<Result<Vec<f64>, CkksError>>()?;
+        let largest = integers.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+        self.combine(OP, a, |parts| {
+            Ok(ring.dot_constants(parts, |prime| {
+                let powers = PowersOfTwo::up_to(ring.modulus(prime), largest);
+                integers.iter().map(|&x| powers.residue(x)).collect()
+            })?)
+        })
     }
 
     /// `sum_i a_i p_i` slot by slot, in one pass with one modular reduction; all of one level and form.

@@ -126,6 +126,30 @@ fn scalars_of_any_size_multiply() {
 }
 
 #[test]
+fn a_sum_of_scalar_products_is_that_of_its_terms() {
+    for_each_ring(&[], |s, bits| {
+        for (count, scale) in [(1, 1.0), (2, SCALE), (9, SCALE * SCALE), (30, SCALE)] {
+            let slots: Vec<_> = (0..count).map(|i| s.slots(i + 1)).collect();
+            let cts: Vec<_> = slots.iter().map(|x| s.encrypt(x, 4)).collect();
+            let cts: Vec<_> = cts.iter().collect();
+            let factors: Vec<f64> = (0..count).map(|i| 1.5 - (i as f64 * 0.7) % 3.0).collect();
+            let e = &s.evaluator;
+            let sum = e.dot_scalar(&cts, &factors, scale).unwrap();
+            let terms: Vec<_> = (cts.iter().zip(&factors))
+                .map(|(a, &r)| e.mul_scalar(a, r, scale).unwrap())
+                .collect();
+            assert_eq!(sum, e.sum(&terms.iter().collect::<Vec<_>>()).unwrap());
+            let mut expected = vec![Complex64::ZERO; s.params.slots()];
+            for (x, r) in slots.iter().zip(&factors) {
+                let rounded = (r * scale).round() / scale;
+                expected = zip(&expected, x, |sum, x| sum + x * rounded);
+            }
+            s.assert_close("dot_scalar", &sum, SCALE * scale, &expected, bits - 3.0);
+        }
+    });
+}
+
+#[test]
 fn dot_is_a_sum_of_products() {
     for_each_ring(&[], |s, bits| {
         for count in [1, 2, 3, 4, 9] {
@@ -523,6 +547,17 @@ fn what_does_not_fit_is_refused() {
             plaintexts: 0
         }
     );
+    assert_eq!(
+        e.dot_scalar(&[&a], &[], 1.0).unwrap_err(),
+        CkksError::ScalarLengths {
+            ciphertexts: 1,
+            scalars: 0
+        }
+    );
+    assert!(matches!(
+        e.dot_scalar(&[&a, &a], &[1.0, 1e300], 1.0).unwrap_err(),
+        CkksError::EncodeOverflow { .. }
+    ));
     let small = encode(&s, &x, s.params.row(0).unwrap());
     let prime = s.params.literal().pool[1];
     let missing = CkksError::Ring(crate::ring::RingError::MissingPrime { prime });

@@ -1,7 +1,8 @@
 //! What a run holds from beginning to end, whatever its plan.
 
 use super::sizes::Sizes;
-use peregrine_ir::{Circuit, Constant, Definition, Tensor, Value};
+use peregrine_ir::{Circuit, Constant, Definition, Operator, Tensor, Value};
+use std::collections::BTreeSet;
 
 /// Bytes per coefficient and prime of the tables of a transform: twiddles both ways, each with its quotient. That is the
 /// portable transform; the vector kernels need a tenth.
@@ -38,7 +39,10 @@ fn circuit_bytes(circuit: &Circuit) -> u64 {
     let instructions: usize = circuit
         .values
         .values()
-        .map(|d| size_of::<Definition>() + size_of::<Value>() * d.inst.operands().len())
+        .map(|d| {
+            let named = d.inst.operands().len() + d.inst.constants().len();
+            size_of::<Definition>() + size_of::<Value>() * named
+        })
         .sum();
     let constants = size_of::<Constant>() * circuit.constants.len();
     (weights + instructions + constants) as u64
@@ -51,10 +55,31 @@ fn table_bytes(circuit: &Circuit) -> u64 {
     let rotations = circuit.keys.levels.len() as u64;
     let per_coefficient =
         primes * TRANSFORM_TABLE_BYTES + ENCODER_TABLE_BYTES + rotations * PERMUTATION_BYTES;
-    let layouts = circuit.layouts.values();
-    let places: u64 = layouts.map(|layout| u64::from(layout.ciphertexts())).sum();
     let slot_bytes = size_of::<u32>() as u64;
-    (per_coefficient << ring.log_n) + places * u64::from(ring.slots()) * slot_bytes
+    (per_coefficient << ring.log_n) + places(circuit) * u64::from(ring.slots()) * slot_bytes
+}
+
+/// Ciphertexts of layouts that a constant is cut from slot by slot, which takes a table of elements.
+fn places(circuit: &Circuit) -> u64 {
+    let mut places = BTreeSet::new();
+    for constant in circuit.constants.values() {
+        match (constant, circuit.operators.get(constant.operator())) {
+            (
+                Constant::Diagonal { input, output, .. },
+                Some(Operator::Linear {
+                    input: x,
+                    output: y,
+                    ..
+                }),
+            ) => places.extend([(*x, *input), (*y, *output)]),
+            (Constant::Fill { part, .. }, Some(Operator::Broadcast { layout, .. })) => {
+                places.insert((*layout, *part));
+            }
+            // One number is read without tables; nothing else is in a verified circuit.
+            _ => {}
+        }
+    }
+    places.len() as u64
 }
 
 /// Ciphertexts on their way in and out; those that come in have half of them as a seed.

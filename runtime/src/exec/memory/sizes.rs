@@ -107,6 +107,7 @@ impl Sizes {
             | Inst::Sub(..)
             | Inst::Negate(_)
             | Inst::MulScalar { .. }
+            | Inst::DotScalar { .. }
             | Inst::Mul(..)
             | Inst::Square(_)
             | Inst::RelinearizeExt { .. }

@@ -183,6 +183,19 @@ impl Ifma {
         }
     }
 
+    /// See `portable::reduce_four`.
+    pub(in crate::ring) fn reduce_four(self, x: &mut [u64], m: &Modulus) {
+        #[target_feature(enable = "avx512f,avx512ifma")]
+        fn run(x: &mut [u64], m: &Modulus) {
+            let p = prime(m);
+            for x in groups_mut(x) {
+                store(x, p.reduce_four(load(x)));
+            }
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(x, m) }
+    }
+
     /// A key product of up to four digits in one pass; whether it was one.
     pub(in crate::ring) fn key_product(
         self,

@@ -1,12 +1,21 @@
-//! `inspect`: what a circuit or a client interface holds.
+//! `inspect`: what a circuit or a client interface holds, and how the nodes of a model are computed.
+
+mod diagonals;
+mod formula;
+mod node;
+mod packing;
+mod picture;
+#[cfg(test)]
+mod samples;
 
 use crate::args::{Format, Inspect};
 use crate::costs::{self, Predicted};
 use crate::error::Error;
 use crate::files;
 use crate::report::{self, Summary};
+use node::NodeView;
 use peregrine_ir::stats::{KeyStats, PortStats, Stats};
-use peregrine_ir::{Circuit, Container, FileKind, Interface, Node, SourceNode, text};
+use peregrine_ir::{Circuit, Container, FileKind, Interface, Node, Remark, SourceNode, text};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -20,6 +29,10 @@ struct CircuitReport {
     circuit: Summary,
     stats: Stats,
     predicted: Predicted,
+    /// Of the whole circuit and of all nodes.
+    remarks: Vec<Remark>,
+    /// The chosen nodes.
+    nodes: Option<Vec<NodeView>>,
 }
 
 /// A client interface.
@@ -62,19 +75,22 @@ fn circuit(args: &Inspect) -> Result<(), Error> {
         .as_deref()
         .map(|name| find(args, &circuit, name))
         .transpose()?;
+    let model = files::cost_model(args.profile.as_deref())?;
+    let mut stats = Stats::of(&circuit);
+    let mut predicted = Predicted::new(&model, &circuit);
+    let nodes = chosen
+        .as_ref()
+        .map(|chosen| NodeView::all(&circuit, chosen, &stats, &predicted.prediction));
     if format(args) == Format::Text {
         let text = match args.weights {
             true => text::print(&circuit),
             false => text::print_without_weights(&circuit),
         };
-        return report::print_text(&match chosen {
-            Some(nodes) => lines_of(&text, &nodes),
-            None => text,
+        return report::print_text(&match (chosen, nodes) {
+            (Some(chosen), Some(nodes)) => comments(&nodes) + &lines_of(&text, &chosen),
+            _ => text,
         });
     }
-    let model = files::cost_model(args.profile.as_deref())?;
-    let mut stats = Stats::of(&circuit);
-    let mut predicted = Predicted::new(&model, &circuit);
     if let Some(name) = &args.node {
         let is_chosen = |node: &Option<SourceNode>| node.as_ref().is_some_and(|n| &n.name == name);
         stats.nodes.retain(|n| is_chosen(&n.node));
@@ -85,23 +101,40 @@ fn circuit(args: &Inspect) -> Result<(), Error> {
         circuit: Summary::of(&Interface::of(&circuit)),
         stats,
         predicted,
+        remarks: circuit.remarks.clone(),
+        nodes,
     };
-    let total = args.node.is_none();
-    report::print(format(args) == Format::Json, &report, |report| {
-        let CircuitReport {
-            kind: _,
-            circuit,
-            stats,
-            predicted,
-        } = report;
-        let mut rows = circuit.rows();
-        rows.push(["keys".to_owned(), costs::keys(&stats.keys)]);
-        rows.push(["predicted run".to_owned(), predicted.line()]);
-        let total = total.then_some(&stats.total);
-        let nodes = costs::nodes(&stats.nodes, total, &predicted.prediction);
-        let ports = costs::ports(&stats.inputs, &stats.outputs);
-        format!("{}\n{ports}\n{nodes}", report::list(&rows))
-    })
+    report::print(format(args) == Format::Json, &report, table)
+}
+
+/// A circuit, or the chosen nodes of it, for people.
+fn table(report: &CircuitReport) -> String {
+    let CircuitReport {
+        kind: _,
+        circuit,
+        stats,
+        predicted,
+        remarks,
+        nodes,
+    } = report;
+    let tables = costs::nodes(stats, nodes.is_none(), &predicted.prediction);
+    if let Some(nodes) = nodes {
+        let views: Vec<String> = nodes.iter().map(NodeView::text).collect();
+        return format!("{}\n{tables}", views.join("\n"));
+    }
+    let mut rows = circuit.rows();
+    rows.push(["keys".to_owned(), costs::keys(&stats.keys)]);
+    rows.push(["work".to_owned(), costs::work(&stats.total, &stats.bounds)]);
+    rows.push(["predicted run".to_owned(), predicted.line()]);
+    rows.extend(costs::remarks(remarks));
+    let ports = costs::ports(&stats.inputs, &stats.outputs);
+    format!("{}\n{ports}\n{tables}", report::list(&rows))
+}
+
+/// Views as comments of the text form.
+fn comments(nodes: &[NodeView]) -> String {
+    let text: String = nodes.iter().map(NodeView::text).collect();
+    text.lines().map(|line| format!("; {line}\n")).collect()
 }
 
 /// The nodes of this name that instructions serve.

@@ -1,0 +1,356 @@
+//! The search over layouts: dynamic programming along the graph.
+//!
+//! Notation: a *live* tensor has been computed and will be used; a *state* gives every live tensor a layout.
+//!
+//! Nodes are visited in order. For every state and every choice at the node (a layout of the result from
+//! [`candidates`], and for each operand the layout it is brought to first) the seconds add up; of the states that agree on
+//! the live tensors the cheapest stays. So residual branches choose together, and what is shared is paid once.
+//!
+//! Exact over its candidates while there are at most [`STATES`] states at a node; beyond, the cheapest are kept. What is
+//! estimated: that a conversion, which takes a level, makes everything before it dearer by [`Surcharge`].
+
+use super::candidates;
+use super::depth;
+use super::plans::{Quoted, Quotes};
+use super::{Choice, LayoutPlanError};
+use crate::cost::{LinearCost, Prices};
+use crate::slots::identity;
+use crate::tensor::{Graph, Op};
+use peregrine_ir::linear::LinearMap;
+use peregrine_ir::{Layout, Shape};
+use petgraph::graph::NodeIndex;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The most states that are kept at a node.
+const STATES: usize = 64;
+
+/// What a longer prime costs, as a share of one more level under everything.
+const LONGER: f64 = 0.2;
+
+/// What one more level costs, by the number of multiplications that come before it, in seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Surcharge(pub Vec<f64>);
+
+impl Surcharge {
+    /// No further level at any price.
+    pub fn prohibitive() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Of a level of its own before an operator.
+    fn level(&self, depth: u32) -> f64 {
+        self.0.get(depth as usize).copied().unwrap_or(f64::INFINITY)
+    }
+
+    /// Of a longer prime for an operator, wherever it is: less room for special primes.
+    fn longer(&self) -> f64 {
+        self.0.last().map_or(f64::INFINITY, |whole| LONGER * whole)
+    }
+}
+
+/// The cheapest choices found.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// By node.
+    pub choices: Vec<Choice>,
+    /// Predicted seconds of each node.
+    pub seconds: Vec<f64>,
+}
+
+/// Chooses layouts for every tensor of `graph`.
+///
+/// # Errors
+/// When a tensor cannot be packed or the graph is not well formed.
+pub fn search(
+    graph: &Graph,
+    log_slots: u32,
+    prices: &Prices,
+    surcharge: &Surcharge,
+    quotes: &mut Quotes,
+) -> Result<Outcome, LayoutPlanError> {
+    let mut search = Search {
+        graph,
+        log_slots,
+        prices,
+        surcharge,
+        depths: depth::of(graph),
+        last_use: last_uses(graph),
+        reach: reach(graph),
+        quotes,
+    };
+    let mut states: BTreeMap<Live, State> = [(Live::new(), State::default())].into();
+    for index in graph.nodes() {
+        let mut next: BTreeMap<Live, State> = BTreeMap::new();
+        for (live, state) in &states {
+            for (choice, seconds, extra) in search.choices(index, live)? {
+                let live = search.live_after(index, live, choice.layout);
+                let total = state.total + seconds + extra;
+                if next.get(&live).is_none_or(|known| total < known.total) {
+                    let trail = Trail {
+                        before: state.trail.clone(),
+                        choice,
+                        seconds,
+                    };
+                    let trail = Some(Rc::new(trail));
+                    next.insert(live, State { total, trail });
+                }
+            }
+        }
+        states = cheapest(next);
+    }
+    let best = states
+        .into_values()
+        .min_by(|a, b| a.total.total_cmp(&b.total));
+    let best = best.filter(|state| state.total.is_finite());
+    best.map(State::outcome).ok_or(LayoutPlanError::NoPlan)
+}
+
+/// Layouts of the live tensors, by node.
+type Live = BTreeMap<u32, Layout>;
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    total: f64,
+    trail: Option<Rc<Trail>>,
+}
+
+/// The choices that led to a state, last first.
+#[derive(Debug)]
+struct Trail {
+    before: Option<Rc<Trail>>,
+    choice: Choice,
+    seconds: f64,
+}
+
+impl State {
+    fn outcome(self) -> Outcome {
+        let (mut choices, mut seconds) = (Vec::new(), Vec::new());
+        let mut at = self.trail;
+        while let Some(trail) = at {
+            choices.push(trail.choice.clone());
+            seconds.push(trail.seconds);
+            at = trail.before.clone();
+        }
+        choices.reverse();
+        seconds.reverse();
+        Outcome { choices, seconds }
+    }
+}
+
+fn cheapest(states: BTreeMap<Live, State>) -> BTreeMap<Live, State> {
+    if states.len() <= STATES {
+        return states;
+    }
+    let mut sorted: Vec<(Live, State)> = states.into_iter().collect();
+    sorted.sort_by(|a, b| a.1.total.total_cmp(&b.1.total));
+    sorted.truncate(STATES);
+    sorted.into_iter().collect()
+}
+
+struct Search<'a> {
+    graph: &'a Graph,
+    log_slots: u32,
+    prices: &'a Prices,
+    surcharge: &'a Surcharge,
+    depths: Vec<u32>,
+    /// The node after which a tensor is dead.
+    last_use: Vec<usize>,
+    reach: u32,
+    quotes: &'a mut Quotes,
+}
+
+/// A choice, its seconds, and the surcharges for levels it takes.
+type Priced = (Choice, f64, f64);
+
+impl Search<'_> {
+    fn choices(&mut self, index: NodeIndex, live: &Live) -> Result<Vec<Priced>, LayoutPlanError> {
+        let graph = self.graph;
+        let node = graph.node(index);
+        let operands = graph.operands(index);
+        let packed = operands
+            .iter()
+            .map(|o| live.get(&(o.index() as u32)).copied())
+            .collect::<Option<Vec<Layout>>>();
+        let packed = packed.ok_or(LayoutPlanError::Operand {
+            node: index.index(),
+        })?;
+        match (&node.op, packed.as_slice()) {
+            (Op::Input { .. }, _) => self.input(&node.shape),
+            (Op::Linear { map, .. }, [from, ..]) => self.linear(index, map, from),
+            (Op::Polynomial(polynomial), [from, ..]) => {
+                let multiplications =
+                    f64::from(polynomial.degree().next_power_of_two().ilog2().max(1));
+                let seconds = multiplications * self.cost(index).1.square;
+                Ok(vec![(
+                    Choice::at(*from),
+                    seconds * f64::from(from.ciphertexts()),
+                    0.0,
+                )])
+            }
+            (Op::Add | Op::Multiply, [_, ..]) => self.meet(index, &packed),
+            (Op::Reshape, [from, ..]) => Ok(vec![(Choice::at(*from), 0.0, 0.0)]),
+            (_, []) => Err(LayoutPlanError::Operand {
+                node: index.index(),
+            }),
+        }
+    }
+
+    /// The number of multiplications before a node, and prices there.
+    fn cost(&self, index: NodeIndex) -> (u32, &LinearCost) {
+        let operands = self.graph.operands(index);
+        let depths = operands.iter().filter_map(|i| self.depths.get(i.index()));
+        let depth = depths.max().copied().unwrap_or(0);
+        (depth, self.prices.after(depth))
+    }
+
+    fn input(&self, shape: &Shape) -> Result<Vec<Priced>, LayoutPlanError> {
+        let layouts = candidates::of_input(shape.chw(), self.log_slots, self.reach)?;
+        Ok(layouts
+            .into_iter()
+            .map(|l| (Choice::at(l), 0.0, 0.0))
+            .collect())
+    }
+
+    fn linear(
+        &mut self,
+        index: NodeIndex,
+        map: &LinearMap,
+        from: &Layout,
+    ) -> Result<Vec<Priced>, LayoutPlanError> {
+        let (depth, cost) = self.cost(index);
+        let cost = *cost;
+        let quoted = self.quotes.map(map, &self.graph.tensors)?;
+        let mut choices = self.results(&quoted, map, from, (depth, &cost))?;
+        let extra = self.surcharge.level(depth);
+        if !extra.is_finite() {
+            return Ok(choices);
+        }
+        let convert = identity(&map.input);
+        let conversion = self.quotes.map(&convert, &self.graph.tensors)?;
+        for through in candidates::skewed(from) {
+            let turn = self
+                .quotes
+                .of(&conversion, (from, &through), false, (depth, &cost));
+            for (choice, seconds, longer) in self.results(&quoted, map, &through, (depth, &cost))? {
+                let choice = Choice {
+                    operands: vec![through],
+                    ..choice
+                };
+                choices.push((choice, turn.seconds + seconds, extra + longer));
+            }
+        }
+        Ok(choices)
+    }
+
+    /// What a linear operator can make of an operand.
+    fn results(
+        &mut self,
+        quoted: &Quoted<'_>,
+        map: &LinearMap,
+        from: &Layout,
+        (depth, cost): (u32, &LinearCost),
+    ) -> Result<Vec<Priced>, LayoutPlanError> {
+        let mut choices = Vec::new();
+        for layout in candidates::of(map, from)? {
+            let ways = [(false, 0.0), (true, self.surcharge.longer())];
+            for (turned, extra) in ways.into_iter().filter(|way| way.1.is_finite()) {
+                let quote = self
+                    .quotes
+                    .of(quoted, (from, &layout), turned, (depth, cost));
+                let choice = Choice {
+                    turned,
+                    ..Choice::at(layout)
+                };
+                choices.push((choice, quote.seconds, extra));
+            }
+        }
+        choices.retain(|choice| choice.1.is_finite());
+        Ok(choices)
+    }
+
+    /// Operands that meet share the layout of one of them; the others are brought there, one level deep.
+    fn meet(
+        &mut self,
+        index: NodeIndex,
+        packed: &[Layout],
+    ) -> Result<Vec<Priced>, LayoutPlanError> {
+        let (depth, cost) = self.cost(index);
+        let cost = *cost;
+        let node = self.graph.node(index);
+        let own = match node.op {
+            Op::Multiply => cost.square,
+            _ => 0.0,
+        };
+        let map = identity(&node.shape);
+        let quoted = self.quotes.map(&map, &self.graph.tensors)?;
+        let mut targets = packed.to_vec();
+        targets.sort_unstable();
+        targets.dedup();
+        let mut choices = Vec::new();
+        for to in targets {
+            let mut seconds = own * f64::from(to.ciphertexts());
+            let mut extra = 0.0;
+            for from in packed.iter().filter(|from| **from != to) {
+                let quote = self.quotes.of(&quoted, (from, &to), false, (depth, &cost));
+                seconds += quote.seconds;
+                // Layouts that differ must be joined somehow, so the last level is not out of the question.
+                let levels = f64::from(quote.depth);
+                extra += levels * self.surcharge.level(depth).min(self.whole());
+            }
+            let choice = Choice {
+                layout: to,
+                operands: vec![to; packed.len()],
+                turned: false,
+            };
+            choices.push((choice, seconds, extra));
+        }
+        Ok(choices)
+    }
+
+    /// More than a whole network costs: what nobody would choose for gain.
+    fn whole(&self) -> f64 {
+        1e6 * (1.0 + self.prices.after(0).square)
+    }
+
+    fn live_after(&self, index: NodeIndex, live: &Live, layout: Layout) -> Live {
+        let mut after = live.clone();
+        after.insert(index.index() as u32, layout);
+        after.retain(|&node, _| {
+            self.last_use
+                .get(node as usize)
+                .is_some_and(|&last| last > index.index())
+        });
+        after
+    }
+}
+
+/// For each node the last node that uses it; outputs are used after all.
+fn last_uses(graph: &Graph) -> Vec<usize> {
+    let mut last = vec![0; graph.len()];
+    for index in graph.nodes() {
+        for operand in graph.operands(index) {
+            if let Some(last) = last.get_mut(operand.index()) {
+                *last = index.index();
+            }
+        }
+    }
+    // The layout of an output decides nothing any more.
+    last
+}
+
+/// How many pixels beyond the border of an image any window looks.
+fn reach(graph: &Graph) -> u32 {
+    let reach = |index: NodeIndex| match &graph.node(index).op {
+        Op::Linear { map, .. } => {
+            let window = map.window()?;
+            let one = |axis: usize| {
+                let span = (window.kernel[axis] - 1) * window.dilations[axis];
+                window.pads[axis].max(span.saturating_sub(window.pads[axis]))
+            };
+            Some(one(0).max(one(1)))
+        }
+        Op::Input { .. } | Op::Polynomial(_) | Op::Add | Op::Multiply | Op::Reshape => None,
+    };
+    graph.nodes().filter_map(reach).max().unwrap_or(0)
+}

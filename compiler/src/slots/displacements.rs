@@ -1,0 +1,298 @@
+//! How far elements have to travel: a linear map between two layouts as sets of displacements.
+//!
+//! For output ciphertext `o` and input ciphertext `i`, displacement `d` is there when some element at slot `t` of `o` has a
+//! nonzero coefficient on the element at slot `t + d` of `i` (modulo `S`, replica 0 of both). Which rotations realise them
+//! follows from the replicas, see [`super::diagonals`]. Weights that are exactly zero need nothing.
+//!
+//! A convolution or pooling is a product of relations along its axes, and slots are sums of a part for each axis: the sets
+//! are sums of sets, found in O(weights + displacements). Anything else is enumerated in O(nonzero coefficients).
+
+use peregrine_ir::linear::{BoundMap, Window};
+use peregrine_ir::{Layout, LayoutParts};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Displacements by (output ciphertext, input ciphertext), ascending, in `0 .. S`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Displacements {
+    /// By pair.
+    pub pairs: BTreeMap<(u32, u32), Vec<u32>>,
+}
+
+impl Displacements {
+    /// The displacements of `map` from replica 0 of `input` to replica 0 of `output`.
+    pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Self {
+        Self::by_axes(map, input, output).unwrap_or_else(|| Self::by_elements(map, input, output))
+    }
+
+    /// Element by element; for any map.
+    pub(super) fn by_elements(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Self {
+        let mut sets = PairSets::new(input.slots());
+        for y in 0..output.elements() {
+            let to = output.place_flat(y);
+            map.for_each_tap(y, |x, weight| {
+                if weight != 0.0 {
+                    let from = input.place_flat(x);
+                    sets.insert(
+                        (to.ciphertext, from.ciphertext),
+                        from.slot.wrapping_sub(to.slot),
+                    );
+                }
+            });
+        }
+        Self {
+            pairs: sets.finish(),
+        }
+    }
+
+    /// Axis by axis; for windows over images that are packed as what they are.
+    pub(super) fn by_axes(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
+        let (x, y) = (map.map().input.chw(), map.map().output.chw());
+        if input.parts().shape != x || output.parts().shape != y {
+            return None;
+        }
+        let window = map.map().window()?;
+        let sides = (input, output);
+        let [rows, columns] = [0, 1].map(|axis| {
+            let taps = 0..window.kernel[axis];
+            taps.map(|tap| spatial(sides, window, axis, tap))
+                .collect::<Vec<_>>()
+        });
+        let mut sets = PairSets::new(input.slots());
+        for (taps, channels) in channels(map, window, sides) {
+            let mut spatial = BTreeSet::new();
+            for [i, j] in taps {
+                let (Some(rows), Some(columns)) = (rows.get(i as usize), columns.get(j as usize))
+                else {
+                    continue;
+                };
+                for row in rows {
+                    spatial.extend(columns.iter().map(|column| row.beside(column, sides)));
+                }
+            }
+            for &Step { to, from, by } in &channels {
+                for place in &spatial {
+                    let pair = (to + place.to, from + place.from);
+                    sets.insert(pair, by.wrapping_add(place.by));
+                }
+            }
+        }
+        Some(Self {
+            pairs: sets.finish(),
+        })
+    }
+
+    /// Number of all displacements.
+    pub fn len(&self) -> usize {
+        self.pairs.values().map(Vec::len).sum()
+    }
+
+    /// Whether there is none: the map is zero.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+}
+
+/// A step from an output to an input: what it adds to the numbers of the ciphertexts, and to the slot, modulo 2^32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Step {
+    to: u32,
+    from: u32,
+    by: u32,
+}
+
+impl Step {
+    /// A step along rows together with one along columns.
+    fn beside(&self, column: &Self, (input, output): (&Layout, &Layout)) -> Self {
+        Self {
+            to: self.to * output.parts().phases[1] + column.to,
+            from: self.from * input.parts().phases[1] + column.from,
+            by: self.by.wrapping_add(column.by),
+        }
+    }
+}
+
+/// The phase of a coordinate and what it adds to the slot, along rows (0) or columns (1).
+fn place(layout: &Layout, axis: usize, coordinate: u32) -> (u32, u32) {
+    let LayoutParts {
+        phases,
+        gaps,
+        pitch,
+        ..
+    } = *layout.parts();
+    let (phase, position) = (
+        coordinate % phases[axis],
+        coordinate / phases[axis] * gaps[axis],
+    );
+    (
+        phase,
+        if axis == 0 {
+            position * pitch
+        } else {
+            position
+        },
+    )
+}
+
+/// Steps of one tap along rows or columns.
+fn spatial(
+    (input, output): (&Layout, &Layout),
+    window: &Window,
+    axis: usize,
+    tap: u32,
+) -> BTreeSet<Step> {
+    let extent = input.parts().shape[axis + 1];
+    let step = |at: u32| {
+        let source = window.input(axis, at, tap, extent)?;
+        let ((to, y), (from, x)) = (place(output, axis, at), place(input, axis, source));
+        let by = x.wrapping_sub(y);
+        Some(Step { to, from, by })
+    };
+    (0..output.parts().shape[axis + 1])
+        .filter_map(step)
+        .collect()
+}
+
+/// The first ciphertext of a channel and what it adds to the slot.
+fn channel(layout: &Layout, c: u32) -> (u32, u32) {
+    let place = layout.place([c, 0, 0]);
+    (place.ciphertext, place.slot)
+}
+
+/// Steps between channels, with the taps they are for: those of equal steps together.
+fn channels(
+    map: &BoundMap<'_>,
+    window: &Window,
+    (input, output): (&Layout, &Layout),
+) -> Vec<(Vec<[u32; 2]>, BTreeSet<Step>)> {
+    let places = |layout: &Layout| -> Vec<(u32, u32)> {
+        let channels = 0..layout.parts().shape[0];
+        channels.map(|c| channel(layout, c)).collect()
+    };
+    let (from, to) = (places(input), places(output));
+    let steps = |tap: [u32; 2]| {
+        let mut steps = StepSet::default();
+        map.for_each_channel_pair(tap, |m, c| {
+            if let (Some(&(to, y)), Some(&(from, x))) = (to.get(m as usize), from.get(c as usize)) {
+                let by = x.wrapping_sub(y);
+                steps.insert(Step { to, from, by });
+            }
+        });
+        steps.finish()
+    };
+    let [rows, columns] = window.kernel;
+    let taps = (0..rows).flat_map(|i| (0..columns).map(move |j| [i, j]));
+    if map.is_full() {
+        return vec![(taps.collect(), steps([0, 0]))];
+    }
+    let mut groups: BTreeMap<BTreeSet<Step>, Vec<[u32; 2]>> = BTreeMap::new();
+    for tap in taps {
+        groups.entry(steps(tap)).or_default().push(tap);
+    }
+    groups
+        .into_iter()
+        .map(|(steps, taps)| (taps, steps))
+        .collect()
+}
+
+/// Collects steps of which most repeat.
+#[derive(Default)]
+struct StepSet {
+    recent: Vec<Step>,
+    all: BTreeSet<Step>,
+}
+
+impl StepSet {
+    const RECENT: usize = 1 << 14;
+
+    fn insert(&mut self, step: Step) {
+        self.recent.push(step);
+        if self.recent.len() == Self::RECENT {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        self.recent.sort_unstable();
+        self.recent.dedup();
+        self.all.extend(self.recent.drain(..));
+    }
+
+    fn finish(mut self) -> BTreeSet<Step> {
+        self.settle();
+        self.all
+    }
+}
+
+/// Sets by pair: a displacement is found as often as it has coefficients.
+pub(super) struct PairSets {
+    slots: u32,
+    sets: BTreeMap<(u32, u32), NumberSet>,
+}
+
+/// A set of numbers below a bound: a list while there are few, then bits.
+enum NumberSet {
+    Few(Vec<u32>),
+    Many(Vec<u64>),
+}
+
+impl PairSets {
+    pub(super) fn new(slots: u32) -> Self {
+        Self {
+            slots,
+            sets: BTreeMap::new(),
+        }
+    }
+
+    /// Adds `k` modulo the slots.
+    pub(super) fn insert(&mut self, pair: (u32, u32), k: u32) {
+        let set = self.sets.entry(pair);
+        set.or_insert_with(|| NumberSet::Few(Vec::new()))
+            .insert(k & (self.slots - 1), self.slots);
+    }
+
+    /// Ascending.
+    pub(super) fn finish(self) -> BTreeMap<(u32, u32), Vec<u32>> {
+        let sets = self.sets.into_iter();
+        sets.map(|(pair, set)| (pair, set.finish())).collect()
+    }
+}
+
+impl NumberSet {
+    const FEW: usize = 32;
+
+    fn insert(&mut self, k: u32, bound: u32) {
+        match self {
+            Self::Few(list) if list.contains(&k) => {}
+            Self::Few(list) if list.len() < Self::FEW => list.push(k),
+            Self::Few(list) => {
+                let mut bits = vec![0u64; bound.div_ceil(64) as usize];
+                list.iter().chain([&k]).for_each(|&k| mark(&mut bits, k));
+                *self = Self::Many(bits);
+            }
+            Self::Many(bits) => mark(bits, k),
+        }
+    }
+
+    fn finish(self) -> Vec<u32> {
+        match self {
+            Self::Few(mut list) => {
+                list.sort_unstable();
+                list
+            }
+            Self::Many(bits) => {
+                let members = |(i, &word): (usize, &u64)| {
+                    (0..64u32)
+                        .filter(move |b| word >> b & 1 == 1)
+                        .map(move |b| i as u32 * 64 + b)
+                };
+                bits.iter().enumerate().flat_map(members).collect()
+            }
+        }
+    }
+}
+
+fn mark(bits: &mut [u64], k: u32) {
+    if let Some(word) = bits.get_mut(k as usize / 64) {
+        *word |= 1 << (k % 64);
+    }
+}

@@ -1,0 +1,70 @@
+//! Linear maps that pass whole ciphertexts on: a concatenation at the border of a ciphertext, nearest upsampling and
+//! insertion of zeros between phases, a slice of phases.
+
+use super::Packed;
+use peregrine_ir::linear::{BoundMap, LinearKind};
+use peregrine_ir::{Layout, LayoutId, Place};
+
+/// Which input ciphertext each output ciphertext is; none for zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wiring {
+    /// By output ciphertext.
+    pub sources: Vec<Option<u32>>,
+}
+
+impl Wiring {
+    /// The wiring that `map` is between two layouts, if it is one.
+    ///
+    /// Cost: O(slots of all output ciphertexts); much less where the answer is no.
+    pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
+        if !matches!(map.map().kind, LinearKind::Gather(_)) || input.slots() != output.slots() {
+            return None;
+        }
+        let mut sources: Vec<Option<u32>> = vec![None; output.ciphertexts() as usize];
+        for y in 0..output.elements() {
+            let to = output.place_flat(y);
+            let mut agrees = true;
+            map.for_each_tap(y, |x, _| {
+                let from = input.place_flat(x);
+                let source = sources.get_mut(to.ciphertext as usize);
+                agrees &= from.slot == to.slot
+                    && source.is_some_and(|s| *s.get_or_insert(from.ciphertext) == from.ciphertext);
+            });
+            if !agrees {
+                return None;
+            }
+        }
+        let wiring = Self { sources };
+        wiring.is_exact(map, input, output).then_some(wiring)
+    }
+
+    /// Whether every slot of every output holds what its input holds there, replicas and zeros included.
+    fn is_exact(&self, map: &BoundMap<'_>, input: &Layout, output: &Layout) -> bool {
+        (0u32..).zip(&self.sources).all(|(o, &source)| {
+            (0..output.slots()).all(|slot| {
+                let at = |ciphertext| Place { ciphertext, slot };
+                let x = source.and_then(|i| input.element_flat(at(i)));
+                match (output.element_flat(at(o)), x) {
+                    (Some(y), Some(x)) => map.coefficient(y, x) == 1.0,
+                    // A zero of the map may stand for a zero.
+                    (Some(y), None) => {
+                        let mut taps = 0;
+                        map.for_each_tap(y, |_, _| taps += 1);
+                        taps == 0
+                    }
+                    (None, Some(_)) => false,
+                    (None, None) => true,
+                }
+            })
+        })
+    }
+
+    /// The packed result: the same ciphertexts.
+    pub fn emit(&self, x: &Packed, layout: LayoutId) -> Packed {
+        let value = |source: &Option<u32>| x.values.get((*source)? as usize).copied().flatten();
+        Packed {
+            layout,
+            values: self.sources.iter().map(value).collect(),
+        }
+    }
+}

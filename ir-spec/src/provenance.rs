@@ -1,0 +1,183 @@
+//! What the instructions of a node tell about it: the operators whose constants it uses, and the packings of the tensors
+//! that it takes and makes.
+//!
+//! The packing of a value is not part of the circuit but follows from it: inputs have that of their port, a product with
+//! a diagonal has that of its operator's result, everything else keeps what its operands have. A rotation displaces;
+//! the giant step that undoes the `pre` of a diagonal puts back.
+
+use crate::circuit::{Circuit, Constant, Definition, Operator};
+use crate::entity::{Entity, LayoutId, Node, OperatorId, Value};
+use crate::inst::Inst;
+use crate::ring::Rotation;
+use crate::types::{Form, Type};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a node works with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeUse {
+    /// The operators whose constants it uses.
+    pub operators: BTreeSet<OperatorId>,
+    /// Packings of the ciphertexts that it takes from other nodes.
+    pub inputs: BTreeSet<LayoutId>,
+    /// Packings of the ciphertexts that other nodes or the client take from it.
+    pub outputs: BTreeSet<LayoutId>,
+}
+
+/// What every node works with; what serves no node stands under none.
+pub fn node_uses(circuit: &Circuit) -> BTreeMap<Option<Node>, NodeUse> {
+    let packed = packed(circuit);
+    let layout_of = |value: Value| Some(packed.get(value.index()).copied()??.layout);
+    let mut uses: BTreeMap<Option<Node>, NodeUse> = BTreeMap::new();
+    let mut leaving: BTreeSet<Value> = circuit
+        .outputs
+        .iter()
+        .flat_map(|port| port.values.iter().copied())
+        .collect();
+    for definition in circuit.values.values() {
+        let entry = uses.entry(definition.node).or_default();
+        entry.operators.extend(operator(circuit, &definition.inst));
+        definition.inst.for_each_operand(|operand| {
+            let from = circuit.values.get(operand);
+            if from.is_some_and(|from| from.node != definition.node && is_cipher(from)) {
+                entry.inputs.extend(layout_of(operand));
+                leaving.insert(operand);
+            }
+        });
+    }
+    for value in leaving {
+        let place = packed.get(value.index()).copied().flatten();
+        let definition = circuit.values.get(value).filter(|d| is_result(d));
+        if let (Some(place), Some(definition)) = (place.filter(|p| p.shift == 0), definition) {
+            let entry = uses.entry(definition.node).or_default();
+            entry.outputs.insert(place.layout);
+        }
+    }
+    for entry in uses.values_mut() {
+        entry.drop_passed_on(circuit);
+    }
+    uses
+}
+
+impl NodeUse {
+    /// What a linear node hands on of its input at another level, to a node that shares it, is no result of it.
+    fn drop_passed_on(&mut self, circuit: &Circuit) {
+        let made = self
+            .operators
+            .iter()
+            .filter_map(|&op| match circuit.operators.get(op)? {
+                Operator::Linear { output, .. } => Some(*output),
+                Operator::Broadcast { .. } => None,
+            });
+        let made: BTreeSet<LayoutId> = made.filter(|l| self.outputs.contains(l)).collect();
+        if !made.is_empty() {
+            self.outputs = made;
+        }
+    }
+}
+
+fn is_cipher(definition: &Definition) -> bool {
+    matches!(definition.ty, Type::Cipher { .. })
+}
+
+/// Sums that are still extended are shared between nodes by passes; they are nobody's result.
+fn is_result(definition: &Definition) -> bool {
+    match definition.ty {
+        Type::Cipher { form, .. } => form != Form::Extended,
+        Type::Plain { .. } | Type::Digits { .. } => false,
+    }
+}
+
+/// The operator whose constant an instruction uses.
+fn operator(circuit: &Circuit, inst: &Inst) -> Option<OperatorId> {
+    constant(circuit, inst).map(Constant::operator)
+}
+
+fn constant<'c>(circuit: &'c Circuit, inst: &Inst) -> Option<&'c Constant> {
+    match inst {
+        Inst::Encode { constant, .. } => circuit.constants.get(*constant),
+        _ => None,
+    }
+}
+
+/// How a ciphertext is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Packed {
+    layout: LayoutId,
+    /// Slots to the left by which it is displaced.
+    shift: u32,
+}
+
+/// The packing of every value, where one follows.
+fn packed(circuit: &Circuit) -> Vec<Option<Packed>> {
+    let ports = circuit.inputs.iter();
+    let entered: BTreeMap<Value, LayoutId> = ports
+        .flat_map(|port| port.values.iter().map(|&v| (v, port.layout)))
+        .collect();
+    let mut all: Vec<Option<Packed>> = Vec::with_capacity(circuit.values.len());
+    for (value, definition) in circuit.values.iter() {
+        let known = |value: Value| all.get(value.index()).copied().flatten();
+        let packed = match entered.get(&value) {
+            Some(&layout) => Some(Packed { layout, shift: 0 }),
+            None => result(circuit, &definition.inst, known),
+        };
+        all.push(packed);
+    }
+    all
+}
+
+/// The packing of a result from those of the operands.
+fn result(
+    circuit: &Circuit,
+    inst: &Inst,
+    known: impl Fn(Value) -> Option<Packed>,
+) -> Option<Packed> {
+    match inst {
+        Inst::Dot { plains, .. } => {
+            let diagonal = plains.first().and_then(|&p| product(circuit, p));
+            diagonal.or_else(|| nearest(inst, known))
+        }
+        Inst::MulPlain(_, plain) => product(circuit, *plain).or_else(|| nearest(inst, known)),
+        Inst::Rotate { a, rotation } | Inst::RotateExt { a, rotation, .. } => {
+            known(*a).map(|packed| packed.rotated(*rotation, circuit.ring.slots()))
+        }
+        _ => nearest(inst, known),
+    }
+}
+
+impl Packed {
+    fn rotated(self, Rotation(by): Rotation, slots: u32) -> Self {
+        let shift = (u64::from(self.shift) + u64::from(by)) % u64::from(slots.max(1));
+        Self {
+            shift: shift as u32,
+            ..self
+        }
+    }
+}
+
+/// The packing of a product with a diagonal.
+fn product(circuit: &Circuit, plain: Value) -> Option<Packed> {
+    let definition = circuit.values.get(plain)?;
+    let Constant::Diagonal { operator, pre, .. } = *constant(circuit, &definition.inst)? else {
+        return None;
+    };
+    match circuit.operators.get(operator)? {
+        Operator::Linear { output, .. } => Some(Packed {
+            layout: *output,
+            shift: pre,
+        }),
+        Operator::Broadcast { .. } => None,
+    }
+}
+
+/// The least displaced of the operands: where the parts of a sum differ, the others are folded into it.
+fn nearest(inst: &Inst, known: impl Fn(Value) -> Option<Packed>) -> Option<Packed> {
+    let mut nearest: Option<Packed> = None;
+    inst.for_each_operand(|operand| {
+        if let Some(packed) = known(operand)
+            && nearest.is_none_or(|found| packed.shift < found.shift)
+        {
+            nearest = Some(packed);
+        }
+    });
+    nearest
+}
