@@ -224,6 +224,36 @@ fn noise_is_reproducible_and_of_the_predicted_size() {
 }
 
 #[test]
+fn images_computed_together_give_what_each_gives_alone() {
+    let circuit = small();
+    let images: Vec<Arrays> = (0..3).map(|seed| inputs(&circuit, seed)).collect();
+    let options = Options { noise: None };
+    let together = simulate::run_all(&circuit, &images, options, &Silent).unwrap();
+    let alone = |image| simulate::run(&circuit, image, options, &Silent).unwrap();
+    let alone: Vec<_> = images.iter().map(alone).collect();
+    let least = alone.iter().filter_map(|s| Some(s.headroom?.bits));
+    let least = least.fold(f64::INFINITY, f64::min);
+    assert_eq!(together.headroom.unwrap().bits, least);
+    let alone: Vec<Arrays> = alone.into_iter().map(|s| s.outputs).collect();
+    assert_eq!(together.outputs, alone);
+    let none = simulate::run_all(&circuit, &[], options, &Silent).unwrap();
+    assert_eq!((none.outputs.len(), none.headroom), (0, None));
+}
+
+#[test]
+fn images_computed_together_have_noise_of_their_own() {
+    let circuit = small();
+    let image = inputs(&circuit, 1);
+    let options = Options { noise: Some(5) };
+    let alone = simulate::run(&circuit, &image, options, &Silent).unwrap();
+    let images = vec![image; 3];
+    let found = simulate::run_all(&circuit, &images, options, &Silent).unwrap();
+    assert_eq!(found.outputs[0], alone.outputs);
+    assert_ne!(found.outputs[0], found.outputs[1]);
+    assert_ne!(found.outputs[1], found.outputs[2]);
+}
+
+#[test]
 fn progress_reaches_the_end_and_names_the_node() {
     let circuit = small();
     let seen = std::sync::Mutex::new(Vec::new());

@@ -97,7 +97,7 @@ pub fn run_all(
         decrypted: Vec::with_capacity(inputs.len()),
         headroom: None,
     };
-    for images in inputs.chunks(together(circuit, &plan, inputs.len())) {
+    for images in inputs.chunks(together(bytes_of_image(circuit, &plan), inputs.len())) {
         let first = all.outputs.len();
         let noise = options.noise;
         let noise = noise.map(|seed| Noise::new(&circuit.ring, seed, first));
@@ -116,21 +116,25 @@ pub fn run_all(
     Ok(all)
 }
 
-/// How many images to compute together: in groups of one size whose slots stay within [`ROOM`], where that is possible.
-fn together(circuit: &Circuit, plan: &Plan, images: usize) -> usize {
+/// Bytes of the slots of one image that are alive at once, at most.
+fn bytes_of_image(circuit: &Circuit, plan: &Plan) -> usize {
     let (mut held, mut most) = (circuit.inputs.len(), 1);
     for wave in plan.waves() {
         held += wave.steps.len() + wave.plains.len();
         most = most.max(held);
         held = held.saturating_sub(wave.dead.len());
     }
-    let bytes = most * circuit.ring.slots() as usize * size_of::<f64>();
-    let groups = images.div_ceil((ROOM / bytes).max(1));
-    images.div_ceil(groups.max(1)).max(1)
+    most * circuit.ring.slots() as usize * size_of::<f64>()
 }
 
-/// Bytes of the slots of all values that are alive at once.
+/// Bytes of the slots of all images that are computed together.
 const ROOM: usize = 1 << 30;
+
+/// How many images of this size to compute together: as few groups as there is room for, of one size as far as possible.
+fn together(bytes: usize, images: usize) -> usize {
+    let groups = images.div_ceil((ROOM / bytes.max(1)).max(1));
+    images.div_ceil(groups.max(1)).max(1)
+}
 
 /// The ciphertexts of a port: the slots of all images, one after the other.
 fn encrypt(
@@ -203,4 +207,18 @@ pub enum SimulateError {
         /// The port.
         port: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ROOM, together};
+
+    #[test]
+    fn groups_keep_to_the_room_and_are_even() {
+        assert_eq!(together(1 << 10, 100), 100);
+        assert_eq!(together(ROOM / 40, 100), 34);
+        assert_eq!(together(ROOM / 40, 80), 40);
+        assert_eq!(together(2 * ROOM, 3), 1);
+        assert_eq!(together(2 * ROOM, 0), 1);
+    }
 }
