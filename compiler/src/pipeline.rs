@@ -8,7 +8,7 @@ use crate::passes::{PassError, run_all};
 use crate::rewrite::{self, RewriteError, simplify};
 use crate::slots::{LowerError, lower};
 use crate::tensor::Graph;
-use peregrine_ir::{Circuit, Security, Verified, VerifyErrors, verify};
+use peregrine_ir::{Circuit, Remark, Security, Verified, VerifyErrors, verify};
 use std::ops::RangeInclusive;
 
 /// What the compiler may choose and what it must keep.
@@ -145,7 +145,8 @@ impl Attempt<'_> {
         fewest: Circuit,
     ) -> Result<Circuit, CompileError> {
         let seconds = |circuit: &Circuit| self.config.cost.predict(circuit).seconds;
-        let mut best = (seconds(&fewest), fewest);
+        let without = seconds(&fewest);
+        let mut best = (without, fewest);
         for reluctance in RELUCTANCE {
             let Some(plan) = planning.worthwhile_levels(reluctance)? else {
                 break;
@@ -157,7 +158,15 @@ impl Attempt<'_> {
                 }
             }
         }
-        Ok(best.1)
+        let (seconds, mut circuit) = best;
+        let text = match seconds < without {
+            true => format!(
+                "levels or longer primes are spent on turning copies: {seconds:.2} s predicted, {without:.2} s without"
+            ),
+            false => format!("no level is spent on turning copies: {without:.2} s predicted"),
+        };
+        circuit.remarks.insert(0, Remark { node: None, text });
+        Ok(circuit)
     }
 }
 

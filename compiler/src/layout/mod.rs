@@ -11,6 +11,7 @@ pub mod candidates;
 pub mod depth;
 mod plans;
 mod search;
+pub mod words;
 
 use crate::cost::{LinearCost, Prices};
 use crate::tensor::{Graph, Op};

@@ -33,6 +33,7 @@ pub fn emit(
     let raw = raw(&program, &depths);
     let mut circuit = Circuit::new(name, security, ring);
     circuit.nodes = take(&mut program.nodes);
+    circuit.remarks = take(&mut program.remarks);
     circuit.layouts = take(&mut program.layouts);
     circuit.tensors = take(&mut program.tensors);
     circuit.operators = take(&mut program.operators);

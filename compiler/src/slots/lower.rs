@@ -3,10 +3,10 @@
 use super::linear::{LinearPlan, emit};
 use super::polynomial::{Evaluation, broadcast};
 use super::{Full, Packed, Program, SlotOp, SlotPort, SlotValue};
-use crate::layout::LayoutPlan;
+use crate::layout::{LayoutPlan, words};
 use crate::tensor::{Graph, Op, Polynomial};
 use peregrine_ir::linear::{AxisMap, Gather, LinearError, LinearKind, LinearMap};
-use peregrine_ir::{Constant, LayoutId, Node, Shape, SourceNode, TensorId};
+use peregrine_ir::{Constant, LayoutId, Node, Remark, Shape, SourceNode, TensorId};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
@@ -93,6 +93,7 @@ impl Lowering<'_> {
             }
             let map = identity(&self.graph.node(operand).shape);
             let plan = self.plan_map((index, &map), (x.layout, wanted), false)?;
+            self.explain_move((x.layout, wanted), &plan, node);
             let moved = emit(&mut self.program, map, &plan, &x, (wanted, node));
             self.moved.insert((operand, wanted), moved.clone());
             operands.push(moved);
@@ -129,6 +130,7 @@ impl Lowering<'_> {
         let x = first(operands, index)?;
         let turned = self.plan.choice(index).turned;
         let plan = self.plan_map((index, map), (x.layout, layout), turned)?;
+        self.explain(index, (x.layout, layout), &plan, node);
         let mut y = emit(&mut self.program, map.clone(), &plan, &x, (layout, node));
         if let Some(bias) = bias {
             let operator = broadcast(&mut self.program, bias, map.output.clone(), layout);
@@ -143,6 +145,37 @@ impl Lowering<'_> {
             };
         }
         Ok(y)
+    }
+
+    fn explain(
+        &mut self,
+        index: NodeIndex,
+        (from, to): (LayoutId, LayoutId),
+        plan: &LinearPlan,
+        node: Node,
+    ) {
+        let layouts = &self.program.layouts;
+        if let (Some(from), Some(to)) = (layouts.get(from), layouts.get(to)) {
+            let reasons = words::reasons(self.graph, self.plan, (index, from, to), plan);
+            self.remark(reasons, node);
+        }
+    }
+
+    fn explain_move(&mut self, (from, to): (LayoutId, LayoutId), plan: &LinearPlan, node: Node) {
+        let layouts = &self.program.layouts;
+        if let (Some(from), Some(to)) = (layouts.get(from), layouts.get(to)) {
+            let (from, to) = (words::packing(from), words::packing(to));
+            let reason = format!("first from {from} to {to}, which this operator needs: {plan}");
+            self.remark(vec![reason], node);
+        }
+    }
+
+    fn remark(&mut self, reasons: Vec<String>, node: Node) {
+        let remark = |text| Remark {
+            node: Some(node),
+            text,
+        };
+        self.program.remarks.extend(reasons.into_iter().map(remark));
     }
 
     /// With zeros where nothing was known to be.

@@ -20,8 +20,8 @@ pub use lower::{LowerError, identity, lower};
 
 use crate::manage::parameters::Width;
 use peregrine_ir::{
-    Arena, Const, Constant, Entity, Layout, LayoutId, Node, Operator, OperatorId, Rotation, Shape,
-    SourceNode, Tensors,
+    Arena, Const, Constant, Entity, Layout, LayoutId, Node, Operator, OperatorId, Remark, Rotation,
+    Shape, SourceNode, Tensors,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -139,6 +139,8 @@ pub struct Program {
     pub log_slots: u32,
     /// The ONNX nodes.
     pub nodes: Arena<Node, SourceNode>,
+    /// Why operators do what they do.
+    pub remarks: Vec<Remark>,
     /// Packings in use.
     pub layouts: Arena<LayoutId, Layout>,
     /// Weights.
