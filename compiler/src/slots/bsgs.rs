@@ -9,7 +9,7 @@
 use super::diagonals::Diagonals;
 use crate::cost::LinearCost;
 use peregrine_ir::Layout;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A choice of baby and giant steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,14 +66,15 @@ impl Split {
             size: period,
             shift: 0,
         };
-        let mut best = (f64::INFINITY, whole, whole.count(diagonals));
+        let needs = Needs::of(diagonals);
+        let mut best = (f64::INFINITY, whole, whole.count(&needs));
         for (size, shift) in candidates(period, input, output) {
             let split = Self {
                 period,
                 size,
                 shift,
             };
-            let steps = split.count(diagonals);
+            let steps = split.count(&needs);
             let price = steps.price(cost);
             if price < best.0 {
                 best = (price, split, steps);
@@ -103,46 +104,72 @@ impl Split {
     }
 
     /// Counts the steps of all diagonals.
-    pub fn count(&self, diagonals: &Diagonals) -> Steps {
+    fn count(&self, needs: &Needs) -> Steps {
         let mut steps = Steps::default();
         let mut keys = Marks::new(self.period);
-        let mut by_input: Vec<(u32, u32)> = diagonals.pairs.keys().map(|&(o, i)| (i, o)).collect();
-        by_input.sort_unstable();
-        let sets = |pair: (u32, u32)| diagonals.pairs.get(&pair).into_iter().flatten();
         let mut places = Marks::new(self.size);
-        for group in by_input.chunk_by(|a, b| a.0 == b.0) {
+        for (set, inputs) in &needs.by_input {
             places.clear();
-            for &k in group.iter().flat_map(|&(i, o)| sets((o, i))) {
+            for &k in set {
                 let (_, place) = self.place(k);
                 if place != self.shift && places.mark(place) {
                     keys.mark(self.steps(k).0);
                 }
             }
-            steps.babies += places.count;
-            steps.hoisted += u32::from(places.count > 0);
+            steps.babies += places.count * inputs;
+            steps.hoisted += u32::from(places.count > 0) * inputs;
         }
         let mut windows = Marks::new(self.period / self.size + 2);
-        for group in diagonals
-            .pairs
-            .iter()
-            .collect::<Vec<_>>()
-            .chunk_by(|a, b| a.0.0 == b.0.0)
-        {
+        for (set, outputs) in &needs.by_output {
             windows.clear();
             let mut giants = 0;
-            for &k in group.iter().flat_map(|(_, set)| *set) {
+            for &k in set {
                 let (window, _) = self.place(k);
                 if windows.mark(window) && self.giant(window) != 0 {
                     giants += 1;
                     keys.mark(self.giant(window));
                 }
             }
-            steps.giants += giants;
-            steps.summed += u32::from(giants > 0);
+            steps.giants += giants * outputs;
+            steps.summed += u32::from(giants > 0) * outputs;
         }
         steps.keys = keys.count;
         steps
     }
+}
+
+/// The rotations that each side needs: sets, and how many ciphertexts have this very set.
+struct Needs {
+    by_input: BTreeMap<Vec<u32>, u32>,
+    by_output: BTreeMap<Vec<u32>, u32>,
+}
+
+impl Needs {
+    fn of(diagonals: &Diagonals) -> Self {
+        Self {
+            by_input: unions(diagonals, |(_, input)| input),
+            by_output: unions(diagonals, |(output, _)| output),
+        }
+    }
+}
+
+/// The union of the sets of each ciphertext on one side, and how many have it.
+fn unions(diagonals: &Diagonals, side: fn((u32, u32)) -> u32) -> BTreeMap<Vec<u32>, u32> {
+    let mut groups: BTreeMap<u32, Vec<&Vec<u32>>> = BTreeMap::new();
+    for (&pair, set) in &diagonals.pairs {
+        let group = groups.entry(side(pair)).or_default();
+        if !group.contains(&set) {
+            group.push(set);
+        }
+    }
+    let mut unions: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
+    for sets in groups.into_values() {
+        let mut union: Vec<u32> = sets.into_iter().flatten().copied().collect();
+        union.sort_unstable();
+        union.dedup();
+        *unions.entry(union).or_insert(0) += 1;
+    }
+    unions
 }
 
 /// A set of numbers below a bound that is cleared in constant time.

@@ -69,12 +69,7 @@ impl Displacements {
                     spatial.extend(columns.iter().map(|column| row.beside(column, sides)));
                 }
             }
-            for &Step { to, from, by } in &channels {
-                for place in &spatial {
-                    let pair = (to + place.to, from + place.from);
-                    sets.insert(pair, by.wrapping_add(place.by));
-                }
-            }
+            sets.insert_sums(&channels, &spatial);
         }
         Some(Self {
             pairs: sets.finish(),
@@ -248,6 +243,27 @@ impl PairSets {
         let set = self.sets.entry(pair);
         set.or_insert_with(|| NumberSet::Few(Vec::new()))
             .insert(k & (self.slots - 1), self.slots);
+    }
+
+    /// Adds every step of one set together with every step of another.
+    fn insert_sums(&mut self, one: &BTreeSet<Step>, other: &BTreeSet<Step>) {
+        let (one, other): (Vec<&Step>, Vec<&Step>) = (one.iter().collect(), other.iter().collect());
+        let same_pair = |a: &&Step, b: &&Step| (a.to, a.from) == (b.to, b.from);
+        let bound = self.slots;
+        for first in one.chunk_by(same_pair) {
+            for second in other.chunk_by(same_pair) {
+                let (Some(a), Some(b)) = (first.first(), second.first()) else {
+                    continue;
+                };
+                let set = self.sets.entry((a.to + b.to, a.from + b.from));
+                let set = set.or_insert_with(|| NumberSet::Few(Vec::new()));
+                for a in first {
+                    for b in second {
+                        set.insert(a.by.wrapping_add(b.by) & (bound - 1), bound);
+                    }
+                }
+            }
+        }
     }
 
     /// Ascending.
