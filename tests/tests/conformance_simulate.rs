@@ -20,6 +20,8 @@ fn toy() -> Config {
     config.security = Security::None;
     config.log_n = 9..=9;
     config.precision_bits = 18;
+    // The largest value of any case is a sum of squares, 650.
+    config.headroom_bits = 12;
     config
 }
 
