@@ -65,7 +65,8 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
         headroom_bits: config.headroom_bits,
     };
     let (program, ring) = smallest_ring(&graph, &planner, config)?;
-    let circuit = run_all(emit(program, ring, config.security, &config.name)?)?;
+    let circuit = emit(program, ring, config.security, &config.name)?;
+    let circuit = run_all(circuit, &config.cost)?;
     Ok(Compiled {
         circuit: verify(circuit)?,
         graph,
