@@ -134,7 +134,7 @@ impl Attempt<'_> {
             Err(error) => return Ok(Err((widths, error))),
         };
         let Config { security, name, .. } = self.config;
-        let circuit = run_all(emit(settled, ring, *security, name)?)?;
+        let circuit = run_all(emit(settled, ring, *security, name)?, &self.config.cost)?;
         Ok(Ok(circuit))
     }
 

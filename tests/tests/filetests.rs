@@ -17,6 +17,7 @@
 )]
 
 use insta::{Settings, assert_snapshot, glob};
+use peregrine_compiler::cost::CostModel;
 use peregrine_compiler::passes::PASSES;
 use peregrine_ir::{Verified, text, verify};
 use peregrine_runtime::ports::{Array, Arrays};
@@ -90,7 +91,7 @@ fn passes() {
             "before",
             text::parse(&body).unwrap_or_else(|e| panic!("{e}")),
         );
-        let after = verified(name, (pass.run)(&before).unwrap());
+        let after = verified(name, (pass.run)(&before, &CostModel::default()).unwrap());
         same_meaning(&before, &after);
         let mut settings = Settings::clone_current();
         settings.set_snapshot_path(path.parent().unwrap());

@@ -10,6 +10,7 @@
 
 use super::Pass;
 use super::rebuild::Rebuild;
+use crate::cost::CostModel;
 use peregrine_ir::{Circuit, Inst, TypeError, Value};
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ pub const PASS: Pass = Pass {
     run,
 };
 
-fn run(circuit: &Circuit) -> Result<Circuit, TypeError> {
+fn run(circuit: &Circuit, _: &CostModel) -> Result<Circuit, TypeError> {
     let mut rebuild = Rebuild::new(circuit);
     let mut digits: BTreeMap<Value, Value> = BTreeMap::new();
     for (value, definition) in circuit.values.iter() {

@@ -2,11 +2,13 @@
 //!
 //! The driver runs the table in order; debug builds verify after every pass.
 
+mod double_hoist;
 mod hoist;
 mod rebuild;
 mod remove_dead;
 mod sink_mod_down;
 
+use crate::cost::CostModel;
 use peregrine_ir::{Circuit, TypeError};
 
 /// A circuit pass.
@@ -16,20 +18,25 @@ pub struct Pass {
     pub name: &'static str,
     /// What it does, in one phrase.
     pub summary: &'static str,
-    /// The pass.
-    pub run: fn(&Circuit) -> Result<Circuit, TypeError>,
+    /// The pass; what is cheaper where that depends on the machine, the model says.
+    pub run: fn(&Circuit, &CostModel) -> Result<Circuit, TypeError>,
 }
 
 /// All passes in the order in which the compiler runs them.
-pub const PASSES: &[Pass] = &[hoist::PASS, sink_mod_down::PASS, remove_dead::PASS];
+pub const PASSES: &[Pass] = &[
+    hoist::PASS,
+    double_hoist::PASS,
+    sink_mod_down::PASS,
+    remove_dead::PASS,
+];
 
 /// Runs all passes.
 ///
 /// # Errors
 /// When a pass emits an instruction that does not type: a defect of the pass, which is named.
-pub fn run_all(mut circuit: Circuit) -> Result<Circuit, PassError> {
+pub fn run_all(mut circuit: Circuit, cost: &CostModel) -> Result<Circuit, PassError> {
     for pass in PASSES {
-        circuit = (pass.run)(&circuit).map_err(|source| PassError {
+        circuit = (pass.run)(&circuit, cost).map_err(|source| PassError {
             pass: pass.name,
             source,
         })?;

@@ -95,3 +95,23 @@ impl<'c> Rebuild<'c> {
         Ok(self.builder.finish())
     }
 }
+
+/// How often each value is used, as an operand or in an output.
+pub fn uses(circuit: &Circuit) -> Vec<u32> {
+    let mut uses = vec![0; circuit.values.len()];
+    let mut count = |value: Value| {
+        if let Some(n) = uses.get_mut(value.index()) {
+            *n += 1;
+        }
+    };
+    circuit
+        .values
+        .values()
+        .for_each(|d| d.inst.for_each_operand(&mut count));
+    circuit
+        .outputs
+        .iter()
+        .flat_map(|port| &port.values)
+        .for_each(|&v| count(v));
+    uses
+}

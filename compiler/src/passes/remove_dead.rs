@@ -4,6 +4,7 @@
 
 use super::Pass;
 use super::rebuild::Rebuild;
+use crate::cost::CostModel;
 use peregrine_ir::linear::LinearMap;
 use peregrine_ir::{
     Arena, Circuit, Constant, Definition, Entity, Inst, Operator, TypeError, Value,
@@ -15,7 +16,7 @@ pub const PASS: Pass = Pass {
     run,
 };
 
-fn run(circuit: &Circuit) -> Result<Circuit, TypeError> {
+fn run(circuit: &Circuit, _: &CostModel) -> Result<Circuit, TypeError> {
     let live = live(circuit);
     let mut rebuild = Rebuild::new(circuit);
     for (value, definition) in circuit.values.iter() {

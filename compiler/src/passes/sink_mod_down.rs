@@ -9,7 +9,8 @@
 //! the sum itself grows by the special primes. The result of a linear operator with `g` giant steps so divides once.
 
 use super::Pass;
-use super::rebuild::Rebuild;
+use super::rebuild::{Rebuild, uses};
+use crate::cost::CostModel;
 use peregrine_ir::{Circuit, Entity, Inst, TypeError, Value};
 
 pub const PASS: Pass = Pass {
@@ -18,7 +19,7 @@ pub const PASS: Pass = Pass {
     run,
 };
 
-fn run(circuit: &Circuit) -> Result<Circuit, TypeError> {
+fn run(circuit: &Circuit, _: &CostModel) -> Result<Circuit, TypeError> {
     let uses = uses(circuit);
     let raised = |value: Value| match circuit.values.get(value).map(|d| &d.inst) {
         Some(Inst::ModDown(inner)) if uses.get(value.index()) == Some(&1) => Some(*inner),
@@ -62,24 +63,4 @@ fn sink(rebuild: &mut Rebuild<'_>, inner: &[Value], rest: &[Value]) -> Result<Va
         [only] => Ok(*only),
         _ => rebuild.builder().push(Inst::Add(terms)),
     }
-}
-
-/// How often each value is used, as an operand or in an output.
-fn uses(circuit: &Circuit) -> Vec<u32> {
-    let mut uses = vec![0; circuit.values.len()];
-    let mut count = |value: Value| {
-        if let Some(n) = uses.get_mut(value.index()) {
-            *n += 1;
-        }
-    };
-    circuit
-        .values
-        .values()
-        .for_each(|d| d.inst.for_each_operand(&mut count));
-    circuit
-        .outputs
-        .iter()
-        .flat_map(|port| &port.values)
-        .for_each(|&v| count(v));
-    uses
 }

@@ -1,0 +1,146 @@
+//! Divide by P after products instead of before them: rotations meet their constants in the extended basis.
+//!
+//! ```text
+//! v2 = rotate_ext v0, v1, 1                       v2 = rotate_ext v0, v1, 1
+//! v3 = mod_down v2                                v4 = rotate_ext v0, v1, 2
+//! v4 = rotate_ext v0, v1, 2                  =>   v6 = encode c0 : ext      v7 = encode c1 : ext
+//! v5 = mod_down v4                                v8 = dot [v2, v4] [v6, v7]
+//! v9 = dot [v0, v3, v5] [v8, v6, v7]              v9 = mod_down v8
+//!                                                 v11 = mul_plain v0, v10   v12 = add v9, v11
+//! ```
+//! Applies to divisions whose only uses are products with constants: in `dot`, `mul_plain`, `dot_scalar`. One division per sum of
+//! products replaces one per rotation, but every product and every encoded constant grows by the special primes. So it is
+//! a matter of cost, see [`choose`]. Where the sum of products is itself a term of an `add`, its parts become terms of that
+//! one, where `sink-mod-down` joins its division with others.
+
+mod choose;
+mod product;
+
+use super::Pass;
+use super::rebuild::{Rebuild, uses};
+use crate::cost::CostModel;
+use choose::{Choice, choose};
+use peregrine_ir::{Basis, Circuit, Definition, Entity, Inst, TypeError, Value};
+use product::Product;
+use std::collections::BTreeMap;
+
+pub const PASS: Pass = Pass {
+    name: "double-hoist",
+    summary: "divide by P after products where that is cheaper",
+    run,
+};
+
+fn run(circuit: &Circuit, cost: &CostModel) -> Result<Circuit, TypeError> {
+    let uses = uses(circuit);
+    let mut mover = Mover {
+        circuit,
+        choice: choose(circuit, cost, &uses),
+        uses,
+        rebuild: Rebuild::new(circuit),
+        raised: BTreeMap::new(),
+        parts: BTreeMap::new(),
+    };
+    for (value, definition) in circuit.values.iter() {
+        mover.rebuild.serve(definition);
+        mover.visit(value, definition)?;
+    }
+    mover.rebuild.finish()
+}
+
+struct Mover<'c> {
+    circuit: &'c Circuit,
+    choice: Choice,
+    uses: Vec<u32>,
+    rebuild: Rebuild<'c>,
+    /// Constants that were encoded anew, modulo `Q_l P`.
+    raised: BTreeMap<Value, Value>,
+    /// New names of the parts of a sum of products that is a term of a sum.
+    parts: BTreeMap<Value, Vec<Value>>,
+}
+
+impl Mover<'_> {
+    fn visit(&mut self, value: Value, definition: &Definition) -> Result<(), TypeError> {
+        let Choice { moved, summed, .. } = &self.choice;
+        if moved.contains_key(&value) || self.is_raised_only(value) {
+            return Ok(());
+        }
+        let product = Product::of(&definition.inst);
+        let product = product.filter(|p| p.ciphers().any(|a| moved.contains_key(&a)));
+        let new = match (product, &definition.inst) {
+            (Some(product), _) => {
+                let is_summed = summed.contains_key(&value);
+                let parts = self.product(product)?;
+                match parts.as_slice() {
+                    _ if is_summed => {
+                        self.parts.insert(value, parts);
+                        return Ok(());
+                    }
+                    [only] => *only,
+                    _ => self.rebuild.builder().push(Inst::Add(parts))?,
+                }
+            }
+            (None, Inst::Add(terms)) => self.sum(terms)?,
+            (None, _) => self.rebuild.copy(definition)?,
+        };
+        self.rebuild.set(value, new);
+        Ok(())
+    }
+
+    /// A sum of products as the division of its raised part and the rest.
+    fn product(&mut self, product: Product) -> Result<Vec<Value>, TypeError> {
+        let (mut raised, mut rest) = product.partition(|a| self.choice.moved.contains_key(&a));
+        raised.try_map_ciphers(|a| {
+            let inner = self.choice.moved.get(&a).copied();
+            self.rebuild.new_name(inner.unwrap_or(a))
+        })?;
+        raised.try_map_plains(|p| self.raise(p))?;
+        let raised = self.rebuild.builder().push(raised.into_inst())?;
+        let mut parts = vec![self.rebuild.builder().push(Inst::ModDown(raised))?];
+        if !rest.is_empty() {
+            rest.try_map_ciphers(|a| self.rebuild.new_name(a))?;
+            rest.try_map_plains(|p| self.rebuild.new_name(p))?;
+            parts.push(self.rebuild.builder().push(rest.into_inst())?);
+        }
+        Ok(parts)
+    }
+
+    fn sum(&mut self, terms: &[Value]) -> Result<Value, TypeError> {
+        let mut flat = Vec::with_capacity(terms.len());
+        for &term in terms {
+            match self.parts.get(&term) {
+                Some(parts) => flat.extend(parts),
+                None => flat.push(self.rebuild.new_name(term)?),
+            }
+        }
+        self.rebuild.builder().push(Inst::Add(flat))
+    }
+
+    /// A constant modulo `Q_l P`.
+    fn raise(&mut self, plain: Value) -> Result<Value, TypeError> {
+        if let Some(&raised) = self.raised.get(&plain) {
+            return Ok(raised);
+        }
+        let raised = match self.circuit.values.get(plain).map(|d| &d.inst) {
+            Some(Inst::Encode {
+                constant,
+                level,
+                scale,
+                basis: _,
+            }) => {
+                let (level, scale) = (*level, scale.clone());
+                let builder = self.rebuild.builder();
+                builder.encode(*constant, level, scale, Basis::Extended)?
+            }
+            // Nothing else makes plaintexts.
+            _ => self.rebuild.new_name(plain)?,
+        };
+        self.raised.insert(plain, raised);
+        Ok(raised)
+    }
+
+    /// Whether a constant is used, and modulo `Q_l P` only from now on.
+    fn is_raised_only(&self, value: Value) -> bool {
+        let uses = self.uses.get(value.index()).copied().unwrap_or(0);
+        uses > 0 && self.choice.raised_uses.get(&value) == Some(&uses)
+    }
+}
