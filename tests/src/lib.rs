@@ -3,6 +3,8 @@
 pub mod builder;
 pub mod conformance;
 pub mod flow;
+pub mod networks;
+pub mod onnx_bytes;
 pub mod random_graphs;
 pub mod shared;
 pub mod truncate;

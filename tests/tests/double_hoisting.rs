@@ -201,7 +201,7 @@ fn optimised(circuit: &Circuit, cost: &CostModel) -> Verified {
 fn without(circuit: &Circuit, cost: &CostModel) -> Circuit {
     let others = PASSES.iter().filter(|p| p.name != "double-hoist");
     others.fold(circuit.clone(), |circuit, pass| {
-        (pass.run)(&circuit, cost).unwrap()
+        (pass.run)(circuit, cost).unwrap()
     })
 }
 

@@ -91,7 +91,10 @@ fn passes() {
             "before",
             text::parse(&body).unwrap_or_else(|e| panic!("{e}")),
         );
-        let after = verified(name, (pass.run)(&before, &CostModel::default()).unwrap());
+        let after = verified(
+            name,
+            (pass.run)(before.clone().into_inner(), &CostModel::default()).unwrap(),
+        );
         same_meaning(&before, &after);
         let mut settings = Settings::clone_current();
         settings.set_snapshot_path(path.parent().unwrap());

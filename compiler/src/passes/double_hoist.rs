@@ -20,7 +20,7 @@ use super::Pass;
 use super::rebuild::{Rebuild, uses};
 use crate::cost::CostModel;
 use choose::{Choice, choose};
-use peregrine_ir::{Basis, Circuit, Definition, Entity, Inst, TypeError, Value};
+use peregrine_ir::{Arena, Basis, Circuit, Definition, Entity, Inst, TypeError, Value};
 use product::Product;
 use std::collections::BTreeMap;
 
@@ -30,17 +30,19 @@ pub const PASS: Pass = Pass {
     run,
 };
 
-fn run(circuit: &Circuit, cost: &CostModel) -> Result<Circuit, TypeError> {
-    let uses = uses(circuit);
+fn run(circuit: Circuit, cost: &CostModel) -> Result<Circuit, TypeError> {
+    let uses = uses(&circuit);
+    let choice = choose(&circuit, cost, &uses);
+    let (rebuild, old) = Rebuild::new(circuit);
     let mut mover = Mover {
-        circuit,
-        choice: choose(circuit, cost, &uses),
+        old: &old,
+        choice,
         uses,
-        rebuild: Rebuild::new(circuit),
+        rebuild,
         raised: BTreeMap::new(),
         parts: BTreeMap::new(),
     };
-    for (value, definition) in circuit.values.iter() {
+    for (value, definition) in old.iter() {
         mover.rebuild.serve(definition);
         mover.visit(value, definition)?;
     }
@@ -48,10 +50,10 @@ fn run(circuit: &Circuit, cost: &CostModel) -> Result<Circuit, TypeError> {
 }
 
 struct Mover<'c> {
-    circuit: &'c Circuit,
+    old: &'c Arena<Value, Definition>,
     choice: Choice,
     uses: Vec<u32>,
-    rebuild: Rebuild<'c>,
+    rebuild: Rebuild,
     /// Constants that were encoded anew, modulo `Q_l P`.
     raised: BTreeMap<Value, Value>,
     /// New names of the parts of a sum of products that is a term of a sum.
@@ -120,7 +122,7 @@ impl Mover<'_> {
         if let Some(&raised) = self.raised.get(&plain) {
             return Ok(raised);
         }
-        let raised = match self.circuit.values.get(plain).map(|d| &d.inst) {
+        let raised = match self.old.get(plain).map(|d| &d.inst) {
             Some(Inst::Encode {
                 constant,
                 level,

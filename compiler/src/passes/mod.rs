@@ -19,7 +19,7 @@ pub struct Pass {
     /// What it does, in one phrase.
     pub summary: &'static str,
     /// The pass; what is cheaper where that depends on the machine, the model says.
-    pub run: fn(&Circuit, &CostModel) -> Result<Circuit, TypeError>,
+    pub run: fn(Circuit, &CostModel) -> Result<Circuit, TypeError>,
 }
 
 /// All passes in the order in which the compiler runs them.
@@ -36,7 +36,7 @@ pub const PASSES: &[Pass] = &[
 /// When a pass emits an instruction that does not type: a defect of the pass, which is named.
 pub fn run_all(mut circuit: Circuit, cost: &CostModel) -> Result<Circuit, PassError> {
     for pass in PASSES {
-        circuit = (pass.run)(&circuit, cost).map_err(|source| PassError {
+        circuit = (pass.run)(circuit, cost).map_err(|source| PassError {
             pass: pass.name,
             source,
         })?;
