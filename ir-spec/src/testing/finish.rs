@@ -30,7 +30,7 @@ fn step(draw: &mut Draw<'_>) -> FinishStep {
 pub(super) fn fitting(wished: &[FinishStep], shape: &Shape) -> Finish {
     let mut finish = Finish::default();
     for step in wished {
-        let longer = Finish([finish.0.as_slice(), &[step.clone()]].concat());
+        let longer = Finish([finish.0.as_slice(), std::slice::from_ref(step)].concat());
         if longer.result_shape(shape).is_ok() {
             finish = longer;
         }
