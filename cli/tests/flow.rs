@@ -189,7 +189,11 @@ fn a_node_is_shown_with_packings_diagonals_plan_and_reasons() {
         panic!("{report}");
     };
     assert_eq!(report["stats"]["nodes"].as_array().unwrap().len(), 2);
-    assert_eq!(conv["remarks"], Value::from(vec!["because"]));
+    // After those of the compiler.
+    assert_eq!(
+        conv["remarks"].as_array().unwrap().last().unwrap(),
+        "because"
+    );
     assert_eq!(conv["inputs"][0]["slot"], "8*h + w");
     assert_eq!(act["inputs"], act["outputs"]);
     let linear = &conv["operators"][0];
@@ -215,7 +219,7 @@ fn a_node_is_shown_with_packings_diagonals_plan_and_reasons() {
     }
     let (view, tables) = table.split_once("MACs  products").unwrap();
     assert!(
-        view.lines().all(|line| line.chars().count() < 110),
+        view.lines().all(|line| line.chars().count() < 100),
         "{view}"
     );
     assert!(

@@ -11,6 +11,9 @@ use peregrine_ir::{Circuit, LayoutId, Level, Node, Operator, SourceNode};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Characters of a line.
+const WIDTH: usize = 98;
+
 /// Everything about a node.
 #[derive(Debug, Serialize)]
 pub struct NodeView {
@@ -141,8 +144,28 @@ fn section(text: &mut String, title: &str, items: impl IntoIterator<Item = Vec<S
             titled = true;
         }
         let indent = if i == 0 { 4 } else { 6 };
-        *text += &format!("{:indent$}{}\n", "", plain(&line));
+        for (part, line) in wrapped(&plain(&line), WIDTH - indent).iter().enumerate() {
+            let further = indent + if part == 0 { 0 } else { 2 };
+            *text += &format!("{:further$}{line}\n", "");
+        }
     }
+}
+
+/// Lines of at most so many characters, unless a word is longer; all but the first have room for two more.
+fn wrapped(line: &str, width: usize) -> Vec<String> {
+    let length = |text: &str| text.chars().count();
+    if length(line) <= width {
+        return vec![line.to_owned()];
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for word in line.split_whitespace() {
+        let room = if lines.len() > 1 { width - 2 } else { width };
+        match lines.last_mut() {
+            Some(last) if length(last) + 1 + length(word) <= room => *last += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 impl Plan {
@@ -172,5 +195,20 @@ impl Plan {
             ),
             instructions.join(", "),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_wrapped_at_words() {
+        let line = "a line  that fits";
+        assert_eq!(wrapped(line, 17), [line]);
+        assert_eq!(wrapped(line, 9), ["a line", "that", "fits"]);
+        assert_eq!(wrapped(line, 11), ["a line that", "fits"]);
+        assert_eq!(wrapped("", 9), [""]);
+        assert_eq!(wrapped("unbreakable", 5), ["unbreakable"]);
     }
 }

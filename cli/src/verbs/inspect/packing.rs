@@ -132,23 +132,25 @@ fn guards(layout: &Layout) -> Vec<String> {
 }
 
 fn replicas(layout: &Layout) -> Option<String> {
-    const SHOWN: u32 = 8;
-    let (replicas, block) = (layout.parts().replicas, layout.block());
-    if replicas == 1 {
+    let parts = layout.parts();
+    if parts.replicas == 1 {
         return None;
     }
-    let slots = count(block as usize, "slot");
+    let slots = count(layout.block() as usize, "slot");
     if layout.is_aligned() {
-        return Some(format!("{replicas} equal replicas, one every {slots}"));
+        return Some(format!(
+            "{} equal replicas, one every {slots}",
+            parts.replicas
+        ));
     }
-    let turns: Vec<String> = (0..replicas.min(SHOWN))
-        .map(|x| layout.turn(x).to_string())
-        .collect();
-    let more = if replicas > SHOWN { ", ..." } else { "" };
-    Some(format!(
-        "{replicas} skewed replicas, one every {slots}, rotated right within these by {}{more}",
-        turns.join(", ")
-    ))
+    let mut text = format!(
+        "{} skewed replicas, one every {slots}, each rotated right by {} more",
+        parts.replicas, parts.skew
+    );
+    if parts.jump != 0 {
+        text += &format!(", and by {} after every {}", parts.jump, parts.run);
+    }
+    Some(text)
 }
 
 #[cfg(test)]
@@ -172,7 +174,7 @@ mod tests {
                 "room for 2 planes of 32 slots in a ciphertext, 1 used in the last",
                 "1 guard zero after each row of 3",
                 "8 guard zeros after each plane of 6 rows",
-                "4 skewed replicas, one every 64 slots, rotated right within these by 0, 8, 16, 24",
+                "4 skewed replicas, one every 64 slots, each rotated right by 8 more",
             ]
         );
         let aligned = changed([3, 1, 1], [1, 1], [1, 1], 1, |parts| parts.replicas = 2048);
