@@ -45,6 +45,26 @@ pub struct LayoutParts {
     pub run: u32,
 }
 
+impl LayoutParts {
+    /// Checks how far replicas are rotated in a block of this size.
+    fn check_turns(&self, block: u64) -> Result<(), LayoutError> {
+        for (part, value) in [("skew", self.skew), ("jump", self.jump)] {
+            if u64::from(value) >= block {
+                return fail(part, value.into(), format!("below {block}"));
+            }
+        }
+        let runs = match self.jump {
+            0 => 1..=1,
+            _ => 2..=self.replicas / 2,
+        };
+        if !self.run.is_power_of_two() || !runs.contains(&self.run) {
+            let expected = format!("a power of two from {} to {}", runs.start(), runs.end());
+            return fail("run", self.run.into(), expected);
+        }
+        Ok(())
+    }
+}
+
 /// A checked packing of `[C, H, W]` into slots: total and injective up to replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Layout {
@@ -77,17 +97,8 @@ impl Layout {
             pitch,
             plane,
             replicas,
-            skew,
-            jump,
-            run,
+            ..
         } = parts;
-        let fail = |part, found: u64, expected: String| {
-            Err(LayoutError {
-                part,
-                found,
-                expected,
-            })
-        };
         if log_slots > Self::MAX_LOG_SLOTS {
             return fail(
                 "log_slots",
@@ -121,16 +132,7 @@ impl Layout {
         if u64::from(plane) < least || u64::from(plane) > block {
             return fail("plane", plane.into(), format!("{least} to {block}"));
         }
-        for (part, value) in [("skew", skew), ("jump", jump)] {
-            if u64::from(value) >= block {
-                return fail(part, value.into(), format!("below {block}"));
-            }
-        }
-        let runs = if jump == 0 { 1..=1 } else { 2..=replicas / 2 };
-        if !run.is_power_of_two() || !runs.contains(&run) {
-            let expected = format!("a power of two from {} to {}", runs.start(), runs.end());
-            return fail("run", run.into(), expected);
-        }
+        parts.check_turns(block)?;
         let layout = Self { parts };
         if layout.try_ciphertexts().is_none() {
             return fail("shape", shape[0].into(), "at most 2^24 ciphertexts".into());
@@ -363,6 +365,14 @@ impl fmt::Display for Layout {
             _ => write!(f, " jump={jump} run={run}"),
         }
     }
+}
+
+fn fail<T>(part: &'static str, found: u64, expected: String) -> Result<T, LayoutError> {
+    Err(LayoutError {
+        part,
+        found,
+        expected,
+    })
 }
 
 /// A part of a layout is out of range.
