@@ -2,6 +2,7 @@
 
 use crate::entity::{Arena, Prime, SpecialPrime};
 use crate::scale::Scale;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Index into the table of moduli; a higher level has more modulus left.
@@ -136,12 +137,15 @@ impl Ring {
 
     /// Q_from / Q_to as a scale: what a rescale divides by. `None` when a level does not exist.
     pub fn ratio(&self, from: Level, to: Level) -> Option<Scale> {
-        let product = |level| {
-            self.row(level)?
-                .iter()
-                .try_fold(Scale::one(), |s, &p| s.checked_mul(&Scale::prime(p)))
-        };
-        product(from)?.checked_div(&product(to)?)
+        let mut exponents: BTreeMap<Prime, i32> = BTreeMap::new();
+        let (from, to) = (self.row(from)?, self.row(to)?);
+        let common = from.iter().zip(to).take_while(|(a, b)| a == b).count();
+        for (row, sign) in [(from, 1), (to, -1)] {
+            for &prime in row.iter().skip(common) {
+                *exponents.entry(prime).or_default() += sign;
+            }
+        }
+        Scale::new(0, exponents.into_iter().filter(|&(_, e)| e != 0))
     }
 
     /// Whether every prime of level `inner` is one of level `outer`.

@@ -5,10 +5,14 @@
 //! whatever scale makes the result land where it should.
 
 use crate::entity::{Arena, Entity, Prime};
+use std::sync::Arc;
 
-/// A positive rational number `2^a * product of q_i^b_i`.
+/// A positive rational number `2^a * product of q_i^b_i`. Clones share the exponents: every type has one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Scale {
+pub struct Scale(Arc<Monomial>);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+struct Monomial {
     log2: i32,
     /// Sorted by prime, no zero exponents.
     primes: Vec<(Prime, i32)>,
@@ -22,10 +26,7 @@ impl Scale {
 
     /// `2^log2`.
     pub fn power_of_two(log2: i32) -> Self {
-        Self {
-            log2,
-            primes: Vec::new(),
-        }
+        Self::of(log2, Vec::new())
     }
 
     /// `2^log2` times these powers of primes; `None` unless the primes ascend and every exponent is within
@@ -35,25 +36,26 @@ impl Scale {
         let primes: Vec<(Prime, i32)> = factors.into_iter().collect();
         let ascending = primes.is_sorted_by(|a, b| a.0 < b.0);
         let exponents = primes.iter().all(|&(_, e)| e != 0 && bounded(e));
-        (bounded(log2) && ascending && exponents).then_some(Self { log2, primes })
+        (bounded(log2) && ascending && exponents).then(|| Self::of(log2, primes))
     }
 
     /// A prime of the pool.
     pub fn prime(prime: Prime) -> Self {
-        Self {
-            log2: 0,
-            primes: vec![(prime, 1)],
-        }
+        Self::of(0, vec![(prime, 1)])
+    }
+
+    fn of(log2: i32, primes: Vec<(Prime, i32)>) -> Self {
+        Self(Arc::new(Monomial { log2, primes }))
     }
 
     /// The exponent of two.
     pub fn log2_part(&self) -> i32 {
-        self.log2
+        self.0.log2
     }
 
     /// The primes with their exponents, in order, none zero.
     pub fn prime_part(&self) -> &[(Prime, i32)] {
-        &self.primes
+        &self.0.primes
     }
 
     /// Product; `None` when an exponent leaves `-4096..=4096`.
@@ -72,10 +74,10 @@ impl Scale {
     fn combine(&self, other: &Self, sign: i32) -> Option<Self> {
         let bounded = |e: i32| (e.checked_abs()? <= Self::MAX_EXPONENT).then_some(e);
         let mut primes: Vec<(Prime, i32)> =
-            Vec::with_capacity(self.primes.len() + other.primes.len());
+            Vec::with_capacity(self.0.primes.len() + other.0.primes.len());
         let (mut a, mut b) = (
-            self.primes.iter().peekable(),
-            other.primes.iter().peekable(),
+            self.0.primes.iter().peekable(),
+            other.0.primes.iter().peekable(),
         );
         loop {
             let (prime, exponent) = match (a.peek(), b.peek()) {
@@ -94,17 +96,16 @@ impl Scale {
                 primes.push((prime, bounded(exponent)?));
             }
         }
-        Some(Self {
-            log2: bounded(self.log2.checked_add(sign.checked_mul(other.log2)?)?)?,
-            primes,
-        })
+        let log2 = self.0.log2.checked_add(sign.checked_mul(other.0.log2)?)?;
+        Some(Self::of(bounded(log2)?, primes))
     }
 
     /// Its value in bits, given the pool; `None` when a prime is not in the pool.
     pub fn bits(&self, pool: &Arena<Prime, u64>) -> Option<f64> {
-        self.primes
+        self.0
+            .primes
             .iter()
-            .try_fold(f64::from(self.log2), |bits, &(prime, exponent)| {
+            .try_fold(f64::from(self.0.log2), |bits, &(prime, exponent)| {
                 Some(bits + (*pool.get(prime)? as f64).log2() * f64::from(exponent))
             })
     }
@@ -112,8 +113,8 @@ impl Scale {
     /// Its value, correct to a few units in the last place; `None` when a prime is not in the pool or the value (or one
     /// factor of it) is not a normal number.
     pub fn value(&self, pool: &Arena<Prime, u64>) -> Option<f64> {
-        let (mut mantissa, mut log2) = (1.0f64, i64::from(self.log2));
-        for &(prime, exponent) in &self.primes {
+        let (mut mantissa, mut log2) = (1.0f64, i64::from(self.0.log2));
+        for &(prime, exponent) in &self.0.primes {
             let q = *pool.get(prime)? as f64;
             let shift = q.log2().floor();
             mantissa *= (q / shift.exp2()).powi(exponent);
@@ -149,13 +150,13 @@ impl Scale {
             }
             side.push_str(&power);
         };
-        match (self.log2, unit_bits as i32) {
+        match (self.0.log2, unit_bits as i32) {
             (0, _) => {}
             (log2, unit) if unit > 0 && log2 % unit == 0 => factor("D".into(), log2 / unit),
             (log2, _) if log2 > 0 => factor(format!("2^{log2}"), 1),
             (log2, _) => factor(format!("2^{}", -log2), -1),
         }
-        for &(prime, exponent) in &self.primes {
+        for &(prime, exponent) in &self.0.primes {
             factor(format!("{}{}", Prime::PREFIX, prime.0), exponent);
         }
         format!("{}{under}", if over.is_empty() { "1" } else { &over })

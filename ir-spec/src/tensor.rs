@@ -2,14 +2,15 @@
 
 use crate::entity::{Arena, TensorId};
 use crate::shape::Shape;
+use std::sync::Arc;
 
-/// A named array of weights.
+/// A named array of weights. Clones share the numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     /// The initializer of the ONNX model it came from, or what the compiler derived it from.
     pub name: String,
     shape: Shape,
-    data: Vec<f64>,
+    data: Arc<[f64]>,
 }
 
 impl Tensor {
@@ -29,6 +30,7 @@ impl Tensor {
         if let Some(index) = data.iter().position(|x| !x.is_finite()) {
             return Err(TensorError::NotFinite { name, index });
         }
+        let data = data.into();
         Ok(Self { name, shape, data })
     }
 

@@ -2,4 +2,6 @@
 
 pub mod conformance;
 pub mod flow;
+pub mod networks;
+pub mod onnx_bytes;
 pub mod shared;

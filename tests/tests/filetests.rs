@@ -90,7 +90,7 @@ fn passes() {
             "before",
             text::parse(&body).unwrap_or_else(|e| panic!("{e}")),
         );
-        let after = verified(name, (pass.run)(&before).unwrap());
+        let after = verified(name, (pass.run)(before.clone().into_inner()).unwrap());
         same_meaning(&before, &after);
         let mut settings = Settings::clone_current();
         settings.set_snapshot_path(path.parent().unwrap());

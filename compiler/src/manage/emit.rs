@@ -6,7 +6,7 @@
 
 use super::ManageError;
 use super::levels::{Raw, raw};
-use super::scales::{Scales, Settled, concrete};
+use super::scales::{Scales, Settled};
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
 use peregrine_ir::{
     Arena, Basis, Builder, Circuit, Const, Entity, Inst, Level, Ring, Scale, Security, Value,
@@ -45,7 +45,7 @@ pub fn emit(
         unit_bits,
         depths,
         raw,
-        scales,
+        scales: scales.in_ring(unit_bits, top.0).ok_or(EXPONENT)?,
         builder: Builder::new(circuit),
         emitted: vec![None; program.values.len()],
         working: BTreeMap::new(),
@@ -357,7 +357,6 @@ impl Emitter {
     }
 
     fn scale(&self, value: SlotValue) -> Result<Scale, ManageError> {
-        let symbolic = self.scales.of(value).ok_or(MISSING)?;
-        concrete(symbolic, self.unit_bits, self.top).ok_or(EXPONENT)
+        self.scales.of(value).cloned().ok_or(MISSING)
     }
 }

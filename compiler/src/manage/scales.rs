@@ -7,13 +7,15 @@
 //!
 //! Two members of one class may be fixed at different scales. Then the later of them is multiplied by 1 and the analysis
 //! starts again: that product is free in its scale. It costs a level, and happens only where two products of different
-//! history meet ([`settle`]).
+//! history meet ([`settle`]). In each class those that share the scale of its first such member go together, so the
+//! number of analyses does not grow with the number of ciphertexts.
 
 use super::ManageError;
-use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
-use peregrine_ir::{Arena, Entity, Prime, Scale};
+use crate::slots::{Program, SlotOp, SlotValue};
+use peregrine_ir::{Entity, Prime, Scale};
 use petgraph::unionfind::UnionFind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 
 /// The working scale, symbolically: the ring gives `D = 2^d` its size. Stands for `2^1` until then.
 const UNIT: i32 = 1;
@@ -29,6 +31,16 @@ impl Scales {
     /// The symbolic scale of a value.
     pub fn of(&self, value: SlotValue) -> Option<&Scale> {
         self.scales.get(self.classes.get(value.index())?)
+    }
+
+    /// The scales in a real ring; see [`concrete`].
+    pub fn in_ring(&self, unit_bits: u32, top: u32) -> Option<Self> {
+        let real =
+            |(&class, scale): (&usize, &Scale)| Some((class, concrete(scale, unit_bits, top)?));
+        Some(Self {
+            classes: self.classes.clone(),
+            scales: self.scales.iter().map(real).collect::<Option<_>>()?,
+        })
     }
 }
 
@@ -49,7 +61,7 @@ pub fn settle(mut program: Program) -> Result<Settled, ManageError> {
     for _ in 0..=program.values.len() {
         match analyse(&program)? {
             Analysis::Settled(scales) => return Ok(Settled { program, scales }),
-            Analysis::Conflict(value) => program = realign(&program, value),
+            Analysis::Conflicts(values) => realign(&mut program, &values),
         }
     }
     Err(ManageError::Internal {
@@ -61,11 +73,11 @@ pub fn settle(mut program: Program) -> Result<Settled, ManageError> {
 enum Analysis {
     /// Every value has a scale.
     Settled(Scales),
-    /// This product must be brought to another scale first.
-    Conflict(SlotValue),
+    /// These products must be brought to another scale first.
+    Conflicts(BTreeSet<SlotValue>),
 }
 
-/// Scales of all values, or the first conflict.
+/// Scales of all values, or the conflicts at the least depth that has any.
 ///
 /// # Errors
 /// When exponents run away.
@@ -82,6 +94,7 @@ fn analyse(program: &Program) -> Result<Analysis, ManageError> {
         scales: BTreeMap::new(),
     };
     for (depth, values) in by_depth {
+        let mut conflicts = Conflicts::default();
         for &value in &values {
             let Some(fixed) = fixed(program, value, depth, &scales)? else {
                 continue;
@@ -90,9 +103,15 @@ fn analyse(program: &Program) -> Result<Analysis, ManageError> {
                 continue;
             };
             match scales.scales.get(&class) {
-                Some(known) if *known != fixed => return Ok(Analysis::Conflict(value)),
-                _ => scales.scales.insert(class, fixed),
-            };
+                Some(known) if *known != fixed => conflicts.note(class, fixed, value),
+                Some(_) => {}
+                None => {
+                    scales.scales.insert(class, fixed);
+                }
+            }
+        }
+        if !conflicts.values.is_empty() {
+            return Ok(Analysis::Conflicts(conflicts.values));
         }
         for &value in &values {
             if let Some(&class) = scales.classes.get(value.index()) {
@@ -104,6 +123,23 @@ fn analyse(program: &Program) -> Result<Analysis, ManageError> {
         }
     }
     Ok(Analysis::Settled(scales))
+}
+
+/// Products whose scale is not that of their class.
+#[derive(Default)]
+struct Conflicts {
+    /// The first other scale of each class.
+    first: BTreeMap<usize, Scale>,
+    values: BTreeSet<SlotValue>,
+}
+
+impl Conflicts {
+    /// Keeps the first conflict of a class and those like it. Others may be none once these are gone.
+    fn note(&mut self, class: usize, scale: Scale, value: SlotValue) {
+        if *self.first.entry(class).or_insert_with(|| scale.clone()) == scale {
+            self.values.insert(value);
+        }
+    }
 }
 
 /// The class of each value: its representative's number.
@@ -171,37 +207,23 @@ fn fixed(
     }
 }
 
-/// The program with every use of `value` going through a product with 1.
-fn realign(program: &Program, value: SlotValue) -> Program {
-    let mut out = program.clone();
-    out.values = Arena::new();
-    let mut renamed: Vec<SlotValue> = Vec::with_capacity(program.values.len() + 1);
-    for (old, inst) in program.values.iter() {
+/// Lets every use of `conflicts` go through a product with 1.
+fn realign(program: &mut Program, conflicts: &BTreeSet<SlotValue>) {
+    let old = take(&mut program.values);
+    let mut renamed: Vec<SlotValue> = Vec::with_capacity(old.len());
+    for (value, inst) in old.iter() {
         let map = |v: SlotValue| renamed.get(v.index()).copied().unwrap_or(v);
-        let op = rename(&inst.op, map);
-        let mut new = out.values.push(SlotInst {
-            op,
-            node: inst.node,
-        });
-        if old == value {
-            new = out.values.push(SlotInst {
-                op: SlotOp::MulScalar(new, 1.0),
-                node: inst.node,
-            });
+        let mut new = program.push(rename(&inst.op, map), inst.node);
+        if conflicts.contains(&value) {
+            new = program.push(SlotOp::MulScalar(new, 1.0), inst.node);
         }
         renamed.push(new);
     }
-    let port = |port: &SlotPort| {
-        let mut port = port.clone();
-        port.packed
-            .values
-            .iter_mut()
-            .for_each(|v| *v = renamed.get(v.index()).copied().unwrap_or(*v));
-        port
-    };
-    out.inputs = program.inputs.iter().map(port).collect();
-    out.outputs = program.outputs.iter().map(port).collect();
-    out
+    for port in program.inputs.iter_mut().chain(&mut program.outputs) {
+        for value in &mut port.packed.values {
+            *value = renamed.get(value.index()).copied().unwrap_or(*value);
+        }
+    }
 }
 
 fn rename(op: &SlotOp, map: impl Fn(SlotValue) -> SlotValue) -> SlotOp {
@@ -232,4 +254,54 @@ pub fn concrete(symbolic: &Scale, unit_bits: u32, top: u32) -> Option<Scale> {
         }
     }
     Some(scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slots::{Packed, SlotPort};
+    use peregrine_ir::{LayoutId, Node, Shape};
+
+    /// Sums of a fourth power and of the square of a product with a constant, in as many ciphertexts as asked.
+    fn two_histories(parts: usize) -> Program {
+        let mut program = Program::default();
+        let node = Node(0);
+        let port = |name: &str, values: Vec<SlotValue>| SlotPort {
+            name: name.to_owned(),
+            shape: Shape::new([1]).unwrap(),
+            packed: Packed {
+                layout: LayoutId(0),
+                values,
+            },
+        };
+        let inputs: Vec<_> = (0..parts)
+            .map(|_| program.push(SlotOp::Input, node))
+            .collect();
+        let sums = inputs.iter().map(|&x| {
+            let square = program.push(SlotOp::Mul(x, x), node);
+            let fourth = program.push(SlotOp::Mul(square, square), node);
+            let half = program.push(SlotOp::MulScalar(x, 0.5), node);
+            let other = program.push(SlotOp::Mul(half, half), node);
+            program.push(SlotOp::Add(vec![fourth, other]), node)
+        });
+        let sums = sums.collect();
+        program.inputs = vec![port("x", inputs)];
+        program.outputs = vec![port("y", sums)];
+        program
+    }
+
+    #[test]
+    fn all_ciphertexts_of_a_sum_are_realigned_at_once() {
+        let program = two_histories(7);
+        let Analysis::Conflicts(conflicts) = analyse(&program).unwrap() else {
+            panic!("the histories differ");
+        };
+        assert_eq!(conflicts.len(), 7);
+        let settled = settle(program.clone()).unwrap();
+        assert_eq!(settled.program.values.len(), program.values.len() + 7);
+        assert_eq!(settled.program.depth(), program.depth() + 1);
+        let outputs = &settled.program.outputs[0].packed.values;
+        let scales: Vec<_> = outputs.iter().map(|&v| settled.scales.of(v)).collect();
+        assert!(scales.iter().all(|s| s.is_some() && *s == scales[0]));
+    }
 }

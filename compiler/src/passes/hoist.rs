@@ -19,10 +19,10 @@ pub const PASS: Pass = Pass {
     run,
 };
 
-fn run(circuit: &Circuit) -> Result<Circuit, TypeError> {
-    let mut rebuild = Rebuild::new(circuit);
+fn run(circuit: Circuit) -> Result<Circuit, TypeError> {
+    let (mut rebuild, old) = Rebuild::new(circuit);
     let mut digits: BTreeMap<Value, Value> = BTreeMap::new();
-    for (value, definition) in circuit.values.iter() {
+    for (value, definition) in old.iter() {
         rebuild.serve(definition);
         let new = match definition.inst {
             Inst::Rotate { a, rotation } => {

@@ -17,7 +17,7 @@ pub struct Pass {
     /// What it does, in one phrase.
     pub summary: &'static str,
     /// The pass.
-    pub run: fn(&Circuit) -> Result<Circuit, TypeError>,
+    pub run: fn(Circuit) -> Result<Circuit, TypeError>,
 }
 
 /// All passes in the order in which the compiler runs them.
@@ -29,7 +29,7 @@ pub const PASSES: &[Pass] = &[hoist::PASS, sink_mod_down::PASS, remove_dead::PAS
 /// When a pass emits an instruction that does not type: a defect of the pass, which is named.
 pub fn run_all(mut circuit: Circuit) -> Result<Circuit, PassError> {
     for pass in PASSES {
-        circuit = (pass.run)(&circuit).map_err(|source| PassError {
+        circuit = (pass.run)(circuit).map_err(|source| PassError {
             pass: pass.name,
             source,
         })?;

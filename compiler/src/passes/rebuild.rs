@@ -1,26 +1,27 @@
 //! What passes share: copying a circuit instruction by instruction while changing some.
 
-use peregrine_ir::{Arena, Builder, Circuit, Definition, Entity, Inst, TypeError, Value};
+use peregrine_ir::{Arena, Builder, Circuit, Definition, Entity, Inst, Port, TypeError, Value};
+use std::mem::take;
 
 /// A circuit under reconstruction: instructions are visited in order and emitted anew.
-pub struct Rebuild<'c> {
-    old: &'c Circuit,
+pub struct Rebuild {
     builder: Builder,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
     renamed: Vec<Option<Value>>,
 }
 
-impl<'c> Rebuild<'c> {
-    /// Starts with the tables of `old` and no instructions.
-    pub fn new(old: &'c Circuit) -> Self {
-        let mut empty = old.clone();
-        empty.values = Arena::new();
-        empty.inputs.clear();
-        empty.outputs.clear();
-        Self {
-            old,
-            builder: Builder::new(empty),
-            renamed: vec![None; old.values.len()],
-        }
+impl Rebuild {
+    /// A circuit with the tables of `old` and no instructions, and the instructions of `old`.
+    pub fn new(mut old: Circuit) -> (Self, Arena<Value, Definition>) {
+        let values = take(&mut old.values);
+        let rebuild = Self {
+            inputs: take(&mut old.inputs),
+            outputs: take(&mut old.outputs),
+            builder: Builder::new(old),
+            renamed: vec![None; values.len()],
+        };
+        (rebuild, values)
     }
 
     /// The new circuit's builder.
@@ -76,22 +77,14 @@ impl<'c> Rebuild<'c> {
 
     /// Renames the ports, declares the keys and hands the circuit over.
     pub fn finish(mut self) -> Result<Circuit, TypeError> {
-        for (inputs, ports) in [(true, &self.old.inputs), (false, &self.old.outputs)] {
-            for port in ports {
-                let mut port = port.clone();
-                port.values = port
-                    .values
-                    .iter()
-                    .map(|&v| self.new_name(v))
-                    .collect::<Result<_, _>>()?;
-                let circuit = self.builder.circuit();
-                if inputs {
-                    circuit.inputs.push(port)
-                } else {
-                    circuit.outputs.push(port)
-                }
+        let (mut inputs, mut outputs) = (take(&mut self.inputs), take(&mut self.outputs));
+        for port in inputs.iter_mut().chain(&mut outputs) {
+            for value in &mut port.values {
+                *value = self.new_name(*value)?;
             }
         }
+        let circuit = self.builder.circuit();
+        (circuit.inputs, circuit.outputs) = (inputs, outputs);
         Ok(self.builder.finish())
     }
 }

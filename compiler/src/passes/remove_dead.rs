@@ -13,10 +13,10 @@ pub const PASS: Pass = Pass {
     run,
 };
 
-fn run(circuit: &Circuit) -> Result<Circuit, TypeError> {
-    let live = live(circuit);
-    let mut rebuild = Rebuild::new(circuit);
-    for (value, definition) in circuit.values.iter() {
+fn run(circuit: Circuit) -> Result<Circuit, TypeError> {
+    let live = live(&circuit);
+    let (mut rebuild, old) = Rebuild::new(circuit);
+    for (value, definition) in old.iter() {
         if live.get(value.index()) == Some(&true) {
             rebuild.serve(definition);
             let copy = rebuild.copy(definition)?;

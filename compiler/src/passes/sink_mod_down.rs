@@ -18,14 +18,14 @@ pub const PASS: Pass = Pass {
     run,
 };
 
-fn run(circuit: &Circuit) -> Result<Circuit, TypeError> {
-    let uses = uses(circuit);
-    let raised = |value: Value| match circuit.values.get(value).map(|d| &d.inst) {
+fn run(circuit: Circuit) -> Result<Circuit, TypeError> {
+    let uses = uses(&circuit);
+    let (mut rebuild, old) = Rebuild::new(circuit);
+    let raised = |value: Value| match old.get(value).map(|d| &d.inst) {
         Some(Inst::ModDown(inner)) if uses.get(value.index()) == Some(&1) => Some(*inner),
         _ => None,
     };
-    let mut rebuild = Rebuild::new(circuit);
-    for (value, definition) in circuit.values.iter() {
+    for (value, definition) in old.iter() {
         rebuild.serve(definition);
         let new = match &definition.inst {
             Inst::Add(terms) => {
@@ -48,7 +48,7 @@ fn run(circuit: &Circuit) -> Result<Circuit, TypeError> {
     rebuild.finish()
 }
 
-fn sink(rebuild: &mut Rebuild<'_>, inner: &[Value], rest: &[Value]) -> Result<Value, TypeError> {
+fn sink(rebuild: &mut Rebuild, inner: &[Value], rest: &[Value]) -> Result<Value, TypeError> {
     let inner = inner
         .iter()
         .map(|&v| rebuild.new_name(v))

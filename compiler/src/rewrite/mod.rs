@@ -5,7 +5,8 @@
 //! leading coefficient is 1 (or -1) everywhere; an operator is *solely used* by another when that is its one use.
 //!
 //! 1. **Local rules** (`local`, a table of named rules on one operator and its neighbours): affine polynomials into
-//!    the linear operators around them, reshapes out of the way, identities away, like terms together.
+//!    the linear operators around them, padding and means into the windows after them, reshapes out of the way,
+//!    identities away, like terms together.
 //! 2. **Equality saturation** (`algebra`, egg with a table of named rules): any spelling in sums, products and
 //!    polynomials of one variable becomes one polynomial node.
 //! 3. **Gauge** (`gauge`): every value `v` may be stored as `v / g` with `g` constant on what linear operators mix
@@ -19,7 +20,8 @@
 //! system of equations, not a rewrite of terms.
 //!
 //! Every rule keeps the value of every output up to rounding in f64, never adds a node, and is refused when a weight
-//! would stop being finite. Cost: a few passes over the nodes and weights; the e-graph grows linearly with the nodes.
+//! would stop being finite. Cost: a few passes over the nodes and weights, none over images where coefficients are per
+//! channel; the e-graph grows linearly with the nodes.
 //! Deterministic: node order, ordered maps, iteration and node limits only.
 
 mod algebra;

@@ -1,0 +1,208 @@
+//! Networks in the shape of well-known ones, with seeded random weights: ONNX files of any size without a download.
+//!
+//! Activations are squares, pools are averages. Weights are small and biases moderate, so that values stay below one
+//! through any number of squares and do not vanish.
+
+use crate::onnx_bytes::{Attribute, Model};
+
+/// ResNet-50 on images of `size` by `size`, all widths divided by `width_divisor`, with 1000 classes.
+pub fn resnet50(size: u32, width_divisor: u32) -> Vec<u8> {
+    let mut net = Network::new(size);
+    let width = |w: u32| (w / width_divisor).max(1);
+    net.convolution(width(64), 7, 2);
+    net.square();
+    net.pool(3, 2, 1);
+    for (stage, blocks) in [3, 4, 6, 3].into_iter().enumerate() {
+        for block in 0..blocks {
+            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+            net.residual(stride, block == 0, width(256 << stage), |net| {
+                net.convolution(width(64 << stage), 1, 1);
+                net.square();
+                net.convolution(width(64 << stage), 3, stride);
+                net.square();
+                net.convolution(width(256 << stage), 1, 1);
+            });
+        }
+    }
+    net.classifier(1000)
+}
+
+/// ResNet-20 on images of 32 by 32, with 10 classes.
+pub fn resnet20() -> Vec<u8> {
+    let mut net = Network::new(32);
+    net.convolution(16, 3, 1);
+    net.square();
+    for stage in 0..3 {
+        for block in 0..3 {
+            let widens = stage > 0 && block == 0;
+            let (stride, width) = (1 + u32::from(widens), 16 << stage);
+            net.residual(stride, widens, width, |net| {
+                net.convolution(width, 3, stride);
+                net.square();
+                net.convolution(width, 3, 1);
+            });
+        }
+    }
+    net.classifier(10)
+}
+
+/// SqueezeNet 1.1 on images of `size` by `size`, all widths divided by `width_divisor`, with 1000 classes.
+pub fn squeezenet(size: u32, width_divisor: u32) -> Vec<u8> {
+    let mut net = Network::new(size);
+    let width = |w: u32| (w / width_divisor).max(1);
+    net.convolution(width(64), 3, 2);
+    net.square();
+    for (squeezed, repeats, pooled) in [(16, 2, true), (32, 2, true), (48, 2, true), (64, 2, false)]
+    {
+        if pooled {
+            net.pool(3, 2, 0);
+        }
+        for _ in 0..repeats {
+            net.fire(width(squeezed), width(4 * squeezed));
+        }
+    }
+    net.convolution(1000, 1, 1);
+    net.square();
+    net.value = net.model.node("GlobalAveragePool", &[&net.value], &[]);
+    net.finish(1000)
+}
+
+/// A model under construction, the image it works on, and the last value.
+struct Network {
+    model: Model,
+    value: String,
+    channels: u32,
+    extent: u32,
+    weights: usize,
+    state: u64,
+}
+
+impl Network {
+    fn new(size: u32) -> Self {
+        let mut model = Model::default();
+        model.input("image", &[1, 3, size, size]);
+        Self {
+            model,
+            value: "image".to_owned(),
+            channels: 3,
+            extent: size,
+            weights: 0,
+            state: 1,
+        }
+    }
+
+    /// A tensor of numbers in `mean - spread .. mean + spread`.
+    fn weight(&mut self, dims: &[u32], mean: f32, spread: f32) -> String {
+        let name = format!("w{}", self.weights);
+        self.weights += 1;
+        let state = &mut self.state;
+        let numbers = (0..dims.iter().product()).map(|_| {
+            *state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            mean + spread * ((*state >> 40) as f32 / (1 << 23) as f32 - 1.0)
+        });
+        self.model.weight(&name, dims, numbers)
+    }
+
+    /// A convolution that keeps the extent but for its stride, and a batch normalisation.
+    fn convolution(&mut self, channels: u32, kernel: u32, stride: u32) {
+        let fan_in = self.channels * kernel * kernel;
+        let dims = [channels, self.channels, kernel, kernel];
+        let weight = self.weight(&dims, 0.0, 0.6 / (fan_in as f32).sqrt());
+        let pad = (kernel - 1) / 2;
+        let attributes = [
+            Attribute::Ints("kernel_shape", &[kernel; 2]),
+            Attribute::Ints("strides", &[stride; 2]),
+            Attribute::Ints("pads", &[pad; 4]),
+        ];
+        let value = self
+            .model
+            .node("Conv", &[&self.value, &weight], &attributes);
+        let statistics = [(1.0, 0.25), (0.0, 0.25), (0.0, 0.1), (1.0, 0.5)];
+        let [scale, shift, mean, variance] =
+            statistics.map(|(mean, spread)| self.weight(&[channels], mean, spread));
+        let inputs = [&value, &scale, &shift, &mean, &variance].map(String::as_str);
+        self.value = self.model.node("BatchNormalization", &inputs, &[]);
+        self.channels = channels;
+        self.slide(kernel, stride, pad);
+    }
+
+    fn square(&mut self) {
+        self.value = self.model.node("Mul", &[&self.value, &self.value], &[]);
+    }
+
+    fn pool(&mut self, kernel: u32, stride: u32, pad: u32) {
+        let attributes = [
+            Attribute::Ints("kernel_shape", &[kernel; 2]),
+            Attribute::Ints("strides", &[stride; 2]),
+            Attribute::Ints("pads", &[pad; 4]),
+            Attribute::Int("count_include_pad", 1),
+        ];
+        self.value = self.model.node("AveragePool", &[&self.value], &attributes);
+        self.slide(kernel, stride, pad);
+    }
+
+    fn slide(&mut self, kernel: u32, stride: u32, pad: u32) {
+        self.extent = (self.extent + 2 * pad - kernel) / stride + 1;
+    }
+
+    /// The square of the sum of a branch and the value, the latter through a 1x1 convolution where `projects`.
+    fn residual(
+        &mut self,
+        stride: u32,
+        projects: bool,
+        channels: u32,
+        branch: impl FnOnce(&mut Self),
+    ) {
+        let start = (self.value.clone(), self.channels, self.extent);
+        branch(self);
+        let end = (self.value.clone(), self.channels, self.extent);
+        (self.value, self.channels, self.extent) = start;
+        if projects {
+            self.convolution(channels, 1, stride);
+        }
+        self.value = self.model.node("Add", &[&end.0, &self.value], &[]);
+        (self.channels, self.extent) = (end.1, end.2);
+        self.square();
+    }
+
+    /// A squeezing convolution and two expanding ones, put together.
+    fn fire(&mut self, squeezed: u32, expanded: u32) {
+        self.convolution(squeezed, 1, 1);
+        self.square();
+        let narrow = self.value.clone();
+        let mut parts = Vec::new();
+        for kernel in [1, 3] {
+            (self.value, self.channels) = (narrow.clone(), squeezed);
+            self.convolution(expanded, kernel, 1);
+            self.square();
+            parts.push(self.value.clone());
+        }
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        self.value = self
+            .model
+            .node("Concat", &parts, &[Attribute::Int("axis", 1)]);
+        self.channels = 2 * expanded;
+    }
+
+    /// A mean over the image and a fully connected layer.
+    fn classifier(mut self, classes: u32) -> Vec<u8> {
+        self.value = self.model.node("GlobalAveragePool", &[&self.value], &[]);
+        self.value = self.model.node("Flatten", &[&self.value], &[]);
+        let spread = 0.6 / (self.channels as f32).sqrt();
+        let weight = self.weight(&[classes, self.channels], 0.0, spread);
+        let bias = self.weight(&[classes], 0.0, 0.1);
+        let transposed = [Attribute::Int("transB", 1)];
+        self.value = self
+            .model
+            .node("Gemm", &[&self.value, &weight, &bias], &transposed);
+        self.finish(classes)
+    }
+
+    fn finish(mut self, classes: u32) -> Vec<u8> {
+        self.value = self.model.node("Flatten", &[&self.value], &[]);
+        self.model.output(&self.value, &[1, classes]);
+        self.model.finish()
+    }
+}
