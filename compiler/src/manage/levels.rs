@@ -1,7 +1,8 @@
 //! Where rescales go: which values are kept before theirs, so that sums and rotations share it.
 
-use crate::slots::{Program, SlotOp, SlotValue};
+use crate::slots::{Program, SlotInst, SlotOp, SlotValue};
 use peregrine_ir::Arena;
+use std::collections::BTreeSet;
 
 /// What stands between a value and its rescale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +17,13 @@ pub enum Raw {
 
 /// Which values are kept before their rescale, so that sums share it.
 ///
-/// A raw value that is rotated and used elsewhere too is rescaled first: its rotations then share the rescale.
+/// A raw value that is rotated and used elsewhere too is rescaled first: its rotations then share the rescale. But partial
+/// sums are folded raw: the noise of a rescale before would be added up with them.
 pub fn raw(program: &Program, depths: &Arena<SlotValue, u32>) -> Arena<SlotValue, Raw> {
     let uses = uses(program);
     let once = |v: SlotValue| uses.get(v) == Some(&1);
     let masked = masked(program);
+    let folded = folded(program, &uses);
     let mut raw: Arena<SlotValue, Raw> = Arena::new();
     let of = |raw: &Arena<SlotValue, Raw>, v: SlotValue| raw.get(v).copied().unwrap_or(Raw::No);
     for (value, inst) in program.values.iter() {
@@ -33,7 +36,9 @@ pub fn raw(program: &Program, depths: &Arena<SlotValue, u32>) -> Arena<SlotValue
             SlotOp::Negate(a) => of(&raw, *a),
             SlotOp::Rotate(a, _)
                 if of(&raw, *a) == Raw::Constants
-                    && (once(*a) || masked.get(value) == Some(&true)) =>
+                    && (once(*a)
+                        || masked.get(value) == Some(&true)
+                        || folded.contains(&value)) =>
             {
                 Raw::Constants
             }
@@ -61,6 +66,22 @@ pub fn masked(program: &Program) -> Arena<SlotValue, bool> {
         }
     }
     masked
+}
+
+/// Rotations `r` of an `a` that has no other use than the sum `a + r`.
+fn folded(program: &Program, uses: &Arena<SlotValue, u32>) -> BTreeSet<SlotValue> {
+    let fold = |inst: &SlotInst| {
+        let SlotOp::Add(terms) = &inst.op else {
+            return None;
+        };
+        let &[a, r] = terms.as_slice() else {
+            return None;
+        };
+        let rotated = program.values.get(r).map(|inst| &inst.op);
+        let of_a = matches!(rotated, Some(SlotOp::Rotate(of, _)) if *of == a);
+        (of_a && uses.get(a) == Some(&2) && uses.get(r) == Some(&1)).then_some(r)
+    };
+    program.values.values().filter_map(fold).collect()
 }
 
 /// A sum stays raw when all its terms are raw in the same way at the same depth.
