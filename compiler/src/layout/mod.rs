@@ -1,6 +1,6 @@
 //! Choosing a layout for every tensor of the graph.
 //!
-//! [`candidates`] proposes packings, [`plans`] prices each linear operator between two of them, [`search`] finds the cheapest
+//! [`candidates`] proposes packings, `plans` prices each linear operator between two of them, `search` finds the cheapest
 //! choice for the whole graph. Prices are predicted seconds at the level at which an operator will run, the number of
 //! multiplications before it counted on the graph ([`depth`]).
 //!
