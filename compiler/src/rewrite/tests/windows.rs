@@ -75,7 +75,7 @@ proptest! {
         next in next(),
     ) {
         let strides = match overlap {
-            true => kernel.map(|k| (k + 1) / 2),
+            true => kernel.map(|k| k.div_ceil(2)),
             false => [kernel[0] + gap[0], kernel[1] + gap[1]],
         };
         let window = Window { kernel, strides, pads: [pads[0].min(kernel[0] - 1), pads[1].min(kernel[1] - 1)], dilations: [1; 2] };
