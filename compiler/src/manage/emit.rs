@@ -6,11 +6,11 @@
 
 use super::ManageError;
 use super::levels::{Raw, masked, raw};
-use super::parameters::{mask_bits, number_bits};
+use super::parameters::{mask_bits, number_bits, spare_bits};
 use super::scales::{Scales, Settled};
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
 use peregrine_ir::{
-    Arena, Basis, Builder, Circuit, Const, Entity, Inst, Level, Ring, Scale, Security, Value,
+    Arena, Basis, Builder, Circuit, Const, Entity, Inst, Level, Prime, Ring, Scale, Security, Value,
 };
 use std::collections::BTreeMap;
 use std::mem::take;
@@ -48,7 +48,7 @@ pub fn emit(
         depths,
         raw,
         masked: masked(&program),
-        scales: scales.in_ring(unit_bits, top.0).ok_or(EXPONENT)?,
+        scales: scales.in_ring(&circuit.ring).ok_or(EXPONENT)?,
         builder: Builder::new(circuit),
         emitted: vec![None; program.values.len()],
         working: BTreeMap::new(),
@@ -301,10 +301,20 @@ impl Emitter {
         let level = Level(self.level(value).0 + 1);
         let (scale_a, scale_b) = (self.scale(a)?, self.scale(b)?);
         let x = self.at(a, level, &scale_a)?;
-        if a == b {
+        // The prime of level l is the one that its rescale drops.
+        let spare = spare_bits(&self.builder.circuit().ring, Prime(level.0));
+        if spare == 0 && a == b {
             return Ok(self.builder.push(Inst::Square(x))?);
         }
         let y = self.at(b, level, &scale_b)?;
+        let x = match spare {
+            0 => x,
+            _ => self.builder.push(Inst::MulScalar {
+                a: x,
+                factor: 1.0,
+                scale: Scale::power_of_two(spare as i32),
+            })?,
+        };
         Ok(self.builder.push(Inst::Mul(x, y))?)
     }
 

@@ -131,6 +131,12 @@ fn masked_number_bits(unit_bits: u32, log_n: u32) -> u32 {
     unit_bits.saturating_sub(log_n) + NUMBER_GUARD_BITS + mask_bits(unit_bits, log_n)
 }
 
+/// By how many bits a prime is longer than the working scale.
+pub(super) fn spare_bits(ring: &Ring, prime: Prime) -> u32 {
+    let bits = ring.primes.get(prime).map_or(0.0, |&q| (q as f64).log2());
+    (bits.round() as u32).saturating_sub(ring.unit_bits)
+}
+
 /// log2 of the scale of numbers that share `bits` with a mask.
 pub(super) fn number_bits(bits: f64, unit_bits: u32, log_n: u32) -> i32 {
     (bits - f64::from(mask_bits(unit_bits, log_n)).min(bits / 2.0)).floor() as i32

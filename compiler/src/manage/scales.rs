@@ -11,8 +11,9 @@
 //! number of analyses does not grow with the number of ciphertexts.
 
 use super::ManageError;
+use super::parameters::spare_bits;
 use crate::slots::{Program, SlotOp, SlotValue};
-use peregrine_ir::{Entity, Prime, Scale};
+use peregrine_ir::{Entity, Prime, Ring, Scale};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -34,9 +35,8 @@ impl Scales {
     }
 
     /// The scales in a real ring; see [`concrete`].
-    pub fn in_ring(&self, unit_bits: u32, top: u32) -> Option<Self> {
-        let real =
-            |(&class, scale): (&usize, &Scale)| Some((class, concrete(scale, unit_bits, top)?));
+    pub fn in_ring(&self, ring: &Ring) -> Option<Self> {
+        let real = |(&class, scale): (&usize, &Scale)| Some((class, concrete(scale, ring)?));
         Some(Self {
             classes: self.classes.clone(),
             scales: self.scales.iter().map(real).collect::<Option<_>>()?,
@@ -249,11 +249,14 @@ fn rename(op: &SlotOp, map: impl Fn(SlotValue) -> SlotValue) -> SlotOp {
 }
 
 /// A symbolic scale in a real ring: `D = 2^unit_bits`, and the ratio dropped on the way to a depth is the prime of the
-/// level it leaves, `q_{L - depth + 1}` with `L = top`.
-pub fn concrete(symbolic: &Scale, unit_bits: u32, top: u32) -> Option<Scale> {
-    let mut scale = Scale::power_of_two(symbolic.log2_part().checked_mul(unit_bits as i32)?);
+/// level it leaves, `q_{L - depth + 1}` with `L` the top, without the bits by which it is longer than `D`: products of ciphertexts
+/// are scaled up by these first.
+fn concrete(symbolic: &Scale, ring: &Ring) -> Option<Scale> {
+    let mut scale = Scale::power_of_two(symbolic.log2_part().checked_mul(ring.unit_bits as i32)?);
     for &(prime, exponent) in symbolic.prime_part() {
-        let real = Scale::prime(Prime((top + 1).checked_sub(prime.0)?));
+        let prime = Prime((ring.top()?.0 + 1).checked_sub(prime.0)?);
+        let spare = Scale::power_of_two(spare_bits(ring, prime) as i32);
+        let real = Scale::prime(prime).checked_div(&spare)?;
         for _ in 0..exponent.abs() {
             scale = if exponent > 0 {
                 scale.checked_mul(&real)?
