@@ -4,7 +4,6 @@
 
 use peregrine_ir::testing::circuit;
 use peregrine_ir::{Inst, binary, text, verify};
-use std::time::Instant;
 
 fn errors(source: &str) -> String {
     text::parse(source).unwrap_err().to_string()
@@ -143,7 +142,7 @@ fn humans_need_no_weights() {
     assert!(errors(&shown).contains("elided"));
 }
 
-/// Far from any limit: the bounds only tell linear from quadratic.
+/// Anything quadratic would not end.
 #[test]
 fn a_million_instructions_are_fine() {
     let mut large = circuit(&[]).unwrap().into_inner();
@@ -156,22 +155,10 @@ fn a_million_instructions_are_fine() {
         definition.inst = Inst::Add(vec![back(1), back(7)]);
         large.values.push(definition.clone());
     }
-    let clock = Instant::now();
     let verified = verify(large).unwrap();
-    let verifying = clock.elapsed();
-    let printed = text::print(&verified);
-    let printing = clock.elapsed();
-    let parsed = text::parse(&printed).unwrap();
-    let parsing = clock.elapsed();
+    let parsed = text::parse(&text::print(&verified)).unwrap();
     assert!(parsed == *verified);
     let file = binary::write_circuit(&verified);
     assert!(file.len() < 5_000_000, "{} bytes", file.len());
-    let writing = clock.elapsed();
     assert!(binary::read_circuit(&file).unwrap() == verified);
-    let total = clock.elapsed();
-    eprintln!(
-        "verify {verifying:?}, print {printing:?}, parse {parsing:?}, write {writing:?}, all {total:?}"
-    );
-    eprintln!("{} bytes of text, {} of file", printed.len(), file.len());
-    assert!(total.as_secs() < 60, "{total:?}");
 }

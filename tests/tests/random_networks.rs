@@ -26,7 +26,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Networks simulated by default.
-const CASES: u32 = 3000;
+const CASES: u32 = 1500;
 /// Networks of one sequence of random numbers; sequences run side by side.
 const SEQUENCE: u32 = 25;
 
