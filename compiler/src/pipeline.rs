@@ -2,7 +2,9 @@
 
 use crate::cost::CostModel;
 use crate::layout::{LayoutPlan, LayoutPlanError, Planning, depth};
-use crate::manage::parameters::{ParameterError, Planner, Width};
+use crate::manage::demand::{Demand, Need};
+use crate::manage::parameters::{ParameterError, Planner};
+use crate::manage::rescales::Policy;
 use crate::manage::{ManageError, emit, settle};
 use crate::passes::{PassError, run_all};
 use crate::rewrite::{self, RewriteError, simplify};
@@ -79,12 +81,14 @@ fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError
         security: config.security,
         precision_bits: config.precision_bits,
         headroom_bits: config.headroom_bits,
+        cost: &config.cost,
     };
-    let expected = depth::expected(graph) as usize;
-    let mut known = Vec::new();
+    // A linear operator on products that were not rescaled is what most levels hold.
+    let expected = Demand::uniform(depth::expected(graph), Need::LINEAR.of_product());
+    let mut known = Demand::default();
     let mut refused = None;
     for log_n in config.log_n.clone() {
-        // The depth hardly depends on the degree: a ring too small for an earlier lowering needs no new one.
+        // The demand hardly depends on the degree: a ring too small for an earlier lowering needs no new one.
         let least = match planner.ring(log_n, &known) {
             Ok(ring) => ring,
             Err(error) => {
@@ -92,18 +96,28 @@ fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError
                 continue;
             }
         };
-        let priced = planner.ring(log_n, &vec![Width::Plain; expected.max(known.len())]);
-        let prices = config.cost.prices(&priced.unwrap_or(least));
-        let mut planning = Planning::new(graph, log_n - 1, prices)?;
+        let priced = planner.ring(log_n, &expected).unwrap_or(least);
+        let mut planning = Planning::new(graph, log_n - 1, config.cost.prices(&priced))?;
         let attempt = Attempt {
             graph,
             config,
             planner: &planner,
             log_n,
         };
-        match attempt.circuit(&planning.fewest_levels()?)? {
-            Ok(circuit) => return attempt.with_more_levels(&mut planning, circuit),
-            Err((widths, error)) => (known, refused) = (widths, Some(error)),
+        let plan = planning.fewest_levels()?;
+        let (mut best, mut failed) = (None, None);
+        for policy in [Policy::Lazy, Policy::Eager] {
+            match attempt.circuit(&plan, policy)? {
+                Ok(found) => best = Some(attempt.faster(best, (policy, found))),
+                Err(reason) => failed = Some(reason),
+            }
+        }
+        match (best, failed) {
+            (Some((policy, circuit)), _) => {
+                return attempt.with_more_levels(&mut planning, policy, circuit);
+            }
+            (None, Some((demand, error))) => (known, refused) = (demand, Some(error)),
+            (None, None) => {}
         }
     }
     Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
@@ -113,12 +127,12 @@ fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError
 struct Attempt<'a> {
     graph: &'a Graph,
     config: &'a Config,
-    planner: &'a Planner,
+    planner: &'a Planner<'a>,
     log_n: u32,
 }
 
 impl Attempt<'_> {
-    /// The circuit of a plan, or what its levels have to hold and why no modulus does.
+    /// The circuit of a plan, or what it demands and why no modulus holds that.
     #[allow(
         clippy::type_complexity,
         reason = "the outer result is a failure of the compiler, the inner one an answer"
@@ -126,39 +140,49 @@ impl Attempt<'_> {
     fn circuit(
         &self,
         plan: &LayoutPlan,
-    ) -> Result<Result<Circuit, (Vec<Width>, ParameterError)>, CompileError> {
-        let settled = settle(lower(self.graph, plan, self.log_n - 1)?)?;
-        let widths = settled.program.widths();
-        let ring = match self.planner.ring(self.log_n, &widths) {
+        policy: Policy,
+    ) -> Result<Result<Circuit, (Demand, ParameterError)>, CompileError> {
+        let settled = settle(lower(self.graph, plan, self.log_n - 1)?, policy)?;
+        let ring = match self.planner.ring(self.log_n, &settled.demand) {
             Ok(ring) => ring,
-            Err(error) => return Ok(Err((widths, error))),
+            Err(error) => return Ok(Err((settled.demand, error))),
         };
         let Config { security, name, .. } = self.config;
         let circuit = run_all(emit(settled, ring, *security, name)?, &self.config.cost)?;
         Ok(Ok(circuit))
     }
 
+    fn seconds(&self, circuit: &Circuit) -> f64 {
+        self.config.cost.predict(circuit).seconds
+    }
+
+    /// The faster of two circuits, the first one between equals.
+    fn faster<T>(&self, known: Option<(T, Circuit)>, found: (T, Circuit)) -> (T, Circuit) {
+        match known {
+            Some(known) if self.seconds(&known.1) <= self.seconds(&found.1) => known,
+            _ => found,
+        }
+    }
+
     /// The fastest of a circuit that spends no level on conversions, and some that do.
     fn with_more_levels(
         &self,
         planning: &mut Planning<'_>,
+        policy: Policy,
         fewest: Circuit,
     ) -> Result<Circuit, CompileError> {
-        let seconds = |circuit: &Circuit| self.config.cost.predict(circuit).seconds;
-        let without = seconds(&fewest);
-        let mut best = (without, fewest);
+        let without = self.seconds(&fewest);
+        let mut best = ((), fewest);
         for reluctance in RELUCTANCE {
             let Some(plan) = planning.worthwhile_levels(reluctance)? else {
                 break;
             };
-            if let Ok(circuit) = self.circuit(&plan)? {
-                let seconds = seconds(&circuit);
-                if seconds < best.0 {
-                    best = (seconds, circuit);
-                }
+            if let Ok(circuit) = self.circuit(&plan, policy)? {
+                best = self.faster(Some(best), ((), circuit));
             }
         }
-        let (seconds, mut circuit) = best;
+        let ((), mut circuit) = best;
+        let seconds = self.seconds(&circuit);
         let text = match seconds < without {
             true => format!(
                 "levels or longer primes are spent on turning copies: {seconds:.2} s predicted, {without:.2} s without"

@@ -1,5 +1,6 @@
 use super::*;
-use crate::manage::parameters::{Planner, Width};
+use crate::manage::demand::{Demand, Need};
+use crate::manage::parameters::Planner;
 use peregrine_ir::{Basis, Form, Security};
 
 fn ring(depth: u32) -> Ring {
@@ -7,9 +8,10 @@ fn ring(depth: u32) -> Ring {
         security: Security::None,
         precision_bits: 12,
         headroom_bits: 10,
+        cost: &CostModel::default(),
     };
     planner
-        .ring(14, &vec![Width::Plain; depth as usize])
+        .ring(14, &Demand::uniform(depth, Need::PRODUCT))
         .unwrap()
 }
 

@@ -25,8 +25,8 @@ use std::rc::Rc;
 /// The most states that are kept at a node.
 const STATES: usize = 64;
 
-/// What a longer prime costs, as a share of one more level under everything.
-const LONGER: f64 = 0.2;
+/// What the bits of a mask cost, as a share of one more level under everything.
+const LONGER: f64 = 0.4;
 
 /// What one more level costs, by the number of multiplications that come before it, in seconds.
 #[derive(Clone, Debug, PartialEq)]

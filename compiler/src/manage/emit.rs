@@ -7,10 +7,11 @@
 use super::ManageError;
 use super::levels::{Raw, masked, raw};
 use super::parameters::{mask_bits, number_bits, spare_bits};
+use super::rescales::Rescales;
 use super::scales::{Scales, Settled};
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
 use peregrine_ir::{
-    Arena, Basis, Builder, Circuit, Const, Entity, Inst, Level, Prime, Ring, Scale, Security, Value,
+    Arena, Basis, Builder, Circuit, Const, Entity, Inst, Level, Ring, Scale, Security, Value,
 };
 use std::collections::BTreeMap;
 use std::mem::take;
@@ -27,10 +28,11 @@ pub fn emit(
 ) -> Result<Circuit, ManageError> {
     let Settled {
         mut program,
+        rescales,
         scales,
+        demand: _,
     } = settled;
-    let depths = program.depths();
-    let raw = raw(&program, &depths);
+    let raw = raw(&program, &rescales);
     let mut circuit = Circuit::new(name, security, ring);
     circuit.nodes = take(&mut program.nodes);
     circuit.remarks = take(&mut program.remarks);
@@ -45,7 +47,7 @@ pub fn emit(
     let mut emitter = Emitter {
         top: top.0,
         unit_bits,
-        depths,
+        rescales,
         raw,
         masked: masked(&program),
         scales: scales.in_ring(&circuit.ring).ok_or(EXPONENT)?,
@@ -67,7 +69,7 @@ pub fn emit(
 struct Emitter {
     top: u32,
     unit_bits: u32,
-    depths: Arena<SlotValue, u32>,
+    rescales: Rescales,
     raw: Arena<SlotValue, Raw>,
     /// Which values are products that masks are applied to.
     masked: Arena<SlotValue, bool>,
@@ -210,7 +212,7 @@ impl Emitter {
 
     fn mask_scale(&mut self) -> Scale {
         let ring = &self.builder.circuit().ring;
-        Scale::power_of_two(mask_bits(ring.unit_bits, ring.log_n) as i32)
+        Scale::power_of_two(mask_bits(ring) as i32)
     }
 
     fn products(&mut self, ciphers: Vec<Value>, plains: Vec<Value>) -> Result<Value, ManageError> {
@@ -238,7 +240,7 @@ impl Emitter {
         };
         let ring = &self.builder.circuit().ring;
         let bits = scale.bits(&ring.primes).ok_or(EXPONENT)?;
-        let numbers = Scale::power_of_two(number_bits(bits, ring.unit_bits, ring.log_n));
+        let numbers = Scale::power_of_two(number_bits(bits, ring));
         let a = self.builder.push(Inst::DotScalar {
             ciphers,
             constants,
@@ -298,11 +300,14 @@ impl Emitter {
     }
 
     fn mul(&mut self, value: SlotValue, a: SlotValue, b: SlotValue) -> Result<Value, ManageError> {
-        let level = Level(self.level(value).0 + 1);
+        let (lazy, to) = (self.rescales.is_lazy(value), self.level(value));
+        let level = Level(to.0 + u32::from(!lazy));
         let (scale_a, scale_b) = (self.scale(a)?, self.scale(b)?);
         let x = self.at(a, level, &scale_a)?;
-        // The prime of level l is the one that its rescale drops.
-        let spare = spare_bits(&self.builder.circuit().ring, Prime(level.0));
+        let spare = match lazy {
+            true => 0,
+            false => spare_bits(&self.builder.circuit().ring, to),
+        };
         if spare == 0 && a == b {
             return Ok(self.builder.push(Inst::Square(x))?);
         }
@@ -318,7 +323,7 @@ impl Emitter {
         Ok(self.builder.push(Inst::Mul(x, y))?)
     }
 
-    /// The working form: relinearized and rescaled.
+    /// The working form: relinearized, and rescaled unless it is lazy.
     fn working(&mut self, value: SlotValue) -> Result<Value, ManageError> {
         let emitted = self.emitted(value)?;
         let raw = self.raw(value);
@@ -328,13 +333,17 @@ impl Emitter {
         if let Some(&done) = self.working.get(&value) {
             return Ok(done);
         }
-        let to = self.level(value);
-        let a = if raw == Raw::Product {
-            self.builder.push(Inst::Relinearize(emitted))?
-        } else {
-            emitted
+        let done = match raw {
+            Raw::Product | Raw::Lazy => self.builder.push(Inst::Relinearize(emitted))?,
+            Raw::Constants | Raw::No => emitted,
         };
-        let done = self.builder.push(Inst::Rescale { a, to })?;
+        let done = match raw {
+            Raw::Lazy => done,
+            _ => {
+                let (a, to) = (done, self.level(value));
+                self.builder.push(Inst::Rescale { a, to })?
+            }
+        };
         self.working.insert(value, done);
         Ok(done)
     }
@@ -350,7 +359,8 @@ impl Emitter {
         if let Some(&done) = self.moved.get(&key) {
             return Ok(done);
         }
-        let done = if own_scale == *scale {
+        let nested = self.builder.circuit().ring.contains(own_level, level);
+        let done = if own_scale == *scale && nested {
             self.builder.push(Inst::DropLevel {
                 a: working,
                 to: level,
@@ -362,28 +372,28 @@ impl Emitter {
         Ok(done)
     }
 
+    /// Through a product with 1 at whatever scale it takes; modulus that can be dropped is dropped before.
     fn rescaled_to(
         &mut self,
         a: Value,
         (own_level, own_scale): (Level, &Scale),
         (level, scale): (Level, &Scale),
     ) -> Result<Value, ManageError> {
-        let above = Level(level.0 + 1);
-        let a = if own_level > above {
-            self.builder.push(Inst::DropLevel { a, to: above })?
-        } else {
-            a
-        };
-        let ratio = self
-            .builder
-            .circuit()
-            .ring
-            .ratio(above, level)
-            .ok_or(EXPONENT)?;
+        let ring = &self.builder.circuit().ring;
+        let between = (level.0 + 1..own_level.0).map(Level);
+        let above = between
+            .into_iter()
+            .find(|&above| ring.contains(own_level, above));
+        let from = above.unwrap_or(own_level);
+        let by = ring.ratio(from, level).ok_or(EXPONENT)?;
         let by = scale
-            .checked_mul(&ratio)
+            .checked_mul(&by)
             .and_then(|s| s.checked_div(own_scale))
             .ok_or(EXPONENT)?;
+        let a = match above {
+            Some(to) => self.builder.push(Inst::DropLevel { a, to })?,
+            None => a,
+        };
         let a = self.builder.push(Inst::MulScalar {
             a,
             factor: 1.0,
@@ -424,7 +434,7 @@ impl Emitter {
     }
 
     fn depth(&self, value: SlotValue) -> u32 {
-        self.depths.get(value).copied().unwrap_or(0)
+        self.rescales.depth(value)
     }
 
     fn level(&self, value: SlotValue) -> Level {

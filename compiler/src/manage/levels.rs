@@ -1,5 +1,6 @@
 //! Where rescales go: which values are kept before theirs, so that sums and rotations share it.
 
+use super::rescales::Rescales;
 use crate::slots::{Program, SlotInst, SlotOp, SlotValue};
 use peregrine_ir::Arena;
 use std::collections::BTreeSet;
@@ -13,13 +14,15 @@ pub enum Raw {
     Constants,
     /// A product of ciphertexts, or a sum of such, not yet relinearized.
     Product,
+    /// The same of lazy products: relinearized, but not rescaled.
+    Lazy,
 }
 
 /// Which values are kept before their rescale, so that sums share it.
 ///
 /// A raw value that is rotated and used elsewhere too is rescaled first: its rotations then share the rescale. But partial
 /// sums are folded raw: the noise of a rescale before would be added up with them.
-pub fn raw(program: &Program, depths: &Arena<SlotValue, u32>) -> Arena<SlotValue, Raw> {
+pub fn raw(program: &Program, rescales: &Rescales) -> Arena<SlotValue, Raw> {
     let uses = uses(program);
     let once = |v: SlotValue| uses.get(v) == Some(&1);
     let masked = masked(program);
@@ -31,6 +34,7 @@ pub fn raw(program: &Program, depths: &Arena<SlotValue, u32>) -> Arena<SlotValue
             SlotOp::Dot(_) | SlotOp::Mask(_) | SlotOp::Scalars(..) | SlotOp::MulScalar(..) => {
                 Raw::Constants
             }
+            SlotOp::Mul(..) if rescales.is_lazy(value) => Raw::Lazy,
             SlotOp::Mul(..) => Raw::Product,
             SlotOp::Input | SlotOp::AddConst(..) => Raw::No,
             SlotOp::Negate(a) => of(&raw, *a),
@@ -43,7 +47,7 @@ pub fn raw(program: &Program, depths: &Arena<SlotValue, u32>) -> Arena<SlotValue
                 Raw::Constants
             }
             SlotOp::Rotate(..) => Raw::No,
-            SlotOp::Add(values) => sum(values, value, |v| of(&raw, v), depths),
+            SlotOp::Add(values) => sum(values, value, |v| of(&raw, v), rescales),
         };
         raw.push(own);
     }
@@ -89,12 +93,12 @@ fn sum(
     values: &[SlotValue],
     result: SlotValue,
     raw: impl Fn(SlotValue) -> Raw,
-    depths: &Arena<SlotValue, u32>,
+    rescales: &Rescales,
 ) -> Raw {
     let kind = values.first().map_or(Raw::No, |&v| raw(v));
     let alike = values
         .iter()
-        .all(|&v| raw(v) == kind && depths.get(v) == depths.get(result));
+        .all(|&v| raw(v) == kind && rescales.depth(v) == rescales.depth(result));
     if alike { kind } else { Raw::No }
 }
 

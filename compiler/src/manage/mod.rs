@@ -1,21 +1,24 @@
 //! Management: slot program to circuit.
 //!
 //! Notation: `depth` of a value is the number of rescales on its deepest path from the inputs; it lives at level
-//! `L - depth`. `D = 2^d` is the working scale; `r_l = Q_l / Q_{l-1}`.
+//! `L - depth`. `D = 2^d` is the working scale.
 //!
-//! 1. `levels`: every product is followed by one rescale; sums and rotations of products happen before it, so
-//!    that a linear operator with all its giant steps rescales once.
+//! 1. [`rescales`]: which products of ciphertexts wait for the next linear operator and share its rescale; `levels`: sums and
+//!    rotations of products happen before their rescale, so that a linear operator with all its giant steps rescales once.
 //! 2. `scales`: the exact scale of every value. Products of ciphertexts and inputs fix scales; constants are free and
 //!    are encoded at whatever makes the result land where its sums need it.
-//! 3. [`parameters`]: the smallest ring and the primes that hold the depth at the wanted security.
+//!    [`demand`] sums up what every rescale must then drop, in bits: weights and masks need fewer than activations.
+//! 3. [`parameters`]: primes, levels and gadget that hold the demand at the wanted security.
 //! 4. `emit`: instructions, with relinearization after sums of products and levels aligned where branches meet.
 //!
 //! Cost: linear in the program. A value that meets a sum at a lower level than its own is brought there by one product
 //! with 1, which costs no level; only when two products of different scales meet at one level is a level spent.
 
+pub mod demand;
 mod emit;
 mod levels;
 pub mod parameters;
+pub mod rescales;
 mod scales;
 
 pub use emit::emit;

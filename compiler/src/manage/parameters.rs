@@ -1,96 +1,134 @@
-//! Parameters: working scale, primes, gadget digits and special primes for a ring degree and a depth.
+//! Parameters: scales, primes, levels, gadget digits and special primes for a ring degree and a demand.
 //!
 //! - The working scale `D = 2^d` leaves `precision_bits` above the noise of a rescale, whose standard deviation in slots
-//!   is about `N sqrt(1/18)` for a dense ternary secret, plus `GUARD_BITS` for its growth through the network.
-//! - One prime near `D` per level, longer where a product with numbers shares its level with one with a mask; the last level's prime is `headroom_bits` longer, so that values up to
-//!   `2^(headroom_bits - 1)` decrypt right.
+//!   is about `N sqrt(1/18)` for a dense ternary secret, plus `GUARD_BITS` for its growth through the network. Weights,
+//!   numbers and masks only need their own rounding to stay below that noise, so their scales are shorter ([`Scales`]).
+//! - A level has as many primes below 2^50 as the bits of its rescale ask for, of equal length. The last level is
+//!   `headroom_bits` longer than `D`, so that values up to `2^(headroom_bits - 1)` decrypt right.
 //! - Key switching cuts the chain into digits of `alpha` primes, under special primes that are at least
 //!   `SPECIAL_SLACK_BITS` longer than a digit, so that its noise stays below that of a rescale. Among the `alpha` that
-//!   fit the security line the cheapest by transform count wins.
+//!   fit the security line the one with the least predicted time of all key switches and keys wins.
 
-use peregrine_ir::{Arena, Prime, Ring, Security, SpecialPrime};
+use super::demand::{Demand, Need, Work};
+use crate::cost::CostModel;
+use peregrine_ir::{Arena, Level, Prime, Ring, Security, SpecialPrime};
 use std::collections::BTreeSet;
 
 /// Bits kept above the noise of one rescale for what the network adds.
 const GUARD_BITS: u32 = 4;
 /// Bits of numbers beyond the asked precision: the errors of many of them add up.
 const NUMBER_GUARD_BITS: u32 = 6;
+/// Bits of weights beyond what one of them needs: the errors of up to 4^this add up.
+const WEIGHT_GUARD_BITS: u32 = 4;
+/// By how many bits a prime must exceed the degree, for there to be some of its size.
+const PRIME_GUARD_BITS: u32 = 6;
 /// How much longer than a digit the special primes are, in bits.
 const SPECIAL_SLACK_BITS: f64 = 6.0;
 /// Primes stay below 2^50: the fast transforms need it.
 const MAX_PRIME_BITS: f64 = 49.95;
+/// The longest base: what decryption handles exactly.
+const MAX_BASE_BITS: u32 = 99;
+/// How many runs are taken to share the loading of keys.
+const KEY_SHARE: f64 = 0.25;
 
 /// What the parameters must give.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Planner {
+pub struct Planner<'c> {
     /// What they must promise.
     pub security: Security,
     /// Bits of precision after the point that every rescale must leave.
     pub precision_bits: u32,
     /// log2 of the largest output magnitude plus sign and margin.
     pub headroom_bits: u32,
+    /// What key switches cost.
+    pub cost: &'c CostModel,
 }
 
-impl Planner {
-    /// A ring of degree `2^log_n` with a level for each multiplication and one more; from the first multiplication on,
-    /// `levels` says what it has to hold.
+/// log2 of the scales of what is multiplied with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScaleBits {
+    /// Of values, `d`.
+    pub unit: u32,
+    /// Of encoded weights: rounding one adds `sqrt(N / 12)` in slots.
+    pub weights: u32,
+    /// Of numbers: nothing is encoded, so they need the asked precision and no more.
+    pub numbers: u32,
+    /// Of masks, rounded like weights but with few terms.
+    pub mask: u32,
+}
+
+impl ScaleBits {
+    /// In a ring of degree `2^log_n` with working scale `2^unit`.
+    pub fn new(unit: u32, log_n: u32) -> Self {
+        let mask = unit.saturating_sub(log_n / 2);
+        Self {
+            unit,
+            weights: mask + WEIGHT_GUARD_BITS,
+            numbers: unit.saturating_sub(log_n) + NUMBER_GUARD_BITS,
+            mask,
+        }
+    }
+
+    /// Bits that a rescale must drop.
+    pub fn of(&self, need: &Need) -> u32 {
+        let shares = [
+            (need.weights, self.weights),
+            (need.numbers, self.numbers),
+            (need.mask, self.mask),
+        ];
+        let shares = shares.into_iter().filter(|share| share.0);
+        let shared: u32 = shares.map(|share| share.1).sum();
+        (i64::from(need.units) * i64::from(self.unit) + i64::from(shared)).max(0) as u32
+    }
+}
+
+impl Planner<'_> {
+    /// A ring of degree `2^log_n` with a level for each rescale that is demanded, and one more.
     ///
     /// # Errors
     /// When the modulus would cross the security line, or the precision asks for primes that are too long or too short.
-    pub fn ring(&self, log_n: u32, levels: &[Width]) -> Result<Ring, ParameterError> {
-        let depth = levels.len() as u32;
+    pub fn ring(&self, log_n: u32, demand: &Demand) -> Result<Ring, ParameterError> {
         let unit_bits = self.unit_bits(log_n);
         let base_bits = unit_bits + self.headroom_bits;
-        if f64::from(base_bits) > MAX_PRIME_BITS.ceil() {
+        if base_bits > MAX_BASE_BITS {
             return Err(ParameterError::Precision {
                 log_n,
                 needed: base_bits,
             });
         }
+        let bits = ScaleBits::new(unit_bits, log_n);
         let mut primes = PrimeSource {
             step: 2u64 << log_n,
             used: BTreeSet::new(),
         };
-        let short = |_| ParameterError::Primes {
-            log_n,
-            bits: unit_bits,
-        };
-        let base = primes
-            .below(f64::from(base_bits).min(MAX_PRIME_BITS))
-            .ok_or(())
-            .map_err(short)?;
         let mut chain: Arena<Prime, u64> = Arena::new();
-        chain.push(base);
-        for width in levels.iter().rev() {
-            let bits = match width {
-                Width::Plain => unit_bits,
-                Width::MaskedNumbers => masked_number_bits(unit_bits, log_n),
-                Width::Masked => unit_bits + mask_bits(unit_bits, log_n),
-            };
-            let bits = bits.clamp(unit_bits, (MAX_PRIME_BITS as u32).max(unit_bits));
-            chain.push(primes.near(bits).ok_or(()).map_err(short)?);
+        let mut levels: Vec<Vec<Prime>> = Vec::new();
+        let drops = demand.rescales.iter().rev().map(|needs| {
+            let longest = needs.iter().map(|need| bits.of(need)).max();
+            longest.unwrap_or(0)
+        });
+        for bits in std::iter::once(base_bits).chain(drops) {
+            let bits = f64::from(bits.max(log_n + PRIME_GUARD_BITS));
+            // A tenth of a bit is none.
+            let count = ((bits - 0.1) / MAX_PRIME_BITS).ceil().max(1.0);
+            for _ in 0..count as usize {
+                let prime = primes.near((bits / count).min(MAX_PRIME_BITS));
+                chain.push(prime.ok_or(ParameterError::Primes {
+                    log_n,
+                    bits: (bits / count) as u32,
+                })?);
+            }
+            levels.push(chain.keys().collect());
         }
-        let chain_bits: f64 = chain.values().map(|&p| (p as f64).log2()).sum();
-        let limit = self.limit(log_n)?;
-        let gadget =
-            Gadget::choose(&chain, limit - chain_bits).ok_or(ParameterError::Security {
-                log_n,
-                depth,
-                chain_bits,
-                limit,
-            })?;
-        let special: Option<Arena<SpecialPrime, u64>> = (0..gadget.special)
-            .map(|_| primes.below(gadget.special_bits))
-            .collect();
-        let names: Vec<Prime> = chain.keys().collect();
-        Ok(Ring {
+        let ring = Ring {
             log_n,
             unit_bits,
-            special: special.ok_or(()).map_err(short)?,
-            levels: (1..=names.len()).map(|n| names[..n].to_vec()).collect(),
-            digits: names.chunks(gadget.alpha).map(<[Prime]>::to_vec).collect(),
+            special: Arena::new(),
+            digits: Vec::new(),
+            levels,
             primes: chain,
-        })
+        };
+        self.with_gadget(ring, primes, &demand.work)
     }
 
     /// log2 of the working scale.
@@ -107,39 +145,66 @@ impl Planner {
                 .ok_or(ParameterError::Degree { log_n }),
         }
     }
+
+    /// The ring with the digits and special primes that make its work cheapest.
+    fn with_gadget(
+        &self,
+        ring: Ring,
+        mut primes: PrimeSource,
+        work: &[Work],
+    ) -> Result<Ring, ParameterError> {
+        let log_n = ring.log_n;
+        let limit = self.limit(log_n)?;
+        let chain_bits = ring.total_bits();
+        let seconds = |gadget: &Gadget| self.seconds(&gadget.of(&ring, None), work);
+        let gadgets = (1..=ring.primes.len())
+            .filter_map(|alpha| Gadget::new(&ring.primes, alpha, limit - chain_bits));
+        let gadget = gadgets
+            .map(|gadget| (seconds(&gadget), gadget))
+            .min_by(|a, b| a.0.total_cmp(&b.0));
+        let (_, gadget) = gadget.ok_or(ParameterError::Security {
+            log_n,
+            depth: ring.levels.len() as u32 - 1,
+            chain_bits,
+            limit,
+        })?;
+        let special: Option<Arena<SpecialPrime, u64>> = (0..gadget.special)
+            .map(|_| primes.below(gadget.special_bits))
+            .collect();
+        let special = special.ok_or(ParameterError::Primes {
+            log_n,
+            bits: gadget.special_bits as u32,
+        })?;
+        Ok(gadget.of(&ring, Some(special)))
+    }
+
+    /// Predicted seconds of all key switches, and the share of a run in having the keys.
+    fn seconds(&self, ring: &Ring, work: &[Work]) -> f64 {
+        let levels = (0..ring.levels.len() as u32).rev();
+        let seconds = levels.zip(work).map(|(level, work)| {
+            let phases = self.cost.phases(ring, Level(level));
+            f64::from(work.switches) * phases.key_switch()
+                + f64::from(work.keys) * KEY_SHARE * phases.key_load()
+        });
+        seconds.sum()
+    }
 }
 
-/// What a level has to hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Width {
-    /// One product.
-    #[default]
-    Plain,
-    /// A product with numbers and one with a mask.
-    MaskedNumbers,
-    /// A product with encoded weights and one with a mask.
-    Masked,
+/// log2 of the scale of a mask.
+pub(super) fn mask_bits(ring: &Ring) -> u32 {
+    ScaleBits::new(ring.unit_bits, ring.log_n).mask
 }
 
-/// Bits of a mask of ones: rounding it adds `sqrt(N / 12)` in slots, less than a rescale's noise.
-pub(super) fn mask_bits(unit_bits: u32, log_n: u32) -> u32 {
-    unit_bits.saturating_sub(log_n / 2)
-}
-
-/// Bits of a prime for numbers and a mask. Numbers have the asked precision, `unit_bits - log_n`, and some bits more.
-fn masked_number_bits(unit_bits: u32, log_n: u32) -> u32 {
-    unit_bits.saturating_sub(log_n) + NUMBER_GUARD_BITS + mask_bits(unit_bits, log_n)
-}
-
-/// By how many bits a prime is longer than the working scale.
-pub(super) fn spare_bits(ring: &Ring, prime: Prime) -> u32 {
-    let bits = ring.primes.get(prime).map_or(0.0, |&q| (q as f64).log2());
-    (bits.round() as u32).saturating_sub(ring.unit_bits)
+/// By how many bits the rescale to a level drops more than the working scale.
+pub(super) fn spare_bits(ring: &Ring, to: Level) -> u32 {
+    let dropped = ring.ratio(Level(to.0 + 1), to);
+    let bits = dropped.and_then(|ratio| ratio.bits(&ring.primes));
+    (bits.unwrap_or(0.0).round() as u32).saturating_sub(ring.unit_bits)
 }
 
 /// log2 of the scale of numbers that share `bits` with a mask.
-pub(super) fn number_bits(bits: f64, unit_bits: u32, log_n: u32) -> i32 {
-    (bits - f64::from(mask_bits(unit_bits, log_n)).min(bits / 2.0)).floor() as i32
+pub(super) fn number_bits(bits: f64, ring: &Ring) -> i32 {
+    (bits - f64::from(mask_bits(ring)).min(bits / 2.0)).floor() as i32
 }
 
 /// A way to cut the chain into digits.
@@ -150,40 +215,32 @@ struct Gadget {
     special: usize,
     /// Bits of each.
     special_bits: f64,
-    /// Transforms of key switches over all levels.
-    cost: usize,
 }
 
 impl Gadget {
-    /// The cheapest that fits into `room` bits.
-    fn choose(chain: &Arena<Prime, u64>, room: f64) -> Option<Self> {
+    /// Digits of `alpha` primes, if the special primes they need fit into `room` bits.
+    fn new(chain: &Arena<Prime, u64>, alpha: usize, room: f64) -> Option<Self> {
         let bits: Vec<f64> = chain.values().map(|&p| (p as f64).log2()).collect();
-        (1..=bits.len())
-            .filter_map(|alpha| Self::with(&bits, alpha, room))
-            .min_by_key(|g| (g.cost, g.alpha))
-    }
-
-    fn with(bits: &[f64], alpha: usize, room: f64) -> Option<Self> {
-        let digit = bits
-            .chunks(alpha)
-            .map(|d| d.iter().sum::<f64>())
-            .fold(0.0, f64::max);
-        let least = digit + SPECIAL_SLACK_BITS;
+        let digits = bits.chunks(alpha).map(|d| d.iter().sum::<f64>());
+        let least = digits.fold(0.0, f64::max) + SPECIAL_SLACK_BITS;
         let special = (least / (MAX_PRIME_BITS - 0.05)).ceil() as usize;
         // Longer special primes mean less noise: take what fits.
         let special_bits = (room / special as f64 - 0.01).min(MAX_PRIME_BITS);
-        if special_bits * (special as f64) < least {
-            return None;
-        }
-        let transforms =
-            |limbs: usize| limbs.div_ceil(alpha) * (limbs + special) + 2 * (limbs + special);
-        let cost = (1..=bits.len()).map(transforms).sum();
-        Some(Self {
+        (special_bits * special as f64 >= least).then_some(Self {
             alpha,
             special,
             special_bits,
-            cost,
         })
+    }
+
+    /// The ring with these digits; where special primes are not yet known, as many zeros.
+    fn of(&self, ring: &Ring, special: Option<Arena<SpecialPrime, u64>>) -> Ring {
+        let names: Vec<Prime> = ring.primes.keys().collect();
+        Ring {
+            special: special.unwrap_or_else(|| (0..self.special).map(|_| 0).collect()),
+            digits: names.chunks(self.alpha).map(<[Prime]>::to_vec).collect(),
+            ..ring.clone()
+        }
     }
 }
 
@@ -217,19 +274,29 @@ impl PrimeSource {
         None
     }
 
-    /// The unused prime nearest to `2^bits`.
-    fn near(&mut self, bits: u32) -> Option<u64> {
-        let center = 1u64 << bits;
-        for k in 0..(center / self.step / 2) {
+    /// The unused prime nearest to `2^bits`; where few are so short, a longer one, below 2^50.
+    fn near(&mut self, bits: f64) -> Option<u64> {
+        if bits > MAX_PRIME_BITS - 0.05 {
+            return self.below(MAX_PRIME_BITS);
+        }
+        let center = bits.exp2() as u64 / self.step * self.step + 1;
+        for k in 0..center / self.step / 4 {
             // Nearest first: above, then below, by the same distance.
-            let above = center + 1 + k * self.step;
+            let above = center + k * self.step;
             if self.take(above) {
                 return Some(above);
             }
-            let below = (center + 1).checked_sub((k + 1) * self.step)?;
+            let below = center.checked_sub((k + 1) * self.step)?;
             if self.take(below) {
                 return Some(below);
             }
+        }
+        let mut longer = center;
+        while longer < Ring::MAX_PRIME {
+            if self.take(longer) {
+                return Some(longer);
+            }
+            longer += self.step;
         }
         None
     }
@@ -244,10 +311,10 @@ impl PrimeSource {
 /// Why no parameters fit.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ParameterError {
-    /// The precision asks for primes above 2^50.
+    /// Precision and headroom ask for too long a modulus after everything.
     #[error(
-        "at ring degree 2^{log_n} the asked precision and headroom need a prime of {needed} bits, the limit is 50: ask \
-         for fewer precision bits"
+        "at ring degree 2^{log_n} the asked precision and headroom need a last modulus of {needed} bits, the limit is \
+         {MAX_BASE_BITS}: ask for fewer precision bits"
     )]
     Precision {
         /// log2 of the degree.
@@ -290,22 +357,26 @@ pub enum ParameterError {
 mod tests {
     use super::*;
 
-    const PLANNER: Planner = Planner {
-        security: Security::Classical128,
-        precision_bits: 12,
-        headroom_bits: 10,
-    };
+    fn ring(log_n: u32, demand: &Demand) -> Result<Ring, ParameterError> {
+        let planner = Planner {
+            security: Security::Classical128,
+            precision_bits: 12,
+            headroom_bits: 10,
+            cost: &CostModel::default(),
+        };
+        planner.ring(log_n, demand)
+    }
 
     #[test]
     fn five_levels_fit_the_ring_of_degree_8192() {
-        let ring = PLANNER.ring(13, &[Width::Plain; 5]).unwrap();
+        let ring = ring(13, &Demand::uniform(5, Need::PRODUCT)).unwrap();
         assert_eq!((ring.levels.len(), ring.unit_bits), (6, 27));
         assert!(ring.total_bits() <= 218.0);
     }
 
     #[test]
     fn primes_are_distinct_and_suit_the_transform() {
-        let ring = PLANNER.ring(15, &[Width::Plain; 15]).unwrap();
+        let ring = ring(15, &Demand::uniform(15, Need::PRODUCT)).unwrap();
         let all: Vec<u64> = ring
             .primes
             .values()
@@ -333,8 +404,7 @@ mod tests {
 
     #[test]
     fn too_deep_is_refused_with_both_figures() {
-        let error = PLANNER
-            .ring(12, &[Width::Plain; 5])
+        let error = ring(12, &Demand::uniform(5, Need::PRODUCT))
             .unwrap_err()
             .to_string();
         assert!(

@@ -1,8 +1,8 @@
 //! Exact scales for every value.
 //!
 //! Values that must share a scale (sums at one depth, rotations, added constants) form classes, found by union-find. A
-//! class lies at one depth. Inputs have scale `D`; a product of ciphertexts has the product of its operands' scales
-//! divided by the modulus its rescale drops; both *fix* the scale of their class. A class without fixed members gets
+//! class lies at one depth. Inputs have scale `D`; a product of ciphertexts has the product of its operands' scales, unless it is
+//! lazy divided by the modulus its rescale drops; both *fix* the scale of their class. A class without fixed members gets
 //! `D`. Classes are settled from the top down: a fixed scale depends on smaller depths only.
 //!
 //! Two members of one class may be fixed at different scales. Then the later of them is multiplied by 1 and the analysis
@@ -11,9 +11,11 @@
 //! number of analyses does not grow with the number of ciphertexts.
 
 use super::ManageError;
+use super::demand::Demand;
 use super::parameters::spare_bits;
+use super::rescales::{Policy, Rescales};
 use crate::slots::{Program, SlotOp, SlotValue};
-use peregrine_ir::{Entity, Prime, Ring, Scale};
+use peregrine_ir::{Entity, Level, Prime, Ring, Scale};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -34,6 +36,17 @@ impl Scales {
         self.scales.get(self.classes.get(value.index())?)
     }
 
+    /// Gives the classes of values that nothing has fixed the working scale.
+    fn settle_freely(&mut self, values: Vec<SlotValue>) {
+        for value in values {
+            if let Some(&class) = self.classes.get(value.index()) {
+                self.scales
+                    .entry(class)
+                    .or_insert_with(|| Scale::power_of_two(UNIT));
+            }
+        }
+    }
+
     /// The scales in a real ring; see [`concrete`].
     pub fn in_ring(&self, ring: &Ring) -> Option<Self> {
         let real = |(&class, scale): (&usize, &Scale)| Some((class, concrete(scale, ring)?));
@@ -49,18 +62,31 @@ impl Scales {
 pub struct Settled {
     /// The program, with products by 1 where scales did not meet.
     pub program: Program,
-    /// The scales of its values.
+    /// Where its values live.
+    pub rescales: Rescales,
+    /// Their scales.
     pub scales: Scales,
+    /// What they ask of the modulus.
+    pub demand: Demand,
 }
 
 /// Gives every value a scale, realigning products until no class is fixed twice.
 ///
 /// # Errors
 /// When exponents run away; not for polynomials of supported degree.
-pub fn settle(mut program: Program) -> Result<Settled, ManageError> {
+pub fn settle(mut program: Program, policy: Policy) -> Result<Settled, ManageError> {
     for _ in 0..=program.values.len() {
-        match analyse(&program)? {
-            Analysis::Settled(scales) => return Ok(Settled { program, scales }),
+        let rescales = Rescales::new(&program, policy);
+        match analyse(&program, &rescales)? {
+            Analysis::Settled(scales) => {
+                let demand = Demand::new(&program, &rescales, &scales);
+                return Ok(Settled {
+                    program,
+                    rescales,
+                    scales,
+                    demand,
+                });
+            }
             Analysis::Conflicts(values) => realign(&mut program, &values),
         }
     }
@@ -81,9 +107,8 @@ enum Analysis {
 ///
 /// # Errors
 /// When exponents run away.
-fn analyse(program: &Program) -> Result<Analysis, ManageError> {
-    let depths = program.depths();
-    let depth = |v: SlotValue| depths.get(v).copied().unwrap_or(0);
+fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis, ManageError> {
+    let depth = |v: SlotValue| rescales.depth(v);
     let classes = classes(program, &depth);
     let mut by_depth: BTreeMap<u32, Vec<SlotValue>> = BTreeMap::new();
     for value in program.values.keys() {
@@ -93,10 +118,17 @@ fn analyse(program: &Program) -> Result<Analysis, ManageError> {
         classes,
         scales: BTreeMap::new(),
     };
-    for (depth, values) in by_depth {
+    for values in by_depth.into_values() {
+        // What is rescaled comes first: lazy products are as deep as their operands.
+        let (lazy, others): (Vec<_>, Vec<_>) = values.iter().partition(|&&v| rescales.is_lazy(v));
         let mut conflicts = Conflicts::default();
-        for &value in &values {
-            let Some(fixed) = fixed(program, value, depth, &scales)? else {
+        for &value in others.iter().chain(&lazy) {
+            if rescales.is_lazy(value) {
+                let inst = program.values.get(value);
+                let operands = inst.map(|inst| inst.op.operands());
+                scales.settle_freely(operands.unwrap_or_default());
+            }
+            let Some(fixed) = fixed(program, value, rescales, &scales)? else {
                 continue;
             };
             let Some(&class) = scales.classes.get(value.index()) else {
@@ -113,14 +145,7 @@ fn analyse(program: &Program) -> Result<Analysis, ManageError> {
         if !conflicts.values.is_empty() {
             return Ok(Analysis::Conflicts(conflicts.values));
         }
-        for &value in &values {
-            if let Some(&class) = scales.classes.get(value.index()) {
-                scales
-                    .scales
-                    .entry(class)
-                    .or_insert_with(|| Scale::power_of_two(UNIT));
-            }
-        }
+        scales.settle_freely(values);
     }
     Ok(Analysis::Settled(scales))
 }
@@ -191,7 +216,7 @@ fn classes(program: &Program, depth: &impl Fn(SlotValue) -> u32) -> Vec<usize> {
 fn fixed(
     program: &Program,
     value: SlotValue,
-    depth: u32,
+    rescales: &Rescales,
     scales: &Scales,
 ) -> Result<Option<Scale>, ManageError> {
     let runaway = ManageError::Internal {
@@ -203,10 +228,12 @@ fn fixed(
             let (Some(a), Some(b)) = (scales.of(*a), scales.of(*b)) else {
                 return Ok(None);
             };
-            let product = a
-                .checked_mul(b)
-                .and_then(|p| p.checked_div(&Scale::prime(Prime(depth))));
-            product.map(Some).ok_or(runaway)
+            let product = a.checked_mul(b).ok_or(runaway.clone())?;
+            if rescales.is_lazy(value) {
+                return Ok(Some(product));
+            }
+            let dropped = Scale::prime(Prime(rescales.depth(value)));
+            product.checked_div(&dropped).map(Some).ok_or(runaway)
         }
         _ => Ok(None),
     }
@@ -248,15 +275,20 @@ fn rename(op: &SlotOp, map: impl Fn(SlotValue) -> SlotValue) -> SlotOp {
     }
 }
 
-/// A symbolic scale in a real ring: `D = 2^unit_bits`, and the ratio dropped on the way to a depth is the prime of the
-/// level it leaves, `q_{L - depth + 1}` with `L` the top, without the bits by which it is longer than `D`: products of ciphertexts
-/// are scaled up by these first.
+/// How many working scales a symbolic scale is worth: what a rescale drops counts as one.
+pub fn units(symbolic: &Scale) -> i32 {
+    let dropped: i32 = symbolic.prime_part().iter().map(|&(_, e)| e).sum();
+    symbolic.log2_part() + dropped
+}
+
+/// A symbolic scale in a real ring: `D = 2^unit_bits`, and the ratio dropped on the way to a depth is that of two levels, without
+/// the bits by which it is longer than `D`: products of ciphertexts are scaled up by these first.
 fn concrete(symbolic: &Scale, ring: &Ring) -> Option<Scale> {
     let mut scale = Scale::power_of_two(symbolic.log2_part().checked_mul(ring.unit_bits as i32)?);
-    for &(prime, exponent) in symbolic.prime_part() {
-        let prime = Prime((ring.top()?.0 + 1).checked_sub(prime.0)?);
-        let spare = Scale::power_of_two(spare_bits(ring, prime) as i32);
-        let real = Scale::prime(prime).checked_div(&spare)?;
+    for &(depth, exponent) in symbolic.prime_part() {
+        let to = Level(ring.top()?.0.checked_sub(depth.0)?);
+        let spare = Scale::power_of_two(spare_bits(ring, to) as i32);
+        let real = ring.ratio(Level(to.0 + 1), to)?.checked_div(&spare)?;
         for _ in 0..exponent.abs() {
             scale = if exponent > 0 {
                 scale.checked_mul(&real)?
@@ -305,11 +337,12 @@ mod tests {
     #[test]
     fn all_ciphertexts_of_a_sum_are_realigned_at_once() {
         let program = two_histories(7);
-        let Analysis::Conflicts(conflicts) = analyse(&program).unwrap() else {
+        let eager = Rescales::new(&program, Policy::Eager);
+        let Analysis::Conflicts(conflicts) = analyse(&program, &eager).unwrap() else {
             panic!("the histories differ");
         };
         assert_eq!(conflicts.len(), 7);
-        let settled = settle(program.clone()).unwrap();
+        let settled = settle(program.clone(), Policy::Eager).unwrap();
         assert_eq!(settled.program.values.len(), program.values.len() + 7);
         assert_eq!(settled.program.depth(), program.depth() + 1);
         let outputs = &settled.program.outputs[0].packed.values;

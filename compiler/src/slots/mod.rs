@@ -18,7 +18,6 @@ pub mod wiring;
 pub use linear::LinearPlan;
 pub use lower::{LowerError, identity, lower};
 
-use crate::manage::parameters::Width;
 use peregrine_ir::{
     Arena, Const, Constant, Entity, Layout, LayoutId, Node, Operator, OperatorId, Remark, Rotation,
     Shape, SourceNode, Tensors,
@@ -90,6 +89,19 @@ impl SlotOp {
             }
             Self::Add(values) => values.clone(),
             Self::Mul(a, b) => vec![*a, *b],
+        }
+    }
+
+    /// Whether scales multiply; a [`Self::Mask`] shares the product it is applied to.
+    pub fn multiplies(&self) -> bool {
+        match self {
+            Self::Dot(_) | Self::Scalars(..) | Self::MulScalar(..) | Self::Mul(..) => true,
+            Self::Input
+            | Self::Rotate(..)
+            | Self::Mask(_)
+            | Self::AddConst(..)
+            | Self::Add(_)
+            | Self::Negate(_) => false,
         }
     }
 }
@@ -211,47 +223,13 @@ impl Program {
 
     /// Number of multiplications on the longest path.
     pub fn depth(&self) -> u32 {
-        self.depths().values().copied().max().unwrap_or(0)
-    }
-
-    /// What each level has to hold, from the first multiplication on.
-    pub fn widths(&self) -> Vec<Width> {
-        let depths = self.depths();
-        let deepest = depths.values().copied().max().unwrap_or(0);
-        let mut widths = vec![Width::Plain; deepest as usize];
-        for ((_, inst), depth) in self.values.iter().zip(depths.values()) {
-            let own = match &inst.op {
-                SlotOp::Scalars(_, Some(_)) => Width::MaskedNumbers,
-                SlotOp::Mask(_) => Width::Masked,
-                _ => Width::Plain,
-            };
-            if let Some(width) = widths.get_mut(depth.saturating_sub(1) as usize) {
-                *width = own.max(*width);
-            }
-        }
-        widths
-    }
-
-    /// Number of multiplications on the longest path to each value.
-    pub fn depths(&self) -> Arena<SlotValue, u32> {
-        let mut depths: Arena<SlotValue, u32> = Arena::new();
+        let mut depths: Vec<u32> = Vec::with_capacity(self.values.len());
         for inst in self.values.values() {
             let operands = inst.op.operands();
-            let deepest = operands.iter().filter_map(|&v| depths.get(v)).max();
-            let deepest = deepest.copied().unwrap_or(0);
-            depths.push(match &inst.op {
-                SlotOp::Dot(_) | SlotOp::Scalars(..) | SlotOp::MulScalar(..) | SlotOp::Mul(..) => {
-                    deepest + 1
-                }
-                SlotOp::Input
-                | SlotOp::Rotate(..)
-                | SlotOp::Mask(_)
-                | SlotOp::AddConst(..)
-                | SlotOp::Add(_)
-                | SlotOp::Negate(_) => deepest,
-            });
+            let before = operands.iter().filter_map(|v| depths.get(v.index())).max();
+            depths.push(before.copied().unwrap_or(0) + u32::from(inst.op.multiplies()));
         }
-        depths
+        depths.into_iter().max().unwrap_or(0)
     }
 }
 

@@ -1,0 +1,113 @@
+//! When values are rescaled: at once, or together with what comes next.
+//!
+//! Notation: the *depth* of a value is the number of rescales on its deepest path from the inputs; it lives at level
+//! `L - depth`. A product with constants is rescaled once its sums and rotations are done, so its result is one deeper. A
+//! product of ciphertexts is either rescaled likewise or *lazy*: as deep as its operands, at the product of their scales, until
+//! the product with constants that takes it is rescaled by both (tower reuse: Chielle et al., *PAPER*, arXiv 2509.22857). That
+//! halves rescales, and where both fit one prime also limbs; but what lies between is computed at the larger modulus.
+
+use crate::slots::{Program, SlotOp, SlotValue};
+use peregrine_ir::{Arena, Entity};
+
+/// Whether products of ciphertexts may be lazy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// None is.
+    Eager,
+    /// All are whose every use goes, through sums, rotations and added constants, to products with constants.
+    Lazy,
+}
+
+/// Where the values of a program live.
+#[derive(Clone, Debug)]
+pub struct Rescales {
+    depths: Arena<SlotValue, u32>,
+    lazy: Vec<bool>,
+}
+
+impl Rescales {
+    /// Decides for a program.
+    ///
+    /// Lazy products are found by striking out: a product that must be rescaled deepens what follows, which may strike out
+    /// others. Linear for each round; rounds are few, at most one for each product.
+    pub fn new(program: &Program, policy: Policy) -> Self {
+        let is_product = |op: &SlotOp| matches!(op, SlotOp::Mul(..)) && policy == Policy::Lazy;
+        let lazy = program.values.values().map(|inst| is_product(&inst.op));
+        let mut this = Self {
+            depths: Arena::new(),
+            lazy: lazy.collect(),
+        };
+        loop {
+            this.depths = this.depths(program);
+            let rescaled = this.wanted_rescaled(program);
+            let mut struck = false;
+            for (lazy, rescaled) in this.lazy.iter_mut().zip(rescaled) {
+                struck |= *lazy && rescaled;
+                *lazy &= !rescaled;
+            }
+            if !struck {
+                return this;
+            }
+        }
+    }
+
+    /// Rescales before a value.
+    pub fn depth(&self, value: SlotValue) -> u32 {
+        self.depths.get(value).copied().unwrap_or(0)
+    }
+
+    /// Rescales on the longest path.
+    pub fn deepest(&self) -> u32 {
+        self.depths.values().copied().max().unwrap_or(0)
+    }
+
+    /// Whether a product of ciphertexts is left at the product of its operands' scales.
+    pub fn is_lazy(&self, value: SlotValue) -> bool {
+        self.lazy.get(value.index()) == Some(&true)
+    }
+
+    fn depths(&self, program: &Program) -> Arena<SlotValue, u32> {
+        let mut depths: Arena<SlotValue, u32> = Arena::new();
+        for (value, inst) in program.values.iter() {
+            let operands = inst.op.operands();
+            let before = operands.iter().filter_map(|&v| depths.get(v)).max();
+            let own = inst.op.multiplies() && !self.is_lazy(value);
+            depths.push(before.copied().unwrap_or(0) + u32::from(own));
+        }
+        depths
+    }
+
+    /// By value, whether someone takes it who cannot take a product that was not rescaled. A sum that is deeper can: it
+    /// brings its terms to its scale.
+    fn wanted_rescaled(&self, program: &Program) -> Vec<bool> {
+        let mut wanted = vec![false; program.values.len()];
+        for port in &program.outputs {
+            for value in &port.packed.values {
+                mark(&mut wanted, *value);
+            }
+        }
+        for (value, inst) in program.values.iter().rev() {
+            let passes = match &inst.op {
+                SlotOp::Mul(..) | SlotOp::Mask(_) => true,
+                SlotOp::Rotate(..) | SlotOp::AddConst(..) | SlotOp::Negate(_) | SlotOp::Add(_) => {
+                    wanted.get(value.index()) == Some(&true)
+                }
+                SlotOp::Input | SlotOp::Dot(_) | SlotOp::Scalars(..) | SlotOp::MulScalar(..) => {
+                    false
+                }
+            };
+            let sum = matches!(inst.op, SlotOp::Add(_));
+            let operands = inst.op.operands().into_iter().filter(|_| passes);
+            for operand in operands.filter(|&o| !sum || self.depth(o) == self.depth(value)) {
+                mark(&mut wanted, operand);
+            }
+        }
+        wanted
+    }
+}
+
+fn mark(marks: &mut [bool], value: SlotValue) {
+    if let Some(mark) = marks.get_mut(value.index()) {
+        *mark = true;
+    }
+}
