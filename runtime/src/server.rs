@@ -42,8 +42,8 @@ pub struct Usage {
     /// Most bytes for encoded constants that are kept from one run to the next: of use only if there are several runs.
     /// A memory limit bounds them further.
     pub cache: u64,
-    /// Most bytes for evaluation keys that are expanded once for all their uses, where they come from a file; the others are
-    /// expanded anew for each use, which takes as long as a few runs of a small circuit save. A memory limit bounds them
+    /// Most bytes for evaluation keys from a file that are expanded once for all their uses; the others are expanded anew for
+    /// each use. Of use only if there are several runs: a single one is over sooner without. A memory limit bounds them
     /// further.
     pub expanded_keys: u64,
     /// Bytes of the process beside the session: the program, what its caller holds.

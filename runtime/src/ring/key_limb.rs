@@ -1,7 +1,7 @@
 //! The two halves of a digit of a key, as polynomials or as what they are made from, limb by limb and block by block.
 //!
 //! A key is read once for each use, which is too much for any cache. So its residues may as well be made while they are used:
-//! unpacking and expanding a block that stays in the first-level cache takes no longer than fetching its words from memory.
+//! unpacking and expanding a block that stays in the caches takes little longer than fetching its words from memory.
 
 use super::sampling::UniformStream;
 use super::{Basis, Ntt, Ring, RingError, RnsPoly, Seed, packing};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Bytes that stay where they are.
 pub type StoredBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
-/// A key for one kind of key switch, a tenth of its size in memory or less: nothing, if its bytes are mapped.
+/// A key for one kind of key switch that takes no more memory than its bytes, and none if those are mapped.
 ///
 /// Residues are checked to be below their primes when they are used.
 #[derive(Clone)]
