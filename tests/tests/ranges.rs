@@ -69,7 +69,7 @@ fn extremes(graph: &Graph, index: NodeIndex, domain: Interval) -> Option<Interva
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 500, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 500, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn no_value_leaves_what_is_proven(numbers in prop::collection::vec(any::<u32>(), NUMBERS), a in -2.0..1.5f64, length in 0.0..2.0f64, simple in any::<bool>()) {

@@ -7,7 +7,7 @@
 //!
 //! Covered are the values of all nodes and everything that the lowering computes inside a polynomial (`steps`). Not covered,
 //! because they need no room: partial sums of a linear operator, which may wrap around the modulus and back before the sum
-//! is rescaled. Not covered either: noise, whose share is what the margin and the parameters leave for it.
+//! is rescaled. Not covered either: noise, which is small beside the margin.
 
 mod activation;
 mod calibrate;

@@ -29,7 +29,7 @@ pub(super) fn range(c: &[f64], domain: Interval) -> Interval {
         .iter()
         .rev()
         .fold(0.0, |sum, c| sum * domain.largest() + c.abs());
-    if !domain.is_bounded() || !(magnitude < TOO_LARGE) {
+    if !domain.is_bounded() || magnitude.is_nan() || magnitude >= TOO_LARGE {
         return Interval::ALL;
     }
     let slack = rounding(2 * used * used, magnitude);
