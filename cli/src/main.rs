@@ -19,6 +19,7 @@ mod inputs;
 mod machine;
 mod outputs;
 mod progress;
+mod ranges;
 mod report;
 mod values;
 mod verbs;

@@ -226,6 +226,32 @@ fn what_does_not_fit_the_machine_or_the_ring() {
 }
 
 #[test]
+fn values_that_have_no_room() {
+    let folder = Folder::new("ranges-refused");
+    let compile = |options: &str| folder.fails(&format!("compile digits.onnx -o x.fhe {options}"));
+    assert_snapshot!(compile("--calibrate images.npy --headroom-bits 4"), @r"
+    error: digits.onnx: `/act1/Add_1` (Add) reaches 2.1357 in sample 36: with 2 bits of margin and one for the sign that takes 5 headroom bits, 4 are asked for
+    help: ask for more --headroom-bits, or for none: --calibrate then finds them; where few samples run away, fine-tune the model with a penalty on large activations
+    ");
+    array(&folder, "bright.npy", &[3, 1, 8, 8], 1e4f64);
+    assert_snapshot!(compile("--calibrate bright.npy"), @r"
+    error: digits.onnx: `/act1/Add_1` (Add) reaches 2^29 in sample 0: with 2 bits of margin and one for the sign that takes 32 headroom bits, 20 fit beside the asked precision at ring degree 2^16
+    help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
+    ");
+    array(&folder, "blinding.npy", &[1, 8, 8], 1e200f64);
+    assert_snapshot!(compile("--calibrate blinding.npy"), @r"
+    error: digits.onnx: `image` (Input) reaches 2^664 in sample 0: with 2 bits of margin and one for the sign that takes more than 63 headroom bits, 20 fit beside the asked precision at ring degree 2^16
+    help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
+    ");
+    assert_snapshot!(compile("--calibrate images.npy --input-range 0,0.5"), @r"
+    error: digits.onnx: input `image` is stated to be within 0 and 0.5, samples reach 0 and 1
+    help: state a wider --input-range, or none: samples give one
+    ");
+    assert_snapshot!(compile("--input-range picture=0,1"), @"error: digits.onnx: the model has no input `picture`, its inputs are `image`");
+    assert_snapshot!(compile("--input-range 0,1 --input-range image=0,2"), @"error: digits.onnx: input `image` has two ranges");
+}
+
+#[test]
 fn profiles_that_no_machine_has() {
     let folder = Folder::new("profiles");
     let rates = [
@@ -281,6 +307,7 @@ fn a_command_line_that_cannot_be_understood_exits_with_2() {
         "compress x",
         "run a.fhe --evaluation b --input c -o d --memory lots",
         "infer m --input x --limit 0",
+        "compile m -o c --input-range 1,0",
     ] {
         assert_eq!(folder.run(line).status.code(), Some(2), "{line}");
     }

@@ -17,6 +17,7 @@ pub mod wiring;
 
 pub use linear::LinearPlan;
 pub use lower::{LowerError, identity, lower};
+pub(crate) use polynomial::Evaluation;
 
 use crate::manage::parameters::Width;
 use peregrine_ir::{
