@@ -6,9 +6,11 @@ use crate::costs::{self, Predicted};
 use crate::error::Error;
 use crate::files::{self, NewFile};
 use crate::inputs::{Inputs, values};
+use crate::key_table;
 use crate::outputs;
 use crate::progress::Bar;
 use crate::report::{self, Summary};
+use peregrine_compiler::passes::keys::KeyChoice;
 use peregrine_compiler::pipeline::Config;
 use peregrine_compiler::rewrite::simplify;
 use peregrine_compiler::tensor::Graph;
@@ -35,6 +37,8 @@ struct Report {
     files: Vec<Written>,
     stats: Stats,
     predicted: Predicted,
+    /// What budgets for evaluation keys lead to.
+    key_choices: Vec<KeyChoice>,
 }
 
 /// A file that was written.
@@ -104,6 +108,7 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         ],
         stats: Stats::of(&compiled.circuit),
         predicted: Predicted::new(&config.cost, &compiled.circuit),
+        key_choices: compiled.key_choices,
     };
     report::print(args.json.json, &report, text)
 }
@@ -213,5 +218,6 @@ fn text(report: &Report) -> String {
     rows.extend(costs::remarks(&report.remarks));
     let ports = costs::ports(&report.stats.inputs, &report.stats.outputs);
     let nodes = costs::nodes(&report.stats, true, &report.predicted.prediction);
-    format!("{}\n{ports}\n{nodes}", report::list(&rows))
+    let keys = key_table::text(&report.key_choices);
+    format!("{}\n{ports}\n{nodes}\n{keys}", report::list(&rows))
 }

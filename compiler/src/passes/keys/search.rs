@@ -1,0 +1,320 @@
+//! Which keys to give up.
+//!
+//! 1. At first every rotation has a key at its highest level of use.
+//! 2. A *move* lowers a key to a lower level of use, or drops it. Groups above that level that use it are grown anew without.
+//!    It costs what their trees take longer, less the key's share of loading.
+//! 3. The move that costs least per byte is made, as long as it saves time or bytes are above the budget. No move makes
+//!    another key larger.
+//! 4. Where no move is left, longer detours are allowed. Where those are exhausted too, the budget is out of reach.
+//!
+//! Prices of moves only rise when others are made, but for few exceptions, so a price is computed anew only when its move is
+//! the cheapest known. Groups that are alike are one [`Kind`].
+//!
+//! Cost: one tree per use of a key for each price. Prices are those of single operations; where divisions by P move past
+//! products is settled later.
+
+use super::groups::{Group, Groups, Hub, Shape};
+use super::tree::{Held, Tree};
+use crate::cost::{CostModel, LinearCost, Phases};
+use peregrine_ir::stats::key_bytes;
+use peregrine_ir::{Circuit, Inst, KeyKind, Level, Ring};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Steps of the longest detours, in the order in which they are allowed.
+const DETOURS: [u32; 5] = [2, 3, 4, 6, 8];
+
+/// Groups that are alike.
+#[derive(Clone, Debug)]
+struct Kind {
+    group: Group,
+    count: u32,
+    tree: Tree,
+    edge: f64,
+    inner: f64,
+}
+
+impl Kind {
+    fn seconds(&self, tree: &Tree) -> f64 {
+        f64::from(self.count) * tree.seconds(self.edge, self.inner)
+    }
+}
+
+/// A key at a lower level, or none.
+#[derive(Clone, Copy, Debug)]
+struct Move {
+    rotation: u32,
+    to: Option<Level>,
+    /// Seconds that it costs; negative where it saves some.
+    seconds: f64,
+    saved: u64,
+}
+
+impl Move {
+    fn per_byte(&self) -> f64 {
+        self.seconds / self.saved.max(1) as f64
+    }
+}
+
+/// What having keys for a level takes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Price {
+    bytes: u64,
+    seconds: f64,
+}
+
+/// A choice of keys that gets smaller.
+#[derive(Clone, Debug)]
+pub(super) struct Search {
+    /// Highest level first.
+    kinds: Vec<Kind>,
+    held: Held,
+    /// Kinds that use each rotation.
+    users: BTreeMap<u32, BTreeSet<usize>>,
+    /// Levels of keys that are used in ways which this pass leaves alone.
+    fixed: BTreeMap<u32, Level>,
+    prices: Vec<Price>,
+    /// Keys for other than rotations.
+    other_bytes: u64,
+    /// The cheapest move of each key as last computed, and after how many moves that was.
+    known: BTreeMap<u32, (Option<Move>, u64)>,
+    moves: u64,
+    longest: usize,
+}
+
+impl Search {
+    /// All keys that a circuit uses now.
+    pub(super) fn new(circuit: &Circuit, groups: &Groups, cost: &CostModel) -> Self {
+        let ring = &circuit.ring;
+        let mut fixed = BTreeMap::new();
+        let mut other_bytes = 0;
+        let required = circuit.required_keys();
+        for (&kind, &level) in &required.levels {
+            if !matches!(kind, KeyKind::Rotation(_)) {
+                other_bytes += key_bytes(ring, level);
+            }
+        }
+        for definition in circuit.values.values() {
+            if let Inst::RotateExt { rotation, .. } = definition.inst {
+                let level = definition.ty.level();
+                let entry = fixed.entry(rotation.0).or_insert(level);
+                *entry = level.max(*entry);
+            }
+        }
+        let mut held = Held::none(ring.slots());
+        for (rotation, level) in required.rotations() {
+            held.set(rotation.0, Some(level));
+        }
+        let mut search = Self {
+            kinds: kinds(circuit, groups, cost, &held),
+            held,
+            users: BTreeMap::new(),
+            fixed,
+            prices: prices(ring, cost),
+            other_bytes,
+            known: BTreeMap::new(),
+            moves: 0,
+            longest: 0,
+        };
+        for (index, kind) in search.kinds.iter().enumerate() {
+            for rotation in kind.tree.rotations() {
+                search.users.entry(rotation).or_default().insert(index);
+            }
+        }
+        let stale = search.users.keys().map(|&rotation| (rotation, (None, 0)));
+        search.known = stale.collect();
+        search.moves = 1;
+        search
+    }
+
+    /// Bytes of all keys.
+    pub(super) fn bytes(&self) -> u64 {
+        let rotations = self.users.keys().chain(self.fixed.keys());
+        let rotations: BTreeSet<u32> = rotations.copied().collect();
+        let bytes = |&rotation: &u32| self.price(self.held.level(rotation)).bytes;
+        self.other_bytes + rotations.iter().map(bytes).sum::<u64>()
+    }
+
+    /// Gives up keys that are not worth their loading, and more until all fit the budget; whether they do.
+    pub(super) fn reduce(&mut self, budget: Option<u64>) -> bool {
+        loop {
+            let fits = budget.is_none_or(|budget| self.bytes() <= budget);
+            match self.cheapest() {
+                Some(step) if step.seconds < 0.0 || !fits => self.make(step),
+                _ if fits => return true,
+                _ if self.longest + 1 < DETOURS.len() => {
+                    self.longest += 1;
+                    self.known.values_mut().for_each(|known| *known = (None, 0));
+                    self.moves += 1;
+                }
+                _ => return false,
+            }
+        }
+    }
+
+    /// The trees of groups that are composed.
+    pub(super) fn trees(&self, groups: &Groups) -> BTreeMap<Hub, Tree> {
+        let trees: BTreeMap<&Group, &Tree> =
+            self.kinds.iter().map(|k| (&k.group, &k.tree)).collect();
+        let composed = groups.by_hub.iter().filter_map(|(&hub, group)| {
+            let tree = trees.get(group).filter(|tree| !tree.is_direct())?;
+            Some((hub, (*tree).clone()))
+        });
+        composed.collect()
+    }
+
+    fn price(&self, level: Option<Level>) -> Price {
+        let price = level.and_then(|level| self.prices.get(level.0 as usize));
+        price.copied().unwrap_or_default()
+    }
+
+    fn detour(&self) -> u32 {
+        DETOURS.get(self.longest).copied().unwrap_or(1)
+    }
+
+    /// The cheapest move of all.
+    fn cheapest(&mut self) -> Option<Move> {
+        loop {
+            let stale = |stamp: u64| stamp == 0;
+            let order = |known: &(Option<Move>, u64)| match known {
+                (_, stamp) if stale(*stamp) => f64::NEG_INFINITY,
+                (Some(step), _) => step.per_byte(),
+                (None, _) => f64::INFINITY,
+            };
+            let best = self.known.iter();
+            let best = best.min_by(|a, b| order(a.1).total_cmp(&order(b.1)));
+            let (&rotation, &(step, stamp)) = best?;
+            if stamp == self.moves {
+                return step;
+            }
+            let step = self.best_of(rotation);
+            self.known.insert(rotation, (step, self.moves));
+        }
+    }
+
+    /// The cheapest move of one key.
+    fn best_of(&mut self, rotation: u32) -> Option<Move> {
+        let held = self.held.level(rotation);
+        let fixed = self.fixed.get(&rotation).copied();
+        let users: Vec<usize> = self.users.get(&rotation)?.iter().copied().collect();
+        self.held.set(rotation, None);
+        let (mut seconds, mut best): (f64, Option<Move>) = (0.0, None);
+        let mut users = users.iter().filter_map(|&i| self.kinds.get(i)).peekable();
+        while let Some(kind) = users.next().filter(|k| fixed < Some(k.group.level)) {
+            let level = kind.group.level;
+            let Some(tree) = Tree::grow(&kind.group.targets, level, &self.held, self.detour())
+            else {
+                break;
+            };
+            seconds += kind.seconds(&tree) - kind.seconds(&kind.tree);
+            let next = users.peek().map(|kind| kind.group.level);
+            if next == Some(level) {
+                continue;
+            }
+            let to = next.max(fixed);
+            let (from, after) = (self.price(held), self.price(to));
+            let step = Move {
+                rotation,
+                to,
+                seconds: seconds - (from.seconds - after.seconds),
+                saved: from.bytes.saturating_sub(after.bytes),
+            };
+            if step.saved > 0 && best.is_none_or(|best| step.per_byte() < best.per_byte()) {
+                best = Some(step);
+            }
+        }
+        self.held.set(rotation, held);
+        best
+    }
+
+    fn make(&mut self, step: Move) {
+        self.moves += 1;
+        self.held.set(step.rotation, step.to);
+        let users = self.users.get(&step.rotation).cloned().unwrap_or_default();
+        let mut spared = BTreeSet::from([step.rotation]);
+        for index in users {
+            let longest = self.detour();
+            let Some(kind) = self.kinds.get_mut(index) else {
+                continue;
+            };
+            let level = kind.group.level;
+            if step.to >= Some(level) {
+                continue;
+            }
+            // It grew when the move was priced.
+            let Some(tree) = Tree::grow(&kind.group.targets, level, &self.held, longest) else {
+                continue;
+            };
+            let (before, after) = (kind.tree.rotations(), tree.rotations());
+            kind.tree = tree;
+            for rotation in after.difference(&before) {
+                self.users.entry(*rotation).or_default().insert(index);
+            }
+            for rotation in before.difference(&after) {
+                if let Some(users) = self.users.get_mut(rotation) {
+                    users.remove(&index);
+                }
+                spared.insert(*rotation);
+            }
+        }
+        for rotation in spared {
+            self.lower(rotation);
+        }
+    }
+
+    /// Lowers a key to its highest level of use.
+    fn lower(&mut self, rotation: u32) {
+        let users = self.users.get(&rotation);
+        let highest = users.and_then(|users| self.kinds.get(*users.first()?));
+        let highest = highest.map(|kind| kind.group.level);
+        let level = highest.max(self.fixed.get(&rotation).copied());
+        self.held.set(rotation, level);
+        if highest.is_some() {
+            self.known.insert(rotation, (None, 0));
+        } else {
+            self.users.remove(&rotation);
+            self.known.remove(&rotation);
+        }
+    }
+}
+
+/// The kinds of groups, highest level first, each a star.
+fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel, held: &Held) -> Vec<Kind> {
+    let mut counts: BTreeMap<(Reverse<Level>, &Group), u32> = BTreeMap::new();
+    for group in groups.by_hub.values() {
+        *counts.entry((Reverse(group.level), group)).or_insert(0) += 1;
+    }
+    let kind = |((_, group), count): ((_, &Group), u32)| {
+        let phases = cost.phases(&circuit.ring, group.level);
+        let (edge, inner) = seconds(group.shape, &phases);
+        // Every target has a key, so this is a star.
+        let tree = Tree::grow(&group.targets, group.level, held, 1).unwrap_or_default();
+        Kind {
+            group: group.clone(),
+            count,
+            tree,
+            edge,
+            inner,
+        }
+    };
+    counts.into_iter().map(kind).collect()
+}
+
+/// What an edge and a node with children take.
+fn seconds(shape: Shape, phases: &Phases) -> (f64, f64) {
+    match shape {
+        Shape::Spread => (phases.key_product() + phases.mod_down(), phases.decompose()),
+        Shape::Gather => (phases.decompose() + phases.key_product(), phases.mod_down()),
+    }
+}
+
+/// What a key takes at each level.
+fn prices(ring: &Ring, cost: &CostModel) -> Vec<Price> {
+    let levels = (0..ring.levels.len() as u32).map(Level);
+    levels
+        .map(|level| Price {
+            bytes: key_bytes(ring, level),
+            seconds: cost.phases(ring, level).key_load() / LinearCost::RUNS_PER_KEY,
+        })
+        .collect()
+}
