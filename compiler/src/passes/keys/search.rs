@@ -3,9 +3,9 @@
 //! 1. At first every rotation has a key at its highest level of use.
 //! 2. A *move* lowers a key to a lower level of use, or drops it. Groups above that level that use it are grown anew without.
 //!    It costs what their trees take longer, less the key's share of loading.
-//! 3. The move that costs least per byte is made, as long as it saves time or bytes are above the budget. No move makes
-//!    another key larger.
-//! 4. Where no move is left, longer detours are allowed. Where those are exhausted too, the budget is out of reach.
+//! 3. The move that costs least per byte is made, as long as it saves time or bytes are above the budget.
+//! 4. Where no move is left, a key may be lowered at the price of raising another one by less.
+//! 5. Where none of those is left, longer detours are allowed. Where they are exhausted too, the budget is out of reach.
 //!
 //! Prices of moves only rise when others are made, but for few exceptions, so a price is computed anew only when its move is
 //! the cheapest known. Groups that are alike are one [`Kind`].
@@ -45,6 +45,8 @@ impl Kind {
 struct Move {
     rotation: u32,
     to: Option<Level>,
+    /// Another key that it needs at a higher level than so far.
+    raised: Option<(u32, Level)>,
     /// Seconds that it costs; negative where it saves some.
     seconds: f64,
     saved: u64,
@@ -140,14 +142,21 @@ impl Search {
         loop {
             let fits = budget.is_none_or(|budget| self.bytes() <= budget);
             match self.cheapest() {
-                Some(step) if step.seconds < 0.0 || !fits => self.make(step),
+                Some(step) if step.seconds < 0.0 || !fits => {
+                    self.make(step);
+                    continue;
+                }
                 _ if fits => return true,
-                _ if self.longest + 1 < DETOURS.len() => {
+                _ => {}
+            }
+            match self.exchange() {
+                Some(step) => self.make(step),
+                None if self.longest + 1 < DETOURS.len() => {
                     self.longest += 1;
                     self.known.values_mut().for_each(|known| *known = (None, 0));
                     self.moves += 1;
                 }
-                _ => return false,
+                None => return false,
             }
         }
     }
@@ -216,6 +225,7 @@ impl Search {
             let step = Move {
                 rotation,
                 to,
+                raised: None,
                 seconds: seconds - (from.seconds - after.seconds),
                 saved: from.bytes.saturating_sub(after.bytes),
             };
@@ -227,11 +237,49 @@ impl Search {
         best
     }
 
+    /// The cheapest move that raises another key.
+    fn exchange(&mut self) -> Option<Move> {
+        let rotations: Vec<u32> = self.users.keys().copied().collect();
+        let mut best: Option<Move> = None;
+        for &rotation in &rotations {
+            let Some(level) = self.held.level(rotation) else {
+                continue;
+            };
+            for &other in &rotations {
+                let before = self.held.level(other);
+                if before >= Some(level) {
+                    continue;
+                }
+                self.held.set(other, Some(level));
+                let step = self.best_of(rotation);
+                self.held.set(other, before);
+                let (from, after) = (self.price(before), self.price(Some(level)));
+                let Some(step) = step else {
+                    continue;
+                };
+                let step = Move {
+                    raised: Some((other, level)),
+                    seconds: step.seconds + after.seconds - from.seconds,
+                    saved: step.saved.saturating_sub(after.bytes - from.bytes),
+                    ..step
+                };
+                if step.saved > 0 && best.is_none_or(|best| step.per_byte() < best.per_byte()) {
+                    best = Some(step);
+                }
+            }
+        }
+        best
+    }
+
     fn make(&mut self, step: Move) {
         self.moves += 1;
+        if let Some((rotation, level)) = step.raised {
+            self.held.set(rotation, Some(level));
+        }
         self.held.set(step.rotation, step.to);
         let users = self.users.get(&step.rotation).cloned().unwrap_or_default();
         let mut spared = BTreeSet::from([step.rotation]);
+        spared.extend(step.raised.map(|(rotation, _)| rotation));
         for index in users {
             let longest = self.detour();
             let Some(kind) = self.kinds.get_mut(index) else {
