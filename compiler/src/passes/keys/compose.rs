@@ -1,6 +1,6 @@
 //! The rewriting: groups of rotations become their trees.
 
-use super::groups::{Groups, Hub, Shape};
+use super::groups::{Groups, Hub, Sharing};
 use super::tree::Tree;
 use crate::passes::rebuild::Rebuild;
 use peregrine_ir::{Arena, Circuit, Definition, Inst, Rotation, TypeError, Value};
@@ -45,13 +45,13 @@ impl Composer<'_> {
             Inst::Rotate { a, rotation } => {
                 let hub = self.groups.hub_of.get(&value);
                 match hub.and_then(|&hub| Some((self.trees.get(&hub)?, hub))) {
-                    Some((tree, (Shape::Spread, _))) => self.turn(*a, rotation.0, tree).map(Some),
-                    Some((_, (Shape::Gather, _))) => Ok(None),
+                    Some((tree, (Sharing::Spread, _))) => self.turn(*a, rotation.0, tree).map(Some),
+                    Some((_, (Sharing::Gather, _))) => Ok(None),
                     None => self.rebuild.copy(definition).map(Some),
                 }
             }
             Inst::Add(terms) => {
-                let hub = (Shape::Gather, value);
+                let hub = (Sharing::Gather, value);
                 match self.trees.get(&hub) {
                     Some(tree) => self.gather(hub, terms, tree).map(Some),
                     None => self.rebuild.copy(definition).map(Some),

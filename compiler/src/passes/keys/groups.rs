@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// How the rotations of a group share work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Shape {
+pub(super) enum Sharing {
     /// All of one value: they share its decomposition.
     Spread,
     /// All terms of one sum that nothing else uses: they share its division by P.
@@ -17,13 +17,13 @@ pub(super) enum Shape {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Group {
     pub(super) level: Level,
-    pub(super) shape: Shape,
+    pub(super) sharing: Sharing,
     /// Rotations, ascending, each once.
     pub(super) targets: Vec<u32>,
 }
 
 /// The value that is rotated, or the sum that is made. One value can be both.
-pub(super) type Hub = (Shape, Value);
+pub(super) type Hub = (Sharing, Value);
 
 /// The groups of a circuit.
 #[derive(Debug, Default)]
@@ -49,10 +49,10 @@ impl Groups {
                 [(only, _)] => sums.get(only).copied(),
                 _ => None,
             };
-            let hub = sum.map_or((Shape::Spread, a), |sum| (Shape::Gather, sum));
+            let hub = sum.map_or((Sharing::Spread, a), |sum| (Sharing::Gather, sum));
             let group = groups.by_hub.entry(hub).or_insert_with(|| Group {
                 level: circuit.type_of(a).map_or(Level(0), Type::level),
-                shape: hub.0,
+                sharing: hub.0,
                 targets: Vec::new(),
             });
             for (value, rotation) in rotations {

@@ -21,13 +21,15 @@
 mod compose;
 mod groups;
 mod search;
+#[cfg(test)]
+mod tests;
 mod tree;
 
-use super::{PassError, run_all};
+use super::{PassError, remove_dead, run_all};
 use crate::cost::{CostModel, LinearCost};
 use groups::Groups;
 use peregrine_ir::stats::KeyStats;
-use peregrine_ir::{Circuit, Level, Ring};
+use peregrine_ir::{Circuit, Level, Remark, Ring};
 use search::Search;
 use std::cmp::Reverse;
 
@@ -69,6 +71,34 @@ impl KeyChoice {
         }
     }
 
+    /// What was done beside the choice of one key for each rotation; nothing where nothing was asked for and nothing done.
+    fn remark(&self, all: &Self) -> Option<String> {
+        let budget = match self.budget {
+            Some(budget) => format!(" (budget {})", mebibytes(budget)),
+            None => String::new(),
+        };
+        if (self.keys, self.bytes) == (all.keys, all.bytes) {
+            let text = format!("every rotation has a key: {}{budget}", all.described());
+            return self.budget.map(|_| text);
+        }
+        Some(format!(
+            "rotations are composed of others: {}{budget}, instead of {}",
+            self.described(),
+            all.described()
+        ))
+    }
+
+    fn described(&self) -> String {
+        let Self {
+            keys,
+            bytes,
+            seconds,
+            ..
+        } = self;
+        let size = mebibytes(*bytes);
+        format!("{keys} evaluation keys of {size} together, {seconds:.3} s predicted")
+    }
+
     /// Seconds with the share of one run in loading the keys.
     fn shared_seconds(&self) -> f64 {
         self.seconds + self.key_seconds / LinearCost::RUNS_PER_KEY
@@ -80,8 +110,6 @@ impl KeyChoice {
 pub struct Settled {
     /// The circuit.
     pub circuit: Circuit,
-    /// With one key for each rotation.
-    pub all: KeyChoice,
     /// What was chosen.
     pub chosen: KeyChoice,
     /// Several budgets, the largest first, the chosen one among them; of large circuits, no limit and the chosen one.
@@ -98,51 +126,46 @@ pub fn settle(
     cost: &CostModel,
     budget: Option<u64>,
 ) -> Result<Settled, KeyError> {
-    let plain = run_all(circuit.clone(), cost)?;
-    let all = KeyChoice::of(&plain, cost, None);
-    let mut budgets: Vec<Option<u64>> = vec![None, budget];
-    if circuit.values.len() <= LARGEST_WITH_TABLE {
-        budgets.extend([2, 4, 8].map(|part| Some(all.bytes / part)));
-    }
-    // The search only ever gives up more.
-    budgets.sort_by_key(|budget| Reverse(budget.unwrap_or(u64::MAX)));
-    budgets.dedup();
-    let mut chooser = Chooser::new(&circuit, cost);
+    // What nothing needs would have its say.
+    let dropped = (remove_dead::PASS.run)(circuit, cost);
+    let circuit = dropped.map_err(|source| PassError {
+        pass: remove_dead::PASS.name,
+        source,
+    })?;
+    let mut chooser = Chooser::new(&circuit, cost)?;
     let (mut table, mut chosen) = (Vec::new(), None);
-    for each in budgets {
+    for each in budgets(&circuit, chooser.all.bytes, budget) {
         let (circuit, choice) = chooser.choose(each)?;
-        let plain_fits = each.is_none_or(|budget| all.bytes <= budget);
-        let (circuit, choice) = match plain_fits && all.shared_seconds() <= choice.shared_seconds()
-        {
-            true => (
-                plain.clone(),
-                KeyChoice {
-                    budget: each,
-                    ..all.clone()
-                },
-            ),
-            false => (circuit, choice),
-        };
         table.push(choice.clone());
         if each == budget {
             chosen = Some((circuit, choice));
         }
     }
-    let (circuit, chosen) = chosen.unwrap_or((plain, all.clone()));
-    match chosen {
-        KeyChoice {
-            fits: false,
-            budget: Some(budget),
-            bytes: least,
-            ..
-        } => Err(KeyError::Budget { budget, least }),
-        _ => Ok(Settled {
-            circuit,
-            all,
-            chosen,
-            table,
-        }),
+    let Chooser { plain, all, .. } = chooser;
+    let (mut circuit, chosen) = chosen.unwrap_or_else(|| (plain, all.clone()));
+    if let (Some(budget), false) = (budget, chosen.fits) {
+        let least = chosen.bytes;
+        return Err(KeyError::Budget { budget, least });
     }
+    if let Some(text) = chosen.remark(&all) {
+        circuit.remarks.push(Remark { node: None, text });
+    }
+    Ok(Settled {
+        circuit,
+        chosen,
+        table,
+    })
+}
+
+/// The budgets to look at, the largest first.
+fn budgets(circuit: &Circuit, all: u64, wanted: Option<u64>) -> Vec<Option<u64>> {
+    let mut budgets = vec![None, wanted];
+    if circuit.values.len() <= LARGEST_WITH_TABLE {
+        budgets.extend([2, 4, 8].map(|part| Some(all / part)));
+    }
+    budgets.sort_by_key(|budget| Reverse(budget.unwrap_or(u64::MAX)));
+    budgets.dedup();
+    budgets
 }
 
 /// Chooses keys for budgets that get smaller.
@@ -151,22 +174,29 @@ struct Chooser<'c> {
     cost: &'c CostModel,
     groups: Groups,
     search: Search,
+    /// The circuit with a key for each rotation, after all passes.
+    plain: Circuit,
+    all: KeyChoice,
 }
 
 impl<'c> Chooser<'c> {
-    fn new(circuit: &'c Circuit, cost: &'c CostModel) -> Self {
+    fn new(circuit: &'c Circuit, cost: &'c CostModel) -> Result<Self, PassError> {
+        let plain = run_all(circuit.clone(), cost)?;
         let groups = match nested(&circuit.ring) {
             true => Groups::of(circuit),
             false => Groups::default(),
         };
-        Self {
+        Ok(Self {
             circuit,
             cost,
             search: Search::new(circuit, &groups, cost),
             groups,
-        }
+            all: KeyChoice::of(&plain, cost, None),
+            plain,
+        })
     }
 
+    /// For a budget that is not larger than those before: the search only ever gives up more.
     fn choose(&mut self, budget: Option<u64>) -> Result<(Circuit, KeyChoice), PassError> {
         self.search.reduce(budget);
         let trees = self.search.trees(&self.groups);
@@ -174,16 +204,22 @@ impl<'c> Chooser<'c> {
         let composed = composed.map_err(|source| PassError { pass: NAME, source })?;
         let circuit = run_all(composed, self.cost)?;
         let choice = KeyChoice::of(&circuit, self.cost, budget);
-        Ok((circuit, choice))
+        let all = KeyChoice {
+            budget,
+            ..self.all.clone()
+        };
+        let fits = budget.is_none_or(|budget| all.bytes <= budget);
+        match fits && all.shared_seconds() <= choice.shared_seconds() {
+            true => Ok((self.plain.clone(), all)),
+            false => Ok((circuit, choice)),
+        }
     }
 }
 
 /// Whether a key for a level serves all lower ones. Where it does not, every rotation keeps its key.
 fn nested(ring: &Ring) -> bool {
-    let above = (1..).map(Level).take(ring.levels.len().saturating_sub(1));
-    above
-        .into_iter()
-        .all(|level| ring.contains(level, Level(level.0 - 1)))
+    let mut above = (1..ring.levels.len() as u32).map(|level| (Level(level), Level(level - 1)));
+    above.all(|(level, below)| ring.contains(level, below))
 }
 
 /// Why keys are not chosen.
@@ -191,9 +227,10 @@ fn nested(ring: &Ring) -> bool {
 pub enum KeyError {
     /// The budget is out of reach.
     #[error(
-        "the evaluation keys take {:.1} MiB at least, which exceeds the budget of {:.1} MiB: allow more, or make the network \
+        "the evaluation keys take at least {}, the budget is {}: allow more, ask for fewer bits of precision, or make the network \
          shallower",
-        mebibytes(*.least), mebibytes(*.budget)
+        mebibytes(*.least),
+        mebibytes(*.budget)
     )]
     Budget {
         /// Bytes that were allowed.
@@ -206,6 +243,6 @@ pub enum KeyError {
     Pass(#[from] PassError),
 }
 
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }

@@ -13,7 +13,7 @@
 //! Cost: one tree per use of a key for each price. Prices are those of single operations; where divisions by P move past
 //! products is settled later.
 
-use super::groups::{Group, Groups, Hub, Shape};
+use super::groups::{Group, Groups, Hub, Sharing};
 use super::tree::{Held, Tree};
 use crate::cost::{CostModel, LinearCost, Phases};
 use peregrine_ir::stats::key_bytes;
@@ -78,8 +78,9 @@ pub(super) struct Search {
     prices: Vec<Price>,
     /// Keys for other than rotations.
     other_bytes: u64,
-    /// The cheapest move of each key as last computed, and after how many moves that was.
-    known: BTreeMap<u32, (Option<Move>, u64)>,
+    /// The cheapest move of each key, if it has one, and after how many moves that was found; nothing where the price may
+    /// have fallen since.
+    known: BTreeMap<u32, Option<(Option<Move>, u64)>>,
     moves: u64,
     longest: usize,
 }
@@ -88,21 +89,10 @@ impl Search {
     /// All keys that a circuit uses now.
     pub(super) fn new(circuit: &Circuit, groups: &Groups, cost: &CostModel) -> Self {
         let ring = &circuit.ring;
-        let mut fixed = BTreeMap::new();
-        let mut other_bytes = 0;
         let required = circuit.required_keys();
-        for (&kind, &level) in &required.levels {
-            if !matches!(kind, KeyKind::Rotation(_)) {
-                other_bytes += key_bytes(ring, level);
-            }
-        }
-        for definition in circuit.values.values() {
-            if let Inst::RotateExt { rotation, .. } = definition.inst {
-                let level = definition.ty.level();
-                let entry = fixed.entry(rotation.0).or_insert(level);
-                *entry = level.max(*entry);
-            }
-        }
+        let others = required.levels.iter();
+        let others = others.filter(|(kind, _)| !matches!(kind, KeyKind::Rotation(_)));
+        let other_bytes = others.map(|(_, &level)| key_bytes(ring, level)).sum();
         let mut held = Held::none(ring.slots());
         for (rotation, level) in required.rotations() {
             held.set(rotation.0, Some(level));
@@ -111,7 +101,7 @@ impl Search {
             kinds: kinds(circuit, groups, cost, &held),
             held,
             users: BTreeMap::new(),
-            fixed,
+            fixed: fixed(circuit),
             prices: prices(ring, cost),
             other_bytes,
             known: BTreeMap::new(),
@@ -123,9 +113,7 @@ impl Search {
                 search.users.entry(rotation).or_default().insert(index);
             }
         }
-        let stale = search.users.keys().map(|&rotation| (rotation, (None, 0)));
-        search.known = stale.collect();
-        search.moves = 1;
+        search.known = search.users.keys().map(|&key| (key, None)).collect();
         search
     }
 
@@ -137,27 +125,26 @@ impl Search {
         self.other_bytes + rotations.iter().map(bytes).sum::<u64>()
     }
 
-    /// Gives up keys that are not worth their loading, and more until all fit the budget; whether they do.
-    pub(super) fn reduce(&mut self, budget: Option<u64>) -> bool {
+    /// Gives up keys that are not worth their loading, and more until all fit the budget or no move is left.
+    pub(super) fn reduce(&mut self, budget: Option<u64>) {
+        while let Some(step) = self.next(budget) {
+            self.make(step);
+        }
+    }
+
+    fn next(&mut self, budget: Option<u64>) -> Option<Move> {
+        let fits = budget.is_none_or(|budget| self.bytes() <= budget);
         loop {
-            let fits = budget.is_none_or(|budget| self.bytes() <= budget);
-            match self.cheapest() {
-                Some(step) if step.seconds < 0.0 || !fits => {
-                    self.make(step);
-                    continue;
-                }
-                _ if fits => return true,
-                _ => {}
+            let step = self.cheapest();
+            if fits {
+                return step.filter(|step| step.seconds < 0.0);
             }
-            match self.exchange() {
-                Some(step) => self.make(step),
-                None if self.longest + 1 < DETOURS.len() => {
-                    self.longest += 1;
-                    self.known.values_mut().for_each(|known| *known = (None, 0));
-                    self.moves += 1;
-                }
-                None => return false,
+            let step = step.or_else(|| self.exchange());
+            if step.is_some() || self.longest + 1 == DETOURS.len() {
+                return step;
             }
+            self.longest += 1;
+            self.known.values_mut().for_each(|known| *known = None);
         }
     }
 
@@ -184,20 +171,20 @@ impl Search {
     /// The cheapest move of all.
     fn cheapest(&mut self) -> Option<Move> {
         loop {
-            let stale = |stamp: u64| stamp == 0;
-            let order = |known: &(Option<Move>, u64)| match known {
-                (_, stamp) if stale(*stamp) => f64::NEG_INFINITY,
-                (Some(step), _) => step.per_byte(),
-                (None, _) => f64::INFINITY,
+            let per_byte = |known: &Option<(Option<Move>, u64)>| match known {
+                None => f64::NEG_INFINITY,
+                Some((step, _)) => step.map_or(f64::INFINITY, |step| step.per_byte()),
             };
-            let best = self.known.iter();
-            let best = best.min_by(|a, b| order(a.1).total_cmp(&order(b.1)));
-            let (&rotation, &(step, stamp)) = best?;
-            if stamp == self.moves {
+            let known = self.known.iter();
+            let cheapest = known.min_by(|a, b| per_byte(a.1).total_cmp(&per_byte(b.1)));
+            let (&rotation, known) = cheapest?;
+            if let Some((step, found)) = *known
+                && found == self.moves
+            {
                 return step;
             }
             let step = self.best_of(rotation);
-            self.known.insert(rotation, (step, self.moves));
+            self.known.insert(rotation, Some((step, self.moves)));
         }
     }
 
@@ -211,8 +198,7 @@ impl Search {
         let mut users = users.iter().filter_map(|&i| self.kinds.get(i)).peekable();
         while let Some(kind) = users.next().filter(|k| fixed < Some(k.group.level)) {
             let level = kind.group.level;
-            let Some(tree) = Tree::grow(&kind.group.targets, level, &self.held, self.detour())
-            else {
+            let Some(tree) = self.grown(kind) else {
                 break;
             };
             seconds += kind.seconds(&tree) - kind.seconds(&kind.tree);
@@ -273,41 +259,48 @@ impl Search {
 
     fn make(&mut self, step: Move) {
         self.moves += 1;
+        let mut spared = BTreeSet::from([step.rotation]);
         if let Some((rotation, level)) = step.raised {
             self.held.set(rotation, Some(level));
+            spared.insert(rotation);
         }
         self.held.set(step.rotation, step.to);
-        let users = self.users.get(&step.rotation).cloned().unwrap_or_default();
-        let mut spared = BTreeSet::from([step.rotation]);
-        spared.extend(step.raised.map(|(rotation, _)| rotation));
-        for index in users {
-            let longest = self.detour();
-            let Some(kind) = self.kinds.get_mut(index) else {
-                continue;
-            };
-            let level = kind.group.level;
-            if step.to >= Some(level) {
-                continue;
-            }
+        for index in self.users.get(&step.rotation).cloned().unwrap_or_default() {
+            let kind = self.kinds.get(index);
+            let kind = kind.filter(|kind| step.to < Some(kind.group.level));
             // It grew when the move was priced.
-            let Some(tree) = Tree::grow(&kind.group.targets, level, &self.held, longest) else {
-                continue;
-            };
-            let (before, after) = (kind.tree.rotations(), tree.rotations());
-            kind.tree = tree;
-            for rotation in after.difference(&before) {
-                self.users.entry(*rotation).or_default().insert(index);
-            }
-            for rotation in before.difference(&after) {
-                if let Some(users) = self.users.get_mut(rotation) {
-                    users.remove(&index);
-                }
-                spared.insert(*rotation);
+            if let Some(tree) = kind.and_then(|kind| self.grown(kind)) {
+                spared.extend(self.replace(index, tree));
             }
         }
         for rotation in spared {
             self.lower(rotation);
         }
+    }
+
+    /// The tree of a kind with the keys that there are.
+    fn grown(&self, kind: &Kind) -> Option<Tree> {
+        let Group { targets, level, .. } = &kind.group;
+        Tree::grow(targets, *level, &self.held, self.detour())
+    }
+
+    /// Gives a kind another tree; gives the rotations that it uses no more.
+    fn replace(&mut self, index: usize, tree: Tree) -> BTreeSet<u32> {
+        let Some(kind) = self.kinds.get_mut(index) else {
+            return BTreeSet::new();
+        };
+        let (before, after) = (kind.tree.rotations(), tree.rotations());
+        kind.tree = tree;
+        for &rotation in &after {
+            self.users.entry(rotation).or_default().insert(index);
+        }
+        let spared: BTreeSet<u32> = before.difference(&after).copied().collect();
+        for rotation in &spared {
+            if let Some(users) = self.users.get_mut(rotation) {
+                users.remove(&index);
+            }
+        }
+        spared
     }
 
     /// Lowers a key to its highest level of use.
@@ -318,12 +311,25 @@ impl Search {
         let level = highest.max(self.fixed.get(&rotation).copied());
         self.held.set(rotation, level);
         if highest.is_some() {
-            self.known.insert(rotation, (None, 0));
+            self.known.insert(rotation, None);
         } else {
             self.users.remove(&rotation);
             self.known.remove(&rotation);
         }
     }
+}
+
+/// The highest level at which each rotation is used in phases.
+fn fixed(circuit: &Circuit) -> BTreeMap<u32, Level> {
+    let mut fixed = BTreeMap::new();
+    for definition in circuit.values.values() {
+        if let Inst::RotateExt { rotation, .. } = definition.inst {
+            let level = definition.ty.level();
+            let entry = fixed.entry(rotation.0).or_insert(level);
+            *entry = level.max(*entry);
+        }
+    }
+    fixed
 }
 
 /// The kinds of groups, highest level first, each a star.
@@ -334,7 +340,7 @@ fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel, held: &Held) -> V
     }
     let kind = |((_, group), count): ((_, &Group), u32)| {
         let phases = cost.phases(&circuit.ring, group.level);
-        let (edge, inner) = seconds(group.shape, &phases);
+        let (edge, inner) = seconds(group.sharing, &phases);
         // Every target has a key, so this is a star.
         let tree = Tree::grow(&group.targets, group.level, held, 1).unwrap_or_default();
         Kind {
@@ -349,10 +355,10 @@ fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel, held: &Held) -> V
 }
 
 /// What an edge and a node with children take.
-fn seconds(shape: Shape, phases: &Phases) -> (f64, f64) {
-    match shape {
-        Shape::Spread => (phases.key_product() + phases.mod_down(), phases.decompose()),
-        Shape::Gather => (phases.decompose() + phases.key_product(), phases.mod_down()),
+fn seconds(sharing: Sharing, phases: &Phases) -> (f64, f64) {
+    match sharing {
+        Sharing::Spread => (phases.key_product() + phases.mod_down(), phases.decompose()),
+        Sharing::Gather => (phases.decompose() + phases.key_product(), phases.mod_down()),
     }
 }
 
