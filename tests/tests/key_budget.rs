@@ -286,7 +286,7 @@ fn digits_on_ciphertexts_with_half_the_keys() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn random_networks_compute_the_same_with_fewer_keys(

@@ -5,18 +5,21 @@
 //! v2 = rotate v0, 32               =>    v2 = rotate v0, 32
 //! v3 = rotate v0, 33                     v3 = rotate v2, 1
 //!
-//! v3 = rotate v1, 1024                   v3 = rotate v2, 1024
-//! v4 = rotate v2, 2048             =>    v4 = add v1, v3
-//! v5 = add v0, v3, v4                    v5 = rotate v4, 1024
-//!                                        v6 = add v0, v5
+//! v6 = rotate v4, 1024                   v6 = rotate v5, 1024
+//! v7 = rotate v5, 2048             =>    v7 = add v4, v6
+//! v8 = add v3, v6, v7                    v8 = rotate v7, 1024
+//!                                        v9 = add v3, v8
 //! ```
-//! Baby steps that are composed are key switches as before, and one more decomposition for each value that is rotated on; giant steps
-//! that are composed are key switches as before, and one more division by P for each partial sum. Only where a step
-//! on the way is nobody's target does it cost a key switch.
+//! 1. Rotations of one value, and rotated terms of one sum, are groups (`groups`).
+//! 2. A group is a tree of rotations that have keys (`tree`).
+//! 3. Keys are lowered or given up, one by one, and trees grown anew (`search`).
+//! 4. The circuit is rewritten (`compose`). All other passes run after that, and share decompositions and divisions.
 //!
-//! A key at a high level is large, and what uses it there is often used below as well: keys are lowered, not only dropped.
-//! [`search`] decides; [`tree`] finds what a group of rotations is composed of. Runs before all other passes, which share
-//! decompositions and divisions of what it leaves. A composed rotation carries the noise of each of its key switches.
+//! Composed baby steps are as many key switches as before, with one more decomposition for each value that is rotated on;
+//! composed giant steps are, too, with one more division by P for each partial sum. Only a step on the way that nobody asked for
+//! is a further key switch. A composed rotation carries the noise of each of its steps.
+//!
+//! Assumes: rotations are whole (`rotate`) where they may be composed. Those in phases stay, and so do their keys.
 
 mod compose;
 mod groups;
