@@ -57,6 +57,9 @@ pub struct Choices {
     /// What the parameters must promise
     #[arg(long, value_enum, default_value = "128")]
     pub security: SecurityArg,
+    /// Most that all evaluation keys may take in a file, as 2GiB or 500MB: rotations are composed of others [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub key_budget: Option<u64>,
     /// What the machine that runs the circuit takes for what, as `bench --profile-out` writes it [default: a built-in
     /// profile]
     #[arg(long, value_name = "MACHINE.json")]

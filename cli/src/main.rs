@@ -16,6 +16,7 @@ mod error;
 mod files;
 mod help;
 mod inputs;
+mod key_table;
 mod machine;
 mod outputs;
 mod progress;

@@ -299,6 +299,23 @@ fn profiles_that_no_machine_has() {
 }
 
 #[test]
+fn keys_that_cannot_be_made_to_fit() {
+    let folder = Folder::new("key_budget");
+    let compiled = folder.json("compile digits.onnx -o digits.fhe --key-budget 8MiB");
+    let bytes = compiled["stats"]["key_bytes"].as_u64().unwrap();
+    assert!(bytes <= 8 << 20, "{bytes}");
+    let choices = compiled["key_choices"].as_array().unwrap();
+    let chosen: Vec<_> = choices
+        .iter()
+        .filter(|choice| choice["budget"] == 8 << 20)
+        .collect();
+    assert_eq!(chosen.len(), 1);
+    assert_eq!(chosen[0]["bytes"], bytes);
+    assert_eq!(choices[0]["budget"], serde_json::Value::Null);
+    assert_snapshot!(folder.fails("compile digits.onnx -o none.fhe --key-budget 100KiB"), @"error: digits.onnx: the evaluation keys take at least 6.1 MiB, the budget is 0.1 MiB: allow more, ask for fewer bits of precision, or make the network shallower");
+}
+
+#[test]
 fn a_command_line_that_cannot_be_understood_exits_with_2() {
     let folder = Folder::new("usage");
     for line in [

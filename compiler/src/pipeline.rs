@@ -4,6 +4,7 @@ use crate::cost::CostModel;
 use crate::layout::{LayoutPlan, LayoutPlanError, Planning, depth};
 use crate::manage::parameters::{ParameterError, Planner, Width};
 use crate::manage::{ManageError, emit, settle};
+use crate::passes::keys::{self, KeyChoice, KeyError, Settled};
 use crate::passes::{PassError, run_all};
 use crate::rewrite::{self, RewriteError, simplify};
 use crate::slots::{LowerError, lower};
@@ -24,6 +25,8 @@ pub struct Config {
     pub headroom_bits: u32,
     /// Ring degrees to try, as logarithms; the smallest that holds the depth is taken.
     pub log_n: RangeInclusive<u32>,
+    /// Most bytes that all evaluation keys may take together, in a file.
+    pub key_budget: Option<u64>,
     /// What the machine that will run the circuit takes for what: layouts are chosen by it.
     pub cost: CostModel,
 }
@@ -37,6 +40,7 @@ impl Config {
             precision_bits: 12,
             headroom_bits: 10,
             log_n: 11..=16,
+            key_budget: None,
             cost: CostModel::default(),
         }
     }
@@ -51,6 +55,8 @@ pub struct Compiled {
     pub graph: Graph,
     /// Which rewrites were applied.
     pub rewrites: rewrite::Report,
+    /// What other budgets for evaluation keys would lead to; the chosen one is among them.
+    pub key_choices: Vec<KeyChoice>,
 }
 
 /// Compiles a tensor graph. Deterministic: the same graph and configuration give the same circuit.
@@ -59,7 +65,13 @@ pub struct Compiled {
 /// When no ring degree in the configured range holds the depth of the network.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
     let (graph, rewrites) = simplify(graph)?;
-    let mut circuit = smallest_ring(&graph, config)?;
+    let emitted = smallest_ring(&graph, config)?;
+    let settled = keys::settle(emitted, &config.cost, config.key_budget)?;
+    let Settled {
+        mut circuit,
+        table: key_choices,
+        ..
+    } = settled;
     for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
         port.finish.clone_from(&output.finish);
     }
@@ -67,13 +79,14 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
         circuit: verify(circuit)?,
         graph,
         rewrites,
+        key_choices,
     })
 }
 
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
 const RELUCTANCE: [f64; 5] = [0.7, 1.0, 1.4, 2.0, 4.0];
 
-/// The circuit at the smallest ring degree whose modulus holds its depth.
+/// The circuit at the smallest ring degree whose modulus holds its depth, before circuit passes.
 fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError> {
     let planner = Planner {
         security: config.security,
@@ -134,8 +147,7 @@ impl Attempt<'_> {
             Err(error) => return Ok(Err((widths, error))),
         };
         let Config { security, name, .. } = self.config;
-        let circuit = run_all(emit(settled, ring, *security, name)?, &self.config.cost)?;
-        Ok(Ok(circuit))
+        Ok(Ok(emit(settled, ring, *security, name)?))
     }
 
     /// The fastest of a circuit that spends no level on conversions, and some that do.
@@ -144,15 +156,18 @@ impl Attempt<'_> {
         planning: &mut Planning<'_>,
         fewest: Circuit,
     ) -> Result<Circuit, CompileError> {
-        let seconds = |circuit: &Circuit| self.config.cost.predict(circuit).seconds;
-        let without = seconds(&fewest);
+        let cost = &self.config.cost;
+        let seconds = |circuit: &Circuit| -> Result<f64, PassError> {
+            Ok(cost.predict(&run_all(circuit.clone(), cost)?).seconds)
+        };
+        let without = seconds(&fewest)?;
         let mut best = (without, fewest);
         for reluctance in RELUCTANCE {
             let Some(plan) = planning.worthwhile_levels(reluctance)? else {
                 break;
             };
             if let Ok(circuit) = self.circuit(&plan)? {
-                let seconds = seconds(&circuit);
+                let seconds = seconds(&circuit)?;
                 if seconds < best.0 {
                     best = (seconds, circuit);
                 }
@@ -191,6 +206,9 @@ pub enum CompileError {
     /// The range of ring degrees is empty.
     #[error("the range of ring degrees to try is empty")]
     NoDegree,
+    /// Keys that do not fit their budget.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// A circuit pass failed.
     #[error(transparent)]
     Pass(#[from] PassError),

@@ -5,8 +5,10 @@ use crate::args::Compile;
 use crate::costs::{self, Predicted};
 use crate::error::Error;
 use crate::files::{self, NewFile};
+use crate::key_table;
 use crate::ranges::{self, Measured, Samples};
 use crate::report::{self, Summary};
+use peregrine_compiler::passes::keys::KeyChoice;
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{Interface, Remark, binary};
 use serde::Serialize;
@@ -29,6 +31,8 @@ struct Report {
     files: Vec<Written>,
     stats: Stats,
     predicted: Predicted,
+    /// What budgets for evaluation keys lead to.
+    key_choices: Vec<KeyChoice>,
 }
 
 /// A file that was written.
@@ -90,6 +94,7 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         ],
         stats: Stats::of(&compiled.circuit),
         predicted: Predicted::new(&config.cost, &compiled.circuit),
+        key_choices: compiled.key_choices,
     };
     report::print(args.json.json, &report, text)
 }
@@ -130,5 +135,6 @@ fn text(report: &Report) -> String {
     let ports = costs::ports(&report.stats.inputs, &report.stats.outputs);
     let nodes = costs::nodes(&report.stats, true, &report.predicted.prediction);
     let ranges = ranges.map_or(String::new(), |ranges| ranges.table() + "\n");
-    format!("{}\n{ports}\n{ranges}{nodes}", report::list(&rows))
+    let keys = key_table::text(&report.key_choices);
+    format!("{}\n{ports}\n{ranges}{nodes}\n{keys}", report::list(&rows))
 }
