@@ -1,6 +1,6 @@
 //! The command line: what each verb takes.
 
-use crate::values::{InputArg, bytes, flood_bits, log_n};
+use crate::values::{InputArg, RangeArg, bytes, flood_bits, log_n};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -57,6 +57,9 @@ pub struct Choices {
     /// What the parameters must promise
     #[arg(long, value_enum, default_value = "128")]
     pub security: SecurityArg,
+    /// Most that all evaluation keys may take in a file, as 2GiB or 500MB: rotations are composed of others [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub key_budget: Option<u64>,
     /// What the machine that runs the circuit takes for what, as `bench --profile-out` writes it [default: a built-in
     /// profile]
     #[arg(long, value_name = "MACHINE.json")]
@@ -73,8 +76,24 @@ pub enum SecurityArg {
     None,
 }
 
+/// Which values a circuit has room for.
+const COMPILE_HELP: &str = "\
+A circuit represents values below 2^(H - 1) in magnitude, for H bits of headroom. Two ways to know that values stay there:
+
+--calibrate evaluates the model on samples. Without --headroom-bits, H is what they take, with 2 bits of margin and one for \
+the sign; with it, they must not take more. A node that takes more than was asked for, or than the parameters hold, or \
+whose values are not finite, is an error that names it. Images unlike the samples can still leave the range.
+
+--input-range bounds all values by interval arithmetic, for every input within the range; without it, inputs are taken to \
+stay within what the samples have. Where everything is bounded below 2^(H - 1), the report says `proven`. Bounds are safe, \
+not tight, and grow with depth, so a bound beyond the range is reported and is no error.
+
+Either gives a table of nodes: least and largest value, the largest magnitude inside a polynomial (its powers and inner \
+factors), and the bits left below 2^(H - 1). Nodes are those after simplification, which scales values. Noise is not in it.";
+
 /// `compile`.
 #[derive(Debug, Args)]
+#[command(after_long_help = COMPILE_HELP)]
 pub struct Compile {
     /// The ONNX model
     #[arg(value_name = "MODEL.onnx")]
@@ -90,6 +109,9 @@ pub struct Compile {
     /// Sample inputs (.npy, .npz): report the range of all values, and set the headroom from it
     #[arg(long, value_name = "[NAME=]FILE")]
     pub calibrate: Vec<InputArg>,
+    /// What inputs are never outside of: report what no value can leave; without NAME for all inputs
+    #[arg(long, value_name = "[NAME=]LO,HI", allow_hyphen_values = true)]
+    pub input_range: Vec<RangeArg>,
     #[command(flatten)]
     pub json: Json,
 }

@@ -5,6 +5,7 @@ use crate::verbs::bench::BenchError;
 use peregrine_compiler::cost::ProfileError;
 use peregrine_compiler::onnx::{ImportErrors, LoadError};
 use peregrine_compiler::pipeline::CompileError;
+use peregrine_compiler::ranges::RangeError;
 use peregrine_compiler::rewrite::RewriteError;
 use peregrine_compiler::tensor::EvaluateError;
 use peregrine_ir::ReadError;
@@ -36,6 +37,9 @@ pub enum Error {
         path: PathBuf,
         source: EvaluateError,
     },
+    /// A model whose values have no room.
+    #[error("{}: {source}", path.display())]
+    Ranges { path: PathBuf, source: RangeError },
     /// A file that is no profile of a machine.
     #[error("{}: {source}", path.display())]
     Profile { path: PathBuf, source: ProfileError },
@@ -125,6 +129,9 @@ pub enum InputProblem {
     /// Two files for one input.
     #[error("input `{name}` is given twice")]
     Twice { name: String },
+    /// Two ranges for one input.
+    #[error("input `{name}` has two ranges")]
+    RangeTwice { name: String },
     /// Inputs of different batches.
     #[error("input `{name}` has {found} images, another input has {expected}")]
     Batch {

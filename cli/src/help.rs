@@ -1,6 +1,7 @@
 //! Ways out of failures.
 
 use crate::error::{Error, FileProblem, InputProblem};
+use peregrine_compiler::ranges::{Limit, RangeError};
 use peregrine_ir::binary::ContainerError;
 use peregrine_ir::{FileKind, ReadError};
 use peregrine_runtime::client::ClientError;
@@ -51,6 +52,7 @@ impl Error {
                 ..
             } => Some("write --input NAME=FILE"),
             Self::Input { source, .. } => port_help(source),
+            Self::Ranges { source, .. } => range_help(source),
             Self::Client {
                 source: ClientError::Decrypt { .. },
                 ..
@@ -114,6 +116,27 @@ fn container_help(error: &ContainerError) -> Option<&'static str> {
         | ContainerError::Directory { .. }
         | ContainerError::Padding { .. }
         | ContainerError::NoChunk { .. } => Some("copy or make the file again"),
+    }
+}
+
+fn range_help(error: &RangeError) -> Option<&'static str> {
+    match error {
+        RangeError::Leaves {
+            limit: Limit::Asked(_),
+            ..
+        } => Some(
+            "ask for more --headroom-bits, or for none: --calibrate then finds them; where few samples run away, fine-tune the \
+             model with a penalty on large activations",
+        ),
+        RangeError::Leaves {
+            limit: Limit::Parameters { .. },
+            ..
+        } => Some(
+            "fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; fewer \
+             --precision-bits or a smaller ring (--log-n) leave room for a few bits more",
+        ),
+        RangeError::Stated { .. } => Some("state a wider --input-range, or none: samples give one"),
+        RangeError::Linear(_) => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::files;
+use peregrine_compiler::ranges::Interval;
 use peregrine_ir::Ring;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -38,6 +39,34 @@ impl FromStr for InputArg {
         };
         let path = path.into();
         Ok(Self { name, path })
+    }
+}
+
+/// An interval, and the input it is for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RangeArg {
+    /// The input, if it is named.
+    pub name: Option<String>,
+    /// What its values are within.
+    pub interval: Interval,
+}
+
+impl FromStr for RangeArg {
+    type Err = &'static str;
+
+    /// Everything before the last `=` is the name.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, ends) = match text.rsplit_once('=') {
+            Some((name, ends)) => (Some(name.to_owned()), ends),
+            None => (None, text),
+        };
+        let ends = ends.split_once(',').and_then(|(low, high)| {
+            let end = |text: &str| text.trim().parse::<f64>().ok();
+            Some(Interval::new(end(low)?, end(high)?))
+        });
+        let interval = ends.filter(|interval| interval.is_bounded());
+        let interval = interval.ok_or("expected the least and the largest value, as in -1,1")?;
+        Ok(Self { name, interval })
     }
 }
 
@@ -100,6 +129,20 @@ mod tests {
                 .iter()
                 .all(Result::is_err)
         );
+    }
+
+    #[test]
+    fn ranges_have_two_ends_in_order() {
+        let arg = |text: &str| text.parse::<RangeArg>();
+        let expected = RangeArg {
+            name: Some("image".into()),
+            interval: Interval::new(-1.5, 2.0),
+        };
+        assert_eq!(arg("image=-1.5,2"), Ok(expected));
+        assert_eq!(arg("0,1").unwrap().name, None);
+        for wrong in ["", "1", "2,1", "0,inf", "nan,1", "x=", "0,1,2"] {
+            assert!(arg(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

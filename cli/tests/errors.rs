@@ -226,6 +226,32 @@ fn what_does_not_fit_the_machine_or_the_ring() {
 }
 
 #[test]
+fn values_that_have_no_room() {
+    let folder = Folder::new("ranges-refused");
+    let compile = |options: &str| folder.fails(&format!("compile digits.onnx -o x.fhe {options}"));
+    assert_snapshot!(compile("--calibrate images.npy --headroom-bits 4"), @r"
+    error: digits.onnx: `/act1/Add_1` (Add) reaches 2.1357 in sample 36: with 2 bits of margin and one for the sign that takes 5 headroom bits, 4 are asked for
+    help: ask for more --headroom-bits, or for none: --calibrate then finds them; where few samples run away, fine-tune the model with a penalty on large activations
+    ");
+    array(&folder, "bright.npy", &[3, 1, 8, 8], 1e4f64);
+    assert_snapshot!(compile("--calibrate bright.npy"), @r"
+    error: digits.onnx: `/act1/Add_1` (Add) reaches 2^29 in sample 0: with 2 bits of margin and one for the sign that takes 32 headroom bits, 20 fit beside the asked precision at ring degree 2^16
+    help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
+    ");
+    array(&folder, "blinding.npy", &[1, 8, 8], 1e200f64);
+    assert_snapshot!(compile("--calibrate blinding.npy"), @r"
+    error: digits.onnx: `image` (Input) reaches 2^664 in sample 0: with 2 bits of margin and one for the sign that takes more than 63 headroom bits, 20 fit beside the asked precision at ring degree 2^16
+    help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
+    ");
+    assert_snapshot!(compile("--calibrate images.npy --input-range 0,0.5"), @r"
+    error: digits.onnx: input `image` is stated to be within 0 and 0.5, samples reach 0 and 1
+    help: state a wider --input-range, or none: samples give one
+    ");
+    assert_snapshot!(compile("--input-range picture=0,1"), @"error: digits.onnx: the model has no input `picture`, its inputs are `image`");
+    assert_snapshot!(compile("--input-range 0,1 --input-range image=0,2"), @"error: digits.onnx: input `image` has two ranges");
+}
+
+#[test]
 fn profiles_that_no_machine_has() {
     let folder = Folder::new("profiles");
     let rates = [
@@ -273,6 +299,23 @@ fn profiles_that_no_machine_has() {
 }
 
 #[test]
+fn keys_that_cannot_be_made_to_fit() {
+    let folder = Folder::new("key_budget");
+    let compiled = folder.json("compile digits.onnx -o digits.fhe --key-budget 8MiB");
+    let bytes = compiled["stats"]["key_bytes"].as_u64().unwrap();
+    assert!(bytes <= 8 << 20, "{bytes}");
+    let choices = compiled["key_choices"].as_array().unwrap();
+    let chosen: Vec<_> = choices
+        .iter()
+        .filter(|choice| choice["budget"] == 8 << 20)
+        .collect();
+    assert_eq!(chosen.len(), 1);
+    assert_eq!(chosen[0]["bytes"], bytes);
+    assert_eq!(choices[0]["budget"], serde_json::Value::Null);
+    assert_snapshot!(folder.fails("compile digits.onnx -o none.fhe --key-budget 100KiB"), @"error: digits.onnx: the evaluation keys take at least 6.1 MiB, the budget is 0.1 MiB: allow more, ask for fewer bits of precision, or make the network shallower");
+}
+
+#[test]
 fn a_command_line_that_cannot_be_understood_exits_with_2() {
     let folder = Folder::new("usage");
     for line in [
@@ -281,6 +324,7 @@ fn a_command_line_that_cannot_be_understood_exits_with_2() {
         "compress x",
         "run a.fhe --evaluation b --input c -o d --memory lots",
         "infer m --input x --limit 0",
+        "compile m -o c --input-range 1,0",
     ] {
         assert_eq!(folder.run(line).status.code(), Some(2), "{line}");
     }

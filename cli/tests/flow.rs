@@ -101,6 +101,37 @@ fn calibration_reports_ranges_and_sets_the_headroom() {
 }
 
 #[test]
+fn the_range_of_every_node_is_reported_on_request() {
+    let folder = Folder::new("ranges");
+    let report = folder.json("compile digits.onnx -o digits.fhe");
+    assert!(report["ranges"].is_null(), "{report}");
+    let report = folder.json("compile digits.onnx -o digits.fhe --calibrate images.npy");
+    let nodes = report["ranges"]["nodes"].as_array().unwrap();
+    assert!(nodes.len() >= 6, "{nodes:?}");
+    for node in nodes {
+        let end = |of: &str, end: &str| node[of][end].as_f64().unwrap();
+        // Inputs are taken to be within what the samples have.
+        assert!(end("proven", "min") <= end("calibrated", "min"), "{node}");
+        assert!(
+            end("calibrated", "max") <= end("proven", "max") + 1e-9,
+            "{node}"
+        );
+        assert!(end("calibrated", "bits_left") >= 2.0, "{node}");
+    }
+    let stated = "compile digits.onnx -o digits.fhe --input-range image=-1,1";
+    let ranges = &folder.json(&format!("{stated} --headroom-bits 20"))["ranges"];
+    assert_eq!(ranges["proven"], true, "{ranges}");
+    assert!(ranges["nodes"][0]["calibrated"].is_null());
+    assert_eq!(ranges["nodes"][0]["proven"]["max"], 1.0);
+    let shown = folder.ok(&format!("{stated} --headroom-bits 3"));
+    assert!(
+        shown.contains("not proven: values stay below 2^2 before `"),
+        "{shown}"
+    );
+    assert!(shown.contains("proven min"), "{shown}");
+}
+
+#[test]
 fn inferring_agrees_with_the_cleartext_model() {
     let folder = Folder::new("infer");
     let line = "infer digits.onnx --input images.npy --labels labels.npy --limit 2 -o y.npz";

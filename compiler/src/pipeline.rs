@@ -6,6 +6,7 @@ use crate::manage::demand::{Demand, Need};
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
 use crate::manage::{ManageError, emit, settle};
+use crate::passes::keys::{self, KeyChoice, KeyError, Settled};
 use crate::passes::{PassError, run_all};
 use crate::rewrite::{self, RewriteError, simplify};
 use crate::slots::{LowerError, lower};
@@ -26,6 +27,8 @@ pub struct Config {
     pub headroom_bits: u32,
     /// Ring degrees to try, as logarithms; the smallest that holds the depth is taken.
     pub log_n: RangeInclusive<u32>,
+    /// Most bytes that all evaluation keys may take together, in a file.
+    pub key_budget: Option<u64>,
     /// What the machine that will run the circuit takes for what: layouts are chosen by it.
     pub cost: CostModel,
 }
@@ -39,6 +42,7 @@ impl Config {
             precision_bits: 12,
             headroom_bits: 10,
             log_n: 11..=16,
+            key_budget: None,
             cost: CostModel::default(),
         }
     }
@@ -53,6 +57,8 @@ pub struct Compiled {
     pub graph: Graph,
     /// Which rewrites were applied.
     pub rewrites: rewrite::Report,
+    /// What other budgets for evaluation keys would lead to; the chosen one is among them.
+    pub key_choices: Vec<KeyChoice>,
 }
 
 /// Compiles a tensor graph. Deterministic: the same graph and configuration give the same circuit.
@@ -61,7 +67,13 @@ pub struct Compiled {
 /// When no ring degree in the configured range holds the depth of the network.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
     let (graph, rewrites) = simplify(graph)?;
-    let mut circuit = smallest_ring(&graph, config)?;
+    let emitted = smallest_ring(&graph, config)?;
+    let settled = keys::settle(emitted, &config.cost, config.key_budget)?;
+    let Settled {
+        mut circuit,
+        table: key_choices,
+        ..
+    } = settled;
     for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
         port.finish.clone_from(&output.finish);
     }
@@ -69,13 +81,14 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
         circuit: verify(circuit)?,
         graph,
         rewrites,
+        key_choices,
     })
 }
 
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
 const RELUCTANCE: [f64; 5] = [0.7, 1.0, 1.4, 2.0, 4.0];
 
-/// The circuit at the smallest ring degree whose modulus holds its depth.
+/// The circuit at the smallest ring degree whose modulus holds its depth, before circuit passes.
 fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError> {
     let planner = Planner {
         security: config.security,
@@ -107,15 +120,18 @@ fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError
         let plan = planning.fewest_levels()?;
         let (mut best, mut failed) = (None, None);
         for policy in [Policy::Lazy, Policy::Eager] {
-            match attempt.circuit(&plan, policy)? {
-                Ok(found) => best = Some(attempt.faster(best, (policy, found))),
+            match attempt.candidate(&plan, policy)? {
+                Ok(found) => {
+                    best = Some(match best {
+                        Some(known) => Candidate::faster(known, found),
+                        None => found,
+                    });
+                }
                 Err(reason) => failed = Some(reason),
             }
         }
         match (best, failed) {
-            (Some((policy, circuit)), _) => {
-                return attempt.with_more_levels(&mut planning, policy, circuit);
-            }
+            (Some(fewest), _) => return attempt.with_more_levels(&mut planning, fewest),
             (None, Some((demand, error))) => (known, refused) = (demand, Some(error)),
             (None, None) => {}
         }
@@ -131,58 +147,79 @@ struct Attempt<'a> {
     log_n: u32,
 }
 
+/// A circuit before its passes, and what it is predicted to take after them.
+struct Candidate {
+    circuit: Circuit,
+    policy: Policy,
+    seconds: f64,
+}
+
+impl Candidate {
+    /// The faster of two, the first one between equals.
+    fn faster(self, other: Self) -> Self {
+        match self.seconds <= other.seconds {
+            true => self,
+            false => other,
+        }
+    }
+}
+
 impl Attempt<'_> {
     /// The circuit of a plan, or what it demands and why no modulus holds that.
     #[allow(
         clippy::type_complexity,
         reason = "the outer result is a failure of the compiler, the inner one an answer"
     )]
-    fn circuit(
+    fn candidate(
         &self,
         plan: &LayoutPlan,
         policy: Policy,
-    ) -> Result<Result<Circuit, (Demand, ParameterError)>, CompileError> {
+    ) -> Result<Result<Candidate, (Demand, ParameterError)>, CompileError> {
         let settled = settle(lower(self.graph, plan, self.log_n - 1)?, policy)?;
         let ring = match self.planner.ring(self.log_n, &settled.demand) {
             Ok(ring) => ring,
             Err(error) => return Ok(Err((settled.demand, error))),
         };
-        let Config { security, name, .. } = self.config;
-        let circuit = run_all(emit(settled, ring, *security, name)?, &self.config.cost)?;
-        Ok(Ok(circuit))
-    }
-
-    fn seconds(&self, circuit: &Circuit) -> f64 {
-        self.config.cost.predict(circuit).seconds
-    }
-
-    /// The faster of two circuits, the first one between equals.
-    fn faster<T>(&self, known: Option<(T, Circuit)>, found: (T, Circuit)) -> (T, Circuit) {
-        match known {
-            Some(known) if self.seconds(&known.1) <= self.seconds(&found.1) => known,
-            _ => found,
-        }
+        let Config {
+            security,
+            name,
+            cost,
+            ..
+        } = self.config;
+        let circuit = emit(settled, ring, *security, name)?;
+        let seconds = cost.predict(&run_all(circuit.clone(), cost)?).seconds;
+        Ok(Ok(Candidate {
+            circuit,
+            policy,
+            seconds,
+        }))
     }
 
     /// The fastest of a circuit that spends no level on conversions, and some that do.
     fn with_more_levels(
         &self,
         planning: &mut Planning<'_>,
-        policy: Policy,
-        fewest: Circuit,
+        fewest: Candidate,
     ) -> Result<Circuit, CompileError> {
-        let without = self.seconds(&fewest);
-        let mut best = ((), fewest);
+        let Candidate {
+            seconds: without,
+            policy,
+            ..
+        } = fewest;
+        let mut best = fewest;
         for reluctance in RELUCTANCE {
             let Some(plan) = planning.worthwhile_levels(reluctance)? else {
                 break;
             };
-            if let Ok(circuit) = self.circuit(&plan, policy)? {
-                best = self.faster(Some(best), ((), circuit));
+            if let Ok(found) = self.candidate(&plan, policy)? {
+                best = best.faster(found);
             }
         }
-        let ((), mut circuit) = best;
-        let seconds = self.seconds(&circuit);
+        let Candidate {
+            seconds,
+            mut circuit,
+            ..
+        } = best;
         let text = match seconds < without {
             true => format!(
                 "levels or longer primes are spent on turning copies: {seconds:.2} s predicted, {without:.2} s without"
@@ -215,6 +252,9 @@ pub enum CompileError {
     /// The range of ring degrees is empty.
     #[error("the range of ring degrees to try is empty")]
     NoDegree,
+    /// Keys that do not fit their budget.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// A circuit pass failed.
     #[error(transparent)]
     Pass(#[from] PassError),

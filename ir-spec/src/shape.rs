@@ -144,6 +144,13 @@ impl Broadcast {
         Some(Self { axes })
     }
 
+    /// How many neighbouring elements of the target always read the same element of the source: runs of this length follow
+    /// each other.
+    pub fn run(&self) -> usize {
+        let repeated = self.axes.iter().take_while(|(_, stride)| *stride == 0);
+        repeated.map(|(dim, _)| dim).product()
+    }
+
     /// The flat index in the source of flat index `target`.
     pub fn source(&self, target: usize) -> usize {
         let (mut rest, mut source) = (target, 0);
@@ -216,6 +223,12 @@ mod tests {
         let map = Broadcast::new(&shape(&[2, 1]), &shape(&[3, 2, 2])).unwrap();
         let sources: Vec<usize> = (0..12).map(|i| map.source(i)).collect();
         assert_eq!(sources, [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1]);
+        let run =
+            |from: &[u32], to: &[u32]| Broadcast::new(&shape(from), &shape(to)).map(|b| b.run());
+        assert_eq!(run(&[2, 1], &[3, 2, 2]), Some(2));
+        assert_eq!(run(&[3, 1, 1], &[3, 2, 5]), Some(10));
+        assert_eq!(run(&[1], &[3, 2]), Some(6));
+        assert_eq!(run(&[3, 2], &[3, 2]), Some(1));
     }
 
     #[test]

@@ -42,6 +42,10 @@ pub struct Usage {
     /// Most bytes for encoded constants that are kept from one run to the next: of use only if there are several runs.
     /// A memory limit bounds them further.
     pub cache: u64,
+    /// Most bytes for evaluation keys from a file that are expanded once for all their uses; the others are expanded anew for
+    /// each use. Of use only if there are several runs: a single one is over sooner without. A memory limit bounds them
+    /// further.
+    pub expanded_keys: u64,
     /// Bytes of the process beside the session: the program, what its caller holds.
     pub process: u64,
 }
@@ -127,12 +131,13 @@ impl Server {
         let budget = Budget {
             window,
             keys: keys.residence(),
+            expanded: usage.expanded_keys,
             limit: memory,
             cache: usage.cache,
             process: usage.process,
         };
         let (plan, prediction) = memory::fit(&self.circuit, budget)?;
-        let evaluator = CkksEvaluator::new(&self.params, keys);
+        let evaluator = CkksEvaluator::new(&self.params, keys, plan.expanded().clone());
         evaluator.accept(&self.circuit)?;
         Ok(Session {
             server: self,

@@ -12,7 +12,7 @@ mod common;
 
 use common::Toy;
 use common::files::{Dice, Files, chunks, forge, seal};
-use peregrine_runtime::exec::KeySource;
+use peregrine_runtime::exec::{KeyForm, KeySource};
 use peregrine_runtime::wire::KeyBytes;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -67,7 +67,7 @@ fn read(files: &Files, index: usize, file: Vec<u8>) -> (Result<(), String>, usiz
     let (keys, mut took) = peak(|| files.parties.server.read_keys(KeyBytes::Held(file)));
     let read = keys.map_err(|e| e.to_string()).and_then(|keys| {
         keys.levels().keys().try_for_each(|&kind| {
-            let (loaded, peak) = peak(|| keys.load(kind).map(drop));
+            let (loaded, peak) = peak(|| keys.load(kind, KeyForm::Expanded).map(drop));
             took = peak;
             loaded.map_err(|e| e.to_string())
         })

@@ -11,8 +11,8 @@ mod common;
 use common::{Parties, Toy, inputs, numbers};
 use peregrine_ir::*;
 use peregrine_runtime::exec::memory::{self, Budget};
-use peregrine_runtime::exec::{self, Cache, Encoding, Evaluator, KeyResidence, Plan, PlanOptions};
-use peregrine_runtime::exec::{ScaleValue, SharedPlains, Silent, Site};
+use peregrine_runtime::exec::{self, Cache, Encoding, Evaluator, KeyResidence, Plan, Wave};
+use peregrine_runtime::exec::{ScaleValue, Silent, Site};
 use peregrine_runtime::server::{Resources, Usage};
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -66,7 +66,8 @@ fn circuit() -> Verified {
 fn budget(cache: u64) -> Budget {
     Budget {
         window: 4,
-        keys: KeyResidence::WhileUsed,
+        keys: KeyResidence::Stored,
+        expanded: 0,
         limit: None,
         cache,
         process: 0,
@@ -210,6 +211,7 @@ fn results_are_the_same_with_and_without_kept_constants() {
     let usage = Usage {
         cache: u64::MAX,
         process: 1000,
+        ..Usage::default()
     };
     let many = parties.server.session_for(keys, resources, usage).unwrap();
     for _ in 0..3 {
@@ -222,25 +224,33 @@ fn results_are_the_same_with_and_without_kept_constants() {
 }
 
 #[test]
-fn keys_that_are_far_from_their_next_use_leave_and_come_back() {
+fn streamed_keys_come_and_go_and_expanded_ones_stay() {
     let circuit = circuit();
-    let moves = |keys| {
-        let options = PlanOptions {
-            window: 1,
-            plains: SharedPlains::Keep,
-            keys,
-        };
-        let plan = Plan::new(&circuit, options);
-        let waves = plan.waves().iter();
-        let moves: Vec<_> = waves.flat_map(|w| [w.keys.len(), w.spent.len()]).collect();
-        let sum = |offset: usize| moves.iter().skip(offset).step_by(2).sum::<usize>();
-        (sum(0), sum(1))
+    let moves = |plan: &Plan| {
+        let count = |keys: fn(&Wave) -> usize| plan.waves().iter().map(keys).sum::<usize>();
+        let come = count(|w| w.keys.len() + w.ahead.len());
+        (come, count(|w| w.spent.len()))
     };
-    assert_eq!(moves(KeyResidence::Held), (0, 0));
-    assert_eq!(moves(KeyResidence::All), (2, 0));
-    assert_eq!(moves(KeyResidence::WhileUsed), (2, 2));
+    let fit = |keys, window, expanded| {
+        let budget = Budget {
+            keys,
+            window,
+            expanded,
+            ..budget(0)
+        };
+        memory::fit(&circuit, budget).unwrap()
+    };
+    assert_eq!(moves(&fit(KeyResidence::Held, 1, u64::MAX).0), (0, 0));
     // Rotations by 1, 2, 1, then two other instructions, then by 2.
-    assert_eq!(moves(KeyResidence::Near(3)), (2, 2));
-    assert_eq!(moves(KeyResidence::Near(1)), (3, 3));
-    assert_eq!(moves(KeyResidence::Near(0)), (4, 4));
+    assert_eq!(moves(&fit(KeyResidence::Stored, 1, 0).0), (4, 4));
+    for window in [1, 4] {
+        let (plan, streamed) = fit(KeyResidence::Stored, window, 0);
+        assert!(plan.expanded().is_empty());
+        let (plan, all) = fit(KeyResidence::Stored, window, u64::MAX);
+        assert_eq!((plan.expanded().len(), moves(&plan)), (2, (2, 0)));
+        let (plan, some) = fit(KeyResidence::Stored, window, all.keys);
+        assert_eq!(plan.expanded().len(), 1);
+        assert!(streamed.keys < some.keys && some.keys < all.keys);
+        assert!(some.total() <= streamed.total() + all.keys);
+    }
 }

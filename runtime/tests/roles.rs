@@ -12,9 +12,10 @@ use common::{Parties, Toy, inputs, precision, simulate};
 use peregrine_ir::binary::FileKind;
 use peregrine_ir::*;
 use peregrine_runtime::client::Flood;
-use peregrine_runtime::exec::{HeldKeys, KeySource, Silent};
+use peregrine_runtime::exec::{HeldKeys, KeyForm, KeySource, Silent};
 use peregrine_runtime::ring::Randomness;
-use peregrine_runtime::server::{Resources, ServerError};
+use peregrine_runtime::rlwe::SwitchKey;
+use peregrine_runtime::server::{Resources, ServerError, Usage};
 use peregrine_runtime::wire::{self, KeyBytes};
 use std::io::{self, Cursor, Seek, SeekFrom, Write};
 use std::sync::Arc;
@@ -73,8 +74,12 @@ fn keys_do_not_depend_on_the_number_of_threads() {
             let mut parties = Parties::new(&circuit);
             let held = parties.keys();
             let (kind, level) = held.levels().first_key_value().unwrap();
-            let loaded = held.load(*kind).unwrap();
-            let shape: Vec<usize> = loaded.iter().map(|k| k.digits().len()).collect();
+            let loaded = held.load(*kind, KeyForm::Streamed).unwrap();
+            let digits = |key: &SwitchKey| match key {
+                SwitchKey::Expanded(key) => key.digits().len(),
+                SwitchKey::Streamed(_) => panic!("a key that was just made is expanded"),
+            };
+            let shape: Vec<usize> = loaded.iter().map(digits).collect();
             assert_eq!((shape, *level), (vec![3], Level(2)));
             key_file(&mut parties)
         })
@@ -184,7 +189,7 @@ fn everything_goes_through_files() {
 }
 
 #[test]
-fn keys_are_dropped_after_their_last_use_where_memory_is_short() {
+fn keys_are_streamed_where_memory_is_short() {
     let circuit = circuit(3);
     let given = inputs(&circuit, 5);
     let mut parties = Parties::new(&circuit);
@@ -192,10 +197,12 @@ fn keys_are_dropped_after_their_last_use_where_memory_is_short() {
     let encrypted = parties.encrypt(&given);
     let server = &parties.server;
     let keys = Arc::new(server.read_keys(KeyBytes::Held(file)).unwrap());
-    let all = server
-        .session(keys.clone(), RESOURCES)
-        .unwrap()
-        .prediction();
+    let usage = Usage {
+        expanded_keys: u64::MAX,
+        ..Usage::default()
+    };
+    let all = server.session_for(keys.clone(), RESOURCES, usage);
+    let all = all.unwrap().prediction();
     let limited = |limit| Resources {
         memory: Some(limit),
         ..RESOURCES

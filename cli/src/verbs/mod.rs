@@ -7,7 +7,7 @@ mod encrypt;
 mod infer;
 mod inspect;
 mod keygen;
-mod model;
+pub mod model;
 mod run;
 mod simulate;
 

@@ -51,6 +51,7 @@ pub fn config(path: &Path, choices: &Choices) -> Result<Config, Error> {
     if let Some(log_n) = choices.log_n {
         config.log_n = log_n..=log_n;
     }
+    config.key_budget = choices.key_budget;
     config.cost = files::cost_model(choices.profile.as_deref())?;
     Ok(config)
 }

@@ -353,6 +353,18 @@ pub enum ParameterError {
     },
 }
 
+impl ParameterError {
+    /// The degree, as a logarithm, at which precision and headroom together are too long for a prime, and by how many bits.
+    pub fn too_long(&self) -> Option<(u32, u32)> {
+        match self {
+            Self::Precision { log_n, needed } => {
+                Some((*log_n, needed.saturating_sub(MAX_PRIME_BITS.ceil() as u32)))
+            }
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

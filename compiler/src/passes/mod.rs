@@ -4,6 +4,7 @@
 
 mod double_hoist;
 mod hoist;
+pub mod keys;
 mod rebuild;
 mod remove_dead;
 mod sink_mod_down;

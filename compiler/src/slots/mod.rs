@@ -17,6 +17,7 @@ pub mod wiring;
 
 pub use linear::LinearPlan;
 pub use lower::{LowerError, identity, lower};
+pub(crate) use polynomial::Evaluation;
 
 use peregrine_ir::{
     Arena, Const, Constant, Entity, Layout, LayoutId, Node, Operator, OperatorId, Remark, Rotation,

@@ -31,16 +31,18 @@ impl Graph {
         &self,
         inputs: &BTreeMap<String, Vec<f64>>,
     ) -> Result<Vec<Vec<f64>>, EvaluateError> {
-        let values = self.evaluate_all(inputs)?;
-        let value = |node: NodeIndex| values.get(node.index()).cloned().unwrap_or_default();
-        Ok(self
-            .outputs
-            .iter()
-            .map(|output| value(output.node))
-            .collect())
+        let mut values = vec![Vec::new(); self.outputs.len()];
+        self.evaluate_each(inputs, |index, value| {
+            for (output, slot) in self.outputs.iter().zip(&mut values) {
+                if output.node == index {
+                    *slot = value.to_vec();
+                }
+            }
+        })?;
+        Ok(values)
     }
 
-    /// Values of all nodes, in node order: what range analysis looks at.
+    /// Values of all nodes, in node order.
     ///
     /// # Errors
     /// As [`Graph::evaluate`].
@@ -48,17 +50,43 @@ impl Graph {
         &self,
         inputs: &BTreeMap<String, Vec<f64>>,
     ) -> Result<Vec<Vec<f64>>, EvaluateError> {
+        let mut values = Vec::with_capacity(self.len());
+        self.evaluate_each(inputs, |_, value| values.push(value.to_vec()))?;
+        Ok(values)
+    }
+
+    /// Shows the values of each node, in node order; a value is kept until its last user has it.
+    ///
+    /// # Errors
+    /// As [`Graph::evaluate`].
+    pub fn evaluate_each(
+        &self,
+        inputs: &BTreeMap<String, Vec<f64>>,
+        mut see: impl FnMut(NodeIndex, &[f64]),
+    ) -> Result<(), EvaluateError> {
+        let mut users: Vec<usize> = self.nodes().map(|i| self.users(i).len()).collect();
         let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.len());
         for index in self.nodes() {
-            let operands: Vec<&[f64]> = self
-                .operands(index)
-                .into_iter()
-                .map(|operand| values.get(operand.index()).map_or(&[][..], Vec::as_slice))
-                .collect();
+            let indices = self.operands(index);
+            let operand = |i: &NodeIndex| values.get(i.index()).map_or(&[][..], Vec::as_slice);
+            let operands: Vec<&[f64]> = indices.iter().map(operand).collect();
             let value = self.evaluate_node(index, &operands, inputs)?;
+            see(index, &value);
             values.push(value);
+            for operand in indices {
+                let (Some(left), Some(value)) = (
+                    users.get_mut(operand.index()),
+                    values.get_mut(operand.index()),
+                ) else {
+                    continue;
+                };
+                *left -= 1;
+                if *left == 0 {
+                    *value = Vec::new();
+                }
+            }
         }
-        Ok(values)
+        Ok(())
     }
 
     fn evaluate_node(
@@ -89,12 +117,11 @@ impl Graph {
                 if let Some(bias) = bias.and_then(|id| self.tensors.get(id))
                     && let Some(broadcast) = Broadcast::new(bias.shape(), &map.output)
                 {
-                    for (i, y) in y.iter_mut().enumerate() {
-                        *y += bias
-                            .data()
-                            .get(broadcast.source(i))
-                            .copied()
-                            .unwrap_or(f64::NAN);
+                    let run = broadcast.run();
+                    for (i, y) in y.chunks_mut(run).enumerate() {
+                        let b = bias.data().get(broadcast.source(i * run));
+                        let b = b.copied().unwrap_or(f64::NAN);
+                        y.iter_mut().for_each(|y| *y += b);
                     }
                 }
                 y

@@ -59,13 +59,13 @@ impl Polynomial {
             let Some(broadcast) = Broadcast::new(tensor.shape(), shape) else {
                 continue;
             };
-            for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
-                let c = tensor
-                    .data()
-                    .get(broadcast.source(i))
-                    .copied()
-                    .unwrap_or(f64::NAN);
-                *y = y.mul_add(x, c);
+            let run = broadcast.run();
+            for (i, (y, x)) in y.chunks_mut(run).zip(x.chunks(run)).enumerate() {
+                let c = tensor.data().get(broadcast.source(i * run));
+                let c = c.copied().unwrap_or(f64::NAN);
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = y.mul_add(x, c);
+                }
             }
         }
         y

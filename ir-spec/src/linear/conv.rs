@@ -88,6 +88,50 @@ impl Conv2d {
         }
     }
 
+    /// `A x` for an `x` of the right size, row of the image by row: the sums of [`Self::for_each_tap`] in the same order, in
+    /// loops that processors are good at.
+    pub(super) fn apply(&self, map: &LinearMap, weights: &Weights<'_>, x: &[f64]) -> Vec<f64> {
+        let out = nchw(&map.output);
+        let mut y = vec![0.0; map.output.elements()];
+        for (row, sums) in y.chunks_mut(out[3] as usize).enumerate() {
+            let [n, m, p, _] = position(out, row * out[3] as usize);
+            self.add_row(map, weights, [n, m, p], (x, sums));
+        }
+        y
+    }
+
+    /// Adds what the kernel sees along row `p` of output channel `m`.
+    fn add_row(
+        &self,
+        map: &LinearMap,
+        weights: &Weights<'_>,
+        [n, m, p]: [u32; 3],
+        (x, sums): (&[f64], &mut [f64]),
+    ) {
+        let (input, out) = (nchw(&map.input), nchw(&map.output));
+        let (group_in, first) = self.group(input, out, m);
+        let step = self.window.strides[1] as usize;
+        for i in 0..self.window.kernel[0] {
+            let Some(y) = self.window.input(0, p, i, input[2]) else {
+                continue;
+            };
+            for j in 0..self.window.kernel[1] {
+                let seen = self.window.outputs(1, j, input[3], out[3]);
+                let start = self.window.input(1, seen.start, j, input[3]);
+                let sums = sums.get_mut(seen.start as usize..seen.end as usize);
+                let (Some(start), Some(sums)) = (start, sums) else {
+                    continue;
+                };
+                let at = self.weight_element([i, j], weights.kernel);
+                for c in 0..group_in {
+                    let weight = weights.convolution(group_in, [m, c], at);
+                    let from = index(input, [n, first + c, y, start]);
+                    add_scaled(sums, weight, x.get(from..).unwrap_or_default(), step);
+                }
+            }
+        }
+    }
+
     pub(super) fn for_each_channel_pair(
         &self,
         map: &LinearMap,
@@ -143,5 +187,19 @@ impl Conv2d {
     /// The element of a weight of these extents whose box holds element `tap` of the window.
     fn weight_element(&self, tap: [u32; 2], extents: [u32; 2]) -> [u32; 2] {
         std::array::from_fn(|axis| tap[axis] * extents[axis] / self.window.kernel[axis])
+    }
+}
+
+/// `sums[k] += weight * x[k * step]`.
+fn add_scaled(sums: &mut [f64], weight: f64, x: &[f64], step: usize) {
+    if step == 1 {
+        // Apart from the loop below, so that it is compiled to vector instructions.
+        for (sum, x) in sums.iter_mut().zip(x) {
+            *sum += weight * x;
+        }
+    } else {
+        for (sum, x) in sums.iter_mut().zip(x.iter().step_by(step)) {
+            *sum += weight * x;
+        }
     }
 }

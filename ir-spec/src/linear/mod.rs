@@ -19,6 +19,7 @@ pub use pool::AveragePool;
 use crate::entity::TensorId;
 use crate::shape::{Broadcast, Shape};
 use crate::tensor::{Tensor, Tensors};
+use std::ops::Range;
 
 /// A linear map between tensors of fixed shapes.
 #[derive(Clone, Debug, PartialEq)]
@@ -234,6 +235,16 @@ impl BoundMap<'_> {
 
     /// `A x` in f64: the reference semantics.
     pub fn apply(&self, x: &[f64]) -> Vec<f64> {
+        match &self.map.kind {
+            LinearKind::Conv2d(conv) if x.len() == self.map.input.elements() => {
+                conv.apply(self.map, &self.weights, x)
+            }
+            _ => self.apply_taps(x),
+        }
+    }
+
+    /// `A x`, row of the matrix by row.
+    fn apply_taps(&self, x: &[f64]) -> Vec<f64> {
         (0..self.map.output.elements())
             .map(|output| {
                 let mut sum = 0.0;
@@ -374,17 +385,19 @@ impl Window {
 
     /// Pairs of an output coordinate and a window element whose input coordinate is inside the image.
     fn axis_taps(&self, axis: usize, input: u32, output: u32) -> u64 {
-        let stride = self.strides[axis];
-        let inside = |tap: u32| {
-            // Outputs from `first` on look behind the padding before the image, those from `end` on beyond its end.
-            let offset = tap * self.dilations[axis];
-            let first = self.pads[axis].saturating_sub(offset).div_ceil(stride);
-            let end = (self.pads[axis] + input)
-                .saturating_sub(offset)
-                .div_ceil(stride);
-            u64::from(end.min(output).saturating_sub(first))
-        };
+        let inside = |tap: u32| self.outputs(axis, tap, input, output).len() as u64;
         (0..self.kernel[axis]).map(inside).sum()
+    }
+
+    /// The output coordinates along `axis` at which element `tap` of the window sees the image; empty where none does.
+    fn outputs(&self, axis: usize, tap: u32, input: u32, output: u32) -> Range<u32> {
+        let (stride, offset) = (self.strides[axis], tap * self.dilations[axis]);
+        // Outputs from `first` on look behind the padding before the image, those from `end` on beyond its end.
+        let first = self.pads[axis].saturating_sub(offset).div_ceil(stride);
+        let end = (self.pads[axis] + input)
+            .saturating_sub(offset)
+            .div_ceil(stride);
+        first..end.min(output)
     }
 
     fn check(&self, op: &'static str, map: &LinearMap) -> Result<(), LinearError> {

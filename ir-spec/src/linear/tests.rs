@@ -53,6 +53,10 @@ fn rows_agree(map: &LinearMap, tensors: &Tensors) -> Result<(), TestCaseError> {
         }
     }
     prop_assert_eq!(bound.macs(), macs);
+    // Both ways to apply it round alike.
+    let x = (0..map.input.elements()).map(|i| (1.3 * i as f64).sin());
+    let x: Vec<f64> = x.collect();
+    prop_assert_eq!(bound.apply(&x), bound.apply_taps(&x));
     Ok(())
 }
 

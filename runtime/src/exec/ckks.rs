@@ -9,6 +9,7 @@ use crate::rlwe::{Digits, EvaluationKeys};
 use crate::wire::{KeyName, WireError};
 use peregrine_ir::{Basis, Circuit, Form, KeyKind, Level, Rotation, Type};
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Runs circuits on ciphertexts; never holds a secret key.
@@ -21,13 +22,17 @@ pub struct CkksEvaluator {
 }
 
 impl CkksEvaluator {
-    /// An evaluator that takes its keys from `source` when they are needed.
-    pub fn new(params: &Arc<Parameters>, source: Arc<dyn KeySource>) -> Self {
+    /// An evaluator that takes its keys from `source` when they are needed, and expands some of them for good.
+    pub fn new(
+        params: &Arc<Parameters>,
+        source: Arc<dyn KeySource>,
+        expanded: BTreeSet<KeyKind>,
+    ) -> Self {
         let no_keys = Arc::new(EvaluationKeys::default());
         Self {
             params: params.clone(),
             encoder: Encoder::new(params),
-            keys: KeyRing::new(source),
+            keys: KeyRing::new(source, expanded),
             keyless: ckks::Evaluator::new(params, &no_keys),
         }
     }
@@ -71,8 +76,8 @@ impl Evaluator for CkksEvaluator {
     }
 
     fn prepare(&self, keys: &[KeyKind]) -> Result<(), CkksRunError> {
-        let read: Vec<_> = keys.par_iter().map(|&k| self.keys.get(k)).collect();
-        let failure = read.into_iter().find_map(Result::err);
+        let read = keys.par_iter().map(|&k| self.keys.prepare(k).err());
+        let failure = read.collect::<Vec<_>>().into_iter().flatten().next();
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
 

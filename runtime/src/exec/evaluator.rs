@@ -68,7 +68,7 @@ pub trait Evaluator: Sync {
     /// When a key cannot be read.
     fn prepare(&self, keys: &[KeyKind]) -> Result<(), Self::Error>;
 
-    /// No instruction needs these evaluation keys any more.
+    /// These evaluation keys can leave memory; instructions that need them again prepare them again.
     fn release(&self, keys: &[KeyKind]);
 
     /// Called once for every ciphertext that enters or is computed, with the instruction that defines it.

@@ -4,21 +4,26 @@ use crate::rlwe::EvaluationKeys;
 use crate::wire::WireError;
 use peregrine_ir::binary::Fingerprint;
 use peregrine_ir::{KeyKind, Level};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// How long a key stays in memory.
+/// What a source does with its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum KeyResidence {
-    /// Always: its source holds it.
+    /// Holds all of them in memory, expanded.
     Held,
-    /// From its first use on.
-    All,
-    /// From its first use to its last.
-    WhileUsed,
-    /// Until it is not used in this many waves that follow; read again when it is.
-    Near(u32),
+    /// Has them packed, and in memory only where they are used.
+    Stored,
+}
+
+/// How a key is in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyForm {
+    /// Expanded once, for all uses.
+    Expanded,
+    /// As it is stored, and expanded block by block at each use.
+    Streamed,
 }
 
 /// Where keys come from: a mapped file, or memory.
@@ -29,14 +34,20 @@ pub trait KeySource: fmt::Debug + Send + Sync {
     /// The keys there are, each with the highest level it serves.
     fn levels(&self) -> &BTreeMap<KeyKind, Level>;
 
-    /// How long keys must stay: [`KeyResidence::Held`] if the source holds them anyway.
+    /// Whether it holds them in memory.
     fn residence(&self) -> KeyResidence;
 
-    /// One key, alone in its set.
+    /// One key, alone in its set; in another form than the one asked for if the source holds it so.
     ///
     /// # Errors
     /// When there is no such key or it is damaged.
-    fn load(&self, kind: KeyKind) -> Result<Arc<EvaluationKeys>, WireError>;
+    fn load(&self, kind: KeyKind, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError>;
+
+    /// Brings a streamed key back into memory that was released; not needed, but faster than letting its uses do so.
+    fn fetch(&self, kind: KeyKind);
+
+    /// Lets go of the memory behind a streamed key; the key remains usable.
+    fn release(&self, kind: KeyKind);
 }
 
 /// Keys held in memory.
@@ -78,24 +89,31 @@ impl KeySource for HeldKeys {
         KeyResidence::Held
     }
 
-    fn load(&self, kind: KeyKind) -> Result<Arc<EvaluationKeys>, WireError> {
+    fn load(&self, kind: KeyKind, _: KeyForm) -> Result<Arc<EvaluationKeys>, WireError> {
         let key = self.keys.get(&kind).cloned();
         key.ok_or(WireError::NoKey { kind })
     }
+
+    fn fetch(&self, _: KeyKind) {}
+
+    fn release(&self, _: KeyKind) {}
 }
 
-/// The keys in memory now.
+/// The keys that were checked and are ready.
 #[derive(Debug)]
 pub(super) struct KeyRing {
     source: Arc<dyn KeySource>,
-    loaded: RwLock<BTreeMap<KeyKind, Arc<EvaluationKeys>>>,
+    expanded: BTreeSet<KeyKind>,
+    ready: RwLock<BTreeMap<KeyKind, Arc<EvaluationKeys>>>,
 }
 
 impl KeyRing {
-    pub(super) fn new(source: Arc<dyn KeySource>) -> Self {
+    /// Those in `expanded` are, if their source does not decide that.
+    pub(super) fn new(source: Arc<dyn KeySource>, expanded: BTreeSet<KeyKind>) -> Self {
         Self {
             source,
-            loaded: RwLock::default(),
+            expanded,
+            ready: RwLock::default(),
         }
     }
 
@@ -103,22 +121,38 @@ impl KeyRing {
         self.source.levels()
     }
 
-    /// A key, read now if it is not in memory.
-    pub(super) fn get(&self, kind: KeyKind) -> Result<Arc<EvaluationKeys>, WireError> {
-        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = loaded.get(&kind) {
-            return Ok(key.clone());
-        }
-        drop(loaded);
-        // No lock is held while a key is expanded in parallel: a worker that waits there may be given another
-        // instruction that needs the lock.
-        let key = self.source.load(kind)?;
-        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(loaded.entry(kind).or_insert(key).clone())
+    fn known(&self, kind: KeyKind) -> Option<Arc<EvaluationKeys>> {
+        let ready = self.ready.read().unwrap_or_else(PoisonError::into_inner);
+        ready.get(&kind).cloned()
     }
 
+    /// A key, made ready now if it is not.
+    pub(super) fn get(&self, kind: KeyKind) -> Result<Arc<EvaluationKeys>, WireError> {
+        if let Some(key) = self.known(kind) {
+            return Ok(key);
+        }
+        let form = match self.expanded.contains(&kind) {
+            true => KeyForm::Expanded,
+            false => KeyForm::Streamed,
+        };
+        // No lock is held while a key is expanded in parallel: a worker that waits there may be given another
+        // instruction that needs the lock.
+        let key = self.source.load(kind, form)?;
+        let mut ready = self.ready.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(ready.entry(kind).or_insert(key).clone())
+    }
+
+    /// Brings a key into memory.
+    pub(super) fn prepare(&self, kind: KeyKind) -> Result<(), WireError> {
+        if self.known(kind).is_some() && !self.expanded.contains(&kind) {
+            self.source.fetch(kind);
+            return Ok(());
+        }
+        self.get(kind).map(drop)
+    }
+
+    /// Lets go of the memory behind a streamed key.
     pub(super) fn release(&self, kind: KeyKind) {
-        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
-        loaded.remove(&kind);
+        self.source.release(kind);
     }
 }

@@ -7,7 +7,7 @@
 //! | `ct<l>`, `ct<l, deg 2>`, `ct<l, ext>` | `2 L`, `3 L`, `2 (L + K)` |
 //! | `pt<l>`, `pt<l, ext>` | `L`, `L + K` |
 //! | `digits<l>` | `d (L + K)` |
-//! | evaluation key at level l | `2 d (L + K)` once expanded, half of that beside it while it is read |
+//! | evaluation key at level l | streamed: its bytes in the file; expanded: `2 d (L + K)`, half of that beside it while it is read |
 //!
 //! The peak is the largest sum, over the waves of a [`Plan`], of the values alive and what the wave makes: results,
 //! plaintexts encoded on the fly, scratch of the fused key switches, and keys. To it come what is there from beginning
@@ -20,9 +20,9 @@ mod sizes;
 pub use fixed::fixed_bytes;
 pub use sizes::Sizes;
 
-use super::cache;
 use super::keys::KeyResidence;
 use super::plan::{Plan, PlanOptions, SharedPlains, Wave};
+use super::{cache, key_plan};
 use peregrine_ir::{Circuit, KeyKind, Value};
 
 /// The plaintexts one `dot` encodes at a time.
@@ -64,13 +64,14 @@ impl Prediction {
 pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
     let meter = Meter {
         circuit,
+        plan,
         sizes: Sizes::new(&circuit.ring),
     };
     let inputs = circuit.inputs.iter().flat_map(|port| &port.values);
     let mut live: u64 = inputs.map(|v| meter.value(v)).sum();
     let mut keys = match plan.options().keys {
         KeyResidence::Held => meter.keys(circuit.keys.levels.keys()),
-        KeyResidence::All | KeyResidence::WhileUsed | KeyResidence::Near(_) => 0,
+        KeyResidence::Stored => 0,
     };
     let mut peak = Prediction {
         values: live,
@@ -104,6 +105,7 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
 /// Bytes of the things in a circuit.
 struct Meter<'c> {
     circuit: &'c Circuit,
+    plan: &'c Plan,
     sizes: Sizes,
 }
 
@@ -117,17 +119,26 @@ impl Meter<'_> {
         values.iter().map(|v| self.value(v)).sum()
     }
 
-    /// Once they are expanded.
+    /// Whether a key is held in memory expanded.
+    fn is_expanded(&self, kind: &KeyKind) -> bool {
+        self.plan.options().keys == KeyResidence::Held || self.plan.expanded().contains(kind)
+    }
+
     fn keys<'k>(&self, kinds: impl IntoIterator<Item = &'k KeyKind>) -> u64 {
-        let levels = kinds
-            .into_iter()
-            .filter_map(|k| self.circuit.keys.levels.get(k));
-        levels.map(|&level| self.sizes.key_bytes(level)).sum()
+        let bytes = |kind: &KeyKind| {
+            let level = *self.circuit.keys.levels.get(kind)?;
+            Some(match self.is_expanded(kind) {
+                true => self.sizes.key_bytes(level),
+                false => self.sizes.packed_key_bytes(level),
+            })
+        };
+        kinds.into_iter().filter_map(bytes).sum()
     }
 
     /// Beside keys that are being read.
     fn reading(&self, kinds: &[KeyKind]) -> u64 {
-        let levels = kinds.iter().filter_map(|k| self.circuit.keys.levels.get(k));
+        let kinds = kinds.iter().filter(|kind| self.is_expanded(kind));
+        let levels = kinds.filter_map(|k| self.circuit.keys.levels.get(k));
         levels.map(|&l| self.sizes.key_reading_bytes(l)).sum()
     }
 
@@ -148,8 +159,10 @@ impl Meter<'_> {
 pub struct Budget {
     /// Most instructions side by side.
     pub window: usize,
-    /// Whether keys can be dropped.
+    /// What their source does with keys.
     pub keys: KeyResidence,
+    /// Most bytes for keys that are expanded for good.
+    pub expanded: u64,
     /// Most bytes for everything.
     pub limit: Option<u64>,
     /// Most bytes for plaintexts kept from one run to the next.
@@ -158,11 +171,10 @@ pub struct Budget {
     pub process: u64,
 }
 
-/// The widest plan that stays below the limit, and then as many kept plaintexts as it leaves room for.
+/// The widest plan that stays below the limit; then as many expanded keys, and then as many kept plaintexts, as it leaves
+/// room for.
 ///
-/// Gives up in this order: keys that are used no more, as far as they can be dropped; instructions side by side; keys
-/// that are used later, the longest unused first; and plaintexts used several times, which are then encoded anew for
-/// each use.
+/// Gives up instructions side by side first, and then plaintexts used several times, which are encoded anew for each use.
 ///
 /// # Errors
 /// When no plan fits; with the smallest prediction.
@@ -170,10 +182,7 @@ pub fn fit(circuit: &Circuit, budget: Budget) -> Result<(Plan, Prediction), Memo
     let mut options = PlanOptions {
         window: budget.window.max(1),
         plains: SharedPlains::Keep,
-        keys: match budget.keys {
-            KeyResidence::Held => KeyResidence::Held,
-            _ => KeyResidence::All,
-        },
+        keys: budget.keys,
     };
     let limit = budget.limit.unwrap_or(u64::MAX);
     let predict = |plan: &Plan| {
@@ -185,9 +194,11 @@ pub fn fit(circuit: &Circuit, budget: Budget) -> Result<(Plan, Prediction), Memo
     loop {
         let mut plan = Plan::new(circuit, options);
         let prediction = predict(&plan);
-        if prediction.total() <= limit {
-            let room = (limit - prediction.total()).min(budget.cache);
-            plan.cache(cache::choose(circuit, &plan, room));
+        if let Some(room) = limit.checked_sub(prediction.total()) {
+            let room = room.min(budget.expanded);
+            plan.expand(circuit, key_plan::choose(circuit, &plan, room));
+            let room = limit.saturating_sub(predict(&plan).total());
+            plan.cache(cache::choose(circuit, &plan, room.min(budget.cache)));
             let prediction = predict(&plan);
             return Ok((plan, prediction));
         }
@@ -200,16 +211,10 @@ pub fn fit(circuit: &Circuit, budget: Budget) -> Result<(Plan, Prediction), Memo
 
 /// The next plan to try when one takes too much.
 fn thriftier(mut options: PlanOptions) -> Option<PlanOptions> {
-    const FAR: u32 = 1 << 10;
-    match (options.keys, options.window) {
-        (KeyResidence::All, _) => options.keys = KeyResidence::WhileUsed,
-        (_, 2..) => options.window /= 2,
-        (KeyResidence::WhileUsed, _) => options.keys = KeyResidence::Near(FAR),
-        (KeyResidence::Near(waves @ 1..), _) => options.keys = KeyResidence::Near(waves / 4),
-        (KeyResidence::Near(0) | KeyResidence::Held, _) => match options.plains {
-            SharedPlains::Keep => options.plains = SharedPlains::Reencode,
-            SharedPlains::Reencode => return None,
-        },
+    match (options.window, options.plains) {
+        (2.., _) => options.window /= 2,
+        (_, SharedPlains::Keep) => options.plains = SharedPlains::Reencode,
+        (_, SharedPlains::Reencode) => return None,
     }
     Some(options)
 }

@@ -11,6 +11,7 @@
 mod cache;
 mod ckks;
 mod evaluator;
+mod key_plan;
 mod keys;
 pub mod memory;
 mod plan;
@@ -20,7 +21,7 @@ mod walk;
 pub use cache::Cache;
 pub use ckks::{CkksEvaluator, CkksRunError};
 pub use evaluator::{Encoding, Evaluator, ScaleValue, Site};
-pub use keys::{HeldKeys, KeyResidence, KeySource};
+pub use keys::{HeldKeys, KeyForm, KeyResidence, KeySource};
 pub use plan::{Plan, PlanOptions, SharedPlains, Wave};
 pub use progress::{Progress, Silent, Step};
 

@@ -9,15 +9,16 @@
 //! 3. An [`Inst::Encode`] is a recipe, not a step: its consumer encodes it and drops it. Only one with several consumers
 //!    is encoded before its first one and kept until its last, if [`SharedPlains::Keep`] says so.
 //!    Those in [`Plan::cached`], kept from one run to the next, are no business of the waves.
-//! 4. A key is brought into memory beside the wave before that of its first use (before that wave itself if the window
-//!    is 1), and released after its last if [`KeyResidence::WhileUsed`] says so, or in between if [`KeyResidence::Near`]
-//!    does. Keys that are always there neither come nor go.
+//! 4. A key is brought into memory beside the wave before that of its use (before that wave itself if the window is 1), and
+//!    leaves it unless the next wave uses it too; those in [`Plan::expanded`] stay. Keys that their source holds in memory
+//!    neither come nor go.
 //!
 //! Cost: O(instructions * window). The plan depends on nothing but the circuit and its options.
 
+use super::key_plan::KeyUses;
 use super::keys::KeyResidence;
 use peregrine_ir::{Arena, Circuit, Definition, Entity, Inst, KeyKind, Value};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 /// What to do with a plaintext that several instructions use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,7 @@ pub struct Plan {
     waves: Vec<Wave>,
     options: PlanOptions,
     cached: BTreeSet<Value>,
+    expanded: BTreeSet<KeyKind>,
 }
 
 /// Instructions that run side by side.
@@ -60,7 +62,7 @@ pub struct Wave {
     pub steps: Vec<Value>,
     /// The values nobody needs afterwards.
     pub dead: Vec<Value>,
-    /// The evaluation keys to release afterwards.
+    /// The evaluation keys that leave memory afterwards.
     pub spent: Vec<KeyKind>,
 }
 
@@ -80,12 +82,14 @@ impl Plan {
             let steps = next_wave(&circuit.values, &liveness, &mut waiting, window);
             waves.push(liveness.step(steps));
         }
-        place_keys(circuit, options, &mut waves);
-        Self {
+        let mut plan = Self {
             waves,
             options,
             cached: BTreeSet::new(),
-        }
+            expanded: BTreeSet::new(),
+        };
+        plan.expand(circuit, BTreeSet::new());
+        plan
     }
 
     /// The waves in order.
@@ -107,56 +111,29 @@ impl Plan {
         self.cached = cached;
     }
 
+    /// The keys that are expanded once and stay.
+    pub fn expanded(&self) -> &BTreeSet<KeyKind> {
+        &self.expanded
+    }
+
+    /// Has these keys expanded, and the others streamed; nothing changes for keys that their source holds.
+    pub(super) fn expand(&mut self, circuit: &Circuit, expanded: BTreeSet<KeyKind>) {
+        if self.options.keys == KeyResidence::Held {
+            return;
+        }
+        for wave in &mut self.waves {
+            wave.keys.clear();
+            wave.ahead.clear();
+            wave.spent.clear();
+        }
+        let uses = KeyUses::of(circuit, &self.waves);
+        uses.place(self.options.window, &expanded, &mut self.waves);
+        self.expanded = expanded;
+    }
+
     /// What it was made with.
     pub fn options(&self) -> PlanOptions {
         self.options
-    }
-}
-
-/// Notes in which waves keys come and go.
-fn place_keys(circuit: &Circuit, options: PlanOptions, waves: &mut [Wave]) {
-    if options.keys == KeyResidence::Held {
-        return;
-    }
-    let key = |value: &Value| circuit.values.get(*value)?.inst.key();
-    let mut uses: BTreeMap<KeyKind, BTreeSet<usize>> = BTreeMap::new();
-    for (at, wave) in waves.iter().enumerate() {
-        for kind in wave.steps.iter().filter_map(key) {
-            uses.entry(kind).or_default().insert(at);
-        }
-    }
-    // Whether a key leaves between two uses, and after its last.
-    let (leaves, ends) = match options.keys {
-        KeyResidence::Held | KeyResidence::All => (usize::MAX, false),
-        KeyResidence::WhileUsed => (usize::MAX, true),
-        KeyResidence::Near(waves) => (waves as usize, true),
-    };
-    for (kind, uses) in uses {
-        let mut last: Option<usize> = None;
-        for at in uses {
-            let away = last.is_none_or(|last| at - last - 1 > leaves);
-            if let Some(wave) = last.filter(|_| away).and_then(|last| waves.get_mut(last)) {
-                wave.spent.push(kind);
-            }
-            if away {
-                bring(kind, at, options.window, waves);
-            }
-            last = Some(at);
-        }
-        if let Some(wave) = last.filter(|_| ends).and_then(|last| waves.get_mut(last)) {
-            wave.spent.push(kind);
-        }
-    }
-}
-
-/// Has a key ready for the wave at `at`: where several instructions run side by side, it is read beside the wave before,
-/// which is no wave that uses it.
-fn bring(kind: KeyKind, at: usize, window: usize, waves: &mut [Wave]) {
-    let before = at.checked_sub(1).filter(|_| window > 1);
-    if let Some(wave) = before.and_then(|before| waves.get_mut(before)) {
-        wave.ahead.push(kind);
-    } else if let Some(wave) = waves.get_mut(at) {
-        wave.keys.push(kind);
     }
 }
 

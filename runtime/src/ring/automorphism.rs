@@ -55,10 +55,6 @@ impl Permutation {
     }
 
     /// For a group of 8 words: the group of the result they go to, and in which order.
-    #[cfg_attr(
-        not(target_arch = "x86_64"),
-        expect(dead_code, reason = "for vector kernels")
-    )]
     #[inline]
     pub(super) fn destination(&self, group: usize) -> (usize, &[u64; 8]) {
         let to = self.destinations[group] as usize;

@@ -133,33 +133,36 @@ impl Ring {
 
     /// [`Self::divide_out`], each limb to be made when it is needed, of two polynomials over `before`. For the primes that leave,
     /// `prepare` makes something for each of a tile, from which `leaving` makes the limbs of both, several at once.
+    ///
+    /// # Errors
+    /// Those of `leaving`.
     pub(super) fn divided<T: Send>(
         &self,
         before: &Basis,
         target: &Basis,
         prepare: impl Fn(&[usize]) -> Vec<T>,
-        leaving: impl Fn(usize, T) -> [Buffer; 2] + Sync,
-    ) -> [Converted; 2] {
+        leaving: impl Fn(usize, T) -> Result<[Buffer; 2], RingError> + Sync,
+    ) -> Result<[Converted; 2], RingError> {
         let conversion = self.conversion(Purpose::Divide, before, target, || {
             self.division(before, target)
         });
         let scaled = |((&prime, &scaling), prepared): ((&usize, &Factor), T)| {
-            let [b, a] = leaving(prime, prepared).map(|limb| {
+            let [b, a] = leaving(prime, prepared)?.map(|limb| {
                 let mut scaled = self.buffer();
                 self.transform(prime)
                     .inverse_scaled(&mut scaled, &limb, scaling);
                 scaled
             });
-            (b, a)
+            Ok((b, a))
         };
         let mut sources = Vec::with_capacity(conversion.from.len());
         let scalings = conversion.scalings.chunks(tile_length());
         for (tile, scalings) in tiles(&conversion.from).zip(scalings) {
             let limbs = tile.par_iter().zip(scalings).zip(prepare(tile));
-            sources.par_extend(limbs.map(scaled));
+            sources.extend(limbs.map(scaled).collect::<Result<Vec<_>, RingError>>()?);
         }
         let (b, a): (Vec<Buffer>, Vec<Buffer>) = sources.into_iter().unzip();
-        [b, a].map(|sources| Converted::new(self, conversion.clone(), sources))
+        Ok([b, a].map(|sources| Converted::new(self, conversion.clone(), sources)))
     }
 
     fn conversion(

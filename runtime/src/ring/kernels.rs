@@ -5,7 +5,7 @@
 
 use super::automorphism::Permutation;
 use super::modulus::{Factor, Modulus};
-use super::{portable, transform};
+use super::{packing, portable, transform};
 
 #[cfg(target_arch = "x86_64")]
 use super::ifma::Ifma;
@@ -54,8 +54,10 @@ impl Kernels {
 }
 
 /// What a step of a key switch adds up modulo one prime, for both halves `h` of a key: `sum_k x_k key_(h,k) + add_h w`, which is
-/// then permuted.
+/// then permuted. The words given are those of a block of the limbs.
 pub(super) struct KeyProduct<'a> {
+    /// Where the block begins, a multiple of 8.
+    pub(super) at: usize,
     /// `x_k`.
     pub(super) digits: &'a [&'a [u64]],
     /// As many for each half.
@@ -66,6 +68,13 @@ pub(super) struct KeyProduct<'a> {
     pub(super) w: Factor,
     /// None for the identity.
     pub(super) table: Option<&'a Permutation>,
+}
+
+impl KeyProduct<'_> {
+    /// Words of the block.
+    fn len(&self) -> usize {
+        self.digits.first().map_or(0, |digit| digit.len())
+    }
 }
 
 /// Methods that call the function of the same name in `portable`, or the method of `Ifma`.
@@ -116,25 +125,44 @@ dispatch! {
 }
 
 impl Kernels {
-    /// Both halves of a step of a key switch, see [`KeyProduct`].
+    /// Both halves of a step of a key switch, see [`KeyProduct`], put into their places of whole limbs.
     pub(super) fn key_product(self, mut out: [&mut [u64]; 2], of: &KeyProduct<'_>, m: &Modulus) {
+        const BLOCK: usize = 1 << 9;
         #[cfg(target_arch = "x86_64")]
         if let Self::Ifma(ifma) = self
             && ifma.key_product(out.each_mut().map(|half| &mut **half), of, m)
         {
             return;
         }
-        let mut scratch = of.table.map(|_| vec![0; out[0].len()]);
-        for ((out, key), add) in out.into_iter().zip(of.key).zip(of.add) {
-            let pairs: Vec<_> = of.digits.iter().copied().zip(key.iter().copied()).collect();
-            let acc = scratch.as_deref_mut().unwrap_or(&mut *out);
-            self.dot(acc, &pairs, m);
-            if let Some(add) = add {
-                self.scale_add_assign(acc, add, of.w, m);
+        let mut sums = [0; BLOCK];
+        for from in (0..of.len()).step_by(BLOCK) {
+            let part = from..of.len().min(from + BLOCK);
+            let sums = &mut sums[..part.len()];
+            for ((out, key), add) in out.iter_mut().zip(of.key).zip(of.add) {
+                let pairs = of.digits.iter().zip(key);
+                let pairs: Vec<_> = pairs
+                    .map(|(x, key)| (&x[part.clone()], &key[part.clone()]))
+                    .collect();
+                self.dot(sums, &pairs, m);
+                if let Some(add) = add {
+                    self.scale_add_assign(sums, &add[part.clone()], of.w, m);
+                }
+                let at = of.at + from;
+                match of.table {
+                    Some(table) => portable::scatter(out, sums, at, table),
+                    None => out[at..][..sums.len()].copy_from_slice(sums),
+                }
             }
-            if let (Some(acc), Some(table)) = (&scratch, of.table) {
-                self.permute(out, acc, table);
-            }
+        }
+    }
+
+    /// Residues from the front of packed ones; whether every one is below the prime.
+    #[must_use]
+    pub(super) fn unpack(self, out: &mut [u64], bytes: &[u8], m: &Modulus) -> bool {
+        match self {
+            Self::Portable => packing::unpack(out, bytes, m),
+            #[cfg(target_arch = "x86_64")]
+            Self::Ifma(ifma) => ifma.unpack(out, bytes, m),
         }
     }
 
@@ -274,26 +302,55 @@ mod tests {
         }
 
         #[test]
-        fn key_products_agree(bits in 20u32..=50, seed in 1u64.., count in 1usize..16, added: [bool; 2], moved: bool) {
+        fn key_products_agree(bits in 20u32..=50, seed in 1u64.., count in 1usize..16, added: [bool; 2], moved: bool, log_parts in 0u32..4) {
             let p = primes_below(bits, LOG_N, 1)[0];
             let m = Modulus::new(p);
             let state = &mut { seed };
             let [digits, b, a] = [(); 3].map(|()| sets(state, p, count));
             let add = sets(state, p, 2);
             let (w, table) = (m.factor(words(state, p)[0]), Permutation::new(LOG_N, 5));
-            let [vector, portable] = both(&[0; 2 * N], |k, out| {
+            let product = |k: Kernels, out: &mut [u64], length: usize| {
                 let (out0, out1) = out.split_at_mut(N);
-                let addend = |h: usize| added[h].then_some(&add[h][..]);
-                let of = KeyProduct {
-                    digits: &slices(&digits),
-                    key: [&slices(&b), &slices(&a)],
-                    add: [addend(0), addend(1)],
-                    w,
-                    table: moved.then_some(&table),
-                };
-                k.key_product([out0, out1], &of, &m);
-            });
-            prop_assert_eq!(vector, portable);
+                for at in (0..N).step_by(length) {
+                    let part = |sets: &'_ [Vec<u64>]| -> Vec<Vec<u64>> {
+                        sets.iter().map(|set| set[at..at + length].to_vec()).collect()
+                    };
+                    let [digits, b, a, add] = [&digits, &b, &a, &add].map(|sets| part(sets));
+                    let addend = |h: usize| added[h].then_some(&add[h][..]);
+                    let of = KeyProduct {
+                        at,
+                        digits: &slices(&digits),
+                        key: [&slices(&b), &slices(&a)],
+                        add: [addend(0), addend(1)],
+                        w,
+                        table: moved.then_some(&table),
+                    };
+                    k.key_product([&mut *out0, &mut *out1], &of, &m);
+                }
+            };
+            let whole = both(&[0; 2 * N], |k, out| product(k, out, N));
+            let parts = both(&[0; 2 * N], |k, out| product(k, out, N >> log_parts));
+            prop_assert_eq!(&whole[0], &whole[1]);
+            prop_assert_eq!(whole, parts);
+        }
+
+        #[test]
+        fn unpacking_agrees_and_notices_what_is_not_reduced(bits in 12u32..=50, seed in 1u64.., at in 0..N, excess: bool, rest in 0usize..80) {
+            let p = primes_below(bits, 3, 1)[0];
+            let m = Modulus::new(p);
+            let mut limb = words(&mut { seed }, p);
+            limb[at] = if excess { p } else { limb[at] };
+            let ring = crate::ring::Ring::with_kernels(3, &[p], Kernels::Portable).unwrap();
+            let mut bytes = Vec::new();
+            ring.pack(&mut bytes, 0, &limb);
+            prop_assert_eq!(bytes.len(), packing::packed_bytes(N, &m));
+            // What lies behind is not looked at.
+            bytes.resize(bytes.len() + rest, 0xff);
+            for kernels in [Kernels::detect(LOG_N), Kernels::Portable] {
+                let mut found = vec![0; N];
+                prop_assert_eq!(kernels.unpack(&mut found, &bytes, &m), !excess);
+                prop_assert_eq!(&found, &limb);
+            }
         }
     }
 

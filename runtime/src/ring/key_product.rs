@@ -2,6 +2,7 @@
 
 use super::convert::{Converted, tiles};
 use super::kernels::KeyProduct;
+use super::key_limb::{Halves, KeyLimb};
 use super::{Basis, Buffer, Ntt, Permutation, Ring, RingError, RnsPoly};
 use rayon::prelude::*;
 use std::ops::Deref;
@@ -18,9 +19,6 @@ pub(crate) struct Then<'a> {
     /// The exponent, none for the identity.
     pub(crate) exponent: Option<u64>,
 }
-
-/// The two halves of one digit of a key.
-pub(crate) type Halves<'a> = [&'a RnsPoly<Ntt>; 2];
 
 /// One digit modulo one prime.
 enum DigitLimb<'a> {
@@ -42,7 +40,8 @@ impl Ring {
     /// `sum_d x_d (b_d, a_d)` modulo the primes of `basis`, then what follows: one pass for each limb.
     ///
     /// # Errors
-    /// When there are no digits, an operand lacks a prime, or the exponent is not odd and below 2N.
+    /// When there are no digits, an operand lacks a prime, a packed residue is not below its prime, or the exponent is not odd
+    /// and below 2N.
     pub(crate) fn key_product(
         &self,
         basis: &Basis,
@@ -55,10 +54,11 @@ impl Ring {
         let product = self.product(basis, digits.iter().map(|&(_, halves)| halves), then)?;
         let limbs = basis.primes().par_iter().map(|&prime| {
             let values = digits.iter().filter_map(|(digit, _)| digit.residues(prime));
-            let [b, a] = product.limb(prime, values.map(DigitLimb::Values));
-            (Arc::new(b), Arc::new(a))
+            let [b, a] = product.limb(prime, values.map(DigitLimb::Values))?;
+            Ok((Arc::new(b), Arc::new(a)))
         });
-        let (b, a) = limbs.unzip();
+        let limbs: Vec<_> = limbs.collect::<Result<_, RingError>>()?;
+        let (b, a) = limbs.into_iter().unzip();
         let poly = |limbs| RnsPoly::from_shared(basis.clone(), self.degree(), limbs);
         Ok([poly(b), poly(a)])
     }
@@ -82,21 +82,22 @@ impl Ring {
             then.row,
             |tile| raised.limbs(self, tile),
             |prime, digits| product.limb(prime, digits),
-        );
+        )?;
         let mut limbs = Vec::with_capacity(then.row.len());
         for tile in tiles(then.row) {
             let digits = raised.limbs(self, tile);
             let [b, a] = divided.each_ref().map(|half| half.blockwise(self, tile));
             let made = tile.par_iter().zip(digits).zip(b).zip(a);
-            limbs.par_extend(made.map(|(((&prime, digits), b), a)| {
-                let product = product.limb(prime, digits);
+            let made = made.map(|(((&prime, digits), b), a)| {
+                let product = product.limb(prime, digits)?;
                 let finished = |half: usize, made: Option<Buffer>| {
                     let mut limb = divided[half].limb(self, prime, made);
                     divided[half].add_kept(self, prime, &mut limb, &product[half]);
                     limb
                 };
-                (finished(0, b), finished(1, a))
-            }));
+                Ok((finished(0, b), finished(1, a)))
+            });
+            limbs.extend(made.collect::<Result<Vec<_>, RingError>>()?);
         }
         let (b, a) = limbs.into_iter().unzip();
         let poly = |limbs| RnsPoly::from_buffers(then.row.clone(), self.degree(), limbs);
@@ -113,8 +114,8 @@ impl Ring {
         if keys.is_empty() {
             return Err(RingError::NoOperands);
         }
-        for half in keys.iter().flatten() {
-            half.check_superset(self, basis)?;
+        for halves in &keys {
+            halves.check_superset(self, basis)?;
         }
         for addend in then.add.into_iter().flatten() {
             addend.check_superset(self, then.row)?;
@@ -175,35 +176,42 @@ impl Product<'_> {
         &self,
         prime: usize,
         digits: impl IntoIterator<Item = DigitLimb<'l>>,
-    ) -> [Buffer; 2] {
+    ) -> Result<[Buffer; 2], RingError> {
         let ring = self.ring;
         let digits: Vec<Words<'_>> = digits
             .into_iter()
             .map(|digit| digit.values(ring, prime))
             .collect();
-        let digits: Vec<&[u64]> = digits.iter().map(|digit| &**digit).collect();
-        let half = |h: usize| -> Vec<&[u64]> {
-            self.keys
-                .iter()
-                .filter_map(|key| key[h].residues(prime))
-                .collect()
-        };
-        let add = |h: usize| {
-            self.add[h]
-                .filter(|_| !self.added.contains(prime))?
-                .residues(prime)
-        };
+        let mut keys: Vec<KeyLimb<'_>> = self
+            .keys
+            .iter()
+            .filter_map(|key| key.limb(ring, prime))
+            .collect();
+        let add = self
+            .add
+            .map(|add| add.filter(|_| !self.added.contains(prime))?.residues(prime));
         let m = ring.modulus(prime);
+        let w = m.factor(ring.product_mod(&self.added, prime));
+        let block = keys.iter().filter_map(KeyLimb::block_length).min();
+        let length = block.unwrap_or(ring.degree());
         let (mut b, mut a) = (ring.buffer(), ring.buffer());
-        let of = KeyProduct {
-            digits: &digits,
-            key: [&half(0), &half(1)],
-            add: [add(0), add(1)],
-            w: m.factor(ring.product_mod(&self.added, prime)),
-            table: self.table.as_deref(),
-        };
-        ring.kernels.key_product([&mut b, &mut a], &of, m);
-        [b, a]
+        for at in (0..ring.degree()).step_by(length) {
+            keys.iter_mut().try_for_each(|key| key.expand(ring))?;
+            let part = at..at + length;
+            let digits: Vec<&[u64]> = digits.iter().map(|digit| &digit[part.clone()]).collect();
+            let (key0, key1): (Vec<&[u64]>, Vec<&[u64]>) =
+                keys.iter().map(|key| key.words(part.clone())).unzip();
+            let of = KeyProduct {
+                at,
+                digits: &digits,
+                key: [&key0, &key1],
+                add: add.map(|add| add.map(|add| &add[part.clone()])),
+                w,
+                table: self.table.as_deref(),
+            };
+            ring.kernels.key_product([&mut b, &mut a], &of, m);
+        }
+        Ok([b, a])
     }
 }
 

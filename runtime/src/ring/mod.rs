@@ -14,8 +14,10 @@ mod convert;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 mod kernels;
+mod key_limb;
 mod key_product;
 mod modulus;
+mod packing;
 mod poly;
 mod pool;
 mod portable;
@@ -34,7 +36,8 @@ pub use poly::{Coefficient, Ntt, RnsPoly, SecretPoly};
 pub use sampling::{NOISE_DEVIATION, Randomness, Seed};
 
 pub use kernels::kernels_in_use;
-pub(crate) use key_product::{Halves, Then};
+pub(crate) use key_limb::{Halves, PackedHalves};
+pub(crate) use key_product::Then;
 
 use convert::Conversions;
 use kernels::Kernels;
@@ -202,6 +205,17 @@ impl Ring {
         match basis.primes().last() {
             Some(&index) if index >= count => Err(RingError::PrimeIndex { index, count }),
             _ => Ok(()),
+        }
+    }
+
+    /// # Errors
+    /// When `basis` has a prime that `covering` lacks; names it.
+    fn check_covers(&self, covering: &Basis, basis: &Basis) -> Result<(), RingError> {
+        match basis.primes().iter().find(|&&p| !covering.contains(p)) {
+            None => Ok(()),
+            Some(&prime) => Err(RingError::MissingPrime {
+                prime: self.moduli.get(prime).map_or(0, |m| m.value()),
+            }),
         }
     }
 

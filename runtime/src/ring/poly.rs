@@ -94,7 +94,7 @@ impl<Domain: Sync> RnsPoly<Domain> {
     }
 
     /// Some polynomial, every word of which is about to be overwritten.
-    pub(super) fn any(ring: &Ring, basis: &Basis) -> Self {
+    pub(crate) fn any(ring: &Ring, basis: &Basis) -> Self {
         let limbs = basis.primes().iter().map(|_| ring.buffer()).collect();
         Self::from_buffers(basis.clone(), ring.degree(), limbs)
     }
@@ -216,12 +216,7 @@ impl<Domain: Sync> RnsPoly<Domain> {
     /// When the polynomial is of another degree, or a prime of `basis` has no limb here; names it.
     pub(super) fn check_superset(&self, ring: &Ring, basis: &Basis) -> Result<(), RingError> {
         self.check_degree(ring)?;
-        match basis.primes().iter().find(|&&p| !self.basis.contains(p)) {
-            None => Ok(()),
-            Some(&prime) => Err(RingError::MissingPrime {
-                prime: ring.moduli().get(prime).map_or(0, |m| m.value()),
-            }),
-        }
+        ring.check_covers(&self.basis, basis)
     }
 
     /// Calls `f(prime, limb)` for every limb, several at once; for loops without a transform.

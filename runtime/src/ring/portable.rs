@@ -196,6 +196,18 @@ pub(super) fn permute(out: &mut [u64], a: &[u64], table: &Permutation) {
     }
 }
 
+/// Puts the words of a block that begins at `at` where the table sends them.
+pub(super) fn scatter(out: &mut [u64], block: &[u64], at: usize, table: &Permutation) {
+    let length = block.len().min(8);
+    for (group, words) in block.chunks(length).enumerate() {
+        let (to, pattern) = table.destination(at / length + group);
+        let out = &mut out[to * length..][..length];
+        for (out, &lane) in out.iter_mut().zip(pattern) {
+            *out = words[lane as usize];
+        }
+    }
+}
+
 /// `out` = the residues of signed words.
 pub(super) fn reduce_signed(out: &mut [u64], a: &[i64], m: &Modulus) {
     for (out, &x) in out.iter_mut().zip(a) {

@@ -10,9 +10,9 @@
 //!
 //! Mapping *after* the inner product lets all rotations of one ciphertext share its digits.
 //!
-//! Size: `digits * primes * N` residues, packed, in a file; twice as many, a word each, in memory.
+//! Size: `digits * primes * N` residues, packed, in a file; twice as many, a word each, once expanded.
 
-use super::{RlweError, SecretKey, encrypt_zero};
+use super::{RlweError, SecretKey, SwitchKey, encrypt_zero};
 use crate::params::Parameters;
 use crate::ring::{Basis, Halves, Ntt, Randomness, RnsPoly, Seed};
 use rayon::prelude::*;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Streams of a key's seed reserved for each digit: more than there are primes.
-const STREAMS_PER_DIGIT: u64 = 1 << 16;
+pub(super) const STREAMS_PER_DIGIT: u64 = 1 << 16;
 
 /// What a key switches from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,7 +63,7 @@ impl KeyDigit {
 
     /// Both halves, the uniform one last.
     pub(super) fn halves(&self) -> Halves<'_> {
-        [&self.b, &self.a]
+        Halves::Expanded([&self.b, &self.a])
     }
 }
 
@@ -137,20 +137,11 @@ impl EvaluationKey {
         seed: Seed,
         halves: Vec<(usize, RnsPoly<Ntt>)>,
     ) -> Result<Self, RlweError> {
-        params.ring().check_basis(&basis)?;
-        if params.special().is_empty() || !basis.is_superset(params.special()) {
-            return Err(RlweError::NotExtended { kind });
-        }
-        if let KeyKind::Galois(exponent) = kind {
-            params.ring().permutation(exponent)?;
-        }
-        for (i, (digit, b)) in halves.iter().enumerate() {
-            let known = *digit < params.digits().len();
-            let twice = halves[..i].iter().any(|(before, _)| before == digit);
-            if !known || twice || b.basis() != &basis || b.degree() != params.degree() {
-                let digit = *digit;
-                return Err(RlweError::KeyBasis { kind, digit });
-            }
+        let digits: Vec<usize> = halves.iter().map(|(digit, _)| *digit).collect();
+        check_parts(params, kind, &basis, &digits)?;
+        let fits = |b: &RnsPoly<Ntt>| b.basis() == &basis && b.degree() == params.degree();
+        if let Some(&(digit, _)) = halves.iter().find(|(_, b)| !fits(b)) {
+            return Err(RlweError::KeyBasis { kind, digit });
         }
         let expand = |(digit, b)| {
             let first_stream = digit as u64 * STREAMS_PER_DIGIT;
@@ -185,30 +176,51 @@ impl EvaluationKey {
         &self.digits
     }
 
-    pub(super) fn digit(&self, digit: usize) -> Result<&KeyDigit, RlweError> {
-        let missing = RlweError::MissingDigit {
-            kind: self.kind,
-            digit,
-        };
-        self.digits.iter().find(|d| d.digit == digit).ok_or(missing)
+    pub(super) fn halves(&self, digit: usize) -> Option<Halves<'_>> {
+        let digit = self.digits.iter().find(|d| d.digit == digit);
+        digit.map(KeyDigit::halves)
     }
+}
+
+/// # Errors
+/// When the primes do not include the special primes, the kind is none, or a digit is unknown or repeated.
+pub(super) fn check_parts(
+    params: &Parameters,
+    kind: KeyKind,
+    basis: &Basis,
+    digits: &[usize],
+) -> Result<(), RlweError> {
+    params.ring().check_basis(basis)?;
+    if params.special().is_empty() || !basis.is_superset(params.special()) {
+        return Err(RlweError::NotExtended { kind });
+    }
+    if let KeyKind::Galois(exponent) = kind {
+        params.ring().permutation(exponent)?;
+    }
+    for (i, &digit) in digits.iter().enumerate() {
+        if digit >= params.digits().len() || digits[..i].contains(&digit) {
+            return Err(RlweError::KeyBasis { kind, digit });
+        }
+    }
+    Ok(())
 }
 
 /// The keys of a server, by kind.
 #[derive(Clone, Debug, Default)]
-pub struct EvaluationKeys(BTreeMap<KeyKind, Arc<EvaluationKey>>);
+pub struct EvaluationKeys(BTreeMap<KeyKind, Arc<SwitchKey>>);
 
 impl EvaluationKeys {
     /// Adds a key, replacing one of the same kind.
-    pub fn insert(&mut self, key: EvaluationKey) {
-        self.0.insert(key.kind, Arc::new(key));
+    pub fn insert(&mut self, key: impl Into<SwitchKey>) {
+        let key = key.into();
+        self.0.insert(key.kind(), Arc::new(key));
     }
 
     /// The key of a kind.
     ///
     /// # Errors
     /// When there is none.
-    pub fn get(&self, kind: KeyKind) -> Result<&EvaluationKey, RlweError> {
+    pub fn get(&self, kind: KeyKind) -> Result<&SwitchKey, RlweError> {
         self.0
             .get(&kind)
             .map(Arc::as_ref)
@@ -216,17 +228,7 @@ impl EvaluationKeys {
     }
 
     /// All keys.
-    pub fn iter(&self) -> impl Iterator<Item = &EvaluationKey> {
+    pub fn iter(&self) -> impl Iterator<Item = &SwitchKey> {
         self.0.values().map(Arc::as_ref)
-    }
-}
-
-impl FromIterator<EvaluationKey> for EvaluationKeys {
-    fn from_iter<T: IntoIterator<Item = EvaluationKey>>(keys: T) -> Self {
-        Self(
-            keys.into_iter()
-                .map(|key| (key.kind, Arc::new(key)))
-                .collect(),
-        )
     }
 }

@@ -1,6 +1,6 @@
 //! The phases of a key switch; see the module above for the formulas.
 
-use super::{EvaluationKey, RlweError};
+use super::{RlweError, SwitchKey};
 use crate::params::Parameters;
 use crate::ring::{Basis, Ntt, RnsPoly, Then};
 use rayon::prelude::*;
@@ -62,17 +62,17 @@ pub fn decompose(
 /// `sum_d c_d (b_d, a_d)` modulo `Q_l P`, in one pass over the key; then what `then` asks for.
 ///
 /// # Errors
-/// When the key lacks a digit or a prime, or an addend lacks a prime of the row.
+/// When the key lacks a digit or a prime or has a residue that is not below its prime, or an addend lacks a prime of the row.
 pub fn key_inner_product(
     params: &Parameters,
     digits: &Digits,
-    key: &EvaluationKey,
+    key: &SwitchKey,
     then: Switched<'_>,
 ) -> Result<[RnsPoly<Ntt>; 2], RlweError> {
     let (extended, then) = prepared(params, digits.level, key, then)?;
     let pairs = digits
         .polys()
-        .map(|(digit, poly)| Ok((poly, key.digit(digit)?.halves())));
+        .map(|(digit, poly)| Ok((poly, key.halves(digit)?)));
     let pairs = pairs.collect::<Result<Vec<_>, RlweError>>()?;
     Ok(params.ring().key_product(extended, &pairs, then)?)
 }
@@ -86,12 +86,12 @@ pub fn key_switch(
     params: &Parameters,
     poly: &RnsPoly<Ntt>,
     level: usize,
-    key: &EvaluationKey,
+    key: &SwitchKey,
     then: Switched<'_>,
 ) -> Result<[RnsPoly<Ntt>; 2], RlweError> {
     let (extended, then) = prepared(params, level, key, then)?;
     let digits = params.digits_of(params.row(level)?);
-    let digits = digits.map(|(digit, primes)| Ok((primes, key.digit(digit)?.halves())));
+    let digits = digits.map(|(digit, primes)| Ok((primes, key.halves(digit)?)));
     let digits = digits.collect::<Result<Vec<_>, RlweError>>()?;
     Ok(params.ring().key_switch(poly, extended, &digits, then)?)
 }
@@ -100,7 +100,7 @@ pub fn key_switch(
 fn prepared<'a>(
     params: &'a Parameters,
     level: usize,
-    key: &EvaluationKey,
+    key: &SwitchKey,
     then: Switched<'a>,
 ) -> Result<(&'a Basis, Then<'a>), RlweError> {
     let (row, extended) = (params.row(level)?, params.extended_row(level)?);

@@ -22,10 +22,12 @@
 mod evaluation_key;
 mod key_switch;
 mod secret_key;
+mod streamed_key;
 
 pub use evaluation_key::{EvaluationKey, EvaluationKeys, KeyDigit, KeyKind};
 pub use key_switch::{Digits, Switched, decompose, key_inner_product, key_switch, mod_down};
 pub use secret_key::{SecretKey, encrypt_zero, phase};
+pub use streamed_key::{StoredBytes, StreamedKey, SwitchKey};
 
 use crate::params::ParametersError;
 use crate::ring::RingError;

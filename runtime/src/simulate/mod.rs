@@ -89,7 +89,7 @@ pub fn run_all(
         PlanOptions {
             window: 2 * rayon::current_num_threads(),
             plains: SharedPlains::Keep,
-            keys: KeyResidence::All,
+            keys: KeyResidence::Held,
         },
     );
     let mut all = Simulations {

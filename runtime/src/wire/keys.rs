@@ -4,10 +4,10 @@ use super::messages::{KeyHeader, KeyName, KeysHeader};
 use super::words::{PolyReader, polys_bytes, put_poly, read_seed, seed_bytes};
 use super::{BODY, HEADER, WireError, expect};
 use crate::binding;
-use crate::exec::{KeyResidence, KeySource};
+use crate::exec::{KeyForm, KeyResidence, KeySource};
 use crate::params::Parameters;
 use crate::ring::{Basis, Seed};
-use crate::rlwe::{EvaluationKey, EvaluationKeys};
+use crate::rlwe::{EvaluationKey, EvaluationKeys, StreamedKey};
 use memmap2::Mmap;
 use peregrine_ir::binary::container::Writer;
 use peregrine_ir::binary::{Container, FileKind, Fingerprint};
@@ -16,8 +16,8 @@ use prost::Message;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Seek, Write};
-use std::ops::Deref;
-use std::sync::Arc;
+use std::ops::{Deref, Range};
+use std::sync::{Arc, OnceLock};
 
 /// The bytes of a file, in memory or mapped.
 pub enum KeyBytes {
@@ -41,25 +41,48 @@ impl KeyBytes {
 }
 
 impl KeyBytes {
-    /// Lets go of the memory behind a part of a mapped file that was copied; it is read again when it is touched.
-    fn release(&self, part: &[u8]) {
+    /// Lets go of the memory behind a part of a mapped file; it is read again when it is touched.
+    fn release(&self, part: &Range<usize>) {
         #[cfg(unix)]
-        if let Self::Mapped(map) = self {
-            let offset = part.as_ptr().addr().wrapping_sub(map.as_ptr().addr());
-            if offset
-                .checked_add(part.len())
-                .is_none_or(|end| end > map.len())
-            {
-                return;
-            }
+        if let Self::Mapped(map) = self
+            && part.start <= part.end
+            && part.end <= map.len()
+        {
             // SAFETY: the map is shared and read only, so its pages hold what the file holds and dropping them changes
             // no byte that anyone reads; the part lies inside. Only memory is lost if the system does not follow.
             let _ = unsafe {
-                map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, part.len())
+                let advice = memmap2::UncheckedAdvice::DontNeed;
+                map.unchecked_advise_range(advice, part.start, part.len())
             };
         }
         #[cfg(not(unix))]
         let _ = part;
+    }
+
+    /// Brings a part of a mapped file into memory, all of it at once.
+    fn fetch(&self, part: &Range<usize>) {
+        #[cfg(target_os = "linux")]
+        if let Self::Mapped(map) = self
+            && part.start <= part.end
+            && part.end <= map.len()
+        {
+            // Only time is lost if the system does not follow.
+            let _ = map.advise_range(memmap2::Advice::PopulateRead, part.start, part.len());
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = part;
+    }
+}
+
+/// A part of a file.
+struct Part {
+    bytes: Arc<KeyBytes>,
+    range: Range<usize>,
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(self.range.clone()).unwrap_or_default()
     }
 }
 
@@ -168,7 +191,7 @@ fn name(kind: KeyKind) -> KeyName {
 #[derive(Debug)]
 pub struct KeyFile {
     params: Arc<Parameters>,
-    bytes: KeyBytes,
+    bytes: Arc<KeyBytes>,
     fingerprint: Fingerprint,
     levels: BTreeMap<KeyKind, Level>,
     entries: BTreeMap<KeyKind, Entry>,
@@ -180,6 +203,8 @@ struct Entry {
     seed: Seed,
     basis: Basis,
     digits: Vec<usize>,
+    /// Where in the file the key is, once it was found to be sound.
+    checked: OnceLock<Range<usize>>,
 }
 
 impl KeyFile {
@@ -223,8 +248,51 @@ impl KeyFile {
             fingerprint: container.fingerprint(),
             levels: declared.clone(),
             entries,
-            bytes,
+            bytes: Arc::new(bytes),
         })
+    }
+
+    fn entry(&self, kind: KeyKind) -> Result<&Entry, WireError> {
+        self.entries.get(&kind).ok_or(WireError::NoKey { kind })
+    }
+
+    /// Where a key is; its checksum and its residues are checked the first time.
+    fn checked(&self, entry: &Entry) -> Result<Range<usize>, WireError> {
+        if let Some(range) = entry.checked.get() {
+            return Ok(range.clone());
+        }
+        let body = Container::parse(&self.bytes)?.chunk(entry.tag)?;
+        PolyReader::new(&self.params, &entry.basis, entry.digits.len(), body)?;
+        let start = body
+            .as_ptr()
+            .addr()
+            .wrapping_sub(self.bytes.as_ptr().addr());
+        let range = start..start.wrapping_add(body.len());
+        Ok(entry.checked.get_or_init(|| range).clone())
+    }
+
+    fn expanded(
+        &self,
+        kind: KeyKind,
+        entry: &Entry,
+        part: &Part,
+    ) -> Result<EvaluationKey, WireError> {
+        let (basis, count) = (&entry.basis, entry.digits.len());
+        let mut reader = PolyReader::new(&self.params, basis, count, part.as_ref())?;
+        let halves = entry.digits.iter().map(|&digit| (digit, reader.poly()));
+        let halves = halves.collect();
+        self.bytes.release(&part.range);
+        let kind = binding::key_kind(&self.params, kind);
+        let key = EvaluationKey::from_parts(&self.params, kind, basis.clone(), entry.seed, halves);
+        Ok(key?)
+    }
+
+    fn streamed(&self, kind: KeyKind, entry: &Entry, part: Part) -> Result<StreamedKey, WireError> {
+        let (basis, digits) = (entry.basis.clone(), entry.digits.clone());
+        let kind = binding::key_kind(&self.params, kind);
+        let bytes = Arc::new(part);
+        let key = StreamedKey::new(&self.params, kind, basis, entry.seed, digits, bytes);
+        Ok(key?)
     }
 }
 
@@ -267,6 +335,7 @@ impl Entry {
             seed: read_seed(&header.seed)?,
             basis: params.extended_row(binding::level(level))?.clone(),
             digits,
+            checked: OnceLock::new(),
         })
     }
 }
@@ -281,23 +350,30 @@ impl KeySource for KeyFile {
     }
 
     fn residence(&self) -> KeyResidence {
-        KeyResidence::WhileUsed
+        KeyResidence::Stored
     }
 
-    fn load(&self, kind: KeyKind) -> Result<Arc<EvaluationKeys>, WireError> {
-        let entry = self.entries.get(&kind).ok_or(WireError::NoKey { kind })?;
-        let body = Container::parse(&self.bytes)?.chunk(entry.tag)?;
-        let mut reader = PolyReader::new(&self.params, &entry.basis, entry.digits.len(), body)?;
-        let halves = entry.digits.iter().map(|&digit| (digit, reader.poly()));
-        let halves = halves.collect();
-        self.bytes.release(body);
-        let key = EvaluationKey::from_parts(
-            &self.params,
-            binding::key_kind(&self.params, kind),
-            entry.basis.clone(),
-            entry.seed,
-            halves,
-        )?;
-        Ok(Arc::new(EvaluationKeys::from_iter([key])))
+    fn load(&self, kind: KeyKind, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError> {
+        let entry = self.entry(kind)?;
+        let (bytes, range) = (self.bytes.clone(), self.checked(entry)?);
+        let part = Part { bytes, range };
+        Ok(Arc::new(match form {
+            KeyForm::Expanded => EvaluationKeys::from_iter([self.expanded(kind, entry, &part)?]),
+            KeyForm::Streamed => EvaluationKeys::from_iter([self.streamed(kind, entry, part)?]),
+        }))
+    }
+
+    fn fetch(&self, kind: KeyKind) {
+        let entry = self.entries.get(&kind);
+        if let Some(range) = entry.and_then(|entry| entry.checked.get()) {
+            self.bytes.fetch(range);
+        }
+    }
+
+    fn release(&self, kind: KeyKind) {
+        let entry = self.entries.get(&kind);
+        if let Some(range) = entry.and_then(|entry| entry.checked.get()) {
+            self.bytes.release(range);
+        }
     }
 }

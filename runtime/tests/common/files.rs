@@ -3,7 +3,7 @@
 use super::{Parties, Toy, inputs};
 use peregrine_ir::binary::{Container, container};
 use peregrine_ir::*;
-use peregrine_runtime::exec::{KeySource, Silent};
+use peregrine_runtime::exec::{KeyForm, KeySource, Silent};
 use peregrine_runtime::server::Resources;
 use peregrine_runtime::wire::KeyBytes;
 use sha2::{Digest, Sha256};
@@ -62,7 +62,9 @@ impl Files {
         let keys = self.parties.server.read_keys(KeyBytes::Held(file));
         let keys = keys.map_err(|e| e.to_string())?;
         for &kind in keys.levels().keys() {
-            keys.load(kind).map_err(|e| e.to_string())?;
+            for form in [KeyForm::Streamed, KeyForm::Expanded] {
+                keys.load(kind, form).map_err(|e| e.to_string())?;
+            }
         }
         Ok(())
     }

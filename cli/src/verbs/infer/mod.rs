@@ -105,6 +105,7 @@ fn session<'s>(
     let usage = Usage {
         cache: machine::cache_budget(&args.machine, runs),
         process: machine::beside_keys(server.circuit()),
+        ..Usage::default()
     };
     let session = server.session_for(Arc::new(keys), resources, usage);
     session.map_err(Error::server(&args.model))

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ckks::{Complex64, Plaintext};
 use crate::ring::Basis;
-use crate::rlwe::{EvaluationKey, KeyKind, RlweError};
+use crate::rlwe::{EvaluationKey, KeyKind, RlweError, SwitchKey};
 use crate::testing::{SCALE, Setup, rotated, toy_literal};
 
 /// Rings the tests run on.
@@ -453,7 +453,9 @@ fn keys_trimmed_to_a_level_serve_it_and_its_subsets_only() {
 #[test]
 fn keys_survive_taking_apart() {
     let s = Setup::new(toy_literal(5), &[1], 3);
-    let key = s.evaluator.keys().get(KeyKind::Galois(5)).unwrap();
+    let SwitchKey::Expanded(key) = s.evaluator.keys().get(KeyKind::Galois(5)).unwrap() else {
+        panic!("a key that was just made is expanded");
+    };
     let halves: Vec<_> = key
         .digits()
         .iter()

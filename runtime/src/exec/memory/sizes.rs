@@ -12,21 +12,26 @@ const ENCODING_LIMBS: u64 = 5;
 pub struct Sizes {
     limb_bytes: u64,
     special: u64,
-    /// Per level: primes, gadget digits.
-    levels: Vec<(u64, u64)>,
+    /// Per level: primes, gadget digits, bytes of a packed limb of each of the primes and of P together.
+    levels: Vec<(u64, u64, u64)>,
 }
 
 impl Sizes {
     /// The sizes in this ring.
     pub fn new(ring: &Ring) -> Self {
+        let bits = |prime: &u64| u64::from(prime.ilog2() + 1);
+        let special: u64 = ring.special.values().map(bits).sum();
         let levels = ring
             .levels
             .iter()
             .map(|row| {
                 let meets = |digit: &&Vec<_>| digit.iter().any(|p| row.contains(p));
+                let primes = row.iter().filter_map(|&p| ring.primes.get(p));
+                let bits = primes.map(bits).sum::<u64>() + special;
                 (
                     row.len() as u64,
                     ring.digits.iter().filter(meets).count() as u64,
+                    (bits << ring.log_n).div_ceil(8),
                 )
             })
             .collect();
@@ -80,8 +85,14 @@ impl Sizes {
         2 * self.digits(level) * (self.limbs(level) + self.special) * self.limb_bytes
     }
 
-    /// Bytes that reading a key takes beside it: its half in the file, and one polynomial on its way.
-    pub(super) fn key_reading_bytes(&self, level: Level) -> u64 {
+    /// Bytes of an evaluation key in a file.
+    pub fn packed_key_bytes(&self, level: Level) -> u64 {
+        let packed = self.levels.get(level.0 as usize).map_or(0, |l| l.2);
+        self.digits(level) * packed
+    }
+
+    /// Bytes that expanding a key takes beside it: its half in the file, and one polynomial on its way.
+    pub(in crate::exec) fn key_reading_bytes(&self, level: Level) -> u64 {
         (self.digits(level) + 1) * (self.limbs(level) + self.special) * self.limb_bytes
     }
 

@@ -8,6 +8,7 @@ use super::vector::*;
 use crate::ring::automorphism::Permutation;
 use crate::ring::kernels::KeyProduct;
 use crate::ring::modulus::{Factor, Modulus};
+use crate::ring::packing::window;
 use std::arch::x86_64::*;
 
 /// Products of a word below `2^50` and a residue that one reduction takes: the result, below `T p / 4 + p`, stays below `4p`.
@@ -196,7 +197,7 @@ impl Ifma {
         unsafe { run(x, m) }
     }
 
-    /// A key product of up to four digits in one pass; whether it was one.
+    /// A key product of up to [`TERMS`] digits in one pass; whether it was one.
     pub(in crate::ring) fn key_product(
         self,
         [b, a]: [&mut [u64]; 2],
@@ -210,9 +211,45 @@ impl Ifma {
                 2 => key_product::<2>(b, a, of, m),
                 3 => key_product::<3>(b, a, of, m),
                 4 => key_product::<4>(b, a, of, m),
+                5 => key_product::<5>(b, a, of, m),
+                6 => key_product::<6>(b, a, of, m),
+                7 => key_product::<7>(b, a, of, m),
+                8 => key_product::<8>(b, a, of, m),
+                9 => key_product::<9>(b, a, of, m),
+                10 => key_product::<10>(b, a, of, m),
+                11 => key_product::<11>(b, a, of, m),
+                12 => key_product::<12>(b, a, of, m),
                 _ => false,
             }
         }
+    }
+
+    /// See `packing::unpack`.
+    pub(in crate::ring) fn unpack(self, out: &mut [u64], bytes: &[u8], m: &Modulus) -> bool {
+        #[target_feature(enable = "avx512f")]
+        fn run(out: &mut [u64], bytes: &[u8], m: &Modulus) -> bool {
+            let bits = m.bits() as usize;
+            // Word j begins in 64-bit word (j b) / 64 of its group and ends in that or the next, at most the last of 8.
+            let first: Words = std::array::from_fn(|j| (j * bits / 64) as u64);
+            let shift: Words = std::array::from_fn(|j| (j * bits % 64) as u64);
+            let (first, shift) = (load(&first), load(&shift));
+            let next = _mm512_add_epi64(first, splat(1));
+            let rest = _mm512_sub_epi64(splat(64), shift);
+            let (mask, prime) = (splat((1 << bits) - 1), splat(m.value()));
+            let mut excess = 0;
+            for (i, out) in groups_mut(out).iter_mut().enumerate() {
+                let mut last = [0; 64];
+                let group = load_bytes(window(bytes, i * bits, &mut last));
+                let low = _mm512_srlv_epi64(_mm512_permutexvar_epi64(first, group), shift);
+                let high = _mm512_sllv_epi64(_mm512_permutexvar_epi64(next, group), rest);
+                let words = _mm512_and_epi64(_mm512_or_epi64(low, high), mask);
+                excess |= _mm512_cmpge_epu64_mask(words, prime);
+                store(out, words);
+            }
+            excess == 0
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(out, bytes, m) }
     }
 
     /// See `portable::rounded_sum`.
@@ -405,10 +442,12 @@ fn key_product<const K: usize>(
     };
     let (p, restore, w) = (prime(m), known(restore(m)), known(factor(m, of.w.value())));
     let (out0, out1) = (groups_mut(out0), groups_mut(out1));
-    for i in 0..out0.len() {
+    let start = of.at / 8;
+    for i in 0..groups(of.digits[0]).len() {
+        let to = start + i;
         let ahead = match of.table {
-            Some(table) if i + AHEAD < out0.len() => table.destination(i + AHEAD).0,
-            _ => i + AHEAD,
+            Some(table) if to + AHEAD < out0.len() => table.destination(to + AHEAD).0,
+            _ => to + AHEAD,
         };
         announce(out0, ahead);
         announce(out1, ahead);
@@ -427,9 +466,9 @@ fn key_product<const K: usize>(
             }
             half[h] = p.reduce_four(half[h]);
         }
-        let mut to = i;
+        let mut to = to;
         if let Some(table) = of.table {
-            let (group, pattern) = table.destination(i);
+            let (group, pattern) = table.destination(to);
             to = group;
             let pattern = load(pattern);
             half = [

@@ -26,6 +26,14 @@ pub(super) fn load(a: &Words) -> Vector {
     unsafe { _mm512_loadu_si512(a.as_ptr().cast()) }
 }
 
+/// Reads eight words from bytes.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn load_bytes(a: &[u8; 64]) -> Vector {
+    // SAFETY: the array holds the 64 bytes that are read; no alignment is needed.
+    unsafe { _mm512_loadu_si512(a.as_ptr().cast()) }
+}
+
 /// Writes eight words.
 #[inline]
 #[target_feature(enable = "avx512f")]

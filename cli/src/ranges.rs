@@ -1,0 +1,321 @@
+//! `--calibrate` and `--input-range`: what values the nodes of a model take, and how much room that needs.
+
+use crate::args::Compile;
+use crate::error::{Error, InputProblem};
+use crate::inputs::{Inputs, values};
+use crate::progress::Bar;
+use crate::report::{plain, shorten, show, table};
+use crate::verbs::model;
+use peregrine_compiler::pipeline::{CompileError, Config};
+use peregrine_compiler::ranges::{Calibration, Interval, Limit, NodeRange, Ranges, Reach};
+use peregrine_compiler::rewrite::simplify;
+use peregrine_compiler::tensor::Graph;
+use peregrine_runtime::ports::PortError;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The longest name of a node that the table shows in full.
+const LONGEST_NAME: usize = 44;
+
+/// The ranges of a model that was read.
+#[derive(Debug)]
+pub struct Measured {
+    model: PathBuf,
+    ranges: Ranges,
+    samples: Option<Samples>,
+}
+
+/// What samples reach, in short.
+#[derive(Clone, Debug, Serialize)]
+pub struct Samples {
+    samples: usize,
+    /// Largest magnitude of each output.
+    outputs: BTreeMap<String, f64>,
+    /// Largest magnitude of any value.
+    overall: f64,
+}
+
+impl Measured {
+    /// The ranges that a command line asks for.
+    pub fn new(args: &Compile, graph: &Graph) -> Result<Option<Self>, Error> {
+        if args.calibrate.is_empty() && args.input_range.is_empty() {
+            return Ok(None);
+        }
+        let stated = stated(args, graph)?;
+        let path = args.model.clone();
+        let simple = simplify(graph).map_err(|source| Error::Rewrite { path, source })?;
+        let graph = &simple.0;
+        let calibration = match args.calibrate.is_empty() {
+            true => None,
+            false => Some(calibrate(args, graph)?),
+        };
+        let ranges = Ranges::new(graph, calibration.as_ref(), &stated)
+            .map_err(|source| Error::ranges(&args.model, source))?;
+        let samples = calibration.map(|c| Samples::of(graph, &ranges, c.samples()));
+        Ok(Some(Self {
+            model: args.model.clone(),
+            ranges,
+            samples,
+        }))
+    }
+
+    /// Takes the headroom from the samples, unless it was chosen; then they have to stay in it.
+    pub fn settle(&self, chosen: Option<u32>, config: &mut Config) -> Result<(), Error> {
+        match (chosen, &self.samples) {
+            (Some(bits), Some(_)) => self.check(Limit::Asked(bits)),
+            (None, Some(_)) => {
+                config.headroom_bits = self.ranges.headroom_bits();
+                Ok(())
+            }
+            (_, None) => Ok(()),
+        }
+    }
+
+    /// A failure of the compiler, or the node that asked for more than fits.
+    pub fn explain(&self, error: Error, headroom_bits: u32) -> Error {
+        let Error::Compile {
+            source: CompileError::Parameters(source),
+            ..
+        } = &error
+        else {
+            return error;
+        };
+        let Some((log_n, excess)) = source.too_long() else {
+            return error;
+        };
+        let bits = headroom_bits.saturating_sub(excess);
+        match self.check(Limit::Parameters { log_n, bits }) {
+            Ok(()) => error,
+            Err(named) => named,
+        }
+    }
+
+    fn check(&self, limit: Limit) -> Result<(), Error> {
+        let checked = self.ranges.check(limit);
+        checked.map_err(|source| Error::ranges(&self.model, source))
+    }
+
+    /// What samples reach, in short.
+    pub fn samples(&self) -> Option<Samples> {
+        self.samples.clone()
+    }
+
+    /// What is known of each node, for this much headroom.
+    pub fn report(&self, headroom_bits: u32) -> Report {
+        let rows = self.ranges.nodes.iter();
+        Report {
+            proven: self.ranges.is_proven(headroom_bits),
+            nodes: rows.map(|node| Row::of(node, headroom_bits)).collect(),
+        }
+    }
+}
+
+/// The intervals that are stated, by input; one without a name is for all inputs.
+fn stated(args: &Compile, graph: &Graph) -> Result<BTreeMap<String, Interval>, Error> {
+    let names = model::names(graph);
+    let mut stated = BTreeMap::new();
+    for arg in &args.input_range {
+        let meant: Vec<&str> = match &arg.name {
+            Some(name) => vec![name],
+            None => names.clone(),
+        };
+        for name in meant {
+            let (path, name) = (args.model.clone(), name.to_owned());
+            if !names.contains(&name.as_str()) {
+                let known = names.iter().map(|name| format!("`{name}`")).collect();
+                let source = PortError::Unknown { name, known };
+                return Err(Error::Input { path, source });
+            }
+            if stated.insert(name.clone(), arg.interval).is_some() {
+                let problem = InputProblem::RangeTwice { name };
+                return Err(Error::Inputs { path, problem });
+            }
+        }
+    }
+    Ok(stated)
+}
+
+/// Evaluates the model, as it will be compiled, on samples.
+fn calibrate(args: &Compile, graph: &Graph) -> Result<Calibration, Error> {
+    let inputs = Inputs::read(&args.calibrate, &model::names(graph), &args.model)?;
+    let images = inputs.images(&model::ports(graph))?;
+    let bar = Bar::new("calibrate");
+    let sample = |i: usize| images.get(i).map(values).unwrap_or_default();
+    let calibration = Calibration::new(graph, images.len(), sample, |done| {
+        bar.count(done, images.len());
+    });
+    calibration.map_err(|source| Error::Evaluate {
+        path: args.model.clone(),
+        source,
+    })
+}
+
+impl Samples {
+    fn of(graph: &Graph, ranges: &Ranges, samples: usize) -> Self {
+        let reached = |at: usize| ranges.nodes.get(at).and_then(|node| node.calibrated);
+        let largest = |at: usize| reached(at).map_or(0.0, |reach| reach.values.largest());
+        let outputs = graph.outputs.iter();
+        Self {
+            samples,
+            outputs: outputs
+                .map(|output| (output.name.clone(), largest(output.node.index())))
+                .collect(),
+            overall: (0..ranges.nodes.len()).map(largest).fold(0.0, f64::max),
+        }
+    }
+
+    /// One line about them.
+    pub fn line(&self) -> String {
+        let outputs = self.outputs.iter();
+        let outputs: Vec<String> = outputs
+            .map(|(name, x)| format!("`{name}` {x:.4}"))
+            .collect();
+        format!(
+            "largest value in {} samples: {:.4}; outputs: {}",
+            self.samples,
+            self.overall,
+            outputs.join(", ")
+        )
+    }
+}
+
+/// What is known of all nodes.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Whether no input within its interval makes a value leave the headroom.
+    proven: Option<bool>,
+    nodes: Vec<Row>,
+}
+
+/// What is known of a node.
+#[derive(Debug, Serialize)]
+struct Row {
+    node: String,
+    op: String,
+    operator: String,
+    calibrated: Option<Range>,
+    /// The sample in which its values are largest.
+    sample: Option<usize>,
+    proven: Option<Range>,
+}
+
+/// The values of a node; what is not finite is null in JSON.
+#[derive(Debug, Serialize)]
+struct Range {
+    min: f64,
+    max: f64,
+    /// The largest magnitude on the way to the values of a polynomial.
+    inside: Option<f64>,
+    bits_left: f64,
+}
+
+impl Row {
+    fn of(node: &NodeRange, headroom_bits: u32) -> Self {
+        let range = |reach: Option<Reach>| {
+            reach.map(|reach| Range {
+                min: reach.values.min(),
+                max: reach.values.max(),
+                inside: reach.inside.map(Interval::largest),
+                bits_left: reach.bits_left(headroom_bits),
+            })
+        };
+        Self {
+            node: node.source.name.clone(),
+            op: node.source.op.clone(),
+            operator: node.operator.clone(),
+            calibrated: range(node.calibrated),
+            sample: node.sample,
+            proven: range(node.proven),
+        }
+    }
+}
+
+impl Report {
+    /// One line about what is certain.
+    pub fn line(&self, headroom_bits: u32) -> Option<String> {
+        let limit = format!("2^{}", headroom_bits.saturating_sub(1));
+        Some(match self.proven? {
+            true => format!("proven: no input within its range makes a value reach {limit}"),
+            false => {
+                let stays = |row: &&Row| row.proven.as_ref().is_some_and(|r| r.bits_left > 0.0);
+                let held = self.nodes.iter().take_while(stays).count();
+                let first = self.nodes.get(held).map_or("", |row| &row.node);
+                format!(
+                    "not proven: values stay below {limit} before `{}`; bounds are not tight and grow with depth",
+                    plain(first)
+                )
+            }
+        })
+    }
+
+    /// The nodes as a table.
+    pub fn table(&self) -> String {
+        let any = |of: fn(&Row) -> &Option<Range>| self.nodes.iter().any(|row| of(row).is_some());
+        let (calibrated, proven) = (any(|row| &row.calibrated), any(|row| &row.proven));
+        let mut header = vec!["node", "operator"];
+        if calibrated {
+            header.extend(["min", "max", "inside", "bits left"]);
+        }
+        if proven {
+            header.extend(["proven min", "max", "inside", "bits left"]);
+        }
+        let numbers: Vec<usize> = (2..header.len()).collect();
+        let mut table = table(&header, &numbers);
+        for row in &self.nodes {
+            let mut cells = vec![
+                shorten(&plain(&row.node), LONGEST_NAME),
+                row.operator.clone(),
+            ];
+            for range in [&row.calibrated, &row.proven].into_iter().flatten() {
+                cells.extend(range.cells());
+            }
+            table.add_row(cells);
+        }
+        show(&table)
+    }
+}
+
+impl Range {
+    fn cells(&self) -> [String; 4] {
+        let inside = self.inside.map_or(String::new(), number);
+        let left = match self.bits_left {
+            bits if bits.is_finite() => format!("{bits:.1}"),
+            bits if bits > 0.0 => String::new(),
+            _ => "none".to_owned(),
+        };
+        [number(self.min), number(self.max), inside, left]
+    }
+}
+
+/// A value for reading: a large one as a power of two, an infinite one as nothing known.
+fn number(x: f64) -> String {
+    let sign = if x < 0.0 { "-" } else { "" };
+    match x.abs() {
+        magnitude if magnitude.is_infinite() => "unbounded".to_owned(),
+        magnitude if magnitude >= 1e6 => format!("{sign}2^{:.0}", magnitude.log2().ceil()),
+        _ => format!("{x:.3}"),
+    }
+}
+
+impl Error {
+    fn ranges(path: &Path, source: peregrine_compiler::ranges::RangeError) -> Self {
+        Self::Ranges {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_values_are_powers_of_two() {
+        assert_eq!(
+            [0.0, -1.25, 1e7, -1e300, f64::INFINITY].map(number),
+            ["0.000", "-1.250", "2^24", "-2^997", "unbounded"]
+        );
+    }
+}

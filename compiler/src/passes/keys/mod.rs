@@ -1,0 +1,251 @@
+//! Fewer and smaller rotation keys: rotations are composed of others that have keys.
+//!
+//! ```text
+//! v1 = rotate v0, 1                      v1 = rotate v0, 1
+//! v2 = rotate v0, 32               =>    v2 = rotate v0, 32
+//! v3 = rotate v0, 33                     v3 = rotate v2, 1
+//!
+//! v6 = rotate v4, 1024                   v6 = rotate v5, 1024
+//! v7 = rotate v5, 2048             =>    v7 = add v4, v6
+//! v8 = add v3, v6, v7                    v8 = rotate v7, 1024
+//!                                        v9 = add v3, v8
+//! ```
+//! 1. Rotations of one value, and rotated terms of one sum, are groups (`groups`).
+//! 2. A group is a tree of rotations that have keys (`tree`).
+//! 3. Keys are lowered or given up, one by one, and trees grown anew (`search`).
+//! 4. The circuit is rewritten (`compose`). All other passes run after that, and share decompositions and divisions.
+//!
+//! Composed baby steps are as many key switches as before, with one more decomposition for each value that is rotated on;
+//! composed giant steps are, too, with one more division by P for each partial sum. Only a step on the way that nobody asked for
+//! is a further key switch. A composed rotation carries the noise of each of its steps.
+//!
+//! Assumes: rotations are whole (`rotate`) where they may be composed. Those in phases stay, and so do their keys.
+
+mod compose;
+mod groups;
+mod search;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use super::{PassError, remove_dead, run_all};
+use crate::cost::{CostModel, LinearCost};
+use groups::Groups;
+use peregrine_ir::stats::KeyStats;
+use peregrine_ir::{Circuit, Level, Remark, Ring};
+use search::Search;
+use std::cmp::Reverse;
+
+/// What messages call this pass.
+const NAME: &str = "compose-rotations";
+
+/// Circuits with more instructions than this get no table: every row takes all passes.
+const LARGEST_WITH_TABLE: usize = 100_000;
+
+/// What a budget for keys leads to.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct KeyChoice {
+    /// Most bytes that all evaluation keys may take together; none for no limit.
+    pub budget: Option<u64>,
+    /// Whether that was reached; otherwise the rest is as near as one gets.
+    pub fits: bool,
+    /// Evaluation keys.
+    pub keys: usize,
+    /// Bytes of all of them in a file.
+    pub bytes: u64,
+    /// Predicted seconds of a run with keys in memory.
+    pub seconds: f64,
+    /// Predicted seconds of bringing the keys there.
+    pub key_seconds: f64,
+}
+
+impl KeyChoice {
+    fn of(circuit: &Circuit, cost: &CostModel, budget: Option<u64>) -> Self {
+        let keys = KeyStats::all(&circuit.ring, &circuit.keys);
+        let bytes = keys.iter().map(|key| key.bytes).sum();
+        let predicted = cost.predict(circuit);
+        Self {
+            budget,
+            fits: budget.is_none_or(|budget| bytes <= budget),
+            keys: keys.len(),
+            bytes,
+            seconds: predicted.seconds,
+            key_seconds: predicted.key_seconds,
+        }
+    }
+
+    /// What was done beside the choice of one key for each rotation; nothing where nothing was asked for and nothing done.
+    fn remark(&self, all: &Self) -> Option<String> {
+        let budget = match self.budget {
+            Some(budget) => format!(" (budget {})", mebibytes(budget)),
+            None => String::new(),
+        };
+        if (self.keys, self.bytes) == (all.keys, all.bytes) {
+            let text = format!("every rotation has a key: {}{budget}", all.described());
+            return self.budget.map(|_| text);
+        }
+        Some(format!(
+            "rotations are composed of others: {}{budget}, instead of {}",
+            self.described(),
+            all.described()
+        ))
+    }
+
+    fn described(&self) -> String {
+        let Self {
+            keys,
+            bytes,
+            seconds,
+            ..
+        } = self;
+        let size = mebibytes(*bytes);
+        format!("{keys} evaluation keys of {size} together, {seconds:.3} s predicted")
+    }
+
+    /// Seconds with the share of one run in loading the keys.
+    fn shared_seconds(&self) -> f64 {
+        self.seconds + self.key_seconds / LinearCost::RUNS_PER_KEY
+    }
+}
+
+/// A circuit after all passes, and what its keys were chosen from.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// The circuit.
+    pub circuit: Circuit,
+    /// What was chosen.
+    pub chosen: KeyChoice,
+    /// Several budgets, the largest first, the chosen one among them; of large circuits, no limit and the chosen one.
+    pub table: Vec<KeyChoice>,
+}
+
+/// Composes rotations so that all evaluation keys fit the budget, and runs all passes. Without a budget only keys that are not
+/// worth their loading are given up.
+///
+/// # Errors
+/// When the budget is out of reach; or a pass is defective.
+pub fn settle(
+    circuit: Circuit,
+    cost: &CostModel,
+    budget: Option<u64>,
+) -> Result<Settled, KeyError> {
+    // What nothing needs would have its say.
+    let dropped = (remove_dead::PASS.run)(circuit, cost);
+    let circuit = dropped.map_err(|source| PassError {
+        pass: remove_dead::PASS.name,
+        source,
+    })?;
+    let mut chooser = Chooser::new(&circuit, cost)?;
+    let (mut table, mut chosen) = (Vec::new(), None);
+    for each in budgets(&circuit, chooser.all.bytes, budget) {
+        let (circuit, choice) = chooser.choose(each)?;
+        table.push(choice.clone());
+        if each == budget {
+            chosen = Some((circuit, choice));
+        }
+    }
+    let Chooser { plain, all, .. } = chooser;
+    let (mut circuit, chosen) = chosen.unwrap_or_else(|| (plain, all.clone()));
+    if let (Some(budget), false) = (budget, chosen.fits) {
+        let least = chosen.bytes;
+        return Err(KeyError::Budget { budget, least });
+    }
+    if let Some(text) = chosen.remark(&all) {
+        circuit.remarks.push(Remark { node: None, text });
+    }
+    Ok(Settled {
+        circuit,
+        chosen,
+        table,
+    })
+}
+
+/// The budgets to look at, the largest first.
+fn budgets(circuit: &Circuit, all: u64, wanted: Option<u64>) -> Vec<Option<u64>> {
+    let mut budgets = vec![None, wanted];
+    if circuit.values.len() <= LARGEST_WITH_TABLE {
+        budgets.extend([2, 4, 8].map(|part| Some(all / part)));
+    }
+    budgets.sort_by_key(|budget| Reverse(budget.unwrap_or(u64::MAX)));
+    budgets.dedup();
+    budgets
+}
+
+/// Chooses keys for budgets that get smaller.
+struct Chooser<'c> {
+    circuit: &'c Circuit,
+    cost: &'c CostModel,
+    groups: Groups,
+    search: Search,
+    /// The circuit with a key for each rotation, after all passes.
+    plain: Circuit,
+    all: KeyChoice,
+}
+
+impl<'c> Chooser<'c> {
+    fn new(circuit: &'c Circuit, cost: &'c CostModel) -> Result<Self, PassError> {
+        let plain = run_all(circuit.clone(), cost)?;
+        let groups = match nested(&circuit.ring) {
+            true => Groups::of(circuit),
+            false => Groups::default(),
+        };
+        Ok(Self {
+            circuit,
+            cost,
+            search: Search::new(circuit, &groups, cost),
+            groups,
+            all: KeyChoice::of(&plain, cost, None),
+            plain,
+        })
+    }
+
+    /// For a budget that is not larger than those before: the search only ever gives up more.
+    fn choose(&mut self, budget: Option<u64>) -> Result<(Circuit, KeyChoice), PassError> {
+        self.search.reduce(budget);
+        let trees = self.search.trees(&self.groups);
+        let composed = compose::compose(self.circuit.clone(), &self.groups, &trees);
+        let composed = composed.map_err(|source| PassError { pass: NAME, source })?;
+        let circuit = run_all(composed, self.cost)?;
+        let choice = KeyChoice::of(&circuit, self.cost, budget);
+        let all = KeyChoice {
+            budget,
+            ..self.all.clone()
+        };
+        let fits = budget.is_none_or(|budget| all.bytes <= budget);
+        match fits && all.shared_seconds() <= choice.shared_seconds() {
+            true => Ok((self.plain.clone(), all)),
+            false => Ok((circuit, choice)),
+        }
+    }
+}
+
+/// Whether a key for a level serves all lower ones. Where it does not, every rotation keeps its key.
+fn nested(ring: &Ring) -> bool {
+    let mut above = (1..ring.levels.len() as u32).map(|level| (Level(level), Level(level - 1)));
+    above.all(|(level, below)| ring.contains(level, below))
+}
+
+/// Why keys are not chosen.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum KeyError {
+    /// The budget is out of reach.
+    #[error(
+        "the evaluation keys take at least {}, the budget is {}: allow more, ask for fewer bits of precision, or make the network \
+         shallower",
+        mebibytes(*.least),
+        mebibytes(*.budget)
+    )]
+    Budget {
+        /// Bytes that were allowed.
+        budget: u64,
+        /// Bytes that were reached.
+        least: u64,
+    },
+    /// A pass emitted something that does not type.
+    #[error(transparent)]
+    Pass(#[from] PassError),
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}

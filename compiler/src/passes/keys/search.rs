@@ -1,0 +1,374 @@
+//! Which keys to give up.
+//!
+//! 1. At first every rotation has a key at its highest level of use.
+//! 2. A *move* lowers a key to a lower level of use, or drops it. Groups above that level that use it are grown anew without.
+//!    It costs what their trees take longer, less the key's share of loading.
+//! 3. The move that costs least per byte is made, as long as it saves time or bytes are above the budget.
+//! 4. Where no move is left, a key may be lowered at the price of raising another one by less.
+//! 5. Where none of those is left, longer detours are allowed. Where they are exhausted too, the budget is out of reach.
+//!
+//! Prices of moves only rise when others are made, but for few exceptions, so a price is computed anew only when its move is
+//! the cheapest known. Groups that are alike are one [`Kind`].
+//!
+//! Cost: one tree per use of a key for each price. Prices are those of single operations; where divisions by P move past
+//! products is settled later.
+
+use super::groups::{Group, Groups, Hub, Sharing};
+use super::tree::{Held, Tree};
+use crate::cost::{CostModel, LinearCost, Phases};
+use peregrine_ir::stats::key_bytes;
+use peregrine_ir::{Circuit, Inst, KeyKind, Level, Ring};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Steps of the longest detours, in the order in which they are allowed.
+const DETOURS: [u32; 5] = [2, 3, 4, 6, 8];
+
+/// Groups that are alike.
+#[derive(Clone, Debug)]
+struct Kind {
+    group: Group,
+    count: u32,
+    tree: Tree,
+    edge: f64,
+    inner: f64,
+}
+
+impl Kind {
+    fn seconds(&self, tree: &Tree) -> f64 {
+        f64::from(self.count) * tree.seconds(self.edge, self.inner)
+    }
+}
+
+/// A key at a lower level, or none.
+#[derive(Clone, Copy, Debug)]
+struct Move {
+    rotation: u32,
+    to: Option<Level>,
+    /// Another key that it needs at a higher level than so far.
+    raised: Option<(u32, Level)>,
+    /// Seconds that it costs; negative where it saves some.
+    seconds: f64,
+    saved: u64,
+}
+
+impl Move {
+    fn per_byte(&self) -> f64 {
+        self.seconds / self.saved.max(1) as f64
+    }
+}
+
+/// What having keys for a level takes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Price {
+    bytes: u64,
+    seconds: f64,
+}
+
+/// A choice of keys that gets smaller.
+#[derive(Clone, Debug)]
+pub(super) struct Search {
+    /// Highest level first.
+    kinds: Vec<Kind>,
+    held: Held,
+    /// Kinds that use each rotation.
+    users: BTreeMap<u32, BTreeSet<usize>>,
+    /// Levels of keys that are used in ways which this pass leaves alone.
+    fixed: BTreeMap<u32, Level>,
+    prices: Vec<Price>,
+    /// Keys for other than rotations.
+    other_bytes: u64,
+    /// The cheapest move of each key, if it has one, and after how many moves that was found; nothing where the price may
+    /// have fallen since.
+    known: BTreeMap<u32, Option<(Option<Move>, u64)>>,
+    moves: u64,
+    longest: usize,
+}
+
+impl Search {
+    /// All keys that a circuit uses now.
+    pub(super) fn new(circuit: &Circuit, groups: &Groups, cost: &CostModel) -> Self {
+        let ring = &circuit.ring;
+        let required = circuit.required_keys();
+        let others = required.levels.iter();
+        let others = others.filter(|(kind, _)| !matches!(kind, KeyKind::Rotation(_)));
+        let other_bytes = others.map(|(_, &level)| key_bytes(ring, level)).sum();
+        let mut held = Held::none(ring.slots());
+        for (rotation, level) in required.rotations() {
+            held.set(rotation.0, Some(level));
+        }
+        let mut search = Self {
+            kinds: kinds(circuit, groups, cost, &held),
+            held,
+            users: BTreeMap::new(),
+            fixed: fixed(circuit),
+            prices: prices(ring, cost),
+            other_bytes,
+            known: BTreeMap::new(),
+            moves: 0,
+            longest: 0,
+        };
+        for (index, kind) in search.kinds.iter().enumerate() {
+            for rotation in kind.tree.rotations() {
+                search.users.entry(rotation).or_default().insert(index);
+            }
+        }
+        search.known = search.users.keys().map(|&key| (key, None)).collect();
+        search
+    }
+
+    /// Bytes of all keys.
+    pub(super) fn bytes(&self) -> u64 {
+        let rotations = self.users.keys().chain(self.fixed.keys());
+        let rotations: BTreeSet<u32> = rotations.copied().collect();
+        let bytes = |&rotation: &u32| self.price(self.held.level(rotation)).bytes;
+        self.other_bytes + rotations.iter().map(bytes).sum::<u64>()
+    }
+
+    /// Gives up keys that are not worth their loading, and more until all fit the budget or no move is left.
+    pub(super) fn reduce(&mut self, budget: Option<u64>) {
+        while let Some(step) = self.next(budget) {
+            self.make(step);
+        }
+    }
+
+    fn next(&mut self, budget: Option<u64>) -> Option<Move> {
+        let fits = budget.is_none_or(|budget| self.bytes() <= budget);
+        loop {
+            let step = self.cheapest();
+            if fits {
+                return step.filter(|step| step.seconds < 0.0);
+            }
+            let step = step.or_else(|| self.exchange());
+            if step.is_some() || self.longest + 1 == DETOURS.len() {
+                return step;
+            }
+            self.longest += 1;
+            self.known.values_mut().for_each(|known| *known = None);
+        }
+    }
+
+    /// The trees of groups that are composed.
+    pub(super) fn trees(&self, groups: &Groups) -> BTreeMap<Hub, Tree> {
+        let trees: BTreeMap<&Group, &Tree> =
+            self.kinds.iter().map(|k| (&k.group, &k.tree)).collect();
+        let composed = groups.by_hub.iter().filter_map(|(&hub, group)| {
+            let tree = trees.get(group).filter(|tree| !tree.is_direct())?;
+            Some((hub, (*tree).clone()))
+        });
+        composed.collect()
+    }
+
+    fn price(&self, level: Option<Level>) -> Price {
+        let price = level.and_then(|level| self.prices.get(level.0 as usize));
+        price.copied().unwrap_or_default()
+    }
+
+    fn detour(&self) -> u32 {
+        DETOURS.get(self.longest).copied().unwrap_or(1)
+    }
+
+    /// The cheapest move of all.
+    fn cheapest(&mut self) -> Option<Move> {
+        loop {
+            let per_byte = |known: &Option<(Option<Move>, u64)>| match known {
+                None => f64::NEG_INFINITY,
+                Some((step, _)) => step.map_or(f64::INFINITY, |step| step.per_byte()),
+            };
+            let known = self.known.iter();
+            let cheapest = known.min_by(|a, b| per_byte(a.1).total_cmp(&per_byte(b.1)));
+            let (&rotation, known) = cheapest?;
+            if let Some((step, found)) = *known
+                && found == self.moves
+            {
+                return step;
+            }
+            let step = self.best_of(rotation);
+            self.known.insert(rotation, Some((step, self.moves)));
+        }
+    }
+
+    /// The cheapest move of one key.
+    fn best_of(&mut self, rotation: u32) -> Option<Move> {
+        let held = self.held.level(rotation);
+        let fixed = self.fixed.get(&rotation).copied();
+        let users: Vec<usize> = self.users.get(&rotation)?.iter().copied().collect();
+        self.held.set(rotation, None);
+        let (mut seconds, mut best): (f64, Option<Move>) = (0.0, None);
+        let mut users = users.iter().filter_map(|&i| self.kinds.get(i)).peekable();
+        while let Some(kind) = users.next().filter(|k| fixed < Some(k.group.level)) {
+            let level = kind.group.level;
+            let Some(tree) = self.grown(kind) else {
+                break;
+            };
+            seconds += kind.seconds(&tree) - kind.seconds(&kind.tree);
+            let next = users.peek().map(|kind| kind.group.level);
+            if next == Some(level) {
+                continue;
+            }
+            let to = next.max(fixed);
+            let (from, after) = (self.price(held), self.price(to));
+            let step = Move {
+                rotation,
+                to,
+                raised: None,
+                seconds: seconds - (from.seconds - after.seconds),
+                saved: from.bytes.saturating_sub(after.bytes),
+            };
+            if step.saved > 0 && best.is_none_or(|best| step.per_byte() < best.per_byte()) {
+                best = Some(step);
+            }
+        }
+        self.held.set(rotation, held);
+        best
+    }
+
+    /// The cheapest move that raises another key.
+    fn exchange(&mut self) -> Option<Move> {
+        let rotations: Vec<u32> = self.users.keys().copied().collect();
+        let mut best: Option<Move> = None;
+        for &rotation in &rotations {
+            let Some(level) = self.held.level(rotation) else {
+                continue;
+            };
+            for &other in &rotations {
+                let before = self.held.level(other);
+                if before >= Some(level) {
+                    continue;
+                }
+                self.held.set(other, Some(level));
+                let step = self.best_of(rotation);
+                self.held.set(other, before);
+                let (from, after) = (self.price(before), self.price(Some(level)));
+                let Some(step) = step else {
+                    continue;
+                };
+                let step = Move {
+                    raised: Some((other, level)),
+                    seconds: step.seconds + after.seconds - from.seconds,
+                    saved: step.saved.saturating_sub(after.bytes - from.bytes),
+                    ..step
+                };
+                if step.saved > 0 && best.is_none_or(|best| step.per_byte() < best.per_byte()) {
+                    best = Some(step);
+                }
+            }
+        }
+        best
+    }
+
+    fn make(&mut self, step: Move) {
+        self.moves += 1;
+        let mut spared = BTreeSet::from([step.rotation]);
+        if let Some((rotation, level)) = step.raised {
+            self.held.set(rotation, Some(level));
+            spared.insert(rotation);
+        }
+        self.held.set(step.rotation, step.to);
+        for index in self.users.get(&step.rotation).cloned().unwrap_or_default() {
+            let kind = self.kinds.get(index);
+            let kind = kind.filter(|kind| step.to < Some(kind.group.level));
+            // It grew when the move was priced.
+            if let Some(tree) = kind.and_then(|kind| self.grown(kind)) {
+                spared.extend(self.replace(index, tree));
+            }
+        }
+        for rotation in spared {
+            self.lower(rotation);
+        }
+    }
+
+    /// The tree of a kind with the keys that there are.
+    fn grown(&self, kind: &Kind) -> Option<Tree> {
+        let Group { targets, level, .. } = &kind.group;
+        Tree::grow(targets, *level, &self.held, self.detour())
+    }
+
+    /// Gives a kind another tree; gives the rotations that it uses no more.
+    fn replace(&mut self, index: usize, tree: Tree) -> BTreeSet<u32> {
+        let Some(kind) = self.kinds.get_mut(index) else {
+            return BTreeSet::new();
+        };
+        let (before, after) = (kind.tree.rotations(), tree.rotations());
+        kind.tree = tree;
+        for &rotation in &after {
+            self.users.entry(rotation).or_default().insert(index);
+        }
+        let spared: BTreeSet<u32> = before.difference(&after).copied().collect();
+        for rotation in &spared {
+            if let Some(users) = self.users.get_mut(rotation) {
+                users.remove(&index);
+            }
+        }
+        spared
+    }
+
+    /// Lowers a key to its highest level of use.
+    fn lower(&mut self, rotation: u32) {
+        let users = self.users.get(&rotation);
+        let highest = users.and_then(|users| self.kinds.get(*users.first()?));
+        let highest = highest.map(|kind| kind.group.level);
+        let level = highest.max(self.fixed.get(&rotation).copied());
+        self.held.set(rotation, level);
+        if highest.is_some() {
+            self.known.insert(rotation, None);
+        } else {
+            self.users.remove(&rotation);
+            self.known.remove(&rotation);
+        }
+    }
+}
+
+/// The highest level at which each rotation is used in phases.
+fn fixed(circuit: &Circuit) -> BTreeMap<u32, Level> {
+    let mut fixed = BTreeMap::new();
+    for definition in circuit.values.values() {
+        if let Inst::RotateExt { rotation, .. } = definition.inst {
+            let level = definition.ty.level();
+            let entry = fixed.entry(rotation.0).or_insert(level);
+            *entry = level.max(*entry);
+        }
+    }
+    fixed
+}
+
+/// The kinds of groups, highest level first, each a star.
+fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel, held: &Held) -> Vec<Kind> {
+    let mut counts: BTreeMap<(Reverse<Level>, &Group), u32> = BTreeMap::new();
+    for group in groups.by_hub.values() {
+        *counts.entry((Reverse(group.level), group)).or_insert(0) += 1;
+    }
+    let kind = |((_, group), count): ((_, &Group), u32)| {
+        let phases = cost.phases(&circuit.ring, group.level);
+        let (edge, inner) = seconds(group.sharing, &phases);
+        // Every target has a key, so this is a star.
+        let tree = Tree::grow(&group.targets, group.level, held, 1).unwrap_or_default();
+        Kind {
+            group: group.clone(),
+            count,
+            tree,
+            edge,
+            inner,
+        }
+    };
+    counts.into_iter().map(kind).collect()
+}
+
+/// What an edge and a node with children take.
+fn seconds(sharing: Sharing, phases: &Phases) -> (f64, f64) {
+    match sharing {
+        Sharing::Spread => (phases.key_product() + phases.mod_down(), phases.decompose()),
+        Sharing::Gather => (phases.decompose() + phases.key_product(), phases.mod_down()),
+    }
+}
+
+/// What a key takes at each level.
+fn prices(ring: &Ring, cost: &CostModel) -> Vec<Price> {
+    let levels = (0..ring.levels.len() as u32).map(Level);
+    levels
+        .map(|level| Price {
+            bytes: key_bytes(ring, level),
+            seconds: cost.phases(ring, level).key_load() / LinearCost::RUNS_PER_KEY,
+        })
+        .collect()
+}

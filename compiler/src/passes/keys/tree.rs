@@ -1,0 +1,224 @@
+//! A group of rotations as a tree of steps that have keys.
+//!
+//! Nodes are offsets, the root is 0, and every edge is a rotation that has a key. For rotations of one value `x`, the node
+//! `o` is `x` rotated by `o`. For terms of a sum, read towards the root, the node `o` is a partial sum that is still to be
+//! rotated by `o`. Either way an edge is a key switch, and a node with children costs something once: the decomposition of
+//! a rotated value, or the division by P of a partial sum.
+//!
+//! Finding the cheapest tree is a Steiner problem. This one is grown greedily: offsets that have keys hang at the root; then
+//! each time the node that serves most of what is left; where none serves any, the shortest detour.
+
+use peregrine_ir::Level;
+use std::collections::BTreeSet;
+
+/// Keys for rotations, each up to a level.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// By rotation.
+    levels: Vec<Option<Level>>,
+}
+
+impl Held {
+    pub(super) fn none(slots: u32) -> Self {
+        Self {
+            levels: vec![None; slots as usize],
+        }
+    }
+
+    /// Up to which level a rotation has a key.
+    pub(super) fn level(&self, rotation: u32) -> Option<Level> {
+        self.levels.get(rotation as usize).copied().flatten()
+    }
+
+    pub(super) fn set(&mut self, rotation: u32, level: Option<Level>) {
+        if let Some(place) = self.levels.get_mut(rotation as usize) {
+            *place = level;
+        }
+    }
+
+    fn serves(&self, rotation: u32, level: Level) -> bool {
+        self.level(rotation) >= Some(level)
+    }
+
+    fn serving(&self, level: Level) -> Vec<u32> {
+        let held = (0..).zip(&self.levels);
+        held.filter(|(_, held)| **held >= Some(level))
+            .map(|(rotation, _)| rotation)
+            .collect()
+    }
+
+    /// `a + b` modulo the number of slots.
+    fn sum(&self, a: u32, b: u32) -> u32 {
+        (a + b) % self.slots()
+    }
+
+    /// The rotation from an offset to another.
+    fn between(&self, from: u32, to: u32) -> u32 {
+        (to + self.slots() - from) % self.slots()
+    }
+
+    fn slots(&self) -> u32 {
+        (self.levels.len() as u32).max(1)
+    }
+}
+
+/// An edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    /// The end that is nearer to the root.
+    pub(super) parent: u32,
+    pub(super) child: u32,
+    pub(super) rotation: u32,
+}
+
+/// Steps from 0 to every target; each after the one that leads to its parent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Tree {
+    pub(super) steps: Vec<Step>,
+    /// Nodes with children, the root excepted.
+    inner: BTreeSet<u32>,
+}
+
+impl Tree {
+    /// The tree over these targets in which no detour has more steps than `longest`; none if there is none.
+    pub(super) fn grow(targets: &[u32], level: Level, held: &Held, longest: u32) -> Option<Self> {
+        let mut tree = Self::default();
+        let (direct, left): (Vec<u32>, Vec<u32>) =
+            targets.iter().partition(|&&t| held.serves(t, level));
+        for target in direct {
+            tree.attach(0, target, target);
+        }
+        let mut growth = Growth {
+            tree,
+            left,
+            level,
+            held,
+        };
+        while !growth.left.is_empty() {
+            if !growth.extend() && !growth.detour(longest) {
+                return None;
+            }
+        }
+        Some(growth.tree)
+    }
+
+    fn attach(&mut self, parent: u32, child: u32, rotation: u32) {
+        self.steps.push(Step {
+            parent,
+            child,
+            rotation,
+        });
+        if parent != 0 {
+            self.inner.insert(parent);
+        }
+    }
+
+    /// Whether every target has a key of its own.
+    pub(super) fn is_direct(&self) -> bool {
+        self.inner.is_empty()
+    }
+
+    /// What it takes, given that of an edge and of a node with children.
+    pub(super) fn seconds(&self, edge: f64, inner: f64) -> f64 {
+        self.steps.len() as f64 * edge + self.inner.len() as f64 * inner
+    }
+
+    /// The rotations of its edges, each once.
+    pub(super) fn rotations(&self) -> BTreeSet<u32> {
+        self.steps.iter().map(|step| step.rotation).collect()
+    }
+
+    /// The root, then the others as they were attached.
+    fn nodes(&self) -> impl Iterator<Item = u32> {
+        std::iter::once(0).chain(self.steps.iter().map(|step| step.child))
+    }
+}
+
+struct Growth<'h> {
+    tree: Tree,
+    left: Vec<u32>,
+    level: Level,
+    held: &'h Held,
+}
+
+impl Growth<'_> {
+    /// How many of those that are left are one step from an offset.
+    fn served(&self, from: u32) -> usize {
+        let one_step = |&&to: &&u32| self.held.serves(self.held.between(from, to), self.level);
+        self.left.iter().filter(one_step).count()
+    }
+
+    /// Hangs what is left at the node that serves most of it; at one that has children already if that serves any.
+    fn extend(&mut self) -> bool {
+        let mut best = None;
+        for node in self.tree.nodes() {
+            let served = self.served(node);
+            let inner = self.tree.inner.contains(&node);
+            if served > 0 && best.is_none_or(|(most, _)| (inner, served) > most) {
+                best = Some(((inner, served), node));
+            }
+        }
+        let Some((_, parent)) = best else {
+            return false;
+        };
+        let (tree, level, held) = (&mut self.tree, self.level, self.held);
+        self.left.retain(|&child| {
+            let rotation = held.between(parent, child);
+            let serves = held.serves(rotation, level);
+            if serves {
+                tree.attach(parent, child, rotation);
+            }
+            !serves
+        });
+        true
+    }
+
+    /// Adds the nodes of a shortest way, of two to `longest` steps, to one of those that are left, but for the last step.
+    fn detour(&mut self, longest: u32) -> bool {
+        let steps = self.held.serving(self.level);
+        let mut came_by: Vec<Option<u32>> = vec![None; self.held.slots() as usize];
+        let mut frontier: Vec<u32> = self.tree.nodes().collect();
+        let known: BTreeSet<u32> = frontier.iter().copied().collect();
+        for _ in 1..longest {
+            let mut reached = Vec::new();
+            let mut best = None;
+            for &from in &frontier {
+                for &rotation in &steps {
+                    let to = self.held.sum(from, rotation);
+                    let Some(place) = came_by.get_mut(to as usize) else {
+                        continue;
+                    };
+                    if place.is_some() || known.contains(&to) {
+                        continue;
+                    }
+                    *place = Some(rotation);
+                    reached.push(to);
+                    let served = self.served(to);
+                    if served > 0 && best.is_none_or(|(most, _)| served > most) {
+                        best = Some((served, to));
+                    }
+                }
+            }
+            if let Some((_, end)) = best {
+                self.follow(end, &came_by);
+                return true;
+            }
+            frontier = reached;
+        }
+        false
+    }
+
+    /// Attaches the way to an offset.
+    fn follow(&mut self, end: u32, came_by: &[Option<u32>]) {
+        let mut way = Vec::new();
+        let mut at = end;
+        while let Some(rotation) = came_by.get(at as usize).copied().flatten() {
+            way.push((at, rotation));
+            at = self.held.between(rotation, at);
+        }
+        for (child, rotation) in way.into_iter().rev() {
+            let parent = self.held.between(rotation, child);
+            self.tree.attach(parent, child, rotation);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What a polynomial operator can make of values in intervals, and what it computes on the way.
+
+use super::interval::Interval;
+use super::planes::Planes;
+use super::polynomial::range;
+use super::steps::Steps;
+use crate::tensor::Polynomial;
+use peregrine_ir::{Broadcast, Shape, Tensors};
+use rayon::prelude::*;
+
+/// A polynomial on a tensor.
+pub(super) struct Activation<'g> {
+    shape: &'g Shape,
+    /// Values of each coefficient, and which of them an element has; constant first.
+    coefficients: Vec<(&'g [f64], Broadcast)>,
+    steps: Steps,
+}
+
+impl<'g> Activation<'g> {
+    pub(super) fn new(p: &Polynomial, shape: &'g Shape, tensors: &'g Tensors) -> Self {
+        let coefficients = p.coefficients().iter().filter_map(|&id| {
+            let tensor = tensors.get(id)?;
+            Some((tensor.data(), Broadcast::new(tensor.shape(), shape)?))
+        });
+        Self {
+            shape,
+            coefficients: coefficients.collect(),
+            steps: Steps::of(p, shape, tensors),
+        }
+    }
+
+    /// The values of the polynomial.
+    pub(super) fn results(&self, x: &Planes) -> Planes {
+        let found = self.each_plane(x, |element, domain| {
+            let c = self.coefficients.iter().map(|(data, broadcast)| {
+                let c = data.get(broadcast.source(element));
+                c.copied().unwrap_or(f64::NAN)
+            });
+            Some(range(&c.collect::<Vec<_>>(), domain))
+        });
+        let mut found = found.into_iter();
+        Planes::new(self.shape, |_| {
+            found.next().flatten().unwrap_or(Interval::ALL)
+        })
+    }
+
+    /// What is computed between the operand and the result; nothing for a square.
+    pub(super) fn steps(&self, x: &Planes) -> Option<Interval> {
+        let found = self.each_plane(x, |element, domain| {
+            let steps = self.steps.at(element).into_iter();
+            let ranges = steps.map(|c| c.map_or(Interval::ALL, |c| range(&c, domain)));
+            ranges.reduce(Interval::hull)
+        });
+        found.into_iter().flatten().reduce(Interval::hull)
+    }
+
+    /// What holds for any element of a plane, by plane: the hull over elements that stand for all.
+    fn each_plane(
+        &self,
+        x: &Planes,
+        of: impl Fn(usize, Interval) -> Option<Interval> + Sync,
+    ) -> Vec<Option<Interval>> {
+        let x = x.reshaped(self.shape);
+        let [_, h, w] = self.shape.chw();
+        let size = h as usize * w as usize;
+        let runs = self.coefficients.iter().map(|(_, b)| b.run());
+        let run = runs.min().unwrap_or(size).clamp(1, size);
+        let planes = x.intervals().par_iter().enumerate();
+        let planes = planes.map(|(plane, &domain)| {
+            let elements = (0..size).step_by(run).map(|at| plane * size + at);
+            let found = elements.filter_map(|element| of(element, domain));
+            found.reduce(Interval::hull)
+        });
+        planes.collect()
+    }
+}

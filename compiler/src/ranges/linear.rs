@@ -1,0 +1,77 @@
+//! What a linear operator can make of values in intervals: each result is as large as it gets when every operand is at the
+//! end of its interval that suits it.
+
+use super::interval::{Interval, Sum};
+use super::planes::Planes;
+use peregrine_ir::linear::{BoundMap, LinearMap, Window};
+use peregrine_ir::{Shape, Tensor};
+use rayon::prelude::*;
+
+/// The results of a map, for operands of any shape with as many elements as it takes.
+pub(super) fn results(map: &BoundMap<'_>, x: &Planes) -> Planes {
+    let shape = &map.map().output;
+    let x = x.reshaped(&map.map().input);
+    let [planes, h, w] = shape.chw();
+    let size = h as usize * w as usize;
+    let places = places(map.map(), size);
+    let plane = |plane: usize| {
+        let rows = places
+            .iter()
+            .map(|place| row(map, plane * size + place, &x));
+        rows.reduce(Interval::hull).unwrap_or(Interval::ALL)
+    };
+    let found: Vec<Interval> = (0..planes as usize).into_par_iter().map(plane).collect();
+    Planes::new(shape, |plane| {
+        found.get(plane).copied().unwrap_or(Interval::ALL)
+    })
+}
+
+/// The sum of a tensor of this shape and a bias that is repeated to it.
+pub(super) fn with_bias(y: &Planes, bias: &Tensor, shape: &Shape) -> Planes {
+    let bias = Planes::repeated(bias, shape);
+    let terms = y.intervals().iter().zip(bias.intervals());
+    let mut sums = terms.map(|(&y, &b)| sum([y, b]));
+    Planes::new(shape, |_| sums.next().unwrap_or(Interval::ALL))
+}
+
+/// The sum of intervals.
+pub(super) fn sum(terms: impl IntoIterator<Item = Interval>) -> Interval {
+    let mut sum = Sum::default();
+    terms.into_iter().for_each(|term| sum.add(1.0, term));
+    sum.interval()
+}
+
+/// What one result can be.
+fn row(map: &BoundMap<'_>, output: usize, x: &Planes) -> Interval {
+    let mut sum = Sum::default();
+    map.for_each_tap(output, |input, weight| sum.add(weight, x.at(input)));
+    sum.interval()
+}
+
+/// Elements of a plane of `size` elements among which every element has its like, with the same weights on operands of the
+/// same channels.
+fn places(map: &LinearMap, size: usize) -> Vec<usize> {
+    let (Some(window), [.., h, w], [.., p, q]) =
+        (map.window(), map.input.dims(), map.output.dims())
+    else {
+        return (0..size).collect();
+    };
+    let [rows, columns] = [(0, *h, *p), (1, *w, *q)].map(|axis| coordinates(window, axis));
+    let places = rows.iter().flat_map(|row| {
+        let columns = columns.iter();
+        columns.map(move |column| *row as usize * *q as usize + *column as usize)
+    });
+    places.collect()
+}
+
+/// Of the coordinates along an axis those whose windows reach beyond the image, and one whose window does not.
+fn coordinates(window: &Window, (axis, input, output): (usize, u32, u32)) -> Vec<u32> {
+    let last = window.kernel.get(axis).map_or(0, |k| k.saturating_sub(1));
+    let inside = |at: &u32| {
+        let sees = |tap| window.input(axis, *at, tap, input).is_some();
+        sees(0) && sees(last)
+    };
+    let first_inside = (0..output).find(inside);
+    let outside = (0..output).filter(|at| !inside(at));
+    outside.chain(first_inside).collect()
+}

@@ -1,0 +1,309 @@
+//! Which values the nodes of a simplified tensor graph take: those that samples reach, and those that no input within its
+//! interval leaves.
+//!
+//! A circuit represents values below `2^(headroom_bits - 1)` in magnitude. Samples show what usually happens and are no
+//! promise; a margin of [`MARGIN_BITS`] is kept above them. Interval arithmetic is a promise, and a loose one: it takes every
+//! operand to be as bad as it can be at once, so what it gives grows with depth and, after squares, soon beyond any number.
+//!
+//! Covered are the values of all nodes and everything that the lowering computes inside a polynomial (`steps`). Not covered,
+//! because they need no room: partial sums of a linear operator, which may wrap around the modulus and back before the sum
+//! is rescaled. Not covered either: noise, which is small beside the margin.
+
+mod activation;
+mod calibrate;
+mod interval;
+mod linear;
+mod planes;
+mod polynomial;
+mod proof;
+mod steps;
+
+pub use calibrate::Calibration;
+pub use interval::Interval;
+
+use crate::tensor::{Graph, Op, Source};
+use activation::Activation;
+use peregrine_ir::linear::LinearError;
+use petgraph::graph::NodeIndex;
+use planes::Planes;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How many bits larger than in the samples values may become.
+pub const MARGIN_BITS: u32 = 2;
+
+/// More headroom than any parameters have.
+const MOST_BITS: u32 = 64;
+
+/// What is known of all nodes.
+#[derive(Clone, Debug)]
+pub struct Ranges {
+    /// In node order.
+    pub nodes: Vec<NodeRange>,
+}
+
+/// What is known of a node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeRange {
+    /// The node of the model it stands for.
+    pub source: Source,
+    /// What it computes, in a word.
+    pub operator: String,
+    /// What samples reach.
+    pub calibrated: Option<Reach>,
+    /// The sample, counted from 0, in which its values are largest.
+    pub sample: Option<usize>,
+    /// What no input within its interval leaves.
+    pub proven: Option<Reach>,
+}
+
+/// The values of a node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reach {
+    /// The values themselves; [`Interval::ALL`] when some are not finite, or not bounded.
+    pub values: Interval,
+    /// What is computed on the way from the operand to them, for a polynomial.
+    pub inside: Option<Interval>,
+}
+
+impl Reach {
+    /// The largest magnitude, on the way or at the end.
+    pub fn largest(&self) -> f64 {
+        let inside = self.inside.map_or(0.0, Interval::largest);
+        self.values.largest().max(inside)
+    }
+
+    /// Bits between the largest magnitude and what is representable; negative when it is not, minus infinity when nothing
+    /// bounds it.
+    pub fn bits_left(&self, headroom_bits: u32) -> f64 {
+        f64::from(headroom_bits) - 1.0 - self.largest().log2()
+    }
+}
+
+impl Ranges {
+    /// The ranges of a graph: what a calibration has seen, and what follows from intervals of the inputs by name. Inputs
+    /// without one are taken to stay within what the samples have, plane by plane. No proof is tried without either.
+    ///
+    /// # Errors
+    /// When a sample is outside the interval of its input, or the graph is not well formed.
+    pub fn new(
+        graph: &Graph,
+        calibration: Option<&Calibration>,
+        inputs: &BTreeMap<String, Interval>,
+    ) -> Result<Self, RangeError> {
+        let mut domains = BTreeMap::new();
+        for (index, name) in graph.inputs() {
+            let seen = calibration.and_then(|c| c.nodes.get(index.index()));
+            let shape = &graph.node(index).shape;
+            match (inputs.get(name), seen) {
+                (Some(&stated), Some(seen)) if !stated.contains(seen.hull()) => {
+                    return Err(RangeError::Stated {
+                        name: name.to_owned(),
+                        stated,
+                        seen: seen.hull(),
+                    });
+                }
+                (Some(&stated), _) => domains.insert(name, Planes::new(shape, |_| stated)),
+                (None, Some(seen)) => domains.insert(name, seen.clone()),
+                (None, None) => None,
+            };
+        }
+        let proven = match domains.is_empty() {
+            true => None,
+            false => Some(proof::prove(graph, &domains)?),
+        };
+        let node = |index: NodeIndex| {
+            let node = graph.node(index);
+            let source = graph.sources.get(node.source.0 as usize).cloned();
+            let seen = calibration.map(|c| c.nodes.as_slice());
+            NodeRange {
+                source: source.unwrap_or_else(|| Source {
+                    name: format!("{}", index.index()),
+                    op: String::new(),
+                }),
+                operator: operator(&node.op),
+                calibrated: reach(graph, index, seen),
+                sample: calibration.and_then(|c| c.worst.get(index.index()).copied()),
+                proven: reach(graph, index, proven.as_deref()),
+            }
+        };
+        Ok(Self {
+            nodes: graph.nodes().map(node).collect(),
+        })
+    }
+
+    /// The headroom bits that what samples reach takes, margin and sign included; 64 when no parameters have enough.
+    pub fn headroom_bits(&self) -> u32 {
+        let needed = self.nodes.iter().filter_map(NodeRange::headroom_bits);
+        needed.max().unwrap_or(0)
+    }
+
+    /// Refuses samples that leave too little room.
+    ///
+    /// # Errors
+    /// Names the first node that takes more headroom bits than there are.
+    pub fn check(&self, limit: Limit) -> Result<(), RangeError> {
+        for node in &self.nodes {
+            if let (Some(reach), Some(needed)) = (&node.calibrated, node.headroom_bits())
+                && needed > limit.bits()
+            {
+                return Err(RangeError::Leaves {
+                    node: node.source.name.clone(),
+                    op: node.source.op.clone(),
+                    reached: reach.largest(),
+                    sample: node.sample.unwrap_or(0),
+                    needed,
+                    limit,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is proven that no value leaves the headroom; nothing without a proof.
+    pub fn is_proven(&self, headroom_bits: u32) -> Option<bool> {
+        let proofs = self.nodes.iter().map(|node| node.proven.as_ref());
+        let proofs: Option<Vec<&Reach>> = proofs.collect();
+        let stays = |reach: &&Reach| reach.bits_left(headroom_bits) > 0.0;
+        proofs.map(|proofs| proofs.iter().all(stays))
+    }
+}
+
+impl NodeRange {
+    /// The headroom bits that what samples reach takes, margin and sign included.
+    fn headroom_bits(&self) -> Option<u32> {
+        let largest = self.calibrated.as_ref()?.largest();
+        let bits = (largest.log2() + f64::from(MARGIN_BITS) + 1.0).ceil();
+        Some(bits.clamp(2.0, f64::from(MOST_BITS)) as u32)
+    }
+}
+
+/// What a node reaches, when its operands and itself reach this.
+fn reach(graph: &Graph, index: NodeIndex, all: Option<&[Planes]>) -> Option<Reach> {
+    let all = all?;
+    let node = graph.node(index);
+    let operand = graph.operands(index).first().copied();
+    let operand = operand.and_then(|operand| all.get(operand.index()));
+    let inside = match (&node.op, operand) {
+        (Op::Polynomial(p), Some(x)) => Activation::new(p, &node.shape, &graph.tensors).steps(x),
+        _ => None,
+    };
+    let values = all.get(index.index())?.hull();
+    Some(Reach { values, inside })
+}
+
+fn operator(op: &Op) -> String {
+    match op {
+        Op::Input { .. } => "input".to_owned(),
+        Op::Linear { map, .. } => map.keyword().to_owned(),
+        Op::Polynomial(p) => format!("polynomial {}", p.degree()),
+        Op::Add => "sum".to_owned(),
+        Op::Multiply => "product".to_owned(),
+        Op::Reshape => "reshape".to_owned(),
+    }
+}
+
+/// How many headroom bits there are, and who says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// So many were asked for.
+    Asked(u32),
+    /// More do not fit the parameters at this ring degree.
+    Parameters {
+        /// log2 of the degree.
+        log_n: u32,
+        /// How many fit.
+        bits: u32,
+    },
+}
+
+impl Limit {
+    fn bits(self) -> u32 {
+        match self {
+            Self::Asked(bits) | Self::Parameters { bits, .. } => bits,
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked(bits) => write!(f, "{bits} are asked for"),
+            Self::Parameters { log_n, bits } => write!(
+                f,
+                "{bits} fit beside the asked precision at ring degree 2^{log_n}"
+            ),
+        }
+    }
+}
+
+/// Why values have no place in a circuit.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RangeError {
+    /// Samples drive a node out of the representable range.
+    #[error("`{node}` ({op}) {} in sample {sample}: {}, {limit}", reaches(*.reached), takes(*.reached, *.needed))]
+    Leaves {
+        /// The node of the model.
+        node: String,
+        /// Its operator, as ONNX spells it.
+        op: String,
+        /// The largest magnitude, at the end or inside a polynomial.
+        reached: f64,
+        /// The sample, counted from 0.
+        sample: usize,
+        /// The headroom bits that this takes, margin and sign included.
+        needed: u32,
+        /// The headroom bits there are.
+        limit: Limit,
+    },
+    /// A sample is outside the interval that was stated for its input.
+    #[error(
+        "input `{name}` is stated to be within {} and {}, samples reach {} and {}",
+        stated.min(), stated.max(), seen.min(), seen.max()
+    )]
+    Stated {
+        /// The input.
+        name: String,
+        /// What was stated.
+        stated: Interval,
+        /// What samples have.
+        seen: Interval,
+    },
+    /// A linear map is not well formed.
+    #[error(transparent)]
+    Linear(#[from] LinearError),
+}
+
+fn reaches(largest: f64) -> String {
+    match largest.is_finite() {
+        true => format!("reaches {}", magnitude(largest)),
+        false => "is not finite".to_owned(),
+    }
+}
+
+fn takes(largest: f64, needed: u32) -> String {
+    match largest.is_finite() {
+        true => {
+            let bits = if needed < MOST_BITS {
+                needed.to_string()
+            } else {
+                format!("more than {}", needed - 1)
+            };
+            format!(
+                "with {MARGIN_BITS} bits of margin and one for the sign that takes {bits} headroom bits"
+            )
+        }
+        false => "no headroom is enough".to_owned(),
+    }
+}
+
+/// A magnitude for reading: large ones as a power of two.
+fn magnitude(x: f64) -> String {
+    match x < 1e6 {
+        true => format!("{x:.4}"),
+        false => format!("2^{:.0}", x.log2()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

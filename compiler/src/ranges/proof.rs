@@ -1,0 +1,68 @@
+//! Arithmetic with intervals, from the inputs to every node: what no input within its interval leaves.
+
+use super::activation::Activation;
+use super::interval::Interval;
+use super::planes::Planes;
+use super::{RangeError, linear};
+use crate::tensor::{Graph, Op};
+use petgraph::graph::NodeIndex;
+use std::collections::BTreeMap;
+
+/// The values of every node, in node order; an input without an interval can be anything.
+pub(super) fn prove(
+    graph: &Graph,
+    inputs: &BTreeMap<&str, Planes>,
+) -> Result<Vec<Planes>, RangeError> {
+    let mut proven: Vec<Planes> = Vec::with_capacity(graph.len());
+    for index in graph.nodes() {
+        let operands = graph.operands(index);
+        let operands: Vec<&Planes> = operands
+            .iter()
+            .filter_map(|operand| proven.get(operand.index()))
+            .collect();
+        let found = node(graph, index, &operands, inputs)?;
+        proven.push(found);
+    }
+    Ok(proven)
+}
+
+fn node(
+    graph: &Graph,
+    index: NodeIndex,
+    operands: &[&Planes],
+    inputs: &BTreeMap<&str, Planes>,
+) -> Result<Planes, RangeError> {
+    let node = graph.node(index);
+    let shape = &node.shape;
+    let unknown = Planes::new(shape, |_| Interval::ALL);
+    let all: Vec<Planes> = operands.iter().map(|x| x.reshaped(shape)).collect();
+    let by_plane = |of: &dyn Fn(&[Interval]) -> Interval| {
+        Planes::new(shape, |plane| {
+            let terms = all.iter().filter_map(|x| x.intervals().get(plane).copied());
+            of(&terms.collect::<Vec<_>>())
+        })
+    };
+    let same = graph.operands(index).windows(2).all(|pair| match pair {
+        [a, b] => a == b,
+        _ => false,
+    });
+    Ok(match (&node.op, operands) {
+        (Op::Input { name }, _) => inputs.get(name.as_str()).cloned().unwrap_or(unknown),
+        (Op::Linear { map, bias }, [x]) => {
+            let y = linear::results(&map.bind(&graph.tensors)?, x).reshaped(shape);
+            match bias.and_then(|id| graph.tensors.get(id)) {
+                Some(bias) => linear::with_bias(&y, bias, &map.output).reshaped(shape),
+                None => y,
+            }
+        }
+        (Op::Polynomial(p), [x]) => Activation::new(p, shape, &graph.tensors).results(x),
+        (Op::Add, _) => by_plane(&|terms| linear::sum(terms.iter().copied())),
+        (Op::Multiply, _) => by_plane(&|terms| match terms {
+            [a, _] if same => a.square(),
+            [a, b] => a.product(*b),
+            _ => Interval::ALL,
+        }),
+        (Op::Reshape, [x]) => x.reshaped(shape),
+        _ => unknown,
+    })
+}

@@ -1,0 +1,94 @@
+//! What a circuit computes on the way to the value of a polynomial.
+//!
+//! The lowering itself is asked: it writes its operations on one ciphertext into a program of their own, and each of them is
+//! a polynomial in the operand again.
+
+use crate::slots::{Evaluation, Program, SlotOp, SlotValue};
+use crate::tensor::Polynomial;
+use peregrine_ir::{Broadcast, Const, Constant, Entity, LayoutId, Node, Operator, Shape, Tensors};
+
+/// The operations of a polynomial.
+pub(super) struct Steps {
+    program: Program,
+    result: SlotValue,
+}
+
+impl Steps {
+    /// Those of `p` on a tensor of `shape`.
+    pub(super) fn of(p: &Polynomial, shape: &Shape, tensors: &Tensors) -> Self {
+        let mut program = Program::default();
+        program.tensors.clone_from(tensors);
+        let node = Node(0);
+        let x = program.push(SlotOp::Input, node);
+        let packed = (shape, LayoutId::new(0), node);
+        let result = Evaluation::new(&mut program, p.coefficients(), packed).apply(x, 0);
+        Self { program, result }
+    }
+
+    /// The coefficients, constant first, that each operation between operand and result has for an element of the tensor;
+    /// none for one that is no polynomial in the operand.
+    pub(super) fn at(&self, element: usize) -> Vec<Option<Vec<f64>>> {
+        let mut all: Vec<Option<Vec<f64>>> = Vec::new();
+        for inst in self.program.values.values() {
+            let step = self.step(&inst.op, element, &all);
+            all.push(step);
+        }
+        let between = |i: usize| i != 0 && i != self.result.index();
+        let steps = all.into_iter().enumerate().filter(|(i, _)| between(*i));
+        steps.map(|(_, step)| step).collect()
+    }
+
+    fn step(&self, op: &SlotOp, element: usize, before: &[Option<Vec<f64>>]) -> Option<Vec<f64>> {
+        let value = |v: &SlotValue| before.get(v.index()).cloned().flatten();
+        match op {
+            SlotOp::Input => Some(vec![0.0, 1.0]),
+            SlotOp::Negate(a) => Some(scaled(value(a)?, -1.0)),
+            SlotOp::MulScalar(a, factor) => Some(scaled(value(a)?, *factor)),
+            SlotOp::Dot(terms) => terms.iter().try_fold(Vec::new(), |sum, (a, factor)| {
+                let term = scaled(value(a)?, self.constant(*factor, element)?);
+                Some(added(sum, &term))
+            }),
+            SlotOp::AddConst(a, term) => Some(added(value(a)?, &[self.constant(*term, element)?])),
+            SlotOp::Add(terms) => terms
+                .iter()
+                .try_fold(Vec::new(), |sum, a| Some(added(sum, &value(a)?))),
+            SlotOp::Mul(a, b) => Some(product(&value(a)?, &value(b)?)),
+            SlotOp::Rotate(..) | SlotOp::Scalars(..) | SlotOp::Mask(_) => None,
+        }
+    }
+
+    /// The number that a constant has for an element.
+    fn constant(&self, constant: Const, element: usize) -> Option<f64> {
+        let Constant::Fill { operator, .. } = self.program.constants.get(constant)? else {
+            return None;
+        };
+        let Operator::Broadcast { tensor, shape, .. } = self.program.operators.get(*operator)?
+        else {
+            return None;
+        };
+        let tensor = self.program.tensors.get(*tensor)?;
+        let source = Broadcast::new(tensor.shape(), shape)?.source(element);
+        tensor.data().get(source).copied()
+    }
+}
+
+fn scaled(mut c: Vec<f64>, factor: f64) -> Vec<f64> {
+    c.iter_mut().for_each(|c| *c *= factor);
+    c
+}
+
+fn added(mut a: Vec<f64>, b: &[f64]) -> Vec<f64> {
+    a.resize(a.len().max(b.len()), 0.0);
+    a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+    a
+}
+
+fn product(a: &[f64], b: &[f64]) -> Vec<f64> {
+    let mut c = vec![0.0; (a.len() + b.len()).saturating_sub(1)];
+    for (i, a) in a.iter().enumerate() {
+        for (c, b) in c.iter_mut().skip(i).zip(b) {
+            *c += a * b;
+        }
+    }
+    c
+}
