@@ -86,7 +86,7 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
 }
 
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
-const RELUCTANCE: [f64; 5] = [0.7, 1.0, 1.4, 2.0, 4.0];
+const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
 
 /// The circuit at the smallest ring degree whose modulus holds its depth, before circuit passes.
 fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError> {
@@ -118,22 +118,9 @@ fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError
             log_n,
         };
         let plan = planning.fewest_levels()?;
-        let (mut best, mut failed) = (None, None);
-        for policy in [Policy::Lazy, Policy::Eager] {
-            match attempt.candidate(&plan, policy)? {
-                Ok(found) => {
-                    best = Some(match best {
-                        Some(known) => Candidate::faster(known, found),
-                        None => found,
-                    });
-                }
-                Err(reason) => failed = Some(reason),
-            }
-        }
-        match (best, failed) {
-            (Some(fewest), _) => return attempt.with_more_levels(&mut planning, fewest),
-            (None, Some((demand, error))) => (known, refused) = (demand, Some(error)),
-            (None, None) => {}
+        match attempt.fastest(&plan)? {
+            Ok(fewest) => return attempt.with_more_levels(&mut planning, fewest),
+            Err((demand, error)) => (known, refused) = (demand, Some(error)),
         }
     }
     Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
@@ -150,9 +137,11 @@ struct Attempt<'a> {
 /// A circuit before its passes, and what it is predicted to take after them.
 struct Candidate {
     circuit: Circuit,
-    policy: Policy,
     seconds: f64,
 }
+
+/// A circuit, or what it would have demanded and why no modulus holds that.
+type Found = Result<Candidate, (Demand, ParameterError)>;
 
 impl Candidate {
     /// The faster of two, the first one between equals.
@@ -165,16 +154,20 @@ impl Candidate {
 }
 
 impl Attempt<'_> {
-    /// The circuit of a plan, or what it demands and why no modulus holds that.
-    #[allow(
-        clippy::type_complexity,
-        reason = "the outer result is a failure of the compiler, the inner one an answer"
-    )]
-    fn candidate(
-        &self,
-        plan: &LayoutPlan,
-        policy: Policy,
-    ) -> Result<Result<Candidate, (Demand, ParameterError)>, CompileError> {
+    /// The fastest circuit of a plan, or what it demands and why no modulus holds that.
+    fn fastest(&self, plan: &LayoutPlan) -> Result<Found, CompileError> {
+        let (lazy, eager) = (
+            self.candidate(plan, Policy::Lazy)?,
+            self.candidate(plan, Policy::Eager)?,
+        );
+        Ok(match (lazy, eager) {
+            (Ok(lazy), Ok(eager)) => Ok(lazy.faster(eager)),
+            (Ok(found), Err(_)) | (_, Ok(found)) => Ok(found),
+            (Err(error), Err(_)) => Err(error),
+        })
+    }
+
+    fn candidate(&self, plan: &LayoutPlan, policy: Policy) -> Result<Found, CompileError> {
         let settled = settle(lower(self.graph, plan, self.log_n - 1)?, policy)?;
         let ring = match self.planner.ring(self.log_n, &settled.demand) {
             Ok(ring) => ring,
@@ -188,11 +181,7 @@ impl Attempt<'_> {
         } = self.config;
         let circuit = emit(settled, ring, *security, name)?;
         let seconds = cost.predict(&run_all(circuit.clone(), cost)?).seconds;
-        Ok(Ok(Candidate {
-            circuit,
-            policy,
-            seconds,
-        }))
+        Ok(Ok(Candidate { circuit, seconds }))
     }
 
     /// The fastest of a circuit that spends no level on conversions, and some that do.
@@ -201,24 +190,19 @@ impl Attempt<'_> {
         planning: &mut Planning<'_>,
         fewest: Candidate,
     ) -> Result<Circuit, CompileError> {
-        let Candidate {
-            seconds: without,
-            policy,
-            ..
-        } = fewest;
+        let without = fewest.seconds;
         let mut best = fewest;
         for reluctance in RELUCTANCE {
             let Some(plan) = planning.worthwhile_levels(reluctance)? else {
                 break;
             };
-            if let Ok(found) = self.candidate(&plan, policy)? {
+            if let Ok(found) = self.fastest(&plan)? {
                 best = best.faster(found);
             }
         }
         let Candidate {
             seconds,
             mut circuit,
-            ..
         } = best;
         let text = match seconds < without {
             true => format!(

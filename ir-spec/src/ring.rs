@@ -2,7 +2,7 @@
 
 use crate::entity::{Arena, Prime, SpecialPrime};
 use crate::scale::Scale;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Index into the table of moduli; a higher level has more modulus left.
@@ -107,6 +107,14 @@ impl Ring {
     /// The primes of a level.
     pub fn row(&self, level: Level) -> Option<&[Prime]> {
         self.levels.get(level.0 as usize).map(Vec::as_slice)
+    }
+
+    /// The primes of an evaluation key for use at a level and at every level below, P excepted: rows need not be nested.
+    /// Ascending; none at a level that does not exist.
+    pub fn key_row(&self, level: Level) -> Vec<Prime> {
+        let rows = self.levels.get(..=level.0 as usize).unwrap_or_default();
+        let primes: BTreeSet<Prime> = rows.iter().flatten().copied().collect();
+        primes.into_iter().collect()
     }
 
     /// The highest level.

@@ -8,6 +8,7 @@
 
 use crate::bounds::{AllBounds, Bounds};
 use crate::circuit::{Circuit, Keys, Port, SourceNode};
+use crate::entity::Prime;
 use crate::finish::Finish;
 use crate::inst::{Inst, KeyKind};
 use crate::interface::InterfacePort;
@@ -144,23 +145,22 @@ impl KeyStats {
     }
 }
 
-/// Bytes of an evaluation key at a level in a file: for each of the digits that meet the level, one polynomial modulo the
-/// primes of the level and the special primes. Seeds and checksums, some hundred bytes, are not counted.
+/// Bytes of an evaluation key for use up to a level in a file: for each of the digits that meet [`Ring::key_row`], one polynomial
+/// modulo the primes of that and the special primes. Seeds and checksums, some hundred bytes, are not counted.
 pub fn key_bytes(ring: &Ring, level: Level) -> u64 {
-    let row = ring.row(level).unwrap_or_default();
+    let row = ring.key_row(level);
     let meets = |digit: &&Vec<_>| digit.iter().any(|prime| row.contains(prime));
     let digits = ring.digits.iter().filter(meets).count() as u64;
     let special: u64 = ring.special.values().map(|&p| limb_bytes(ring, p)).sum();
-    digits * (polynomial_bytes(ring, level) + special)
+    digits * (polynomial_bytes(ring, &row) + special)
 }
 
 /// Bytes of a fresh ciphertext at a level in a file, seed excluded; of any other, twice that.
 pub fn seeded_ciphertext_bytes(ring: &Ring, level: Level) -> u64 {
-    polynomial_bytes(ring, level)
+    polynomial_bytes(ring, ring.row(level).unwrap_or_default())
 }
 
-fn polynomial_bytes(ring: &Ring, level: Level) -> u64 {
-    let row = ring.row(level).unwrap_or_default();
+fn polynomial_bytes(ring: &Ring, row: &[Prime]) -> u64 {
     let primes = row.iter().filter_map(|&prime| ring.primes.get(prime));
     primes.map(|&prime| limb_bytes(ring, prime)).sum()
 }

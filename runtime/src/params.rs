@@ -42,6 +42,7 @@ pub struct Parameters {
     digits: Vec<Basis>,
     rows: Vec<Basis>,
     extended_rows: Vec<Basis>,
+    key_rows: Vec<Basis>,
     special: Basis,
     all: Basis,
 }
@@ -80,6 +81,11 @@ impl Parameters {
             .collect();
         let special = Basis::new(count..primes.len());
         let extended_rows = rows.iter().map(|row| row.union(&special)).collect();
+        let key_rows = rows.iter().scan(Basis::new(0..0), |union, row| {
+            *union = union.union(row);
+            Some(union.clone())
+        });
+        let key_rows = key_rows.collect();
         let ring = Ring::new(literal.log_n, &primes)?;
         let all = Basis::new(0..primes.len());
         let parameters = Self {
@@ -88,6 +94,7 @@ impl Parameters {
             digits,
             rows,
             extended_rows,
+            key_rows,
             special,
             all,
         };
@@ -142,6 +149,17 @@ impl Parameters {
     /// When there is no such level.
     pub fn extended_row(&self, level: usize) -> Result<&Basis, ParametersError> {
         self.extended_rows.get(level).ok_or(ParametersError::Level {
+            level,
+            count: self.levels(),
+        })
+    }
+
+    /// The pool primes of an evaluation key for a level and every level before it in the table: rows need not be nested.
+    ///
+    /// # Errors
+    /// When there is no such level.
+    pub fn key_row(&self, level: usize) -> Result<&Basis, ParametersError> {
+        self.key_rows.get(level).ok_or(ParametersError::Level {
             level,
             count: self.levels(),
         })

@@ -1,18 +1,18 @@
 use super::*;
-use crate::manage::demand::{Demand, Need};
-use crate::manage::parameters::Planner;
-use peregrine_ir::{Basis, Form, Security};
+use peregrine_ir::{Arena, Basis, Form, Prime};
 
+/// A prime for each level, digits of two and three special primes; nothing here asks for values of primes.
 fn ring(depth: u32) -> Ring {
-    let planner = Planner {
-        security: Security::None,
-        precision_bits: 12,
-        headroom_bits: 10,
-        cost: &CostModel::default(),
-    };
-    planner
-        .ring(14, &Demand::uniform(depth, Need::PRODUCT))
-        .unwrap()
+    let primes: Arena<Prime, u64> = (0..=depth).map(|_| 1 << 40).collect();
+    let names: Vec<Prime> = primes.keys().collect();
+    Ring {
+        log_n: 14,
+        unit_bits: 30,
+        levels: (1..=names.len()).map(|n| names[..n].to_vec()).collect(),
+        digits: names.chunks(2).map(<[Prime]>::to_vec).collect(),
+        special: (0..3).map(|_| 1 << 49).collect(),
+        primes,
+    }
 }
 
 fn profile() -> Profile {

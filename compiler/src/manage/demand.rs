@@ -54,8 +54,19 @@ impl Need {
 pub struct Work {
     /// Key switches.
     pub switches: u32,
+    /// Products with encoded weights and masks.
+    pub products: u32,
     /// Evaluation keys used here first, so at their highest level.
     pub keys: u32,
+}
+
+impl Work {
+    /// About how often every limb of the level is passed through.
+    pub(super) fn passes(&self) -> f64 {
+        const SWITCH: f64 = 24.0;
+        const PRODUCT: f64 = 3.0;
+        1.0 + SWITCH * f64::from(self.switches) + PRODUCT * f64::from(self.products)
+    }
 }
 
 /// What a program asks of the modulus.
@@ -72,6 +83,7 @@ impl Demand {
     pub fn uniform(rescales: u32, need: Need) -> Self {
         let work = Work {
             switches: 1,
+            products: 0,
             keys: 0,
         };
         Self {
@@ -182,6 +194,15 @@ impl Gather<'_> {
         let raw = raw(program, self.rescales);
         let mut first: BTreeMap<Option<Rotation>, u32> = BTreeMap::new();
         for (value, inst) in program.values.iter() {
+            let products = match &inst.op {
+                SlotOp::Dot(terms) | SlotOp::Mask(terms) => terms.len(),
+                SlotOp::Scalars(_, mask) => usize::from(mask.is_some()),
+                _ => 0,
+            };
+            let before = self.rescales.depth(value).saturating_sub(1);
+            if let Some(work) = self.demand.work.get_mut(before as usize) {
+                work.products += products as u32;
+            }
             let (key, early) = match &inst.op {
                 SlotOp::Rotate(_, rotation) => {
                     (Some(*rotation), raw.get(value) == Some(&Raw::Constants))

@@ -8,7 +8,7 @@
 //! 2. `scales`: the exact scale of every value. Products of ciphertexts and inputs fix scales; constants are free and
 //!    are encoded at whatever makes the result land where its sums need it.
 //!    [`demand`] sums up what every rescale must then drop, in bits: weights and masks need fewer than activations.
-//! 3. [`parameters`]: primes, levels and gadget that hold the demand at the wanted security.
+//! 3. [`parameters`]: primes, levels (`table`) and gadget that hold the demand at the wanted security.
 //! 4. `emit`: instructions, with relinearization after sums of products and levels aligned where branches meet.
 //!
 //! Cost: linear in the program. A value that meets a sum at a lower level than its own is brought there by one product
@@ -18,8 +18,10 @@ pub mod demand;
 mod emit;
 mod levels;
 pub mod parameters;
+pub mod primes;
 pub mod rescales;
 mod scales;
+mod table;
 
 pub use emit::emit;
 pub use scales::{Settled, settle};

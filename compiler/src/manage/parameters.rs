@@ -3,15 +3,17 @@
 //! - The working scale `D = 2^d` leaves `precision_bits` above the noise of a rescale, whose standard deviation in slots
 //!   is about `N sqrt(1/18)` for a dense ternary secret, plus `GUARD_BITS` for its growth through the network. Weights,
 //!   numbers and masks only need their own rounding to stay below that noise, so their scales are shorter ([`Scales`]).
-//! - A level has as many primes below 2^50 as the bits of its rescale ask for, of equal length. The last level is
+//! - The modulus of each level exceeds that below by the bits of its rescale ([`super::table`]). The last level is
 //!   `headroom_bits` longer than `D`, so that values up to `2^(headroom_bits - 1)` decrypt right.
-//! - Key switching cuts the chain into digits of `alpha` primes, under special primes that are at least
+//! - Key switching cuts the pool into digits of `alpha` primes, under special primes that are at least
 //!   `SPECIAL_SLACK_BITS` longer than a digit, so that its noise stays below that of a rescale. Among the `alpha` that
 //!   fit the security line the one with the least predicted time of all key switches and keys wins.
 
 use super::demand::{Demand, Need, Work};
+use super::primes::MAX_PRIME_BITS;
+use super::table::{Table, Wanted};
 use crate::cost::CostModel;
-use peregrine_ir::{Arena, Level, Prime, Ring, Security, SpecialPrime};
+use peregrine_ir::{Level, Ring, Security};
 use std::collections::BTreeSet;
 
 /// Bits kept above the noise of one rescale for what the network adds.
@@ -20,12 +22,8 @@ const GUARD_BITS: u32 = 4;
 const NUMBER_GUARD_BITS: u32 = 6;
 /// Bits of weights beyond what one of them needs: the errors of up to 4^this add up.
 const WEIGHT_GUARD_BITS: u32 = 4;
-/// By how many bits a prime must exceed the degree, for there to be some of its size.
-const PRIME_GUARD_BITS: u32 = 6;
 /// How much longer than a digit the special primes are, in bits.
 const SPECIAL_SLACK_BITS: f64 = 6.0;
-/// Primes stay below 2^50: the fast transforms need it.
-const MAX_PRIME_BITS: f64 = 49.95;
 /// The longest base: what decryption handles exactly.
 const MAX_BASE_BITS: u32 = 99;
 /// How many runs are taken to share the loading of keys.
@@ -97,38 +95,29 @@ impl Planner<'_> {
             });
         }
         let bits = ScaleBits::new(unit_bits, log_n);
-        let mut primes = PrimeSource {
-            step: 2u64 << log_n,
-            used: BTreeSet::new(),
-        };
-        let mut chain: Arena<Prime, u64> = Arena::new();
-        let mut levels: Vec<Vec<Prime>> = Vec::new();
-        let drops = demand.rescales.iter().rev().map(|needs| {
-            let longest = needs.iter().map(|need| bits.of(need)).max();
-            longest.unwrap_or(0)
-        });
-        for bits in std::iter::once(base_bits).chain(drops) {
-            let bits = f64::from(bits.max(log_n + PRIME_GUARD_BITS));
-            // A tenth of a bit is none.
-            let count = ((bits - 0.1) / MAX_PRIME_BITS).ceil().max(1.0);
-            for _ in 0..count as usize {
-                let prime = primes.near((bits / count).min(MAX_PRIME_BITS));
-                chain.push(prime.ok_or(ParameterError::Primes {
-                    log_n,
-                    bits: (bits / count) as u32,
-                })?);
-            }
-            levels.push(chain.keys().collect());
-        }
-        let ring = Ring {
+        let longest = |needs: &BTreeSet<Need>| needs.iter().map(|need| bits.of(need)).max();
+        let wanted = Wanted {
             log_n,
-            unit_bits,
-            special: Arena::new(),
-            digits: Vec::new(),
-            levels,
-            primes: chain,
+            base: base_bits,
+            drops: demand
+                .rescales
+                .iter()
+                .rev()
+                .map(|needs| longest(needs).unwrap_or(0))
+                .collect(),
+            work: demand.work.iter().rev().map(Work::passes).collect(),
         };
-        self.with_gadget(ring, primes, &demand.work)
+        let gadget = |table: &Table| self.with_gadget(table, unit_bits, log_n, &demand.work);
+        let chain = Table::chain(&wanted).ok_or(ParameterError::Primes { log_n })?;
+        let mut best = gadget(&chain);
+        for table in Table::granular(&wanted) {
+            match (&best, gadget(&table)) {
+                (Ok(known), Ok(found)) if found.0 < known.0 => best = Ok(found),
+                (Err(_), Ok(found)) => best = Ok(found),
+                _ => {}
+            }
+        }
+        best.map(|(_, ring)| ring)
     }
 
     /// log2 of the working scale.
@@ -146,44 +135,48 @@ impl Planner<'_> {
         }
     }
 
-    /// The ring with the digits and special primes that make its work cheapest.
+    /// The ring with the digits and special primes that make its work cheapest, and the predicted seconds of that.
     fn with_gadget(
         &self,
-        ring: Ring,
-        mut primes: PrimeSource,
+        table: &Table,
+        unit_bits: u32,
+        log_n: u32,
         work: &[Work],
-    ) -> Result<Ring, ParameterError> {
-        let log_n = ring.log_n;
+    ) -> Result<(f64, Ring), ParameterError> {
         let limit = self.limit(log_n)?;
-        let chain_bits = ring.total_bits();
-        let seconds = |gadget: &Gadget| self.seconds(&gadget.of(&ring, None), work);
-        let gadgets = (1..=ring.primes.len())
-            .filter_map(|alpha| Gadget::new(&ring.primes, alpha, limit - chain_bits));
-        let gadget = gadgets
-            .map(|gadget| (seconds(&gadget), gadget))
-            .min_by(|a, b| a.0.total_cmp(&b.0));
-        let (_, gadget) = gadget.ok_or(ParameterError::Security {
+        let chain_bits = table.bits();
+        let ring = |gadget: &Gadget, special| Ring {
             log_n,
-            depth: ring.levels.len() as u32 - 1,
+            unit_bits,
+            primes: table.primes.clone(),
+            special,
+            levels: table.rows.clone(),
+            digits: table.digits(gadget.alpha),
+        };
+        let unknown = |gadget: &Gadget| (0..gadget.special).map(|_| 0).collect();
+        let gadgets = (1..=table.primes.len())
+            .filter_map(|alpha| Gadget::new(table, alpha, limit - chain_bits));
+        let gadget = gadgets
+            .map(|gadget| (self.seconds(&ring(&gadget, unknown(&gadget)), work), gadget))
+            .min_by(|a, b| a.0.total_cmp(&b.0));
+        let (seconds, gadget) = gadget.ok_or(ParameterError::Security {
+            log_n,
+            depth: table.rows.len() as u32 - 1,
             chain_bits,
             limit,
         })?;
-        let special: Option<Arena<SpecialPrime, u64>> = (0..gadget.special)
-            .map(|_| primes.below(gadget.special_bits))
-            .collect();
-        let special = special.ok_or(ParameterError::Primes {
-            log_n,
-            bits: gadget.special_bits as u32,
-        })?;
-        Ok(gadget.of(&ring, Some(special)))
+        let special = table.special(log_n, gadget.special, gadget.special_bits);
+        let special = special.ok_or(ParameterError::Primes { log_n })?;
+        Ok((seconds, ring(&gadget, special)))
     }
 
-    /// Predicted seconds of all key switches, and the share of a run in having the keys.
+    /// Predicted seconds of all key switches and products, and the share of a run in having the keys.
     fn seconds(&self, ring: &Ring, work: &[Work]) -> f64 {
         let levels = (0..ring.levels.len() as u32).rev();
         let seconds = levels.zip(work).map(|(level, work)| {
             let phases = self.cost.phases(ring, Level(level));
             f64::from(work.switches) * phases.key_switch()
+                + f64::from(work.products) * phases.linear().product
                 + f64::from(work.keys) * KEY_SHARE * phases.key_load()
         });
         seconds.sum()
@@ -207,9 +200,9 @@ pub(super) fn number_bits(bits: f64, ring: &Ring) -> i32 {
     (bits - f64::from(mask_bits(ring)).min(bits / 2.0)).floor() as i32
 }
 
-/// A way to cut the chain into digits.
+/// A way to cut the pool into digits.
 struct Gadget {
-    /// Primes per digit.
+    /// Primes per digit, at most, at any level.
     alpha: usize,
     /// Number of special primes.
     special: usize,
@@ -219,10 +212,8 @@ struct Gadget {
 
 impl Gadget {
     /// Digits of `alpha` primes, if the special primes they need fit into `room` bits.
-    fn new(chain: &Arena<Prime, u64>, alpha: usize, room: f64) -> Option<Self> {
-        let bits: Vec<f64> = chain.values().map(|&p| (p as f64).log2()).collect();
-        let digits = bits.chunks(alpha).map(|d| d.iter().sum::<f64>());
-        let least = digits.fold(0.0, f64::max) + SPECIAL_SLACK_BITS;
+    fn new(table: &Table, alpha: usize, room: f64) -> Option<Self> {
+        let least = table.longest_digit(alpha) + SPECIAL_SLACK_BITS;
         let special = (least / (MAX_PRIME_BITS - 0.05)).ceil() as usize;
         // Longer special primes mean less noise: take what fits.
         let special_bits = (room / special as f64 - 0.01).min(MAX_PRIME_BITS);
@@ -231,80 +222,6 @@ impl Gadget {
             special,
             special_bits,
         })
-    }
-
-    /// The ring with these digits; where special primes are not yet known, as many zeros.
-    fn of(&self, ring: &Ring, special: Option<Arena<SpecialPrime, u64>>) -> Ring {
-        let names: Vec<Prime> = ring.primes.keys().collect();
-        Ring {
-            special: special.unwrap_or_else(|| (0..self.special).map(|_| 0).collect()),
-            digits: names.chunks(self.alpha).map(<[Prime]>::to_vec).collect(),
-            ..ring.clone()
-        }
-    }
-}
-
-/// The `count` largest primes of at most `bits` bits that suit transforms of degree `2^log_n`, descending; `None` when there are
-/// not so many.
-pub fn largest_primes(log_n: u32, bits: f64, count: usize) -> Option<Vec<u64>> {
-    let mut primes = PrimeSource {
-        step: 2u64 << log_n,
-        used: BTreeSet::new(),
-    };
-    (0..count).map(|_| primes.below(bits)).collect()
-}
-
-/// Hands out distinct primes that are 1 modulo `step`.
-struct PrimeSource {
-    step: u64,
-    used: BTreeSet<u64>,
-}
-
-impl PrimeSource {
-    /// The largest unused prime of at most `bits` bits.
-    fn below(&mut self, bits: f64) -> Option<u64> {
-        let top = bits.exp2() as u64;
-        let mut candidate = top.checked_sub(2)? / self.step * self.step + 1;
-        while candidate > self.step {
-            if self.take(candidate) {
-                return Some(candidate);
-            }
-            candidate -= self.step;
-        }
-        None
-    }
-
-    /// The unused prime nearest to `2^bits`; where few are so short, a longer one, below 2^50.
-    fn near(&mut self, bits: f64) -> Option<u64> {
-        if bits > MAX_PRIME_BITS - 0.05 {
-            return self.below(MAX_PRIME_BITS);
-        }
-        let center = bits.exp2() as u64 / self.step * self.step + 1;
-        for k in 0..center / self.step / 4 {
-            // Nearest first: above, then below, by the same distance.
-            let above = center + k * self.step;
-            if self.take(above) {
-                return Some(above);
-            }
-            let below = center.checked_sub((k + 1) * self.step)?;
-            if self.take(below) {
-                return Some(below);
-            }
-        }
-        let mut longer = center;
-        while longer < Ring::MAX_PRIME {
-            if self.take(longer) {
-                return Some(longer);
-            }
-            longer += self.step;
-        }
-        None
-    }
-
-    fn take(&mut self, candidate: u64) -> bool {
-        candidate % self.step == 1
-            && primal_check::miller_rabin(candidate)
-            && self.used.insert(candidate)
     }
 }
 
@@ -344,12 +261,10 @@ pub enum ParameterError {
         log_n: u32,
     },
     /// Too few primes of the needed size.
-    #[error("too few primes of {bits} bits for ring degree 2^{log_n}: ask for more precision bits")]
+    #[error("too few primes below 2^50 for ring degree 2^{log_n}: ask for fewer precision bits")]
     Primes {
         /// log2 of the degree.
         log_n: u32,
-        /// Their size.
-        bits: u32,
     },
 }
 
@@ -402,16 +317,6 @@ mod tests {
                 && *p < Ring::MAX_PRIME
                 && primal_check::miller_rabin(*p))
         );
-    }
-
-    #[test]
-    fn the_largest_primes_come_first() {
-        let primes = largest_primes(13, 50.0, 4).unwrap();
-        let order = 1 << 14;
-        let is_suitable = |&p: &u64| p % order == 1 && primal_check::miller_rabin(p);
-        let all = (Ring::MAX_PRIME - 200 * order..Ring::MAX_PRIME).filter(is_suitable);
-        assert_eq!(primes, all.rev().take(4).collect::<Vec<_>>());
-        assert_eq!(largest_primes(13, 14.0, 1), None);
     }
 
     #[test]

@@ -6,19 +6,17 @@ use super::tables::{layout, name, shape};
 use crate::build::Builder;
 use crate::circuit::Circuit;
 use crate::entity::{Const, Entity, Value};
-use crate::inst::{Inst, KeyKind};
+use crate::inst::Inst;
 use crate::layout::Layout;
 use crate::ring::{Level, Rotation};
 use crate::scale::Scale;
 use crate::types::{Basis, Form, Type};
-use std::collections::BTreeMap;
 
 pub(super) fn build(draw: &mut Draw<'_>, circuit: Circuit) -> Circuit {
     let mut program = Program {
         builder: Builder::new(circuit),
         ciphers: Vec::new(),
         digits: Vec::new(),
-        uses: BTreeMap::new(),
     };
     program.serve(draw);
     program.input(draw);
@@ -40,8 +38,6 @@ struct Program {
     ciphers: Vec<Value>,
     /// Digits with the ciphertext they belong to.
     digits: Vec<(Value, Value)>,
-    /// Levels at which each key is used.
-    uses: BTreeMap<KeyKind, Vec<Level>>,
 }
 
 impl Program {
@@ -118,22 +114,12 @@ impl Program {
         Some(value)
     }
 
-    /// Pushes an operation that needs a key, if one key can serve all its uses.
-    fn push_keyed(&mut self, inst: Inst, level: Level) -> Option<Value> {
-        let kind = inst.key()?;
+    /// Pushes an operation that needs a key, where the ring can have keys.
+    fn push_keyed(&mut self, inst: Inst) -> Option<Value> {
         if self.circuit().ring.special.is_empty() {
             return None;
         }
-        let mut uses = self.uses.get(&kind).cloned().unwrap_or_default();
-        uses.push(level);
-        let highest = uses.iter().copied().max()?;
-        let ring = &self.circuit().ring;
-        if !uses.iter().all(|&level| ring.contains(highest, level)) {
-            return None;
-        }
-        let value = self.push(inst)?;
-        self.uses.insert(kind, uses);
-        Some(value)
+        self.push(inst)
     }
 
     /// A constant that is one number, or one that has slots.
@@ -217,7 +203,7 @@ impl Program {
         } else {
             Form::Normal
         };
-        let (a, ty) = self.cipher(draw, &[form])?;
+        let (a, _) = self.cipher(draw, &[form])?;
         let slots = self.circuit().ring.slots();
         let inst = match form {
             Form::Product => Inst::Relinearize(a),
@@ -227,7 +213,7 @@ impl Program {
                 rotation: Rotation(draw.between(1, slots - 1)),
             },
         };
-        self.push_keyed(inst, ty.level())
+        self.push_keyed(inst)
     }
 
     fn digits(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
@@ -260,7 +246,7 @@ impl Program {
                 rotation: Rotation(draw.between(1, slots - 1)),
             }
         };
-        self.push_keyed(inst, ty.level())
+        self.push_keyed(inst)
     }
 
     fn plain(&mut self, draw: &mut Draw<'_>) -> Option<Value> {

@@ -2,9 +2,9 @@
 
 use super::error::{Report, Subject};
 use crate::circuit::{Circuit, Keys};
+use crate::entity::Prime;
 use crate::inst::KeyKind;
 use crate::ring::{Level, Ring, Rotation};
-use std::collections::BTreeMap;
 
 pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
     check_declared(&circuit.ring, &circuit.keys, report);
@@ -44,7 +44,7 @@ pub(crate) fn check_declared(ring: &Ring, keys: &Keys, report: &mut Report) {
     }
 }
 
-/// Key switching adds noise proportional to (largest digit) / P, so P must outweigh every digit.
+/// Key switching adds noise proportional to (largest digit) / P, so P must outweigh what any level uses of a digit.
 fn check_gadget(ring: &Ring, report: &mut Report) {
     if ring.special.is_empty() {
         report.push(Subject::Ring, KeyError::NoSpecialPrimes);
@@ -52,8 +52,12 @@ fn check_gadget(ring: &Ring, report: &mut Report) {
     }
     let special = ring.special_bits();
     for (i, digit) in ring.digits.iter().enumerate() {
-        let primes = digit.iter().filter_map(|&p| ring.primes.get(p));
-        let bits: f64 = primes.map(|&p| (p as f64).log2()).sum();
+        let used = |row: &Vec<Prime>| {
+            let primes = digit.iter().filter(|&p| row.contains(p));
+            let primes = primes.filter_map(|&p| ring.primes.get(p));
+            primes.map(|&p| (p as f64).log2()).sum::<f64>()
+        };
+        let bits = ring.levels.iter().map(used).fold(0.0, f64::max);
         if bits > special {
             report.push(
                 Subject::Digit(i as u32),
@@ -63,31 +67,21 @@ fn check_gadget(ring: &Ring, report: &mut Report) {
     }
 }
 
-/// Every use has a key whose primes include those of the level of use.
+/// Every use has a key. That its level is not below the use is [`KeyError::Highest`]'s concern.
 fn check_uses(circuit: &Circuit, report: &mut Report) {
-    let mut covered: BTreeMap<(Level, Level), bool> = BTreeMap::new();
     for (value, definition) in circuit.values.iter() {
         let Some(kind) = definition.inst.key() else {
             continue;
         };
+        if circuit.keys.levels.contains_key(&kind) {
+            continue;
+        }
         let op = definition.inst.keyword();
         let mut level = definition.ty.level();
         definition.inst.for_each_operand(|v| {
             level = level.max(circuit.type_of(v).map_or(level, |ty| ty.level()));
         });
-        let Some(&key) = circuit.keys.levels.get(&kind) else {
-            report.push(Subject::Value(value), KeyError::Missing { op, kind, level });
-            continue;
-        };
-        let covers = *covered
-            .entry((key, level))
-            .or_insert_with(|| circuit.ring.contains(key, level));
-        if !covers {
-            report.push(
-                Subject::Value(value),
-                KeyError::NotCovered { op, key, level },
-            );
-        }
+        report.push(Subject::Value(value), KeyError::Missing { op, kind, level });
     }
 }
 
@@ -98,7 +92,7 @@ pub enum KeyError {
     #[error("key switching needs special primes, the ring has none")]
     NoSpecialPrimes,
     #[error(
-        "has {bits:.1} bits, more than the special primes together ({special:.1}): key switching would drown the message in noise"
+        "has {bits:.1} bits at some level, more than the special primes together ({special:.1}): key switching would drown the message in noise"
     )]
     SmallSpecial { bits: f64, special: f64 },
     #[error("level {level} does not exist, there are {levels}")]
@@ -113,12 +107,6 @@ pub enum KeyError {
     Missing {
         op: &'static str,
         kind: KeyKind,
-        level: Level,
-    },
-    #[error("{op}: its key is for level {key}, which lacks a prime of level {level}")]
-    NotCovered {
-        op: &'static str,
-        key: Level,
         level: Level,
     },
 }

@@ -46,8 +46,7 @@ impl CkksEvaluator {
     fn check_key(&self, kind: KeyKind, level: Level) -> Result<(), CkksRunError> {
         let found = self.keys.levels().get(&kind);
         let found = *found.ok_or(CkksRunError::MissingKey { kind, level })?;
-        let row = |level| self.params.row(binding::level(level));
-        if row(found).and_then(|key| Ok(key.is_superset(row(level)?))) == Ok(true) {
+        if found >= level {
             return Ok(());
         }
         Err(CkksRunError::KeyLevel { kind, found, level })

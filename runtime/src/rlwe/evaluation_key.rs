@@ -77,7 +77,7 @@ pub struct EvaluationKey {
 }
 
 impl EvaluationKey {
-    /// Makes the key for use at `level` and every level with a subset of its primes.
+    /// Makes the key for use at `level`, every level before it, and every level with a subset of their primes.
     ///
     /// Cost: for each digit one uniform expansion, one noise polynomial and a transform per limb; digits and limbs in parallel.
     /// The key depends on what `randomness` gives and on nothing else.
@@ -94,7 +94,8 @@ impl EvaluationKey {
         if params.special().is_empty() {
             return Err(RlweError::NoKeySwitching);
         }
-        let basis = params.extended_row(level)?.clone();
+        let row = params.key_row(level)?;
+        let basis = row.union(params.special());
         let (ring, s) = (params.ring(), secret.poly());
         let other = Zeroizing::new(match kind {
             KeyKind::Relinearization => ring.dot(&basis, &[(s, s)])?,
@@ -109,7 +110,7 @@ impl EvaluationKey {
             KeyKind::Galois(_) => (s, &*other),
         };
         let seed = randomness.seed();
-        let digits = params.digits_of(params.row(level)?);
+        let digits = params.digits_of(row);
         let digits: Vec<_> = digits.map(|digit| (digit, randomness.fork())).collect();
         let make = |((digit, primes), mut randomness): ((usize, Basis), Randomness)| {
             let uniform = (seed, digit as u64 * STREAMS_PER_DIGIT);

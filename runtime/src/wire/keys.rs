@@ -299,7 +299,7 @@ impl KeyFile {
 /// Length of the header of a file with these keys: it does not depend on their order or seeds.
 fn header_bytes(keys: &BTreeMap<KeyKind, Level>, params: &Parameters) -> Result<u64, WireError> {
     let header = |(&kind, &level): (&KeyKind, &Level)| {
-        let row = params.row(binding::level(level))?;
+        let row = params.key_row(binding::level(level))?;
         let digits = params.digits_of(row).map(|(digit, _)| digit);
         Ok(header(kind, level, Seed(0), digits))
     };
@@ -323,7 +323,7 @@ impl Entry {
         level: Level,
         params: &Parameters,
     ) -> Result<Self, WireError> {
-        let row = params.row(binding::level(level))?;
+        let row = params.key_row(binding::level(level))?;
         let digits: Vec<usize> = params.digits_of(row).map(|(digit, _)| digit).collect();
         let found = header.digits.len() as u64;
         expect("the number of digits of a key", found, digits.len() as u64)?;
@@ -333,7 +333,7 @@ impl Entry {
         Ok(Self {
             tag,
             seed: read_seed(&header.seed)?,
-            basis: params.extended_row(binding::level(level))?.clone(),
+            basis: row.union(params.special()),
             digits,
             checked: OnceLock::new(),
         })

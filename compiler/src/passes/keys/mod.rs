@@ -32,7 +32,7 @@ use super::{PassError, remove_dead, run_all};
 use crate::cost::{CostModel, LinearCost};
 use groups::Groups;
 use peregrine_ir::stats::KeyStats;
-use peregrine_ir::{Circuit, Level, Remark, Ring};
+use peregrine_ir::{Circuit, Remark};
 use search::Search;
 use std::cmp::Reverse;
 
@@ -185,10 +185,7 @@ struct Chooser<'c> {
 impl<'c> Chooser<'c> {
     fn new(circuit: &'c Circuit, cost: &'c CostModel) -> Result<Self, PassError> {
         let plain = run_all(circuit.clone(), cost)?;
-        let groups = match nested(&circuit.ring) {
-            true => Groups::of(circuit),
-            false => Groups::default(),
-        };
+        let groups = Groups::of(circuit);
         Ok(Self {
             circuit,
             cost,
@@ -217,12 +214,6 @@ impl<'c> Chooser<'c> {
             false => Ok((circuit, choice)),
         }
     }
-}
-
-/// Whether a key for a level serves all lower ones. Where it does not, every rotation keeps its key.
-fn nested(ring: &Ring) -> bool {
-    let mut above = (1..ring.levels.len() as u32).map(|level| (Level(level), Level(level - 1)));
-    above.all(|(level, below)| ring.contains(level, below))
 }
 
 /// Why keys are not chosen.

@@ -1,7 +1,7 @@
 //! Sizes of values, keys and scratch, from ring and level.
 
 use super::DOT_CHUNK;
-use peregrine_ir::{Basis, Circuit, Definition, Form, Inst, Level, Ring, Type, Value};
+use peregrine_ir::{Basis, Circuit, Definition, Form, Inst, Level, Prime, Ring, Type, Value};
 
 /// What encoding one plaintext takes beside it: slots, complex slots and the buffer of their transform, coefficients as
 /// floats and as integers.
@@ -12,44 +12,66 @@ const ENCODING_LIMBS: u64 = 5;
 pub struct Sizes {
     limb_bytes: u64,
     special: u64,
-    /// Per level: primes, gadget digits, bytes of a packed limb of each of the primes and of P together.
-    levels: Vec<(u64, u64, u64)>,
+    levels: Vec<LevelSizes>,
+}
+
+/// What sizes at one level depend on.
+#[derive(Clone, Debug)]
+struct LevelSizes {
+    limbs: u64,
+    digits: u64,
+    key: KeySizes,
+}
+
+/// What sizes of a key for one level depend on.
+#[derive(Clone, Copy, Debug, Default)]
+struct KeySizes {
+    /// Primes, those of P included.
+    limbs: u64,
+    digits: u64,
+    /// Bytes of a packed limb of each of the primes together.
+    packed: u64,
 }
 
 impl Sizes {
     /// The sizes in this ring.
     pub fn new(ring: &Ring) -> Self {
-        let bits = |prime: &u64| u64::from(prime.ilog2() + 1);
-        let special: u64 = ring.special.values().map(bits).sum();
-        let levels = ring
-            .levels
-            .iter()
-            .map(|row| {
-                let meets = |digit: &&Vec<_>| digit.iter().any(|p| row.contains(p));
-                let primes = row.iter().filter_map(|&p| ring.primes.get(p));
-                let bits = primes.map(bits).sum::<u64>() + special;
-                (
-                    row.len() as u64,
-                    ring.digits.iter().filter(meets).count() as u64,
-                    (bits << ring.log_n).div_ceil(8),
-                )
-            })
-            .collect();
+        let special = ring.special.len() as u64;
+        let digits = |row: &[Prime]| {
+            let meets = |digit: &&Vec<_>| digit.iter().any(|p| row.contains(p));
+            ring.digits.iter().filter(meets).count() as u64
+        };
+        let level = |(level, row): (u32, &Vec<Prime>)| {
+            let key_row = ring.key_row(Level(level));
+            let primes = key_row.iter().filter_map(|&p| ring.primes.get(p));
+            let bits = primes.chain(ring.special.values());
+            let bits: u64 = bits.map(|prime| u64::from(prime.ilog2() + 1)).sum();
+            LevelSizes {
+                limbs: row.len() as u64,
+                digits: digits(row),
+                key: KeySizes {
+                    limbs: key_row.len() as u64 + special,
+                    digits: digits(&key_row),
+                    packed: (bits << ring.log_n).div_ceil(8),
+                },
+            }
+        };
+        let levels = (0..).zip(&ring.levels).map(level).collect();
         Self {
             limb_bytes: 8 << ring.log_n,
-            special: ring.special.len() as u64,
+            special,
             levels,
         }
     }
 
     /// Primes of a level.
     pub fn limbs(&self, level: Level) -> u64 {
-        self.levels.get(level.0 as usize).map_or(0, |l| l.0)
+        self.levels.get(level.0 as usize).map_or(0, |l| l.limbs)
     }
 
     /// Gadget digits at a level.
     pub fn digits(&self, level: Level) -> u64 {
-        self.levels.get(level.0 as usize).map_or(0, |l| l.1)
+        self.levels.get(level.0 as usize).map_or(0, |l| l.digits)
     }
 
     /// Primes of P.
@@ -80,20 +102,27 @@ impl Sizes {
         self.limbs_of(ty) * self.limb_bytes
     }
 
+    fn key(&self, level: Level) -> KeySizes {
+        let level = self.levels.get(level.0 as usize);
+        level.map_or(KeySizes::default(), |level| level.key)
+    }
+
     /// Bytes of an evaluation key once expanded.
     pub fn key_bytes(&self, level: Level) -> u64 {
-        2 * self.digits(level) * (self.limbs(level) + self.special) * self.limb_bytes
+        let key = self.key(level);
+        2 * key.digits * key.limbs * self.limb_bytes
     }
 
     /// Bytes of an evaluation key in a file.
     pub fn packed_key_bytes(&self, level: Level) -> u64 {
-        let packed = self.levels.get(level.0 as usize).map_or(0, |l| l.2);
-        self.digits(level) * packed
+        let key = self.key(level);
+        key.digits * key.packed
     }
 
     /// Bytes that expanding a key takes beside it: its half in the file, and one polynomial on its way.
     pub(in crate::exec) fn key_reading_bytes(&self, level: Level) -> u64 {
-        (self.digits(level) + 1) * (self.limbs(level) + self.special) * self.limb_bytes
+        let key = self.key(level);
+        (key.digits + 1) * key.limbs * self.limb_bytes
     }
 
     /// Bytes an instruction needs beside its operands and its result; plaintexts with the buffers of their encoding.

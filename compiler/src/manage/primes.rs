@@ -1,0 +1,95 @@
+//! Primes that suit the transforms of a ring.
+
+use peregrine_ir::Ring;
+use std::collections::BTreeSet;
+
+/// Primes stay below 2^50: the fast transforms need it.
+pub(super) const MAX_PRIME_BITS: f64 = 49.95;
+/// What primes may lack of the asked length.
+pub(super) const TOLERANCE_BITS: f64 = 0.1;
+
+/// The `count` largest primes of at most `bits` bits that suit transforms of degree `2^log_n`, descending; `None` when there are
+/// not so many.
+pub fn largest_primes(log_n: u32, bits: f64, count: usize) -> Option<Vec<u64>> {
+    let mut primes = PrimeSource::new(log_n);
+    (0..count).map(|_| primes.below(bits)).collect()
+}
+
+/// Hands out distinct primes that are 1 modulo `step`.
+pub(super) struct PrimeSource {
+    step: u64,
+    used: BTreeSet<u64>,
+}
+
+impl PrimeSource {
+    /// For a ring of degree `2^log_n`.
+    pub(super) fn new(log_n: u32) -> Self {
+        Self {
+            step: 2u64 << log_n,
+            used: BTreeSet::new(),
+        }
+    }
+
+    /// The largest unused prime of at most `bits` bits.
+    pub(super) fn below(&mut self, bits: f64) -> Option<u64> {
+        let top = bits.exp2() as u64;
+        let mut candidate = top.checked_sub(2)? / self.step * self.step + 1;
+        while candidate > self.step {
+            if self.take(candidate) {
+                return Some(candidate);
+            }
+            candidate -= self.step;
+        }
+        None
+    }
+
+    /// The unused prime nearest to `2^bits` of those that are less than [`TOLERANCE_BITS`] shorter.
+    pub(super) fn near(&mut self, bits: f64) -> Option<u64> {
+        if bits > MAX_PRIME_BITS - TOLERANCE_BITS {
+            return self.below(MAX_PRIME_BITS);
+        }
+        let center = bits.exp2() as u64 / self.step * self.step + 1;
+        let shortest = (bits - TOLERANCE_BITS).exp2() as u64;
+        for distance in (0..Ring::MAX_PRIME).step_by(usize::try_from(self.step).ok()?) {
+            // Above first, then below.
+            let above = center + distance;
+            if above >= Ring::MAX_PRIME {
+                return None;
+            }
+            if self.take(above) {
+                return Some(above);
+            }
+            let below = center.saturating_sub(distance + self.step);
+            if below >= shortest && self.take(below) {
+                return Some(below);
+            }
+        }
+        None
+    }
+
+    /// Does not hand out this one.
+    pub(super) fn reserve(&mut self, prime: u64) {
+        self.used.insert(prime);
+    }
+
+    fn take(&mut self, candidate: u64) -> bool {
+        candidate % self.step == 1
+            && primal_check::miller_rabin(candidate)
+            && self.used.insert(candidate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_primes_come_first() {
+        let primes = largest_primes(13, 50.0, 4).unwrap();
+        let order = 1 << 14;
+        let is_suitable = |&p: &u64| p % order == 1 && primal_check::miller_rabin(p);
+        let all = (Ring::MAX_PRIME - 200 * order..Ring::MAX_PRIME).filter(is_suitable);
+        assert_eq!(primes, all.rev().take(4).collect::<Vec<_>>());
+        assert_eq!(largest_primes(13, 14.0, 1), None);
+    }
+}

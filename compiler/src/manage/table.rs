@@ -1,0 +1,427 @@
+//! Tables of levels: which primes the modulus of each level has.
+//!
+//! A level asks for bits, not for primes: its modulus must exceed that of the level below by what its rescale drops. A *chain*
+//! gives each rescale primes of its own, of equal length; a rescale of 30 bits then costs a limb as one of 50 does. In a
+//! *granular* table nearly all primes are as long as they may be, and a few short ones come and go from row to row:
+//!
+//! ```text
+//! level 3   L L L L       S2      a rescale to level 2 drops S2 and adds S1: 12 bits
+//! level 2   L L L L   S1
+//! level 1   L L L     S1  S2
+//! level 0   L L
+//! ```
+//! Rows are not nested then: a rescale multiplies by the primes that come in and divides by those that go. What it costs is the
+//! same; a key holds the primes of all levels up to its own. (Samardzic and Sanchez, *BitPacker*, ASPLOS 2024, fills machine words
+//! likewise; here the pool is shared by all levels, and the short primes are chosen for the network.)
+//!
+//! Short primes are searched: none, one or two of several lengths. For each set a dynamic program from the lowest level up finds the
+//! rows that have the fewest limbs, weighted by the work at each level; it keeps the states that no other is better than both in
+//! bits and in cost.
+
+use super::primes::{MAX_PRIME_BITS, PrimeSource, TOLERANCE_BITS};
+use peregrine_ir::{Arena, Entity, Prime, SpecialPrime};
+use std::cmp::Ordering;
+
+/// By how many bits a prime must exceed the degree, for there to be some of its size.
+const PRIME_GUARD_BITS: u32 = 6;
+/// The shortest of the short primes, and the step to the next.
+const SHORT_BITS: (u32, u32) = (20, 3);
+/// Tables that are worth a closer look.
+const FINALISTS: usize = 6;
+
+/// What a table must hold.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) log_n: u32,
+    /// Bits of the lowest level.
+    pub(super) base: u32,
+    /// Bits by which each level above must exceed the one below, the lowest first.
+    pub(super) drops: Vec<u32>,
+    /// How often each limb of a level is passed through, the lowest first.
+    pub(super) work: Vec<f64>,
+}
+
+impl Wanted {
+    /// The least bits that a level may exceed the one below by.
+    fn least_drop(&self) -> u32 {
+        self.log_n + PRIME_GUARD_BITS
+    }
+}
+
+/// Primes and the rows of levels.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Table {
+    /// The pool, short primes first where there are such.
+    pub(super) primes: Arena<Prime, u64>,
+    /// The primes of each level, the lowest level first.
+    pub(super) rows: Vec<Vec<Prime>>,
+    /// How many primes at the start of the pool come and go.
+    short: usize,
+}
+
+impl Table {
+    /// Each level has primes of its own, as few as hold its bits; none where there are too few primes.
+    pub(super) fn chain(wanted: &Wanted) -> Option<Self> {
+        let mut source = PrimeSource::new(wanted.log_n);
+        let mut table = Self {
+            primes: Arena::new(),
+            rows: Vec::new(),
+            short: 0,
+        };
+        for &bits in std::iter::once(&wanted.base).chain(&wanted.drops) {
+            let bits = f64::from(bits.max(wanted.least_drop()));
+            let count = ((bits - TOLERANCE_BITS) / MAX_PRIME_BITS).ceil().max(1.0);
+            for _ in 0..count as usize {
+                let prime = source.near((bits / count).min(MAX_PRIME_BITS))?;
+                table.primes.push(prime);
+            }
+            table.rows.push(table.primes.keys().collect());
+        }
+        Some(table)
+    }
+
+    /// The most promising granular tables, the best first.
+    pub(super) fn granular(wanted: &Wanted) -> Vec<Self> {
+        let (shortest, step) = SHORT_BITS;
+        let shortest = shortest.max(wanted.least_drop());
+        let lengths: Vec<u32> = (shortest..MAX_PRIME_BITS as u32)
+            .step_by(step as usize)
+            .collect();
+        let mut sets = vec![Vec::new()];
+        for (i, &a) in lengths.iter().enumerate() {
+            sets.push(vec![a]);
+            sets.extend(lengths.iter().skip(i).map(|&b| vec![a, b]));
+        }
+        let Some(longs) = Longs::new(wanted) else {
+            return Vec::new();
+        };
+        let tables = sets.iter();
+        let tables = tables.filter_map(|short| Search::new(wanted, &longs, short)?.run());
+        let mut tables: Vec<(f64, Self)> = tables.collect();
+        tables.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // Where a short prime is of no use, its length makes no difference.
+        tables.dedup_by(|a, b| a.1 == b.1);
+        let tables = tables.into_iter().map(|(_, table)| table);
+        tables.take(FINALISTS).collect()
+    }
+
+    /// log2 of the product of the pool.
+    pub(super) fn bits(&self) -> f64 {
+        self.primes.values().map(|&p| (p as f64).log2()).sum()
+    }
+
+    /// The pool in digits of which no level has more than `alpha` primes: as few as possible, and the short primes in the first.
+    pub(super) fn digits(&self, alpha: usize) -> Vec<Vec<Prime>> {
+        let names: Vec<Prime> = self.primes.keys().collect();
+        let at_once = self.rows.iter().map(|row| self.shorts_of(row)).max();
+        let beside = alpha.saturating_sub(at_once.unwrap_or(0));
+        let first = names.len().min(match self.short {
+            0 => 0,
+            short => short + beside,
+        });
+        let (first, rest) = names.split_at(first);
+        let first = std::iter::once(first).filter(|first| !first.is_empty());
+        first
+            .chain(rest.chunks(alpha))
+            .map(<[Prime]>::to_vec)
+            .collect()
+    }
+
+    fn shorts_of(&self, row: &[Prime]) -> usize {
+        row.iter().filter(|p| p.index() < self.short).count()
+    }
+
+    /// Most bits that any level has of a digit.
+    pub(super) fn longest_digit(&self, alpha: usize) -> f64 {
+        let bits = |&p: &Prime| self.primes.get(p).map_or(0.0, |&p| (p as f64).log2());
+        let digits = self.digits(alpha);
+        let at = |digit: &Vec<Prime>, row: &Vec<Prime>| -> f64 {
+            digit.iter().filter(|p| row.contains(p)).map(bits).sum()
+        };
+        let all = digits
+            .iter()
+            .flat_map(|digit| self.rows.iter().map(move |row| at(digit, row)));
+        all.fold(0.0, f64::max)
+    }
+
+    /// So many more primes of at most `bits` bits, for P; none where there are too few.
+    pub(super) fn special(
+        &self,
+        log_n: u32,
+        count: usize,
+        bits: f64,
+    ) -> Option<Arena<SpecialPrime, u64>> {
+        let mut source = PrimeSource::new(log_n);
+        for &prime in self.primes.values() {
+            source.reserve(prime);
+        }
+        (0..count).map(|_| source.below(bits)).collect()
+    }
+}
+
+/// A row: all long primes up to a number, and some short ones.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    longs: usize,
+    /// A bit for each short prime.
+    shorts: u32,
+    bits: f64,
+    /// Limbs of this level and those below, weighted.
+    cost: f64,
+    /// The state of the level below, by its place among those kept.
+    below: usize,
+}
+
+/// As many long primes as any table needs.
+struct Longs {
+    primes: Vec<u64>,
+    /// log2 of the product of the first ones: of none, of one, ...
+    bits: Vec<f64>,
+}
+
+impl Longs {
+    /// None where there are too few.
+    fn new(wanted: &Wanted) -> Option<Self> {
+        let drops = wanted.drops.iter().map(|&d| d.max(wanted.least_drop()));
+        // Rows exceed what is wanted by less than a long prime each, and by far less for most.
+        let enough = f64::from(wanted.base + drops.sum::<u32>()) * 1.25 + 2.0 * MAX_PRIME_BITS;
+        let mut source = PrimeSource::new(wanted.log_n);
+        let (mut primes, mut bits, mut reached) = (Vec::new(), vec![0.0], 0.0);
+        while reached < enough {
+            let prime = source.below(MAX_PRIME_BITS)?;
+            reached += (prime as f64).log2();
+            primes.push(prime);
+            bits.push(reached);
+        }
+        Some(Self { primes, bits })
+    }
+}
+
+/// Rows from one set of short primes.
+struct Search<'w> {
+    wanted: &'w Wanted,
+    shorts: Vec<u64>,
+    /// log2 of the product of each set of short primes.
+    short_bits: Vec<f64>,
+    longs: &'w Longs,
+}
+
+impl<'w> Search<'w> {
+    /// None where there are too few primes.
+    fn new(wanted: &'w Wanted, longs: &'w Longs, lengths: &[u32]) -> Option<Self> {
+        let mut source = PrimeSource::new(wanted.log_n);
+        for &prime in &longs.primes {
+            source.reserve(prime);
+        }
+        let shorts = lengths.iter().map(|&bits| source.near(f64::from(bits)));
+        let shorts: Vec<u64> = shorts.collect::<Option<_>>()?;
+        let length = |set: u32| -> f64 {
+            let chosen = (0u32..).zip(&shorts).filter(|(i, _)| set >> i & 1 == 1);
+            chosen.map(|(_, &p)| (p as f64).log2()).sum()
+        };
+        let short_bits = (0..1 << shorts.len()).map(length).collect();
+        Some(Self {
+            wanted,
+            shorts,
+            short_bits,
+            longs,
+        })
+    }
+
+    /// The cheapest rows and their cost; none where long primes run out.
+    fn run(&self) -> Option<(f64, Table)> {
+        let wanted = self.wanted;
+        let ground = State {
+            longs: 0,
+            shorts: 0,
+            bits: 0.0,
+            cost: 0.0,
+            below: 0,
+        };
+        let mut kept = vec![vec![ground]];
+        let least = wanted.least_drop();
+        let drops = std::iter::once(wanted.base).chain(wanted.drops.iter().map(|&d| d.max(least)));
+        for (i, drop) in drops.enumerate() {
+            let work = wanted.work.get(i).copied().unwrap_or(1.0);
+            let below = kept.last()?;
+            let above = (0..).zip(below);
+            let above = above.flat_map(|(i, state)| self.above(i, state, f64::from(drop), work));
+            kept.push(efficient(above.collect()));
+        }
+        let cheapest = |states: &Vec<State>| {
+            let states = states.iter().enumerate();
+            states
+                .min_by(|a, b| a.1.cost.total_cmp(&b.1.cost))
+                .map(|s| s.0)
+        };
+        let mut at = cheapest(kept.last()?)?;
+        let cost = kept.last()?.get(at)?.cost;
+        let mut states = Vec::new();
+        for level in kept.iter().skip(1).rev() {
+            let state = level.get(at)?;
+            states.push(*state);
+            at = state.below;
+        }
+        states.reverse();
+        Some((cost, self.table(&states)))
+    }
+
+    /// The rows that may lie above a state: for each set of short primes as few long ones as suffice.
+    fn above(&self, i: usize, below: &State, drop: f64, work: f64) -> Vec<State> {
+        let least = below.bits + drop - TOLERANCE_BITS;
+        let state = |(shorts, bits): (u32, &f64)| {
+            let longs = self.longs.bits.partition_point(|long| long + bits < least);
+            let limbs = longs + shorts.count_ones() as usize;
+            Some(State {
+                longs,
+                shorts,
+                bits: self.longs.bits.get(longs)? + bits,
+                cost: below.cost + work * limbs as f64,
+                below: i,
+            })
+        };
+        (0..).zip(&self.short_bits).filter_map(state).collect()
+    }
+
+    fn table(&self, states: &[State]) -> Table {
+        let count = states.iter().map(|state| state.longs).max().unwrap_or(0);
+        let used = states.iter().fold(0, |used, state| used | state.shorts);
+        let shorts = (0u32..).zip(&self.shorts);
+        let shorts: Vec<(u32, u64)> = shorts
+            .filter(|(i, _)| used >> i & 1 == 1)
+            .map(|(i, &prime)| (i, prime))
+            .collect();
+        let longs = self.longs.primes.iter().take(count).copied();
+        let primes = shorts.iter().map(|&(_, prime)| prime).chain(longs);
+        let primes: Arena<Prime, u64> = primes.collect();
+        let row = |state: &State| -> Vec<Prime> {
+            let short = (0u32..).zip(&shorts);
+            let short = short.filter(|(_, (bit, _))| state.shorts >> bit & 1 == 1);
+            let long = (shorts.len() as u32..).take(state.longs);
+            short.map(|(i, _)| i).chain(long).map(Prime::new).collect()
+        };
+        Table {
+            rows: states.iter().map(row).collect(),
+            primes,
+            short: shorts.len(),
+        }
+    }
+}
+
+/// The states that no other is better than, both in bits and in cost; ascending in bits.
+fn efficient(mut states: Vec<State>) -> Vec<State> {
+    states.sort_by(|a, b| match a.bits.total_cmp(&b.bits) {
+        Ordering::Equal => a.cost.total_cmp(&b.cost),
+        order => order,
+    });
+    let mut cheapest = f64::INFINITY;
+    states.retain(|state| {
+        let better = state.cost < cheapest;
+        cheapest = cheapest.min(state.cost);
+        better
+    });
+    states
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn wanted(log_n: u32, base: u32, drops: Vec<u32>) -> Wanted {
+        let work = vec![1.0; drops.len() + 1];
+        Wanted {
+            log_n,
+            base,
+            drops,
+            work,
+        }
+    }
+
+    fn bits(table: &Table, row: &[Prime]) -> f64 {
+        let primes = row.iter().map(|&p| *table.primes.get(p).unwrap());
+        primes.map(|p| (p as f64).log2()).sum()
+    }
+
+    fn check(table: &Table, wanted: &Wanted, alpha: usize) {
+        let distinct: BTreeSet<u64> = table.primes.values().copied().collect();
+        assert_eq!(distinct.len(), table.primes.len());
+        assert_eq!(table.rows.len(), wanted.drops.len() + 1);
+        let used: BTreeSet<Prime> = table.rows.iter().flatten().copied().collect();
+        assert_eq!(used, table.primes.keys().collect(), "a prime is in vain");
+        let mut below = 0.0;
+        let drops = std::iter::once(&wanted.base).chain(&wanted.drops);
+        for (row, &drop) in table.rows.iter().zip(drops) {
+            let bits = bits(table, row);
+            assert!(
+                bits - below >= f64::from(drop) - TOLERANCE_BITS - 1e-6,
+                "{bits} on {below}"
+            );
+            below = bits;
+        }
+        let digits = table.digits(alpha);
+        let all: Vec<Prime> = digits.concat();
+        assert_eq!(all, table.primes.keys().collect::<Vec<_>>());
+        let mut longest: f64 = 0.0;
+        for (digit, row) in digits
+            .iter()
+            .flat_map(|d| table.rows.iter().map(move |r| (d, r)))
+        {
+            let shared: Vec<Prime> = row.iter().filter(|p| digit.contains(p)).copied().collect();
+            assert!(shared.len() <= alpha.max(2));
+            longest = longest.max(bits(table, &shared));
+        }
+        assert!((longest - table.longest_digit(alpha)).abs() < 1e-6);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_exceed_each_other_by_what_is_wanted(
+            log_n in 5u32..17,
+            base in 20u32..99,
+            drops in proptest::collection::vec(12u32..120, 0..30),
+            alpha in 1usize..8,
+        ) {
+            let wanted = wanted(log_n, base, drops);
+            check(&Table::chain(&wanted).unwrap(), &wanted, alpha);
+            let tables = Table::granular(&wanted);
+            prop_assert!(!tables.is_empty());
+            for table in &tables {
+                check(table, &wanted, alpha);
+            }
+        }
+    }
+
+    #[test]
+    fn short_primes_that_come_and_go_save_limbs() {
+        let wanted = wanted(16, 40, vec![70, 26, 70, 26, 70, 26, 70, 26, 70, 26]);
+        let limbs = |table: &Table| table.rows.iter().map(Vec::len).sum::<usize>();
+        let (chain, granular) = (Table::chain(&wanted).unwrap(), Table::granular(&wanted));
+        assert_eq!(limbs(&chain), 96);
+        assert_eq!(granular.iter().map(limbs).min(), Some(71));
+        let nested = |rows: &[Vec<Prime>]| rows[0].iter().all(|p| rows[1].contains(p));
+        assert!(
+            granular
+                .iter()
+                .any(|table| !table.rows.windows(2).all(nested))
+        );
+    }
+
+    #[test]
+    fn work_decides_where_limbs_are_saved() {
+        let mut uneven = wanted(13, 30, vec![40, 75, 40, 75, 40, 75]);
+        for level in 0..uneven.work.len() {
+            uneven.work = vec![1.0; uneven.work.len()];
+            uneven.work[level] = 1e6;
+            let drops: u32 = uneven.drops[..level].iter().sum();
+            let least = (f64::from(uneven.base + drops) / MAX_PRIME_BITS).ceil() as usize;
+            let table = &Table::granular(&uneven)[0];
+            assert!(
+                table.rows[level].len() <= least + 1,
+                "level {level}: {:?}",
+                table.rows
+            );
+        }
+    }
+}
