@@ -98,8 +98,8 @@ impl<'c> Filler<'c> {
             ) => {
                 let from = self.side(*x, *input).ok_or_else(missing)?;
                 let to = self.side(*y, *output).ok_or_else(missing)?;
-                let reach = Reach::new(from.layout, *fold);
-                Ok(diagonal(map, (&from, &to), reach, (*rotation, *pre)))
+                let reach = Reach::new(from.layout, *fold).through(*rotation);
+                Ok(diagonal(map, (&from, &to), &reach, *pre))
             }
             (
                 Constant::Fill { part, .. },
@@ -152,8 +152,8 @@ struct Side<'a> {
 fn diagonal(
     map: &BoundMap<'_>,
     (from, to): (&Side<'_>, &Side<'_>),
-    reach: Reach<'_>,
-    (rotation, pre): (u32, u32),
+    reach: &ReachThrough<'_>,
+    pre: u32,
 ) -> Vec<f64> {
     let slots = to.elements.len();
     let mask = slots - 1;
@@ -161,10 +161,10 @@ fn diagonal(
     (0..slots)
         .map(|t| {
             let at = (t + pre) & mask;
-            let source = (at + rotation as usize) & mask;
+            let source = (at + reach.rotation as usize) & mask;
             match (to.elements.get(at), from.elements.get(source)) {
                 (Some(&y), Some(&x))
-                    if y != NONE && x != NONE && reach.counts(x as usize, at as u32, rotation) =>
+                    if y != NONE && x != NONE && reach.counts(source as u32, at as u32) =>
                 {
                     map.coefficient(y as usize, x as usize)
                 }
@@ -208,24 +208,48 @@ impl<'l> Reach<'l> {
         distances.min().unwrap_or(0)
     }
 
-    /// Whether the coefficient on element `x`, which slot `at` sees through `rotation`, belongs there.
-    fn counts(&self, x: usize, at: u32, rotation: u32) -> bool {
-        if self.input.is_aligned() {
+    /// The same for one rotation.
+    fn through(self, rotation: u32) -> ReachThrough<'l> {
+        let replicas = 0..self.input.parts().replicas;
+        ReachThrough {
+            reach: self,
+            rotation,
+            turns: replicas.map(|r| self.input.turn(r)).collect(),
+        }
+    }
+}
+
+/// What of an input is reached by one rotation.
+struct ReachThrough<'l> {
+    reach: Reach<'l>,
+    rotation: u32,
+    /// See [`Layout::turn`], for each replica.
+    turns: Vec<u32>,
+}
+
+impl ReachThrough<'_> {
+    /// Whether the coefficient on the element at `source`, which slot `at` sees through the rotation, belongs there.
+    ///
+    /// That is, the rotation is [`Reach::rotation`], and no slot below `at` that is equal to it modulo the period sees the element,
+    /// too.
+    fn counts(&self, source: u32, at: u32) -> bool {
+        let Reach { input, period } = self.reach;
+        let block = input.block();
+        if input.is_aligned() {
             // Copies lie a block apart, the slots that are summed a period.
-            let folded = self.period < self.input.slots();
-            return rotation < self.bound()
-                && (!folded || at < self.period.max(self.input.block()));
+            let folded = period < input.slots();
+            return self.rotation < self.reach.bound() && (!folded || at < period.max(block));
         }
-        let slot = self.input.place_flat(x).slot;
-        if self.rotation(slot, at) != rotation {
-            return false;
-        }
-        let sees = |replica| {
-            let from = self.input.replica(slot, replica).wrapping_sub(rotation);
-            let from = from & (self.input.slots() - 1);
-            (from & (self.period - 1) == at & (self.period - 1)).then_some(from)
+        let turn = self.turns.get((source / block) as usize).unwrap_or(&0);
+        let slot = source.wrapping_sub(*turn);
+        let hidden = |(start, turn): (u32, &u32)| {
+            let copy = start + (slot.wrapping_add(*turn) & (block - 1));
+            let distance = copy.wrapping_sub(at) & (period - 1);
+            let from = copy.wrapping_sub(self.rotation) & (input.slots() - 1);
+            distance < self.rotation || (distance == self.rotation && from < at)
         };
-        (0..self.input.parts().replicas).filter_map(sees).min() == Some(at)
+        let starts = (0..).step_by(block as usize);
+        self.rotation < period && !starts.zip(&self.turns).any(hidden)
     }
 }
 

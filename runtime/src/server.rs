@@ -5,10 +5,11 @@
 //! 3. [`Session::run`] turns encrypted inputs into encrypted outputs.
 
 use crate::binding;
-use crate::ckks::{Ciphertext, CkksError, Plaintext, SeededCiphertext};
+use crate::ckks::{Ciphertext, CkksError, SeededCiphertext};
 use crate::exec::memory::{self, Budget, MemoryError, Prediction};
 use crate::exec::{
-    self, Cache, CkksEvaluator, CkksRunError, Evaluator, ExecError, KeySource, Plan, Progress,
+    self, Cache, CkksEvaluator, CkksRunError, Evaluator, ExecError, KeySource, Plain, Plan,
+    Progress,
 };
 use crate::params::{Parameters, ParametersError};
 use crate::wire::{
@@ -166,7 +167,7 @@ impl Server {
 pub struct Session<'s> {
     server: &'s Server,
     evaluator: CkksEvaluator,
-    cache: Cache<Plaintext>,
+    cache: Cache<Plain>,
     plan: Plan,
     prediction: Prediction,
 }

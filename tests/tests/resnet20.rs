@@ -107,7 +107,7 @@ fn its_circuit_is_small() {
         log_n: 16..=16,
         ..Config::new("resnet20")
     };
-    let graph = peregrine_compiler::onnx::load(&folder.join(POLY2)).unwrap();
+    let graph = flow::load(&folder.join(POLY2)).unwrap();
     let Compiled { circuit, .. } = compile(&graph, &config).unwrap();
     let total = Stats::of(&circuit).total;
     let values = circuit.values.values();

@@ -6,8 +6,8 @@
 //! Cost: one complex transform of N/2 points, then a pass and a transform for each prime.
 
 use super::embedding::Embedding;
-use super::integer::{MixedRadix, PowersOfTwo};
-use super::{CkksError, Complex64, Plaintext};
+use super::integer::MixedRadix;
+use super::{CkksError, Complex64, Message, Plaintext};
 use crate::params::Parameters;
 use crate::ring::{Basis, Coefficient, Modulus, RnsPoly};
 use rayon::prelude::*;
@@ -61,7 +61,8 @@ impl Encoder {
                 value,
             });
         }
-        self.encode_finite(slots.iter().copied(), slots.len(), scale, basis)
+        let message = self.message_of(slots.iter().copied(), slots.len(), scale, basis)?;
+        Ok(message.encoded(&self.params, basis))
     }
 
     /// Encodes real slots; see [`Self::encode`].
@@ -74,27 +75,33 @@ impl Encoder {
         scale: f64,
         basis: &Basis,
     ) -> Result<Plaintext, CkksError> {
+        let message = self.message(slots, scale, basis)?;
+        Ok(message.encoded(&self.params, basis))
+    }
+
+    /// The integers that [`Self::encode_real`] transforms.
+    ///
+    /// # Errors
+    /// As for [`Self::encode`].
+    pub fn message(&self, slots: &[f64], scale: f64, basis: &Basis) -> Result<Message, CkksError> {
         if let Some(&value) = slots.iter().find(|x| !x.is_finite()) {
             return Err(CkksError::NotFinite {
                 what: "a slot",
                 value,
             });
         }
-        self.encode_finite(
-            slots.iter().map(|&x| Complex64::from(x)),
-            slots.len(),
-            scale,
-            basis,
-        )
+        let complex = slots.iter().map(|&x| Complex64::from(x));
+        self.message_of(complex, slots.len(), scale, basis)
     }
 
-    fn encode_finite(
+    /// The integers of finite slots.
+    fn message_of(
         &self,
         slots: impl Iterator<Item = Complex64>,
         count: usize,
         scale: f64,
         basis: &Basis,
-    ) -> Result<Plaintext, CkksError> {
+    ) -> Result<Message, CkksError> {
         if count > self.embedding.slots() {
             return Err(CkksError::TooManySlots {
                 slots: self.embedding.slots(),
@@ -109,46 +116,20 @@ impl Encoder {
         }
         self.params.ring().check_basis(basis)?;
         let mut coefficients = self.embedding.coefficients(slots, scale);
+        let (mut largest, mut finite) = (0.0, true);
         for x in &mut coefficients {
             *x = x.round();
+            largest = x.abs().max(largest);
+            finite &= x.is_finite();
         }
-        let largest = coefficients
-            .iter()
-            .fold(0.0, |max: f64, x| max.max(x.abs()));
         let modulus_bits = self.params.ring().log2_product(basis);
-        if coefficients.iter().any(|x| !x.is_finite()) || largest.log2() >= modulus_bits - 1.0 {
+        if !finite || largest.log2() >= modulus_bits - 1.0 {
             return Err(CkksError::EncodeOverflow {
                 bits: largest.log2(),
                 modulus_bits,
             });
         }
-        Ok(Plaintext::new(self.reduce(
-            &coefficients,
-            largest,
-            basis,
-        )?))
-    }
-
-    /// Integers in doubles to an NTT polynomial.
-    fn reduce(
-        &self,
-        integers: &[f64],
-        largest: f64,
-        basis: &Basis,
-    ) -> Result<RnsPoly<crate::ring::Ntt>, CkksError> {
-        let ring = self.params.ring();
-        if largest < 2f64.powi(62) {
-            let small: Vec<i64> = integers.iter().map(|&x| x as i64).collect();
-            return Ok(RnsPoly::from_signed(ring, basis, &small)?.into_ntt(ring));
-        }
-        let mut poly = RnsPoly::<Coefficient>::zero(ring, basis);
-        poly.par_limbs_mut_heavy(ring, |prime, limb| {
-            let powers = PowersOfTwo::up_to(ring.modulus(prime), largest);
-            for (out, &x) in limb.iter_mut().zip(integers) {
-                *out = powers.residue(x);
-            }
-        });
-        Ok(poly.into_ntt(ring))
+        Ok(Message::new(coefficients, largest))
     }
 
     /// The N/2 slots of a polynomial at a scale: the representative of least magnitude, divided by the scale.

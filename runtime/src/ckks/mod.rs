@@ -20,6 +20,7 @@ mod encoder;
 mod encryption;
 mod evaluator;
 mod integer;
+mod message;
 #[cfg(test)]
 mod noise_tests;
 
@@ -27,6 +28,7 @@ pub use ciphertext::{Ciphertext, Form, Plaintext, SeededCiphertext};
 pub use encoder::Encoder;
 pub use encryption::{Decryptor, Encryptor};
 pub use evaluator::Evaluator;
+pub use message::{Factor, Message};
 pub use rustfft::num_complex::Complex64;
 
 use crate::params::ParametersError;

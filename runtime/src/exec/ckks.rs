@@ -3,11 +3,12 @@
 use super::evaluator::{Encoding, Evaluator, ScaleValue, Site};
 use super::keys::{KeyRing, KeySource};
 use crate::binding;
-use crate::ckks::{self, Ciphertext, CkksError, Encoder, Plaintext};
+use crate::ckks::{self, Ciphertext, CkksError, Encoder, Factor, Message, Plaintext};
 use crate::params::Parameters;
+use crate::ring::Basis;
 use crate::rlwe::{Digits, EvaluationKeys};
 use crate::wire::{KeyName, WireError};
-use peregrine_ir::{Basis, Circuit, Form, KeyKind, Level, Rotation, Type};
+use peregrine_ir::{Basis as IrBasis, Circuit, Form, KeyKind, Level, Rotation, Type};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -42,6 +43,16 @@ impl CkksEvaluator {
         Ok(ckks::Evaluator::new(&self.params, &self.keys.get(kind)?))
     }
 
+    /// The primes of a constant.
+    fn basis(&self, at: Encoding<'_>) -> Result<&Basis, CkksRunError> {
+        let level = binding::level(at.level);
+        let basis = match at.basis {
+            IrBasis::Normal => self.params.row(level),
+            IrBasis::Extended => self.params.extended_row(level),
+        };
+        Ok(basis.map_err(CkksError::from)?)
+    }
+
     /// Whether the key of a kind covers every prime of a level.
     fn check_key(&self, kind: KeyKind, level: Level) -> Result<(), CkksRunError> {
         let found = self.keys.levels().get(&kind);
@@ -53,9 +64,27 @@ impl CkksEvaluator {
     }
 }
 
+/// An encoded constant.
+#[derive(Clone, Debug)]
+pub enum Plain {
+    /// For any number of uses.
+    Encoded(Plaintext),
+    /// For a single one.
+    Message(Message),
+}
+
+impl Plain {
+    fn factor(&self) -> Factor<'_> {
+        match self {
+            Self::Encoded(plaintext) => plaintext.into(),
+            Self::Message(message) => message.into(),
+        }
+    }
+}
+
 impl Evaluator for CkksEvaluator {
     type Cipher = Ciphertext;
-    type Plain = Plaintext;
+    type Plain = Plain;
     type Digits = Digits;
     type Error = CkksRunError;
 
@@ -96,14 +125,15 @@ impl Evaluator for CkksEvaluator {
         }
     }
 
-    fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Plaintext, CkksRunError> {
-        let level = binding::level(at.level);
-        let basis = match at.basis {
-            Basis::Normal => self.params.row(level),
-            Basis::Extended => self.params.extended_row(level),
-        };
-        let basis = basis.map_err(CkksError::from)?;
-        Ok(self.encoder.encode_real(slots, at.scale.value, basis)?)
+    fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Plain, CkksRunError> {
+        let basis = self.basis(at)?;
+        let encoded = self.encoder.encode_real(slots, at.scale.value, basis);
+        Ok(encoded.map(Plain::Encoded)?)
+    }
+
+    fn encode_for_dot(&self, slots: &[f64], at: Encoding<'_>) -> Result<Plain, CkksRunError> {
+        let message = self.encoder.message(slots, at.scale.value, self.basis(at)?);
+        Ok(message.map(Plain::Message)?)
     }
 
     fn add(&self, terms: &[&Ciphertext]) -> Result<Ciphertext, CkksRunError> {
@@ -118,12 +148,19 @@ impl Evaluator for CkksEvaluator {
         Ok(self.keyless.negate(a)?)
     }
 
-    fn add_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.add_plain(a, p)?)
+    fn add_plain(&self, a: &Ciphertext, p: &Plain) -> Result<Ciphertext, CkksRunError> {
+        Ok(match p {
+            Plain::Encoded(p) => self.keyless.add_plain(a, p)?,
+            Plain::Message(message) => {
+                let basis = self.params.row(a.level()).map_err(CkksError::from)?;
+                let p = message.encoded(&self.params, basis);
+                self.keyless.add_plain(a, &p)?
+            }
+        })
     }
 
-    fn mul_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.mul_plain(a, p)?)
+    fn mul_plain(&self, a: &Ciphertext, p: &Plain) -> Result<Ciphertext, CkksRunError> {
+        self.dot(&[a], &[p])
     }
 
     fn mul_scalar(
@@ -135,12 +172,9 @@ impl Evaluator for CkksEvaluator {
         Ok(self.keyless.mul_scalar(a, factor, scale.value)?)
     }
 
-    fn dot(
-        &self,
-        ciphers: &[&Ciphertext],
-        plains: &[&Plaintext],
-    ) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.dot(ciphers, plains)?)
+    fn dot(&self, ciphers: &[&Ciphertext], plains: &[&Plain]) -> Result<Ciphertext, CkksRunError> {
+        let factors: Vec<Factor<'_>> = plains.iter().map(|p| p.factor()).collect();
+        Ok(self.keyless.dot(ciphers, &factors)?)
     }
 
     fn dot_scalar(

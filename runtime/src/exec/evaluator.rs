@@ -83,6 +83,14 @@ pub trait Evaluator: Sync {
     /// When the scaled values do not fit.
     fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Self::Plain, Self::Error>;
 
+    /// The same for a single [`Self::dot`], which work may be left to.
+    ///
+    /// # Errors
+    /// As for [`Self::encode`].
+    fn encode_for_dot(&self, slots: &[f64], at: Encoding<'_>) -> Result<Self::Plain, Self::Error> {
+        self.encode(slots, at)
+    }
+
     /// Sum of one or more ciphertexts.
     ///
     /// # Errors

@@ -10,7 +10,8 @@
 //! | evaluation key at level l | streamed: its bytes in the file; expanded: `2 d (L + K)`, half of that beside it while it is read |
 //!
 //! The peak is the largest sum, over the waves of a [`Plan`], of the values alive and what the wave makes: results,
-//! plaintexts encoded on the fly, scratch of the fused key switches, and keys. To it come what is there from beginning
+//! plaintexts encoded on the fly (one limb each where they are for one `dot`), scratch of threads that encode and of the fused key
+//! switches, and keys. To it come what is there from beginning
 //! to end: plaintexts kept from one run to the next, circuit and tables ([`fixed_bytes`]), and what the caller says of
 //! the process around the run. Nothing is added for the allocator: limbs are buffers of one size, which leave no gaps.
 
@@ -26,7 +27,7 @@ use super::{cache, key_plan};
 use peregrine_ir::{Circuit, KeyKind, Value};
 
 /// The plaintexts one `dot` encodes at a time.
-pub(super) const DOT_CHUNK: usize = 16;
+pub(super) const DOT_CHUNK: usize = 32;
 
 /// The memory a run is predicted to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -60,12 +61,13 @@ impl Prediction {
     }
 }
 
-/// Predicts the peak of a plan in a process that takes no memory itself.
+/// Predicts the peak of a plan in a process that takes no memory itself, run by the threads of the current pool.
 pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
     let meter = Meter {
         circuit,
         plan,
         sizes: Sizes::new(&circuit.ring),
+        threads: rayon::current_num_threads() as u64,
     };
     let inputs = circuit.inputs.iter().flat_map(|port| &port.values);
     let mut live: u64 = inputs.map(|v| meter.value(v)).sum();
@@ -107,6 +109,7 @@ struct Meter<'c> {
     circuit: &'c Circuit,
     plan: &'c Plan,
     sizes: Sizes,
+    threads: u64,
 }
 
 impl Meter<'_> {
@@ -142,15 +145,17 @@ impl Meter<'_> {
         levels.map(|&l| self.sizes.key_reading_bytes(l)).sum()
     }
 
-    /// Beside the operands and results of a wave.
+    /// Beside the operands and results of a wave: what its instructions need, and what each thread that encodes for one of them
+    /// does.
     fn scratch(&self, wave: &Wave) -> u64 {
-        let definitions = wave
-            .steps
-            .iter()
-            .filter_map(|&v| self.circuit.values.get(v));
-        definitions
-            .map(|d| self.sizes.scratch(self.circuit, d))
-            .sum()
+        let steps = wave.steps.iter();
+        let definitions = steps.filter_map(|&v| self.circuit.values.get(v));
+        let (mut scratch, mut encodes) = (0, !wave.plains.is_empty());
+        for definition in definitions {
+            scratch += self.sizes.scratch(self.circuit, definition);
+            encodes |= sizes::encodes(&definition.inst);
+        }
+        scratch + u64::from(encodes) * self.threads * self.sizes.encoding_bytes()
     }
 }
 

@@ -19,7 +19,7 @@ mod progress;
 mod walk;
 
 pub use cache::Cache;
-pub use ckks::{CkksEvaluator, CkksRunError};
+pub use ckks::{CkksEvaluator, CkksRunError, Plain};
 pub use evaluator::{Encoding, Evaluator, ScaleValue, Site};
 pub use keys::{HeldKeys, KeyForm, KeyResidence, KeySource};
 pub use plan::{Plan, PlanOptions, SharedPlains, Wave};

@@ -40,6 +40,10 @@ impl<P> Deref for Lent<'_, P> {
     }
 }
 
+/// A method that encodes slots.
+type Encode<E> =
+    fn(&E, &[f64], Encoding<'_>) -> Result<<E as Evaluator>::Plain, <E as Evaluator>::Error>;
+
 type Outcome<T, E> = Result<T, ExecError<<E as Evaluator>::Error>>;
 
 impl<'r, E: Evaluator> Walk<'r, E> {
@@ -72,7 +76,8 @@ impl<'r, E: Evaluator> Walk<'r, E> {
     pub(super) fn wave(&mut self, wave: &Wave) -> Outcome<(), E> {
         let keys = self.evaluator.prepare(&wave.keys);
         keys.map_err(ExecError::Refused)?;
-        let made: Vec<_> = wave.plains.par_iter().map(|&v| self.encode(v)).collect();
+        let made = wave.plains.par_iter();
+        let made: Vec<_> = made.map(|&v| self.encode(v, E::encode)).collect();
         for (&value, plain) in wave.plains.iter().zip(made) {
             self.put(value, Held::Plain(plain?));
         }
@@ -121,7 +126,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
     }
 
     /// Fills and encodes a constant.
-    fn encode(&self, value: Value) -> Outcome<E::Plain, E> {
+    fn encode(&self, value: Value, how: Encode<E>) -> Outcome<E::Plain, E> {
         let Inst::Encode {
             constant,
             level,
@@ -138,7 +143,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
             basis: *basis,
             scale: self.scale(value, scale)?,
         };
-        let plain = self.evaluator.encode(&slots, at);
+        let plain = how(self.evaluator, &slots, at);
         plain.map_err(|e| self.failed(value, e))
     }
 
@@ -211,8 +216,8 @@ impl<E: Evaluator> Operands<'_, '_, E> {
             Inst::Add(terms) => e.add(&self.ciphers(terms)?),
             Inst::Sub(a, b) => e.sub(self.cipher(a)?, self.cipher(b)?),
             Inst::Negate(a) => e.negate(self.cipher(a)?),
-            Inst::AddPlain(a, p) => e.add_plain(self.cipher(a)?, &*self.plain(p)?),
-            Inst::MulPlain(a, p) => e.mul_plain(self.cipher(a)?, &*self.plain(p)?),
+            Inst::AddPlain(a, p) => e.add_plain(self.cipher(a)?, &*self.plain(p, E::encode)?),
+            Inst::MulPlain(a, p) => e.mul_plain(self.cipher(a)?, &*self.plain(p, E::encode)?),
             Inst::MulScalar { a, factor, scale } => {
                 let scale = self.walk.scale(self.site.value, scale)?;
                 e.mul_scalar(self.cipher(a)?, *factor, scale)
@@ -264,7 +269,7 @@ impl<E: Evaluator> Operands<'_, '_, E> {
         for (ciphers, plains) in ciphers.chunks(DOT_CHUNK).zip(plains.chunks(DOT_CHUNK)) {
             let lent = plains
                 .par_iter()
-                .map(|p| self.plain(p))
+                .map(|p| self.plain(p, E::encode_for_dot))
                 .collect::<Vec<_>>()
                 .into_iter()
                 .collect::<Outcome<Vec<_>, E>>()?;
@@ -301,14 +306,16 @@ impl<E: Evaluator> Operands<'_, '_, E> {
         }
     }
 
-    fn plain(&self, value: &Value) -> Outcome<Lent<'_, E::Plain>, E> {
+    /// A plaintext, encoded in this way if only this instruction needs it.
+    fn plain(&self, value: &Value, how: Encode<E>) -> Outcome<Lent<'_, E::Plain>, E> {
         let walk = self.walk;
         if let Some(Held::Plain(plain)) = walk.held(*value) {
             return Ok(Lent::Kept(plain));
         }
-        match walk.cache.get_or_make(*value, || walk.encode(*value)) {
+        let made = || walk.encode(*value, E::encode);
+        match walk.cache.get_or_make(*value, made) {
             Some(kept) => kept.map(Lent::Kept),
-            None => walk.encode(*value).map(Lent::Made),
+            None => walk.encode(*value, how).map(Lent::Made),
         }
     }
 

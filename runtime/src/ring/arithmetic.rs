@@ -220,6 +220,12 @@ impl Ring {
         Ok(out)
     }
 
+    /// The residues of signed words of magnitude below 2^62 modulo a prime.
+    pub(crate) fn reduce_signed(&self, out: &mut [u64], prime: usize, integers: &[i64]) {
+        self.kernels
+            .reduce_signed(out, integers, self.modulus(prime));
+    }
+
     /// `X^k` modulo each prime, for any `k` (`X^N = -1`). One transform per limb.
     pub fn monomial(&self, basis: &Basis, k: u64) -> RnsPoly<Ntt> {
         let (n, k) = (self.degree() as u64, k % (2 * self.degree() as u64));

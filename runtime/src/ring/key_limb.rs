@@ -57,7 +57,7 @@ impl<'a> Halves<'a> {
                 Some(KeyLimb::Packed(Box::new(PackedLimb {
                     prime,
                     b: packed.b.get(offset..)?,
-                    a: UniformStream::new(packed.seed, stream, ring.modulus(prime)),
+                    a: UniformStream::new(ring.kernels, packed.seed, stream, ring.modulus(prime)),
                     words: vec![0; 2 * BLOCK.min(ring.degree())],
                 })))
             }

@@ -21,7 +21,9 @@
 //! - \[ADPS16\] Alkim, Ducas, Poeppelmann, Schwabe, *Post-quantum key exchange: a new hope*; binomial errors.
 //!   <https://eprint.iacr.org/2015/1092>
 
-use super::{Basis, Coefficient, Modulus, Ntt, Ring, RnsPoly};
+#[cfg(target_arch = "x86_64")]
+use super::ifma::stream::VectorStream;
+use super::{Basis, Coefficient, Kernels, Modulus, Ntt, Ring, RnsPoly};
 use aes::Aes128;
 use aes::cipher::{Array, InnerIvInit, KeyInit, StreamCipherCore, StreamCipherSeekCore};
 use ctr::{CtrCore, flavors::Ctr128BE};
@@ -54,6 +56,11 @@ impl fmt::Debug for Seed {
     }
 }
 
+/// The number of the first block of a stream.
+fn first_block(stream: u64) -> u128 {
+    u128::from(stream) << LOG2_STREAM_BLOCKS
+}
+
 /// AES-128 in counter mode; wipes its round keys.
 type Cipher = CtrCore<Aes128, Ctr128BE>;
 
@@ -61,7 +68,7 @@ type Cipher = CtrCore<Aes128, Ctr128BE>;
 fn cipher(seed: Seed, stream: u64) -> Cipher {
     let key = Zeroizing::new(seed.0.to_le_bytes());
     let mut cipher = Cipher::inner_iv_init(Aes128::new((&*key).into()), &Array([0; 16]));
-    cipher.set_block_pos(u128::from(stream) << LOG2_STREAM_BLOCKS);
+    cipher.set_block_pos(first_block(stream));
     cipher
 }
 
@@ -103,25 +110,51 @@ impl Zeroize for KeyStream {
     }
 }
 
-/// Uniform residues modulo one prime, from one stream of a seed; public.
-pub(crate) struct UniformStream {
+/// Uniform residues modulo one prime, from one stream of a seed; public. All loops give the same ones.
+pub(crate) enum UniformStream {
+    Portable(Box<PortableStream>),
+    #[cfg(target_arch = "x86_64")]
+    Vector(Box<VectorStream>),
+}
+
+impl UniformStream {
+    /// The residues of a stream.
+    pub(super) fn new(kernels: Kernels, seed: Seed, stream: u64, modulus: &Modulus) -> Self {
+        let (prime, mask) = (modulus.value(), (1 << modulus.bits()) - 1);
+        #[cfg(target_arch = "x86_64")]
+        if let Kernels::Ifma(ifma) = kernels {
+            let (key, block) = (seed.0.to_le_bytes(), first_block(stream));
+            if let Some(stream) = VectorStream::new(ifma, key, block, prime, mask) {
+                return Self::Vector(Box::new(stream));
+            }
+        }
+        let stream = KeyStream::new(seed, stream);
+        Self::Portable(Box::new(PortableStream {
+            stream,
+            prime,
+            mask,
+        }))
+    }
+
+    /// The next residues; the same ones however the calls divide them.
+    pub(super) fn fill(&mut self, out: &mut [u64]) {
+        match self {
+            Self::Portable(stream) => stream.fill(out),
+            #[cfg(target_arch = "x86_64")]
+            Self::Vector(stream) => stream.fill(out),
+        }
+    }
+}
+
+/// The same for any processor.
+pub(super) struct PortableStream {
     stream: KeyStream,
     prime: u64,
     mask: u64,
 }
 
-impl UniformStream {
-    /// The residues of a stream.
-    pub(crate) fn new(seed: Seed, stream: u64, modulus: &Modulus) -> Self {
-        Self {
-            stream: KeyStream::new(seed, stream),
-            prime: modulus.value(),
-            mask: (1 << modulus.bits()) - 1,
-        }
-    }
-
-    /// The next residues; the same ones however the calls divide them.
-    pub(crate) fn fill(&mut self, mut out: &mut [u64]) {
+impl PortableStream {
+    fn fill(&mut self, mut out: &mut [u64]) {
         while !out.is_empty() {
             let (words, _) = self.stream.peek().as_chunks();
             let count = words.len().min(out.len());
@@ -206,7 +239,7 @@ impl Ring {
         let mut out = RnsPoly::any(self, basis);
         out.par_limbs_mut_heavy(self, |prime, limb| {
             let stream = first_stream + prime as u64;
-            UniformStream::new(seed, stream, self.modulus(prime)).fill(limb);
+            UniformStream::new(self.kernels, seed, stream, self.modulus(prime)).fill(limb);
         });
         out
     }

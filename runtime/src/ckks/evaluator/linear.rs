@@ -2,8 +2,8 @@
 
 use super::{Evaluator, map_parts};
 use crate::ckks::integer::PowersOfTwo;
-use crate::ckks::{Ciphertext, CkksError, Plaintext};
-use crate::ring::{Ntt, RnsPoly};
+use crate::ckks::{Ciphertext, CkksError, Factor, Plaintext};
+use crate::ring::{Multiplier, Ntt, RnsPoly, Term};
 use rayon::prelude::*;
 
 /// The integer next to a scaled number, if the modulus carries it.
@@ -170,11 +170,15 @@ impl Evaluator {
         })
     }
 
-    /// `sum_i a_i p_i` slot by slot, in one pass with one modular reduction; all of one level and form.
+    /// `sum_i a_i p_i` slot by slot; all of one level and form.
     ///
     /// # Errors
     /// When the lists are empty or of different lengths, ciphertexts differ in level or form, or a plaintext lacks a prime.
-    pub fn dot(&self, a: &[&Ciphertext], p: &[&Plaintext]) -> Result<Ciphertext, CkksError> {
+    pub fn dot<'p, F: Into<Factor<'p>> + Copy>(
+        &self,
+        a: &[&Ciphertext],
+        p: &[F],
+    ) -> Result<Ciphertext, CkksError> {
         if a.len() != p.len() {
             return Err(CkksError::DotLengths {
                 ciphertexts: a.len(),
@@ -185,18 +189,24 @@ impl Evaluator {
         a.iter()
             .try_for_each(|term| self.expect_alike("dot", first, term))?;
         let basis = first.form().basis(&self.params, first.level())?;
-        let part = |part: usize| {
-            let pairs: Vec<(&RnsPoly<Ntt>, &RnsPoly<Ntt>)> = a
-                .iter()
-                .zip(p)
-                .map(|(a, p)| (&a.parts()[part], p.poly()))
-                .collect();
-            Ok(self.params.ring().dot(basis, &pairs)?)
-        };
-        let parts = (0..first.form().parts())
-            .into_par_iter()
-            .map(part)
-            .collect::<Result<_, CkksError>>()?;
+        let ring = self.params.ring();
+        let writers: Vec<_> = p
+            .iter()
+            .map(|&p| match p.into() {
+                Factor::Plaintext(p) => Err(p.poly()),
+                Factor::Message(m) => {
+                    Ok(move |prime: usize, out: &mut [u64]| m.residues(ring, prime, out))
+                }
+            })
+            .collect();
+        let terms = a.iter().zip(&writers).map(|(a, writer)| {
+            let multiplier = match writer {
+                Ok(write) => Multiplier::Coefficients(write),
+                Err(poly) => Multiplier::Values(poly),
+            };
+            (a.parts(), multiplier)
+        });
+        let parts = ring.dot_parts(basis, &terms.collect::<Vec<Term<'_>>>())?;
         Ok(Ciphertext::new(parts, first.level(), first.form()))
     }
 

@@ -543,7 +543,7 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(e.rotate(&a, 2).unwrap_err(), CkksError::Rlwe(missing));
     assert_eq!(e.sum(&[]).unwrap_err(), CkksError::NoOperands { op: "add" });
     assert_eq!(
-        e.dot(&[&a], &[]).unwrap_err(),
+        e.dot::<&Plaintext>(&[&a], &[]).unwrap_err(),
         CkksError::DotLengths {
             ciphertexts: 1,
             plaintexts: 0

@@ -1,11 +1,23 @@
 //! Sizes of values, keys and scratch, from ring and level.
 
 use super::DOT_CHUNK;
+use crate::ring::FACTORS_AT_ONCE;
 use peregrine_ir::{Basis, Circuit, Definition, Form, Inst, Level, Prime, Ring, Type, Value};
 
-/// What encoding one plaintext takes beside it: slots, complex slots and the buffer of their transform, coefficients as
+/// What a thread that encodes a plaintext takes beside it: slots, complex slots and the buffer of their transform, coefficients as
 /// floats and as integers.
 const ENCODING_LIMBS: u64 = 5;
+
+/// A plaintext that is transformed where it is used.
+const MESSAGE_LIMBS: u64 = 1;
+
+/// Whether an instruction encodes what it needs.
+pub(super) fn encodes(inst: &Inst) -> bool {
+    matches!(
+        inst,
+        Inst::Dot { .. } | Inst::AddPlain(..) | Inst::MulPlain(..)
+    )
+}
 
 /// Sizes of values, from ring and level.
 #[derive(Clone, Debug)]
@@ -125,20 +137,25 @@ impl Sizes {
         (key.digits + 1) * key.limbs * self.limb_bytes
     }
 
-    /// Bytes an instruction needs beside its operands and its result; plaintexts with the buffers of their encoding.
+    /// Bytes that one thread needs for encoding and for transforming factors: it does one or the other.
+    pub(super) fn encoding_bytes(&self) -> u64 {
+        ENCODING_LIMBS.max(FACTORS_AT_ONCE as u64) * self.limb_bytes
+    }
+
+    /// Bytes an instruction needs beside its operands and its result, with plaintexts as they are encoded for it; without what
+    /// threads need that encode them.
     pub(super) fn scratch(&self, circuit: &Circuit, definition: &Definition) -> u64 {
         let level = definition.ty.level();
         let raised = self.limbs(level) + self.special;
         let digits = self.digits(level) * raised;
         let value = |v: &Value| circuit.type_of(*v).map_or(0, |ty| self.limbs_of(ty));
-        let plain = |v: &Value| value(v) + ENCODING_LIMBS;
         let limbs = match &definition.inst {
             Inst::Dot { plains, .. } => {
                 let at_a_time = plains.len().min(DOT_CHUNK) as u64;
                 let sums = u64::from(plains.len() > DOT_CHUNK) * 2;
-                plains.first().map_or(0, plain) * at_a_time + sums * self.limbs_of(&definition.ty)
+                MESSAGE_LIMBS * at_a_time + sums * self.limbs_of(&definition.ty)
             }
-            Inst::AddPlain(_, p) | Inst::MulPlain(_, p) => plain(p),
+            Inst::AddPlain(_, p) | Inst::MulPlain(_, p) => value(p),
             Inst::Rotate { .. } | Inst::Relinearize(_) | Inst::Conjugate(_) => digits + 2 * raised,
             Inst::Rescale { a, .. } | Inst::ModDown(a) | Inst::Decompose(a) => value(a),
             Inst::Input { .. }

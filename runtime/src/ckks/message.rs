@@ -1,0 +1,123 @@
+//! Plaintexts before they are transformed: one word for each coefficient, whatever the modulus.
+
+use super::Plaintext;
+use super::integer::PowersOfTwo;
+use crate::params::Parameters;
+use crate::ring::{Basis, Ring};
+
+/// The integer polynomial of a plaintext: what there is to keep of one that is used once, since [`Evaluator::dot`] transforms it where
+/// it multiplies by it.
+///
+/// [`Evaluator::dot`]: super::Evaluator::dot
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message(Integers);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Integers {
+    /// Of magnitude below 2^62.
+    Small(Vec<i64>),
+    /// Of any magnitude; with the largest.
+    Large(Vec<f64>, f64),
+}
+
+impl Message {
+    /// Of integers in doubles, with the largest magnitude.
+    pub(super) fn new(integers: Vec<f64>, largest: f64) -> Self {
+        Self(if largest < 2f64.powi(62) {
+            Integers::Small(integers.iter().map(|&x| x as i64).collect())
+        } else {
+            Integers::Large(integers, largest)
+        })
+    }
+
+    /// The residues of the coefficients modulo a prime of the ring.
+    pub(super) fn residues(&self, ring: &Ring, prime: usize, out: &mut [u64]) {
+        match &self.0 {
+            Integers::Small(integers) => ring.reduce_signed(out, prime, integers),
+            Integers::Large(integers, largest) => {
+                let powers = PowersOfTwo::up_to(ring.modulus(prime), *largest);
+                for (out, &x) in out.iter_mut().zip(integers) {
+                    *out = powers.residue(x);
+                }
+            }
+        }
+    }
+
+    /// The plaintext modulo the primes of a basis of the ring.
+    pub fn encoded(&self, params: &Parameters, basis: &Basis) -> Plaintext {
+        let ring = params.ring();
+        Plaintext::new(ring.transformed(basis, |prime, out| self.residues(ring, prime, out)))
+    }
+}
+
+/// What a ciphertext is multiplied by, slot by slot.
+#[derive(Clone, Copy, Debug)]
+pub enum Factor<'a> {
+    /// Transformed before.
+    Plaintext(&'a Plaintext),
+    /// To be transformed.
+    Message(&'a Message),
+}
+
+impl<'a> From<&'a Plaintext> for Factor<'a> {
+    fn from(plaintext: &'a Plaintext) -> Self {
+        Self::Plaintext(plaintext)
+    }
+}
+
+impl<'a> From<&'a Message> for Factor<'a> {
+    fn from(message: &'a Message) -> Self {
+        Self::Message(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ckks::Ciphertext;
+    use crate::ring::FACTORS_AT_ONCE;
+    use crate::testing::{Setup, toy_literal};
+
+    /// Its modulus is large enough for integers that do not fit a word.
+    const LEVEL: usize = 4;
+
+    #[test]
+    fn dots_of_messages_and_plaintexts_are_sums_of_products() {
+        for (log_n, scale_bits) in [(3, 30), (9, 40), (9, 70)] {
+            let mut s = Setup::new(toy_literal(log_n), &[], 0);
+            let basis = s.params.row(LEVEL).unwrap().clone();
+            for count in [1, 3, FACTORS_AT_ONCE, 2 * FACTORS_AT_ONCE + 1] {
+                let slots: Vec<_> = (0..count as u64).map(|seed| s.slots(seed + 1)).collect();
+                let ciphers: Vec<Ciphertext> =
+                    slots.iter().map(|slots| s.encrypt(slots, LEVEL)).collect();
+                let ciphers: Vec<&Ciphertext> = ciphers.iter().collect();
+                let message = |slots: &Vec<crate::ckks::Complex64>| {
+                    let real: Vec<f64> = slots.iter().map(|z| z.im).collect();
+                    let scale = 2f64.powi(scale_bits);
+                    s.encoder.message(&real, scale, &basis).unwrap()
+                };
+                let messages: Vec<Message> = slots.iter().map(message).collect();
+                let encoded = messages.iter().map(|m| m.encoded(&s.params, &basis));
+                let plaintexts: Vec<Plaintext> = encoded.collect();
+
+                let products = ciphers.iter().zip(&plaintexts);
+                let products: Vec<_> = products
+                    .map(|(a, p)| s.evaluator.mul_plain(a, p).unwrap())
+                    .collect();
+                let expected = s.evaluator.sum(&products.iter().collect::<Vec<_>>());
+                let expected = expected.unwrap();
+                for every in [1, 2, count + 1] {
+                    let factors = messages.iter().zip(&plaintexts).enumerate();
+                    let factors: Vec<Factor<'_>> = factors
+                        .map(|(i, (message, plaintext))| match i % every {
+                            0 => message.into(),
+                            _ => plaintext.into(),
+                        })
+                        .collect();
+                    let found = s.evaluator.dot(&ciphers, &factors).unwrap();
+                    assert!(found == expected, "{count} at 2^{scale_bits}, {every}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Sums of products of several polynomials each with one factor, the factors transformed where they are used.
+//!
+//! A factor that is used once need not be in memory as a whole: limb by limb, a few factors are transformed and multiplied by while
+//! they are in the caches.
+
+use super::{Basis, Buffer, Ntt, Ring, RingError, RnsPoly};
+use rayon::prelude::*;
+
+/// Factors transformed before they are used: a cache of a few MiB holds them.
+pub(crate) const FACTORS_AT_ONCE: usize = 4;
+
+/// Words of a sum made at a time.
+const BLOCK: usize = 512;
+
+/// What polynomials are multiplied by.
+#[derive(Clone, Copy)]
+pub(crate) enum Multiplier<'a> {
+    /// Values, over the primes of the product at least.
+    Values(&'a RnsPoly<Ntt>),
+    /// What writes the coefficients modulo a prime.
+    Coefficients(&'a (dyn Fn(usize, &mut [u64]) + Sync)),
+}
+
+/// Polynomials, as many in each term, with what they are multiplied by.
+pub(crate) type Term<'a> = (&'a [RnsPoly<Ntt>], Multiplier<'a>);
+
+impl Ring {
+    /// The polynomial of given coefficients modulo the primes of `basis`.
+    pub(crate) fn transformed(
+        &self,
+        basis: &Basis,
+        coefficients: impl Fn(usize, &mut [u64]) + Sync,
+    ) -> RnsPoly<Ntt> {
+        let mut out = RnsPoly::any(self, basis);
+        out.par_limbs_mut_heavy(self, |prime, limb| {
+            coefficients(prime, limb);
+            self.transform(prime).forward(limb);
+        });
+        out
+    }
+
+    /// `sum_k x_(k,j) y_k` modulo the primes of `basis`, for each part `j`.
+    ///
+    /// # Errors
+    /// When there are no terms, they differ in the number of their parts, or an operand lacks a prime.
+    pub(crate) fn dot_parts(
+        &self,
+        basis: &Basis,
+        terms: &[Term<'_>],
+    ) -> Result<Vec<RnsPoly<Ntt>>, RingError> {
+        let parts = terms.first().ok_or(RingError::NoOperands)?.0.len();
+        for (polys, multiplier) in terms {
+            if polys.len() != parts {
+                let (expected, found) = (parts, polys.len());
+                return Err(RingError::Length { expected, found });
+            }
+            for poly in *polys {
+                poly.check_superset(self, basis)?;
+            }
+            if let Multiplier::Values(values) = multiplier {
+                values.check_superset(self, basis)?;
+            }
+        }
+        let limbs = basis.primes().par_iter();
+        let limbs = limbs.map(|&prime| self.dot_limbs(prime, parts, terms));
+        let mut polys: Vec<Vec<Buffer>> = (0..parts).map(|_| Vec::new()).collect();
+        for limbs in limbs.collect::<Vec<_>>() {
+            for (poly, limb) in polys.iter_mut().zip(limbs) {
+                poly.push(limb);
+            }
+        }
+        let poly = |limbs| RnsPoly::from_buffers(basis.clone(), self.degree(), limbs);
+        Ok(polys.into_iter().map(poly).collect())
+    }
+
+    /// The sums modulo one prime.
+    fn dot_limbs(&self, prime: usize, parts: usize, terms: &[Term<'_>]) -> Vec<Buffer> {
+        let m = self.modulus(prime);
+        let mut sums: Vec<Buffer> = (0..parts).map(|_| self.buffer()).collect();
+        for (round, terms) in terms.chunks(FACTORS_AT_ONCE).enumerate() {
+            let made = terms.iter().map(|(_, y)| self.made(prime, y));
+            let made: Vec<Option<Buffer>> = made.collect();
+            for (part, sum) in sums.iter_mut().enumerate() {
+                let pairs = terms.iter().zip(&made).filter_map(|((x, y), made)| {
+                    let y = match (y, made) {
+                        (_, Some(made)) => made,
+                        (Multiplier::Values(values), _) => values.residues(prime)?,
+                        _ => return None,
+                    };
+                    Some((x.get(part)?.residues(prime)?, y))
+                });
+                let mut pairs: Vec<(&[u64], &[u64])> = pairs.collect();
+                let mut products = [0; BLOCK];
+                for sum in sum.chunks_mut(BLOCK) {
+                    let block = pairs.iter_mut().filter_map(|(x, y)| {
+                        Some((x.split_off(..sum.len())?, y.split_off(..sum.len())?))
+                    });
+                    let block: Vec<(&[u64], &[u64])> = block.collect();
+                    if round == 0 {
+                        self.kernels.dot(sum, &block, m);
+                        continue;
+                    }
+                    let products = &mut products[..sum.len()];
+                    self.kernels.dot(products, &block, m);
+                    self.kernels.add_assign(sum, products, m);
+                }
+            }
+        }
+        sums
+    }
+
+    /// The values of a multiplier modulo a prime, unless they are there.
+    fn made(&self, prime: usize, multiplier: &Multiplier<'_>) -> Option<Buffer> {
+        let Multiplier::Coefficients(write) = multiplier else {
+            return None;
+        };
+        let mut words = self.buffer();
+        write(prime, &mut words);
+        self.transform(prime).forward(&mut words);
+        Some(words)
+    }
+}
