@@ -9,6 +9,7 @@
 )]
 
 use ndarray::{ArrayD, Axis};
+use peregrine_compiler::cost::{CostModel, Machine, Profile, Rates};
 use peregrine_compiler::pipeline::{Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::stats::Stats;
@@ -96,7 +97,32 @@ fn every_spelling_and_degree_gives_the_logits_of_the_float_model() {
     }
 }
 
-/// Where bits are scarce, products are spent to save levels; what packing alone needs shows without a limit on the modulus.
+/// A machine on which encoding takes long.
+fn dear_products() -> CostModel {
+    let rates = Rates {
+        transform: 1e-4,
+        add: 4e-5,
+        multiply: 5e-5,
+        accumulate: 2e-5,
+        key_product: 1e-4,
+        convert: 1e-5,
+        encode_fixed: 1e-2,
+        encode_limb: 1e-4,
+        expand: 1e-4,
+    };
+    let profile = Profile {
+        version: Profile::VERSION,
+        machine: Machine {
+            cores: 1,
+            kernels: "portable".to_owned(),
+        },
+        bytes_per_second: 2e10,
+        degrees: [(16, rates)].into(),
+    };
+    CostModel::new(profile).unwrap()
+}
+
+/// Where bits are scarce, products are spent to save levels. What packing alone needs shows where products are dear and bits are not.
 #[test]
 fn its_circuit_is_small() {
     let Some(folder) = shared("its_circuit_is_small", "models") else {
@@ -105,6 +131,7 @@ fn its_circuit_is_small() {
     let config = Config {
         security: Security::None,
         log_n: 16..=16,
+        cost: dear_products(),
         ..Config::new("resnet20")
     };
     let graph = flow::load(&folder.join(POLY2)).unwrap();
