@@ -158,13 +158,16 @@ fn diagonal(
     let slots = to.elements.len();
     let mask = slots - 1;
     let pre = pre as usize & mask;
+    let copies = Copies::new(reach);
     (0..slots)
         .map(|t| {
             let at = (t + pre) & mask;
             let source = (at + rotation as usize) & mask;
             match (to.elements.get(at), from.elements.get(source)) {
                 (Some(&y), Some(&x))
-                    if y != NONE && x != NONE && reach.counts(x as usize, at as u32, rotation) =>
+                    if y != NONE
+                        && x != NONE
+                        && copies.counts(source as u32, at as u32, rotation) =>
                 {
                     map.coefficient(y as usize, x as usize)
                 }
@@ -207,25 +210,59 @@ impl<'l> Reach<'l> {
         let distances = replicas.map(|replica| distance(self.input.replica(slot, replica)));
         distances.min().unwrap_or(0)
     }
+}
 
-    /// Whether the coefficient on element `x`, which slot `at` sees through `rotation`, belongs there.
-    fn counts(&self, x: usize, at: u32, rotation: u32) -> bool {
-        if self.input.is_aligned() {
+/// Where the copies of a packed input lie, looked up once for a whole diagonal.
+struct Copies<'l> {
+    reach: Reach<'l>,
+    block: u32,
+    /// [`Layout::turn`] of each replica.
+    turns: Vec<u32>,
+}
+
+impl<'l> Copies<'l> {
+    fn new(reach: Reach<'l>) -> Self {
+        let input = reach.input;
+        let turns = (0..input.parts().replicas).map(|replica| input.turn(replica));
+        Self {
+            reach,
+            block: input.block(),
+            turns: turns.collect(),
+        }
+    }
+
+    /// Whether the coefficient on the element at slot `source`, which slot `at` sees through `rotation`, belongs there: no
+    /// copy of it is nearer, and no lower slot sees one through the same rotation.
+    fn counts(&self, source: u32, at: u32, rotation: u32) -> bool {
+        let (input, period) = (self.reach.input, self.reach.period);
+        if input.is_aligned() {
             // Copies lie a block apart, the slots that are summed a period.
-            let folded = self.period < self.input.slots();
-            return rotation < self.bound()
-                && (!folded || at < self.period.max(self.input.block()));
+            let folded = period < input.slots();
+            return rotation < self.reach.bound() && (!folded || at < period.max(self.block));
         }
-        let slot = self.input.place_flat(x).slot;
-        if self.rotation(slot, at) != rotation {
-            return false;
-        }
-        let sees = |replica| {
-            let from = self.input.replica(slot, replica).wrapping_sub(rotation);
-            let from = from & (self.input.slots() - 1);
-            (from & (self.period - 1) == at & (self.period - 1)).then_some(from)
+        let within = |slot: u32| {
+            if slot < self.block {
+                slot
+            } else {
+                slot - self.block
+            }
         };
-        (0..self.input.parts().replicas).filter_map(sees).min() == Some(at)
+        let (replica, slot) = (source / self.block, source % self.block);
+        let turn = self.turns.get(replica as usize).copied().unwrap_or(0);
+        let home = within(slot + self.block - turn);
+        let mut start = 0;
+        let mut seen = false;
+        for turn in &self.turns {
+            let copy = start + within(home + turn);
+            let distance = copy.wrapping_sub(at) & (period - 1);
+            let sees = copy.wrapping_sub(rotation) & (input.slots() - 1);
+            if distance < rotation || (distance == rotation && sees < at) {
+                return false;
+            }
+            seen |= distance == rotation;
+            start += self.block;
+        }
+        seen
     }
 }
 
