@@ -13,8 +13,12 @@ use crate::tensor::Graph;
 pub const MAX_TRIALS: usize = 4;
 /// Most compilations that end without parameters.
 const MAX_REFUSALS: usize = 6;
+/// Fewest bits per operation that are tried: of primes as short as fewer need there are not enough for many levels.
+const LEAST_BITS: u32 = 6;
 /// Bits of precision that the guard bits of operations leave for networks to gain: the first guess.
 const GAIN_BITS: u32 = 1;
+/// By how much special primes are longer than a usual prime, or so: the headroom of the last one and some slack.
+const SPECIAL_BITS: f64 = 16.0;
 /// Most bits by which a trial differs from the one before: judges may find no precision at all.
 const MAX_STEP: f64 = 16.0;
 
@@ -54,7 +58,8 @@ pub fn compile<E>(
         match pipeline::compile(graph, &config) {
             Ok(compiled) => {
                 let predicted = judge(&compiled).map_err(SearchError::Judge)?;
-                search.judged(internal, predicted, compiled);
+                let log_n = compiled.circuit.ring.log_n;
+                search.judged(internal, (predicted, log_n), compiled);
             }
             Err(CompileError::Parameters(error)) => search.refused(internal, error),
             Err(error) => return Err(SearchError::Compile(error)),
@@ -72,14 +77,25 @@ struct Search<T> {
     refusals: usize,
     /// The most that are judged too few, and the precision they give.
     few: Option<(u32, f64)>,
-    /// The fewest that are judged enough, the precision they give, and the circuit.
-    enough: Option<(u32, f64, T)>,
+    /// The fewest that are judged enough.
+    enough: Option<Enough<T>>,
     /// The fewest that may have parameters.
     least: u32,
     /// The fewest that are too many for any parameters.
     most: Option<u32>,
     /// The last refusal.
     refusal: Option<ParameterError>,
+}
+
+/// Bits per operation that are enough.
+#[derive(Debug)]
+struct Enough<T> {
+    bits: u32,
+    /// Bits of the outputs.
+    predicted: f64,
+    /// log2 of the ring degree.
+    log_n: u32,
+    result: T,
 }
 
 impl<T> Search<T> {
@@ -90,19 +106,27 @@ impl<T> Search<T> {
             refusals: 0,
             few: None,
             enough: None,
-            least: 1,
+            least: LEAST_BITS,
             most: None,
             refusal: None,
         }
     }
 
-    fn judged(&mut self, internal: u32, predicted: f64, result: T) {
+    fn judged(&mut self, bits: u32, (predicted, log_n): (f64, u32), result: T) {
         self.trials += 1;
-        if predicted >= f64::from(self.asked) {
-            self.enough = Some((internal, predicted, result));
+        if predicted < f64::from(self.asked) {
+            self.few = Some((bits, predicted));
+            self.least = self.least.max(bits + 1);
+        } else if self.enough.as_ref().is_some_and(|e| e.log_n < log_n) {
+            // A larger ring, because it has more of the short primes, costs more than bits do.
+            self.least = self.least.max(bits + 1);
         } else {
-            self.few = Some((internal, predicted));
-            self.least = self.least.max(internal + 1);
+            self.enough = Some(Enough {
+                bits,
+                predicted,
+                log_n,
+                result,
+            });
         }
     }
 
@@ -122,10 +146,10 @@ impl<T> Search<T> {
             return None;
         }
         let asked = f64::from(self.asked);
-        if let Some((enough, predicted, _)) = self.enough {
-            let spare = (predicted - asked).floor().min(MAX_STEP) as u32;
-            let fewer = enough.saturating_sub(spare).max(self.least);
-            return (fewer < enough).then_some(fewer);
+        if let Some(enough) = &self.enough {
+            let spare = (enough.predicted - asked).floor().min(MAX_STEP) as u32;
+            let fewer = enough.bits.saturating_sub(spare).max(self.least);
+            return (fewer < enough.bits).then_some(fewer);
         }
         let wanted = match self.few {
             Some((few, predicted)) => few + (asked - predicted).ceil().clamp(1.0, MAX_STEP) as u32,
@@ -135,7 +159,8 @@ impl<T> Search<T> {
         let next = match (self.most, self.few) {
             (Some(most), Some((few, _))) if wanted >= most => few.midpoint(most),
             (Some(most), None) if wanted >= most => {
-                most.saturating_sub(self.refusal.as_ref().map_or(1, excess))
+                let excess = self.refusal.as_ref().map_or(1, excess);
+                most.saturating_sub(excess.saturating_mul(self.refusals as u32))
             }
             _ => wanted,
         };
@@ -151,11 +176,11 @@ impl<T> Search<T> {
             refusal,
             ..
         } = self;
-        if let Some((internal_bits, predicted_bits, compiled)) = enough {
+        if let Some(enough) = enough {
             return Ok(Found {
-                compiled,
-                predicted_bits,
-                internal_bits,
+                compiled: enough.result,
+                predicted_bits: enough.predicted,
+                internal_bits: enough.bits,
                 trials,
             });
         }
@@ -180,8 +205,8 @@ impl<T> Search<T> {
     }
 }
 
-/// By how many bits per operation a refused request was too much, at least one: the excess of the whole modulus is shared
-/// by all its primes, the special ones taken for one.
+/// By how many bits per operation a refused request was too much, at least one: that of the longest prime, or the excess of
+/// the whole modulus shared by all its primes, the special ones taken for one.
 fn excess(error: &ParameterError) -> u32 {
     let excess = match error {
         ParameterError::Precision { .. } => error.too_long().map_or(1, |(_, bits)| bits),
@@ -190,7 +215,11 @@ fn excess(error: &ParameterError) -> u32 {
             chain_bits,
             limit,
             ..
-        } => ((chain_bits - limit) / f64::from(depth + 2)).ceil() as u32,
+        } => {
+            let primes = f64::from(depth + 1);
+            let needed = chain_bits + chain_bits / primes + SPECIAL_BITS;
+            ((needed - limit) / (primes + 1.0)).ceil() as u32
+        }
         _ => 1,
     };
     excess.max(1)
@@ -256,13 +285,23 @@ mod tests {
         possible: std::ops::RangeInclusive<u32>,
         precision: impl Fn(u32) -> f64,
     ) -> (Result<u32, SearchError<()>>, Vec<u32>) {
+        search_rings(asked, possible, precision, |_| 13)
+    }
+
+    /// The same with the ring degree that these bits lead to.
+    fn search_rings(
+        asked: u32,
+        possible: std::ops::RangeInclusive<u32>,
+        precision: impl Fn(u32) -> f64,
+        log_n: impl Fn(u32) -> u32,
+    ) -> (Result<u32, SearchError<()>>, Vec<u32>) {
         let mut search = Search::new(asked);
         let mut tried = Vec::new();
         while let Some(bits) = search.next() {
             assert!(!tried.contains(&bits), "{bits} again, after {tried:?}");
             tried.push(bits);
             if possible.contains(&bits) {
-                search.judged(bits, precision(bits), ());
+                search.judged(bits, (precision(bits), log_n(bits)), ());
             } else if bits < *possible.start() {
                 search.refused(bits, ParameterError::Primes { log_n: 14, bits });
             } else {
@@ -278,7 +317,8 @@ mod tests {
         for asked in 4..30 {
             for gain in [-7.3, -1.0, 0.0, 0.4, 3.9, 9.5] {
                 let (found, tried) = search(asked, 1..=60, |b| f64::from(b) + gain);
-                let expected = (f64::from(asked) - gain).ceil().max(1.0) as u32;
+                let expected = (f64::from(asked) - gain).ceil() as u32;
+                let expected = expected.max(LEAST_BITS);
                 assert_eq!(found, Ok(expected), "{asked} {gain}: {tried:?}");
                 assert!(tried.len() <= 2, "{asked} {gain}: {tried:?}");
             }
@@ -298,8 +338,15 @@ mod tests {
 
     #[test]
     fn too_few_primes_lead_upwards() {
-        let (found, tried) = search(3, 5..=30, |b| f64::from(b) + 2.0);
-        assert_eq!((found, tried), (Ok(5), vec![2, 3, 4, 5]));
+        let (found, tried) = search(7, 9..=30, |b| f64::from(b) + 2.0);
+        assert_eq!((found, tried), (Ok(9), vec![6, 7, 8, 9]));
+    }
+
+    #[test]
+    fn fewer_bits_in_a_larger_ring_are_not_taken() {
+        let ring = |bits| if bits < 9 { 15 } else { 14 };
+        let (found, tried) = search_rings(11, 1..=30, |b| f64::from(b) + 4.0, ring);
+        assert_eq!((found, tried), (Ok(9), vec![10, 7, 8, 9]));
     }
 
     #[test]
