@@ -160,7 +160,8 @@ impl<T> Search<T> {
             (Some(most), Some((few, _))) if wanted >= most => few.midpoint(most),
             (Some(most), None) if wanted >= most => {
                 let excess = self.refusal.as_ref().map_or(1, excess);
-                most.saturating_sub(excess.saturating_mul(self.refusals as u32))
+                let fewer = most.saturating_sub(excess.saturating_mul(self.refusals as u32));
+                fewer.clamp(self.least.min(most - 1), most - 1)
             }
             _ => wanted,
         };
