@@ -240,7 +240,7 @@ fn values_that_have_no_room() {
     ");
     array(&folder, "blinding.npy", &[1, 8, 8], 1e200f64);
     assert_snapshot!(compile("--calibrate blinding.npy"), @r"
-    error: digits.onnx: `image` (Input) reaches 2^664 in sample 0: with 2 bits of margin and one for the sign that takes more than 63 headroom bits, 20 fit beside the asked precision at ring degree 2^16
+    error: digits.onnx: `image` (Input) reaches 2^664 in sample 0: with 2 bits of margin and one for the sign that takes more than 63 headroom bits, 26 fit beside the asked precision at ring degree 2^16
     help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
     ");
     assert_snapshot!(compile("--calibrate images.npy --input-range 0,0.5"), @r"

@@ -96,11 +96,15 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let memory = Memory::measure(setup.session.prediction());
     seconds.total = started.elapsed().as_secs_f64();
     // Afterwards, so that neither memory nor time of the images is that of a simulation.
-    let predicted = precision::predict(server.circuit(), &samples);
-    let predicted = predicted.map_err(|error| inputs.refuse_simulation(error))?;
-    let precision = Precision::new(measured, predicted);
+    let precision = Precision::new(measured, predicted(&server, &inputs, &samples)?);
     let report = Report::new((circuit, &stats), rows, precision, (seconds, memory));
     print(args.json.json, &report, report::text)
+}
+
+/// How far the outputs of encrypted samples should be from those of the model.
+fn predicted(server: &Server, inputs: &Inputs, samples: &[Sample]) -> Result<Deviation, Error> {
+    let predicted = precision::predict(server.circuit(), samples);
+    predicted.map_err(|error| inputs.refuse_simulation(error))
 }
 
 /// Everything the runs need; what is held already counts.
