@@ -45,7 +45,8 @@ pub enum Verb {
 /// Choices of the compiler.
 #[derive(Debug, Args)]
 pub struct Choices {
-    /// Bits after the point that the noise of every operation must leave
+    /// Bits after the point that the noise of every operation must leave; with `compile --calibrate`, bits of the largest
+    /// output that must be right [default: 12]
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=40))]
     pub precision_bits: Option<u32>,
     /// log2 of the largest magnitude of any value, sign and margin included
@@ -76,7 +77,7 @@ pub enum SecurityArg {
     None,
 }
 
-/// Which values a circuit has room for.
+/// Which values a circuit has room for, and how precise its outputs are.
 const COMPILE_HELP: &str = "\
 A circuit represents values below 2^(H - 1) in magnitude, for H bits of headroom. Two ways to know that values stay there:
 
@@ -89,7 +90,12 @@ stay within what the samples have. Where everything is bounded below 2^(H - 1), 
 not tight, and grow with depth, so a bound beyond the range is reported and is no error.
 
 Either gives a table of nodes: least and largest value, the largest magnitude inside a polynomial (its powers and inner \
-factors), and the bits left below 2^(H - 1). Nodes are those after simplification, which scales values. Noise is not in it.";
+factors), and the bits left below 2^(H - 1). Nodes are those after simplification, which scales values. Noise is not in it.
+
+--precision-bits is about the outputs where there are samples: the circuit is run on up to three of them with simulated \
+noise, and log2 of the largest output over the largest error, over all of them, must not be less. The bits that operations \
+need for it are found in at most 4 compilations. Without samples it is about operations: the noise of each stays below \
+2^-B, relative to 1 and not to the outputs; what that leads to is seen with `simulate --noise` and `infer`.";
 
 /// `compile`.
 #[derive(Debug, Args)]
@@ -106,7 +112,7 @@ pub struct Compile {
     pub client: Option<PathBuf>,
     #[command(flatten)]
     pub choices: Choices,
-    /// Sample inputs (.npy, .npz): report the range of all values, and set the headroom from it
+    /// Sample inputs (.npy, .npz): report the range of all values, set the headroom from it, and the precision from the outputs
     #[arg(long, value_name = "[NAME=]FILE")]
     pub calibrate: Vec<InputArg>,
     /// What inputs are never outside of: report what no value can leave; without NAME for all inputs

@@ -5,6 +5,7 @@ use crate::verbs::bench::BenchError;
 use peregrine_compiler::cost::ProfileError;
 use peregrine_compiler::onnx::{ImportErrors, LoadError};
 use peregrine_compiler::pipeline::CompileError;
+use peregrine_compiler::precision::PrecisionError;
 use peregrine_compiler::ranges::RangeError;
 use peregrine_compiler::rewrite::RewriteError;
 use peregrine_compiler::tensor::EvaluateError;
@@ -28,6 +29,12 @@ pub enum Error {
     /// A model for which there is no circuit.
     #[error("{}: {source}", path.display())]
     Compile { path: PathBuf, source: CompileError },
+    /// A precision that no circuit for a model has.
+    #[error("{}: {source}", path.display())]
+    Precision {
+        path: PathBuf,
+        source: PrecisionError,
+    },
     /// A model whose rewriting failed.
     #[error("{}: {source}", path.display())]
     Rewrite { path: PathBuf, source: RewriteError },
@@ -178,6 +185,13 @@ impl Error {
 
     pub fn server(path: &Path) -> impl FnOnce(ServerError) -> Self {
         |source| Self::Server {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub fn evaluate(path: &Path) -> impl FnOnce(EvaluateError) -> Self {
+        |source| Self::Evaluate {
             path: path.to_owned(),
             source,
         }

@@ -19,6 +19,7 @@ mod inputs;
 mod key_table;
 mod machine;
 mod outputs;
+mod precision;
 mod progress;
 mod ranges;
 mod report;

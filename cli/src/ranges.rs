@@ -10,7 +10,8 @@ use peregrine_compiler::pipeline::{CompileError, Config};
 use peregrine_compiler::ranges::{Calibration, Interval, Limit, NodeRange, Ranges, Reach};
 use peregrine_compiler::rewrite::simplify;
 use peregrine_compiler::tensor::Graph;
-use peregrine_runtime::ports::PortError;
+use peregrine_runtime::ports::{Arrays, PortError};
+use peregrine_runtime::simulate::SAMPLES;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub struct Measured {
     model: PathBuf,
     ranges: Ranges,
     samples: Option<Samples>,
+    /// The first samples.
+    images: Vec<Arrays>,
 }
 
 /// What samples reach, in short.
@@ -46,9 +49,12 @@ impl Measured {
         let path = args.model.clone();
         let simple = simplify(graph).map_err(|source| Error::Rewrite { path, source })?;
         let graph = &simple.0;
-        let calibration = match args.calibrate.is_empty() {
-            true => None,
-            false => Some(calibrate(args, graph)?),
+        let (calibration, images) = match args.calibrate.is_empty() {
+            true => (None, Vec::new()),
+            false => {
+                let (calibration, images) = calibrate(args, graph)?;
+                (Some(calibration), images)
+            }
         };
         let ranges = Ranges::new(graph, calibration.as_ref(), &stated)
             .map_err(|source| Error::ranges(&args.model, source))?;
@@ -57,6 +63,7 @@ impl Measured {
             model: args.model.clone(),
             ranges,
             samples,
+            images,
         }))
     }
 
@@ -94,6 +101,11 @@ impl Measured {
     fn check(&self, limit: Limit) -> Result<(), Error> {
         let checked = self.ranges.check(limit);
         checked.map_err(|source| Error::ranges(&self.model, source))
+    }
+
+    /// The first samples, if there are any.
+    pub fn images(&self) -> &[Arrays] {
+        &self.images
     }
 
     /// What samples reach, in short.
@@ -136,19 +148,18 @@ fn stated(args: &Compile, graph: &Graph) -> Result<BTreeMap<String, Interval>, E
     Ok(stated)
 }
 
-/// Evaluates the model, as it will be compiled, on samples.
-fn calibrate(args: &Compile, graph: &Graph) -> Result<Calibration, Error> {
+/// Evaluates the model, as it will be compiled, on samples; and the first of them.
+fn calibrate(args: &Compile, graph: &Graph) -> Result<(Calibration, Vec<Arrays>), Error> {
     let inputs = Inputs::read(&args.calibrate, &model::names(graph), &args.model)?;
-    let images = inputs.images(&model::ports(graph))?;
+    let mut images = inputs.images(&model::ports(graph))?;
     let bar = Bar::new("calibrate");
     let sample = |i: usize| images.get(i).map(values).unwrap_or_default();
     let calibration = Calibration::new(graph, images.len(), sample, |done| {
         bar.count(done, images.len());
     });
-    calibration.map_err(|source| Error::Evaluate {
-        path: args.model.clone(),
-        source,
-    })
+    let calibration = calibration.map_err(Error::evaluate(&args.model))?;
+    images.truncate(SAMPLES);
+    Ok((calibration, images))
 }
 
 impl Samples {

@@ -101,6 +101,54 @@ fn calibration_reports_ranges_and_sets_the_headroom() {
 }
 
 #[test]
+fn precision_of_the_outputs_is_asked_for_predicted_and_measured() {
+    let folder = Folder::new("precision");
+    let line = "compile digits.onnx -o digits.fhe --calibrate images.npy --precision-bits 14";
+    let report = folder.json(line);
+    let precision = &report["precision"];
+    assert_eq!(
+        (&precision["asked_bits"], &precision["samples"]),
+        (&14.into(), &3.into())
+    );
+    let predicted = precision["predicted_bits"].as_f64().unwrap();
+    assert!((14.0..16.0).contains(&predicted), "{precision}");
+    assert_eq!(precision["internal_bits"], report["precision_bits"]);
+    assert!((1..=4).contains(&precision["trials"].as_u64().unwrap()));
+    let said = folder.ok(line);
+    let predicted_line =
+        format!("{predicted:.1} bits of the largest output predicted on 3 samples, 14 asked for");
+    assert!(said.contains(&predicted_line), "{said}");
+
+    let simulated = folder.json("simulate digits.fhe --input image.npy --noise");
+    let noise = simulated["precision_bits"].as_f64().unwrap();
+    assert!((noise - predicted).abs() < 3.0, "{noise} and {predicted}");
+    let exact = folder.json("simulate digits.fhe --input image.npy");
+    assert!(exact["precision_bits"].is_null());
+
+    // The same circuit, on ciphertexts.
+    let (internal, headroom) = (&report["precision_bits"], &report["headroom_bits"]);
+    let line = format!(
+        "infer digits.onnx --input images.npy --precision-bits {internal} --headroom-bits {headroom}"
+    );
+    let inferred = folder.json(&line);
+    assert_eq!(
+        inferred["circuit"]["fingerprint"],
+        report["circuit"]["fingerprint"]
+    );
+    let bits = |of: &str| inferred["precision"][of].as_f64().unwrap();
+    assert_eq!(bits("predicted_bits"), predicted);
+    let measured = bits("measured_bits");
+    assert!(
+        (measured - predicted).abs() <= 2.0,
+        "{measured} and {predicted}"
+    );
+
+    let without = folder.json("compile digits.onnx -o digits.fhe --precision-bits 14");
+    assert!(without["precision"].is_null());
+    assert_eq!(without["precision_bits"], 14);
+}
+
+#[test]
 fn the_range_of_every_node_is_reported_on_request() {
     let folder = Folder::new("ranges");
     let report = folder.json("compile digits.onnx -o digits.fhe");

@@ -19,6 +19,7 @@ pub mod manage;
 pub mod onnx;
 pub mod passes;
 pub mod pipeline;
+pub mod precision;
 pub mod ranges;
 pub mod rewrite;
 pub mod slots;

@@ -2,6 +2,7 @@
 
 use peregrine_compiler::onnx::{self, Options};
 use peregrine_compiler::pipeline::{Compiled, Config, compile};
+use peregrine_compiler::precision::{self, Found, SearchError};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::{Interface, Verified};
 use peregrine_runtime::client::Client;
@@ -9,7 +10,7 @@ use peregrine_runtime::exec::Silent;
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::server::{Resources, Server};
-use peregrine_runtime::simulate;
+use peregrine_runtime::simulate::{self, Sample, SimulateError};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
@@ -63,6 +64,37 @@ pub fn reference(graph: &Graph, inputs: &Arrays) -> Result<BTreeMap<String, Vec<
         .collect();
     let names = graph.outputs.iter().map(|o| o.name.clone());
     Ok(names.zip(graph.evaluate(&inputs)?).collect())
+}
+
+/// An input of `graph` with what the client is to decrypt.
+///
+/// # Errors
+/// When an input is missing.
+pub fn sample(graph: &Graph, inputs: Arrays) -> Result<Sample, Failure> {
+    let tensors = inputs
+        .iter()
+        .map(|(name, a)| (name.clone(), a.data().to_vec()));
+    let expected = graph.evaluate_unfinished(&tensors.collect())?;
+    let names = graph.outputs.iter().map(|o| o.name.clone());
+    Ok(Sample {
+        expected: names.zip(expected).collect(),
+        inputs,
+    })
+}
+
+/// Compiles for a precision of the outputs on samples, judged by simulated noise.
+///
+/// # Errors
+/// When there is no such circuit.
+pub fn compile_for(
+    graph: &Graph,
+    config: &Config,
+    bits: u32,
+    samples: &[Sample],
+) -> Result<Found, SearchError<SimulateError>> {
+    precision::compile(graph, config, bits, |compiled| {
+        Ok(simulate::predict(&compiled.circuit, samples, &Silent)?.bits())
+    })
 }
 
 /// The circuit on cleartext slots, with noise when a seed is given.

@@ -6,9 +6,12 @@ use crate::costs::{self, Predicted};
 use crate::error::Error;
 use crate::files::{self, NewFile};
 use crate::key_table;
+use crate::precision::{self, Precision};
 use crate::ranges::{self, Measured, Samples};
 use crate::report::{self, Summary};
 use peregrine_compiler::passes::keys::KeyChoice;
+use peregrine_compiler::pipeline::{Compiled, Config};
+use peregrine_compiler::tensor::Graph;
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{Interface, Remark, binary};
 use serde::Serialize;
@@ -19,8 +22,11 @@ use std::path::Path;
 #[derive(Debug, Serialize)]
 struct Report {
     circuit: Summary,
+    /// Bits after the point that every operation leaves.
     precision_bits: u32,
     headroom_bits: u32,
+    /// Of the outputs, where there are samples.
+    precision: Option<Precision>,
     calibration: Option<Samples>,
     /// What is known of the values of each node.
     ranges: Option<ranges::Report>,
@@ -68,11 +74,7 @@ pub fn run(args: &Compile) -> Result<(), Error> {
     if let Some(measured) = &measured {
         measured.settle(args.choices.headroom_bits, &mut config)?;
     }
-    let compiled = model::compile(&args.model, &graph, &config);
-    let compiled = compiled.map_err(|error| match &measured {
-        Some(measured) => measured.explain(error, config.headroom_bits),
-        None => error,
-    })?;
+    let (compiled, precision) = compile(args, &graph, &mut config, measured.as_ref())?;
     let interface = Interface::of(&compiled.circuit);
     circuit_file.write(&binary::write_circuit(&compiled.circuit))?;
     client_file.write(&binary::write_interface(&interface))?;
@@ -84,6 +86,7 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         circuit: Summary::of(&interface),
         precision_bits: config.precision_bits,
         headroom_bits: config.headroom_bits,
+        precision,
         calibration: measured.as_ref().and_then(Measured::samples),
         ranges: measured.map(|measured| measured.report(config.headroom_bits)),
         rewrites: compiled.rewrites.counts(),
@@ -99,6 +102,24 @@ pub fn run(args: &Compile) -> Result<(), Error> {
     report::print(args.json.json, &report, text)
 }
 
+/// Compiles for the precision that is asked of the outputs on samples, or of operations when there are none.
+fn compile(
+    args: &Compile,
+    graph: &Graph,
+    config: &mut Config,
+    measured: Option<&Measured>,
+) -> Result<(Compiled, Option<Precision>), Error> {
+    let Some(measured) = measured else {
+        return Ok((model::compile(&args.model, graph, config)?, None));
+    };
+    let compiled = match measured.images() {
+        [] => model::compile(&args.model, graph, config).map(|compiled| (compiled, None)),
+        images => precision::compile(&args.model, graph, config, images)
+            .map(|(compiled, precision)| (compiled, Some(precision))),
+    };
+    compiled.map_err(|error| measured.explain(error, config.headroom_bits))
+}
+
 fn text(report: &Report) -> String {
     let mut rows = report.circuit.rows();
     let mut row = |what: &str, value: String| rows.push([what.to_owned(), value]);
@@ -109,8 +130,13 @@ fn text(report: &Report) -> String {
     } = report;
     row(
         "made for",
-        format!("{precision_bits} bits of precision, {headroom_bits} bits of headroom"),
+        format!(
+            "{precision_bits} bits after the point in every operation, {headroom_bits} bits of headroom"
+        ),
     );
+    if let Some(precision) = &report.precision {
+        row("precision", precision.line());
+    }
     row("keys", costs::keys(&report.stats.keys));
     row("predicted run", report.predicted.line());
     row("instructions", report.stats.total.instructions.to_string());

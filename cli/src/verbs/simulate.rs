@@ -4,12 +4,14 @@ use crate::args::Simulate;
 use crate::arrays;
 use crate::error::Error;
 use crate::files::{self, NewFile};
-use crate::inputs::Inputs;
+use crate::inputs::{self, Inputs};
 use crate::outputs::{self, Output};
+use crate::precision;
 use crate::progress::Bar;
 use crate::report;
 use crate::values::InputArg;
-use peregrine_runtime::simulate::{self, Headroom, Options};
+use peregrine_ir::Verified;
+use peregrine_runtime::simulate::{self, Deviation, Headroom, Options, Simulation};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -18,6 +20,8 @@ use std::time::Instant;
 #[derive(Debug, Serialize)]
 struct Report {
     noise_seed: Option<u64>,
+    /// Bits of the largest output that the noise leaves right.
+    precision_bits: Option<f64>,
     seconds: f64,
     /// Where a message came closest to the modulus.
     headroom: Option<Headroom>,
@@ -42,14 +46,18 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
         noise: args.noise.then_some(args.seed),
     };
     let started = Instant::now();
-    let simulation = simulate::run(&circuit, &inputs.arrays, options, &Bar::new("simulate"));
-    let simulation = simulation.map_err(|error| inputs.refuse_simulation(error))?;
+    let simulation = simulate(&circuit, &inputs, options)?;
     let seconds = started.elapsed().as_secs_f64();
+    let precision = match options.noise {
+        Some(_) => Some(precision(&circuit, &inputs, &simulation)?),
+        None => None,
+    };
     if let (Some(file), Some(path)) = (file, &args.output) {
         arrays::write(file, path, &simulation.outputs)?;
     }
     let report = Report {
         noise_seed: options.noise,
+        precision_bits: precision.and_then(precision::finite),
         seconds,
         headroom: simulation.headroom,
         outputs: Output::all(&simulation.outputs),
@@ -70,6 +78,22 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
                 "\nleast headroom {bits:.1} bits, at {value} of magnitude {magnitude:.4}{verdict}\n"
             )
         });
-        format!("{}{headroom}", outputs::show_all(&report.outputs))
+        let precision = report.noise_seed.map_or(String::new(), |_| {
+            let bits = precision::bits(report.precision_bits);
+            format!("\nthe noise leaves {bits} of the largest output\n")
+        });
+        let outputs = outputs::show_all(&report.outputs);
+        format!("{outputs}{headroom}{precision}")
     })
+}
+
+fn simulate(circuit: &Verified, inputs: &Inputs, options: Options) -> Result<Simulation, Error> {
+    let simulation = simulate::run(circuit, &inputs.arrays, options, &Bar::new("simulate"));
+    simulation.map_err(|error| inputs.refuse_simulation(error))
+}
+
+/// How far a simulation with noise is from the one without.
+fn precision(circuit: &Verified, inputs: &Inputs, noisy: &Simulation) -> Result<Deviation, Error> {
+    let exact = simulate(circuit, inputs, Options { noise: None })?.decrypted;
+    Ok(Deviation::of(&noisy.decrypted, &inputs::values(&exact)))
 }

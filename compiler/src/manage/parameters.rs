@@ -163,6 +163,7 @@ impl Planner<'_> {
             log_n,
             depth: table.rows.len() as u32 - 1,
             chain_bits,
+            special_bits: table.longest_digit(1) + SPECIAL_SLACK_BITS,
             limit,
         })?;
         let special = table.special(log_n, gadget.special, gadget.special_bits);
@@ -241,8 +242,9 @@ pub enum ParameterError {
     },
     /// The modulus would cross the security line.
     #[error(
-        "depth {depth} needs a modulus of {chain_bits:.0} bits and special primes beside it; at ring degree 2^{log_n} \
-         the limit for 128-bit security is {limit:.0}"
+        "depth {depth} needs a modulus of {chain_bits:.0} bits and special primes of at least {special_bits:.0}; at ring degree \
+         2^{log_n} the limit for 128-bit security is {limit:.0}: {:.0} bits are missing",
+        (chain_bits + special_bits - limit).ceil()
     )]
     Security {
         /// log2 of the degree.
@@ -251,6 +253,8 @@ pub enum ParameterError {
         depth: u32,
         /// Bits of the chain without special primes.
         chain_bits: f64,
+        /// The least bits of the special primes.
+        special_bits: f64,
         /// The line.
         limit: f64,
     },

@@ -180,12 +180,18 @@ impl Conv2d {
 
     /// Input channels per group, and the first one that output channel `m` reads.
     fn group(&self, input: [u32; 4], output: [u32; 4], m: u32) -> (u32, u32) {
+        if self.groups == 1 {
+            return (input[1], 0);
+        }
         let group_in = input[1] / self.groups;
         (group_in, m / (output[1] / self.groups) * group_in)
     }
 
     /// The element of a weight of these extents whose box holds element `tap` of the window.
     fn weight_element(&self, tap: [u32; 2], extents: [u32; 2]) -> [u32; 2] {
+        if extents == self.window.kernel {
+            return tap;
+        }
         std::array::from_fn(|axis| tap[axis] * extents[axis] / self.window.kernel[axis])
     }
 }

@@ -370,8 +370,12 @@ impl Window {
     /// The element of the window at `output` that sees `input` along `axis`, if any.
     fn tap(&self, axis: usize, output: u32, input: u32) -> Option<u32> {
         let offset = (input + self.pads[axis]).checked_sub(output * self.strides[axis])?;
-        let tap = offset / self.dilations[axis];
-        (offset.is_multiple_of(self.dilations[axis]) && tap < self.kernel[axis]).then_some(tap)
+        let tap = match self.dilations[axis] {
+            1 => offset,
+            dilation if offset.is_multiple_of(dilation) => offset / dilation,
+            _ => return None,
+        };
+        (tap < self.kernel[axis]).then_some(tap)
     }
 
     /// Pairs of an output element and an element of its window inside the image, each counted for so many channels.
@@ -456,7 +460,13 @@ fn position([_, c, h, w]: [u32; 4], flat: usize) -> [u32; 4] {
     let flat = flat as u32;
     let (rest, x) = (flat / w, flat % w);
     let (rest, y) = (rest / h, rest % h);
-    [rest / c, rest % c, y, x]
+    // Entries are read by the million and divisions are most of that, so none is made whose result is known.
+    let (n, c) = if rest < c {
+        (0, rest)
+    } else {
+        (rest / c, rest % c)
+    };
+    [n, c, y, x]
 }
 
 /// Flat index of `(n, c, h, w)`.

@@ -9,10 +9,12 @@
 
 mod evaluator;
 mod noise;
+mod precision;
 mod random;
 mod slots;
 
 pub use evaluator::{Cipher, Digits, Headroom, Mismatch, Plain, Simulator};
+pub use precision::{Deviation, SAMPLES, Sample, predict};
 
 use crate::exec::{self, ExecError, KeyResidence, Plan, PlanOptions, Progress, SharedPlains};
 use crate::ports::{Arrays, PortError, PortView, check_names};

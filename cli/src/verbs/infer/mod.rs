@@ -7,9 +7,10 @@ use crate::args::Infer;
 use crate::arrays;
 use crate::error::{Error, InputProblem};
 use crate::files::{self, NewFile};
-use crate::inputs::{self, Inputs, values};
+use crate::inputs::{self, Inputs};
 use crate::machine::{self, Memory};
 use crate::outputs::{self, Output};
+use crate::precision;
 use crate::progress::Bar;
 use crate::report::{Summary, print};
 use crate::values::InputArg;
@@ -18,10 +19,11 @@ use peregrine_ir::Interface;
 use peregrine_ir::stats::Stats;
 use peregrine_runtime::client::{Client, Decryption, Secret};
 use peregrine_runtime::exec::HeldKeys;
-use peregrine_runtime::ports::{Array, Arrays};
+use peregrine_runtime::ports::Array;
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::server::{Resources, Server, Session, Usage};
-use report::{Image, Report, Seconds};
+use peregrine_runtime::simulate::{Deviation, Sample};
+use report::{Image, Precision, Report, Seconds};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -76,22 +78,33 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         randomness,
     };
 
+    let samples = precision::samples(&args.model, &graph, images.get(..count).unwrap_or_default())?;
     let (mut rows, mut results) = (Vec::new(), Vec::new());
-    for (i, image) in images.iter().take(count).enumerate() {
-        let (mut row, outputs) =
-            setup.image(image, &Bar::new(format!("image {} of {count}", i + 1)))?;
+    let mut measured = Deviation::default();
+    for (i, sample) in samples.iter().enumerate() {
+        let bar = Bar::new(format!("image {} of {count}", i + 1));
+        let (mut row, decryption) = setup.image(sample, &bar)?;
+        measured = measured.join(Deviation::of(&decryption.decrypted, &sample.expected));
         row.label = labels.as_ref().and_then(|labels| labels.get(i).copied());
         seconds.add(&row.seconds);
         rows.push(row);
-        results.push(outputs);
+        results.push(decryption.outputs);
     }
     if let (Some(file), Some(path)) = (file, &args.output) {
         arrays::write(file, path, &inputs::stack(&results))?;
     }
     let memory = Memory::measure(setup.session.prediction());
     seconds.total = started.elapsed().as_secs_f64();
-    let report = Report::new((circuit, &stats), rows, seconds, memory);
+    // Afterwards, so that neither memory nor time of the images is that of a simulation.
+    let precision = Precision::new(measured, predicted(&server, &inputs, &samples)?);
+    let report = Report::new((circuit, &stats), rows, precision, (seconds, memory));
     print(args.json.json, &report, report::text)
+}
+
+/// How far the outputs of encrypted samples should be from those of the model.
+fn predicted(server: &Server, inputs: &Inputs, samples: &[Sample]) -> Result<Deviation, Error> {
+    let predicted = precision::predict(server.circuit(), samples);
+    predicted.map_err(|error| inputs.refuse_simulation(error))
 }
 
 /// Everything the runs need; what is held already counts.
@@ -137,20 +150,13 @@ fn labels(args: &Infer, images: usize) -> Result<Option<Vec<i64>>, Error> {
 }
 
 impl Setup<'_> {
-    fn image(&mut self, image: &Arrays, bar: &Bar) -> Result<(Image, Arrays), Error> {
+    fn image(&mut self, sample: &Sample, bar: &Bar) -> Result<(Image, Decryption), Error> {
         let path = &self.args.model;
         let mut seconds = Seconds::default();
-        let expected = self
-            .graph
-            .evaluate_unfinished(&values(image))
-            .map_err(|source| Error::Evaluate {
-                path: path.clone(),
-                source,
-            })?;
         let started = Instant::now();
         let encrypted = timed(&mut seconds.encrypt, || {
             self.client
-                .encrypt(&self.secret, image, &mut self.randomness)
+                .encrypt(&self.secret, &sample.inputs, &mut self.randomness)
         });
         let encrypted = encrypted.map_err(|error| self.inputs.refuse_client(error))?;
         let computed = timed(&mut seconds.run, || self.session.run(encrypted, bar));
@@ -160,49 +166,29 @@ impl Setup<'_> {
         });
         let decrypted = decrypted.map_err(Error::client(path))?;
         seconds.total = started.elapsed().as_secs_f64();
-        Ok((
-            self.compare(&expected, &decrypted, seconds),
-            decrypted.outputs,
-        ))
+        Ok((self.compare(sample, &decrypted, seconds), decrypted))
     }
 
     /// Compares what was decrypted, and classes after the steps that follow.
-    fn compare(&self, expected: &[Vec<f64>], found: &Decryption, seconds: Seconds) -> Image {
-        let mut row = Image {
+    fn compare(&self, sample: &Sample, found: &Decryption, seconds: Seconds) -> Image {
+        let precision = Deviation::of(&found.decrypted, &sample.expected);
+        let classes = self.graph.outputs.iter().find_map(|output| {
+            let name = &output.name;
+            let (decrypted, found) = (found.decrypted.get(name)?, found.outputs.get(name)?);
+            let expected = sample.expected.get(name)?.clone();
+            let expected = Array::new(decrypted.shape().clone(), expected).ok()?;
+            let expected = expected.finished(&output.finish).ok();
+            let class = outputs::class(found)?;
+            Some((expected.and_then(|array| outputs::class(&array)), class))
+        });
+        Image {
+            expected_class: classes.and_then(|(expected, _)| expected),
+            class: classes.map(|(_, class)| class),
+            error_log2: precision::finite(precision).map(|bits| -bits),
             seconds,
             outputs: Output::all(&found.outputs),
             ..Image::default()
-        };
-        let (mut error, mut magnitude) = (0.0f64, 0.0f64);
-        for (output, expected) in self.graph.outputs.iter().zip(expected) {
-            let name = &output.name;
-            let (Some(decrypted), Some(found)) =
-                (found.decrypted.get(name), found.outputs.get(name))
-            else {
-                continue;
-            };
-            let errors: Vec<f64> = decrypted
-                .data()
-                .iter()
-                .zip(expected)
-                .map(|(a, b)| a - b)
-                .collect();
-            error = error.max(outputs::largest(&errors));
-            magnitude = magnitude.max(outputs::largest(expected));
-            if row.class.is_none() {
-                let expected = Array::new(decrypted.shape().clone(), expected.clone());
-                let expected = expected.and_then(|array| array.finished(&output.finish));
-                row.expected_class = expected.ok().and_then(|array| outputs::class(&array));
-                row.class = outputs::class(found);
-            }
         }
-        let relative = if magnitude > 0.0 {
-            error / magnitude
-        } else {
-            error
-        };
-        row.error_log2 = Some(relative.log2()).filter(|_| error != 0.0);
-        row
     }
 }
 

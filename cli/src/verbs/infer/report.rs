@@ -3,9 +3,11 @@
 use crate::costs;
 use crate::machine::Memory;
 use crate::outputs::Output;
+use crate::precision;
 use crate::report::{self, Summary};
 use peregrine_ir::bounds::Bounds;
 use peregrine_ir::stats::{Counts, Stats};
+use peregrine_runtime::simulate::Deviation;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,6 +24,7 @@ pub struct Report {
     pub agreeing: usize,
     /// Images whose class is their label.
     pub correct: Option<usize>,
+    pub precision: Precision,
     pub threads: usize,
     #[serde(flatten)]
     pub memory: Memory,
@@ -41,6 +44,31 @@ pub struct Image {
     pub error_log2: Option<f64>,
     pub seconds: Seconds,
     pub outputs: BTreeMap<String, Output>,
+}
+
+/// Bits of the largest output that are right, over all images; none without any error.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Precision {
+    pub measured_bits: Option<f64>,
+    /// With simulated noise, over the first images.
+    pub predicted_bits: Option<f64>,
+}
+
+impl Precision {
+    /// Of what was decrypted, and of what was simulated.
+    pub fn new(measured: Deviation, predicted: Deviation) -> Self {
+        Self {
+            measured_bits: precision::finite(measured),
+            predicted_bits: precision::finite(predicted),
+        }
+    }
+
+    fn line(self) -> String {
+        let [measured, predicted] = [self.measured_bits, self.predicted_bits].map(precision::bits);
+        format!(
+            "{measured} of the largest output measured, {predicted} predicted by simulated noise"
+        )
+    }
 }
 
 /// The time of each phase.
@@ -68,8 +96,8 @@ impl Report {
     pub fn new(
         circuit: (Summary, &Stats),
         images: Vec<Image>,
-        seconds: Seconds,
-        memory: Memory,
+        precision: Precision,
+        (seconds, memory): (Seconds, Memory),
     ) -> Self {
         let (circuit, stats) = circuit;
         let count = |agrees: fn(&Image) -> bool| images.iter().filter(|i| agrees(i)).count();
@@ -81,6 +109,7 @@ impl Report {
             bounds: stats.bounds,
             agreeing: count(|i| i.class == i.expected_class),
             correct: labelled.then_some(correct),
+            precision,
             images,
             threads: rayon::current_num_threads(),
             memory,
@@ -98,6 +127,7 @@ pub fn text(report: &Report) -> String {
         images,
         agreeing,
         correct,
+        precision,
         seconds,
         memory,
         ..
@@ -116,6 +146,7 @@ pub fn text(report: &Report) -> String {
             format!("{correct} of {count} images have the class of their label"),
         );
     }
+    row("precision", precision.line());
     row("memory", memory.text());
     row("time", phases(seconds));
     format!("{}\n{}", table(images), report::list(&rows))
