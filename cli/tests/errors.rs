@@ -233,14 +233,14 @@ fn values_that_have_no_room() {
     error: digits.onnx: `/act1/Add_1` (Add) reaches 2.1357 in sample 36: with 2 bits of margin and one for the sign that takes 5 headroom bits, 4 are asked for
     help: ask for more --headroom-bits, or for none: --calibrate then finds them; where few samples run away, fine-tune the model with a penalty on large activations
     ");
-    array(&folder, "bright.npy", &[3, 1, 8, 8], 1e4f64);
+    array(&folder, "bright.npy", &[3, 1, 8, 8], 1e14f64);
     assert_snapshot!(compile("--calibrate bright.npy"), @r"
-    error: digits.onnx: `/act1/Add_1` (Add) reaches 2^29 in sample 0: with 2 bits of margin and one for the sign that takes 32 headroom bits, 26 fit beside the asked precision at ring degree 2^16
+    error: digits.onnx: `/act1/Add_1` (Add) reaches 2^95 in sample 0: with 2 bits of margin and one for the sign that takes 99 headroom bits, 75 fit beside the asked precision at ring degree 2^16
     help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
     ");
     array(&folder, "blinding.npy", &[1, 8, 8], 1e200f64);
     assert_snapshot!(compile("--calibrate blinding.npy"), @r"
-    error: digits.onnx: `image` (Input) reaches 2^664 in sample 0: with 2 bits of margin and one for the sign that takes more than 63 headroom bits, 26 fit beside the asked precision at ring degree 2^16
+    error: digits.onnx: `image` (Input) reaches 2^664 in sample 0: with 2 bits of margin and one for the sign that takes more than 99 headroom bits, 75 fit beside the asked precision at ring degree 2^16
     help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
     ");
     assert_snapshot!(compile("--calibrate images.npy --input-range 0,0.5"), @r"
@@ -337,7 +337,7 @@ fn a_precision_that_no_parameters_give() {
         "compile digits.onnx -o digits.fhe --calibrate images.npy --precision-bits 20 --log-n 13",
     );
     assert_snapshot!(said, @r"
-    error: digits.onnx: 20 bits of the largest output are asked for, 14.5 are reached, with 13 bits after the point of every operation: 5.5 bits are missing; more has no parameters: depth 5 needs a modulus of 180 bits and special primes beside it; at ring degree 2^13 the limit for 128-bit security is 218; use a shallower network, fewer precision bits, or a larger ring
+    error: digits.onnx: 20 bits of the largest output are asked for, 15.7 are reached, with 14 bits after the point of every operation: 4.3 bits are missing; more has no parameters: depth 3 needs a modulus of 180 bits and special primes of at least 42; at ring degree 2^13 the limit for 128-bit security is 218: 4 bits are missing; use a shallower network, fewer precision bits, or a larger ring
     help: ask for fewer --precision-bits, or leave --log-n out; where few values are large, a penalty on large activations in fine-tuning leaves room for more
     ");
     assert!(!folder.path("digits.fhe").exists());

@@ -25,7 +25,7 @@ const WEIGHT_GUARD_BITS: u32 = 4;
 /// How much longer than a digit the special primes are, in bits.
 const SPECIAL_SLACK_BITS: f64 = 6.0;
 /// The longest base: what decryption handles exactly.
-const MAX_BASE_BITS: u32 = 99;
+pub const MAX_BASE_BITS: u32 = 99;
 /// How many runs are taken to share the loading of keys.
 const KEY_SHARE: f64 = 0.25;
 
@@ -273,11 +273,11 @@ pub enum ParameterError {
 }
 
 impl ParameterError {
-    /// The degree, as a logarithm, at which precision and headroom together are too long for a prime, and by how many bits.
+    /// The degree, as a logarithm, at which precision and headroom together are too long for the last modulus, and by how many bits.
     pub fn too_long(&self) -> Option<(u32, u32)> {
         match self {
             Self::Precision { log_n, needed } => {
-                Some((*log_n, needed.saturating_sub(MAX_PRIME_BITS.ceil() as u32)))
+                Some((*log_n, needed.saturating_sub(MAX_BASE_BITS)))
             }
             _ => None,
         }

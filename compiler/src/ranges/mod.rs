@@ -21,6 +21,7 @@ mod steps;
 pub use calibrate::Calibration;
 pub use interval::Interval;
 
+use crate::manage::parameters::MAX_BASE_BITS;
 use crate::tensor::{Graph, Op, Source};
 use activation::Activation;
 use peregrine_ir::linear::LinearError;
@@ -33,7 +34,7 @@ use std::fmt;
 pub const MARGIN_BITS: u32 = 2;
 
 /// More headroom than any parameters have.
-const MOST_BITS: u32 = 64;
+const MOST_BITS: u32 = MAX_BASE_BITS + 1;
 
 /// What is known of all nodes.
 #[derive(Clone, Debug)]
@@ -132,7 +133,7 @@ impl Ranges {
         })
     }
 
-    /// The headroom bits that what samples reach takes, margin and sign included; 64 when no parameters have enough.
+    /// The headroom bits that what samples reach takes, margin and sign included; [`MOST_BITS`] when no parameters have enough.
     pub fn headroom_bits(&self) -> u32 {
         let needed = self.nodes.iter().filter_map(NodeRange::headroom_bits);
         needed.max().unwrap_or(0)

@@ -171,7 +171,7 @@ fn values_that_are_not_finite_are_refused_everywhere() {
     let graph = activation(&[[0.0; 2], [0.0; 2], [1.0; 2]]);
     let calibration = calibrated(&graph, &[[1.0, 1.0], [1e100, 1.0]]);
     let ranges = Ranges::new(&graph, Some(&calibration), &BTreeMap::new()).unwrap();
-    assert_eq!(ranges.headroom_bits(), 64);
+    assert_eq!(ranges.headroom_bits(), 100);
     let finite = ranges.check(Limit::Asked(40)).unwrap_err().to_string();
     assert!(
         finite.starts_with("`n0` (Op) reaches 2^332 in sample 1"),
