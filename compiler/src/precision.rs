@@ -276,6 +276,7 @@ pub enum SearchError<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manage::parameters::MAX_BASE_BITS;
 
     /// Searches where `b` bits per operation give `precision(b)` and there are parameters for those in a range: the bits per
     /// operation that are found, and those that were asked for on the way.
@@ -304,7 +305,7 @@ mod tests {
             } else if bits < *possible.start() {
                 search.refused(bits, ParameterError::Primes { log_n: 14 });
             } else {
-                let needed = 50 + bits - possible.end();
+                let needed = MAX_BASE_BITS + bits - possible.end();
                 search.refused(bits, ParameterError::Precision { log_n: 14, needed });
             }
         }

@@ -29,13 +29,28 @@ pub fn resnet50(size: u32, width_divisor: u32) -> Vec<u8> {
 
 /// ResNet-20 on images of 32 by 32, with 10 classes.
 pub fn resnet20() -> Vec<u8> {
+    basic_resnet(&[3, 3, 3], 16)
+}
+
+/// ResNet-32 on images of 32 by 32, with 10 classes.
+pub fn resnet32() -> Vec<u8> {
+    basic_resnet(&[5, 5, 5], 16)
+}
+
+/// ResNet-18 on images of 32 by 32, with 10 classes: the form for small images, whose first convolution is 3 by 3.
+pub fn resnet18() -> Vec<u8> {
+    basic_resnet(&[2, 2, 2, 2], 64)
+}
+
+/// Stages of so many blocks of two 3x3 convolutions; each stage but the first halves the image and doubles the width.
+fn basic_resnet(blocks: &[u32], width: u32) -> Vec<u8> {
     let mut net = Network::new(32);
-    net.convolution(16, 3, 1);
+    net.convolution(width, 3, 1);
     net.square();
-    for stage in 0..3 {
-        for block in 0..3 {
+    for (stage, &blocks) in blocks.iter().enumerate() {
+        for block in 0..blocks {
             let widens = stage > 0 && block == 0;
-            let (stride, width) = (1 + u32::from(widens), 16 << stage);
+            let (stride, width) = (1 + u32::from(widens), width << stage);
             net.residual(stride, widens, width, |net| {
                 net.convolution(width, 3, stride);
                 net.square();

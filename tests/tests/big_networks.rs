@@ -14,7 +14,7 @@ use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Security;
 use peregrine_ir::stats::Stats;
 use peregrine_tests::flow::{self, error_bits};
-use peregrine_tests::networks::{resnet50, squeezenet};
+use peregrine_tests::networks::{resnet18, resnet32, resnet50, squeezenet};
 use std::time::Instant;
 
 fn compiled(name: &str, model: &[u8], log_n: u32) -> (Graph, Compiled) {
@@ -66,6 +66,40 @@ fn a_small_squeezenet_computes_what_the_model_says() {
         &squeezenet(63, 8),
         12,
     );
+}
+
+/// What is leveled and deep: at 128 bits a circuit, or how many bits are missing.
+#[test]
+fn deep_residual_networks_fit_a_secure_modulus() {
+    for (name, model, precision_bits) in [
+        ("resnet32", resnet32(), 8),
+        ("resnet32", resnet32(), 18),
+        ("resnet18", resnet18(), 8),
+    ] {
+        let graph = onnx::import(&model, &NoExternalData, &Options::new(name)).unwrap();
+        let mut config = Config::new(name);
+        config.precision_bits = precision_bits;
+        let start = Instant::now();
+        match compile(&graph, &config) {
+            Ok(compiled) => {
+                let ring = &compiled.circuit.ring;
+                println!(
+                    "{name}, {precision_bits} bits: {} levels of {:.0} bits with P, {:.1} s",
+                    ring.levels.len() - 1,
+                    ring.total_bits(),
+                    start.elapsed().as_secs_f64()
+                );
+                assert!(precision_bits == 8 && ring.total_bits() <= 1747.0);
+            }
+            Err(error) => {
+                println!("{name}, {precision_bits} bits: {error}");
+                assert!(
+                    precision_bits > 8 && error.to_string().contains("bits are missing"),
+                    "{error}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
