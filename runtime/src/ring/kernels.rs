@@ -261,9 +261,11 @@ mod tests {
             let table = Permutation::new(LOG_N, 2 * exponent + 1);
             type Loop<'a> = Box<dyn Fn(Kernels, &mut [u64]) + 'a>;
             let pairs: Vec<_> = slices(&terms).into_iter().zip(slices(&others)).collect();
-            let signed: Vec<i64> = words(state, 1 << 62).iter().map(|&x| if x % 2 == 0 { x as i64 } else { -(x as i64) }).collect();
+            let sign = |&x: &u64| if x % 2 == 0 { x as i64 } else { -(x as i64) };
+            let signed: Vec<i64> = words(state, 1 << 62).iter().map(sign).collect();
+            let short: Vec<i64> = words(state, p + 1).iter().map(sign).collect();
             let constants = &words(state, p)[..count];
-            let loops: [(&str, Loop); 10] = [
+            let loops: [(&str, Loop); 11] = [
                 ("add_assign", Box::new(|k, out| k.add_assign(out, &a, &m))),
                 ("add", Box::new(|k, out| k.add(out, &a, &b, &m))),
                 ("sub", Box::new(|k, out| k.sub(out, &a, &b, &m))),
@@ -274,6 +276,7 @@ mod tests {
                 ("dot_constants", Box::new(|k, out| k.dot_constants(out, &slices(&terms), constants, &m))),
                 ("permute", Box::new(|k, out| k.permute(out, &a, &table))),
                 ("reduce_signed", Box::new(|k, out| k.reduce_signed(out, &signed, &m))),
+                ("reduce_signed, short", Box::new(|k, out| k.reduce_signed(out, &short, &m))),
             ];
             for (name, f) in loops {
                 let [vector, portable] = both(&acc, f);

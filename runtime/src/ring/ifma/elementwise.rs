@@ -301,11 +301,16 @@ impl Ifma {
                 announce(out, i + AHEAD);
                 let a = load(&a.map(i64::cast_unsigned));
                 let magnitude = _mm512_abs_epi64(a);
+                let negative = _mm512_movepi64_mask(a);
+                if _mm512_cmplt_epu64_mask(magnitude, p.one) == u8::MAX {
+                    // As encoded weights are, but for primes shorter than their scale.
+                    store(&mut out[i], _mm512_mask_add_epi64(a, negative, a, p.one));
+                    continue;
+                }
                 let mut sums = Sums::zero();
                 sums.add(_mm512_and_si512(magnitude, mask), low);
                 sums.add(_mm512_srli_epi64::<52>(magnitude), high);
                 let reduced = p.reduce_four(sums.reduce(&p));
-                let negative = _mm512_movepi64_mask(a);
                 let signed = _mm512_mask_sub_epi64(reduced, negative, p.one, reduced);
                 store(&mut out[i], subtract_once(signed, p.one));
             }
