@@ -71,8 +71,8 @@ impl Optimisation {
                  node of the model is computed as it stands"
             }
             Self::Redistribution => {
-                "Factors per channel move until polynomials are monic, constants until squares are complete; what fusing folds \
-                 into weights stays there without it"
+                "Factors per channel move until polynomials are monic, constants until squares are complete; without, only \
+                 fusing moves factors, into weights"
             }
             Self::SkewedReplicas => {
                 "Replicas of a tensor are turned against each other, so that a product does the work of several; without, they \
@@ -92,7 +92,7 @@ impl Optimisation {
                  highest level of use"
             }
             Self::Hoisting => {
-                "Rotations of one value share its decomposition; without, there is no double hoisting either"
+                "Rotations of one value share its decomposition; without, each has its own, and there is no double hoisting either"
             }
             Self::DoubleHoisting => {
                 "Divisions by P move past products and sums and become fewer; without, every rotation has its own"

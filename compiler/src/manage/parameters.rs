@@ -330,12 +330,13 @@ mod tests {
     use super::*;
 
     fn ring(log_n: u32, demand: &Demand) -> Result<Ring, ParameterError> {
+        let without = Without::new();
         let planner = Planner {
             security: Security::Classical128,
             precision_bits: 12,
             headroom_bits: 10,
             cost: &CostModel::default(),
-            without: &Without::new(),
+            without: &without,
         };
         planner.ring(log_n, demand)
     }
@@ -373,6 +374,18 @@ mod tests {
         assert!(
             error.contains("limit for 128-bit security is 109"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_counts_special_primes() {
+        let error = ring(12, &Demand::uniform(6, Need::PRODUCT)).unwrap_err();
+        // Six primes of 26 bits above one of 36, and special primes that are 6 bits longer than that.
+        let expected = f64::from(6 * 26 + 36 + 36 + 6 - 109);
+        let missing = error.missing_bits().unwrap();
+        assert!(
+            (missing - expected).abs() < 1.0,
+            "{missing}, expected {expected}"
         );
     }
 }

@@ -272,7 +272,8 @@ proptest! {
         let y = graph.add(crate::tensor::Node { op: Op::Polynomial(p), shape: shape.clone(), source }, &[x]);
         graph.outputs.push(crate::tensor::Output { name: "y".into(), node: y, finish: Default::default() });
 
-        let mut planning = crate::layout::Planning::new(&graph, 4, Prices::new([COST]), &Without::new()).unwrap();
+        let without = Without::new();
+        let mut planning = crate::layout::Planning::new(&graph, 4, Prices::new([COST]), &without).unwrap();
         let plan = planning.fewest_levels().unwrap();
         let program = lower(&graph, &plan, 4).unwrap();
         let image: Vec<f64> = (0..12).map(|i| (i as f64).cos()).collect();
