@@ -1,7 +1,8 @@
 //! The command line: what each verb takes.
 
-use crate::values::{InputArg, RangeArg, bytes, flood_bits, log_n};
+use crate::values::{InputArg, RangeArg, bytes, flood_bits, log_n, optimisation};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use peregrine_compiler::optimisation::Optimisation;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -118,6 +119,12 @@ pub struct Compile {
     /// What inputs are never outside of: report what no value can leave; without NAME for all inputs
     #[arg(long, value_name = "[NAME=]LO,HI", allow_hyphen_values = true)]
     pub input_range: Vec<RangeArg>,
+    /// Leave an optimisation out
+    #[arg(long, value_name = "NAME", value_parser = optimisation())]
+    pub without: Vec<Optimisation>,
+    /// Report what each optimisation buys: compile without it, too, one at a time
+    #[arg(long)]
+    pub ablate: bool,
     #[command(flatten)]
     pub json: Json,
 }

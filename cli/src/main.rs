@@ -8,6 +8,7 @@
     reason = "an error is moved a few times and then ends the program"
 )]
 
+mod ablation_table;
 mod args;
 mod arrays;
 mod costs;

@@ -6,9 +6,10 @@ use crate::inputs::{Inputs, values};
 use crate::progress::Bar;
 use crate::report::{plain, shorten, show, table};
 use crate::verbs::model;
+use peregrine_compiler::optimisation::Without;
 use peregrine_compiler::pipeline::{CompileError, Config};
 use peregrine_compiler::ranges::{Calibration, Interval, Limit, NodeRange, Ranges, Reach};
-use peregrine_compiler::rewrite::simplify;
+use peregrine_compiler::rewrite::simplify_without;
 use peregrine_compiler::tensor::Graph;
 use peregrine_runtime::ports::{Arrays, PortError};
 use peregrine_runtime::simulate::SAMPLES;
@@ -40,14 +41,15 @@ pub struct Samples {
 }
 
 impl Measured {
-    /// The ranges that a command line asks for.
-    pub fn new(args: &Compile, graph: &Graph) -> Result<Option<Self>, Error> {
+    /// The ranges that a command line asks for, of the graph that is compiled without `without`.
+    pub fn new(args: &Compile, graph: &Graph, without: &Without) -> Result<Option<Self>, Error> {
         if args.calibrate.is_empty() && args.input_range.is_empty() {
             return Ok(None);
         }
         let stated = stated(args, graph)?;
         let path = args.model.clone();
-        let simple = simplify(graph).map_err(|source| Error::Rewrite { path, source })?;
+        let simple = simplify_without(graph, without);
+        let simple = simple.map_err(|source| Error::Rewrite { path, source })?;
         let graph = &simple.0;
         let (calibration, images) = match args.calibrate.is_empty() {
             true => (None, Vec::new()),

@@ -2,6 +2,8 @@
 
 use crate::error::Error;
 use crate::files;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use peregrine_compiler::optimisation::Optimisation;
 use peregrine_compiler::ranges::Interval;
 use peregrine_ir::Ring;
 use std::path::{Path, PathBuf};
@@ -83,6 +85,12 @@ pub fn flood_bits(text: &str) -> Result<f64, String> {
     let value: Option<f64> = text.parse().ok();
     let value = value.filter(|bits| bits.abs() <= MAX_FLOOD_BITS);
     value.ok_or_else(|| format!("expected a number from -{MAX_FLOOD_BITS} to {MAX_FLOOD_BITS}"))
+}
+
+/// The name of an optimisation; help lists them with what they do.
+pub fn optimisation() -> impl TypedValueParser<Value = Optimisation> {
+    let known = Optimisation::ALL.map(|o| PossibleValue::new(o.name()).help(o.summary()));
+    PossibleValuesParser::new(known).try_map(|name| name.parse::<Optimisation>())
 }
 
 /// A number of bytes: digits, then a unit.

@@ -325,6 +325,7 @@ fn a_command_line_that_cannot_be_understood_exits_with_2() {
         "run a.fhe --evaluation b --input c -o d --memory lots",
         "infer m --input x --limit 0",
         "compile m -o c --input-range 1,0",
+        "compile m -o c --without speed",
     ] {
         assert_eq!(folder.run(line).status.code(), Some(2), "{line}");
     }

@@ -180,6 +180,39 @@ fn the_range_of_every_node_is_reported_on_request() {
 }
 
 #[test]
+fn optimisations_are_compared_and_left_out_on_request() {
+    let folder = Folder::new("ablate");
+    let plain = folder.json("compile digits.onnx -o digits.fhe");
+    assert_eq!(plain["ablations"], Value::Null);
+    let report = folder.json("compile digits.onnx -o again.fhe --ablate");
+    assert_eq!(folder.bytes("digits.fhe"), folder.bytes("again.fhe"));
+    let rows = report["ablations"].as_array().unwrap();
+    assert_eq!(rows[0]["without"], Value::Null);
+    assert_eq!(rows[0]["seconds"], plain["predicted"]["seconds"]);
+    let row = rows.iter().find(|row| row["without"] == "skewed-replicas");
+    let more = row.unwrap()["more_seconds"].as_f64().unwrap();
+    assert!(more > 0.0);
+
+    let line =
+        "compile digits.onnx -o less.fhe --without skewed-replicas --without hoisting --ablate";
+    let text = folder.ok(line);
+    assert!(
+        text.contains("made without skewed-replicas, hoisting"),
+        "{text}"
+    );
+    let (_, table) = text.rsplit_once("\n\n").unwrap();
+    let names: Vec<_> = table
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(names[..3], ["without", "-", "node-fusing"]);
+    assert!(!names.contains(&"hoisting") && names.contains(&"key-selection"));
+    folder.ok("simulate less.fhe --input image.npy -o less.npz");
+    folder.ok("simulate digits.fhe --input image.npy -o all.npz");
+    assert!(largest_difference(&logits(&folder, "less.npz"), &logits(&folder, "all.npz")) < 1e-3);
+}
+
+#[test]
 fn inferring_agrees_with_the_cleartext_model() {
     let folder = Folder::new("infer");
     let line = "infer digits.onnx --input images.npy --labels labels.npy --limit 2 -o y.npz";

@@ -11,12 +11,15 @@
 //! | management | [`slots::Program`] to `Circuit` | [`manage`] |
 //! | circuit passes | `Circuit` to `Circuit` | [`passes`] |
 //!
-//! What is cheap is decided by one model of the machine, [`cost`].
+//! What is cheap is decided by one model of the machine, [`cost`]. What a stage does beyond a correct circuit can be left out by name
+//! ([`optimisation`]); [`ablation`] compares.
 
+pub mod ablation;
 pub mod cost;
 pub mod layout;
 pub mod manage;
 pub mod onnx;
+pub mod optimisation;
 pub mod passes;
 pub mod pipeline;
 pub mod precision;

@@ -6,9 +6,10 @@ use crate::manage::demand::{Demand, Need};
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
 use crate::manage::{ManageError, emit, settle};
+use crate::optimisation::{Optimisation, Without};
 use crate::passes::keys::{self, KeyChoice, KeyError, Settled};
 use crate::passes::{PassError, run_all};
-use crate::rewrite::{self, RewriteError, simplify};
+use crate::rewrite::{self, RewriteError, simplify_without};
 use crate::slots::{LowerError, lower};
 use crate::tensor::Graph;
 use peregrine_ir::{Circuit, Remark, Security, Verified, VerifyErrors, verify};
@@ -31,6 +32,8 @@ pub struct Config {
     pub key_budget: Option<u64>,
     /// What the machine that will run the circuit takes for what: layouts are chosen by it.
     pub cost: CostModel,
+    /// What is left out, to see what it is good for.
+    pub without: Without,
 }
 
 impl Config {
@@ -44,6 +47,7 @@ impl Config {
             log_n: 11..=16,
             key_budget: None,
             cost: CostModel::default(),
+            without: Without::new(),
         }
     }
 }
@@ -66,14 +70,15 @@ pub struct Compiled {
 /// # Errors
 /// When no ring degree in the configured range holds the depth of the network.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
-    let (graph, rewrites) = simplify(graph)?;
+    let (graph, rewrites) = simplify_without(graph, &config.without)?;
     let emitted = smallest_ring(&graph, config)?;
-    let settled = keys::settle(emitted, &config.cost, config.key_budget)?;
+    let settled = keys::settle(emitted, &config.cost, config.key_budget, &config.without)?;
     let Settled {
         mut circuit,
         table: key_choices,
         ..
     } = settled;
+    circuit.remarks.extend(left_out(&config.without));
     for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
         port.finish.clone_from(&output.finish);
     }
@@ -83,6 +88,13 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
         rewrites,
         key_choices,
     })
+}
+
+/// What a circuit says of optimisations that it was made without.
+fn left_out(without: &Without) -> Option<Remark> {
+    let names: Vec<&str> = without.iter().map(|o| o.name()).collect();
+    let text = format!("made without {}", names.join(", "));
+    (!names.is_empty()).then_some(Remark { node: None, text })
 }
 
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
@@ -95,6 +107,7 @@ fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError
         precision_bits: config.precision_bits,
         headroom_bits: config.headroom_bits,
         cost: &config.cost,
+        without: &config.without,
     };
     // A linear operator on products that were not rescaled is what most levels hold.
     let expected = Demand::uniform(depth::expected(graph), Need::LINEAR.of_product());
@@ -110,7 +123,8 @@ fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError
             }
         };
         let priced = planner.ring(log_n, &expected).unwrap_or(least);
-        let mut planning = Planning::new(graph, log_n - 1, config.cost.prices(&priced))?;
+        let prices = config.cost.prices(&priced);
+        let mut planning = Planning::new(graph, log_n - 1, prices, &config.without)?;
         let attempt = Attempt {
             graph,
             config,
@@ -156,11 +170,11 @@ impl Candidate {
 impl Attempt<'_> {
     /// The fastest circuit of a plan, or what it demands and why no modulus holds that.
     fn fastest(&self, plan: &LayoutPlan) -> Result<Found, CompileError> {
-        let (lazy, eager) = (
-            self.candidate(plan, Policy::Lazy)?,
-            self.candidate(plan, Policy::Eager)?,
-        );
-        Ok(match (lazy, eager) {
+        let eager = self.candidate(plan, Policy::Eager)?;
+        if self.config.without.contains(&Optimisation::TowerReuse) {
+            return Ok(eager);
+        }
+        Ok(match (self.candidate(plan, Policy::Lazy)?, eager) {
             (Ok(lazy), Ok(eager)) => Ok(lazy.faster(eager)),
             (Ok(found), Err(_)) | (_, Ok(found)) => Ok(found),
             (Err(error), Err(_)) => Err(error),
@@ -177,10 +191,14 @@ impl Attempt<'_> {
             security,
             name,
             cost,
+            without,
             ..
         } = self.config;
-        let circuit = emit(settled, ring, *security, name)?;
-        let seconds = cost.predict(&run_all(circuit.clone(), cost)?).seconds;
+        let bits = self.planner.scale_bits(self.log_n);
+        let circuit = emit(settled, ring, bits, *security, name)?;
+        let seconds = cost
+            .predict(&run_all(circuit.clone(), cost, without)?)
+            .seconds;
         Ok(Ok(Candidate { circuit, seconds }))
     }
 

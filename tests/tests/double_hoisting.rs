@@ -8,6 +8,7 @@
 )]
 
 use peregrine_compiler::cost::{CostModel, Machine, Profile, Rates};
+use peregrine_compiler::optimisation::Without;
 use peregrine_compiler::passes::{PASSES, run_all};
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{
@@ -194,7 +195,8 @@ fn machine(transform: f64, encode_limb: f64) -> CostModel {
 }
 
 fn optimised(circuit: &Circuit, cost: &CostModel) -> Verified {
-    verify(run_all(circuit.clone(), cost).unwrap()).unwrap_or_else(|errors| panic!("{errors}"))
+    verify(run_all(circuit.clone(), cost, &Without::new()).unwrap())
+        .unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// By all other passes.

@@ -9,6 +9,7 @@
 
 use ndarray::{ArrayD, Axis};
 use peregrine_compiler::cost::CostModel;
+use peregrine_compiler::optimisation::Without;
 use peregrine_compiler::passes::keys::{KeyError, settle};
 use peregrine_compiler::pipeline::{CompileError, Config, compile};
 use peregrine_ir::stats::Stats;
@@ -131,7 +132,12 @@ fn key_bytes(circuit: &Circuit) -> u64 {
 }
 
 fn settled(circuit: &Circuit, budget: Option<u64>) -> Result<Verified, KeyError> {
-    let settled = settle(circuit.clone(), &CostModel::default(), budget)?;
+    let settled = settle(
+        circuit.clone(),
+        &CostModel::default(),
+        budget,
+        &Without::new(),
+    )?;
     assert_eq!(key_bytes(&settled.circuit), settled.chosen.bytes);
     Ok(verify(settled.circuit).unwrap_or_else(|errors| panic!("{errors}")))
 }

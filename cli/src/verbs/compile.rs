@@ -1,6 +1,7 @@
 //! `compile`: an ONNX model to a circuit and a client interface.
 
 use super::model;
+use crate::ablation_table;
 use crate::args::Compile;
 use crate::costs::{self, Predicted};
 use crate::error::Error;
@@ -9,6 +10,7 @@ use crate::key_table;
 use crate::precision::{self, Precision};
 use crate::ranges::{self, Measured, Samples};
 use crate::report::{self, Summary};
+use peregrine_compiler::ablation::{Ablation, ablate};
 use peregrine_compiler::passes::keys::KeyChoice;
 use peregrine_compiler::pipeline::{Compiled, Config};
 use peregrine_compiler::tensor::Graph;
@@ -39,6 +41,8 @@ struct Report {
     predicted: Predicted,
     /// What budgets for evaluation keys lead to.
     key_choices: Vec<KeyChoice>,
+    /// What each optimisation buys.
+    ablations: Option<Vec<Ablation>>,
 }
 
 /// A file that was written.
@@ -70,7 +74,8 @@ pub fn run(args: &Compile) -> Result<(), Error> {
     let (mut circuit_file, mut client_file) =
         (NewFile::create(&args.output)?, NewFile::create(&client)?);
     let mut config = model::config(&args.model, &args.choices)?;
-    let measured = Measured::new(args, &graph)?;
+    config.without = args.without.iter().copied().collect();
+    let measured = Measured::new(args, &graph, &config.without)?;
     if let Some(measured) = &measured {
         measured.settle(args.choices.headroom_bits, &mut config)?;
     }
@@ -82,6 +87,9 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         path: path.display().to_string(),
         bytes,
     };
+    let ablations = args
+        .ablate
+        .then(|| ablate(&graph, &config, &compiled.circuit));
     let report = Report {
         circuit: Summary::of(&interface),
         precision_bits: config.precision_bits,
@@ -98,6 +106,7 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         stats: Stats::of(&compiled.circuit),
         predicted: Predicted::new(&config.cost, &compiled.circuit),
         key_choices: compiled.key_choices,
+        ablations,
     };
     report::print(args.json.json, &report, text)
 }
@@ -162,5 +171,10 @@ fn text(report: &Report) -> String {
     let nodes = costs::nodes(&report.stats, true, &report.predicted.prediction);
     let ranges = ranges.map_or(String::new(), |ranges| ranges.table() + "\n");
     let keys = key_table::text(&report.key_choices);
-    format!("{}\n{ports}\n{ranges}{nodes}\n{keys}", report::list(&rows))
+    let ablations = report.ablations.as_ref();
+    let ablations = ablations.map_or(String::new(), |a| {
+        "\n".to_owned() + &ablation_table::text(a)
+    });
+    let rows = report::list(&rows);
+    format!("{rows}\n{ports}\n{ranges}{nodes}\n{keys}{ablations}")
 }

@@ -5,8 +5,9 @@
 //! - *dense*: one channel after the other without gaps.
 //! - *planes*: one plane fills a ciphertext, with guard zeros around it, so that weights are numbers (`slots::scalars`).
 //! - *skewed*: each of these that repeats, with the copies rotated against each other, so that one product of the next
-//!   operator does several displacements (`slots::diagonals`).
+//!   operator does several displacements (`slots::diagonals`). Not without [`Optimisation::SkewedReplicas`].
 
+use crate::optimisation::{Optimisation, Without};
 use peregrine_ir::linear::{AxisMap, LinearKind, LinearMap};
 use peregrine_ir::{Layout, LayoutError, LayoutParts};
 
@@ -23,9 +24,11 @@ impl Found {
         }
     }
 
-    fn with_skewed(mut self) -> Vec<Layout> {
+    fn with_skewed(mut self, without: &Without) -> Vec<Layout> {
         for layout in self.0.clone() {
-            skewed(&layout).into_iter().for_each(|l| self.push(l));
+            skewed(&layout, without)
+                .into_iter()
+                .for_each(|l| self.push(l));
         }
         self.0
     }
@@ -35,20 +38,25 @@ impl Found {
 ///
 /// # Errors
 /// Never for a shape with positive extents.
-pub fn of_input(shape: [u32; 3], log_slots: u32, reach: u32) -> Result<Vec<Layout>, LayoutError> {
+pub fn of_input(
+    shape: [u32; 3],
+    log_slots: u32,
+    reach: u32,
+    without: &Without,
+) -> Result<Vec<Layout>, LayoutError> {
     let mut found = Found::default();
     found.push(dense(shape, log_slots)?);
     planes(shape, log_slots, reach)
         .into_iter()
         .for_each(|layout| found.push(layout));
-    Ok(found.with_skewed())
+    Ok(found.with_skewed(without))
 }
 
 /// The candidates for the result of `map` when its operand is packed as `from`; at least one.
 ///
 /// # Errors
 /// Never for shapes that the front end accepts.
-pub fn of(map: &LinearMap, from: &Layout) -> Result<Vec<Layout>, LayoutError> {
+pub fn of(map: &LinearMap, from: &Layout, without: &Without) -> Result<Vec<Layout>, LayoutError> {
     let shape = map.output.chw();
     let mut found = Found::default();
     if from.parts().shape == map.input.chw() {
@@ -60,7 +68,7 @@ pub fn of(map: &LinearMap, from: &Layout) -> Result<Vec<Layout>, LayoutError> {
         found.push(*from);
     }
     found.push(dense(shape, from.parts().log_slots)?);
-    Ok(found.with_skewed())
+    Ok(found.with_skewed(without))
 }
 
 /// One channel after the other: phases until a plane fits, planes padded to a power of two where that costs no
@@ -255,8 +263,11 @@ fn repeated(layout: Layout) -> Result<Layout, LayoutError> {
 }
 
 /// Replicas that are rotated against each other by planes, and, where there are more replicas than planes, by some rows too.
-pub fn skewed(layout: &Layout) -> Vec<Layout> {
+pub fn skewed(layout: &Layout, without: &Without) -> Vec<Layout> {
     let parts = *layout.parts();
+    if without.contains(&Optimisation::SkewedReplicas) {
+        return Vec::new();
+    }
     if !layout.is_aligned() || parts.replicas == 1 || layout.ciphertexts() != 1 {
         return Vec::new();
     }
@@ -341,7 +352,7 @@ mod tests {
             replicas: 8,
             ..*dense([64, 8, 8], 15).unwrap().parts()
         };
-        let skewed = skewed(&Layout::new(parts).unwrap());
+        let skewed = skewed(&Layout::new(parts).unwrap(), &Without::new());
         let turns: Vec<_> = skewed
             .iter()
             .map(|l| (l.parts().skew, l.parts().jump, l.parts().run))

@@ -14,6 +14,7 @@ mod search;
 pub mod words;
 
 use crate::cost::{LinearCost, Prices};
+use crate::optimisation::Without;
 use crate::tensor::{Graph, Op};
 use peregrine_ir::linear::LinearError;
 use peregrine_ir::{Layout, LayoutError};
@@ -63,17 +64,23 @@ pub struct Planning<'g> {
     /// Without conversions.
     fewest: Outcome,
     surcharge: Surcharge,
+    without: &'g Without,
 }
 
 impl<'g> Planning<'g> {
-    /// Prepares plans for ciphertexts of `2^log_slots` slots.
+    /// Prepares plans for ciphertexts of `2^log_slots` slots, without packings that are part of what is left out.
     ///
     /// # Errors
     /// When a tensor cannot be packed or the graph is not well formed.
-    pub fn new(graph: &'g Graph, log_slots: u32, prices: Prices) -> Result<Self, LayoutPlanError> {
+    pub fn new(
+        graph: &'g Graph,
+        log_slots: u32,
+        prices: Prices,
+        without: &'g Without,
+    ) -> Result<Self, LayoutPlanError> {
         let mut quotes = Quotes::default();
         let none = Surcharge::prohibitive();
-        let fewest = search(graph, log_slots, &prices, &none, &mut quotes)?;
+        let fewest = search(graph, log_slots, &prices, &none, &mut quotes, without)?;
         let surcharge = Surcharge::of(&fewest.seconds, &depth::of(graph), &prices);
         Ok(Self {
             graph,
@@ -82,6 +89,7 @@ impl<'g> Planning<'g> {
             quotes,
             fewest,
             surcharge,
+            without,
         })
     }
 
@@ -109,6 +117,7 @@ impl<'g> Planning<'g> {
             &self.prices,
             &surcharge,
             &mut self.quotes,
+            self.without,
         )?;
         if outcome.choices == self.fewest.choices {
             return Ok(None);
@@ -146,7 +155,7 @@ impl<'g> Planning<'g> {
             plan.depth_before(self.graph, index),
             plan.price(self.graph, index),
         );
-        let layouts = candidates::of(map, &from)?.into_iter();
+        let layouts = candidates::of(map, &from, self.without)?.into_iter();
         let mut all: Vec<(Layout, f64)> = layouts
             .map(|to| {
                 (

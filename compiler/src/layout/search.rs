@@ -14,6 +14,7 @@ use super::depth;
 use super::plans::{Quoted, Quotes};
 use super::{Choice, LayoutPlanError};
 use crate::cost::{LinearCost, Prices};
+use crate::optimisation::Without;
 use crate::slots::identity;
 use crate::tensor::{Graph, Op};
 use peregrine_ir::linear::LinearMap;
@@ -68,6 +69,7 @@ pub fn search(
     prices: &Prices,
     surcharge: &Surcharge,
     quotes: &mut Quotes,
+    without: &Without,
 ) -> Result<Outcome, LayoutPlanError> {
     let mut search = Search {
         graph,
@@ -78,6 +80,7 @@ pub fn search(
         last_use: last_uses(graph),
         reach: reach(graph),
         quotes,
+        without,
     };
     let mut states: BTreeMap<Live, State> = [(Live::new(), State::default())].into();
     for index in graph.nodes() {
@@ -158,6 +161,7 @@ struct Search<'a> {
     last_use: Vec<usize>,
     reach: u32,
     quotes: &'a mut Quotes,
+    without: &'a Without,
 }
 
 /// A choice, its seconds, and the surcharges for levels it takes.
@@ -205,7 +209,7 @@ impl Search<'_> {
     }
 
     fn input(&self, shape: &Shape) -> Result<Vec<Priced>, LayoutPlanError> {
-        let layouts = candidates::of_input(shape.chw(), self.log_slots, self.reach)?;
+        let layouts = candidates::of_input(shape.chw(), self.log_slots, self.reach, self.without)?;
         Ok(layouts
             .into_iter()
             .map(|l| (Choice::at(l), 0.0, 0.0))
@@ -228,7 +232,7 @@ impl Search<'_> {
         }
         let convert = identity(&map.input);
         let conversion = self.quotes.map(&convert, &self.graph.tensors)?;
-        for through in candidates::skewed(from) {
+        for through in candidates::skewed(from, self.without) {
             let turn = self
                 .quotes
                 .of(&conversion, (from, &through), false, (depth, &cost));
@@ -252,7 +256,7 @@ impl Search<'_> {
         (depth, cost): (u32, &LinearCost),
     ) -> Result<Vec<Priced>, LayoutPlanError> {
         let mut choices = Vec::new();
-        for layout in candidates::of(map, from)? {
+        for layout in candidates::of(map, from, self.without)? {
             let ways = [(false, 0.0), (true, self.surcharge.longer())];
             for (turned, extra) in ways.into_iter().filter(|way| way.1.is_finite()) {
                 let quote = self

@@ -6,7 +6,7 @@
 
 use super::ManageError;
 use super::levels::{Raw, masked, raw};
-use super::parameters::{mask_bits, number_bits, spare_bits};
+use super::parameters::{ScaleBits, number_bits, spare_bits};
 use super::rescales::Rescales;
 use super::scales::{Scales, Settled};
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
@@ -16,13 +16,15 @@ use peregrine_ir::{
 use std::collections::BTreeMap;
 use std::mem::take;
 
-/// The circuit of a settled program in `ring`, whose levels are as many as the program is deep, plus one.
+/// The circuit of a settled program in `ring`, whose levels are as many as the program is deep, plus one, and hold products at
+/// these scales.
 ///
 /// # Errors
 /// Only for defects of earlier stages.
 pub fn emit(
     settled: Settled,
     ring: Ring,
+    bits: ScaleBits,
     security: Security,
     name: &str,
 ) -> Result<Circuit, ManageError> {
@@ -43,10 +45,9 @@ pub fn emit(
     let top = circuit.ring.top().ok_or(ManageError::Internal {
         what: "the ring has no level",
     })?;
-    let unit_bits = circuit.ring.unit_bits;
     let mut emitter = Emitter {
         top: top.0,
-        unit_bits,
+        bits,
         rescales,
         raw,
         masked: masked(&program),
@@ -68,7 +69,7 @@ pub fn emit(
 
 struct Emitter {
     top: u32,
-    unit_bits: u32,
+    bits: ScaleBits,
     rescales: Rescales,
     raw: Arena<SlotValue, Raw>,
     /// Which values are products that masks are applied to.
@@ -94,7 +95,7 @@ const EXPONENT: ManageError = ManageError::Internal {
 impl Emitter {
     fn inputs(&mut self, program: &Program) -> Result<(), ManageError> {
         for port in &program.inputs {
-            let at = (Level(self.top), Scale::power_of_two(self.unit_bits as i32));
+            let at = (Level(self.top), Scale::power_of_two(self.bits.unit as i32));
             let values =
                 self.builder
                     .input(&port.name, port.shape.clone(), port.packed.layout, at)?;
@@ -210,9 +211,8 @@ impl Emitter {
         self.products(ciphers, plains)
     }
 
-    fn mask_scale(&mut self) -> Scale {
-        let ring = &self.builder.circuit().ring;
-        Scale::power_of_two(mask_bits(ring) as i32)
+    fn mask_scale(&self) -> Scale {
+        Scale::power_of_two(self.bits.mask as i32)
     }
 
     fn products(&mut self, ciphers: Vec<Value>, plains: Vec<Value>) -> Result<Value, ManageError> {
@@ -240,7 +240,7 @@ impl Emitter {
         };
         let ring = &self.builder.circuit().ring;
         let bits = scale.bits(&ring.primes).ok_or(EXPONENT)?;
-        let numbers = Scale::power_of_two(number_bits(bits, ring));
+        let numbers = Scale::power_of_two(number_bits(bits, self.bits.mask));
         let a = self.builder.push(Inst::DotScalar {
             ciphers,
             constants,

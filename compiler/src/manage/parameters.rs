@@ -13,6 +13,7 @@ use super::demand::{Demand, Need, Work};
 use super::primes::MAX_PRIME_BITS;
 use super::table::{Table, Wanted};
 use crate::cost::CostModel;
+use crate::optimisation::{Optimisation, Without};
 use peregrine_ir::{Level, Ring, Security};
 use std::collections::BTreeSet;
 
@@ -40,6 +41,8 @@ pub struct Planner<'c> {
     pub headroom_bits: u32,
     /// What key switches cost.
     pub cost: &'c CostModel,
+    /// What is left out.
+    pub without: &'c Without,
 }
 
 /// log2 of the scales of what is multiplied with.
@@ -64,6 +67,16 @@ impl ScaleBits {
             weights: mask + WEIGHT_GUARD_BITS,
             numbers: unit.saturating_sub(log_n) + NUMBER_GUARD_BITS,
             mask,
+        }
+    }
+
+    /// The working scale for everything.
+    pub const fn uniform(unit: u32) -> Self {
+        Self {
+            unit,
+            weights: unit,
+            numbers: unit,
+            mask: unit,
         }
     }
 
@@ -94,7 +107,7 @@ impl Planner<'_> {
                 needed: base_bits,
             });
         }
-        let bits = ScaleBits::new(unit_bits, log_n);
+        let bits = self.scale_bits(log_n);
         let longest = |needs: &BTreeSet<Need>| needs.iter().map(|need| bits.of(need)).max();
         let wanted = Wanted {
             log_n,
@@ -110,14 +123,30 @@ impl Planner<'_> {
         let gadget = |table: &Table| self.with_gadget(table, unit_bits, log_n, &demand.work);
         let chain = Table::chain(&wanted).ok_or(ParameterError::Primes { log_n })?;
         let mut best = gadget(&chain);
-        for table in Table::granular(&wanted) {
+        let granular = match self.without.contains(&Optimisation::GranularModuli) {
+            true => Vec::new(),
+            false => Table::granular(&wanted),
+        };
+        for table in granular {
             match (&best, gadget(&table)) {
                 (Ok(known), Ok(found)) if found.0 < known.0 => best = Ok(found),
                 (Err(_), Ok(found)) => best = Ok(found),
+                (Err(known), Err(found)) if found.missing_bits() < known.missing_bits() => {
+                    best = Err(found);
+                }
                 _ => {}
             }
         }
         best.map(|(_, ring)| ring)
+    }
+
+    /// log2 of the scales at a ring degree.
+    pub fn scale_bits(&self, log_n: u32) -> ScaleBits {
+        let unit = self.unit_bits(log_n);
+        match self.without.contains(&Optimisation::SeparateScales) {
+            true => ScaleBits::uniform(unit),
+            false => ScaleBits::new(unit, log_n),
+        }
     }
 
     /// log2 of the working scale.
@@ -163,7 +192,7 @@ impl Planner<'_> {
             log_n,
             depth: table.rows.len() as u32 - 1,
             chain_bits,
-            special_bits: table.longest_digit(1) + SPECIAL_SLACK_BITS,
+            special_bits: Gadget::least_bits(table, 1),
             limit,
         })?;
         let special = table.special(log_n, gadget.special, gadget.special_bits);
@@ -184,11 +213,6 @@ impl Planner<'_> {
     }
 }
 
-/// log2 of the scale of a mask.
-pub(super) fn mask_bits(ring: &Ring) -> u32 {
-    ScaleBits::new(ring.unit_bits, ring.log_n).mask
-}
-
 /// By how many bits the rescale to a level drops more than the working scale.
 pub(super) fn spare_bits(ring: &Ring, to: Level) -> u32 {
     let dropped = ring.ratio(Level(to.0 + 1), to);
@@ -196,9 +220,9 @@ pub(super) fn spare_bits(ring: &Ring, to: Level) -> u32 {
     (bits.unwrap_or(0.0).round() as u32).saturating_sub(ring.unit_bits)
 }
 
-/// log2 of the scale of numbers that share `bits` with a mask.
-pub(super) fn number_bits(bits: f64, ring: &Ring) -> i32 {
-    (bits - f64::from(mask_bits(ring)).min(bits / 2.0)).floor() as i32
+/// log2 of the scale of numbers that share `bits` with a mask of scale `2^mask`.
+pub(super) fn number_bits(bits: f64, mask: u32) -> i32 {
+    (bits - f64::from(mask).min(bits / 2.0)).floor() as i32
 }
 
 /// A way to cut the pool into digits.
@@ -214,7 +238,7 @@ struct Gadget {
 impl Gadget {
     /// Digits of `alpha` primes, if the special primes they need fit into `room` bits.
     fn new(table: &Table, alpha: usize, room: f64) -> Option<Self> {
-        let least = table.longest_digit(alpha) + SPECIAL_SLACK_BITS;
+        let least = Self::least_bits(table, alpha);
         let special = (least / (MAX_PRIME_BITS - 0.05)).ceil() as usize;
         // Longer special primes mean less noise: take what fits.
         let special_bits = (room / special as f64 - 0.01).min(MAX_PRIME_BITS);
@@ -223,6 +247,11 @@ impl Gadget {
             special,
             special_bits,
         })
+    }
+
+    /// Bits that all special primes together must have.
+    fn least_bits(table: &Table, alpha: usize) -> f64 {
+        table.longest_digit(alpha) + SPECIAL_SLACK_BITS
     }
 }
 
@@ -273,6 +302,19 @@ pub enum ParameterError {
 }
 
 impl ParameterError {
+    /// By how many bits the modulus is longer than security allows, if that is what is wrong.
+    pub fn missing_bits(&self) -> Option<f64> {
+        match self {
+            Self::Security {
+                chain_bits,
+                special_bits,
+                limit,
+                ..
+            } => Some(chain_bits + special_bits - limit),
+            _ => None,
+        }
+    }
+
     /// The degree, as a logarithm, at which precision and headroom together are too long for the last modulus, and by how many bits.
     pub fn too_long(&self) -> Option<(u32, u32)> {
         match self {
@@ -289,11 +331,13 @@ mod tests {
     use super::*;
 
     fn ring(log_n: u32, demand: &Demand) -> Result<Ring, ParameterError> {
+        let without = Without::new();
         let planner = Planner {
             security: Security::Classical128,
             precision_bits: 12,
             headroom_bits: 10,
             cost: &CostModel::default(),
+            without: &without,
         };
         planner.ring(log_n, demand)
     }
@@ -331,6 +375,18 @@ mod tests {
         assert!(
             error.contains("limit for 128-bit security is 109"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_counts_special_primes() {
+        let error = ring(12, &Demand::uniform(6, Need::PRODUCT)).unwrap_err();
+        // Six primes of 26 bits above one of 36, and special primes that are 6 bits longer than that.
+        let expected = f64::from(6 * 26 + 36 + 36 + 6 - 109);
+        let missing = error.missing_bits().unwrap();
+        assert!(
+            (missing - expected).abs() < 1.0,
+            "{missing}, expected {expected}"
         );
     }
 }

@@ -14,7 +14,7 @@ use peregrine_ir::{Arena, Entity};
 pub enum Policy {
     /// None is.
     Eager,
-    /// All are whose every use goes, through sums, rotations and added constants, to products with constants.
+    /// All are that have uses and whose every use goes, through sums, rotations and added constants, to products with constants.
     Lazy,
 }
 
@@ -78,9 +78,14 @@ impl Rescales {
     }
 
     /// By value, whether someone takes it who cannot take a product that was not rescaled. A sum that is deeper can: it
-    /// brings its terms to its scale.
+    /// brings its terms to its scale. What nobody takes has nobody to share a rescale with.
     fn wanted_rescaled(&self, program: &Program) -> Vec<bool> {
-        let mut wanted = vec![false; program.values.len()];
+        let mut wanted = vec![true; program.values.len()];
+        for operand in program.values.values().flat_map(|inst| inst.op.operands()) {
+            if let Some(wanted) = wanted.get_mut(operand.index()) {
+                *wanted = false;
+            }
+        }
         for port in &program.outputs {
             for value in &port.packed.values {
                 mark(&mut wanted, *value);
@@ -109,5 +114,22 @@ impl Rescales {
 fn mark(marks: &mut [bool], value: SlotValue) {
     if let Some(mark) = marks.get_mut(value.index()) {
         *mark = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use peregrine_ir::Node;
+
+    #[test]
+    fn a_product_that_nobody_takes_is_rescaled() {
+        let mut program = Program::default();
+        let x = program.push(SlotOp::Input, Node(0));
+        let [dead, used] = [(); 2].map(|()| program.push(SlotOp::Mul(x, x), Node(0)));
+        let half = program.push(SlotOp::MulScalar(used, 0.5), Node(0));
+        let rescales = Rescales::new(&program, Policy::Lazy);
+        assert!(rescales.is_lazy(used) && !rescales.is_lazy(dead));
+        assert_eq!([used, half, dead].map(|v| rescales.depth(v)), [0, 1, 1]);
     }
 }

@@ -19,6 +19,7 @@ mod product;
 use super::Pass;
 use super::rebuild::{Rebuild, uses};
 use crate::cost::CostModel;
+use crate::optimisation::Optimisation;
 use choose::{Choice, choose};
 use peregrine_ir::{Arena, Basis, Circuit, Definition, Entity, Inst, TypeError, Value};
 use product::Product;
@@ -27,6 +28,7 @@ use std::collections::BTreeMap;
 pub const PASS: Pass = Pass {
     name: "double-hoist",
     summary: "divide by P after products where that is cheaper",
+    part_of: Some(Optimisation::DoubleHoisting),
     run,
 };
 

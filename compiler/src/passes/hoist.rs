@@ -11,12 +11,14 @@
 use super::Pass;
 use super::rebuild::Rebuild;
 use crate::cost::CostModel;
+use crate::optimisation::Optimisation;
 use peregrine_ir::{Circuit, Inst, TypeError, Value};
 use std::collections::BTreeMap;
 
 pub const PASS: Pass = Pass {
     name: "hoist",
     summary: "share decompositions among rotations of one value",
+    part_of: Some(Optimisation::Hoisting),
     run,
 };
 

@@ -10,6 +10,7 @@ mod remove_dead;
 mod sink_mod_down;
 
 use crate::cost::CostModel;
+use crate::optimisation::{Optimisation, Without};
 use peregrine_ir::{Circuit, TypeError};
 
 /// A circuit pass.
@@ -19,6 +20,8 @@ pub struct Pass {
     pub name: &'static str,
     /// What it does, in one phrase.
     pub summary: &'static str,
+    /// What it is left out with.
+    pub part_of: Option<Optimisation>,
     /// The pass; what is cheaper where that depends on the machine, the model says.
     pub run: fn(Circuit, &CostModel) -> Result<Circuit, TypeError>,
 }
@@ -31,12 +34,17 @@ pub const PASSES: &[Pass] = &[
     remove_dead::PASS,
 ];
 
-/// Runs all passes.
+/// Runs all passes but those that are part of what is left out.
 ///
 /// # Errors
 /// When a pass emits an instruction that does not type: a defect of the pass, which is named.
-pub fn run_all(mut circuit: Circuit, cost: &CostModel) -> Result<Circuit, PassError> {
-    for pass in PASSES {
+pub fn run_all(
+    mut circuit: Circuit,
+    cost: &CostModel,
+    without: &Without,
+) -> Result<Circuit, PassError> {
+    let made = |pass: &&Pass| pass.part_of.is_none_or(|part| !without.contains(&part));
+    for pass in PASSES.iter().filter(made) {
         circuit = (pass.run)(circuit, cost).map_err(|source| PassError {
             pass: pass.name,
             source,

@@ -13,6 +13,7 @@ use peregrine_ir::{
 pub const PASS: Pass = Pass {
     name: "remove-dead",
     summary: "drop what no output needs",
+    part_of: None,
     run,
 };
 

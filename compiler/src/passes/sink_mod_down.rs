@@ -11,11 +11,13 @@
 use super::Pass;
 use super::rebuild::{Rebuild, uses};
 use crate::cost::CostModel;
+use crate::optimisation::Optimisation;
 use peregrine_ir::{Circuit, Entity, Inst, TypeError, Value};
 
 pub const PASS: Pass = Pass {
     name: "sink-mod-down",
     summary: "divide by P once per sum",
+    part_of: Some(Optimisation::DoubleHoisting),
     run,
 };
 

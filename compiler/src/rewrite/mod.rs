@@ -37,6 +37,7 @@ mod univariate;
 
 pub use report::{Report, Step};
 
+use crate::optimisation::{Optimisation, Without};
 use crate::tensor::Graph;
 use draft::Draft;
 use peregrine_ir::Shape;
@@ -56,14 +57,21 @@ const MAX_SHIFT: f64 = 16.0;
 /// # Errors
 /// When the graph is not well formed; names the node.
 pub fn simplify(graph: &Graph) -> Result<(Graph, Report), RewriteError> {
+    simplify_without(graph, &Without::new())
+}
+
+/// The same without some optimisations: [`Optimisation::NodeFusing`] is 1 and 2, [`Optimisation::Redistribution`] is 3 and 4.
+///
+/// # Errors
+/// As [`simplify`].
+pub fn simplify_without(graph: &Graph, without: &Without) -> Result<(Graph, Report), RewriteError> {
+    let fuses = !without.contains(&Optimisation::NodeFusing);
+    let redistributes = !without.contains(&Optimisation::Redistribution);
     let mut draft = Draft::new(graph)?;
     let mut report = Report::default();
     for _ in 0..MAX_ROUNDS {
-        let changed = local::apply(local::EARLY, &mut draft, &mut report)
-            | algebra::recognise(&mut draft, &mut report)
-            | local::apply(local::LATE, &mut draft, &mut report)
-            || gauge::normalise(&mut draft, &mut report)
-            || local::apply(shift::RULES, &mut draft, &mut report);
+        let changed = (fuses && fuse(&mut draft, &mut report))
+            || (redistributes && redistribute(&mut draft, &mut report));
         if !changed {
             break;
         }
@@ -72,6 +80,18 @@ pub fn simplify(graph: &Graph) -> Result<(Graph, Report), RewriteError> {
         return Ok((graph.clone(), report));
     }
     Ok((draft.finish(), report))
+}
+
+/// Makes fewer nodes of more; says whether it did.
+fn fuse(draft: &mut Draft, report: &mut Report) -> bool {
+    local::apply(local::EARLY, draft, report)
+        | algebra::recognise(draft, report)
+        | local::apply(local::LATE, draft, report)
+}
+
+/// Moves factors or, where none is left to move, constants; says whether it did.
+fn redistribute(draft: &mut Draft, report: &mut Report) -> bool {
+    gauge::normalise(draft, report) || local::apply(shift::RULES, draft, report)
 }
 
 /// Why a graph cannot be simplified: it is not well formed.

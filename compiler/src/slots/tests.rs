@@ -3,6 +3,8 @@ use super::displacements::Displacements;
 use super::linear::{DiagonalPlan, LinearPlan, emit};
 use super::*;
 use crate::cost::{LinearCost, Prices};
+use crate::layout::candidates;
+use crate::optimisation::Without;
 use crate::tensor::{Graph, Op};
 use peregrine_ir::linear::{Conv2d, LinearKind, LinearMap, Window};
 use peregrine_ir::{Circuit, Filler, LayoutParts, Ring, Security, Tensor};
@@ -229,9 +231,9 @@ proptest! {
     #[test]
     fn a_convolution_between_candidates((map, tensors, _, _) in convolution(), log_slots in 4..9u32) {
         let bound = map.bind(&tensors).unwrap();
-        let inputs = crate::layout::candidates::of_input(map.input.chw(), log_slots, 6).unwrap();
+        let inputs = candidates::of_input(map.input.chw(), log_slots, 6, &Without::new()).unwrap();
         for from in inputs {
-            for to in crate::layout::candidates::of(&map, &from).unwrap() {
+            for to in candidates::of(&map, &from, &Without::new()).unwrap() {
                 if let Some(plan) = LinearPlan::regular(&bound, &from, &to, &COST) {
                     check(&map, &tensors, (&from, &to), &plan)?;
                 }
@@ -270,7 +272,8 @@ proptest! {
         let y = graph.add(crate::tensor::Node { op: Op::Polynomial(p), shape: shape.clone(), source }, &[x]);
         graph.outputs.push(crate::tensor::Output { name: "y".into(), node: y, finish: Default::default() });
 
-        let mut planning = crate::layout::Planning::new(&graph, 4, Prices::new([COST])).unwrap();
+        let without = Without::new();
+        let mut planning = crate::layout::Planning::new(&graph, 4, Prices::new([COST]), &without).unwrap();
         let plan = planning.fewest_levels().unwrap();
         let program = lower(&graph, &plan, 4).unwrap();
         let image: Vec<f64> = (0..12).map(|i| (i as f64).cos()).collect();

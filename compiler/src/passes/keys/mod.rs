@@ -30,6 +30,7 @@ mod tree;
 
 use super::{PassError, remove_dead, run_all};
 use crate::cost::{CostModel, LinearCost};
+use crate::optimisation::{Optimisation, Without};
 use groups::Groups;
 use peregrine_ir::stats::KeyStats;
 use peregrine_ir::{Circuit, Remark};
@@ -120,7 +121,7 @@ pub struct Settled {
 }
 
 /// Composes rotations so that all evaluation keys fit the budget, and runs all passes. Without a budget only keys that are not
-/// worth their loading are given up.
+/// worth their loading are given up; without [`Optimisation::KeySelection`] none is, whatever the budget.
 ///
 /// # Errors
 /// When the budget is out of reach; or a pass is defective.
@@ -128,6 +129,7 @@ pub fn settle(
     circuit: Circuit,
     cost: &CostModel,
     budget: Option<u64>,
+    without: &Without,
 ) -> Result<Settled, KeyError> {
     // What nothing needs would have its say.
     let dropped = (remove_dead::PASS.run)(circuit, cost);
@@ -135,7 +137,7 @@ pub fn settle(
         pass: remove_dead::PASS.name,
         source,
     })?;
-    let mut chooser = Chooser::new(&circuit, cost)?;
+    let mut chooser = Chooser::new(&circuit, cost, without)?;
     let (mut table, mut chosen) = (Vec::new(), None);
     for each in budgets(&circuit, chooser.all.bytes, budget) {
         let (circuit, choice) = chooser.choose(each)?;
@@ -175,6 +177,7 @@ fn budgets(circuit: &Circuit, all: u64, wanted: Option<u64>) -> Vec<Option<u64>>
 struct Chooser<'c> {
     circuit: &'c Circuit,
     cost: &'c CostModel,
+    without: &'c Without,
     groups: Groups,
     search: Search,
     /// The circuit with a key for each rotation, after all passes.
@@ -183,12 +186,17 @@ struct Chooser<'c> {
 }
 
 impl<'c> Chooser<'c> {
-    fn new(circuit: &'c Circuit, cost: &'c CostModel) -> Result<Self, PassError> {
-        let plain = run_all(circuit.clone(), cost)?;
+    fn new(
+        circuit: &'c Circuit,
+        cost: &'c CostModel,
+        without: &'c Without,
+    ) -> Result<Self, PassError> {
+        let plain = run_all(circuit.clone(), cost, without)?;
         let groups = Groups::of(circuit);
         Ok(Self {
             circuit,
             cost,
+            without,
             search: Search::new(circuit, &groups, cost),
             groups,
             all: KeyChoice::of(&plain, cost, None),
@@ -198,11 +206,15 @@ impl<'c> Chooser<'c> {
 
     /// For a budget that is not larger than those before: the search only ever gives up more.
     fn choose(&mut self, budget: Option<u64>) -> Result<(Circuit, KeyChoice), PassError> {
+        if self.without.contains(&Optimisation::KeySelection) {
+            let choice = KeyChoice::of(&self.plain, self.cost, budget);
+            return Ok((self.plain.clone(), choice));
+        }
         self.search.reduce(budget);
         let trees = self.search.trees(&self.groups);
         let composed = compose::compose(self.circuit.clone(), &self.groups, &trees);
         let composed = composed.map_err(|source| PassError { pass: NAME, source })?;
-        let circuit = run_all(composed, self.cost)?;
+        let circuit = run_all(composed, self.cost, self.without)?;
         let choice = KeyChoice::of(&circuit, self.cost, budget);
         let all = KeyChoice {
             budget,

@@ -1,0 +1,143 @@
+//! What the compiler does beyond a correct circuit, by name, so that each can be left out.
+//!
+//! [`Config::without`](crate::pipeline::Config::without) goes to the stages that ask for it; every switch is asked for in one
+//! place. No circuit is wrong without any of them: it is larger, slower, or does not fit a ring.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+/// What can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Optimisation {
+    /// Nodes of the model that become part of others: the first half of [`crate::rewrite`].
+    NodeFusing,
+    /// Monic polynomials and completed squares: the second half.
+    Redistribution,
+    /// Copies that are turned against each other: [`crate::layout`].
+    SkewedReplicas,
+    /// Products that wait for the next rescale: [`crate::manage::rescales`].
+    TowerReuse,
+    /// Shorter scales for weights, numbers and masks: [`crate::manage::parameters`].
+    SeparateScales,
+    /// Levels that are no chain of primes.
+    GranularModuli,
+    /// Fewer and smaller keys: [`crate::passes::keys`].
+    KeySelection,
+    /// Shared decompositions: [`crate::passes`].
+    Hoisting,
+    /// Shared divisions by P.
+    DoubleHoisting,
+}
+
+/// What is left out.
+pub type Without = BTreeSet<Optimisation>;
+
+impl Optimisation {
+    /// All, in the order of the stages that make them.
+    pub const ALL: [Self; 9] = [
+        Self::NodeFusing,
+        Self::Redistribution,
+        Self::SkewedReplicas,
+        Self::TowerReuse,
+        Self::SeparateScales,
+        Self::GranularModuli,
+        Self::KeySelection,
+        Self::Hoisting,
+        Self::DoubleHoisting,
+    ];
+
+    /// Its name on the command line and in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NodeFusing => "node-fusing",
+            Self::Redistribution => "redistribution",
+            Self::SkewedReplicas => "skewed-replicas",
+            Self::TowerReuse => "tower-reuse",
+            Self::SeparateScales => "separate-scales",
+            Self::GranularModuli => "granular-moduli",
+            Self::KeySelection => "key-selection",
+            Self::Hoisting => "hoisting",
+            Self::DoubleHoisting => "double-hoisting",
+        }
+    }
+
+    /// What it does, in one sentence.
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::NodeFusing => {
+                "Affine maps, means, padding and spelled-out polynomials become part of the nodes around them; without, every \
+                 node of the model is computed as it stands"
+            }
+            Self::Redistribution => {
+                "Factors per channel move until polynomials are monic, constants until squares are complete; without, only \
+                 fusing moves factors, into weights"
+            }
+            Self::SkewedReplicas => {
+                "Replicas of a tensor are turned against each other, so that a product does the work of several; without, they \
+                 are exact copies"
+            }
+            Self::TowerReuse => {
+                "A product of ciphertexts may wait for the rescale of the linear operator after it; without, each is rescaled"
+            }
+            Self::SeparateScales => {
+                "Weights, numbers and masks are encoded at the scale that each needs; without, at that of values"
+            }
+            Self::GranularModuli => {
+                "Levels share long primes and differ in short ones; without, every rescale has primes of its own"
+            }
+            Self::KeySelection => {
+                "Rotations are composed of others where their keys are not worth their size; without, each has a key for its \
+                 highest level of use"
+            }
+            Self::Hoisting => {
+                "Rotations of one value share its decomposition; without, each has its own, and there is no double hoisting either"
+            }
+            Self::DoubleHoisting => {
+                "Divisions by P move past products and sums and become fewer; without, every rotation has its own"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Optimisation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Optimisation {
+    type Err = UnknownOptimisation;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|o| o.name() == name);
+        found.ok_or_else(|| UnknownOptimisation(name.to_owned()))
+    }
+}
+
+/// A name that is none of an optimisation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no optimisation is called `{0}`; there are {all}", all = Optimisation::ALL.map(Optimisation::name).join(", "))]
+pub struct UnknownOptimisation(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_reports() {
+        let distinct: Without = Optimisation::ALL.into();
+        assert_eq!(distinct.len(), Optimisation::ALL.len());
+        for each in Optimisation::ALL {
+            assert_eq!(each.name().parse(), Ok(each));
+            let written = serde_json::to_value(each).unwrap();
+            assert_eq!(written, each.name());
+        }
+        let error = "hoist".parse::<Optimisation>().unwrap_err().to_string();
+        assert!(
+            error.contains("`hoist`") && error.contains("key-selection"),
+            "{error}"
+        );
+    }
+}
