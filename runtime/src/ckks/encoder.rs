@@ -61,8 +61,9 @@ impl Encoder {
                 value,
             });
         }
-        let message = self.message_of(slots.iter().copied(), slots.len(), scale, basis)?;
-        Ok(message.encoded(&self.params, basis))
+        let (complex, count) = (slots.iter().copied(), slots.len());
+        let (integers, largest) = self.integers(complex, count, scale, basis)?;
+        Ok(Message::new(integers, largest).encoded(&self.params, basis))
     }
 
     /// Encodes real slots; see [`Self::encode`].
@@ -91,17 +92,26 @@ impl Encoder {
             });
         }
         let complex = slots.iter().map(|&x| Complex64::from(x));
-        self.message_of(complex, slots.len(), scale, basis)
+        let (mut integers, largest) = self.integers(complex, slots.len(), scale, basis)?;
+        // Conjugate to itself: c_(N-k) = -c_k. Rounding errors of the embedding must not break that.
+        let (low, high) = integers.split_at_mut(self.embedding.slots());
+        if let ([_, low @ ..], [middle, high @ ..]) = (low, high) {
+            *middle = 0.0;
+            for (high, low) in high.iter_mut().rev().zip(low) {
+                *high = -*low;
+            }
+        }
+        Ok(Message::new(integers, largest))
     }
 
-    /// The integers of finite slots.
-    fn message_of(
+    /// The integers of finite slots, and the largest magnitude of one.
+    fn integers(
         &self,
         slots: impl Iterator<Item = Complex64>,
         count: usize,
         scale: f64,
         basis: &Basis,
-    ) -> Result<Message, CkksError> {
+    ) -> Result<(Vec<f64>, f64), CkksError> {
         if count > self.embedding.slots() {
             return Err(CkksError::TooManySlots {
                 slots: self.embedding.slots(),
@@ -129,7 +139,7 @@ impl Encoder {
                 modulus_bits,
             });
         }
-        Ok(Message::new(coefficients, largest))
+        Ok((coefficients, largest))
     }
 
     /// The N/2 slots of a polynomial at a scale: the representative of least magnitude, divided by the scale.

@@ -5,8 +5,8 @@ use super::integer::PowersOfTwo;
 use crate::params::Parameters;
 use crate::ring::{Basis, Ring};
 
-/// The integer polynomial of a plaintext: what there is to keep of one that is used once, since [`Evaluator::dot`] transforms it where
-/// it multiplies by it.
+/// The integer polynomial of a plaintext of real slots, equal to its conjugate: what there is to keep of one that is used once, since
+/// [`Evaluator::dot`] transforms it where it multiplies by it, two at a time.
 ///
 /// [`Evaluator::dot`]: super::Evaluator::dot
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +14,7 @@ pub struct Message(Integers);
 
 #[derive(Clone, Debug, PartialEq)]
 enum Integers {
-    /// Of magnitude below 2^62.
+    /// Of magnitude below 2^61: two such may be added.
     Small(Vec<i64>),
     /// Of any magnitude; with the largest.
     Large(Vec<f64>, f64),
@@ -23,11 +23,22 @@ enum Integers {
 impl Message {
     /// Of integers in doubles, with the largest magnitude.
     pub(super) fn new(integers: Vec<f64>, largest: f64) -> Self {
-        Self(if largest < 2f64.powi(62) {
+        Self(if largest < 2f64.powi(61) {
             Integers::Small(integers.iter().map(|&x| x as i64).collect())
         } else {
             Integers::Large(integers, largest)
         })
+    }
+
+    /// The integers of `a + X^(N/2) b`, if they fit a word.
+    pub(super) fn two(a: &Self, b: &Self) -> Option<Vec<i64>> {
+        let (Integers::Small(a), Integers::Small(b)) = (&a.0, &b.0) else {
+            return None;
+        };
+        let ((low, high), (b_low, b_high)) = (a.split_at(a.len() / 2), b.split_at(b.len() / 2));
+        let low = low.iter().zip(b_high).map(|(a, b)| a - b);
+        let high = high.iter().zip(b_low).map(|(a, b)| a + b);
+        Some(low.chain(high).collect())
     }
 
     /// The residues of the coefficients modulo a prime of the ring.

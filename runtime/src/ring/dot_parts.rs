@@ -24,6 +24,10 @@ pub(crate) enum Multiplier<'a> {
 /// Polynomials, as many in each term, with what they are multiplied by.
 pub(crate) type Term<'a> = (&'a [RnsPoly<Ntt>], Multiplier<'a>);
 
+/// Two terms with factors a and b that are equal to their conjugates, and the coefficients of `a + X^(n/2) b`, below 2^62: one
+/// transform for both.
+pub(crate) type TwoTerms<'a> = ([&'a [RnsPoly<Ntt>]; 2], &'a [i64]);
+
 impl Ring {
     /// The polynomial of given coefficients modulo the primes of `basis`.
     pub(crate) fn transformed(
@@ -46,23 +50,29 @@ impl Ring {
     pub(crate) fn dot_parts(
         &self,
         basis: &Basis,
+        twos: &[TwoTerms<'_>],
         terms: &[Term<'_>],
     ) -> Result<Vec<RnsPoly<Ntt>>, RingError> {
-        let parts = terms.first().ok_or(RingError::NoOperands)?.0.len();
-        for (polys, multiplier) in terms {
-            if polys.len() != parts {
-                let (expected, found) = (parts, polys.len());
+        let polys = twos.iter().flat_map(|(polys, _)| *polys);
+        let polys = polys.chain(terms.iter().map(|(polys, _)| *polys));
+        let mut parts = None;
+        for polys in polys {
+            let (expected, found) = (*parts.get_or_insert(polys.len()), polys.len());
+            if found != expected {
                 return Err(RingError::Length { expected, found });
             }
-            for poly in *polys {
+            for poly in polys {
                 poly.check_superset(self, basis)?;
             }
+        }
+        for (_, multiplier) in terms {
             if let Multiplier::Values(values) = multiplier {
                 values.check_superset(self, basis)?;
             }
         }
+        let parts = parts.ok_or(RingError::NoOperands)?;
         let limbs = basis.primes().par_iter();
-        let limbs = limbs.map(|&prime| self.dot_limbs(prime, parts, terms));
+        let limbs = limbs.map(|&prime| self.dot_limbs(prime, parts, twos, terms));
         let mut polys: Vec<Vec<Buffer>> = (0..parts).map(|_| Vec::new()).collect();
         for limbs in limbs.collect::<Vec<_>>() {
             for (poly, limb) in polys.iter_mut().zip(limbs) {
@@ -74,39 +84,44 @@ impl Ring {
     }
 
     /// The sums modulo one prime.
-    fn dot_limbs(&self, prime: usize, parts: usize, terms: &[Term<'_>]) -> Vec<Buffer> {
-        let m = self.modulus(prime);
-        let mut sums: Vec<Buffer> = (0..parts).map(|_| self.buffer()).collect();
-        for (round, terms) in terms.chunks(FACTORS_AT_ONCE).enumerate() {
+    fn dot_limbs(
+        &self,
+        prime: usize,
+        parts: usize,
+        twos: &[TwoTerms<'_>],
+        terms: &[Term<'_>],
+    ) -> Vec<Buffer> {
+        let mut sums = Sums {
+            ring: self,
+            prime,
+            limbs: (0..parts).map(|_| self.buffer()).collect(),
+            started: false,
+        };
+        for twos in twos.chunks(FACTORS_AT_ONCE / 2) {
+            let made = twos.iter().map(|(_, integers)| {
+                let (mut a, mut b) = (self.buffer(), self.buffer());
+                self.reduce_signed(&mut a, prime, integers);
+                self.transform(prime).forward_two(&mut a, &mut b);
+                [a, b]
+            });
+            let made: Vec<[Buffer; 2]> = made.collect();
+            let factors = made.iter().flatten().map(|words| &**words);
+            let polys = twos.iter().flat_map(|(polys, _)| *polys);
+            sums.add(&polys.zip(factors).collect::<Vec<_>>());
+        }
+        for terms in terms.chunks(FACTORS_AT_ONCE) {
             let made = terms.iter().map(|(_, y)| self.made(prime, y));
             let made: Vec<Option<Buffer>> = made.collect();
-            for (part, sum) in sums.iter_mut().enumerate() {
-                let pairs = terms.iter().zip(&made).filter_map(|((x, y), made)| {
-                    let y = match (y, made) {
-                        (_, Some(made)) => made,
-                        (Multiplier::Values(values), _) => values.residues(prime)?,
-                        _ => return None,
-                    };
-                    Some((x.get(part)?.residues(prime)?, y))
-                });
-                let mut pairs: Vec<(&[u64], &[u64])> = pairs.collect();
-                let mut products = [0; BLOCK];
-                for sum in sum.chunks_mut(BLOCK) {
-                    let block = pairs.iter_mut().filter_map(|(x, y)| {
-                        Some((x.split_off(..sum.len())?, y.split_off(..sum.len())?))
-                    });
-                    let block: Vec<(&[u64], &[u64])> = block.collect();
-                    if round == 0 {
-                        self.kernels.dot(sum, &block, m);
-                        continue;
-                    }
-                    let products = &mut products[..sum.len()];
-                    self.kernels.dot(products, &block, m);
-                    self.kernels.add_assign(sum, products, m);
-                }
-            }
+            let factors = terms.iter().zip(&made).filter_map(|((x, y), made)| {
+                Some(match (y, made) {
+                    (_, Some(made)) => (*x, &**made),
+                    (Multiplier::Values(values), _) => (*x, values.residues(prime)?),
+                    _ => return None,
+                })
+            });
+            sums.add(&factors.collect::<Vec<_>>());
         }
-        sums
+        sums.limbs
     }
 
     /// The values of a multiplier modulo a prime, unless they are there.
@@ -118,5 +133,41 @@ impl Ring {
         write(prime, &mut words);
         self.transform(prime).forward(&mut words);
         Some(words)
+    }
+}
+
+/// Sums of products modulo one prime, for each part.
+struct Sums<'r> {
+    ring: &'r Ring,
+    prime: usize,
+    limbs: Vec<Buffer>,
+    /// Whether there is something in the limbs.
+    started: bool,
+}
+
+impl Sums<'_> {
+    fn add(&mut self, terms: &[(&[RnsPoly<Ntt>], &[u64])]) {
+        let (kernels, m) = (self.ring.kernels, self.ring.modulus(self.prime));
+        for (part, sum) in self.limbs.iter_mut().enumerate() {
+            let pairs = terms
+                .iter()
+                .filter_map(|(x, y)| Some((x.get(part)?.residues(self.prime)?, *y)));
+            let mut pairs: Vec<(&[u64], &[u64])> = pairs.collect();
+            let mut products = [0; BLOCK];
+            for sum in sum.chunks_mut(BLOCK) {
+                let block = pairs.iter_mut().filter_map(|(x, y)| {
+                    Some((x.split_off(..sum.len())?, y.split_off(..sum.len())?))
+                });
+                let block: Vec<(&[u64], &[u64])> = block.collect();
+                if !self.started {
+                    kernels.dot(sum, &block, m);
+                    continue;
+                }
+                let products = &mut products[..sum.len()];
+                kernels.dot(products, &block, m);
+                kernels.add_assign(sum, products, m);
+            }
+        }
+        self.started = true;
     }
 }

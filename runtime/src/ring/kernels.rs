@@ -120,6 +120,9 @@ dispatch! {
     rounded_sum(out: &mut [u64], terms: &[(&[u64], f64)]);
     /// `out[i]` = the word of `a` that the table names for `i`.
     permute(out: &mut [u64], a: &[u64], table: &Permutation);
+    /// From the values of `a + X^(n/2) b`, where a and b are equal to their conjugates: `x` = those of a, `y` = those of b.
+    /// Position `n - 1 - i` is the conjugate of `i`; `w = 1 / (2 psi^(n/2))`.
+    separate(x: &mut [u64], y: &mut [u64], w: Factor, m: &Modulus);
     /// `out` = the residues of signed words of magnitude below 2^62.
     reduce_signed(out: &mut [u64], a: &[i64], m: &Modulus);
 }
@@ -265,7 +268,7 @@ mod tests {
             let signed: Vec<i64> = words(state, 1 << 62).iter().map(sign).collect();
             let short: Vec<i64> = words(state, p + 1).iter().map(sign).collect();
             let constants = &words(state, p)[..count];
-            let loops: [(&str, Loop); 11] = [
+            let loops: [(&str, Loop); 13] = [
                 ("add_assign", Box::new(|k, out| k.add_assign(out, &a, &m))),
                 ("add", Box::new(|k, out| k.add(out, &a, &b, &m))),
                 ("sub", Box::new(|k, out| k.sub(out, &a, &b, &m))),
@@ -275,6 +278,11 @@ mod tests {
                 ("dot", Box::new(|k, out| k.dot(out, &pairs, &m))),
                 ("dot_constants", Box::new(|k, out| k.dot_constants(out, &slices(&terms), constants, &m))),
                 ("permute", Box::new(|k, out| k.permute(out, &a, &table))),
+                ("separate", Box::new(|k, out| {
+                    out.copy_from_slice(&a);
+                    k.separate(out, &mut b.clone(), w, &m);
+                })),
+                ("separate, the other", Box::new(|k, out| k.separate(&mut a.clone(), out, w, &m))),
                 ("reduce_signed", Box::new(|k, out| k.reduce_signed(out, &signed, &m))),
                 ("reduce_signed, short", Box::new(|k, out| k.reduce_signed(out, &short, &m))),
             ];

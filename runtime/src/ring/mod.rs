@@ -36,7 +36,7 @@ pub use modulus::{Factor, Modulus};
 pub use poly::{Coefficient, Ntt, RnsPoly, SecretPoly};
 pub use sampling::{NOISE_DEVIATION, Randomness, Seed};
 
-pub(crate) use dot_parts::{FACTORS_AT_ONCE, Multiplier, Term};
+pub(crate) use dot_parts::{FACTORS_AT_ONCE, Multiplier};
 pub use kernels::kernels_in_use;
 pub(crate) use key_limb::{Halves, PackedHalves};
 pub(crate) use key_product::Then;

@@ -174,6 +174,12 @@ impl Modulus {
             .fold(1, |product, value| self.mul(product, self.reduce(value)))
     }
 
+    /// `a / 2 mod p`; reduced in and out.
+    #[inline(always)]
+    pub fn half(&self, a: u64) -> u64 {
+        (a + (a & 1) * self.value) / 2
+    }
+
     /// Prepares a residue as a factor.
     pub fn factor(&self, value: u64) -> Factor {
         Factor {

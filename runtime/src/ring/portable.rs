@@ -208,6 +208,20 @@ pub(super) fn scatter(out: &mut [u64], block: &[u64], at: usize, table: &Permuta
     }
 }
 
+/// From the values of `a + X^(n/2) b` to those of a and those of b, both equal to their conjugates.
+pub(super) fn separate(x: &mut [u64], y: &mut [u64], w: Factor, m: &Modulus) {
+    let half = x.len() / 2;
+    let (low, high) = x.split_at_mut(half);
+    let (odd_low, odd_high) = y.split_at_mut(half);
+    let even = low.iter_mut().zip(high.iter_mut().rev());
+    let odd = odd_low.iter_mut().zip(odd_high.iter_mut().rev());
+    for ((u, v), (s, t)) in even.zip(odd) {
+        let (sum, difference) = (m.add(*u, *v), m.sub(*u, *v));
+        (*u, *s) = (m.half(sum), m.mul_factor(difference, w));
+        (*v, *t) = (*u, *s);
+    }
+}
+
 /// `out` = the residues of signed words.
 pub(super) fn reduce_signed(out: &mut [u64], a: &[i64], m: &Modulus) {
     for (out, &x) in out.iter_mut().zip(a) {

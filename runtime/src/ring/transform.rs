@@ -28,6 +28,8 @@ pub(super) struct Transform {
     kernels: Kernels,
     method: Method,
     normalization: Factor,
+    /// `1 / (2 psi^(n/2))`; `psi^(n/2)` is the root whose square is -1.
+    odd: Factor,
 }
 
 enum Method {
@@ -64,11 +66,14 @@ impl Transform {
             Kernels::Portable => Method::Plan(Box::new(Plan::try_new(n, modulus.value())?)),
         };
         let normalization = modulus.factor(modulus.inverse(modulus.reduce(n as u64)));
+        let root = root_of_unity(&modulus, 2)?;
+        let odd = modulus.factor(modulus.inverse(modulus.add(root, root)));
         let transform = Self {
             modulus,
             kernels,
             method,
             normalization,
+            odd,
         };
         transform.passes_self_test(log_n).then_some(transform)
     }
@@ -81,6 +86,13 @@ impl Transform {
             Method::Plan(plan) => plan.fwd(words),
             Method::Direct { forward, .. } => self.multiply(forward, words),
         }
+    }
+
+    /// The coefficients of `a + X^(n/2) b` to the values of a, in place, and of b: two transforms for the price of one where `a(1/X) = a`
+    /// and `b(1/X) = b`, as in encodings of real slots. What is in `b` before does not matter.
+    pub(super) fn forward_two(&self, a: &mut [u64], b: &mut [u64]) {
+        self.forward(a);
+        self.kernels.separate(a, b, self.odd, &self.modulus);
     }
 
     /// Values to coefficients times a factor that includes `1 / n`; reduced in and out.

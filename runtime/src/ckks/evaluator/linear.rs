@@ -2,8 +2,8 @@
 
 use super::{Evaluator, map_parts};
 use crate::ckks::integer::PowersOfTwo;
-use crate::ckks::{Ciphertext, CkksError, Factor, Plaintext};
-use crate::ring::{Multiplier, Ntt, RnsPoly, Term};
+use crate::ckks::{Ciphertext, CkksError, Factor, Message, Plaintext};
+use crate::ring::{Multiplier, Ntt, RnsPoly};
 use rayon::prelude::*;
 
 /// The integer next to a scaled number, if the modulus carries it.
@@ -190,23 +190,33 @@ impl Evaluator {
             .try_for_each(|term| self.expect_alike("dot", first, term))?;
         let basis = first.form().basis(&self.params, first.level())?;
         let ring = self.params.ring();
-        let writers: Vec<_> = p
-            .iter()
-            .map(|&p| match p.into() {
-                Factor::Plaintext(p) => Err(p.poly()),
-                Factor::Message(m) => {
-                    Ok(move |prime: usize, out: &mut [u64]| m.residues(ring, prime, out))
-                }
-            })
-            .collect();
-        let terms = a.iter().zip(&writers).map(|(a, writer)| {
-            let multiplier = match writer {
-                Ok(write) => Multiplier::Coefficients(write),
-                Err(poly) => Multiplier::Values(poly),
+        let (mut terms, mut messages) = (Vec::new(), Vec::new());
+        for (a, &factor) in a.iter().zip(p) {
+            match factor.into() {
+                Factor::Plaintext(p) => terms.push((a.parts(), Multiplier::Values(p.poly()))),
+                Factor::Message(message) => messages.push((a.parts(), message)),
+            }
+        }
+        let (mut twos, mut ones) = (Vec::new(), Vec::new());
+        for two in messages.chunks(2) {
+            let both = match two {
+                [(x, a), (y, b)] => Message::two(a, b).map(|integers| ([*x, *y], integers)),
+                _ => None,
             };
-            (a.parts(), multiplier)
+            match both {
+                Some(both) => twos.push(both),
+                None => ones.extend_from_slice(two),
+            }
+        }
+        let writers = ones.iter().map(|&(x, message)| {
+            let write = move |prime: usize, out: &mut [u64]| message.residues(ring, prime, out);
+            (x, write)
         });
-        let parts = ring.dot_parts(basis, &terms.collect::<Vec<Term<'_>>>())?;
+        let writers: Vec<_> = writers.collect();
+        let ones = writers.iter();
+        terms.extend(ones.map(|(x, write)| (*x, Multiplier::Coefficients(write))));
+        let twos = twos.iter().map(|(x, integers)| (*x, integers.as_slice()));
+        let parts = ring.dot_parts(basis, &twos.collect::<Vec<_>>(), &terms)?;
         Ok(Ciphertext::new(parts, first.level(), first.form()))
     }
 

@@ -153,7 +153,7 @@ impl Sizes {
             Inst::Dot { plains, .. } => {
                 let at_a_time = plains.len().min(DOT_CHUNK) as u64;
                 let sums = u64::from(plains.len() > DOT_CHUNK) * 2;
-                MESSAGE_LIMBS * at_a_time + sums * self.limbs_of(&definition.ty)
+                MESSAGE_LIMBS * at_a_time + at_a_time / 2 + sums * self.limbs_of(&definition.ty)
             }
             Inst::AddPlain(_, p) | Inst::MulPlain(_, p) => value(p),
             Inst::Rotate { .. } | Inst::Relinearize(_) | Inst::Conjugate(_) => digits + 2 * raised,

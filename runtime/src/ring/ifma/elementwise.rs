@@ -289,6 +289,32 @@ impl Ifma {
         unsafe { run(out, a, table) }
     }
 
+    /// See `portable::separate`.
+    pub(in crate::ring) fn separate(self, x: &mut [u64], y: &mut [u64], w: Factor, m: &Modulus) {
+        #[target_feature(enable = "avx512f,avx512ifma")]
+        fn run(x: &mut [u64], y: &mut [u64], w: Factor52, m: &Modulus) {
+            let (p, w) = (prime(m), known(w));
+            let (one, backwards) = (splat(1), _mm512_setr_epi64(7, 6, 5, 4, 3, 2, 1, 0));
+            let (x, y) = (groups_mut(x), groups_mut(y));
+            for i in 0..x.len() / 2 {
+                let j = x.len() - 1 - i;
+                let (u, v) = (load(&x[i]), load(&x[j]));
+                let v = _mm512_permutexvar_epi64(backwards, v);
+                let sum = subtract_once(_mm512_add_epi64(u, v), p.one);
+                let difference = add_if_negative(_mm512_sub_epi64(u, v), p.one);
+                let odd = _mm512_test_epi64_mask(sum, one);
+                let even = _mm512_srli_epi64::<1>(_mm512_mask_add_epi64(sum, odd, sum, p.one));
+                let odd = p.product_known_reduced(difference, w);
+                store(&mut x[i], even);
+                store(&mut x[j], _mm512_permutexvar_epi64(backwards, even));
+                store(&mut y[i], odd);
+                store(&mut y[j], _mm512_permutexvar_epi64(backwards, odd));
+            }
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(x, y, factor(m, w.value()), m) }
+    }
+
     /// See `portable::reduce_signed`.
     pub(in crate::ring) fn reduce_signed(self, out: &mut [u64], a: &[i64], m: &Modulus) {
         #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
