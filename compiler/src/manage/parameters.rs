@@ -2,8 +2,8 @@
 //!
 //! - The working scale `D = 2^d` leaves `precision_bits` above the noise of a rescale, whose standard deviation in slots
 //!   is about `N sqrt(1/18)` for a dense ternary secret, plus `GUARD_BITS` for its growth through the network. Weights,
-//!   numbers and masks only need their own rounding to stay below that noise, so their scales are shorter ([`Scales`]).
-//! - The modulus of each level exceeds that below by the bits of its rescale ([`super::table`]). The last level is
+//!   numbers and masks only need their own rounding to stay below that noise, so their scales are shorter ([`ScaleBits`]).
+//! - The modulus of each level exceeds that below by the bits of its rescale (`table`). The last level is
 //!   `headroom_bits` longer than `D`, so that values up to `2^(headroom_bits - 1)` decrypt right.
 //! - Key switching cuts the pool into digits of `alpha` primes, under special primes that are at least
 //!   `SPECIAL_SLACK_BITS` longer than a digit, so that its noise stays below that of a rescale. Among the `alpha` that
