@@ -153,8 +153,6 @@ fn a_network_that_diverges_is_refused_where_it_starts() {
     println!("{asked}");
     assert!(asked.starts_with("`/layer1/layer1."), "{asked}");
     config.headroom_bits = ranges.headroom_bits();
-    // The last modulus holds both together, and has room for much.
-    config.precision_bits = 90 - config.headroom_bits;
     let CompileError::Parameters(error) = compile(&model, &config).unwrap_err() else {
         panic!("no parameters hold that much");
     };
