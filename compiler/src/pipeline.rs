@@ -157,6 +157,14 @@ struct Candidate {
 /// A circuit, or what it would have demanded and why no modulus holds that.
 type Found = Result<Candidate, (Demand, ParameterError)>;
 
+/// Of two refusals the one that misses fewer bits, the first one where there is nothing to compare.
+fn nearer(a: (Demand, ParameterError), b: (Demand, ParameterError)) -> (Demand, ParameterError) {
+    match (a.1.missing_bits(), b.1.missing_bits()) {
+        (Some(missing), Some(others)) if others < missing => b,
+        _ => a,
+    }
+}
+
 impl Candidate {
     /// The faster of two, the first one between equals.
     fn faster(self, other: Self) -> Self {
@@ -177,7 +185,7 @@ impl Attempt<'_> {
         Ok(match (self.candidate(plan, Policy::Lazy)?, eager) {
             (Ok(lazy), Ok(eager)) => Ok(lazy.faster(eager)),
             (Ok(found), Err(_)) | (_, Ok(found)) => Ok(found),
-            (Err(error), Err(_)) => Err(error),
+            (Err(lazy), Err(eager)) => Err(nearer(lazy, eager)),
         })
     }
 

@@ -7,7 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
-use peregrine_compiler::cost::{CostModel, Machine, Profile, Rates};
+use peregrine_compiler::cost::{CostModel, Rates};
 use peregrine_compiler::optimisation::Without;
 use peregrine_compiler::passes::{PASSES, run_all};
 use peregrine_ir::stats::Stats;
@@ -17,6 +17,7 @@ use peregrine_ir::{
 };
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_tests::flow::{error_bits, simulated};
+use peregrine_tests::machines;
 use proptest::prelude::*;
 
 /// Tables without a program: a matrix for constants with slots, a kernel for constants that are one number.
@@ -182,16 +183,7 @@ fn machine(transform: f64, encode_limb: f64) -> CostModel {
         encode_limb,
         expand: 1e-9,
     };
-    let profile = Profile {
-        version: Profile::VERSION,
-        machine: Machine {
-            cores: 1,
-            kernels: "portable".to_owned(),
-        },
-        bytes_per_second: 1e9,
-        degrees: [(13, rates)].into(),
-    };
-    CostModel::new(profile).unwrap()
+    machines::machine(13, rates).unwrap()
 }
 
 fn optimised(circuit: &Circuit, cost: &CostModel) -> Verified {

@@ -9,13 +9,14 @@
 )]
 
 use ndarray::{ArrayD, Axis};
-use peregrine_compiler::cost::{CostModel, Machine, Profile, Rates};
+use peregrine_compiler::cost::{CostModel, Rates};
 use peregrine_compiler::pipeline::{Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{Inst, Security, binary};
 use peregrine_runtime::ports::Arrays;
 use peregrine_tests::flow::{self, Encrypted, arg_max, error_bits};
+use peregrine_tests::machines::machine;
 use peregrine_tests::shared::shared;
 use peregrine_tests::truncate::up_to;
 use std::path::Path;
@@ -110,16 +111,7 @@ fn dear_products() -> CostModel {
         encode_limb: 1e-4,
         expand: 1e-4,
     };
-    let profile = Profile {
-        version: Profile::VERSION,
-        machine: Machine {
-            cores: 1,
-            kernels: "portable".to_owned(),
-        },
-        bytes_per_second: 2e10,
-        degrees: [(16, rates)].into(),
-    };
-    CostModel::new(profile).unwrap()
+    machine(16, rates).unwrap()
 }
 
 /// Where bits are scarce, products are spent to save levels. What packing alone needs shows where products are dear and bits are not.

@@ -27,8 +27,6 @@ const WEIGHT_GUARD_BITS: u32 = 4;
 const SPECIAL_SLACK_BITS: f64 = 6.0;
 /// The longest base: what decryption handles exactly.
 pub const MAX_BASE_BITS: u32 = 99;
-/// How many runs are taken to share the loading of keys.
-const KEY_SHARE: f64 = 0.25;
 
 /// What the parameters must give.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -207,7 +205,7 @@ impl Planner<'_> {
             let phases = self.cost.phases(ring, Level(level));
             f64::from(work.switches) * phases.key_switch()
                 + f64::from(work.products) * phases.linear().product
-                + f64::from(work.keys) * KEY_SHARE * phases.key_load()
+                + f64::from(work.keys) * phases.linear().key
         });
         seconds.sum()
     }

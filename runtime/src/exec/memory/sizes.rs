@@ -2,6 +2,7 @@
 
 use super::DOT_CHUNK;
 use crate::ring::FACTORS_AT_ONCE;
+use peregrine_ir::stats::key_bytes;
 use peregrine_ir::{Basis, Circuit, Definition, Form, Inst, Level, Prime, Ring, Type, Value};
 
 /// What a thread that encodes a plaintext takes beside it: slots, complex slots and the buffer of their transform, coefficients as
@@ -41,7 +42,7 @@ struct KeySizes {
     /// Primes, those of P included.
     limbs: u64,
     digits: u64,
-    /// Bytes of a packed limb of each of the primes together.
+    /// Bytes in a file.
     packed: u64,
 }
 
@@ -55,16 +56,13 @@ impl Sizes {
         };
         let level = |(level, row): (u32, &Vec<Prime>)| {
             let key_row = ring.key_row(Level(level));
-            let primes = key_row.iter().filter_map(|&p| ring.primes.get(p));
-            let bits = primes.chain(ring.special.values());
-            let bits: u64 = bits.map(|prime| u64::from(prime.ilog2() + 1)).sum();
             LevelSizes {
                 limbs: row.len() as u64,
                 digits: digits(row),
                 key: KeySizes {
                     limbs: key_row.len() as u64 + special,
                     digits: digits(&key_row),
-                    packed: (bits << ring.log_n).div_ceil(8),
+                    packed: key_bytes(ring, Level(level)),
                 },
             }
         };
@@ -127,8 +125,7 @@ impl Sizes {
 
     /// Bytes of an evaluation key in a file.
     pub fn packed_key_bytes(&self, level: Level) -> u64 {
-        let key = self.key(level);
-        key.digits * key.packed
+        self.key(level).packed
     }
 
     /// Bytes that expanding a key takes beside it: its half in the file, and one polynomial on its way.
