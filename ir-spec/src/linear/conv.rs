@@ -1,6 +1,7 @@
 //! `y[n, m, p, q] = sum over c, i, j of w[m, c, i, j] * x[n, g(m) + c, p*s + i*d - pad, q*s + j*d - pad]`.
 
-use super::{LinearError, LinearMap, Weights, Window, index, nchw, position, weight_shape};
+use super::extents::{Extents, index, nchw};
+use super::{LinearError, LinearMap, Weights, Window, weight_shape};
 use crate::entity::TensorId;
 use crate::tensor::Tensors;
 
@@ -63,13 +64,13 @@ impl Conv2d {
 
     pub(super) fn for_each_tap(
         &self,
-        map: &LinearMap,
+        [input, out]: &[Extents; 2],
         weights: &Weights<'_>,
         output: usize,
         mut tap: impl FnMut(usize, f64),
     ) {
-        let (input, out) = (nchw(&map.input), nchw(&map.output));
-        let [n, m, p, q] = position(out, output);
+        let [n, m, p, q] = out.position(output);
+        let (input, out) = (input.dims, out.dims);
         let (group_in, first) = self.group(input, out, m);
         for i in 0..self.window.kernel[0] {
             let Some(y) = self.window.input(0, p, i, input[2]) else {
@@ -90,12 +91,18 @@ impl Conv2d {
 
     /// `A x` for an `x` of the right size, row of the image by row: the sums of [`Self::for_each_tap`] in the same order, in
     /// loops that processors are good at.
-    pub(super) fn apply(&self, map: &LinearMap, weights: &Weights<'_>, x: &[f64]) -> Vec<f64> {
-        let out = nchw(&map.output);
-        let mut y = vec![0.0; map.output.elements()];
-        for (row, sums) in y.chunks_mut(out[3] as usize).enumerate() {
-            let [n, m, p, _] = position(out, row * out[3] as usize);
-            self.add_row(map, weights, [n, m, p], (x, sums));
+    pub(super) fn apply(
+        &self,
+        extents: &[Extents; 2],
+        weights: &Weights<'_>,
+        x: &[f64],
+    ) -> Vec<f64> {
+        let [_, out] = extents;
+        let mut y = vec![0.0; out.dims.iter().map(|&extent| extent as usize).product()];
+        let width = out.dims[3] as usize;
+        for (row, sums) in y.chunks_mut(width.max(1)).enumerate() {
+            let [n, m, p, _] = out.position(row * width);
+            self.add_row(extents, weights, [n, m, p], (x, sums));
         }
         y
     }
@@ -103,12 +110,12 @@ impl Conv2d {
     /// Adds what the kernel sees along row `p` of output channel `m`.
     fn add_row(
         &self,
-        map: &LinearMap,
+        [input, out]: &[Extents; 2],
         weights: &Weights<'_>,
         [n, m, p]: [u32; 3],
         (x, sums): (&[f64], &mut [f64]),
     ) {
-        let (input, out) = (nchw(&map.input), nchw(&map.output));
+        let (input, out) = (input.dims, out.dims);
         let (group_in, first) = self.group(input, out, m);
         let step = self.window.strides[1] as usize;
         for i in 0..self.window.kernel[0] {
@@ -153,14 +160,13 @@ impl Conv2d {
 
     pub(super) fn coefficient(
         &self,
-        map: &LinearMap,
+        [inputs, outputs]: &[Extents; 2],
         weights: &Weights<'_>,
         output: usize,
         input: usize,
     ) -> f64 {
-        let (input_dims, out) = (nchw(&map.input), nchw(&map.output));
-        let ([n, m, p, q], [batch, c, y, x]) = (position(out, output), position(input_dims, input));
-        let (group_in, first) = self.group(input_dims, out, m);
+        let ([n, m, p, q], [batch, c, y, x]) = (outputs.position(output), inputs.position(input));
+        let (group_in, first) = self.group(inputs.dims, outputs.dims, m);
         if n != batch || c < first || c - first >= group_in {
             return 0.0;
         }

@@ -8,6 +8,7 @@
 
 mod contract;
 mod conv;
+mod extents;
 mod gather;
 mod pool;
 
@@ -19,6 +20,7 @@ pub use pool::AveragePool;
 use crate::entity::TensorId;
 use crate::shape::{Broadcast, Shape};
 use crate::tensor::{Tensor, Tensors};
+use extents::{Extents, nchw};
 use std::ops::Range;
 
 /// A linear map between tensors of fixed shapes.
@@ -95,6 +97,7 @@ impl LinearMap {
             map: self,
             weights: Weights::new(weight),
             broadcast,
+            extents: [&self.input, &self.output].map(Extents::new),
         })
     }
 
@@ -147,6 +150,8 @@ pub struct BoundMap<'a> {
     map: &'a LinearMap,
     weights: Weights<'a>,
     broadcast: Option<Broadcast>,
+    /// Of input and output, for the maps that have a window.
+    extents: [Extents; 2],
 }
 
 /// The weights of a map; none read as zeros.
@@ -169,7 +174,7 @@ impl<'a> Weights<'a> {
 
     /// The weight of output channel `m`, channel `c` of its group, at element `(i, j)`.
     fn convolution(&self, group_in: u32, [m, c]: [u32; 2], [i, j]: [u32; 2]) -> f64 {
-        let flat = index([0, group_in, self.kernel[0], self.kernel[1]], [m, c, i, j]);
+        let flat = extents::index([0, group_in, self.kernel[0], self.kernel[1]], [m, c, i, j]);
         self.data.get(flat).copied().unwrap_or(0.0)
     }
 }
@@ -185,8 +190,8 @@ impl BoundMap<'_> {
     /// A weight that happens to be zero is still visited: plans depend on shapes only.
     pub fn for_each_tap(&self, output: usize, mut tap: impl FnMut(usize, f64)) {
         match &self.map.kind {
-            LinearKind::Conv2d(conv) => conv.for_each_tap(self.map, &self.weights, output, tap),
-            LinearKind::AveragePool(pool) => pool.for_each_tap(self.map, output, tap),
+            LinearKind::Conv2d(conv) => conv.for_each_tap(&self.extents, &self.weights, output, tap),
+            LinearKind::AveragePool(pool) => pool.for_each_tap(&self.extents, output, tap),
             LinearKind::Contract(contract) => contract.for_each_tap(self.weights.data, output, tap),
             LinearKind::Scale(_) => tap(output, self.scale_at(output)),
             LinearKind::Gather(gather) => {
@@ -200,8 +205,8 @@ impl BoundMap<'_> {
     /// The entry of the matrix in row `output`, column `input`.
     pub fn coefficient(&self, output: usize, input: usize) -> f64 {
         match &self.map.kind {
-            LinearKind::Conv2d(conv) => conv.coefficient(self.map, &self.weights, output, input),
-            LinearKind::AveragePool(pool) => pool.coefficient(self.map, output, input),
+            LinearKind::Conv2d(conv) => conv.coefficient(&self.extents, &self.weights, output, input),
+            LinearKind::AveragePool(pool) => pool.coefficient(&self.extents, output, input),
             LinearKind::Contract(contract) => {
                 contract.coefficient(self.weights.data, output, input)
             }
@@ -237,7 +242,7 @@ impl BoundMap<'_> {
     pub fn apply(&self, x: &[f64]) -> Vec<f64> {
         match &self.map.kind {
             LinearKind::Conv2d(conv) if x.len() == self.map.input.elements() => {
-                conv.apply(self.map, &self.weights, x)
+                conv.apply(&self.extents, &self.weights, x)
             }
             _ => self.apply_taps(x),
         }
@@ -445,33 +450,6 @@ impl Window {
 
     /// Keeps `output * stride + tap * dilation` inside `u32`.
     const MAX_EXTENT: u32 = 0x7fff;
-}
-
-/// `[N, C, H, W]` of a shape that [`Window::check`] accepted.
-fn nchw(shape: &Shape) -> [u32; 4] {
-    match shape.dims() {
-        [n, c, h, w] => [*n, *c, *h, *w],
-        _ => [0; 4],
-    }
-}
-
-/// `(n, c, h, w)` of a flat index.
-fn position([_, c, h, w]: [u32; 4], flat: usize) -> [u32; 4] {
-    let flat = flat as u32;
-    let (rest, x) = (flat / w, flat % w);
-    let (rest, y) = (rest / h, rest % h);
-    // Entries are read by the million and divisions are most of that, so none is made whose result is known.
-    let (n, c) = if rest < c {
-        (0, rest)
-    } else {
-        (rest / c, rest % c)
-    };
-    [n, c, y, x]
-}
-
-/// Flat index of `(n, c, h, w)`.
-fn index([_, c, h, w]: [u32; 4], [n, k, y, x]: [u32; 4]) -> usize {
-    ((n as usize * c as usize + k as usize) * h as usize + y as usize) * w as usize + x as usize
 }
 
 #[cfg(test)]

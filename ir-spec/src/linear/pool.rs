@@ -1,6 +1,7 @@
 //! `y[n, c, p, q] = mean of x[n, c, ..]` over a window.
 
-use super::{LinearError, LinearMap, Window, index, nchw, position};
+use super::extents::{Extents, index, nchw};
+use super::{LinearError, LinearMap, Window};
 
 /// Mean over windows, per channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,12 +40,12 @@ impl AveragePool {
 
     pub(super) fn for_each_tap(
         &self,
-        map: &LinearMap,
+        [input, out]: &[Extents; 2],
         output: usize,
         mut tap: impl FnMut(usize, f64),
     ) {
-        let (input, out) = (nchw(&map.input), nchw(&map.output));
-        let [n, c, p, q] = position(out, output);
+        let [n, c, p, q] = out.position(output);
+        let input = input.dims;
         let weight = self.weight(input, p, q);
         for i in 0..self.window.kernel[0] {
             let Some(y) = self.window.input(0, p, i, input[2]) else {
@@ -59,16 +60,20 @@ impl AveragePool {
         }
     }
 
-    pub(super) fn coefficient(&self, map: &LinearMap, output: usize, input: usize) -> f64 {
-        let (input_dims, out) = (nchw(&map.input), nchw(&map.output));
+    pub(super) fn coefficient(
+        &self,
+        [inputs, outputs]: &[Extents; 2],
+        output: usize,
+        input: usize,
+    ) -> f64 {
         let ([n, c, p, q], [batch, channel, y, x]) =
-            (position(out, output), position(input_dims, input));
+            (outputs.position(output), inputs.position(input));
         let seen = n == batch
             && c == channel
             && self.window.tap(0, p, y).is_some()
             && self.window.tap(1, q, x).is_some();
         if seen {
-            self.weight(input_dims, p, q)
+            self.weight(inputs.dims, p, q)
         } else {
             0.0
         }

@@ -82,9 +82,10 @@ proptest! {
         let (Some(p), Some(q)) = (out_extent(h, &w, 0, 1), out_extent(width, &w, 1, 0)) else { return Ok(()) };
         let mut tensors = Tensors::new();
         let weight = weights(&mut tensors, &[groups * 2, 2, small[0], small[1]]);
+        let dims = Extents::new(&shape(&[1, 2, w.kernel[0], w.kernel[1]]));
         let repeated = (0..groups * 4 * w.kernel[0] * w.kernel[1]).map(|flat| {
-            let [m, c, i, j] = position([0, 2, w.kernel[0], w.kernel[1]], flat as usize);
-            let at = index([0, 2, small[0], small[1]], [m, c, i / boxes[0], j / boxes[1]]);
+            let [m, c, i, j] = dims.position(flat as usize);
+            let at = extents::index([0, 2, small[0], small[1]], [m, c, i / boxes[0], j / boxes[1]]);
             1.0 + at as f64
         });
         let dims = shape(&[groups * 2, 2, w.kernel[0], w.kernel[1]]);
