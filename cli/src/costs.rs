@@ -12,6 +12,8 @@ use std::time::Duration;
 #[derive(Debug, Serialize)]
 pub struct Predicted {
     machine: Machine,
+    /// How many threads it is for.
+    threads: usize,
     #[serde(flatten)]
     pub prediction: Prediction,
 }
@@ -20,6 +22,7 @@ impl Predicted {
     pub fn new(model: &CostModel, circuit: &Circuit) -> Self {
         Self {
             machine: model.machine().clone(),
+            threads: model.threads(),
             prediction: model.predict(circuit),
         }
     }
@@ -27,8 +30,9 @@ impl Predicted {
     /// One line about it.
     pub fn line(&self) -> String {
         format!(
-            "{} on one thread ({} kernels), and {} to read the keys",
+            "{} on {} ({} kernels), and {} to read the keys",
             seconds(self.prediction.seconds),
+            count(self.threads, "thread"),
             self.machine.kernels,
             seconds(self.prediction.key_seconds)
         )

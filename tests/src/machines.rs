@@ -13,6 +13,7 @@ pub fn machine(log_n: u32, rates: Rates) -> Result<CostModel, ProfileError> {
             cores: 1,
             kernels: "portable".to_owned(),
         },
+        threads: 1,
         bytes_per_second: 1e10,
         degrees: [(log_n, rates)].into(),
     })

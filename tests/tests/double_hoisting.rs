@@ -179,9 +179,10 @@ fn machine(transform: f64, encode_limb: f64) -> CostModel {
         accumulate: 1e-9,
         key_product: 1e-9,
         convert: 1e-9,
+        fill: 1e-9,
         encode_fixed: 1e-9,
         encode_limb,
-        expand: 1e-9,
+        read: 1e-9,
     };
     machines::machine(13, rates).unwrap()
 }

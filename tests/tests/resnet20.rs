@@ -107,9 +107,10 @@ fn dear_products() -> CostModel {
         accumulate: 2e-5,
         key_product: 1e-4,
         convert: 1e-5,
+        fill: 1e-4,
         encode_fixed: 1e-2,
         encode_limb: 1e-4,
-        expand: 1e-4,
+        read: 1e-4,
     };
     machine(16, rates).unwrap()
 }

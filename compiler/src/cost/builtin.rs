@@ -15,9 +15,10 @@ pub(super) const RATES_13: Rates = Rates {
     accumulate: 1.88e-6,
     key_product: 7.59e-6,
     convert: 1.36e-6,
+    fill: 1.0e-4,
     encode_fixed: 4.72e-5,
     encode_limb: 1.42e-5,
-    expand: 1.15e-5,
+    read: 1.15e-5,
 };
 
 /// At degree 2^14.
@@ -28,9 +29,10 @@ const RATES_14: Rates = Rates {
     accumulate: 3.93e-6,
     key_product: 1.73e-5,
     convert: 1.42e-6,
+    fill: 1.0e-4,
     encode_fixed: 9.32e-5,
     encode_limb: 3.02e-5,
-    expand: 2.29e-5,
+    read: 2.29e-5,
 };
 
 /// At degree 2^15.
@@ -41,9 +43,10 @@ const RATES_15: Rates = Rates {
     accumulate: 8.77e-6,
     key_product: 3.64e-5,
     convert: 2.90e-6,
+    fill: 1.0e-4,
     encode_fixed: 1.81e-4,
     encode_limb: 6.57e-5,
-    expand: 4.61e-5,
+    read: 4.61e-5,
 };
 
 /// At degree 2^16.
@@ -54,10 +57,14 @@ const RATES_16: Rates = Rates {
     accumulate: 2.11e-5,
     key_product: 1.27e-4,
     convert: 9.33e-6,
+    fill: 1.0e-4,
     encode_fixed: 4.02e-4,
     encode_limb: 1.41e-4,
-    expand: 9.44e-5,
+    read: 9.44e-5,
 };
+
+/// Threads that worked.
+pub(super) const THREADS: usize = 2;
 
 /// By log2 of the ring degree.
 pub(super) fn degrees() -> BTreeMap<u32, Rates> {

@@ -1,11 +1,11 @@
-//! What a circuit costs on a machine: predicted seconds on one thread.
+//! What a circuit costs on a machine: predicted seconds.
 //!
 //! A machine is described by its [`Rates`] at some ring degrees: seconds per *limb*, the N words of a polynomial modulo one
 //! prime. The phases of operations follow by counting ([`Phases`]), so a rate that was measured at one level serves at all.
 //! Other degrees are scaled from the nearest measured one: passes with N, transforms with N log N.
 //!
-//! A prediction is the sum over instructions: what the engine computes with keys in memory, and apart from it what bringing
-//! the keys there takes. Filling constants from weights is not part of it.
+//! A prediction is the sum over instructions: what the engine computes with packed keys in memory, and apart from it what
+//! bringing the keys there takes. Rates are measured with as many threads as a run has, all of which are taken to be busy.
 //!
 //! Assumes: the algorithms of the engine, as `runtime/DESIGN.md` describes them.
 
@@ -29,6 +29,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq)]
 pub struct CostModel {
     machine: Machine,
+    threads: usize,
     bytes_per_second: f64,
     degrees: BTreeMap<u32, Rates>,
 }
@@ -43,11 +44,13 @@ impl CostModel {
         let Profile {
             version: _,
             machine,
+            threads,
             bytes_per_second,
             degrees,
         } = profile;
         Ok(Self {
             machine,
+            threads,
             bytes_per_second,
             degrees,
         })
@@ -56,6 +59,11 @@ impl CostModel {
     /// The machine it describes.
     pub fn machine(&self) -> &Machine {
         &self.machine
+    }
+
+    /// How many threads it predicts for.
+    pub fn threads(&self) -> usize {
+        self.threads
     }
 
     /// The phases of operations at a level; those of the lowest price at a level that the ring lacks.
@@ -79,13 +87,14 @@ impl CostModel {
 }
 
 impl Default for CostModel {
-    /// One core of an Intel Xeon with AVX-512 IFMA.
+    /// Two cores of an AMD EPYC with AVX-512 IFMA.
     fn default() -> Self {
         Self {
             machine: Machine {
-                cores: 1,
+                cores: 2,
                 kernels: "avx512-ifma".to_owned(),
             },
+            threads: builtin::THREADS,
             bytes_per_second: builtin::BYTES_PER_SECOND,
             degrees: builtin::degrees(),
         }

@@ -5,10 +5,10 @@
 //! | phase | transforms | other passes over a limb |
 //! |---|---|---|
 //! | decompose | `k + sum_d (k + s - a_d)` | `sum_d (a_d + 1) (k + s - a_d)` conversions |
-//! | inner product with a key | | `k + s` key products for each digit |
+//! | inner product with a key | | `k + s` key products for each digit, the key's expansion included |
 //! | division by P, two parts | `2 (k + s)` | `2 (s + 1) k` conversions, `2 k` products |
 //! | rescale by `r` primes, each part | `k` | `(r + 1) (k - r)` conversions, `k - r` products |
-//! | encode | in the rate | a fixed part, and `k` |
+//! | encode | in the rate | filling, a fixed part, and `k` |
 
 use super::{LinearCost, Rates};
 use peregrine_ir::{Basis, Form, Level, Prime, Ring};
@@ -75,16 +75,9 @@ impl Phases {
         self.limbs(form) * self.rates.multiply
     }
 
-    /// Sum of `terms` products of ciphertexts with prepared plaintexts.
+    /// Sum of `terms` products of ciphertexts with one number each, or with plaintexts, apart from their encoding.
     pub fn dot(&self, form: Form, terms: usize) -> f64 {
         let further = terms.saturating_sub(1) as f64;
-        self.limbs(form) * (self.rates.multiply + further * self.rates.accumulate)
-    }
-
-    /// Sum of `terms` products of ciphertexts with one number each: a further term reads one limb where that of [`Self::dot`]
-    /// reads two.
-    pub fn dot_scalar(&self, form: Form, terms: usize) -> f64 {
-        let further = terms.saturating_sub(1) as f64 / 2.0;
         self.limbs(form) * (self.rates.multiply + further * self.rates.accumulate)
     }
 
@@ -157,18 +150,18 @@ impl Phases {
         self.limbs(form) / self.primes().max(1.0) * to.primes() * self.copy
     }
 
-    /// Encoding slots.
+    /// Filling slots from weights and encoding them.
     pub fn encode(&self, basis: Basis) -> f64 {
         let limbs = match basis {
             Basis::Normal => self.primes(),
             Basis::Extended => self.extended(),
         };
-        self.rates.encode_fixed + limbs * self.rates.encode_limb
+        self.rates.fill + self.rates.encode_fixed + limbs * self.rates.encode_limb
     }
 
-    /// Bringing an evaluation key for this level into memory: reading one half, expanding the other.
+    /// Reading an evaluation key for this level; the half of it that is stored.
     pub fn key_load(&self) -> f64 {
-        self.digits.len() as f64 * self.extended() * (self.copy + self.rates.expand)
+        self.digits.len() as f64 * self.extended() * self.rates.read
     }
 
     /// The parts of a linear operator.

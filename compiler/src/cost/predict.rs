@@ -4,7 +4,7 @@ use super::{CostModel, Phases};
 use peregrine_ir::{Circuit, Definition, Form, Inst, Level, SourceNode, Type, Value};
 use std::collections::BTreeMap;
 
-/// What a circuit takes on one thread.
+/// What a circuit takes, with as many threads as the profile was measured with.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Prediction {
     /// All instructions.
@@ -91,15 +91,12 @@ impl Pricing<'_> {
             Inst::Sub(a, _) | Inst::Negate(a) => with(a, &Phases::add),
             Inst::AddPlain(a, _) => with(a, &Phases::add_plain),
             Inst::MulPlain(a, _) | Inst::MulScalar { a, .. } => with(a, &Phases::multiply_plain),
-            Inst::Dot { ciphers, plains } => {
+            Inst::Dot { ciphers, .. } | Inst::DotScalar { ciphers, .. } => {
                 let first = ciphers.first();
                 first.map_or(0.0, |a| {
-                    with(a, &|phases, form| phases.dot(form, plains.len()))
+                    with(a, &|phases, form| phases.dot(form, ciphers.len()))
                 })
             }
-            Inst::DotScalar { ciphers, .. } => ciphers.first().map_or(0.0, |a| {
-                with(a, &|phases, form| phases.dot_scalar(form, ciphers.len()))
-            }),
             Inst::Mul(a, _) | Inst::Square(a) => with(a, &|phases, _| phases.multiply()),
             Inst::Relinearize(a) | Inst::Rotate { a, .. } | Inst::Conjugate(a) => {
                 with(a, &|phases, _| phases.key_switch())

@@ -12,6 +12,8 @@ pub struct Profile {
     pub version: u32,
     /// What was measured on.
     pub machine: Machine,
+    /// Threads that worked when it was measured, as they do when a circuit runs.
+    pub threads: usize,
     /// Bytes read and written per second when memory is copied.
     pub bytes_per_second: f64,
     /// Rates by log2 of the ring degree.
@@ -22,13 +24,14 @@ pub struct Profile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
-    /// Processors; rates are those of one.
+    /// Processors.
     pub cores: usize,
     /// The widest vector instructions it has.
     pub kernels: String,
 }
 
-/// Seconds of one pass over one limb at one ring degree, on one thread.
+/// Seconds of one pass over one limb at one ring degree: the time of many, divided by their number, so that threads that share
+/// the work make rates smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rates {
@@ -38,23 +41,26 @@ pub struct Rates {
     pub add: f64,
     /// The product of two limbs, or of a limb and a number.
     pub multiply: f64,
-    /// One term of a long sum of products.
+    /// One term of a long sum of products with factors that a cache holds.
     pub accumulate: f64,
-    /// One digit's term of an inner product with a key, both parts; of a key that no cache holds.
+    /// One digit's term of an inner product with a key, both parts; of a key that no cache holds, and that is unpacked and
+    /// expanded from its seed meanwhile.
     pub key_product: f64,
     /// One term of a limb made by base conversion: one for each source limb, and one for the quotient.
     pub convert: f64,
+    /// Filling the N / 2 slots of a constant from weights; not per limb.
+    pub fill: f64,
     /// Encoding N / 2 slots, whatever the modulus; not per limb.
     pub encode_fixed: f64,
-    /// Each limb of an encoding, its transform included.
+    /// Each limb of an encoding, made where a sum of products needs it: reduced and transformed.
     pub encode_limb: f64,
-    /// A limb of uniform words, expanded from a seed.
-    pub expand: f64,
+    /// A limb of a key, read from memory and found to be sound.
+    pub read: f64,
 }
 
 impl Rates {
     /// Names and values.
-    fn fields(&self) -> [(&'static str, f64); 9] {
+    fn fields(&self) -> [(&'static str, f64); 10] {
         let Self {
             transform,
             add,
@@ -62,9 +68,10 @@ impl Rates {
             accumulate,
             key_product,
             convert,
+            fill,
             encode_fixed,
             encode_limb,
-            expand,
+            read,
         } = *self;
         [
             ("transform", transform),
@@ -73,9 +80,10 @@ impl Rates {
             ("accumulate", accumulate),
             ("key_product", key_product),
             ("convert", convert),
+            ("fill", fill),
             ("encode_fixed", encode_fixed),
             ("encode_limb", encode_limb),
-            ("expand", expand),
+            ("read", read),
         ]
     }
 
@@ -90,16 +98,17 @@ impl Rates {
             accumulate: self.accumulate * pass,
             key_product: self.key_product * pass,
             convert: self.convert * pass,
+            fill: self.fill * pass,
             encode_fixed: self.encode_fixed * transform,
             encode_limb: self.encode_limb * transform,
-            expand: self.expand * pass,
+            read: self.read * pass,
         }
     }
 }
 
 impl Profile {
     /// The version this crate reads and writes.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// Reads the JSON of a profile; its numbers are not checked yet.
     ///
@@ -128,6 +137,9 @@ impl Profile {
             return Err(ProfileError::Version { found });
         }
         check_number("bytes_per_second", None, self.bytes_per_second)?;
+        if self.threads == 0 {
+            return Err(ProfileError::NoThreads);
+        }
         if self.degrees.is_empty() {
             return Err(ProfileError::NoDegrees);
         }
@@ -179,6 +191,9 @@ pub enum ProfileError {
         /// Its value.
         value: f64,
     },
+    /// No thread.
+    #[error("`threads` is 0, expected at least 1")]
+    NoThreads,
     /// No ring degree.
     #[error("`degrees` is empty, expected rates for at least one ring degree")]
     NoDegrees,

@@ -23,9 +23,10 @@ fn profile() -> Profile {
         accumulate: 3e-6,
         key_product: 8.125e-6,
         convert: 4e-6,
+        fill: 1e-4,
         encode_fixed: 4e-4,
         encode_limb: 4.5e-5,
-        expand: 3e-4,
+        read: 3e-4,
     };
     Profile {
         version: Profile::VERSION,
@@ -33,6 +34,7 @@ fn profile() -> Profile {
             cores: 2,
             kernels: "avx2".to_owned(),
         },
+        threads: 2,
         bytes_per_second: 1.25e10,
         degrees: [(14, rates)].into(),
     }
@@ -70,11 +72,11 @@ fn files_that_are_no_profile_are_refused_by_field() {
     check(&json().replace("2e-6", "1e999"), "number out of range");
     check(&json().replace("\"14\"", "\"many\""), "no machine profile");
     check(
-        &json().replace("\"version\":1", "\"version\":2"),
-        "version 2, expected version 1",
+        &json().replace("\"version\":2", "\"version\":1"),
+        "version 1, expected version 2",
     );
     check(
-        &json().replace("\"version\":1,", ""),
+        &json().replace("\"version\":2,", ""),
         "missing field `version`",
     );
 }
@@ -114,6 +116,11 @@ fn numbers_that_no_measurement_gives_are_refused_by_field() {
         with([(60, rates)].into()),
         Err(ProfileError::Degree { log_n: 60 })
     );
+    let idle = Profile {
+        threads: 0,
+        ..profile()
+    };
+    assert_eq!(CostModel::new(idle), Err(ProfileError::NoThreads));
     let found = Profile {
         version: 7,
         ..profile()
@@ -128,12 +135,14 @@ fn numbers_that_no_measurement_gives_are_refused_by_field() {
 fn the_built_in_profile_is_sound() {
     let CostModel {
         machine,
+        threads,
         bytes_per_second,
         degrees,
     } = CostModel::default();
     let profile = Profile {
         version: Profile::VERSION,
         machine,
+        threads,
         bytes_per_second,
         degrees,
     };
@@ -186,9 +195,10 @@ fn phases_count_as_the_engine_computes() {
         accumulate: 1e-12,
         key_product: 1e-12,
         convert: 1e-12,
+        fill: 1e-12,
         encode_fixed: 1e-12,
         encode_limb: 1.0,
-        expand: 1e-12,
+        read: 1e-12,
     };
     let (ring, model) = (ring(9), CostModel::new(profile).unwrap());
     let (k, s, d) = (10.0, ring.special.len() as f64, ring.digits.len() as f64);

@@ -69,6 +69,16 @@ impl StreamedKey {
         })
     }
 
+    /// A key as it would be stored.
+    ///
+    /// # Errors
+    /// None for a key of these parameters.
+    pub fn of(params: &Parameters, key: &EvaluationKey) -> Result<Self, RlweError> {
+        let (digits, bytes) = stored(params, key);
+        let (basis, bytes) = (key.basis().clone(), Arc::new(bytes));
+        Self::new(params, key.kind(), basis, key.seed(), digits, bytes)
+    }
+
     fn halves(&self, digit: usize) -> Option<Halves<'_>> {
         let at = self.digits.iter().position(|&known| known == digit)? * self.digit_bytes;
         Some(Halves::Packed(PackedHalves {
@@ -78,6 +88,18 @@ impl StreamedKey {
             first_stream: digit as u64 * STREAMS_PER_DIGIT,
         }))
     }
+}
+
+/// The digits of a key, and its halves as they are stored.
+fn stored(params: &Parameters, key: &EvaluationKey) -> (Vec<usize>, Vec<u8>) {
+    let (mut digits, mut bytes) = (Vec::new(), Vec::new());
+    for digit in key.digits() {
+        digits.push(digit.digit());
+        for (&prime, limb) in digit.b().primes().iter().zip(digit.b().limbs()) {
+            params.ring().pack(&mut bytes, prime, limb);
+        }
+    }
+    (digits, bytes)
 }
 
 /// A key as a key switch takes it; both forms give the same result.
@@ -160,18 +182,6 @@ mod tests {
         Parameters::new(literal).unwrap()
     }
 
-    /// The parts of a key as they are stored.
-    fn stored(params: &Parameters, key: &EvaluationKey) -> (Vec<usize>, Vec<u8>) {
-        let (mut digits, mut bytes) = (Vec::new(), Vec::new());
-        for digit in key.digits() {
-            digits.push(digit.digit());
-            for (&prime, limb) in digit.b().primes().iter().zip(digit.b().limbs()) {
-                params.ring().pack(&mut bytes, prime, limb);
-            }
-        }
-        (digits, bytes)
-    }
-
     fn streamed(params: &Parameters, key: &EvaluationKey, bytes: Vec<u8>) -> SwitchKey {
         let (basis, digits) = (key.basis().clone(), stored(params, key).0);
         let bytes = Arc::new(bytes);
@@ -214,7 +224,7 @@ mod tests {
         fn streamed_keys_switch_to_the_same_words(log_n in 4..12u32, bits in 20..44u32, seed in any::<u128>()) {
             let params = params(log_n, bits);
             let key = key(&params);
-            let streamed = streamed(&params, &key, stored(&params, &key).1);
+            let streamed = StreamedKey::of(&params, &key).unwrap().into();
             let expanded = SwitchKey::from(key);
             for level in 0..LEVELS {
                 let row = params.row(level).unwrap();

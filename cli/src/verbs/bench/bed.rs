@@ -1,20 +1,24 @@
 //! Keys, plaintexts and ciphertexts at the highest level, and the calls that are measured on them.
 
-use super::BenchError;
+use super::{BenchError, keys};
 use super::operation::{DOT_DISTINCT, DOT_TERMS, Measured, Operation};
 use super::reference::Reference;
 use super::speed::{Copying, Transforms};
-use super::timing::{Timing, median};
+use super::timing::{Timing, median, median_each};
+use super::weights;
+use peregrine_ir::{Circuit, Filler};
 use peregrine_runtime::ckks::{
-    Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, Plaintext, SeededCiphertext,
+    Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, Factor, Message, Plaintext,
+    SeededCiphertext,
 };
 use peregrine_runtime::params::Parameters;
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::rlwe::{
-    Digits, EvaluationKey, EvaluationKeys, KeyKind, RlweError, SecretKey,
+    Digits, EvaluationKey, EvaluationKeys, KeyKind, RlweError, SecretKey, StreamedKey,
 };
 use std::iter;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of the keys that are used in turn.
 const KEY_BYTES: usize = 32 << 20;
@@ -27,7 +31,8 @@ pub struct Bed {
     encryptor: Encryptor,
     decryptor: Decryptor,
     evaluator: Evaluator,
-    /// There are keys for rotations by 1 to this.
+    /// With packed keys for rotations by 1 to `rotations`.
+    streaming: Evaluator,
     rotations: u32,
     randomness: Randomness,
     top: usize,
@@ -38,6 +43,11 @@ pub struct Bed {
     cipher: Ciphertext,
     /// The other operands of a sum of products.
     others: Vec<(Ciphertext, Plaintext)>,
+    /// The slots before they are transformed.
+    message: Message,
+    weights: Circuit,
+    /// A key file of one key.
+    key_file: Vec<u8>,
     /// Of the ciphertext.
     digits: Digits,
     /// The ciphertext times P, rotated.
@@ -56,12 +66,18 @@ impl Bed {
         };
         keys.insert(key(KeyKind::Relinearization, &mut randomness)?);
         let rotations = rotations(reference);
+        let mut packed = EvaluationKeys::default();
         for steps in 1..=rotations {
             let kind = KeyKind::Galois(params.ring().rotation_exponent(steps));
-            keys.insert(key(kind, &mut randomness)?);
+            let key = key(kind, &mut randomness)?;
+            packed.insert(StreamedKey::of(&params, &key)?);
+            if steps == 1 {
+                keys.insert(key);
+            }
         }
         let (encoder, encryptor) = (Encoder::new(&params), Encryptor::new(&params, &secret));
         let evaluator = Evaluator::new(&params, &Arc::new(keys));
+        let streaming = Evaluator::new(&params, &Arc::new(packed));
         let slots: Vec<f64> = (0..params.slots()).map(|i| (i as f64).sin()).collect();
         let mut pair = || {
             let plain = encoder.encode_real(&slots, Reference::SCALE, params.row(top)?)?;
@@ -78,7 +94,8 @@ impl Bed {
             .map(other)
             .collect::<Result<_, BenchError>>()?;
         let digits = evaluator.decompose(&cipher)?;
-        Ok(Self {
+        let message = encoder.message(&slots, Reference::SCALE, params.row(top)?)?;
+        let mut bed = Self {
             extended: evaluator.rotate_ext(&cipher, &digits, 1)?,
             decryptor: Decryptor::new(&params, &secret),
             params,
@@ -86,6 +103,7 @@ impl Bed {
             encoder,
             encryptor,
             evaluator,
+            streaming,
             rotations,
             randomness,
             top,
@@ -94,8 +112,13 @@ impl Bed {
             fresh,
             cipher,
             others,
+            message,
+            weights: weights::convolution(reference.log_n, DOT_DISTINCT)?,
+            key_file: Vec::new(),
             digits,
-        })
+        };
+        bed.key_file = keys::file(reference.chain, &mut bed)?;
+        Ok(bed)
     }
 
     pub fn params(&self) -> &Arc<Parameters> {
@@ -133,8 +156,19 @@ impl Bed {
         let scale = Reference::SCALE;
         Ok(match operation {
             Operation::Keygen => median(|| self.key(top))?,
-            Operation::Encode => self.encode(top)?,
-            Operation::EncodeOne => self.encode(0)?,
+            Operation::Encode => self.encode()?,
+            Operation::EncodeMessage => {
+                let row = self.params.row(top)?;
+                let message = || self.encoder.message(&self.slots, Reference::SCALE, row);
+                median_each(message)?
+            }
+            Operation::Fill => {
+                let filler = Filler::new(&self.weights)?;
+                let next = AtomicUsize::new(0);
+                let at = || next.fetch_add(1, Ordering::Relaxed) % DOT_DISTINCT;
+                median_each(|| weights::fill(&filler, at()))?
+            }
+            Operation::ReadKey => median_each(|| keys::read(&self.key_file))?,
             Operation::Encrypt => {
                 let (encryptor, randomness) = (&self.encryptor, &mut self.randomness);
                 median(|| encryptor.encrypt(plain, top, randomness))?
@@ -144,13 +178,23 @@ impl Bed {
             Operation::Add => median(|| evaluator.add(a, a))?,
             Operation::MulPlain => median(|| evaluator.mul_plain(a, plain))?,
             Operation::MulScalar => median(|| evaluator.mul_scalar(a, 1.5, scale))?,
-            Operation::Dot64 => self.dot()?,
+            Operation::DotScalar64 => {
+                let numbers = [1.5; DOT_TERMS];
+                let ciphers = self.operands().map(|(cipher, _)| cipher);
+                let ciphers: Vec<&Ciphertext> = ciphers.collect();
+                median(|| evaluator.dot_scalar(&ciphers, &numbers, scale))?
+            }
+            Operation::Dot64 => self.dot(Factor::Plaintext)?,
+            Operation::DotEncode64 => self.dot(|_| Factor::Message(&self.message))?,
             Operation::Rescale => median(|| evaluator.rescale(a, top - 1))?,
             Operation::Decompose => median(|| evaluator.decompose(a))?,
             Operation::RotateExt => median(|| evaluator.rotate_ext(a, digits, 1))?,
             Operation::RotateExtCold => {
                 let mut steps = (1..=self.rotations).cycle();
-                median(|| evaluator.rotate_ext(a, digits, steps.next().unwrap_or(1)))?
+                median(|| {
+                    let steps = steps.next().unwrap_or(1);
+                    self.streaming.rotate_ext(a, digits, steps)
+                })?
             }
             Operation::ModDown => median(|| evaluator.mod_down(&self.extended))?,
             Operation::Hoisted => {
@@ -161,17 +205,26 @@ impl Bed {
         })
     }
 
-    fn encode(&self, level: usize) -> Result<Timing, BenchError> {
-        let row = self.params.row(level)?;
+    fn encode(&self) -> Result<Timing, BenchError> {
+        let row = self.params.row(self.top)?;
         let encode = || self.encoder.encode_real(&self.slots, Reference::SCALE, row);
         Ok(median(encode)?)
     }
 
-    fn dot(&self) -> Result<Timing, BenchError> {
+    fn dot<'b>(
+        &'b self,
+        factor: impl Fn(&'b Plaintext) -> Factor<'b>,
+    ) -> Result<Timing, BenchError> {
+        let operands = self.operands().map(|(cipher, plain)| (cipher, factor(plain)));
+        let (ciphers, factors): (Vec<_>, Vec<_>) = operands.unzip();
+        Ok(median(|| self.evaluator.dot(&ciphers, &factors))?)
+    }
+
+    /// Those of a sum of products.
+    fn operands(&self) -> impl Iterator<Item = (&Ciphertext, &Plaintext)> {
         let others = self.others.iter().map(|(cipher, plain)| (cipher, plain));
         let distinct = iter::once((&self.cipher, &self.plain)).chain(others);
-        let (ciphers, plains): (Vec<_>, Vec<_>) = distinct.cycle().take(DOT_TERMS).unzip();
-        Ok(median(|| self.evaluator.dot(&ciphers, &plains))?)
+        distinct.cycle().take(DOT_TERMS)
     }
 }
 

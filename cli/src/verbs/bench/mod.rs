@@ -6,7 +6,8 @@
 //! | `operation` | what is measured, and how many transforms and bytes it takes at least |
 //! | `bed` | keys, ciphertexts and the measured calls |
 //! | `speed` | the yardsticks: transforms of this engine and of `tfhe-ntt`, copied bytes |
-//! | `keys` | sizes of keys in files |
+//! | `keys` | files of keys |
+//! | `weights` | a convolution whose constants are filled |
 //! | `profile` | the measurements as a profile of the machine, for `compile --profile` |
 //! | `table` | how it is shown |
 //!
@@ -20,6 +21,7 @@ mod reference;
 mod speed;
 mod table;
 mod timing;
+mod weights;
 
 use crate::args::Bench;
 use crate::error::Error;
@@ -30,6 +32,8 @@ use bed::Bed;
 use keys::KeySize;
 use operation::Measured;
 use peregrine_compiler::cost::Machine;
+use peregrine_ir::binary::ContainerError;
+use peregrine_ir::{FillError, LayoutError, ShapeError, TensorError};
 use peregrine_runtime::ckks::CkksError;
 use peregrine_runtime::params::ParametersError;
 use peregrine_runtime::ring::RingError;
@@ -61,6 +65,8 @@ struct RingReport {
 #[derive(Debug, Serialize)]
 struct Run {
     threads: usize,
+    /// A limb's share of transforming polynomials, one prime after the other.
+    transform_seconds: f64,
     operations: Vec<Measured>,
 }
 
@@ -88,7 +94,8 @@ pub fn run(args: &Bench) -> Result<(), Error> {
         rings,
     };
     if let Some(file) = &mut file {
-        let profile = profile::of(&report);
+        let last = threads.last().copied().unwrap_or(1);
+        let profile = profile::of(&report, last);
         let text = serde_json::to_string_pretty(&profile)? + "\n";
         file.write(text.as_bytes())?;
     }
@@ -96,16 +103,13 @@ pub fn run(args: &Bench) -> Result<(), Error> {
     file.map_or(Ok(()), |file| file.commit().map(drop))
 }
 
-/// What to measure on: one thread and all, unless told; a profile needs one.
+/// What to measure on: one thread and all, unless told.
 fn threads(args: &Bench) -> Vec<usize> {
     let all = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let mut threads = match args.threads {
         Some(threads) => vec![threads.get()],
         None => vec![1, all],
     };
-    if args.profile_out.is_some() {
-        threads.insert(0, 1);
-    }
     threads.dedup();
     threads
 }
@@ -129,11 +133,14 @@ fn ring(log_n: u32, threads: &[usize], copy: Copying) -> Result<RingReport, Erro
     let yardsticks = (transforms, copy);
     let mut runs = Vec::new();
     for &threads in threads {
-        let measured = pool(threads)?.install(|| bed.measure_all(&parameters, &yardsticks));
-        runs.push(Run {
-            threads,
-            operations: measured.map_err(failed)?,
+        let run = pool(threads)?.install(|| {
+            Ok(Run {
+                threads,
+                transform_seconds: speed::in_turn(bed.params())?,
+                operations: bed.measure_all(&parameters, &yardsticks)?,
+            })
         });
+        runs.push(run.map_err(failed)?);
     }
     Ok(RingReport {
         keys: keys::sizes(&parameters, &mut bed).map_err(failed)?,
@@ -183,4 +190,19 @@ pub enum BenchError {
     /// A key cannot be written.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// A key cannot be read.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// The measured convolution has no layout.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// The measured convolution has no shape.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// The measured convolution has no weights.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+    /// The measured convolution has no constants.
+    #[error(transparent)]
+    Fill(#[from] FillError),
 }

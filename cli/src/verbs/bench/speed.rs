@@ -67,11 +67,16 @@ impl Transforms {
             primes: primes.len(),
             peregrine: Forward {
                 alone_seconds: ours(params.ring(), &Basis::new([0]))?,
-                in_turn_seconds: ours(params.ring(), params.all_primes())?,
+                in_turn_seconds: in_turn(params)?,
             },
             tfhe_ntt: theirs(params.log_n(), &primes)?,
         })
     }
+}
+
+/// One limb's share of transforms that go through all primes, on the threads of the current pool.
+pub fn in_turn(params: &Parameters) -> Result<f64, BenchError> {
+    ours(params.ring(), params.all_primes())
 }
 
 /// Words that are below every prime.

@@ -1,11 +1,14 @@
 //! Repeated runs: their median, and the least, which is what a machine with nothing else to do takes.
 
+use rayon::prelude::*;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
 /// Runs: at least the first, more within the time, at most the second.
 const RUNS: (usize, usize) = (5, 25);
 const TIME: Duration = Duration::from_millis(200);
+/// Operations in turn on each thread.
+const EACH: usize = 4;
 
 /// Times of repeated runs.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -18,6 +21,20 @@ pub struct Timing {
 /// The median time of an operation; the first run only warms up.
 pub fn median<T, E>(mut operation: impl FnMut() -> Result<T, E>) -> Result<Timing, E> {
     median_on(|| (), |()| operation())
+}
+
+/// The median time of an operation that is one thread's work: of several side by side, each thread's share.
+pub fn median_each<T: Send, E: Send>(
+    operation: impl Fn() -> Result<T, E> + Sync,
+) -> Result<Timing, E> {
+    let count = EACH * rayon::current_num_threads();
+    let all = || (0..count).into_par_iter().map(|_| operation().map(drop));
+    let timing = median(|| all().collect::<Result<(), E>>())?;
+    Ok(Timing {
+        runs: timing.runs,
+        median_seconds: timing.median_seconds / count as f64,
+        least_seconds: timing.least_seconds / count as f64,
+    })
 }
 
 /// The median time of an operation on something made anew for each run, which is not part of the time.

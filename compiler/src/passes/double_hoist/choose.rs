@@ -167,7 +167,7 @@ impl<'c> Survey<'c> {
         match product {
             _ if terms == 0 => 0.0,
             Product::Plains(_) => self.at(at).dot(form, terms),
-            Product::Numbers(..) => self.at(at).dot_scalar(form, terms),
+            Product::Numbers(..) => self.at(at).dot(form, terms),
         }
     }
 
