@@ -1,70 +1,70 @@
-//! The profile that is used where none is given: one core of an Intel Xeon with AVX-512 IFMA, as `peregrine bench --profile-out`
-//! measured it.
+//! The profile that is used where none is given: two cores of an AMD EPYC with AVX-512 IFMA, as `peregrine bench --profile-out`
+//! measured them.
 
 use super::Rates;
 use std::collections::BTreeMap;
 
 /// Bytes read and written per second when memory is copied.
-pub(super) const BYTES_PER_SECOND: f64 = 2.47e10;
+pub(super) const BYTES_PER_SECOND: f64 = 2.26e10;
+
+/// Threads that worked.
+pub(super) const THREADS: usize = 2;
 
 /// At degree 2^13.
 pub(super) const RATES_13: Rates = Rates {
-    transform: 1.15e-5,
-    add: 1.31e-6,
-    multiply: 1.92e-6,
-    accumulate: 1.88e-6,
-    key_product: 7.59e-6,
-    convert: 1.36e-6,
-    fill: 1.0e-4,
-    encode_fixed: 4.72e-5,
-    encode_limb: 1.42e-5,
-    read: 1.15e-5,
+    transform: 7.77e-6,
+    add: 1.02e-6,
+    multiply: 1.59e-6,
+    accumulate: 4.75e-7,
+    key_product: 7.45e-6,
+    convert: 8.02e-7,
+    fill: 2.22e-5,
+    encode_fixed: 2.82e-5,
+    encode_limb: 8.71e-6,
+    read: 1.41e-5,
 };
 
 /// At degree 2^14.
 const RATES_14: Rates = Rates {
-    transform: 2.45e-5,
-    add: 5.88e-6,
-    multiply: 9.75e-6,
-    accumulate: 3.93e-6,
-    key_product: 1.73e-5,
-    convert: 1.42e-6,
-    fill: 1.0e-4,
-    encode_fixed: 9.32e-5,
-    encode_limb: 3.02e-5,
-    read: 2.29e-5,
+    transform: 1.45e-5,
+    add: 1.91e-6,
+    multiply: 3.00e-6,
+    accumulate: 9.73e-7,
+    key_product: 1.31e-5,
+    convert: 1.24e-6,
+    fill: 5.50e-5,
+    encode_fixed: 5.64e-5,
+    encode_limb: 1.45e-5,
+    read: 2.84e-5,
 };
 
 /// At degree 2^15.
 const RATES_15: Rates = Rates {
-    transform: 5.16e-5,
-    add: 1.70e-5,
-    multiply: 2.64e-5,
-    accumulate: 8.77e-6,
-    key_product: 3.64e-5,
-    convert: 2.90e-6,
-    fill: 1.0e-4,
-    encode_fixed: 1.81e-4,
-    encode_limb: 6.57e-5,
-    read: 4.61e-5,
+    transform: 3.01e-5,
+    add: 3.59e-6,
+    multiply: 6.03e-6,
+    accumulate: 2.49e-6,
+    key_product: 3.72e-5,
+    convert: 2.71e-6,
+    fill: 1.21e-4,
+    encode_fixed: 1.18e-4,
+    encode_limb: 2.90e-5,
+    read: 5.71e-5,
 };
 
 /// At degree 2^16.
 const RATES_16: Rates = Rates {
-    transform: 1.11e-4,
-    add: 3.54e-5,
-    multiply: 5.36e-5,
-    accumulate: 2.11e-5,
-    key_product: 1.27e-4,
-    convert: 9.33e-6,
-    fill: 1.0e-4,
-    encode_fixed: 4.02e-4,
-    encode_limb: 1.41e-4,
-    read: 9.44e-5,
+    transform: 6.48e-5,
+    add: 2.06e-5,
+    multiply: 2.65e-5,
+    accumulate: 4.81e-6,
+    key_product: 7.49e-5,
+    convert: 5.14e-6,
+    fill: 2.46e-4,
+    encode_fixed: 2.43e-4,
+    encode_limb: 6.18e-5,
+    read: 1.14e-4,
 };
-
-/// Threads that worked.
-pub(super) const THREADS: usize = 2;
 
 /// By log2 of the ring degree.
 pub(super) fn degrees() -> BTreeMap<u32, Rates> {

@@ -9,9 +9,6 @@ use rayon::prelude::*;
 /// Factors transformed before they are used: a cache of a few MiB holds them.
 pub(crate) const FACTORS_AT_ONCE: usize = 4;
 
-/// Words of a sum made at a time.
-const BLOCK: usize = 512;
-
 /// What polynomials are multiplied by.
 #[derive(Clone, Copy)]
 pub(crate) enum Multiplier<'a> {
@@ -152,20 +149,10 @@ impl Sums<'_> {
             let pairs = terms
                 .iter()
                 .filter_map(|(x, y)| Some((x.get(part)?.residues(self.prime)?, *y)));
-            let mut pairs: Vec<(&[u64], &[u64])> = pairs.collect();
-            let mut products = [0; BLOCK];
-            for sum in sum.chunks_mut(BLOCK) {
-                let block = pairs.iter_mut().filter_map(|(x, y)| {
-                    Some((x.split_off(..sum.len())?, y.split_off(..sum.len())?))
-                });
-                let block: Vec<(&[u64], &[u64])> = block.collect();
-                if !self.started {
-                    kernels.dot(sum, &block, m);
-                    continue;
-                }
-                let products = &mut products[..sum.len()];
-                kernels.dot(products, &block, m);
-                kernels.add_assign(sum, products, m);
+            let pairs: Vec<(&[u64], &[u64])> = pairs.collect();
+            match self.started {
+                true => kernels.add_dot(sum, &pairs, m),
+                false => kernels.dot(sum, &pairs, m),
             }
         }
         self.started = true;

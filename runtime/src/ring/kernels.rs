@@ -58,9 +58,9 @@ impl Kernels {
 pub(super) struct KeyProduct<'a> {
     /// Where the block begins, a multiple of 8.
     pub(super) at: usize,
-    /// `x_k`.
+    /// `x_k`, of whole limbs.
     pub(super) digits: &'a [&'a [u64]],
-    /// As many for each half.
+    /// The block of as many for each half.
     pub(super) key: [&'a [&'a [u64]]; 2],
     /// Addends, if any.
     pub(super) add: [Option<&'a [u64]>; 2],
@@ -73,7 +73,8 @@ pub(super) struct KeyProduct<'a> {
 impl KeyProduct<'_> {
     /// Words of the block.
     fn len(&self) -> usize {
-        self.digits.first().map_or(0, |digit| digit.len())
+        let [key, _] = self.key;
+        key.first().map_or(0, |key| key.len())
     }
 }
 
@@ -111,6 +112,8 @@ dispatch! {
     sum(out: &mut [u64], terms: &[&[u64]], m: &Modulus);
     /// `out` = sum of `a_k b_k` over pairs of slices.
     dot(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus);
+    /// `acc` += sum of `a_k b_k` over pairs of slices.
+    add_dot(acc: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus);
     /// `out` = sum of `a_k c_k` over slices with one constant each, prepared by [`Kernels::weight`]; words of `a_k` below 2^50,
     /// not necessarily below `p`. The result is below `4p`, as the forward transform of the same kernels allows.
     weighted_sum(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulus);
@@ -143,8 +146,9 @@ impl Kernels {
             let sums = &mut sums[..part.len()];
             for ((out, key), add) in out.iter_mut().zip(of.key).zip(of.add) {
                 let pairs = of.digits.iter().zip(key);
+                let of_limb = of.at + part.start..of.at + part.end;
                 let pairs: Vec<_> = pairs
-                    .map(|(x, key)| (&x[part.clone()], &key[part.clone()]))
+                    .map(|(x, key)| (&x[of_limb.clone()], &key[part.clone()]))
                     .collect();
                 self.dot(sums, &pairs, m);
                 if let Some(add) = add {
@@ -268,7 +272,7 @@ mod tests {
             let signed: Vec<i64> = words(state, 1 << 62).iter().map(sign).collect();
             let short: Vec<i64> = words(state, p + 1).iter().map(sign).collect();
             let constants = &words(state, p)[..count];
-            let loops: [(&str, Loop); 13] = [
+            let loops: [(&str, Loop); 14] = [
                 ("add_assign", Box::new(|k, out| k.add_assign(out, &a, &m))),
                 ("add", Box::new(|k, out| k.add(out, &a, &b, &m))),
                 ("sub", Box::new(|k, out| k.sub(out, &a, &b, &m))),
@@ -276,6 +280,7 @@ mod tests {
                 ("scale_add_assign", Box::new(|k, out| k.scale_add_assign(out, &a, w, &m))),
                 ("sum", Box::new(|k, out| k.sum(out, &slices(&terms), &m))),
                 ("dot", Box::new(|k, out| k.dot(out, &pairs, &m))),
+                ("add_dot", Box::new(|k, out| k.add_dot(out, &pairs, &m))),
                 ("dot_constants", Box::new(|k, out| k.dot_constants(out, &slices(&terms), constants, &m))),
                 ("permute", Box::new(|k, out| k.permute(out, &a, &table))),
                 ("separate", Box::new(|k, out| {
@@ -326,7 +331,7 @@ mod tests {
                     let part = |sets: &'_ [Vec<u64>]| -> Vec<Vec<u64>> {
                         sets.iter().map(|set| set[at..at + length].to_vec()).collect()
                     };
-                    let [digits, b, a, add] = [&digits, &b, &a, &add].map(|sets| part(sets));
+                    let [b, a, add] = [&b, &a, &add].map(|sets| part(sets));
                     let addend = |h: usize| added[h].then_some(&add[h][..]);
                     let of = KeyProduct {
                         at,

@@ -182,6 +182,7 @@ impl Product<'_> {
             .into_iter()
             .map(|digit| digit.values(ring, prime))
             .collect();
+        let digits: Vec<&[u64]> = digits.iter().map(|digit| &**digit).collect();
         let mut keys: Vec<KeyLimb<'_>> = self
             .keys
             .iter()
@@ -198,7 +199,6 @@ impl Product<'_> {
         for at in (0..ring.degree()).step_by(length) {
             keys.iter_mut().try_for_each(|key| key.expand(ring))?;
             let part = at..at + length;
-            let digits: Vec<&[u64]> = digits.iter().map(|digit| &digit[part.clone()]).collect();
             let (key0, key1): (Vec<&[u64]>, Vec<&[u64]>) =
                 keys.iter().map(|key| key.words(part.clone())).unzip();
             let of = KeyProduct {

@@ -98,6 +98,21 @@ pub(super) fn dot(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
     }
 }
 
+/// `acc` += sum of `a_k b_k` over pairs of slices.
+pub(super) fn add_dot(acc: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
+    let mut pairs = pairs.to_vec();
+    let mut products = [0; BLOCK];
+    for acc in acc.chunks_mut(BLOCK) {
+        let block = pairs
+            .iter_mut()
+            .filter_map(|(a, b)| Some((a.split_off(..acc.len())?, b.split_off(..acc.len())?)));
+        let block: Vec<_> = block.collect();
+        let products = &mut products[..acc.len()];
+        dot(products, &block, m);
+        add_assign(acc, products, m);
+    }
+}
+
 /// [`dot`] for a few pairs: the accumulator stays in registers.
 fn dot_fixed<const K: usize>(out: &mut [u64], pairs: [(&[u64], &[u64]); K], m: &Modulus) {
     let n = out.len();

@@ -10,6 +10,7 @@ use crate::ring::kernels::KeyProduct;
 use crate::ring::modulus::{Factor, Modulus};
 use crate::ring::packing::window;
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 /// Products of a word below `2^50` and a residue that one reduction takes: the result, below `T p / 4 + p`, stays below `4p`.
 const TERMS: usize = 12;
@@ -140,13 +141,13 @@ impl Ifma {
     /// See `portable::dot`.
     pub(in crate::ring) fn dot(self, out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
         // SAFETY: the token proves the processor features.
-        unsafe {
-            match *pairs {
-                [p0] => dot_fixed(out, [p0], m),
-                [p0, p1] => dot_fixed(out, [p0, p1], m),
-                _ => dot_any(out, pairs, m),
-            }
-        }
+        unsafe { dot::<false>(out, pairs, m) }
+    }
+
+    /// See `portable::add_dot`.
+    pub(in crate::ring) fn add_dot(self, acc: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
+        // SAFETY: the token proves the processor features.
+        unsafe { dot::<true>(acc, pairs, m) }
     }
 
     /// See `portable::weighted_sum`; weights in Montgomery form, the result below `4p`.
@@ -238,6 +239,7 @@ impl Ifma {
             let (mask, prime) = (splat((1 << bits) - 1), splat(m.value()));
             let mut excess = 0;
             for (i, out) in groups_mut(out).iter_mut().enumerate() {
+                announce_bytes(bytes, i * bits + PAGE);
                 let mut last = [0; 64];
                 let group = load_bytes(window(bytes, i * bits, &mut last));
                 let low = _mm512_srlv_epi64(_mm512_permutexvar_epi64(first, group), shift);
@@ -363,49 +365,65 @@ fn combine<const SUBTRACT: bool>(out: &mut [u64], a: &[u64], b: &[u64], m: &Modu
     }
 }
 
-/// Sum of at most a few products, the accumulators in registers.
+/// Sum of products, a few at a time in blocks of the result that stay in a cache; added to what is there, or written over it.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn dot_fixed<const K: usize>(out: &mut [u64], pairs: [(&[u64], &[u64]); K], m: &Modulus) {
-    const { assert!(K <= TERMS, "too many products for one reduction") };
-    let (p, restore) = (prime(m), known(restore(m)));
+fn dot<const ADD: bool>(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
+    /// Groups in a block.
+    const BLOCK: usize = 1 << 9;
     let out = groups_mut(out);
-    for i in 0..out.len() {
-        announce(out, i + AHEAD);
-        let mut sums = Sums::zero();
-        for (a, b) in pairs {
-            sums.add(load(&groups(a)[i]), load(&groups(b)[i]));
+    for start in (0..out.len()).step_by(BLOCK) {
+        let block = start..out.len().min(start + BLOCK);
+        for (at, few) in pairs.chunks(4).enumerate() {
+            let block = block.clone();
+            if ADD || at > 0 {
+                dot_few::<true>(out, block, few, m);
+            } else {
+                dot_few::<false>(out, block, few, m);
+            }
         }
-        store(
-            &mut out[i],
-            p.product_known_reduced(sums.reduce(&p), restore),
-        );
     }
 }
 
-/// Sum of any number of products: block by block, so that no more than three streams are read at a time.
+/// At most four products.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn dot_any(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus) {
-    const BLOCK: usize = 64;
+fn dot_few<const ADD: bool>(
+    out: &mut [Words],
+    block: Range<usize>,
+    pairs: &[(&[u64], &[u64])],
+    m: &Modulus,
+) {
+    match *pairs {
+        [p0] => dot_fixed::<1, ADD>(out, block, [p0], m),
+        [p0, p1] => dot_fixed::<2, ADD>(out, block, [p0, p1], m),
+        [p0, p1, p2] => dot_fixed::<3, ADD>(out, block, [p0, p1, p2], m),
+        [p0, p1, p2, p3] => dot_fixed::<4, ADD>(out, block, [p0, p1, p2, p3], m),
+        _ => {}
+    }
+}
+
+/// Sum of a few products, the accumulators in registers. Processors foresee reads up to the end of a page only, and more streams
+/// than one than they can follow; so the first factors, which no cache holds, are announced as well.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn dot_fixed<const K: usize, const ADD: bool>(
+    out: &mut [Words],
+    block: Range<usize>,
+    pairs: [(&[u64], &[u64]); K],
+    m: &Modulus,
+) {
+    const { assert!(K <= TERMS, "too many products for one reduction") };
     let (p, restore) = (prime(m), known(restore(m)));
-    for (block, out) in groups_mut(out).chunks_mut(BLOCK).enumerate() {
-        let start = block * BLOCK;
-        let mut total = [_mm512_setzero_si512(); BLOCK];
-        for part in pairs.chunks(TERMS) {
-            let mut sums = [Sums::zero(); BLOCK];
-            for (a, b) in part {
-                let terms = groups(a)[start..].iter().zip(&groups(b)[start..]);
-                for (sums, (a, b)) in sums[..out.len()].iter_mut().zip(terms) {
-                    sums.add(load(a), load(b));
-                }
-            }
-            for (total, sums) in total.iter_mut().zip(sums) {
-                let reduced = subtract_once(sums.reduce(&p), p.two);
-                *total = subtract_once(_mm512_add_epi64(*total, reduced), p.two);
-            }
+    for i in block {
+        announce(out, i + AHEAD);
+        let mut sums = Sums::zero();
+        for (a, b) in pairs {
+            announce(groups(a), i + FAR_AHEAD);
+            sums.add(load(&groups(a)[i]), load(&groups(b)[i]));
         }
-        for (out, total) in out.iter_mut().zip(total) {
-            store(out, p.product_known_reduced(total, restore));
+        let mut sum = p.product_known_reduced(sums.reduce(&p), restore);
+        if ADD {
+            sum = subtract_once(_mm512_add_epi64(sum, load(&out[i])), p.one);
         }
+        store(&mut out[i], sum);
     }
 }
 
@@ -474,7 +492,7 @@ fn key_product<const K: usize>(
     let (p, restore, w) = (prime(m), known(restore(m)), known(factor(m, of.w.value())));
     let (out0, out1) = (groups_mut(out0), groups_mut(out1));
     let start = of.at / 8;
-    for i in 0..groups(of.digits[0]).len() {
+    for i in 0..groups(key0[0]).len() {
         let to = start + i;
         let ahead = match of.table {
             Some(table) if to + AHEAD < out0.len() => table.destination(to + AHEAD).0,
@@ -484,7 +502,8 @@ fn key_product<const K: usize>(
         announce(out1, ahead);
         let mut sums = [Sums::zero(); 2];
         for k in 0..K {
-            let x = load(&groups(digits[k])[i]);
+            announce(groups(digits[k]), to + FAR_AHEAD);
+            let x = load(&groups(digits[k])[to]);
             sums[0].add(x, load(&groups(key0[k])[i]));
             sums[1].add(x, load(&groups(key1[k])[i]));
         }

@@ -45,8 +45,11 @@ pub(super) fn store(a: &mut Words, x: Vector) {
 /// Groups of eight by which a loop announces what it will write.
 pub(super) const AHEAD: usize = 16;
 
-/// Has the cache line of a group that is written soon fetched for writing. Processors foresee reads, but the
-/// first write to a line waits for it; and results are mostly written to memory that has left the caches.
+/// The same for what is read from memory by several streams: a page.
+pub(super) const FAR_AHEAD: usize = 64;
+
+/// Has the cache line of a group that is used soon fetched. Processors foresee most reads, but the first write to a line waits
+/// for it; and results are mostly written to memory that has left the caches.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn announce(out: &[Words], group: usize) {
@@ -59,6 +62,19 @@ pub(super) fn announce(out: &[Words], group: usize) {
     }
 }
 
+/// The same for what is read from bytes.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn announce_bytes(bytes: &[u8], at: usize) {
+    if let Some(byte) = bytes.get(at) {
+        #[allow(unused_unsafe, reason = "a safe function in newer versions of Rust")]
+        // SAFETY: prefetching has no effect but on caches.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast())
+        };
+    }
+}
+pub(super) const PAGE: usize = 4096;
 /// The same word eight times.
 #[inline]
 #[target_feature(enable = "avx512f")]
