@@ -5,7 +5,7 @@ use super::Rates;
 use std::collections::BTreeMap;
 
 /// Bytes read and written per second when memory is copied.
-pub(super) const BYTES_PER_SECOND: f64 = 2.26e10;
+pub(super) const BYTES_PER_SECOND: f64 = 2.17e10;
 
 /// Threads that worked.
 pub(super) const THREADS: usize = 2;
@@ -17,25 +17,25 @@ pub(super) const RATES_13: Rates = Rates {
     multiply: 1.59e-6,
     accumulate: 4.75e-7,
     key_product: 7.45e-6,
-    convert: 8.02e-7,
+    convert: 8.00e-7,
     fill: 2.22e-5,
     encode_fixed: 2.82e-5,
-    encode_limb: 8.71e-6,
-    read: 1.41e-5,
+    encode_limb: 8.40e-6,
+    read: 5.80e-6,
 };
 
 /// At degree 2^14.
 const RATES_14: Rates = Rates {
     transform: 1.45e-5,
-    add: 1.91e-6,
+    add: 1.92e-6,
     multiply: 3.00e-6,
-    accumulate: 9.73e-7,
+    accumulate: 9.70e-7,
     key_product: 1.31e-5,
     convert: 1.24e-6,
     fill: 5.50e-5,
     encode_fixed: 5.64e-5,
     encode_limb: 1.45e-5,
-    read: 2.84e-5,
+    read: 9.20e-6,
 };
 
 /// At degree 2^15.
@@ -44,12 +44,12 @@ const RATES_15: Rates = Rates {
     add: 3.59e-6,
     multiply: 6.03e-6,
     accumulate: 2.49e-6,
-    key_product: 3.72e-5,
-    convert: 2.71e-6,
+    key_product: 3.70e-5,
+    convert: 2.70e-6,
     fill: 1.21e-4,
     encode_fixed: 1.18e-4,
     encode_limb: 2.90e-5,
-    read: 5.71e-5,
+    read: 1.81e-5,
 };
 
 /// At degree 2^16.
@@ -57,13 +57,13 @@ const RATES_16: Rates = Rates {
     transform: 6.48e-5,
     add: 2.06e-5,
     multiply: 2.65e-5,
-    accumulate: 4.81e-6,
+    accumulate: 4.80e-6,
     key_product: 7.49e-5,
-    convert: 5.14e-6,
+    convert: 5.10e-6,
     fill: 2.46e-4,
     encode_fixed: 2.43e-4,
-    encode_limb: 6.18e-5,
-    read: 1.14e-4,
+    encode_limb: 6.20e-5,
+    read: 4.13e-5,
 };
 
 /// By log2 of the ring degree.

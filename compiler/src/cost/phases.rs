@@ -23,16 +23,22 @@ pub struct Phases {
     special: f64,
     /// Primes of the level in each digit that meets it.
     digits: Vec<f64>,
+    /// Limbs of the stored half of a key for this level and those below.
+    key_limbs: f64,
 }
 
 impl Phases {
     pub(super) fn new(ring: &Ring, level: Level, rates: Rates, copy: f64) -> Self {
         let row = ring.row(level).unwrap_or_default().to_vec();
         let shared = |digit: &Vec<Prime>| digit.iter().filter(|p| row.contains(p)).count() as f64;
+        let key_row = ring.key_row(level);
+        let met = |digit: &&Vec<Prime>| digit.iter().any(|p| key_row.contains(p));
+        let key_digits = ring.digits.iter().filter(met).count();
         Self {
             rates,
             copy,
             special: ring.special.len() as f64,
+            key_limbs: (key_digits * (key_row.len() + ring.special.len())) as f64,
             digits: ring
                 .digits
                 .iter()
@@ -161,7 +167,7 @@ impl Phases {
 
     /// Reading an evaluation key for this level; the half of it that is stored.
     pub fn key_load(&self) -> f64 {
-        self.digits.len() as f64 * self.extended() * self.rates.read
+        self.key_limbs * self.rates.read
     }
 
     /// The parts of a linear operator.

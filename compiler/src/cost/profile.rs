@@ -54,7 +54,7 @@ pub struct Rates {
     pub encode_fixed: f64,
     /// Each limb of an encoding, made where a sum of products needs it: reduced and transformed.
     pub encode_limb: f64,
-    /// A limb of a key, read from memory and found to be sound.
+    /// A limb of a key, mapped from a file that the system has in memory, and found to be sound.
     pub read: f64,
 }
 

@@ -190,7 +190,9 @@ impl BoundMap<'_> {
     /// A weight that happens to be zero is still visited: plans depend on shapes only.
     pub fn for_each_tap(&self, output: usize, mut tap: impl FnMut(usize, f64)) {
         match &self.map.kind {
-            LinearKind::Conv2d(conv) => conv.for_each_tap(&self.extents, &self.weights, output, tap),
+            LinearKind::Conv2d(conv) => {
+                conv.for_each_tap(&self.extents, &self.weights, output, tap)
+            }
             LinearKind::AveragePool(pool) => pool.for_each_tap(&self.extents, output, tap),
             LinearKind::Contract(contract) => contract.for_each_tap(self.weights.data, output, tap),
             LinearKind::Scale(_) => tap(output, self.scale_at(output)),
@@ -205,7 +207,9 @@ impl BoundMap<'_> {
     /// The entry of the matrix in row `output`, column `input`.
     pub fn coefficient(&self, output: usize, input: usize) -> f64 {
         match &self.map.kind {
-            LinearKind::Conv2d(conv) => conv.coefficient(&self.extents, &self.weights, output, input),
+            LinearKind::Conv2d(conv) => {
+                conv.coefficient(&self.extents, &self.weights, output, input)
+            }
             LinearKind::AveragePool(pool) => pool.coefficient(&self.extents, output, input),
             LinearKind::Contract(contract) => {
                 contract.coefficient(self.weights.data, output, input)

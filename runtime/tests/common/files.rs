@@ -6,7 +6,6 @@ use peregrine_ir::*;
 use peregrine_runtime::exec::{KeyForm, KeySource, Silent};
 use peregrine_runtime::server::Resources;
 use peregrine_runtime::wire::KeyBytes;
-use sha2::{Digest, Sha256};
 use std::io::Cursor;
 
 /// Every file of one exchange.
@@ -136,12 +135,12 @@ pub fn seal(file: &mut [u8]) {
         let (offset, length) = (number(file, entry + 8), number(file, entry + 16));
         let end = offset.checked_add(length);
         if end.is_some_and(|end| end <= file.len() as u64) {
-            let hash = Sha256::digest(&file[offset as usize..(offset + length) as usize]);
-            file[entry + 24..entry + 56].copy_from_slice(&hash);
+            let hash = blake3::hash(&file[offset as usize..(offset + length) as usize]);
+            file[entry + 24..entry + 56].copy_from_slice(hash.as_bytes());
         }
     }
-    let hash = Sha256::digest(&file[..head]);
-    file[head..head + 32].copy_from_slice(&hash);
+    let hash = blake3::hash(&file[..head]);
+    file[head..head + 32].copy_from_slice(hash.as_bytes());
 }
 
 /// A small reproducible generator of damage.

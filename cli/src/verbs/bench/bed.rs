@@ -1,11 +1,11 @@
 //! Keys, plaintexts and ciphertexts at the highest level, and the calls that are measured on them.
 
-use super::{BenchError, keys};
 use super::operation::{DOT_DISTINCT, DOT_TERMS, Measured, Operation};
 use super::reference::Reference;
 use super::speed::{Copying, Transforms};
 use super::timing::{Timing, median, median_each};
 use super::weights;
+use super::{BenchError, keys};
 use peregrine_ir::{Circuit, Filler};
 use peregrine_runtime::ckks::{
     Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, Factor, Message, Plaintext,
@@ -19,13 +19,14 @@ use peregrine_runtime::rlwe::{
 use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tempfile::TempPath;
 
 /// Bytes of the keys that are used in turn.
 const KEY_BYTES: usize = 32 << 20;
 
 /// What operations are measured on.
 pub struct Bed {
-    pub(super) params: Arc<Parameters>,
+    params: Arc<Parameters>,
     secret: Arc<SecretKey>,
     encoder: Encoder,
     encryptor: Encryptor,
@@ -47,7 +48,7 @@ pub struct Bed {
     message: Message,
     weights: Circuit,
     /// A key file of one key.
-    key_file: Vec<u8>,
+    key_file: TempPath,
     /// Of the ciphertext.
     digits: Digits,
     /// The ciphertext times P, rotated.
@@ -60,11 +61,13 @@ impl Bed {
         let mut randomness = Randomness::from_os();
         let secret = Arc::new(SecretKey::generate(&params, &mut randomness)?);
         let top = reference.top();
-        let mut keys = EvaluationKeys::default();
+        let mut held = EvaluationKeys::default();
         let key = |kind, randomness: &mut Randomness| {
             EvaluationKey::generate(&params, &secret, kind, top, randomness)
         };
-        keys.insert(key(KeyKind::Relinearization, &mut randomness)?);
+        let relinearization = key(KeyKind::Relinearization, &mut randomness)?;
+        let key_file = keys::on_disk(&params, top, &relinearization)?;
+        held.insert(relinearization);
         let rotations = rotations(reference);
         let mut packed = EvaluationKeys::default();
         for steps in 1..=rotations {
@@ -72,11 +75,11 @@ impl Bed {
             let key = key(kind, &mut randomness)?;
             packed.insert(StreamedKey::of(&params, &key)?);
             if steps == 1 {
-                keys.insert(key);
+                held.insert(key);
             }
         }
         let (encoder, encryptor) = (Encoder::new(&params), Encryptor::new(&params, &secret));
-        let evaluator = Evaluator::new(&params, &Arc::new(keys));
+        let evaluator = Evaluator::new(&params, &Arc::new(held));
         let streaming = Evaluator::new(&params, &Arc::new(packed));
         let slots: Vec<f64> = (0..params.slots()).map(|i| (i as f64).sin()).collect();
         let mut pair = || {
@@ -95,7 +98,7 @@ impl Bed {
             .collect::<Result<_, BenchError>>()?;
         let digits = evaluator.decompose(&cipher)?;
         let message = encoder.message(&slots, Reference::SCALE, params.row(top)?)?;
-        let mut bed = Self {
+        Ok(Self {
             extended: evaluator.rotate_ext(&cipher, &digits, 1)?,
             decryptor: Decryptor::new(&params, &secret),
             params,
@@ -114,11 +117,9 @@ impl Bed {
             others,
             message,
             weights: weights::convolution(reference.log_n, DOT_DISTINCT)?,
-            key_file: Vec::new(),
+            key_file,
             digits,
-        };
-        bed.key_file = keys::file(reference.chain, &mut bed)?;
-        Ok(bed)
+        })
     }
 
     pub fn params(&self) -> &Arc<Parameters> {
@@ -215,7 +216,9 @@ impl Bed {
         &'b self,
         factor: impl Fn(&'b Plaintext) -> Factor<'b>,
     ) -> Result<Timing, BenchError> {
-        let operands = self.operands().map(|(cipher, plain)| (cipher, factor(plain)));
+        let operands = self
+            .operands()
+            .map(|(cipher, plain)| (cipher, factor(plain)));
         let (ciphers, factors): (Vec<_>, Vec<_>) = operands.unzip();
         Ok(median(|| self.evaluator.dot(&ciphers, &factors))?)
     }

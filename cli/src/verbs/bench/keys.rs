@@ -5,21 +5,15 @@ use super::bed::Bed;
 use super::reference::Reference;
 use peregrine_ir::binary::Fingerprint;
 use peregrine_ir::{Container, KeyKind, Level};
-use peregrine_runtime::wire::{KeyWriter, PackedKey};
+use peregrine_runtime::params::Parameters;
+use peregrine_runtime::rlwe::EvaluationKey;
+use peregrine_runtime::wire::{KeyWriter, PackedKey, map_file};
 use serde::Serialize;
-use std::io::Cursor;
+use std::io::{Cursor, Write};
+use tempfile::{NamedTempFile, TempPath};
 
 /// Chain primes of a trimmed key.
 const TRIMMED: usize = 10;
-
-/// Finds the key in such a file sound.
-pub fn read(file: &[u8]) -> Result<(), BenchError> {
-    let container = Container::parse(file)?;
-    for tag in container.tags() {
-        container.chunk(tag)?;
-    }
-    Ok(())
-}
 
 /// A key in a file.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -40,16 +34,37 @@ pub fn sizes(reference: &Reference, bed: &mut Bed) -> Result<Vec<KeySize>, Bench
 }
 
 fn size(chain: usize, bed: &mut Bed) -> Result<KeySize, BenchError> {
-    let bytes = file(chain, bed)?.len() as u64;
+    let level = chain.saturating_sub(1);
+    let key = bed.key(level)?;
+    let bytes = file(bed.params(), level, &key)?.len() as u64;
     Ok(KeySize { chain, bytes })
 }
 
-/// A file of one key for so many primes.
-pub fn file(chain: usize, bed: &mut Bed) -> Result<Vec<u8>, BenchError> {
-    let level = chain.saturating_sub(1);
-    let key = bed.key(level)?;
+/// A file of one key.
+fn file(params: &Parameters, level: usize, key: &EvaluationKey) -> Result<Vec<u8>, BenchError> {
     let mut writer = KeyWriter::new(Cursor::new(Vec::new()), Fingerprint([0; 32]), 1)?;
     let kind = KeyKind::Relinearization;
-    writer.key(PackedKey::new(&bed.params, kind, Level(level as u32), &key))?;
+    writer.key(PackedKey::new(params, kind, Level(level as u32), key))?;
     Ok(writer.finish()?.into_inner())
+}
+
+/// Such a file on disk, or rather in the memory that the system keeps of it.
+pub fn on_disk(
+    params: &Parameters,
+    level: usize,
+    key: &EvaluationKey,
+) -> Result<TempPath, BenchError> {
+    let mut temporary = NamedTempFile::new()?;
+    temporary.write_all(&file(params, level, key)?)?;
+    Ok(temporary.into_temp_path())
+}
+
+/// Maps such a file and finds the key sound.
+pub fn read(file: &TempPath) -> Result<(), BenchError> {
+    let bytes = map_file(file)?;
+    let container = Container::parse(&bytes)?;
+    for tag in container.tags() {
+        container.chunk(tag)?;
+    }
+    Ok(())
 }

@@ -190,6 +190,9 @@ pub enum BenchError {
     /// A key cannot be written.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// A key file cannot be written or mapped.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
     /// A key cannot be read.
     #[error(transparent)]
     Container(#[from] ContainerError),

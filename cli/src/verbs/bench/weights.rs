@@ -3,8 +3,7 @@
 use super::BenchError;
 use peregrine_ir::linear::{Conv2d, LinearKind, LinearMap, Window};
 use peregrine_ir::{
-    Circuit, Const, Constant, Filler, Layout, LayoutParts, Operator, Ring, Security, Shape,
-    Tensor,
+    Circuit, Const, Constant, Filler, Layout, LayoutParts, Operator, Ring, Security, Shape, Tensor,
 };
 
 const EXTENT: u32 = 32;

@@ -8,8 +8,8 @@
 //! 48   number of chunks n                            u32
 //! 52   zero                                          4 bytes
 //! 56   length of the file                            u64
-//! 64   directory: n entries of 64 bytes              tag u64, offset u64, length u64, SHA-256 (32 bytes), zero u64
-//! ...  SHA-256 of everything before                  32 bytes
+//! 64   directory: n entries of 64 bytes              tag u64, offset u64, length u64, BLAKE3 (32 bytes), zero u64
+//! ...  BLAKE3 of everything before                   32 bytes
 //! ...  the chunks in the order of the directory, each at the next multiple of 64, zeros between
 //! ```
 //! The file ends with the last byte of the last chunk. The header is checked when a container is opened, a chunk when it
@@ -22,12 +22,11 @@ pub use read::Container;
 pub use write::{Writer, encode};
 
 use super::fingerprint::Fingerprint;
-use sha2::{Digest, Sha256};
 use std::fmt;
 
 const MAGIC: [u8; 8] = *b"PEREGRIN";
 /// The version of the format this crate reads and writes.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 const FIXED: usize = 64;
 const ENTRY: usize = 64;
 const HASH: usize = 32;
@@ -112,13 +111,13 @@ impl Entry {
             tag,
             offset,
             length,
-            hash: sha256(bytes),
+            hash: checksum(bytes),
         }
     }
 }
 
-fn sha256(bytes: &[u8]) -> [u8; HASH] {
-    Sha256::digest(bytes).into()
+fn checksum(bytes: &[u8]) -> [u8; HASH] {
+    blake3::hash(bytes).into()
 }
 
 /// Why bytes are not the container that was asked for.

@@ -1,7 +1,7 @@
 //! Opening a file: the header at once, chunks when they are asked for.
 
 use super::{
-    ALIGNMENT, ContainerError, ENTRY, Entry, FIXED, FORMAT_VERSION, FileKind, HASH, MAGIC, sha256,
+    ALIGNMENT, ContainerError, ENTRY, Entry, FIXED, FORMAT_VERSION, FileKind, HASH, MAGIC, checksum,
 };
 use crate::binary::Fingerprint;
 
@@ -50,7 +50,7 @@ impl<'a> Container<'a> {
             .get(..header_length as usize)
             .and_then(|all| all.split_last_chunk::<HASH>())
             .ok_or(truncated(header_length))?;
-        if sha256(head) != *hash {
+        if checksum(head) != *hash {
             return Err(ContainerError::HeaderChecksum);
         }
         let code = read_u32(header, 12);
@@ -128,7 +128,7 @@ impl<'a> Container<'a> {
             .ok()
             .and_then(|start| self.data.get(start..)?.get(..entry.length as usize))
             .ok_or(ContainerError::Directory { tag })?;
-        if sha256(bytes) != entry.hash {
+        if checksum(bytes) != entry.hash {
             return Err(ContainerError::ChunkChecksum { tag });
         }
         Ok(bytes)

@@ -1,6 +1,6 @@
 //! Writing a file, from memory or chunk by chunk.
 
-use super::{ENTRY, Entry, FIXED, FORMAT_VERSION, FileKind, HASH, MAGIC, sha256};
+use super::{ENTRY, Entry, FIXED, FORMAT_VERSION, FileKind, HASH, MAGIC, checksum};
 use crate::binary::Fingerprint;
 use std::io::{self, Seek, SeekFrom, Write};
 
@@ -112,7 +112,7 @@ fn header(kind: FileKind, fingerprint: Fingerprint, entries: &[Entry], end: u64)
         header.extend(entry.hash);
         header.extend([0; 8]);
     }
-    let hash = sha256(&header);
+    let hash = checksum(&header);
     header.extend(hash);
     header
 }
