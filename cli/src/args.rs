@@ -187,7 +187,7 @@ pub struct Simulate {
     /// Where the outputs go
     #[arg(short, long, value_name = "FILE.npz")]
     pub output: Option<PathBuf>,
-    /// Add noise as encryption would
+    /// Add noise as encryption would, and say what it leaves of the outputs
     #[arg(long)]
     pub noise: bool,
     /// Where the noise starts

@@ -10,8 +10,9 @@ use crate::precision;
 use crate::progress::Bar;
 use crate::report;
 use crate::values::InputArg;
-use peregrine_ir::Verified;
-use peregrine_runtime::simulate::{self, Deviation, Headroom, Options, Simulation};
+use peregrine_ir::Shape;
+use peregrine_runtime::ports::Arrays;
+use peregrine_runtime::simulate::{self, Deviation, Headroom, Options, Simulations};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -19,9 +20,12 @@ use std::time::Instant;
 /// What was simulated.
 #[derive(Debug, Serialize)]
 struct Report {
+    images: usize,
     noise_seed: Option<u64>,
     /// Bits of the largest output that the noise leaves right.
     precision_bits: Option<f64>,
+    /// Images of which the noise leaves the largest value of every vector where it is.
+    same_class: Option<usize>,
     seconds: f64,
     /// Where a message came closest to the modulus.
     headroom: Option<Headroom>,
@@ -35,32 +39,40 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
         InputArg::distinct(&args.input.files, output)?;
     }
     let circuit = files::circuit(&args.circuit)?;
-    let names: Vec<&str> = circuit
-        .inputs
-        .iter()
-        .map(|port| port.name.as_str())
-        .collect();
+    let ports = circuit.inputs.iter();
+    let ports: Vec<(&str, &Shape)> = ports.map(|port| (port.name.as_str(), &port.shape)).collect();
+    let names: Vec<&str> = ports.iter().map(|(name, _)| *name).collect();
     let inputs = Inputs::read(&args.input.files, &names, &args.circuit)?;
+    let images = inputs.images(&ports)?;
     let file = args.output.as_deref().map(NewFile::create).transpose()?;
     let options = Options {
         noise: args.noise.then_some(args.seed),
     };
     let started = Instant::now();
-    let simulation = simulate(&circuit, &inputs, options)?;
+    let simulate = |options| {
+        let bar = Bar::new("simulate");
+        let simulations = simulate::run_all(&circuit, &images, options, &bar);
+        simulations.map_err(|error| inputs.refuse_simulation(error))
+    };
+    let simulations = simulate(options)?;
     let seconds = started.elapsed().as_secs_f64();
-    let precision = match options.noise {
-        Some(_) => Some(precision(&circuit, &inputs, &simulation)?),
+    let exact = match options.noise {
+        Some(_) => Some(simulate(Options { noise: None })?),
         None => None,
     };
+    let outputs = inputs::stack(&simulations.outputs);
     if let (Some(file), Some(path)) = (file, &args.output) {
-        arrays::write(file, path, &simulation.outputs)?;
+        arrays::write(file, path, &outputs)?;
     }
+    let precision = exact.as_ref().map(|exact| deviation(&simulations, exact));
     let report = Report {
+        images: images.len(),
         noise_seed: options.noise,
         precision_bits: precision.and_then(precision::finite),
+        same_class: exact.as_ref().map(|exact| same_class(&simulations, exact)),
         seconds,
-        headroom: simulation.headroom,
-        outputs: Output::all(&simulation.outputs),
+        headroom: simulations.headroom,
+        outputs: Output::all(&outputs),
     };
     report::print(args.json.json, &report, |report| {
         let headroom = report.headroom.map_or(String::new(), |least| {
@@ -78,22 +90,31 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
                 "\nleast headroom {bits:.1} bits, at {value} of magnitude {magnitude:.4}{verdict}\n"
             )
         });
-        let precision = report.noise_seed.map_or(String::new(), |_| {
+        let precision = report.same_class.map_or(String::new(), |same| {
             let bits = precision::bits(report.precision_bits);
-            format!("\nthe noise leaves {bits} of the largest output\n")
+            let images = report::count(report.images, "image");
+            format!(
+                "\nthe noise leaves {bits} of the largest output, and the class of {same} of {images}\n"
+            )
         });
         let outputs = outputs::show_all(&report.outputs);
         format!("{outputs}{headroom}{precision}")
     })
 }
 
-fn simulate(circuit: &Verified, inputs: &Inputs, options: Options) -> Result<Simulation, Error> {
-    let simulation = simulate::run(circuit, &inputs.arrays, options, &Bar::new("simulate"));
-    simulation.map_err(|error| inputs.refuse_simulation(error))
+/// How far simulations with noise are from those without.
+fn deviation(noisy: &Simulations, exact: &Simulations) -> Deviation {
+    let pairs = noisy.decrypted.iter().zip(&exact.decrypted);
+    pairs
+        .map(|(noisy, exact)| Deviation::of(noisy, &inputs::values(exact)))
+        .fold(Deviation::default(), Deviation::join)
 }
 
-/// How far a simulation with noise is from the one without.
-fn precision(circuit: &Verified, inputs: &Inputs, noisy: &Simulation) -> Result<Deviation, Error> {
-    let exact = simulate(circuit, inputs, Options { noise: None })?.decrypted;
-    Ok(Deviation::of(&noisy.decrypted, &inputs::values(&exact)))
+/// Of how many images all outputs have the same class with noise as without.
+fn same_class(noisy: &Simulations, exact: &Simulations) -> usize {
+    let classes = |arrays: &Arrays| arrays.values().map(outputs::class).collect::<Vec<_>>();
+    let pairs = noisy.outputs.iter().zip(&exact.outputs);
+    pairs
+        .filter(|(noisy, exact)| classes(noisy) == classes(exact))
+        .count()
 }
