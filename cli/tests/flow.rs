@@ -123,7 +123,10 @@ fn precision_of_the_outputs_is_asked_for_predicted_and_measured() {
     let noise = simulated["precision_bits"].as_f64().unwrap();
     assert!((noise - predicted).abs() < 3.0, "{noise} and {predicted}");
     let exact = folder.json("simulate digits.fhe --input image.npy");
-    assert!(exact["precision_bits"].is_null());
+    assert!(exact["precision_bits"].is_null() && exact["same_class"].is_null());
+    let all = folder.json("simulate digits.fhe --input images.npy --noise -o all.npz");
+    assert_eq!(all["images"], all["same_class"], "{all}");
+    assert_eq!(logits(&folder, "all.npz").shape()[0], all["images"]);
 
     // The same circuit, on ciphertexts.
     let (internal, headroom) = (&report["precision_bits"], &report["headroom_bits"]);

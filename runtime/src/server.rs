@@ -55,7 +55,7 @@ impl Resources {
     /// As wide as the current thread pool, with a memory limit if any.
     pub fn of_thread_pool(memory: Option<u64>) -> Self {
         Self {
-            window: 2 * rayon::current_num_threads(),
+            window: rayon::current_num_threads(),
             memory,
         }
     }
