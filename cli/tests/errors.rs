@@ -261,13 +261,14 @@ fn profiles_that_no_machine_has() {
         "accumulate",
         "key_product",
         "convert",
+        "fill",
     ];
     let rates = rates.map(|name| format!("\"{name}\": 1e-5, ")).concat();
     let profile = |transform: &str| {
-        let rest = "\"encode_fixed\": 1e-4, \"encode_limb\": 1e-5, \"expand\": 1e-4";
+        let rest = "\"encode_fixed\": 1e-4, \"encode_limb\": 1e-5, \"read\": 1e-4";
         let rates = rates.replacen("1e-5", transform, 1);
         format!(
-            "{{\"version\": 1, \"machine\": {{\"cores\": 1, \"kernels\": \"none\"}}, \"bytes_per_second\": 1e10, \
+            "{{\"version\": 2, \"machine\": {{\"cores\": 1, \"kernels\": \"none\"}}, \"threads\": 1, \"bytes_per_second\": 1e10, \
              \"degrees\": {{\"13\": {{{rates}{rest}}}}}}}"
         )
     };
@@ -282,16 +283,16 @@ fn profiles_that_no_machine_has() {
     error: machine.json: `degrees.13.transform` is -0.00001, expected a finite number above 0
     help: `peregrine bench --profile-out FILE.json` measures this machine
     ");
-    assert_snapshot!(fails(profile("1e-5").replace("\"version\": 1", "\"version\": 9")), @r"
-    error: machine.json: is a machine profile of version 9, expected version 1
+    assert_snapshot!(fails(profile("1e-5").replace("\"version\": 2", "\"version\": 9")), @r"
+    error: machine.json: is a machine profile of version 9, expected version 2
     help: `peregrine bench --profile-out FILE.json` measures this machine
     ");
     assert_snapshot!(fails(profile("1e-5").replace("\"convert\": 1e-5, ", "")), @r"
-    error: machine.json: is no machine profile: missing field `convert` at line 1 column 253
+    error: machine.json: is no machine profile: missing field `convert` at line 1 column 279
     help: `peregrine bench --profile-out FILE.json` measures this machine
     ");
     assert_snapshot!(fails(profile("NaN")), @r"
-    error: machine.json: is no machine profile: expected value at line 1 column 118
+    error: machine.json: is no machine profile: expected value at line 1 column 132
     help: `peregrine bench --profile-out FILE.json` measures this machine
     ");
     assert_snapshot!(folder.fails("inspect digits.client --profile machine.json"), @"error: digits.client: a client interface has no time to run");

@@ -63,10 +63,10 @@ fn wrong_files_are_named() {
     );
     assert!(refusal(b"").contains("expected the magic"));
     let mut newer = file.clone();
-    newer[8] = 4;
+    newer[8] = 5;
     assert_eq!(
         refusal(&newer),
-        "format version 4 is not supported, expected 3"
+        "format version 5 is not supported, expected 4"
     );
     assert_eq!(
         refusal(&file[..file.len() - 1]),

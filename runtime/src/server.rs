@@ -31,7 +31,7 @@ pub struct Server {
 /// What a run may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Resources {
-    /// Most instructions side by side; twice the number of threads is a good choice.
+    /// Most instructions side by side; as many as there are threads is a good choice.
     pub window: usize,
     /// Most bytes for everything: values, evaluation keys, circuit, tables, and what [`Usage`] adds.
     pub memory: Option<u64>,

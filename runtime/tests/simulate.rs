@@ -110,7 +110,7 @@ fn options(window: usize) -> PlanOptions {
         window,
         plains: SharedPlains::Keep,
         keys: KeyResidence::Stored,
-        keys_stay: false,
+        keys_stay: true,
     }
 }
 
@@ -155,7 +155,6 @@ fn memory_is_predicted_and_narrower_plans_need_less() {
         let budget = Budget {
             window,
             keys: KeyResidence::Stored,
-            keys_stay: false,
             expanded: u64::MAX,
             limit,
             cache: 0,

@@ -14,7 +14,9 @@ use peregrine_compiler::pipeline::{Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{Inst, Security, binary};
+use peregrine_runtime::exec::Silent;
 use peregrine_runtime::ports::Arrays;
+use peregrine_runtime::simulate::{self, Options};
 use peregrine_tests::flow::{self, Encrypted, arg_max, error_bits};
 use peregrine_tests::machines::machine;
 use peregrine_tests::shared::shared;
@@ -78,6 +80,42 @@ fn logits_of_a_hundred_images_match_the_float_model() {
         return;
     };
     logits_match(&folder, (POLY2, "poly2"), 100);
+}
+
+/// The largest error of a logit over the largest logit, in bits; refuses an image of another class.
+fn error_of_noise(found: &[Arrays], want: &[Vec<f64>]) -> f64 {
+    let largest = want.iter().flatten().fold(0.0f64, |m, x| m.max(x.abs()));
+    let mut worst = 0.0f64;
+    for (i, (found, want)) in found.iter().zip(want).enumerate() {
+        let found = found.values().next().unwrap().data();
+        assert_eq!(arg_max(found), arg_max(want), "image {i}: {found:?}");
+        let errors = found.iter().zip(want).map(|(a, b)| (a - b).abs() / largest);
+        worst = errors.fold(worst, f64::max);
+    }
+    worst.log2()
+}
+
+#[test]
+fn noise_at_128_bits_keeps_the_class_of_a_hundred_images() {
+    let test = "noise_at_128_bits_keeps_the_class_of_a_hundred_images";
+    let Some(folder) = shared(test, "models") else {
+        return;
+    };
+    let graph = flow::load(&folder.join(POLY2)).unwrap();
+    let config = Config {
+        precision_bits: 9,
+        ..Config::new("resnet20")
+    };
+    let circuit = compile(&graph, &config).unwrap().circuit;
+    assert_eq!(circuit.security, Security::Classical128);
+    let images = images(&folder, &graph, 100);
+    let options = Options { noise: Some(1) };
+    let found = simulate::run_all(&circuit, &images, options, &Silent).unwrap();
+    let want = rows(&folder.join("ref/resnet20_cifar10_poly2_100_ort_logits_f32.npy"));
+    assert_eq!(found.outputs.len(), want.len());
+    let bits = error_of_noise(&found.outputs, &want);
+    println!("{POLY2}: noise of 2^{bits:.1} of the largest logit");
+    assert!(bits <= -8.0, "2^{bits:.1}");
 }
 
 #[test]

@@ -40,7 +40,9 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
     }
     let circuit = files::circuit(&args.circuit)?;
     let ports = circuit.inputs.iter();
-    let ports: Vec<(&str, &Shape)> = ports.map(|port| (port.name.as_str(), &port.shape)).collect();
+    let ports: Vec<(&str, &Shape)> = ports
+        .map(|port| (port.name.as_str(), &port.shape))
+        .collect();
     let names: Vec<&str> = ports.iter().map(|(name, _)| *name).collect();
     let inputs = Inputs::read(&args.input.files, &names, &args.circuit)?;
     let images = inputs.images(&ports)?;

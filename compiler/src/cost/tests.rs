@@ -55,10 +55,10 @@ fn files_that_are_no_profile_are_refused_by_field() {
     let refused = |json: &str| Profile::parse(json).unwrap_err().to_string();
     let check = |json: &str, expected: &str| {
         let found = refused(json);
-        assert!(found.contains(expected), "{found}");
+        assert!(found.contains(expected), "{found}, not {expected}");
     };
     check("", "no machine profile");
-    check("[1]", "no machine profile");
+    check("[]", "no machine profile");
     check(
         &json().replace("\"convert\"", "\"converts\""),
         "unknown field `converts`",

@@ -61,7 +61,7 @@ impl Bed {
         let mut randomness = Randomness::from_os();
         let secret = Arc::new(SecretKey::generate(&params, &mut randomness)?);
         let top = reference.top();
-        let mut held = EvaluationKeys::default();
+        let (mut held, mut packed) = <(EvaluationKeys, EvaluationKeys)>::default();
         let key = |kind, randomness: &mut Randomness| {
             EvaluationKey::generate(&params, &secret, kind, top, randomness)
         };
@@ -69,21 +69,18 @@ impl Bed {
         let key_file = keys::on_disk(&params, top, &relinearization)?;
         held.insert(relinearization);
         let rotations = rotations(reference);
-        let mut packed = EvaluationKeys::default();
         for steps in 1..=rotations {
             let kind = KeyKind::Galois(params.ring().rotation_exponent(steps));
             let key = key(kind, &mut randomness)?;
             packed.insert(StreamedKey::of(&params, &key)?);
-            if steps == 1 {
-                held.insert(key);
-            }
+            held.insert(key);
         }
         let (encoder, encryptor) = (Encoder::new(&params), Encryptor::new(&params, &secret));
-        let evaluator = Evaluator::new(&params, &Arc::new(held));
-        let streaming = Evaluator::new(&params, &Arc::new(packed));
-        let slots: Vec<f64> = (0..params.slots()).map(|i| (i as f64).sin()).collect();
+        let [evaluator, streaming] =
+            [held, packed].map(|keys| Evaluator::new(&params, &Arc::new(keys)));
+        let (slots, row) = (slots(&params), params.row(top)?.clone());
         let mut pair = || {
-            let plain = encoder.encode_real(&slots, Reference::SCALE, params.row(top)?)?;
+            let plain = encoder.encode_real(&slots, Reference::SCALE, &row)?;
             let seeded = encryptor.encrypt(&plain, top, &mut randomness)?;
             Ok::<_, BenchError>((seeded, plain))
         };
@@ -93,11 +90,10 @@ impl Bed {
             let (seeded, plain) = pair()?;
             Ok((seeded.expand(&params)?, plain))
         };
-        let others = (1..DOT_DISTINCT)
-            .map(other)
-            .collect::<Result<_, BenchError>>()?;
+        let others = (1..DOT_DISTINCT).map(other);
+        let others = others.collect::<Result<_, BenchError>>()?;
         let digits = evaluator.decompose(&cipher)?;
-        let message = encoder.message(&slots, Reference::SCALE, params.row(top)?)?;
+        let message = encoder.message(&slots, Reference::SCALE, &row)?;
         Ok(Self {
             extended: evaluator.rotate_ext(&cipher, &digits, 1)?,
             decryptor: Decryptor::new(&params, &secret),
@@ -229,6 +225,11 @@ impl Bed {
         let distinct = iter::once((&self.cipher, &self.plain)).chain(others);
         distinct.cycle().take(DOT_TERMS)
     }
+}
+
+/// Something in every slot.
+fn slots(params: &Parameters) -> Vec<f64> {
+    (0..params.slots()).map(|i| (i as f64).sin()).collect()
 }
 
 /// Rotation keys that together are larger than caches.
