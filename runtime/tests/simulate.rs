@@ -110,7 +110,6 @@ fn options(window: usize) -> PlanOptions {
         window,
         plains: SharedPlains::Keep,
         keys: KeyResidence::Stored,
-        keys_stay: true,
     }
 }
 

@@ -76,32 +76,35 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
         headroom: simulations.headroom,
         outputs: Output::all(&outputs),
     };
-    report::print(args.json.json, &report, |report| {
-        let headroom = report.headroom.map_or(String::new(), |least| {
-            let Headroom {
-                bits,
-                value,
-                magnitude,
-            } = least;
-            let verdict = if bits < 0.0 {
-                ": the message may wrap around"
-            } else {
-                ""
-            };
-            format!(
-                "\nleast headroom {bits:.1} bits, at {value} of magnitude {magnitude:.4}{verdict}\n"
-            )
-        });
-        let precision = report.same_class.map_or(String::new(), |same| {
-            let bits = precision::bits(report.precision_bits);
-            let images = report::count(report.images, "image");
-            format!(
-                "\nthe noise leaves {bits} of the largest output, and the class of {same} of {images}\n"
-            )
-        });
-        let outputs = outputs::show_all(&report.outputs);
-        format!("{outputs}{headroom}{precision}")
-    })
+    report::print(args.json.json, &report, text)
+}
+
+/// The outputs, and what is left of headroom and precision.
+fn text(report: &Report) -> String {
+    let headroom = report.headroom.map_or(String::new(), |least| {
+        let Headroom {
+            bits,
+            value,
+            magnitude,
+        } = least;
+        let verdict = if bits < 0.0 {
+            ": the message may wrap around"
+        } else {
+            ""
+        };
+        format!(
+            "\nleast headroom {bits:.1} bits, at {value} of magnitude {magnitude:.4}{verdict}\n"
+        )
+    });
+    let precision = report.same_class.map_or(String::new(), |same| {
+        let bits = precision::bits(report.precision_bits);
+        let images = report::count(report.images, "image");
+        format!(
+            "\nthe noise leaves {bits} of the largest output, and the class of {same} of {images}\n"
+        )
+    });
+    let outputs = outputs::show_all(&report.outputs);
+    format!("{outputs}{headroom}{precision}")
 }
 
 /// How far simulations with noise are from those without.

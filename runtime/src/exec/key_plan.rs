@@ -2,7 +2,7 @@
 
 use super::keys::KeyResidence;
 use super::memory::Sizes;
-use super::plan::{Plan, PlanOptions, Wave};
+use super::plan::{Plan, Wave};
 use peregrine_ir::{Circuit, KeyKind};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,20 +23,15 @@ impl KeyUses {
     }
 
     /// Notes in which waves keys come and go.
-    pub(super) fn place(
-        &self,
-        options: PlanOptions,
-        expanded: &BTreeSet<KeyKind>,
-        waves: &mut [Wave],
-    ) {
+    pub(super) fn place(&self, window: usize, expanded: &BTreeSet<KeyKind>, waves: &mut [Wave]) {
         for (&kind, uses) in &self.0 {
             let stays = expanded.contains(&kind);
             let mut last: Option<usize> = None;
             for &at in uses.keys() {
-                let near = last.is_some_and(|last| stays || options.keys_stay || last + 1 == at);
+                let near = last.is_some_and(|last| stays || last + 1 == at);
                 if !near {
                     leave(kind, last, waves);
-                    bring(kind, at, options.window, waves);
+                    bring(kind, at, window, waves);
                 }
                 last = Some(at);
             }

@@ -179,8 +179,7 @@ pub struct Budget {
 /// The widest plan that stays below the limit; then as many expanded keys, and then as many kept plaintexts, as it leaves
 /// room for.
 ///
-/// Gives up keys that are not in use first, then instructions side by side, and then plaintexts used several times, which are
-/// encoded anew for each use.
+/// Gives up instructions side by side first, and then plaintexts used several times, which are encoded anew for each use.
 ///
 /// # Errors
 /// When no plan fits; with the smallest prediction.
@@ -189,7 +188,6 @@ pub fn fit(circuit: &Circuit, budget: Budget) -> Result<(Plan, Prediction), Memo
         window: budget.window.max(1),
         plains: SharedPlains::Keep,
         keys: budget.keys,
-        keys_stay: true,
     };
     let limit = budget.limit.unwrap_or(u64::MAX);
     let predict = |plan: &Plan| {
@@ -218,11 +216,10 @@ pub fn fit(circuit: &Circuit, budget: Budget) -> Result<(Plan, Prediction), Memo
 
 /// The next plan to try when one takes too much.
 fn thriftier(mut options: PlanOptions) -> Option<PlanOptions> {
-    match (options.keys_stay, options.window, options.plains) {
-        (true, ..) => options.keys_stay = false,
-        (_, 2.., _) => options.window /= 2,
-        (_, _, SharedPlains::Keep) => options.plains = SharedPlains::Reencode,
-        (_, _, SharedPlains::Reencode) => return None,
+    match (options.window, options.plains) {
+        (2.., _) => options.window /= 2,
+        (_, SharedPlains::Keep) => options.plains = SharedPlains::Reencode,
+        (_, SharedPlains::Reencode) => return None,
     }
     Some(options)
 }

@@ -10,8 +10,8 @@
 //!    is encoded before its first one and kept until its last, if [`SharedPlains::Keep`] says so.
 //!    Those in [`Plan::cached`], kept from one run to the next, are no business of the waves.
 //! 4. A key is brought into memory beside the wave before that of its use (before that wave itself if the window is 1), and
-//!    leaves it unless the next wave uses it too, or any later one if [`PlanOptions::keys_stay`]; those in [`Plan::expanded`]
-//!    stay. Keys that their source holds in memory neither come nor go.
+//!    leaves it unless the next wave uses it too; those in [`Plan::expanded`] stay. Keys that their source holds in memory
+//!    neither come nor go.
 //!
 //! Cost: O(instructions * window). The plan depends on nothing but the circuit and its options.
 
@@ -38,8 +38,6 @@ pub struct PlanOptions {
     pub plains: SharedPlains,
     /// Evaluation keys.
     pub keys: KeyResidence,
-    /// Whether those that are stored stay in memory from their first use to their last, which saves bringing them back.
-    pub keys_stay: bool,
 }
 
 /// The order of execution of one circuit.
@@ -129,7 +127,7 @@ impl Plan {
             wave.spent.clear();
         }
         let uses = KeyUses::of(circuit, &self.waves);
-        uses.place(self.options, &expanded, &mut self.waves);
+        uses.place(self.options.window, &expanded, &mut self.waves);
         self.expanded = expanded;
     }
 

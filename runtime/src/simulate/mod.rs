@@ -92,7 +92,6 @@ pub fn run_all(
             window: 2 * rayon::current_num_threads(),
             plains: SharedPlains::Keep,
             keys: KeyResidence::Held,
-            keys_stay: true,
         },
     );
     let mut all = Simulations {
