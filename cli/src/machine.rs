@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::fs;
 
 /// What the program takes beside circuits, keys and values: code and data that are touched, stacks, the allocator's own.
-pub const PROGRAM_BYTES: u64 = 7 << 20;
+pub const PROGRAM_BYTES: u64 = 13 << 19;
 
 /// Share of the machine's memory that encoded constants may take when there are several runs and no limit.
 const CACHE_SHARE: u64 = 4;

@@ -83,16 +83,19 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
         window: plan.options().window,
         at: None,
     };
+    // Limbs go back to a pool that keeps them, so values never take less than they once did; keys leave memory.
+    let mut most = live;
     for wave in plan.waves() {
         keys += meter.keys(&wave.keys);
         let reading = live + meter.reading(&wave.keys);
         keys += meter.keys(&wave.ahead);
         live += meter.values(&wave.plains) + meter.values(&wave.steps);
         let values = reading.max(live + meter.scratch(wave) + meter.reading(&wave.ahead));
-        if values + keys > peak.values + peak.keys {
+        most = most.max(values);
+        if most + keys > peak.values + peak.keys {
             let at = wave.steps.first().copied();
             peak = Prediction {
-                values,
+                values: most,
                 keys,
                 at,
                 ..peak
