@@ -28,7 +28,8 @@ pub struct NodeSeconds {
 /// mapped again. Measured on circuits of 120 to 1800 steps.
 const OVERHEAD: f64 = 1.4;
 
-/// What an instruction takes beside that where several threads share it: they are woken for it, and wait for the last of them.
+/// What a phase of an instruction takes beside that where several threads share it: they are woken for it, and wait for the last
+/// of them.
 const SHARING: f64 = 8e-5;
 
 impl CostModel {
@@ -63,14 +64,17 @@ impl CostModel {
 }
 
 impl CostModel {
-    /// What sharing an instruction between threads takes.
+    /// What sharing an instruction between threads takes: as often as it has phases.
     fn sharing(&self, inst: &Inst) -> f64 {
-        match inst {
+        let phases = match inst {
+            _ if self.threads == 1 => 0.0,
             // No step of its own.
             Inst::Input { .. } | Inst::Encode { .. } => 0.0,
-            _ if self.threads == 1 => 0.0,
-            _ => SHARING,
-        }
+            // Digits, their product with the key, and its division by P.
+            Inst::Rotate { .. } | Inst::Relinearize(_) | Inst::Conjugate(_) => 3.0,
+            _ => 1.0,
+        };
+        phases * SHARING
     }
 }
 
