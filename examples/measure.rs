@@ -58,7 +58,11 @@ fn measure(peregrine: &Peregrine, model: &[OsString], image: &[OsString]) -> Out
     run.seconds("computing", &["/seconds"])?;
     compiled.seconds(
         "computing, predicted",
-        &["/predicted/seconds", "/predicted/key_seconds"],
+        &[
+            "/predicted/seconds",
+            "/predicted/sharing_seconds",
+            "/predicted/key_seconds",
+        ],
     )?;
     run.mebibytes("peak memory", "/measured_peak")?;
     run.mebibytes("peak memory, predicted", "/predicted_peak")?;

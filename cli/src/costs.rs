@@ -30,10 +30,11 @@ impl Predicted {
     /// One line about it.
     pub fn line(&self) -> String {
         format!(
-            "{} on {} ({} kernels), and {} to read the keys",
+            "{} on {} ({} kernels), {} to share that, and {} to read the keys",
             seconds(self.prediction.seconds),
             count(self.threads, "thread"),
             self.machine.kernels,
+            seconds(self.prediction.sharing_seconds),
             seconds(self.prediction.key_seconds)
         )
     }

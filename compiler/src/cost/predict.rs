@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub struct Prediction {
     /// All instructions.
     pub seconds: f64,
+    /// Sharing them between threads.
+    pub sharing_seconds: f64,
     /// Bringing every key into memory once, before or between them.
     pub key_seconds: f64,
     /// By ONNX node, in the order of `peregrine_ir::stats::Stats`.
@@ -45,11 +47,13 @@ impl CostModel {
         };
         let mut nodes: BTreeMap<_, f64> = BTreeMap::new();
         for definition in circuit.values.values() {
-            let seconds = OVERHEAD * pricing.seconds(definition) + self.sharing(&definition.inst);
+            let seconds = OVERHEAD * pricing.seconds(definition);
             *nodes.entry(definition.node).or_insert(0.0) += seconds;
         }
         let keys = circuit.keys.levels.values();
+        let insts = circuit.values.values().map(|definition| &definition.inst);
         Prediction {
+            sharing_seconds: insts.map(|inst| self.sharing(inst)).sum(),
             key_seconds: keys.map(|&level| pricing.at(level).key_load()).sum(),
             seconds: nodes.values().sum(),
             nodes: nodes
