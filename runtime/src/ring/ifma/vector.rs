@@ -45,8 +45,11 @@ pub(super) fn store(a: &mut Words, x: Vector) {
 /// Groups of eight by which a loop announces what it will write.
 pub(super) const AHEAD: usize = 16;
 
+/// Bytes after which processors no longer foresee reads.
+pub(super) const PAGE: usize = 4096;
+
 /// The same for what is read from memory by several streams: a page.
-pub(super) const FAR_AHEAD: usize = 64;
+pub(super) const FAR_AHEAD: usize = PAGE / 64;
 
 /// Has the cache line of a group that is used soon fetched. Processors foresee most reads, but the first write to a line waits
 /// for it; and results are mostly written to memory that has left the caches.
@@ -74,7 +77,7 @@ pub(super) fn announce_bytes(bytes: &[u8], at: usize) {
         };
     }
 }
-pub(super) const PAGE: usize = 4096;
+
 /// The same word eight times.
 #[inline]
 #[target_feature(enable = "avx512f")]
