@@ -11,6 +11,7 @@
 use serde_json::Value;
 use std::error::Error;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf, absolute};
 use std::process::Command;
 use std::time::Instant;
@@ -181,5 +182,6 @@ impl Ran {
 }
 
 fn print(name: &str, value: &str) {
-    println!("{name:28} {value}");
+    // Who closes the pipe wants no more.
+    let _ = writeln!(std::io::stdout(), "{name:28} {value}");
 }
