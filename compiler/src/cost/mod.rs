@@ -5,7 +5,7 @@
 //! Other degrees are scaled from the nearest measured one: passes with N, transforms with N log N.
 //!
 //! A prediction is the sum over instructions: what the engine computes with packed keys in memory, and apart from it what
-//! bringing the keys there takes. Rates are measured with as many threads as a run has, all of which are taken to be busy.
+//! bringing the keys there takes and what threads take to share the work. Rates are measured with as many threads as a run has.
 //!
 //! Assumes: the algorithms of the engine, as `runtime/DESIGN.md` describes them.
 

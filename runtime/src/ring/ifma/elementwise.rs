@@ -239,7 +239,7 @@ impl Ifma {
             let (mask, prime) = (splat((1 << bits) - 1), splat(m.value()));
             let mut excess = 0;
             for (i, out) in groups_mut(out).iter_mut().enumerate() {
-                announce_bytes(bytes, i * bits + PAGE);
+                announce_read(bytes, i * bits + PAGE);
                 let mut last = [0; 64];
                 let group = load_bytes(window(bytes, i * bits, &mut last));
                 let low = _mm512_srlv_epi64(_mm512_permutexvar_epi64(first, group), shift);
@@ -416,7 +416,7 @@ fn dot_fixed<const K: usize, const ADD: bool>(
         announce(out, i + AHEAD);
         let mut sums = Sums::zero();
         for (a, b) in pairs {
-            announce(groups(a), i + FAR_AHEAD);
+            announce_read(groups(a), i + FAR_AHEAD);
             sums.add(load(&groups(a)[i]), load(&groups(b)[i]));
         }
         let mut sum = p.product_known_reduced(sums.reduce(&p), restore);
@@ -502,7 +502,7 @@ fn key_product<const K: usize>(
         announce(out1, ahead);
         let mut sums = [Sums::zero(); 2];
         for k in 0..K {
-            announce(groups(digits[k]), to + FAR_AHEAD);
+            announce_read(groups(digits[k]), to + FAR_AHEAD);
             let x = load(&groups(digits[k])[to]);
             sums[0].add(x, load(&groups(key0[k])[i]));
             sums[1].add(x, load(&groups(key1[k])[i]));

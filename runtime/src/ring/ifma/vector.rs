@@ -51,29 +51,29 @@ pub(super) const PAGE: usize = 4096;
 /// The same for what is read from memory by several streams: a page.
 pub(super) const FAR_AHEAD: usize = PAGE / 64;
 
-/// Has the cache line of a group that is used soon fetched. Processors foresee most reads, but the first write to a line waits
-/// for it; and results are mostly written to memory that has left the caches.
+/// Has the cache line of an item that is written soon fetched. Processors foresee most reads, but the first write to a line waits for
+/// it; and results are mostly written to memory that has left the caches.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn announce(out: &[Words], group: usize) {
-    if let Some(group) = out.get(group) {
-        #[allow(unused_unsafe, reason = "a safe function in newer versions of Rust")]
-        // SAFETY: prefetching has no effect but on caches.
-        unsafe {
-            _mm_prefetch::<_MM_HINT_ET0>(group.as_ptr().cast())
-        };
-    }
+pub(super) fn announce<T>(items: &[T], at: usize) {
+    prefetch::<_MM_HINT_ET0, T>(items, at);
 }
 
-/// The same for what is read from bytes.
+/// The same for what is only read, by more streams than processors follow or beyond the end of a page.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn announce_bytes(bytes: &[u8], at: usize) {
-    if let Some(byte) = bytes.get(at) {
+pub(super) fn announce_read<T>(items: &[T], at: usize) {
+    prefetch::<_MM_HINT_T0, T>(items, at);
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn prefetch<const HINT: i32, T>(items: &[T], at: usize) {
+    if let Some(item) = items.get(at) {
         #[allow(unused_unsafe, reason = "a safe function in newer versions of Rust")]
         // SAFETY: prefetching has no effect but on caches.
         unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast())
+            _mm_prefetch::<HINT>(std::ptr::from_ref(item).cast())
         };
     }
 }
