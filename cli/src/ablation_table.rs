@@ -55,7 +55,10 @@ pub fn text(ablations: &[Ablation]) -> String {
 
 fn row(figures: &Figures) -> [String; 10] {
     [
-        format!("2^{}", figures.log_n),
+        match figures.small_log_n {
+            Some(small) => format!("2^{}, 2^{small}", figures.log_n),
+            None => format!("2^{}", figures.log_n),
+        },
         figures.levels.to_string(),
         figures.primes.to_string(),
         format!("{:.0}", figures.modulus_bits),

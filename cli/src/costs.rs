@@ -47,7 +47,7 @@ pub fn seconds(seconds: f64) -> String {
 
 /// One line about evaluation keys.
 pub fn keys(keys: &[KeyStats]) -> String {
-    let is_rotation = |key: &&KeyStats| matches!(key.kind, KeyKind::Rotation(_));
+    let is_rotation = |key: &&KeyStats| matches!(key.key.kind, KeyKind::Rotation(_));
     let rotations = keys.iter().filter(is_rotation).count();
     let total = keys.iter().map(|key| key.bytes).sum();
     let others = keys.len() - rotations;

@@ -3,7 +3,7 @@
 use crate::args::MachineArgs;
 use crate::error::Error;
 use crate::report;
-use peregrine_ir::Circuit;
+use peregrine_ir::{Circuit, Key, Level};
 use peregrine_runtime::exec::memory::{Prediction, Sizes};
 use serde::Serialize;
 use std::fs;
@@ -49,8 +49,9 @@ fn resident() -> Option<u64> {
 /// making keys left behind is among them.
 pub fn beside_keys(circuit: &Circuit) -> u64 {
     let sizes = Sizes::new(&circuit.ring);
-    let keys = circuit.keys.levels.values();
-    let keys: u64 = keys.map(|&level| sizes.key_bytes(level)).sum();
+    let keys = circuit.keys.levels.iter();
+    let bytes = |(key, &level): (&Key, &Level)| sizes.key_bytes(key.kind, level);
+    let keys: u64 = keys.map(bytes).sum();
     resident().map_or(PROGRAM_BYTES, |bytes| {
         bytes.saturating_sub(keys).max(PROGRAM_BYTES)
     })

@@ -4,7 +4,7 @@
 use crate::error::Error;
 use comfy_table::{CellAlignment, Table, presets};
 use peregrine_ir::binary::Fingerprint;
-use peregrine_ir::{Interface, Level, Security};
+use peregrine_ir::{Interface, Level, Ring, RingPart, Security, SmallRing};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -87,6 +87,51 @@ pub struct Summary {
     pub modulus_bits: f64,
     /// What it may be for 128-bit security.
     pub modulus_limit_bits: Option<u32>,
+    /// The ring of the lowest levels, where it is another one.
+    pub small_ring: Option<SmallSummary>,
+}
+
+/// What the small ring of a circuit is.
+#[derive(Debug, Serialize)]
+pub struct SmallSummary {
+    pub log_n: u32,
+    pub slots: u32,
+    pub levels: u32,
+    pub special_primes: u32,
+    /// log2 of everything that its security depends on.
+    pub modulus_bits: f64,
+    /// What it may be for 128-bit security.
+    pub modulus_limit_bits: Option<u32>,
+}
+
+impl SmallSummary {
+    fn of(ring: &Ring) -> Option<Self> {
+        let SmallRing {
+            log_n,
+            levels,
+            special,
+            ..
+        } = *ring.small.as_ref()?;
+        Some(Self {
+            log_n,
+            slots: ring.view(RingPart::Small).slots(),
+            levels,
+            special_primes: special,
+            modulus_bits: ring.total_bits(RingPart::Small),
+            modulus_limit_bits: Security::max_modulus_bits(log_n),
+        })
+    }
+}
+
+/// What the modulus of a ring means for its security.
+fn modulus(security: Security, bits: f64, limit: Option<u32>) -> String {
+    match (security, limit) {
+        (Security::Classical128, Some(limit)) => {
+            format!("128 bits: modulus of {bits:.0} bits, limit {limit}")
+        }
+        (Security::Classical128, None) => "128 bits".to_owned(),
+        (Security::None, _) => format!("NONE: modulus of {bits:.0} bits"),
+    }
 }
 
 impl Summary {
@@ -103,24 +148,16 @@ impl Summary {
             primes: ring.primes.len(),
             special_primes: ring.special.len(),
             chain_bits: ring.level_bits(Level(top)).unwrap_or(0.0),
-            special_bits: ring.special_bits(),
-            modulus_bits: ring.total_bits(),
+            special_bits: ring.view(RingPart::Main).special_bits(),
+            modulus_bits: ring.total_bits(RingPart::Main),
             modulus_limit_bits: Security::max_modulus_bits(ring.log_n),
+            small_ring: SmallSummary::of(ring),
         }
     }
 
     /// Rows of a table.
     pub fn rows(&self) -> Vec<[String; 2]> {
-        let security = match (self.security, self.modulus_limit_bits) {
-            (Security::Classical128, Some(limit)) => {
-                format!(
-                    "128 bits: modulus of {:.0} bits, limit {limit}",
-                    self.modulus_bits
-                )
-            }
-            (Security::Classical128, None) => "128 bits".to_owned(),
-            (Security::None, _) => format!("NONE: modulus of {:.0} bits", self.modulus_bits),
-        };
+        let security = modulus(self.security, self.modulus_bits, self.modulus_limit_bits);
         let chain = format!(
             "{} ({} of {:.0} bits together, and {} of {:.0})",
             self.levels,
@@ -138,7 +175,20 @@ impl Summary {
             ("security", security),
             ("levels", chain),
         ];
-        rows.map(|(what, value)| [what.to_owned(), value]).into()
+        let small = self.small_ring.as_ref().map(|small| {
+            let security = modulus(self.security, small.modulus_bits, small.modulus_limit_bits);
+            let SmallSummary {
+                log_n,
+                slots,
+                levels,
+                ..
+            } = small;
+            let text =
+                format!("N = 2^{log_n}, {slots} slots, the lowest {levels} levels; {security}");
+            ("small ring", text)
+        });
+        let rows = rows.into_iter().chain(small);
+        rows.map(|(what, value)| [what.to_owned(), value]).collect()
     }
 }
 

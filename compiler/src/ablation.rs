@@ -3,6 +3,7 @@
 use crate::optimisation::{Optimisation, Without};
 use crate::pipeline::{CompileError, Config, compile};
 use crate::tensor::Graph;
+use peregrine_ir::RingPart;
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{Circuit, Level};
 
@@ -42,6 +43,8 @@ pub enum Outcome {
 pub struct Figures {
     /// log2 of the ring degree.
     pub log_n: u32,
+    /// log2 of the degree of the small ring, if there is one.
+    pub small_log_n: Option<u32>,
     /// Levels.
     pub levels: usize,
     /// Primes of the highest level.
@@ -70,9 +73,10 @@ impl Figures {
         let top = ring.top().unwrap_or(Level(0));
         Self {
             log_n: ring.log_n,
+            small_log_n: ring.small.as_ref().map(|small| small.log_n),
             levels: ring.levels.len(),
             primes: ring.row(top).map_or(0, <[_]>::len),
-            modulus_bits: ring.total_bits(),
+            modulus_bits: ring.total_bits(RingPart::Main),
             plaintext_products: stats.total.plaintext_products,
             key_switches: stats.total.key_switches,
             decompositions: stats.total.decompositions,
@@ -84,7 +88,7 @@ impl Figures {
 }
 
 /// Compiles a network without each optimisation that `config` has, one at a time, and compares with `full`, the circuit that
-/// `config` leads to; that comes first. Takes as long as nine compilations.
+/// `config` leads to; that comes first. Takes as long as there are optimisations to compile without.
 pub fn ablate(graph: &Graph, config: &Config, full: &Circuit) -> Vec<Ablation> {
     let figures = Figures::of(full, config);
     let seconds = figures.seconds;

@@ -23,6 +23,8 @@ pub enum Optimisation {
     SeparateScales,
     /// Levels that are no chain of primes.
     GranularModuli,
+    /// Half the degree once that is secure: [`crate::pipeline`].
+    RingSwitching,
     /// Fewer and smaller keys: [`crate::passes::keys`].
     KeySelection,
     /// Shared decompositions: [`crate::passes`].
@@ -36,13 +38,14 @@ pub type Without = BTreeSet<Optimisation>;
 
 impl Optimisation {
     /// All, in the order of the stages that make them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NodeFusing,
         Self::Redistribution,
         Self::SkewedReplicas,
         Self::TowerReuse,
         Self::SeparateScales,
         Self::GranularModuli,
+        Self::RingSwitching,
         Self::KeySelection,
         Self::Hoisting,
         Self::DoubleHoisting,
@@ -57,6 +60,7 @@ impl Optimisation {
             Self::TowerReuse => "tower-reuse",
             Self::SeparateScales => "separate-scales",
             Self::GranularModuli => "granular-moduli",
+            Self::RingSwitching => "ring-switching",
             Self::KeySelection => "key-selection",
             Self::Hoisting => "hoisting",
             Self::DoubleHoisting => "double-hoisting",
@@ -86,6 +90,9 @@ impl Optimisation {
             }
             Self::GranularModuli => {
                 "Levels share long primes and differ in short ones; without, every rescale has primes of its own"
+            }
+            Self::RingSwitching => {
+                "A network may go on at half the degree once the modulus left is secure there; without, it has one ring"
             }
             Self::KeySelection => {
                 "Rotations are composed of others where their keys are not worth their size; without, each has a key for its \

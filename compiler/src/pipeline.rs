@@ -1,7 +1,7 @@
 //! The pipeline: from a tensor graph to a verified circuit.
 
 use crate::cost::CostModel;
-use crate::layout::{LayoutPlan, LayoutPlanError, Planning, depth};
+use crate::layout::{Cut, LayoutPlan, LayoutPlanError, Place, Planning, Quotes, cuts, depth};
 use crate::manage::demand::{Demand, Need};
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
@@ -12,7 +12,7 @@ use crate::passes::{PassError, run_all};
 use crate::rewrite::{self, RewriteError, simplify_without};
 use crate::slots::{LowerError, lower};
 use crate::tensor::Graph;
-use peregrine_ir::{Circuit, Remark, Security, Verified, VerifyErrors, verify};
+use peregrine_ir::{Circuit, Remark, Ring, Security, Verified, VerifyErrors, verify};
 use std::ops::RangeInclusive;
 
 /// What the compiler may choose and what it must keep.
@@ -71,13 +71,11 @@ pub struct Compiled {
 /// When no ring degree in the configured range holds the depth of the network.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
     let (graph, rewrites) = simplify_without(graph, &config.without)?;
-    let emitted = smallest_ring(&graph, config)?;
-    let settled = keys::settle(emitted, &config.cost, config.key_budget, &config.without)?;
     let Settled {
         mut circuit,
         table: key_choices,
         ..
-    } = settled;
+    } = fastest(emitted(&graph, config)?, config)?;
     circuit.remarks.extend(left_out(&config.without));
     for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
         port.finish.clone_from(&output.finish);
@@ -90,6 +88,38 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
     })
 }
 
+/// The fastest of these circuits once their keys are chosen; the first one between equals.
+fn fastest(emitted: Vec<Circuit>, config: &Config) -> Result<Settled, KeyError> {
+    let settle = |circuit| keys::settle(circuit, &config.cost, config.key_budget, &config.without);
+    let mut best: Option<Result<Settled, KeyError>> = None;
+    for found in emitted.into_iter().map(settle) {
+        best = Some(match (best, found) {
+            (None, found) => found,
+            (Some(Ok(known)), Ok(found)) => Ok(faster(known, found)),
+            (Some(Err(_)), found @ Ok(_)) => found,
+            (Some(known), Err(_)) => known,
+        });
+    }
+    best.unwrap_or(Err(KeyError::NoCircuit))
+}
+
+/// The faster of two circuits with their keys, the first one between equals; it says if half the degree was the slower one.
+fn faster(one: Settled, other: Settled) -> Settled {
+    let (mut best, slower) = match one.shared_seconds() <= other.shared_seconds() {
+        true => (one, other),
+        false => (other, one),
+    };
+    let reason = slower.circuit.remarks.first();
+    if let Some(reason) = reason.filter(|_| slower.circuit.ring.small.is_some()) {
+        let text = format!(
+            "not taken, because with keys it takes {:.2} s: {}",
+            slower.chosen.seconds, reason.text
+        );
+        best.circuit.remarks.push(Remark { node: None, text });
+    }
+    best
+}
+
 /// What a circuit says of optimisations that it was made without.
 fn left_out(without: &Without) -> Option<Remark> {
     let names: Vec<&str> = without.iter().map(|o| o.name()).collect();
@@ -100,8 +130,9 @@ fn left_out(without: &Without) -> Option<Remark> {
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
 const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
 
-/// The circuit at the smallest ring degree whose modulus holds its depth, before circuit passes.
-fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError> {
+/// The circuits, before circuit passes, that are worth a closer look: the fastest at the smallest ring degree whose modulus holds
+/// the depth, and one that goes on at half that degree, where there is a fast one.
+fn emitted(graph: &Graph, config: &Config) -> Result<Vec<Circuit>, CompileError> {
     let planner = Planner {
         security: config.security,
         precision_bits: config.precision_bits,
@@ -109,8 +140,6 @@ fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError
         cost: &config.cost,
         without: &config.without,
     };
-    // A linear operator on products that were not rescaled is what most levels hold.
-    let expected = Demand::uniform(depth::expected(graph), Need::LINEAR.of_product());
     let mut known = Demand::default();
     let mut refused = None;
     for log_n in config.log_n.clone() {
@@ -122,36 +151,48 @@ fn smallest_ring(graph: &Graph, config: &Config) -> Result<Circuit, CompileError
                 continue;
             }
         };
-        let priced = planner.ring(log_n, &expected).unwrap_or(least);
-        let prices = config.cost.prices(&priced);
-        let mut planning = Planning::new(graph, log_n - 1, prices, &config.without)?;
         let attempt = Attempt {
             graph,
             config,
             planner: &planner,
             log_n,
+            cut: None,
         };
+        let priced = attempt.priced().unwrap_or(least);
+        let mut quotes = Quotes::default();
+        let mut planning = attempt.planning(&priced, &mut quotes)?;
         let plan = planning.fewest_levels()?;
         match attempt.fastest(&plan)? {
-            Ok(fewest) => return attempt.with_more_levels(&mut planning, fewest),
+            Ok(fewest) => {
+                let best = attempt.with_more_levels(&mut planning, fewest)?;
+                let switched = attempt.switched(&best, &mut quotes)?;
+                let circuits = std::iter::once(best).chain(switched);
+                return Ok(circuits.map(|candidate| candidate.circuit).collect());
+            }
             Err((demand, error)) => (known, refused) = (demand, Some(error)),
         }
     }
     Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
 }
 
-/// Compiling at one ring degree.
+/// Compiling at one ring degree, or from one to another.
+#[derive(Clone, Copy)]
 struct Attempt<'a> {
     graph: &'a Graph,
     config: &'a Config,
     planner: &'a Planner<'a>,
     log_n: u32,
+    /// After which node the degree is half of that.
+    cut: Option<Cut>,
 }
 
 /// A circuit before its passes, and what it is predicted to take after them.
 struct Candidate {
     circuit: Circuit,
     seconds: f64,
+    policy: Policy,
+    /// How reluctantly levels were spent on conversions, if any were.
+    reluctance: Option<f64>,
 }
 
 /// A circuit, or what it would have demanded and why no modulus holds that.
@@ -173,9 +214,44 @@ impl Candidate {
             false => other,
         }
     }
+
+    /// Says first why it was chosen.
+    fn explained(mut self, text: String) -> Self {
+        self.circuit.remarks.insert(0, Remark { node: None, text });
+        self
+    }
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
+    /// A ring for what is expected of the network before anyone knows its layouts: what layouts are priced in.
+    fn priced(&self) -> Result<Ring, ParameterError> {
+        // A linear operator on products that were not rescaled is what most levels hold.
+        let need = Need::LINEAR.of_product();
+        let expected = Demand::uniform(depth::expected(self.graph), need);
+        let expected = match self.cut {
+            Some(cut) => expected.switched_after(depth::before(self.graph, cut)),
+            None => expected,
+        };
+        self.planner.ring(self.log_n, &expected)
+    }
+
+    fn planning<'q>(
+        &self,
+        priced: &Ring,
+        quotes: &'q mut Quotes,
+    ) -> Result<Planning<'q>, LayoutPlanError>
+    where
+        'a: 'q,
+    {
+        let place = Place {
+            graph: self.graph,
+            log_slots: self.log_n - 1,
+            cut: self.cut,
+            without: &self.config.without,
+        };
+        Planning::new(place, self.config.cost.prices(priced), quotes)
+    }
+
     /// The fastest circuit of a plan, or what it demands and why no modulus holds that.
     fn fastest(&self, plan: &LayoutPlan) -> Result<Found, CompileError> {
         let eager = self.candidate(plan, Policy::Eager)?;
@@ -190,7 +266,7 @@ impl Attempt<'_> {
     }
 
     fn candidate(&self, plan: &LayoutPlan, policy: Policy) -> Result<Found, CompileError> {
-        let settled = settle(lower(self.graph, plan, self.log_n - 1)?, policy)?;
+        let settled = settle(lower(self.graph, plan)?, policy)?;
         let ring = match self.planner.ring(self.log_n, &settled.demand) {
             Ok(ring) => ring,
             Err(error) => return Ok(Err((settled.demand, error))),
@@ -207,7 +283,12 @@ impl Attempt<'_> {
         let seconds = cost
             .predict(&run_all(circuit.clone(), cost, without)?)
             .seconds;
-        Ok(Ok(Candidate { circuit, seconds }))
+        Ok(Ok(Candidate {
+            circuit,
+            seconds,
+            policy,
+            reluctance: None,
+        }))
     }
 
     /// The fastest of a circuit that spends no level on conversions, and some that do.
@@ -215,7 +296,7 @@ impl Attempt<'_> {
         &self,
         planning: &mut Planning<'_>,
         fewest: Candidate,
-    ) -> Result<Circuit, CompileError> {
+    ) -> Result<Candidate, CompileError> {
         let without = fewest.seconds;
         let mut best = fewest;
         for reluctance in RELUCTANCE {
@@ -223,21 +304,86 @@ impl Attempt<'_> {
                 break;
             };
             if let Ok(found) = self.fastest(&plan)? {
-                best = best.faster(found);
+                let reluctance = Some(reluctance);
+                best = best.faster(Candidate {
+                    reluctance,
+                    ..found
+                });
             }
         }
-        let Candidate {
-            seconds,
-            mut circuit,
-        } = best;
-        let text = match seconds < without {
+        let seconds = best.seconds;
+        Ok(best.explained(match seconds < without {
             true => format!(
                 "levels or longer primes are spent on turning copies: {seconds:.2} s predicted, {without:.2} s without"
             ),
             false => format!("no level is spent on turning copies: {without:.2} s predicted"),
+        }))
+    }
+
+    /// The fastest circuit that goes on at half the degree after some node, planned as the best one that does not; none where
+    /// none is secure. The later the node the more secure.
+    fn switched(
+        &self,
+        best: &Candidate,
+        quotes: &mut Quotes,
+    ) -> Result<Option<Candidate>, CompileError> {
+        if self.config.without.contains(&Optimisation::RingSwitching)
+            || self.log_n == *Ring::LOG_N.start()
+        {
+            return Ok(None);
+        }
+        let mut fastest: Option<Candidate> = None;
+        for cut in cuts(self.graph).into_iter().rev() {
+            let cut = Some(cut);
+            let attempt = Self { cut, ..*self };
+            let Ok(priced) = attempt.priced() else {
+                break;
+            };
+            match attempt.like(best, &priced, quotes)? {
+                Some(Ok(found)) => {
+                    fastest = Some(match fastest {
+                        Some(known) => known.faster(found),
+                        None => found,
+                    });
+                }
+                Some(Err(_)) => break,
+                None => {}
+            }
+        }
+        Ok(fastest)
+    }
+
+    /// A circuit planned as another was; none where no tensor lies in two equal halves at the cut.
+    fn like(
+        &self,
+        other: &Candidate,
+        priced: &Ring,
+        quotes: &mut Quotes,
+    ) -> Result<Option<Found>, CompileError> {
+        let mut planning = match self.planning(priced, quotes) {
+            Ok(planning) => planning,
+            Err(LayoutPlanError::NoPlan) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
-        circuit.remarks.insert(0, Remark { node: None, text });
-        Ok(circuit)
+        let plan = match other.reluctance {
+            Some(reluctance) => planning.worthwhile_levels(reluctance)?,
+            None => None,
+        };
+        let plan = match plan {
+            Some(plan) => plan,
+            None => planning.fewest_levels()?,
+        };
+        let found = self.candidate(&plan, other.policy)?;
+        Ok(Some(found.map(|found| {
+            let node = self.cut.map(|Cut(index)| self.graph.node(index).source.0);
+            let name = node.and_then(|source| self.graph.sources.get(source as usize));
+            let name = name.map_or("", |source| source.name.as_str());
+            let (half, seconds, before) = (self.log_n - 1, found.seconds, other.seconds);
+            found.explained(format!(
+                "from `{name}` on the degree is 2^{half}: {seconds:.2} s predicted, {before:.2} s with one ring, both before keys \
+                 are chosen"
+            ))
+        })))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::circuit::{Circuit, Operator};
 use crate::entity::{LayoutId, Node, OperatorId};
-use crate::inst::KeyKind;
+use crate::inst::{Key, KeyKind};
 use crate::layout::Layout;
 use crate::provenance::{NodeUse, node_uses};
 use crate::stats::{Counts, key_bytes};
@@ -43,7 +43,9 @@ impl AllBounds {
         for definition in circuit.values.values() {
             let entry = work.entry(definition.node).or_default();
             entry.products += Counts::of(&definition.inst).products();
-            entry.keys.extend(definition.inst.key());
+            entry
+                .keys
+                .extend(circuit.key(definition).map(|(key, _)| key));
         }
         let nodes: BTreeMap<_, Bounds> = work
             .iter()
@@ -63,13 +65,15 @@ impl AllBounds {
 #[derive(Default)]
 struct Work {
     products: u64,
-    keys: BTreeSet<KeyKind>,
+    keys: BTreeSet<Key>,
 }
 
 impl Work {
     fn bounds(&self, circuit: &Circuit, used: &NodeUse) -> Bounds {
         let macs = used.operators.iter().map(|&op| macs(circuit, op)).sum();
-        let least_products = u64::div_ceil(macs, circuit.ring.slots().max(1).into());
+        let slots = used.operators.iter().filter_map(|&op| slots(circuit, op));
+        let slots = slots.max().unwrap_or(circuit.ring.slots());
+        let least_products = u64::div_ceil(macs, slots.max(1).into());
         let layouts = layouts(circuit, &used.outputs);
         let (rotation_keys, rotation_key_bytes) = rotation_keys(circuit, &self.keys);
         Bounds {
@@ -95,6 +99,15 @@ pub fn macs(circuit: &Circuit, operator: OperatorId) -> u64 {
     }
 }
 
+/// Slots of the ring that an operator is computed in.
+fn slots(circuit: &Circuit, operator: OperatorId) -> Option<u32> {
+    let layout = match circuit.operators.get(operator)? {
+        Operator::Linear { output, .. } => output,
+        Operator::Broadcast { layout, .. } => layout,
+    };
+    circuit.layouts.get(*layout).map(Layout::slots)
+}
+
 fn layouts<'c>(circuit: &'c Circuit, ids: &BTreeSet<LayoutId>) -> Vec<&'c Layout> {
     let layouts = ids.iter().filter_map(|&id| circuit.layouts.get(id));
     layouts.collect()
@@ -113,11 +126,13 @@ fn fill(parts: impl Iterator<Item = (u64, f64)>) -> Option<f64> {
 }
 
 /// How many of the keys are for rotations, and their bytes at the levels they are declared for.
-fn rotation_keys(circuit: &Circuit, used: &BTreeSet<KeyKind>) -> (u64, u64) {
-    let rotations = used.iter().filter(|k| matches!(k, KeyKind::Rotation(_)));
-    rotations.fold((0, 0), |(count, bytes), kind| {
-        let level = circuit.keys.levels.get(kind);
-        let size = level.map_or(0, |&level| key_bytes(&circuit.ring, level));
+fn rotation_keys(circuit: &Circuit, used: &BTreeSet<Key>) -> (u64, u64) {
+    let rotations = used
+        .iter()
+        .filter(|key| matches!(key.kind, KeyKind::Rotation(_)));
+    rotations.fold((0, 0), |(count, bytes), key| {
+        let level = circuit.keys.levels.get(key);
+        let size = level.map_or(0, |&level| key_bytes(&circuit.ring, key.kind, level));
         (count + 1, bytes + size)
     })
 }
@@ -125,7 +140,7 @@ fn rotation_keys(circuit: &Circuit, used: &BTreeSet<KeyKind>) -> (u64, u64) {
 fn total<'b>(
     circuit: &Circuit,
     nodes: impl Iterator<Item = &'b Bounds> + Clone,
-    keys: &BTreeSet<KeyKind>,
+    keys: &BTreeSet<Key>,
 ) -> Bounds {
     let sum = |part: fn(&Bounds) -> u64| nodes.clone().map(part).sum::<u64>();
     let linear = sum(|b| if b.macs > 0 { b.products } else { 0 });

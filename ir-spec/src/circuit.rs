@@ -2,10 +2,10 @@
 
 use crate::entity::{Arena, Const, LayoutId, Node, OperatorId, TensorId, Value};
 use crate::finish::Finish;
-use crate::inst::{Inst, KeyKind};
+use crate::inst::{Inst, Key, KeyKind};
 use crate::layout::Layout;
 use crate::linear::LinearMap;
-use crate::ring::{Level, Ring, Rotation, Security};
+use crate::ring::{Level, Ring, RingPart, Rotation, Security};
 use crate::shape::Shape;
 use crate::tensor::Tensors;
 use crate::types::Type;
@@ -89,26 +89,23 @@ pub struct Port {
 /// The evaluation keys a circuit declares, each with the highest level at which it is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
-    /// By kind.
-    pub levels: BTreeMap<KeyKind, Level>,
+    /// By ring and kind.
+    pub levels: BTreeMap<Key, Level>,
 }
 
 impl Keys {
-    /// The level of the relinearization key.
-    pub fn relinearization(&self) -> Option<Level> {
-        self.levels.get(&KeyKind::Relinearization).copied()
+    /// The level of the relinearization key of a ring.
+    pub fn relinearization(&self, part: RingPart) -> Option<Level> {
+        let kind = KeyKind::Relinearization;
+        self.levels.get(&Key { part, kind }).copied()
     }
 
-    /// The level of the conjugation key.
-    pub fn conjugation(&self) -> Option<Level> {
-        self.levels.get(&KeyKind::Conjugation).copied()
-    }
-
-    /// Rotations with their levels, ascending.
-    pub fn rotations(&self) -> impl Iterator<Item = (Rotation, Level)> {
-        self.levels.iter().filter_map(|(kind, level)| match kind {
-            KeyKind::Rotation(rotation) => Some((*rotation, *level)),
-            KeyKind::Relinearization | KeyKind::Conjugation => None,
+    /// Rotations of a ring with their levels, ascending.
+    pub fn rotations(&self, part: RingPart) -> impl Iterator<Item = (Rotation, Level)> {
+        let of_part = self.levels.iter().filter(move |(key, _)| key.part == part);
+        of_part.filter_map(|(key, level)| match key.kind {
+            KeyKind::Rotation(rotation) => Some((rotation, *level)),
+            KeyKind::Relinearization | KeyKind::Conjugation | KeyKind::RingSwitch => None,
         })
     }
 }
@@ -228,22 +225,39 @@ impl Circuit {
         self.values.get(value).map(|definition| &definition.ty)
     }
 
+    /// How many slots a constant fills, or is one number for: those of the result of its operator.
+    pub fn slots_of(&self, constant: &Constant) -> Option<u32> {
+        let layout = match self.operators.get(constant.operator())? {
+            Operator::Linear { output, .. } => output,
+            Operator::Broadcast { layout, .. } => layout,
+        };
+        self.layouts.get(*layout).map(Layout::slots)
+    }
+
     /// The keys its instructions need, each at the highest level of use: what [`Circuit::keys`] must say.
     ///
     /// Levels are compared by their number; the verifier checks that the key's primes cover every use.
     pub fn required_keys(&self) -> Keys {
         let mut keys = Keys::default();
         for definition in self.values.values() {
-            let Some(kind) = definition.inst.key() else {
+            let Some((key, level)) = self.key(definition) else {
                 continue;
             };
-            let mut level = definition.ty.level();
-            definition.inst.for_each_operand(|v| {
-                level = level.max(self.type_of(v).map_or(level, Type::level))
-            });
-            let entry = keys.levels.entry(kind).or_insert(level);
+            let entry = keys.levels.entry(key).or_insert(level);
             *entry = level.max(*entry);
         }
         keys
+    }
+
+    /// The evaluation key that an instruction needs, and the level at which it uses it: that of its result.
+    pub fn key(&self, definition: &Definition) -> Option<(Key, Level)> {
+        let (kind, level) = (definition.inst.key()?, definition.ty.level());
+        let part = self.ring.part(level);
+        Some((Key { part, kind }, level))
+    }
+
+    /// The evaluation key that the instruction of a value needs.
+    pub fn key_of(&self, value: Value) -> Option<Key> {
+        Some(self.key(self.values.get(value)?)?.0)
     }
 }

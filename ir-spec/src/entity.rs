@@ -131,6 +131,11 @@ impl<K: Entity, V> Arena<K, V> {
         self.rows.iter()
     }
 
+    /// All rows in order, side by side.
+    pub fn as_slice(&self) -> &[V] {
+        &self.rows
+    }
+
     /// All rows in order, for changing them.
     pub fn values_mut(&mut self) -> std::slice::IterMut<'_, V> {
         self.rows.iter_mut()

@@ -8,9 +8,10 @@
 //! modulus; *key switch* marks the operations that need an evaluation key.
 
 use crate::entity::{Const, Value};
-use crate::ring::{Level, Rotation};
+use crate::ring::{Level, RingPart, Rotation};
 use crate::scale::Scale;
 use crate::types::Basis;
+use std::fmt;
 
 /// One operation; its operands are earlier values.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,6 +140,17 @@ pub enum Inst {
         /// Target level.
         to: Level,
     },
+    /// Goes on in the small ring, where slot `j` is the mean of the slots `j`, `j + S`, `j + 2 S`, ... of `a`, for `S` slots of the
+    /// small ring; key switch.
+    ///
+    /// ## Typing
+    /// `ct<l, s>` of the main ring to level `to < l` of the small one, whose primes are among those of `l`.
+    SwitchRing {
+        /// The ciphertext.
+        a: Value,
+        /// Target level.
+        to: Level,
+    },
     /// Splits the last part of a ciphertext into gadget digits and raises each to `Q_l * P`.
     ///
     /// ## Typing
@@ -220,6 +232,7 @@ impl Inst {
             Self::RelinearizeExt { .. } => "relinearize_ext",
             Self::Rescale { .. } => "rescale",
             Self::DropLevel { .. } => "drop_level",
+            Self::SwitchRing { .. } => "switch_ring",
             Self::Decompose(_) => "decompose",
             Self::RotateExt { .. } => "rotate_ext",
             Self::ModDown(_) => "mod_down",
@@ -253,6 +266,7 @@ impl Inst {
             | Self::Relinearize(a)
             | Self::Rescale { a, .. }
             | Self::DropLevel { a, .. }
+            | Self::SwitchRing { a, .. }
             | Self::Decompose(a)
             | Self::ModDown(a)
             | Self::Rotate { a, .. }
@@ -295,6 +309,7 @@ impl Inst {
             | Self::Relinearize(a)
             | Self::Rescale { a, .. }
             | Self::DropLevel { a, .. }
+            | Self::SwitchRing { a, .. }
             | Self::Decompose(a)
             | Self::ModDown(a)
             | Self::Rotate { a, .. }
@@ -323,7 +338,7 @@ impl Inst {
         }
     }
 
-    /// The evaluation key it needs, if any.
+    /// The kind of the evaluation key it needs, if any; see also [`Circuit::key`](crate::Circuit::key).
     pub fn key(&self) -> Option<KeyKind> {
         match self {
             Self::Relinearize(_) | Self::RelinearizeExt { .. } => Some(KeyKind::Relinearization),
@@ -331,6 +346,7 @@ impl Inst {
                 Some(KeyKind::Rotation(*rotation))
             }
             Self::Conjugate(_) => Some(KeyKind::Conjugation),
+            Self::SwitchRing { .. } => Some(KeyKind::RingSwitch),
             Self::Input { .. }
             | Self::Encode { .. }
             | Self::Add(_)
@@ -362,4 +378,48 @@ pub enum KeyKind {
     Conjugation,
     /// From `s(X^(5^k))`.
     Rotation(Rotation),
+    /// From the secret of the main ring to that of the small one.
+    RingSwitch,
+}
+
+/// An evaluation key of a circuit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Key {
+    /// The ring of the levels it is for; one for switching rings is for those of the small one.
+    pub part: RingPart,
+    /// What it switches from.
+    pub kind: KeyKind,
+}
+
+impl Key {
+    /// A key of the main ring.
+    pub const fn main(kind: KeyKind) -> Self {
+        Self {
+            part: RingPart::Main,
+            kind,
+        }
+    }
+
+    /// A key of the small ring.
+    pub const fn small(kind: KeyKind) -> Self {
+        Self {
+            part: RingPart::Small,
+            kind,
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    /// As a sentence names it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.part == RingPart::Small && self.kind != KeyKind::RingSwitch {
+            f.write_str("small-ring ")?;
+        }
+        match self.kind {
+            KeyKind::Relinearization => f.write_str("relinearization key"),
+            KeyKind::Conjugation => f.write_str("conjugation key"),
+            KeyKind::Rotation(rotation) => write!(f, "rotation key {rotation}"),
+            KeyKind::RingSwitch => f.write_str("ring-switching key"),
+        }
+    }
 }

@@ -164,7 +164,7 @@ fn check_ports(
     for (i, port) in ports.iter().enumerate() {
         let subject = subject(i as u32);
         tables::check_rank(subject, &port.shape, report);
-        tables::check_slots(subject, &port.layout, ring.slots(), report);
+        tables::check_slots(subject, &port.layout, ring.at(port.level).slots(), report);
         ports::check_packing(subject, &port.shape, &port.layout, report);
         ports::check_finish(subject, &port.shape, &port.finish, report);
     }

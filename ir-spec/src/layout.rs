@@ -251,6 +251,31 @@ impl Layout {
         }
     }
 
+    /// The packing with half the slots of what repeats with half the slots; none where it does not.
+    pub fn halved(&self) -> Option<Self> {
+        let parts = self.parts;
+        let half = parts.replicas / 2;
+        let repeats = (0..half).all(|x| self.turn(x) == self.turn(x + half));
+        if half == 0 || !repeats {
+            return None;
+        }
+        // A jump that comes after the first half is none.
+        let (jump, run) = match parts.run < half {
+            true => (parts.jump, parts.run),
+            false => (0, 1),
+        };
+        let log_slots = parts.log_slots.checked_sub(1)?;
+        let replicas = half;
+        let halved = LayoutParts {
+            log_slots,
+            replicas,
+            jump,
+            run,
+            ..parts
+        };
+        Self::new(halved).ok()
+    }
+
     /// How far `replica` is rotated right within its block.
     pub fn turn(&self, replica: u32) -> u32 {
         let LayoutParts {
@@ -440,6 +465,20 @@ mod tests {
                     let place = Place { ciphertext: ciphertext as u32, slot: slot as u32 };
                     prop_assert_eq!(layout.element_flat(place), flat);
                 }
+            }
+        }
+
+        #[test]
+        fn halves_hold_what_repeats(layout in layouts()) {
+            let tensor: Vec<f64> = (0..layout.elements()).map(|i| i as f64 + 0.5).collect();
+            let packed = layout.pack(&tensor);
+            let half = layout.slots() as usize / 2;
+            let repeats = layout.parts().replicas > 1 && packed.iter().all(|ct| ct[..half] == ct[half..]);
+            let halved = layout.halved();
+            prop_assert_eq!(halved.is_some(), repeats);
+            if let Some(halved) = halved {
+                let halves: Vec<Vec<f64>> = packed.iter().map(|ct| ct[..half].to_vec()).collect();
+                prop_assert_eq!(halved.pack(&tensor), halves);
             }
         }
 

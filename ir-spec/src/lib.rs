@@ -37,10 +37,10 @@ pub use entity::{
     Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, SpecialPrime, TensorId, Value,
 };
 pub use finish::{Finish, FinishError, FinishStep};
-pub use inst::{Inst, KeyKind};
+pub use inst::{Inst, Key, KeyKind};
 pub use interface::{Interface, InterfaceError, InterfacePort};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};
-pub use ring::{Level, Ring, Rotation, Security};
+pub use ring::{Level, Ring, RingPart, RingView, Rotation, Security, SmallRing};
 pub use scale::Scale;
 pub use shape::{Broadcast, Shape, ShapeError};
 pub use tensor::{Tensor, TensorError, Tensors};

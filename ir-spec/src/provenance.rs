@@ -108,7 +108,7 @@ fn packed(circuit: &Circuit) -> Vec<Option<Packed>> {
         let known = |value: Value| all.get(value.index()).copied().flatten();
         let packed = match entered.get(&value) {
             Some(&layout) => Some(Packed { layout, shift: 0 }),
-            None => result(circuit, &definition.inst, known),
+            None => result(circuit, definition, known),
         };
         all.push(packed);
     }
@@ -118,7 +118,7 @@ fn packed(circuit: &Circuit) -> Vec<Option<Packed>> {
 /// The packing of a result from those of the operands.
 fn result(
     circuit: &Circuit,
-    inst: &Inst,
+    Definition { inst, ty, .. }: &Definition,
     known: impl Fn(Value) -> Option<Packed>,
 ) -> Option<Packed> {
     match inst {
@@ -132,8 +132,11 @@ fn result(
         }
         Inst::MulPlain(_, plain) => product(circuit, *plain).or_else(|| nearest(inst, known)),
         Inst::Rotate { a, rotation } | Inst::RotateExt { a, rotation, .. } => {
-            known(*a).map(|packed| packed.rotated(*rotation, circuit.ring.slots()))
+            let slots = circuit.ring.at(ty.level()).slots();
+            known(*a).map(|packed| packed.rotated(*rotation, slots))
         }
+        // A layout of the other ring, which the next product names.
+        Inst::SwitchRing { .. } => None,
         _ => nearest(inst, known),
     }
 }

@@ -71,10 +71,65 @@ impl fmt::Display for Security {
     }
 }
 
+/// Which ring a level is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RingPart {
+    /// That of the highest levels, or of all.
+    Main,
+    /// That of [`SmallRing`].
+    Small,
+}
+
+/// The ring of a smaller degree in which a circuit goes on with its lowest levels, where `switch_ring` leads.
+///
+/// # References
+/// - \[GHPS12\] Gentry, Halevi, Peikert, Smart, *Ring switching in BGV-style homomorphic encryption*.
+///   <https://eprint.iacr.org/2012/240>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmallRing {
+    /// log2 of its degree.
+    pub log_n: u32,
+    /// Levels `0 .. levels` are in it.
+    pub levels: u32,
+    /// How many of the special primes, the first ones, are its own P.
+    pub special: u32,
+    /// Partition of the primes of its levels into digits.
+    pub digits: Vec<Vec<Prime>>,
+}
+
+/// One of the rings of a circuit: what a level computes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingView<'r> {
+    /// log2 of the degree.
+    pub log_n: u32,
+    /// The primes of P.
+    pub special: &'r [u64],
+    /// The digits of key switching.
+    pub digits: &'r [Vec<Prime>],
+}
+
+impl RingView<'_> {
+    /// Degree.
+    pub fn degree(&self) -> usize {
+        1 << self.log_n
+    }
+
+    /// Slots per ciphertext, half the degree.
+    pub fn slots(&self) -> u32 {
+        1 << (self.log_n.max(1) - 1)
+    }
+
+    /// log2 of P.
+    pub fn special_bits(&self) -> f64 {
+        self.special.iter().map(|&p| (p as f64).log2()).sum()
+    }
+}
+
 /// Degree and moduli of a circuit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ring {
-    /// log2 of the degree N of `Z[X] / (X^N + 1)`; N / 2 slots.
+    /// log2 of the degree N of `Z[X] / (X^N + 1)`; N / 2 slots. Of all levels but those of the small ring.
     pub log_n: u32,
     /// The unit `D = 2^unit_bits` in which the text form writes scales; no meaning beyond that.
     pub unit_bits: u32,
@@ -86,6 +141,8 @@ pub struct Ring {
     pub levels: Vec<Vec<Prime>>,
     /// Partition of the pool into the digits of key switching.
     pub digits: Vec<Vec<Prime>>,
+    /// The ring of the lowest levels, where it is another one.
+    pub small: Option<SmallRing>,
 }
 
 impl Ring {
@@ -94,14 +151,61 @@ impl Ring {
     /// Every prime is below this: the fast transforms need it, and some libraries are wrong above.
     pub const MAX_PRIME: u64 = 1 << 50;
 
-    /// Degree N.
+    /// Degree N, of the main ring.
     pub fn degree(&self) -> usize {
-        1 << self.log_n
+        self.view(RingPart::Main).degree()
     }
 
-    /// Slots per ciphertext, N / 2.
+    /// Slots per ciphertext of the main ring, N / 2.
     pub fn slots(&self) -> u32 {
-        1 << (self.log_n.max(1) - 1)
+        self.view(RingPart::Main).slots()
+    }
+
+    /// The ring that a level is in.
+    pub fn part(&self, level: Level) -> RingPart {
+        match &self.small {
+            Some(small) if level.0 < small.levels => RingPart::Small,
+            _ => RingPart::Main,
+        }
+    }
+
+    /// One of the rings; the main one where there is no small one.
+    pub fn view(&self, part: RingPart) -> RingView<'_> {
+        let special = self.special.as_slice();
+        match (part, &self.small) {
+            (RingPart::Small, Some(small)) => RingView {
+                log_n: small.log_n,
+                special: special.get(..small.special as usize).unwrap_or(special),
+                digits: &small.digits,
+            },
+            _ => RingView {
+                log_n: self.log_n,
+                special,
+                digits: &self.digits,
+            },
+        }
+    }
+
+    /// The ring of a level.
+    pub fn at(&self, level: Level) -> RingView<'_> {
+        self.view(self.part(level))
+    }
+
+    /// The rings that its levels are in.
+    pub fn parts(&self) -> impl Iterator<Item = RingPart> + use<> {
+        let small = self.small.as_ref().map(|_| RingPart::Small);
+        std::iter::once(RingPart::Main).chain(small)
+    }
+
+    /// Whether ciphertexts of one of its rings have so many slots.
+    pub fn has_slots(&self, slots: u32) -> bool {
+        self.parts().any(|part| self.view(part).slots() == slots)
+    }
+
+    /// The levels that are in a ring, ascending.
+    pub fn levels_of(&self, part: RingPart) -> impl Iterator<Item = Level> + '_ {
+        let levels = (0..self.levels.len() as u32).map(Level);
+        levels.filter(move |&level| self.part(level) == part)
     }
 
     /// The primes of a level.
@@ -129,18 +233,21 @@ impl Ring {
         })
     }
 
-    /// log2 of P.
-    pub fn special_bits(&self) -> f64 {
-        self.special.values().map(|&p| (p as f64).log2()).sum()
-    }
-
-    /// log2 of the product of the whole pool and P: what security depends on.
-    pub fn total_bits(&self) -> f64 {
-        self.primes
-            .values()
-            .map(|&p| (p as f64).log2())
-            .sum::<f64>()
-            + self.special_bits()
+    /// log2 of the product of all primes that keys of a ring are modulo, its P included: what security depends on. Of the main
+    /// ring these are the whole pool.
+    pub fn total_bits(&self, part: RingPart) -> f64 {
+        let bits = |&p: &u64| (p as f64).log2();
+        let chain: f64 = match (part, &self.small) {
+            (RingPart::Small, Some(small)) => {
+                let row = self.key_row(Level(small.levels.saturating_sub(1)));
+                row.iter()
+                    .filter_map(|&p| self.primes.get(p))
+                    .map(bits)
+                    .sum()
+            }
+            _ => self.primes.values().map(bits).sum(),
+        };
+        chain + self.view(part).special_bits()
     }
 
     /// Q_from / Q_to as a scale: what a rescale divides by. `None` when a level does not exist.

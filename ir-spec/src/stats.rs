@@ -10,7 +10,7 @@ use crate::bounds::{AllBounds, Bounds};
 use crate::circuit::{Circuit, Keys, Port, SourceNode};
 use crate::entity::Prime;
 use crate::finish::Finish;
-use crate::inst::{Inst, KeyKind};
+use crate::inst::{Inst, Key, KeyKind};
 use crate::interface::InterfacePort;
 use crate::ring::{Level, Ring};
 use crate::shape::Shape;
@@ -85,7 +85,8 @@ pub struct Counts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct KeyStats {
     /// What it is for.
-    pub kind: KeyKind,
+    #[serde(flatten)]
+    pub key: Key,
     /// Highest level of use.
     pub level: Level,
     /// Bytes in a file.
@@ -136,38 +137,44 @@ impl KeyStats {
     /// The keys that are declared, relinearization first, rotations ascending.
     pub fn all(ring: &Ring, keys: &Keys) -> Vec<Self> {
         let keys = keys.levels.iter();
-        keys.map(|(&kind, &level)| Self {
-            kind,
+        keys.map(|(&key, &level)| Self {
+            key,
             level,
-            bytes: key_bytes(ring, level),
+            bytes: key_bytes(ring, key.kind, level),
         })
         .collect()
     }
 }
 
 /// Bytes of an evaluation key for use up to a level in a file: for each of the digits that meet [`Ring::key_row`], one polynomial
-/// modulo the primes of that and the special primes. Seeds and checksums, some hundred bytes, are not counted.
-pub fn key_bytes(ring: &Ring, level: Level) -> u64 {
-    let row = ring.key_row(level);
+/// modulo the primes of that and the special primes. Seeds and checksums, some hundred bytes, are not counted. A key that leads
+/// to the small ring is one of the main ring, with the digits and special primes of the small one.
+pub fn key_bytes(ring: &Ring, kind: KeyKind, level: Level) -> u64 {
+    let (row, view) = (ring.key_row(level), ring.at(level));
+    let log_n = match kind {
+        KeyKind::RingSwitch => ring.log_n,
+        _ => view.log_n,
+    };
     let meets = |digit: &&Vec<_>| digit.iter().any(|prime| row.contains(prime));
-    let digits = ring.digits.iter().filter(meets).count() as u64;
-    let special: u64 = ring.special.values().map(|&p| limb_bytes(ring, p)).sum();
-    digits * (polynomial_bytes(ring, &row) + special)
+    let digits = view.digits.iter().filter(meets).count() as u64;
+    let special: u64 = view.special.iter().map(|&p| limb_bytes(log_n, p)).sum();
+    digits * (polynomial_bytes(ring, log_n, &row) + special)
 }
 
 /// Bytes of a fresh ciphertext at a level in a file, seed excluded; of any other, twice that.
 pub fn seeded_ciphertext_bytes(ring: &Ring, level: Level) -> u64 {
-    polynomial_bytes(ring, ring.row(level).unwrap_or_default())
+    let log_n = ring.at(level).log_n;
+    polynomial_bytes(ring, log_n, ring.row(level).unwrap_or_default())
 }
 
-fn polynomial_bytes(ring: &Ring, row: &[Prime]) -> u64 {
+fn polynomial_bytes(ring: &Ring, log_n: u32, row: &[Prime]) -> u64 {
     let primes = row.iter().filter_map(|&prime| ring.primes.get(prime));
-    primes.map(|&prime| limb_bytes(ring, prime)).sum()
+    primes.map(|&prime| limb_bytes(log_n, prime)).sum()
 }
 
-/// N residues, of as many bits as the prime has.
-fn limb_bytes(ring: &Ring, prime: u64) -> u64 {
-    u64::from(u64::BITS - prime.leading_zeros()) * (1 << ring.log_n) / 8
+/// As many residues as the degree, of as many bits as the prime has.
+fn limb_bytes(log_n: u32, prime: u64) -> u64 {
+    u64::from(u64::BITS - prime.leading_zeros()) * (1 << log_n) / 8
 }
 
 fn nodes(circuit: &Circuit, bounds: &AllBounds) -> Vec<NodeStats> {
@@ -217,7 +224,10 @@ impl Counts {
             Inst::Decompose(_) => counts.decompositions = 1,
             Inst::ModDown(_) => counts.mod_downs = 1,
             Inst::RotateExt { .. } => counts.hoisted_rotations = 1,
-            Inst::Rotate { .. } | Inst::Relinearize(_) | Inst::Conjugate(_) => {
+            Inst::Rotate { .. }
+            | Inst::Relinearize(_)
+            | Inst::Conjugate(_)
+            | Inst::SwitchRing { .. } => {
                 counts.decompositions = 1;
                 counts.mod_downs = 1;
                 counts.full_rotations = u64::from(matches!(inst, Inst::Rotate { .. }));
@@ -303,7 +313,7 @@ impl PortStats {
 mod tests {
     use super::*;
     use crate::entity::{Arena, Prime, SpecialPrime};
-    use crate::ring::Rotation;
+    use crate::ring::{Rotation, SmallRing};
 
     fn ring() -> Ring {
         Ring {
@@ -313,15 +323,34 @@ mod tests {
             special: Arena::<SpecialPrime, u64>::from_iter([18433]),
             levels: (1..=3).map(|n| (0..n).map(Prime).collect()).collect(),
             digits: vec![vec![Prime(0), Prime(1)], vec![Prime(2)]],
+            small: None,
         }
     }
 
     #[test]
     fn a_key_is_one_half_per_digit_that_meets_its_level() {
-        let bytes = |level| key_bytes(&ring(), Level(level));
+        let bytes = |level| key_bytes(&ring(), KeyKind::Relinearization, Level(level));
         // Chain primes of 14 bits under a special prime of 15, two bytes for each bit.
         assert_eq!([bytes(0), bytes(1), bytes(2)], [2 * 29, 2 * 43, 2 * 2 * 57]);
         assert_eq!(seeded_ciphertext_bytes(&ring(), Level(1)), 2 * 28);
+    }
+
+    #[test]
+    fn keys_of_a_small_ring_are_small_but_for_the_one_that_leads_there() {
+        let ring = Ring {
+            small: Some(SmallRing {
+                log_n: 3,
+                levels: 2,
+                special: 1,
+                digits: vec![vec![Prime(0)], vec![Prime(1)]],
+            }),
+            ..ring()
+        };
+        let bytes = |kind, level| key_bytes(&ring, kind, Level(level));
+        assert_eq!(bytes(KeyKind::Relinearization, 1), 2 * 43);
+        assert_eq!(bytes(KeyKind::RingSwitch, 1), 2 * 2 * 43);
+        assert_eq!(bytes(KeyKind::Relinearization, 2), 2 * 2 * 57);
+        assert_eq!(seeded_ciphertext_bytes(&ring, Level(1)), 28);
     }
 
     #[test]

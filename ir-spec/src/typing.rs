@@ -2,9 +2,13 @@
 //!
 //! Builder, parser, verifier and passes call [`result_type`]; the executor and the simulator trust the types it gave.
 
+mod error;
+
+pub use error::TypeError;
+
 use crate::entity::Value;
 use crate::inst::Inst;
-use crate::ring::{Level, Ring, Rotation};
+use crate::ring::{Level, Ring, RingPart, Rotation};
 use crate::scale::Scale;
 use crate::types::{Basis, Form, Type};
 
@@ -47,18 +51,19 @@ pub fn result_type<'t>(
         Inst::RelinearizeExt { a, digits } => rules.key_product(*a, *digits, Form::Product),
         Inst::Rescale { a, to } => rules.rescale(*a, *to),
         Inst::DropLevel { a, to } => rules.drop_level(*a, *to),
+        Inst::SwitchRing { a, to } => rules.switch_ring(*a, *to),
         Inst::Decompose(a) => rules.decompose(*a),
         Inst::RotateExt {
             a,
             digits,
             rotation,
         } => {
-            rules.rotation(*rotation)?;
+            rules.rotation(*a, *rotation)?;
             rules.key_product(*a, *digits, Form::Normal)
         }
         Inst::ModDown(a) => rules.with_form(*a, Form::Extended, Form::Normal),
         Inst::Rotate { a, rotation } => {
-            rules.rotation(*rotation)?;
+            rules.rotation(*a, *rotation)?;
             rules.with_form(*a, Form::Normal, Form::Normal)
         }
         Inst::Conjugate(a) => rules.with_form(*a, Form::Normal, Form::Normal),
@@ -175,8 +180,8 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
 
     fn encode(&self, level: Level, scale: &Scale, basis: Basis) -> Result<Type, TypeError> {
         self.stated(level, scale)?;
-        if basis == Basis::Extended && self.ring.special.is_empty() {
-            return Err(TypeError::NoSpecialPrimes { op: self.op });
+        if basis == Basis::Extended {
+            self.key_switched(level)?;
         }
         Ok(Type::Plain {
             level,
@@ -374,17 +379,15 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
                 expected: from,
             });
         }
-        if to == Form::Extended && self.ring.special.is_empty() {
-            return Err(TypeError::NoSpecialPrimes { op: self.op });
+        if to == Form::Extended {
+            self.key_switched(x.level)?;
         }
         Ok(Cipher { form: to, ..x }.into_type())
     }
 
     fn decompose(&self, a: Value) -> Result<Type, TypeError> {
         let x = self.unextended(a)?;
-        if self.ring.special.is_empty() {
-            return Err(TypeError::NoSpecialPrimes { op: self.op });
-        }
+        self.key_switched(x.level)?;
         Ok(Type::Digits { level: x.level })
     }
 
@@ -402,8 +405,8 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         self.with_form(a, from, Form::Extended)
     }
 
-    fn rotation(&self, rotation: Rotation) -> Result<(), TypeError> {
-        let slots = self.ring.slots();
+    fn rotation(&self, a: Value, rotation: Rotation) -> Result<(), TypeError> {
+        let slots = self.ring.at(self.operand(a)?.level()).slots();
         if rotation.0 == 0 || rotation.0 >= slots {
             return Err(TypeError::Rotation {
                 op: self.op,
@@ -433,9 +436,22 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         Ok(())
     }
 
+    /// A lower level of the same ring.
+    fn lower_in_ring(&self, x: &Cipher, to: Level) -> Result<(), TypeError> {
+        self.lower(x, to)?;
+        if self.ring.part(x.level) == self.ring.part(to) {
+            return Ok(());
+        }
+        Err(TypeError::OtherRing {
+            op: self.op,
+            from: x.level,
+            to,
+        })
+    }
+
     fn rescale(&self, a: Value, to: Level) -> Result<Type, TypeError> {
         let x = self.unextended(a)?;
-        self.lower(&x, to)?;
+        self.lower_in_ring(&x, to)?;
         let ratio = self
             .ring
             .ratio(x.level, to)
@@ -454,7 +470,12 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
 
     fn drop_level(&self, a: Value, to: Level) -> Result<Type, TypeError> {
         let x = self.unextended(a)?;
-        self.lower(&x, to)?;
+        self.lower_in_ring(&x, to)?;
+        self.nested(x, to)
+    }
+
+    /// The same ciphertext at a level that has no other primes.
+    fn nested(&self, x: Cipher, to: Level) -> Result<Type, TypeError> {
         if !self.ring.contains(x.level, to) {
             return Err(TypeError::NotNested {
                 op: self.op,
@@ -466,118 +487,35 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         Ok(Cipher { level: to, ..x }.into_type())
     }
 
+    fn switch_ring(&self, a: Value, to: Level) -> Result<Type, TypeError> {
+        self.with_form(a, Form::Normal, Form::Normal)?;
+        let x = self.cipher(a)?;
+        self.lower(&x, to)?;
+        if (self.ring.part(x.level), self.ring.part(to)) != (RingPart::Main, RingPart::Small) {
+            return Err(TypeError::SameRing {
+                op: self.op,
+                from: x.level,
+                to,
+            });
+        }
+        self.key_switched(to)?;
+        self.nested(x, to)
+    }
+
+    /// There is an extended basis at a level.
+    fn key_switched(&self, level: Level) -> Result<(), TypeError> {
+        match self.ring.at(level).special {
+            [] => Err(TypeError::NoSpecialPrimes { op: self.op }),
+            _ => Ok(()),
+        }
+    }
+
     fn mul_monomial(&self, a: Value, exponent: u32) -> Result<Type, TypeError> {
-        let bound = 2 * self.ring.degree() as u32;
+        let x = self.cipher(a)?;
+        let bound = 2 * self.ring.at(x.level).degree() as u32;
         if exponent >= bound {
             return Err(TypeError::Exponent { exponent, bound });
         }
-        self.cipher(a).map(Cipher::into_type)
+        Ok(x.into_type())
     }
-}
-
-/// Why an operation does not type.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[allow(missing_docs, reason = "the sentences name every field")]
-pub enum TypeError {
-    #[error("{op}: {value} is not defined before its use")]
-    Undefined { op: &'static str, value: Value },
-    #[error("{op}: {value} is {found}, expected {expected}")]
-    Kind {
-        op: &'static str,
-        value: Value,
-        found: String,
-        expected: &'static str,
-    },
-    #[error("{op}: operand levels differ: {a} is at level {a_level}, {b} at level {b_level}")]
-    Levels {
-        op: &'static str,
-        a: Value,
-        a_level: Level,
-        b: Value,
-        b_level: Level,
-    },
-    #[error("{op}: operand scales differ: {a} has scale {a_scale}, {b} has {b_scale}")]
-    Scales {
-        op: &'static str,
-        a: Value,
-        a_scale: String,
-        b: Value,
-        b_scale: String,
-    },
-    #[error("{op}: operand forms differ: {a} is {a_form:?}, {b} is {b_form:?}")]
-    Forms {
-        op: &'static str,
-        a: Value,
-        a_form: Form,
-        b: Value,
-        b_form: Form,
-    },
-    #[error("{op}: {value} is in form {found:?}, expected {expected:?}")]
-    Form {
-        op: &'static str,
-        value: Value,
-        found: Form,
-        expected: Form,
-    },
-    #[error("{op}: {a} is modulo the {a_basis:?} basis, plaintext {p} modulo the {p_basis:?} one")]
-    Basis {
-        op: &'static str,
-        a: Value,
-        a_basis: Basis,
-        p: Value,
-        p_basis: Basis,
-    },
-    #[error("{op}: {found} operands, expected {expected}")]
-    Count {
-        op: &'static str,
-        found: usize,
-        expected: &'static str,
-    },
-    #[error("{op}: level {level} does not exist, there are {levels}")]
-    NoLevel {
-        op: &'static str,
-        level: Level,
-        levels: usize,
-    },
-    #[error("{op}: level {to} is not below level {from}")]
-    NotLower {
-        op: &'static str,
-        from: Level,
-        to: Level,
-    },
-    #[error("{op}: level {to} has a prime that level {from} lacks")]
-    NotNested {
-        op: &'static str,
-        from: Level,
-        to: Level,
-    },
-    #[error("{op}: scale {scale} names a prime outside the pool")]
-    ScalePrime { op: &'static str, scale: String },
-    #[error("{op}: scale {scale} ({bits:.1} bits) exceeds the modulus ({modulus_bits:.1} bits)")]
-    ScaleTooLarge {
-        op: &'static str,
-        scale: String,
-        bits: f64,
-        modulus_bits: f64,
-    },
-    #[error("{op}: scale {scale} ({bits:.1} bits) is below 1")]
-    ScaleTooSmall {
-        op: &'static str,
-        scale: String,
-        bits: f64,
-    },
-    #[error("{op}: an exponent of the scale exceeds {}", Scale::MAX_EXPONENT)]
-    ScaleExponent { op: &'static str },
-    #[error("{op}: the ring has no special primes, so it has no extended basis")]
-    NoSpecialPrimes { op: &'static str },
-    #[error("{op}: rotation {rotation} is not in 1..{slots}")]
-    Rotation {
-        op: &'static str,
-        rotation: Rotation,
-        slots: u32,
-    },
-    #[error("mul_monomial: exponent {exponent} is not below {bound}")]
-    Exponent { exponent: u32, bound: u32 },
-    #[error("mul_scalar: factor {factor} is not finite")]
-    Factor { factor: String },
 }

@@ -122,13 +122,16 @@ proptest! {
         let forged = container::encode(FileKind::Interface, found, &chunks);
         if let Ok(read) = binary::read_interface(&forged) {
             for port in read.inputs() {
-                prop_assert_eq!(port.layout.slots(), read.ring().slots());
+                prop_assert_eq!(port.layout.slots(), read.ring().at(port.level).slots());
             }
         }
     }
 }
 
-const WORDS: [&str; 48] = [
+const WORDS: [&str; 51] = [
+    "small_ring log_n=3 levels=1 special_primes=1\n",
+    "small_digit 0 = [q0]\n",
+    "switch_ring",
     "ring log_n=5\n",
     "ring",
     "log_n",

@@ -10,10 +10,10 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use peregrine_runtime::ckks::{Ciphertext, Encoder, Encryptor, Evaluator, Plaintext};
-use peregrine_runtime::params::{Parameters, ParametersLiteral};
+use peregrine_runtime::ckks::{Ciphertext, Encoder, Encryptor, Evaluator, Plaintext, switch_ring};
+use peregrine_runtime::params::{Parameters, ParametersLiteral, Rings, RingsLiteral, SmallLiteral};
 use peregrine_runtime::ring::{Baseline, Basis, Coefficient, Ntt, Randomness, RnsPoly};
-use peregrine_runtime::rlwe::{Digits, EvaluationKey, EvaluationKeys, KeyKind, SecretKey};
+use peregrine_runtime::rlwe::{Digits, EvaluationKey, EvaluationKeys, KeyKind, SecretKeys};
 use std::sync::{Arc, LazyLock};
 
 /// The eight largest primes below 2^50 that are 1 modulo 2^17, so that they suit every degree here; the largest two last.
@@ -51,6 +51,19 @@ fn parameters(log_n: u32) -> Arc<Parameters> {
         rows: (1..=CHAIN).map(|count| (0..count).collect()).collect(),
     };
     Parameters::new(literal).unwrap()
+}
+
+/// The same, with a ring of half the degree that has all but one of the primes.
+fn rings(log_n: u32) -> Arc<Rings> {
+    let main = parameters(log_n).literal().clone();
+    let small = SmallLiteral {
+        log_n: log_n - 1,
+        levels: CHAIN - 1,
+        special: 2,
+        digits: vec![vec![0, 1], vec![2, 3], vec![4]],
+    };
+    let small = Some(small);
+    Rings::new(RingsLiteral { main, small }).unwrap()
 }
 
 /// A polynomial with no pattern.
@@ -106,6 +119,7 @@ mod key_switching {
 
     /// What is computed on.
     struct Bed {
+        rings: Arc<Rings>,
         evaluator: Evaluator,
         cipher: Ciphertext,
         plain: Plaintext,
@@ -118,23 +132,28 @@ mod key_switching {
 
     impl Bed {
         fn new() -> Self {
-            let params = parameters(14);
+            let rings = rings(14);
+            let params = rings.main().clone();
             let mut randomness = Randomness::from_os();
-            let secret = Arc::new(SecretKey::generate(&params, &mut randomness).unwrap());
+            let secrets = SecretKeys::generate(&rings, &mut randomness).unwrap();
+            let secret = secrets.main();
             let rotation = KeyKind::Galois(params.ring().rotation_exponent(1));
             let mut keys = EvaluationKeys::default();
             for kind in [KeyKind::Relinearization, rotation] {
                 let top = CHAIN - 1;
-                let key = EvaluationKey::generate(&params, &secret, kind, top, &mut randomness);
+                let key = EvaluationKey::generate(&params, secret, kind, top, &mut randomness);
                 keys.insert(key.unwrap());
             }
+            let bridge =
+                EvaluationKey::for_ring_switch(&rings, &secrets, CHAIN - 2, &mut randomness);
+            keys.insert(bridge.unwrap());
             let row = params.row(CHAIN - 1).unwrap();
             let slots: Vec<f64> = (0..params.slots()).map(|i| (i as f64).sin()).collect();
             let scale = 2f64.powi(40);
             let plain = Encoder::new(&params).encode_real(&slots, scale, row);
             let plain = plain.unwrap();
             let seeded =
-                Encryptor::new(&params, &secret).encrypt(&plain, CHAIN - 1, &mut randomness);
+                Encryptor::new(&params, secret).encrypt(&plain, CHAIN - 1, &mut randomness);
             let cipher = seeded.unwrap().expand(&params).unwrap();
             let evaluator = Evaluator::new(&params, &Arc::new(keys));
             let digits = evaluator.decompose(&cipher).unwrap();
@@ -145,6 +164,7 @@ mod key_switching {
                 cipher,
                 plain,
                 evaluator,
+                rings,
             }
         }
     }
@@ -180,6 +200,13 @@ mod key_switching {
     fn relinearize(bencher: Bencher) {
         let bed = &*BED;
         bencher.bench(|| bed.evaluator.relinearize(black_box(&bed.product)));
+    }
+
+    #[divan::bench]
+    fn to_half_the_degree(bencher: Bencher) {
+        let bed = &*BED;
+        let keys = bed.evaluator.keys();
+        bencher.bench(|| switch_ring(&bed.rings, keys, black_box(&bed.cipher), CHAIN - 2));
     }
 
     #[divan::bench]

@@ -10,15 +10,15 @@
 use crate::binding;
 use crate::ckks::{Ciphertext, CkksError, Complex64, Decryptor, Encoder, Encryptor};
 use crate::exec::HeldKeys;
-use crate::params::{Parameters, ParametersError};
+use crate::params::{ParametersError, PerRing, Rings};
 use crate::ports::{Arrays, PortError, PortView, check_names};
 use crate::ring::Randomness;
-use crate::rlwe::{EvaluationKey, RlweError, SecretKey};
+use crate::rlwe::{EvaluationKey, RlweError, SecretKeys};
 use crate::wire::{
     self, EncryptedInputs, EncryptedOutputs, EncryptedPort, KeyWriter, PackedKey, WireError,
 };
 use peregrine_ir::binary::Fingerprint;
-use peregrine_ir::{Interface, InterfacePort, KeyKind, Level, Ring};
+use peregrine_ir::{Interface, InterfacePort, Key, KeyKind, Level, Ring};
 use rayon::prelude::*;
 use std::io::{Seek, Write};
 use std::sync::Arc;
@@ -28,14 +28,14 @@ use zeroize::Zeroizing;
 #[derive(Debug)]
 pub struct Client {
     interface: Interface,
-    params: Arc<Parameters>,
+    rings: Arc<Rings>,
 }
 
-/// A secret key, made for one circuit.
+/// The secret key of each ring of one circuit.
 #[derive(Clone, Debug)]
 pub struct Secret {
     fingerprint: Fingerprint,
-    key: Arc<SecretKey>,
+    keys: SecretKeys,
 }
 
 /// What a decryption gives.
@@ -57,10 +57,10 @@ impl Client {
     /// The client of a circuit.
     ///
     /// # Errors
-    /// When the engine cannot work with the circuit's ring.
+    /// When the engine cannot work with the circuit's rings.
     pub fn new(interface: Interface) -> Result<Self, ClientError> {
-        let params = binding::parameters(interface.ring())?;
-        Ok(Self { interface, params })
+        let rings = binding::rings(interface.ring())?;
+        Ok(Self { interface, rings })
     }
 
     /// What it knows of the circuit.
@@ -73,8 +73,8 @@ impl Client {
     /// # Errors
     /// None that a valid interface allows.
     pub fn generate_secret(&self, randomness: &mut Randomness) -> Result<Secret, ClientError> {
-        let key = SecretKey::generate(&self.params, randomness)?;
-        Ok(self.secret(key))
+        let keys = SecretKeys::generate(&self.rings, randomness)?;
+        Ok(self.secret(keys))
     }
 
     /// Reads a secret key made for this circuit.
@@ -83,14 +83,14 @@ impl Client {
     /// When it was made for another one, or is damaged.
     pub fn read_secret(&self, file: &[u8]) -> Result<Secret, ClientError> {
         let fingerprint = self.interface.fingerprint();
-        let key = wire::read_secret_key(file, &self.params, fingerprint)?;
-        Ok(self.secret(key))
+        let keys = wire::read_secret_keys(file, &self.rings, fingerprint)?;
+        Ok(self.secret(keys))
     }
 
-    fn secret(&self, key: SecretKey) -> Secret {
+    fn secret(&self, keys: SecretKeys) -> Secret {
         Secret {
             fingerprint: self.interface.fingerprint(),
-            key: Arc::new(key),
+            keys,
         }
     }
 
@@ -99,8 +99,8 @@ impl Client {
     /// # Errors
     /// When it was made for another circuit.
     pub fn write_secret(&self, secret: &Secret) -> Result<Zeroizing<Vec<u8>>, ClientError> {
-        let (key, fingerprint) = (self.own(secret)?, secret.fingerprint);
-        Ok(wire::write_secret_key(key, &self.params, fingerprint))
+        let (keys, fingerprint) = (self.own(secret)?, secret.fingerprint);
+        Ok(wire::write_secret_keys(keys, &self.rings, fingerprint))
     }
 
     /// All evaluation keys the circuit declares, in memory; made in parallel.
@@ -112,13 +112,15 @@ impl Client {
         secret: &Secret,
         randomness: &mut Randomness,
     ) -> Result<HeldKeys, ClientError> {
-        let key = self.own(secret)?;
+        let secrets = self.own(secret)?;
         let mut jobs = self.key_jobs(randomness);
-        let made = jobs.par_iter_mut().map(|job| job.make(&self.params, key));
+        let made = jobs
+            .par_iter_mut()
+            .map(|job| job.make(&self.rings, secrets));
         let made: Vec<EvaluationKey> = made.collect::<Result<_, _>>()?;
         let mut held = HeldKeys::new(self.interface.fingerprint());
-        for (job, key) in jobs.iter().zip(made) {
-            held.insert(job.kind, job.level, key);
+        for (job, made) in jobs.iter().zip(made) {
+            held.insert(job.key, job.level, made);
         }
         Ok(held)
     }
@@ -137,7 +139,7 @@ impl Client {
         out: W,
         mut made: impl FnMut(usize, usize),
     ) -> Result<W, ClientError> {
-        let (key, params) = (self.own(secret)?, &self.params);
+        let (secrets, rings) = (self.own(secret)?, &*self.rings);
         let mut jobs = self.key_jobs(randomness);
         let (mut done, total) = (0, jobs.len());
         let mut writer = KeyWriter::new(out, self.interface.fingerprint(), total)?;
@@ -148,7 +150,7 @@ impl Client {
             let mut next = batch.is_some().then(|| Ok(Vec::new()));
             rayon::in_place_scope(|scope| {
                 if let (Some(batch), Some(next)) = (batch, &mut next) {
-                    let packed = |job: &mut KeyJob| job.packed(params, key);
+                    let packed = |job: &mut KeyJob| job.packed(rings, secrets);
                     scope.spawn(move |_| *next = batch.par_iter_mut().map(packed).collect());
                 }
                 ready.drain(..).try_for_each(|key| {
@@ -168,8 +170,8 @@ impl Client {
     /// The keys to be made, in the order of the file, each with its own randomness: who makes it when does not matter.
     fn key_jobs(&self, randomness: &mut Randomness) -> Vec<KeyJob> {
         let levels = self.interface.keys().levels.iter();
-        let job = |(&kind, &level)| KeyJob {
-            kind,
+        let job = |(&key, &level)| KeyJob {
+            key,
             level,
             randomness: randomness.fork(),
         };
@@ -187,19 +189,21 @@ impl Client {
         inputs: &Arrays,
         randomness: &mut Randomness,
     ) -> Result<EncryptedInputs, ClientError> {
-        self.own(secret)?;
+        let secrets = self.own(secret)?;
         check_names(
             inputs,
             self.interface.inputs().iter().map(|p| p.name.as_str()),
         )?;
-        let encoder = Encoder::new(&self.params);
-        let encryptor = Encryptor::new(&self.params, &secret.key);
+        let tools = self.rings.params().zip(secrets, |params, secret| {
+            (Encoder::new(params), Encryptor::new(params, secret))
+        });
         let mut ports = Vec::new();
         for port in self.interface.inputs() {
             let packed = view(port).pack(inputs)?;
             let scale = check_range(port, self.interface.ring(), &packed)?;
             let level = binding::level(port.level);
-            let row = self.params.row(level)?;
+            let row = self.rings.at(level).row(level)?;
+            let (encoder, encryptor) = tools.at(level);
             let work: Vec<_> = packed.into_iter().map(|s| (s, randomness.fork())).collect();
             let encrypted = work.into_par_iter().map(|(slots, mut randomness)| {
                 let plain = encoder.encode_real(&slots, scale, row)?;
@@ -219,7 +223,7 @@ impl Client {
 
     /// What a server receives, as a file.
     pub fn write_inputs(&self, inputs: &EncryptedInputs) -> Vec<u8> {
-        wire::write_inputs(inputs, &self.params)
+        wire::write_inputs(inputs, &self.rings)
     }
 
     /// Reads what a server answered.
@@ -227,7 +231,7 @@ impl Client {
     /// # Errors
     /// When it is from another circuit, or damaged.
     pub fn read_outputs(&self, file: &[u8]) -> Result<EncryptedOutputs, ClientError> {
-        Ok(wire::read_outputs(file, &self.interface, &self.params)?)
+        Ok(wire::read_outputs(file, &self.interface, &self.rings)?)
     }
 
     /// Decrypts outputs and takes the steps that the circuit leaves to the client.
@@ -244,14 +248,14 @@ impl Client {
         outputs: &EncryptedOutputs,
         flood: Option<Flood<'_>>,
     ) -> Result<Decryption, ClientError> {
-        self.own(secret)?;
+        let secrets = self.own(secret)?;
         check_circuit("the ciphertext", outputs.fingerprint, &self.interface)?;
-        let decryptor = Decryptor::new(&self.params, &secret.key);
+        let decryptors = self.rings.params().zip(secrets, Decryptor::new);
         let (mut arrays, mut squares, mut count) = (Arrays::new(), 0.0, 0usize);
         let mut finished = Arrays::new();
         let mut flood = flood;
         for (port, encrypted) in self.interface.outputs().iter().zip(&outputs.ports) {
-            let slots = self.decrypt_port(&decryptor, port, &encrypted.ciphertexts)?;
+            let slots = self.decrypt_port(&decryptors, port, &encrypted.ciphertexts)?;
             squares += slots.iter().flatten().map(|z| z.im * z.im).sum::<f64>();
             count += slots.iter().map(Vec::len).sum::<usize>();
             let mut real: Vec<Vec<f64>> = Vec::with_capacity(slots.len());
@@ -274,11 +278,12 @@ impl Client {
 
     fn decrypt_port(
         &self,
-        decryptor: &Decryptor,
+        decryptors: &PerRing<Decryptor>,
         port: &InterfacePort,
         ciphertexts: &[Ciphertext],
     ) -> Result<Vec<Vec<Complex64>>, ClientError> {
         let scale = scale(port, self.interface.ring())?;
+        let decryptor = decryptors.at(binding::level(port.level));
         let decrypted = ciphertexts.par_iter().map(|c| decryptor.decrypt(c, scale));
         let failed = |source| ClientError::Decrypt {
             output: port.name.clone(),
@@ -287,38 +292,36 @@ impl Client {
         decrypted.collect::<Result<_, _>>().map_err(failed)
     }
 
-    fn own<'s>(&self, secret: &'s Secret) -> Result<&'s SecretKey, ClientError> {
+    fn own<'s>(&self, secret: &'s Secret) -> Result<&'s SecretKeys, ClientError> {
         check_circuit("the secret key", secret.fingerprint, &self.interface)?;
-        Ok(&secret.key)
+        Ok(&secret.keys)
     }
 }
 
 /// An evaluation key to be made.
 struct KeyJob {
-    kind: KeyKind,
+    key: Key,
     level: Level,
     randomness: Randomness,
 }
 
 impl KeyJob {
-    fn make(
-        &mut self,
-        params: &Parameters,
-        secret: &SecretKey,
-    ) -> Result<EvaluationKey, ClientError> {
-        let kind = binding::key_kind(params, self.kind);
-        let level = binding::level(self.level);
-        let key = EvaluationKey::generate(params, secret, kind, level, &mut self.randomness)?;
-        Ok(key)
+    fn make(&mut self, rings: &Rings, secrets: &SecretKeys) -> Result<EvaluationKey, ClientError> {
+        let (level, randomness) = (binding::level(self.level), &mut self.randomness);
+        if self.key.kind == KeyKind::RingSwitch {
+            let made = EvaluationKey::for_ring_switch(rings, secrets, level, randomness);
+            return Ok(made?);
+        }
+        let (params, secret) = (rings.at(level), secrets.at(level));
+        let kind = binding::key_kind(params, self.key.kind);
+        let made = EvaluationKey::generate(params, secret, kind, level, randomness);
+        Ok(made?)
     }
 
-    fn packed(
-        &mut self,
-        params: &Parameters,
-        secret: &SecretKey,
-    ) -> Result<PackedKey, ClientError> {
-        let key = self.make(params, secret)?;
-        Ok(PackedKey::new(params, self.kind, self.level, &key))
+    fn packed(&mut self, rings: &Rings, secrets: &SecretKeys) -> Result<PackedKey, ClientError> {
+        let made = self.make(rings, secrets)?;
+        let params = binding::key_parameters(rings, self.key).ok_or(RlweError::NoSmallRing)?;
+        Ok(PackedKey::new(params, self.key.kind, self.level, &made))
     }
 }
 

@@ -16,7 +16,7 @@ pub mod server;
 pub mod simulate;
 pub mod wire;
 
-pub use binding::parameters;
+pub use binding::rings;
 
 #[cfg(test)]
 mod testing;

@@ -10,10 +10,14 @@
 //! It does not judge security: circuits are verified against the security line where they are read.
 
 mod error;
+mod per_ring;
+mod rings;
 #[cfg(test)]
 mod tests;
 
 pub use error::{ParametersError, PrimeSet};
+pub use per_ring::PerRing;
+pub use rings::{Rings, RingsLiteral, SmallLiteral};
 
 use crate::ring::{Basis, Ring, is_prime};
 use std::ops::{Range, RangeInclusive};
@@ -38,7 +42,7 @@ pub struct ParametersLiteral {
 #[derive(Debug)]
 pub struct Parameters {
     literal: ParametersLiteral,
-    ring: Ring,
+    ring: Arc<Ring>,
     digits: Vec<Basis>,
     rows: Vec<Basis>,
     extended_rows: Vec<Basis>,
@@ -64,6 +68,14 @@ impl Parameters {
     /// # Errors
     /// See [`ParametersError`].
     pub fn new(literal: ParametersLiteral) -> Result<Arc<Self>, ParametersError> {
+        Self::switching_from(literal, 0)
+    }
+
+    /// [`Self::new`], for key switching at no level below `first`.
+    fn switching_from(
+        literal: ParametersLiteral,
+        first: usize,
+    ) -> Result<Arc<Self>, ParametersError> {
         check_primes(&literal)?;
         let count = literal.pool.len();
         let digits = checked_sets(&literal.digits, count, PrimeSet::Digit)?;
@@ -79,16 +91,29 @@ impl Parameters {
             .chain(&literal.special)
             .copied()
             .collect();
-        let special = Basis::new(count..primes.len());
+        let ring = Arc::new(Ring::new(literal.log_n, &primes)?);
+        let parameters = Self::over(ring, literal, digits, rows);
+        parameters.check_special(first)?;
+        Ok(Arc::new(parameters))
+    }
+
+    /// Parameters of a ring that has the primes of the literal at their indices, and maybe special primes of its own after them.
+    fn over(
+        ring: Arc<Ring>,
+        literal: ParametersLiteral,
+        digits: Vec<Basis>,
+        rows: Vec<Basis>,
+    ) -> Self {
+        let count = literal.pool.len();
+        let end = count + literal.special.len();
+        let special = Basis::new(count..end);
         let extended_rows = rows.iter().map(|row| row.union(&special)).collect();
         let key_rows = rows.iter().scan(Basis::new(0..0), |union, row| {
             *union = union.union(row);
             Some(union.clone())
         });
         let key_rows = key_rows.collect();
-        let ring = Ring::new(literal.log_n, &primes)?;
-        let all = Basis::new(0..primes.len());
-        let parameters = Self {
+        Self {
             literal,
             ring,
             digits,
@@ -96,10 +121,8 @@ impl Parameters {
             extended_rows,
             key_rows,
             special,
-            all,
-        };
-        parameters.check_special()?;
-        Ok(Arc::new(parameters))
+            all: Basis::new(0..end),
+        }
     }
 
     /// The ring.
@@ -190,9 +213,9 @@ impl Parameters {
         shared.filter(|(_, primes)| !primes.is_empty())
     }
 
-    fn check_special(&self) -> Result<(), ParametersError> {
+    fn check_special(&self, first: usize) -> Result<(), ParametersError> {
         let special_bits = self.ring.log2_product(&self.special);
-        for (level, row) in self.rows.iter().enumerate() {
+        for (level, row) in self.rows.iter().enumerate().skip(first) {
             for (digit, shared) in self.digits_of(row) {
                 let digit_bits = self.ring.log2_product(&shared);
                 if digit_bits > special_bits + BITS_TOLERANCE {

@@ -11,7 +11,7 @@ use crate::exec::{
     self, Cache, CkksEvaluator, CkksRunError, Evaluator, ExecError, KeySource, Plain, Plan,
     Progress,
 };
-use crate::params::{Parameters, ParametersError};
+use crate::params::{ParametersError, Rings};
 use crate::wire::{
     self, EncryptedInputs, EncryptedOutputs, EncryptedPort, KeyBytes, KeyFile, WireError,
 };
@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub struct Server {
     circuit: Verified,
     interface: Interface,
-    params: Arc<Parameters>,
+    rings: Arc<Rings>,
 }
 
 /// What a run may use.
@@ -65,11 +65,11 @@ impl Server {
     /// Prepares a circuit.
     ///
     /// # Errors
-    /// When the engine cannot work in its ring.
+    /// When the engine cannot work in its rings.
     pub fn new(circuit: Verified) -> Result<Self, ServerError> {
         Ok(Self {
             interface: Interface::of(&circuit),
-            params: binding::parameters(&circuit.ring)?,
+            rings: binding::rings(&circuit.ring)?,
             circuit,
         })
     }
@@ -89,7 +89,7 @@ impl Server {
     /// # Errors
     /// When they were made for another circuit, or the file is damaged or lacks a key.
     pub fn read_keys(&self, file: KeyBytes) -> Result<KeyFile, ServerError> {
-        Ok(KeyFile::open(file, &self.interface, &self.params)?)
+        Ok(KeyFile::open(file, &self.interface, &self.rings)?)
     }
 
     /// Reads what a client sent.
@@ -97,12 +97,12 @@ impl Server {
     /// # Errors
     /// When it is for another circuit, or damaged.
     pub fn read_inputs(&self, file: &[u8]) -> Result<EncryptedInputs, ServerError> {
-        Ok(wire::read_inputs(file, &self.interface, &self.params)?)
+        Ok(wire::read_inputs(file, &self.interface, &self.rings)?)
     }
 
     /// What a client receives, as a file.
     pub fn write_outputs(&self, outputs: &EncryptedOutputs) -> Vec<u8> {
-        wire::write_outputs(outputs, &self.params)
+        wire::write_outputs(outputs, &self.rings)
     }
 
     /// Everything a single run needs, checked.
@@ -138,7 +138,7 @@ impl Server {
             process: usage.process,
         };
         let (plan, prediction) = memory::fit(&self.circuit, budget)?;
-        let evaluator = CkksEvaluator::new(&self.params, keys, plan.expanded().clone());
+        let evaluator = CkksEvaluator::new(&self.rings, keys, plan.expanded().clone());
         evaluator.accept(&self.circuit)?;
         Ok(Session {
             server: self,
@@ -208,7 +208,7 @@ impl Session<'_> {
     }
 
     fn expand(&self, port: EncryptedPort<SeededCiphertext>) -> Result<Vec<Ciphertext>, CkksError> {
-        let params = &self.server.params;
+        let params = self.server.rings.at(binding::level(port.level));
         let ciphertexts = port.ciphertexts.into_par_iter();
         ciphertexts.map(|c| c.expand(params)).collect()
     }

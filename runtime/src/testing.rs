@@ -89,16 +89,7 @@ impl Setup {
 
     /// Random slots in the unit square, the same for the same seed.
     pub(crate) fn slots(&self, seed: u64) -> Vec<Complex64> {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 11) as f64 / 2f64.powi(52) - 1.0
-        };
-        (0..self.params.slots())
-            .map(|_| Complex64::new(next(), next()))
-            .collect()
+        random_slots(seed, self.params.slots())
     }
 
     /// A fresh ciphertext at [`SCALE`].
@@ -146,6 +137,18 @@ impl Setup {
             self.params.log_n()
         );
     }
+}
+
+/// Random slots in the unit square, the same for the same seed.
+pub(crate) fn random_slots(seed: u64, count: usize) -> Vec<Complex64> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / 2f64.powi(52) - 1.0
+    };
+    (0..count).map(|_| Complex64::new(next(), next())).collect()
 }
 
 /// -log2 of the largest error.

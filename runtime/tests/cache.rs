@@ -97,8 +97,8 @@ impl Evaluator for Counting {
     type Error = Infallible;
 
     fn accept(&self, _: &Circuit) -> Done { Ok(()) }
-    fn prepare(&self, _: &[KeyKind]) -> Done { Ok(()) }
-    fn release(&self, _: &[KeyKind]) {}
+    fn prepare(&self, _: &[Key]) -> Done { Ok(()) }
+    fn release(&self, _: &[Key]) {}
     fn seal(&self, _: Site<'_>, (): ()) -> Done { Ok(()) }
     fn encode(&self, _: &[f64], at: Encoding<'_>) -> Result<Value, Infallible> {
         self.0.lock().unwrap().push(at.value);
@@ -118,6 +118,7 @@ impl Evaluator for Counting {
     fn relinearize_ext(&self, (): &(), (): &()) -> Done { Ok(()) }
     fn rescale(&self, (): &(), _: Level) -> Done { Ok(()) }
     fn drop_level(&self, (): &(), _: Level) -> Done { Ok(()) }
+    fn switch_ring(&self, (): &(), _: Level) -> Done { Ok(()) }
     fn decompose(&self, (): &()) -> Done { Ok(()) }
     fn rotate_ext(&self, (): &(), (): &(), _: Rotation) -> Done { Ok(()) }
     fn mod_down(&self, (): &()) -> Done { Ok(()) }

@@ -31,9 +31,11 @@ fn distance(a: &Arrays, b: &Arrays) -> f64 {
 
 /// How many circuits left room for their messages and could be compared.
 static COMPARED: AtomicUsize = AtomicUsize::new(0);
+/// And how many of these switch rings.
+static SWITCHED: AtomicUsize = AtomicUsize::new(0);
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     fn ciphertexts_follow_the_simulator(circuit in circuits(24), seed in 0..1000u64) {
         let given = inputs(&circuit, seed);
@@ -71,6 +73,9 @@ proptest! {
                 prop_assert_eq!(&found.outputs[&port.name], &finished);
             }
             COMPARED.fetch_add(1, Ordering::Relaxed);
+            let switches = |d: &Definition| matches!(d.inst, Inst::SwitchRing { .. });
+            let switches = usize::from(circuit.values.values().any(switches));
+            SWITCHED.fetch_add(switches, Ordering::Relaxed);
         }
     }
 }
@@ -79,5 +84,9 @@ proptest! {
 fn random_circuits() {
     ciphertexts_follow_the_simulator();
     let compared = COMPARED.load(Ordering::Relaxed);
-    assert!(compared > 50, "only {compared} circuits could be compared");
+    let switched = SWITCHED.load(Ordering::Relaxed);
+    assert!(
+        compared > 250 && switched > 15,
+        "only {compared} circuits could be compared, {switched} of them with two rings"
+    );
 }

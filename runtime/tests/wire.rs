@@ -119,8 +119,8 @@ fn a_missing_chunk_is_a_typed_error() {
     let header = container.chunk(0).unwrap();
     let file = container::encode(container.kind(), container.fingerprint(), &[(0, header)]);
     let interface = files.parties.client.interface();
-    let params = peregrine_runtime::parameters(interface.ring()).unwrap();
-    let opened = peregrine_runtime::wire::KeyFile::open(KeyBytes::Held(file), interface, &params);
+    let rings = peregrine_runtime::rings(interface.ring()).unwrap();
+    let opened = peregrine_runtime::wire::KeyFile::open(KeyBytes::Held(file), interface, &rings);
     assert!(matches!(
         opened,
         Err(WireError::Number {
@@ -195,6 +195,7 @@ fn large_keys_stay_small() {
     // Sizes are proportional to N.
     let at_16: Vec<u64> = bodies(&files.keys).iter().map(|b| b << 11).collect();
     assert_eq!(at_16, [39_321_600, 14_745_600]);
-    let predicted = [23, 9].map(|level| stats::key_bytes(&large_ring(16), Level(level)));
+    let kind = KeyKind::Rotation(Rotation(1));
+    let predicted = [23, 9].map(|level| stats::key_bytes(&large_ring(16), kind, Level(level)));
     assert_eq!(at_16, predicted);
 }

@@ -32,6 +32,11 @@ pub fn resnet20() -> Vec<u8> {
     basic_resnet(&[3, 3, 3], 16)
 }
 
+/// ResNet-8, of half the usual width, on images of 32 by 32, with 10 classes.
+pub fn resnet8() -> Vec<u8> {
+    basic_resnet(&[1, 1, 1], 8)
+}
+
 /// ResNet-32 on images of 32 by 32, with 10 classes.
 pub fn resnet32() -> Vec<u8> {
     basic_resnet(&[5, 5, 5], 16)

@@ -14,8 +14,8 @@ use peregrine_compiler::passes::keys::{KeyError, settle};
 use peregrine_compiler::pipeline::{CompileError, Config, compile};
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{
-    Builder, Circuit, Inst, LayoutId, Level, Rotation, Security, Shape, Value, Verified, binary,
-    text, verify,
+    Builder, Circuit, Inst, LayoutId, Level, RingPart, Rotation, Security, Shape, Value, Verified,
+    binary, text, verify,
 };
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_tests::flow::{self, Encrypted, error_bits, simulated};
@@ -143,7 +143,11 @@ fn settled(circuit: &Circuit, budget: Option<u64>) -> Result<Verified, KeyError>
 }
 
 fn rotations(circuit: &Circuit) -> Vec<u32> {
-    circuit.keys.rotations().map(|(r, _)| r.0).collect()
+    circuit
+        .keys
+        .rotations(RingPart::Main)
+        .map(|(r, _)| r.0)
+        .collect()
 }
 
 proptest! {
@@ -238,7 +242,7 @@ fn a_key_that_is_large_for_one_use_becomes_smaller() {
     let low = [3, 9].map(|k| rotate(&mut builder, low, k));
     let before = finished(builder, &[high, low.into()].concat());
     let keys = |circuit: &Circuit| -> Vec<(u32, u32)> {
-        let keys = circuit.keys.rotations();
+        let keys = circuit.keys.rotations(RingPart::Main);
         keys.map(|(r, level)| (r.0, level.0)).collect()
     };
     assert_eq!(keys(&before), [(1, 2), (2, 2), (3, 2), (9, 0)]);

@@ -74,6 +74,7 @@ const TRAITS: &[&str] = &[
     "several outputs",
     "slice",
     "slice with steps",
+    "small ring",
     "space to depth",
     "split",
     "square",
@@ -124,6 +125,7 @@ fn traits(graph: &Graph, compiled: &Compiled) -> Vec<&'static str> {
             "vector larger than the slots",
         );
     }
+    note(compiled.circuit.ring.small.is_some(), "small ring");
     for layout in compiled.circuit.layouts.values() {
         let parts = layout.parts();
         note(parts.phases != [1, 1], "phases");
@@ -275,7 +277,7 @@ fn the_simulator_agrees() {
 
 #[test]
 fn ciphertexts_agree() {
-    let compared = AtomicU32::new(0);
+    let (compared, switched) = (AtomicU32::new(0), AtomicU32::new(0));
     let outcome = sequence((1, u32::MAX, 60), |numbers| {
         let network = random_graph(numbers);
         if network.log_n > 9 {
@@ -291,6 +293,8 @@ fn ciphertexts_agree() {
             return Ok(());
         }
         compared.fetch_add(1, Ordering::Relaxed);
+        let switches = compiled.circuit.ring.small.is_some();
+        switched.fetch_add(u32::from(switches), Ordering::Relaxed);
         let encrypted = Encrypted::new(&compiled.circuit).unwrap();
         let bits = error_bits(&encrypted.run(&inputs).unwrap(), &want);
         prop_assert!(bits < -6.0, "2^{bits:.1}");
@@ -302,4 +306,6 @@ fn ciphertexts_agree() {
         compared >= 20,
         "only {compared} networks were small enough to compare"
     );
+    let switched = switched.into_inner();
+    assert!(switched >= 5, "only {switched} of them switch rings");
 }

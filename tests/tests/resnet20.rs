@@ -10,6 +10,7 @@
 
 use ndarray::{ArrayD, Axis};
 use peregrine_compiler::cost::{CostModel, Rates};
+use peregrine_compiler::optimisation::Optimisation;
 use peregrine_compiler::pipeline::{Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::stats::Stats;
@@ -158,6 +159,8 @@ fn its_circuit_is_small() {
         security: Security::None,
         log_n: 16..=16,
         cost: dear_products(),
+        // Half the slots need more products of half the price.
+        without: [Optimisation::RingSwitching].into(),
         ..Config::new("resnet20")
     };
     let graph = flow::load(&folder.join(POLY2)).unwrap();

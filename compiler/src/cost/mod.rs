@@ -68,11 +68,21 @@ impl CostModel {
 
     /// The phases of operations at a level; those of the lowest price at a level that the ring lacks.
     pub fn phases(&self, ring: &Ring, level: Level) -> Phases {
-        let copy = 16.0 * ring.degree() as f64 / self.bytes_per_second;
-        Phases::new(ring, level, self.rates(ring.log_n), copy)
+        self.phases_in(ring, level, ring.at(level).log_n)
     }
 
-    /// The price of linear operators at every level of a ring.
+    /// The same with ciphertexts of degree `2^log_n`.
+    fn phases_in(&self, ring: &Ring, level: Level, log_n: u32) -> Phases {
+        let copy = 16.0 * f64::from(log_n).exp2() / self.bytes_per_second;
+        Phases::new(ring, level, self.rates(log_n), copy)
+    }
+
+    /// The phases of the key switch that leads to a level of the small ring.
+    fn bridge(&self, ring: &Ring, level: Level) -> Phases {
+        self.phases_in(ring, level, ring.log_n)
+    }
+
+    /// The price of linear operators at every level.
     pub fn prices(&self, ring: &Ring) -> Prices {
         let levels = 0..ring.levels.len() as u32;
         Prices::new(levels.map(|l| self.phases(ring, Level(l)).linear()))

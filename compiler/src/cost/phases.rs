@@ -7,6 +7,7 @@
 //! | decompose | `k + sum_d (k + s - a_d)` | `sum_d (a_d + 1) (k + s - a_d)` conversions |
 //! | inner product with a key | | `k + s` key products for each digit, the key's expansion included |
 //! | division by P, two parts | `2 (k + s)` | `2 (s + 1) k` conversions, `2 k` products |
+//! | switch to the small ring | those of a key switch | its passes, and `2 k` additions |
 //! | rescale by `r` primes, each part | `k` | `(r + 1) (k - r)` conversions, `k - r` products |
 //! | encode | in the rate | filling, a fixed part, and `k` |
 
@@ -31,15 +32,15 @@ impl Phases {
     pub(super) fn new(ring: &Ring, level: Level, rates: Rates, copy: f64) -> Self {
         let row = ring.row(level).unwrap_or_default().to_vec();
         let shared = |digit: &Vec<Prime>| digit.iter().filter(|p| row.contains(p)).count() as f64;
-        let key_row = ring.key_row(level);
+        let (key_row, view) = (ring.key_row(level), ring.at(level));
         let met = |digit: &&Vec<Prime>| digit.iter().any(|p| key_row.contains(p));
-        let key_digits = ring.digits.iter().filter(met).count();
+        let key_digits = view.digits.iter().filter(met).count();
         Self {
             rates,
             copy,
-            special: ring.special.len() as f64,
-            key_limbs: (key_digits * (key_row.len() + ring.special.len())) as f64,
-            digits: ring
+            special: view.special.len() as f64,
+            key_limbs: (key_digits * (key_row.len() + view.special.len())) as f64,
+            digits: view
                 .digits
                 .iter()
                 .map(shared)
@@ -149,6 +150,12 @@ impl Phases {
             ..
         } = self.rates;
         (leaving + made) * transform + made * ((leaving + 1.0) * convert + multiply)
+    }
+
+    /// From the primes of a level in the main ring, of which this is the price with the gadget of the small one, to the small ring:
+    /// a key switch, and a pass over both parts.
+    pub fn switch_ring(&self) -> f64 {
+        self.key_switch() + self.limbs(Form::Normal) * self.rates.add
     }
 
     /// Forgetting primes: those that stay are copied.

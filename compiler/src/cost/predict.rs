@@ -1,7 +1,7 @@
 //! Predicted seconds of a circuit: the sum over its instructions, each at the level of its operand.
 
 use super::{CostModel, Phases};
-use peregrine_ir::{Circuit, Definition, Form, Inst, Level, SourceNode, Type, Value};
+use peregrine_ir::{Circuit, Definition, Form, Inst, Key, KeyKind, Level, SourceNode, Type, Value};
 use std::collections::BTreeMap;
 
 /// What a circuit takes, with as many threads as the profile was measured with.
@@ -40,6 +40,7 @@ impl CostModel {
         let levels = 0..circuit.ring.levels.len() as u32;
         let pricing = Pricing {
             circuit,
+            cost: self,
             lowest: self.phases(&circuit.ring, Level(0)),
             phases: levels
                 .map(|l| self.phases(&circuit.ring, Level(l)))
@@ -50,11 +51,15 @@ impl CostModel {
             let seconds = OVERHEAD * pricing.seconds(definition);
             *nodes.entry(definition.node).or_insert(0.0) += seconds;
         }
-        let keys = circuit.keys.levels.values();
+        let keys = circuit.keys.levels.iter();
+        let load = |(key, &level): (&Key, &Level)| match key.kind {
+            KeyKind::RingSwitch => self.bridge(&circuit.ring, level).key_load(),
+            _ => pricing.at(level).key_load(),
+        };
         let insts = circuit.values.values().map(|definition| &definition.inst);
         Prediction {
             sharing_seconds: insts.map(|inst| self.sharing(inst)).sum(),
-            key_seconds: keys.map(|&level| pricing.at(level).key_load()).sum(),
+            key_seconds: keys.map(load).sum(),
             seconds: nodes.values().sum(),
             nodes: nodes
                 .into_iter()
@@ -76,6 +81,8 @@ impl CostModel {
             Inst::Input { .. } | Inst::Encode { .. } => 0.0,
             // Digits, their product with the key, and its division by P.
             Inst::Rotate { .. } | Inst::Relinearize(_) | Inst::Conjugate(_) => 3.0,
+            // These, and what is kept of both parts.
+            Inst::SwitchRing { .. } => 4.0,
             _ => 1.0,
         };
         phases * SHARING
@@ -85,6 +92,7 @@ impl CostModel {
 /// A circuit with the price of every level.
 struct Pricing<'c> {
     circuit: &'c Circuit,
+    cost: &'c CostModel,
     lowest: Phases,
     phases: Vec<Phases>,
 }
@@ -134,6 +142,10 @@ impl Pricing<'_> {
             }
             Inst::Rescale { a, to } => with(a, &|from, form| from.rescale(form, self.at(*to))),
             Inst::DropLevel { a, to } => with(a, &|from, form| from.drop_level(form, self.at(*to))),
+            Inst::SwitchRing { to, .. } => {
+                let ring = &self.circuit.ring;
+                self.cost.bridge(ring, *to).switch_ring()
+            }
             Inst::Decompose(a) => with(a, &|phases, _| phases.decompose()),
             Inst::ModDown(a) => with(a, &|phases, _| phases.mod_down()),
             Inst::MulMonomial { a, .. } => with(a, &Phases::multiply_monomial),

@@ -12,6 +12,7 @@ fn ring(depth: u32) -> Ring {
         digits: names.chunks(2).map(<[Prime]>::to_vec).collect(),
         special: (0..3).map(|_| 1 << 49).collect(),
         primes,
+        small: None,
     }
 }
 

@@ -4,11 +4,12 @@
 //! operators takes none of its own, it shares theirs. Conversions between layouts, which nobody knows before layouts are chosen,
 //! are left out, so this is an estimate from below.
 
+use super::Cut;
 use crate::tensor::{Graph, Op, Polynomial};
 use petgraph::graph::NodeIndex;
 
-/// Rescales before the result of each node, by node.
-pub(super) fn of(graph: &Graph) -> Vec<u32> {
+/// Rescales before the result of each node, by node, the step to another ring included: it takes a level, but no modulus.
+pub(super) fn of(graph: &Graph, cut: Option<Cut>) -> Vec<u32> {
     let shared = shared(graph);
     let mut depths: Vec<u32> = Vec::with_capacity(graph.len());
     for index in graph.nodes() {
@@ -22,7 +23,8 @@ pub(super) fn of(graph: &Graph) -> Vec<u32> {
             }
             Op::Input { .. } | Op::Add | Op::Reshape => 0,
         };
-        depths.push(before.copied().unwrap_or(0) + own);
+        let switch = u32::from(cut == Some(Cut(index)));
+        depths.push(before.copied().unwrap_or(0) + own + switch);
     }
     depths
 }
@@ -61,7 +63,12 @@ fn strike(shared: &mut [bool], index: NodeIndex) {
 
 /// The rescales on the longest path; an estimate from below.
 pub fn expected(graph: &Graph) -> u32 {
-    of(graph).into_iter().max().unwrap_or(0)
+    of(graph, None).into_iter().max().unwrap_or(0)
+}
+
+/// The rescales before a network goes on in another ring; an estimate from below.
+pub fn before(graph: &Graph, Cut(index): Cut) -> u32 {
+    of(graph, None).get(index.index()).copied().unwrap_or(0)
 }
 
 /// `ceil(log2(d + 1))` for degree d, one less when the leading coefficient is 1 or -1 and d a power of two.

@@ -8,10 +8,13 @@
 //! rotated against each other. That takes a level, whose price is that of running everything before it one level higher.
 
 pub mod candidates;
+mod cuts;
 pub mod depth;
 mod plans;
 mod search;
 pub mod words;
+
+pub use cuts::{Cut, cuts};
 
 use crate::cost::{LinearCost, Prices};
 use crate::optimisation::Without;
@@ -19,7 +22,7 @@ use crate::tensor::{Graph, Op};
 use peregrine_ir::linear::LinearError;
 use peregrine_ir::{Layout, LayoutError};
 use petgraph::graph::NodeIndex;
-use plans::Quotes;
+pub use plans::Quotes;
 use search::{Outcome, Surcharge, search};
 
 /// What was chosen at a node.
@@ -31,6 +34,8 @@ pub struct Choice {
     pub operands: Vec<Layout>,
     /// Whether a linear operator writes exact copies and turns them by masks.
     pub turned: bool,
+    /// The layout of its result in the small ring, if it is where a network goes on there.
+    pub switched: Option<Layout>,
 }
 
 impl Choice {
@@ -39,7 +44,13 @@ impl Choice {
             layout,
             operands: Vec::new(),
             turned: false,
+            switched: None,
         }
+    }
+
+    /// The layout in which others find its result.
+    fn outgoing(&self) -> Layout {
+        self.switched.unwrap_or(self.layout)
     }
 }
 
@@ -57,39 +68,47 @@ pub struct LayoutPlan {
 /// Plans for ciphertexts of one size, from those that spend levels where they pay to those that spend none.
 #[derive(Debug)]
 pub struct Planning<'g> {
-    graph: &'g Graph,
-    log_slots: u32,
+    place: Place<'g>,
     prices: Prices,
-    quotes: Quotes,
+    quotes: &'g mut Quotes,
     /// Without conversions.
     fewest: Outcome,
     surcharge: Surcharge,
-    without: &'g Without,
+}
+
+/// What is planned, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'g> {
+    /// The network.
+    pub graph: &'g Graph,
+    /// log2 of the slots of ciphertexts.
+    pub log_slots: u32,
+    /// After which node there are half as many.
+    pub cut: Option<Cut>,
+    /// What is left out: packings that are part of it are not considered.
+    pub without: &'g Without,
 }
 
 impl<'g> Planning<'g> {
-    /// Prepares plans for ciphertexts of `2^log_slots` slots, without packings that are part of what is left out.
+    /// Prepares plans; `quotes` grow, and serve further plans for the same network.
     ///
     /// # Errors
     /// When a tensor cannot be packed or the graph is not well formed.
     pub fn new(
-        graph: &'g Graph,
-        log_slots: u32,
+        place: Place<'g>,
         prices: Prices,
-        without: &'g Without,
+        quotes: &'g mut Quotes,
     ) -> Result<Self, LayoutPlanError> {
-        let mut quotes = Quotes::default();
         let none = Surcharge::prohibitive();
-        let fewest = search(graph, log_slots, &prices, &none, &mut quotes, without)?;
-        let surcharge = Surcharge::of(&fewest.seconds, &depth::of(graph), &prices);
+        let fewest = search(place, &prices, &none, quotes)?;
+        let depths = depth::of(place.graph, place.cut);
+        let surcharge = Surcharge::of(&fewest.seconds, &depths, &prices);
         Ok(Self {
-            graph,
-            log_slots,
+            place,
             prices,
             quotes,
             fewest,
             surcharge,
-            without,
         })
     }
 
@@ -111,14 +130,7 @@ impl<'g> Planning<'g> {
         reluctance: f64,
     ) -> Result<Option<LayoutPlan>, LayoutPlanError> {
         let surcharge = Surcharge(self.surcharge.0.iter().map(|s| s * reluctance).collect());
-        let outcome = search(
-            self.graph,
-            self.log_slots,
-            &self.prices,
-            &surcharge,
-            &mut self.quotes,
-            self.without,
-        )?;
+        let outcome = search(self.place, &self.prices, &surcharge, self.quotes)?;
         if outcome.choices == self.fewest.choices {
             return Ok(None);
         }
@@ -129,10 +141,10 @@ impl<'g> Planning<'g> {
         let mut plan = LayoutPlan {
             choices: outcome.choices,
             considered: Vec::new(),
-            depths: depth::of(self.graph),
+            depths: depth::of(self.place.graph, self.place.cut),
             prices: self.prices.clone(),
         };
-        for index in self.graph.nodes() {
+        for index in self.place.graph.nodes() {
             let considered = self.considered(&plan, index)?;
             plan.considered.push(considered);
         }
@@ -144,18 +156,15 @@ impl<'g> Planning<'g> {
         plan: &LayoutPlan,
         index: NodeIndex,
     ) -> Result<Vec<(Layout, f64)>, LayoutPlanError> {
-        let (Op::Linear { map, .. }, Some(from)) = (
-            &self.graph.node(index).op,
-            plan.operand(self.graph, index, 0),
-        ) else {
+        let Place { graph, without, .. } = self.place;
+        let (Op::Linear { map, .. }, Some(from)) =
+            (&graph.node(index).op, plan.operand(graph, index, 0))
+        else {
             return Ok(Vec::new());
         };
-        let quoted = self.quotes.map(map, &self.graph.tensors)?;
-        let cost = (
-            plan.depth_before(self.graph, index),
-            plan.price(self.graph, index),
-        );
-        let layouts = candidates::of(map, &from, self.without)?.into_iter();
+        let quoted = self.quotes.map(map, &graph.tensors)?;
+        let cost = plan.price(graph, index);
+        let layouts = candidates::of(map, &from, without)?.into_iter();
         let mut all: Vec<(Layout, f64)> = layouts
             .map(|to| {
                 (
@@ -218,7 +227,10 @@ impl LayoutPlan {
     /// The layout in which a node takes one of its operands.
     pub fn operand(&self, graph: &Graph, index: NodeIndex, position: usize) -> Option<Layout> {
         let brought = self.choice(index).operands.get(position).copied();
-        let own = || Some(self.layout(*graph.operands(index).get(position)?));
+        let own = || {
+            let operand = *graph.operands(index).get(position)?;
+            Some(self.choice(operand).outgoing())
+        };
         brought.or_else(own)
     }
 

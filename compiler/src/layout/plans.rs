@@ -1,7 +1,7 @@
-//! Prices of linear operators between layouts, each computed once.
+//! Prices of linear operators between layouts.
 
 use crate::cost::LinearCost;
-use crate::slots::LinearPlan;
+use crate::slots::LinearOptions;
 use peregrine_ir::linear::{BoundMap, LinearError, LinearMap};
 use peregrine_ir::{Entity, Layout, TensorId, Tensors};
 use std::collections::BTreeMap;
@@ -15,12 +15,12 @@ pub struct Quote {
     pub depth: u32,
 }
 
-/// Quotes by operator, layouts and level.
+/// Ways to compute operators, by operator and layouts: what it takes to find them does not depend on prices.
 #[derive(Debug, Default)]
 pub struct Quotes {
     /// Operators that need the same steps, whatever their weights.
     alike: BTreeMap<String, usize>,
-    known: BTreeMap<(usize, Layout, Layout, u32, bool), Quote>,
+    known: BTreeMap<(usize, Layout, Layout, bool), Option<LinearOptions>>,
 }
 
 /// A linear map that quotes are asked for.
@@ -53,30 +53,28 @@ impl Quotes {
     }
 
     /// The price of a map between two layouts, infinite where they do not suit each other; `turned` as in
-    /// [`super::Choice`]; `depth` names the level that `cost` is of.
+    /// [`super::Choice`].
     pub fn of(
         &mut self,
         map: &Quoted<'_>,
         (from, to): (&Layout, &Layout),
         turned: bool,
-        (depth, cost): (u32, &LinearCost),
+        cost: &LinearCost,
     ) -> Quote {
-        let key = (map.alike, *from, *to, depth, turned);
-        *self.known.entry(key).or_insert_with(|| {
-            let plan = match turned {
-                false => LinearPlan::regular(&map.bound, from, to, cost),
-                true => LinearPlan::turned(&map.bound, from, to, cost),
-            };
-            match plan {
-                Some(plan) => Quote {
-                    seconds: plan.price(to, cost),
-                    depth: plan.depth(),
-                },
-                None => Quote {
-                    seconds: f64::INFINITY,
-                    depth: 1,
-                },
-            }
-        })
+        let key = (map.alike, *from, *to, turned);
+        let options = self.known.entry(key).or_insert_with(|| match turned {
+            false => LinearOptions::regular(&map.bound, from, to),
+            true => LinearOptions::turned(&map.bound, from, to),
+        });
+        match options {
+            Some(options) => Quote {
+                seconds: options.price(to, cost),
+                depth: options.depth(),
+            },
+            None => Quote {
+                seconds: f64::INFINITY,
+                depth: 1,
+            },
+        }
     }
 }

@@ -12,7 +12,7 @@
 use super::candidates;
 use super::depth;
 use super::plans::{Quoted, Quotes};
-use super::{Choice, LayoutPlanError};
+use super::{Choice, Cut, LayoutPlanError, Place};
 use crate::cost::{LinearCost, Prices};
 use crate::optimisation::Without;
 use crate::slots::identity;
@@ -64,19 +64,24 @@ pub struct Outcome {
 /// # Errors
 /// When a tensor cannot be packed or the graph is not well formed.
 pub fn search(
-    graph: &Graph,
-    log_slots: u32,
+    place: Place<'_>,
     prices: &Prices,
     surcharge: &Surcharge,
     quotes: &mut Quotes,
-    without: &Without,
 ) -> Result<Outcome, LayoutPlanError> {
+    let Place {
+        graph,
+        log_slots,
+        cut,
+        without,
+    } = place;
     let mut search = Search {
         graph,
         log_slots,
+        cut,
         prices,
         surcharge,
-        depths: depth::of(graph),
+        depths: depth::of(graph, cut),
         last_use: last_uses(graph),
         reach: reach(graph),
         quotes,
@@ -87,7 +92,10 @@ pub fn search(
         let mut next: BTreeMap<Live, State> = BTreeMap::new();
         for (live, state) in &states {
             for (choice, seconds, extra) in search.choices(index, live)? {
-                let live = search.live_after(index, live, choice.layout);
+                let Some((choice, seconds)) = search.switched(index, choice, seconds) else {
+                    continue;
+                };
+                let live = search.live_after(index, live, choice.outgoing());
                 let total = state.total + seconds + extra;
                 if next.get(&live).is_none_or(|known| total < known.total) {
                     let trail = Trail {
@@ -154,6 +162,7 @@ fn cheapest(states: BTreeMap<Live, State>) -> BTreeMap<Live, State> {
 struct Search<'a> {
     graph: &'a Graph,
     log_slots: u32,
+    cut: Option<Cut>,
     prices: &'a Prices,
     surcharge: &'a Surcharge,
     depths: Vec<u32>,
@@ -168,6 +177,21 @@ struct Search<'a> {
 type Priced = (Choice, f64, f64);
 
 impl Search<'_> {
+    /// A choice at a node and what it takes, going on in the small ring where the cut is; none where its result cannot.
+    fn switched(&self, index: NodeIndex, choice: Choice, seconds: f64) -> Option<(Choice, f64)> {
+        if self.cut != Some(Cut(index)) {
+            return Some((choice, seconds));
+        }
+        let switched = Some(Cut::outgoing(&choice.layout)?);
+        // About a rotation of each ciphertext.
+        let LinearCost {
+            decompose, baby, ..
+        } = self.cost(index).1;
+        let each = decompose + baby;
+        let seconds = seconds + each * f64::from(choice.layout.ciphertexts());
+        Some((Choice { switched, ..choice }, seconds))
+    }
+
     fn choices(&mut self, index: NodeIndex, live: &Live) -> Result<Vec<Priced>, LayoutPlanError> {
         let graph = self.graph;
         let node = graph.node(index);
@@ -225,7 +249,7 @@ impl Search<'_> {
         let (depth, cost) = self.cost(index);
         let cost = *cost;
         let quoted = self.quotes.map(map, &self.graph.tensors)?;
-        let mut choices = self.results(&quoted, map, from, (depth, &cost))?;
+        let mut choices = self.results(&quoted, map, from, &cost)?;
         let extra = self.surcharge.level(depth);
         if !extra.is_finite() {
             return Ok(choices);
@@ -233,10 +257,8 @@ impl Search<'_> {
         let convert = identity(&map.input);
         let conversion = self.quotes.map(&convert, &self.graph.tensors)?;
         for through in candidates::skewed(from, self.without) {
-            let turn = self
-                .quotes
-                .of(&conversion, (from, &through), false, (depth, &cost));
-            for (choice, seconds, longer) in self.results(&quoted, map, &through, (depth, &cost))? {
+            let turn = self.quotes.of(&conversion, (from, &through), false, &cost);
+            for (choice, seconds, longer) in self.results(&quoted, map, &through, &cost)? {
                 let choice = Choice {
                     operands: vec![through],
                     ..choice
@@ -253,15 +275,13 @@ impl Search<'_> {
         quoted: &Quoted<'_>,
         map: &LinearMap,
         from: &Layout,
-        (depth, cost): (u32, &LinearCost),
+        cost: &LinearCost,
     ) -> Result<Vec<Priced>, LayoutPlanError> {
         let mut choices = Vec::new();
         for layout in candidates::of(map, from, self.without)? {
             let ways = [(false, 0.0), (true, self.surcharge.longer())];
             for (turned, extra) in ways.into_iter().filter(|way| way.1.is_finite()) {
-                let quote = self
-                    .quotes
-                    .of(quoted, (from, &layout), turned, (depth, cost));
+                let quote = self.quotes.of(quoted, (from, &layout), turned, cost);
                 let choice = Choice {
                     turned,
                     ..Choice::at(layout)
@@ -296,16 +316,15 @@ impl Search<'_> {
             let mut seconds = own * f64::from(to.ciphertexts());
             let mut extra = 0.0;
             for from in packed.iter().filter(|from| **from != to) {
-                let quote = self.quotes.of(&quoted, (from, &to), false, (depth, &cost));
+                let quote = self.quotes.of(&quoted, (from, &to), false, &cost);
                 seconds += quote.seconds;
                 // Layouts that differ must be joined somehow, so the last level is not out of the question.
                 let levels = f64::from(quote.depth);
                 extra += levels * self.surcharge.level(depth).min(self.whole());
             }
             let choice = Choice {
-                layout: to,
                 operands: vec![to; packed.len()],
-                turned: false,
+                ..Choice::at(to)
             };
             choices.push((choice, seconds, extra));
         }

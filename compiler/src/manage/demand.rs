@@ -62,7 +62,7 @@ pub struct Work {
 
 impl Work {
     /// About how often every limb of the level is passed through.
-    pub(super) fn passes(&self) -> f64 {
+    fn passes(&self) -> f64 {
         const SWITCH: f64 = 24.0;
         const PRODUCT: f64 = 3.0;
         1.0 + SWITCH * f64::from(self.switches) + PRODUCT * f64::from(self.products)
@@ -76,6 +76,8 @@ pub struct Demand {
     pub rescales: Vec<BTreeSet<Need>>,
     /// By depth, one more than rescales.
     pub work: Vec<Work>,
+    /// The least depth in the small ring; the rescale to it drops nothing.
+    pub small: Option<u32>,
 }
 
 impl Demand {
@@ -89,7 +91,35 @@ impl Demand {
         Self {
             rescales: vec![[need].into(); rescales as usize],
             work: vec![work; rescales as usize + 1],
+            small: None,
         }
+    }
+
+    /// How many levels are in the small ring, if any are.
+    pub(super) fn small_levels(&self) -> Option<usize> {
+        let small = self.small?;
+        Some(self.work.len().saturating_sub(small as usize))
+    }
+
+    /// About how often every limb of the level of a depth is passed through, in passes of the main ring.
+    pub(super) fn passes(&self, depth: u32) -> f64 {
+        let passes = self.work.get(depth as usize).map_or(0.0, Work::passes);
+        match self.small {
+            Some(small) if depth >= small => passes / 2.0,
+            _ => passes,
+        }
+    }
+
+    /// This with one more step at a depth, to the small ring.
+    #[must_use]
+    pub fn switched_after(mut self, depth: u32) -> Self {
+        let at = (depth as usize).min(self.rescales.len());
+        self.rescales.insert(at, BTreeSet::new());
+        if let Some(&work) = self.work.last() {
+            self.work.insert(at, work);
+        }
+        self.small = Some(at as u32 + 1);
+        self
     }
 
     /// Of a settled program.
@@ -101,11 +131,13 @@ impl Demand {
             demand: Self {
                 rescales: vec![BTreeSet::new(); deepest],
                 work: vec![Work::default(); deepest + 1],
+                small: None,
             },
         };
         let masks = masked(program);
         for (value, inst) in program.values.iter() {
             gather.product(value, &inst.op, masks.get(value) == Some(&true));
+            gather.switch(value, &inst.op);
             gather.alignments(value, &inst.op);
         }
         for port in &program.outputs {
@@ -163,6 +195,15 @@ impl Gather<'_> {
         self.note(self.rescales.depth(value), need);
     }
 
+    /// What is taken to the small ring leaves the main one at the last level there.
+    fn switch(&mut self, value: SlotValue, op: &SlotOp) {
+        if let SlotOp::SwitchRing(a) = op {
+            let depth = self.rescales.depth(value);
+            self.aligned(&[*a], *a, depth.saturating_sub(1));
+            self.demand.small = Some(depth);
+        }
+    }
+
     /// Operands that are brought to the level and scale of others by a product with 1.
     fn alignments(&mut self, value: SlotValue, op: &SlotOp) {
         match op {
@@ -192,7 +233,8 @@ impl Gather<'_> {
 
     fn work(&mut self, program: &Program) {
         let raw = raw(program, self.rescales);
-        let mut first: BTreeMap<Option<Rotation>, u32> = BTreeMap::new();
+        let small = self.demand.small.unwrap_or(u32::MAX);
+        let mut first: BTreeMap<(bool, Option<Rotation>), u32> = BTreeMap::new();
         for (value, inst) in program.values.iter() {
             let products = match &inst.op {
                 SlotOp::Dot(terms) | SlotOp::Mask(terms) => terms.len(),
@@ -214,7 +256,7 @@ impl Gather<'_> {
             if let Some(work) = self.demand.work.get_mut(depth as usize) {
                 work.switches += 1;
             }
-            let first = first.entry(key).or_insert(depth);
+            let first = first.entry((depth >= small, key)).or_insert(depth);
             *first = (*first).min(depth);
         }
         for depth in first.into_values() {

@@ -174,6 +174,11 @@ impl Emitter {
             }
             SlotOp::Add(terms) => self.add(value, terms)?,
             SlotOp::Mul(a, b) => self.mul(value, *a, *b)?,
+            SlotOp::SwitchRing(a) => {
+                let (to, scale) = (self.level(value), self.scale(*a)?);
+                let a = self.at(*a, Level(to.0 + 1), &scale)?;
+                self.builder.push(Inst::SwitchRing { a, to })?
+            }
         };
         self.set(value, done);
         Ok(())

@@ -36,7 +36,7 @@ pub fn raw(program: &Program, rescales: &Rescales) -> Arena<SlotValue, Raw> {
             }
             SlotOp::Mul(..) if rescales.is_lazy(value) => Raw::Lazy,
             SlotOp::Mul(..) => Raw::Product,
-            SlotOp::Input | SlotOp::AddConst(..) => Raw::No,
+            SlotOp::Input | SlotOp::AddConst(..) | SlotOp::SwitchRing(_) => Raw::No,
             SlotOp::Negate(a) => of(&raw, *a),
             SlotOp::Rotate(a, _)
                 if of(&raw, *a) == Raw::Constants

@@ -14,7 +14,7 @@ use super::primes::MAX_PRIME_BITS;
 use super::table::{Table, Wanted};
 use crate::cost::CostModel;
 use crate::optimisation::{Optimisation, Without};
-use peregrine_ir::{Level, Ring, Security};
+use peregrine_ir::{Level, Ring, RingPart, Security, SmallRing};
 use std::collections::BTreeSet;
 
 /// Bits kept above the noise of one rescale for what the network adds.
@@ -116,9 +116,13 @@ impl Planner<'_> {
                 .rev()
                 .map(|needs| longest(needs).unwrap_or(0))
                 .collect(),
-            work: demand.work.iter().rev().map(Work::passes).collect(),
+            work: (0..demand.work.len() as u32)
+                .rev()
+                .map(|depth| demand.passes(depth))
+                .collect(),
+            repeats: demand.small_levels(),
         };
-        let gadget = |table: &Table| self.with_gadget(table, unit_bits, log_n, &demand.work);
+        let gadget = |table: &Table| self.with_gadget(table, unit_bits, log_n, demand);
         let chain = Table::chain(&wanted).ok_or(ParameterError::Primes { log_n })?;
         let mut best = gadget(&chain);
         let granular = match self.without.contains(&Optimisation::GranularModuli) {
@@ -168,40 +172,101 @@ impl Planner<'_> {
         table: &Table,
         unit_bits: u32,
         log_n: u32,
-        work: &[Work],
+        demand: &Demand,
     ) -> Result<(f64, Ring), ParameterError> {
-        let limit = self.limit(log_n)?;
-        let chain_bits = table.bits();
+        let levels = table.rows.len();
+        let room = self.room(table, levels, log_n)?;
         let ring = |gadget: &Gadget, special| Ring {
             log_n,
             unit_bits,
             primes: table.primes.clone(),
             special,
             levels: table.rows.clone(),
-            digits: table.digits(gadget.alpha),
+            digits: table.digits(levels, gadget.alpha),
+            small: demand.small_levels().map(|levels| SmallRing {
+                log_n: log_n - 1,
+                levels: levels as u32,
+                special: 0,
+                digits: Vec::new(),
+            }),
         };
         let unknown = |gadget: &Gadget| (0..gadget.special).map(|_| 0).collect();
-        let gadgets = (1..=table.primes.len())
-            .filter_map(|alpha| Gadget::new(table, alpha, limit - chain_bits));
+        let gadgets = (1..=table.primes.len()).filter_map(|alpha| Gadget::new(table, alpha, room));
         let gadget = gadgets
-            .map(|gadget| (self.seconds(&ring(&gadget, unknown(&gadget)), work), gadget))
+            .map(|gadget| {
+                let ring = ring(&gadget, unknown(&gadget));
+                (self.seconds(&ring, RingPart::Main, &demand.work), gadget)
+            })
             .min_by(|a, b| a.0.total_cmp(&b.0));
-        let (seconds, gadget) = gadget.ok_or(ParameterError::Security {
-            log_n,
-            depth: table.rows.len() as u32 - 1,
-            chain_bits,
-            special_bits: Gadget::least_bits(table, 1),
-            limit,
-        })?;
+        let (seconds, gadget) = gadget.ok_or_else(|| self.insecure(table, levels, log_n))?;
         let special = table.special(log_n, gadget.special, gadget.special_bits);
         let special = special.ok_or(ParameterError::Primes { log_n })?;
-        Ok((seconds, ring(&gadget, special)))
+        let ring = ring(&gadget, special);
+        match demand.small_levels() {
+            None => Ok((seconds, ring)),
+            Some(levels) => {
+                let (more, ring) = self.with_small_gadget(table, levels, ring, &demand.work)?;
+                Ok((seconds + more, ring))
+            }
+        }
     }
 
-    /// Predicted seconds of all key switches and products, and the share of a run in having the keys.
-    fn seconds(&self, ring: &Ring, work: &[Work]) -> f64 {
+    /// The ring with the digits of its small ring that make the work there cheapest, of those that the first of its special
+    /// primes outweigh.
+    fn with_small_gadget(
+        &self,
+        table: &Table,
+        levels: usize,
+        ring: Ring,
+        work: &[Work],
+    ) -> Result<(f64, Ring), ParameterError> {
+        let log_n = ring.log_n - 1;
+        let room = self.room(table, levels, log_n)?;
+        let special: Vec<f64> = ring.special.values().map(|&p| (p as f64).log2()).collect();
+        let with_digits = |alpha| {
+            let least = Gadget::least_bits(table, levels, alpha);
+            let count =
+                (1..=special.len()).find(|&n| special.iter().take(n).sum::<f64>() >= least)?;
+            let fits = special.iter().take(count).sum::<f64>() <= room;
+            let small = SmallRing {
+                log_n,
+                levels: levels as u32,
+                special: count as u32,
+                digits: table.digits(levels, alpha),
+            };
+            let ring = Ring {
+                small: Some(small),
+                ..ring.clone()
+            };
+            fits.then(|| (self.seconds(&ring, RingPart::Small, work), ring))
+        };
+        let found = (1..=table.primes.len()).filter_map(with_digits);
+        let found = found.min_by(|a, b| a.0.total_cmp(&b.0));
+        found.ok_or_else(|| self.insecure(table, levels, log_n))
+    }
+
+    /// Bits that the primes of the `levels` lowest levels leave for special primes in a ring.
+    fn room(&self, table: &Table, levels: usize, log_n: u32) -> Result<f64, ParameterError> {
+        Ok(self.limit(log_n)? - table.bits(levels))
+    }
+
+    fn insecure(&self, table: &Table, levels: usize, log_n: u32) -> ParameterError {
+        ParameterError::Security {
+            log_n,
+            depth: levels as u32 - 1,
+            chain_bits: table.bits(levels),
+            special_bits: Gadget::least_bits(table, levels, 1),
+            limit: self.limit(log_n).unwrap_or(f64::INFINITY),
+        }
+    }
+
+    /// Predicted seconds of all key switches and products in one of the rings, and the share of a run in having the keys.
+    fn seconds(&self, ring: &Ring, part: RingPart, work: &[Work]) -> f64 {
         let levels = (0..ring.levels.len() as u32).rev();
-        let seconds = levels.zip(work).map(|(level, work)| {
+        let levels = levels
+            .zip(work)
+            .filter(|&(level, _)| ring.part(Level(level)) == part);
+        let seconds = levels.map(|(level, work)| {
             let phases = self.cost.phases(ring, Level(level));
             f64::from(work.switches) * phases.key_switch()
                 + f64::from(work.products) * phases.linear().product
@@ -236,7 +301,7 @@ struct Gadget {
 impl Gadget {
     /// Digits of `alpha` primes, if the special primes they need fit into `room` bits.
     fn new(table: &Table, alpha: usize, room: f64) -> Option<Self> {
-        let least = Self::least_bits(table, alpha);
+        let least = Self::least_bits(table, table.rows.len(), alpha);
         let special = (least / (MAX_PRIME_BITS - 0.05)).ceil() as usize;
         // Longer special primes mean less noise: take what fits.
         let special_bits = (room / special as f64 - 0.01).min(MAX_PRIME_BITS);
@@ -247,9 +312,9 @@ impl Gadget {
         })
     }
 
-    /// Bits that all special primes together must have.
-    fn least_bits(table: &Table, alpha: usize) -> f64 {
-        table.longest_digit(alpha) + SPECIAL_SLACK_BITS
+    /// Bits that all special primes together must have for the `levels` lowest levels.
+    fn least_bits(table: &Table, levels: usize, alpha: usize) -> f64 {
+        table.longest_digit(levels, alpha) + SPECIAL_SLACK_BITS
     }
 }
 
@@ -344,7 +409,7 @@ mod tests {
     fn five_levels_fit_the_ring_of_degree_8192() {
         let ring = ring(13, &Demand::uniform(5, Need::PRODUCT)).unwrap();
         assert_eq!((ring.levels.len(), ring.unit_bits), (6, 27));
-        assert!(ring.total_bits() <= 218.0);
+        assert!(ring.total_bits(RingPart::Main) <= 218.0);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! When values are rescaled: at once, or together with what comes next.
 //!
 //! Notation: the *depth* of a value is the number of rescales on its deepest path from the inputs; it lives at level
-//! `L - depth`. A product with constants is rescaled once its sums and rotations are done, so its result is one deeper. A
+//! `L - depth`. Switching rings counts as a rescale that drops nothing, and all ciphertexts that do it do it at one depth. A product with constants is rescaled once its sums and rotations are done, so its result is one deeper. A
 //! product of ciphertexts is either rescaled likewise or *lazy*: as deep as its operands, at the product of their scales, until
 //! the product with constants that takes it is rescaled by both (tower reuse: Chielle et al., *PAPER*, arXiv 2509.22857). That
 //! halves rescales, and where both fit one prime also limbs; but what lies between is computed at the larger modulus.
@@ -68,11 +68,24 @@ impl Rescales {
 
     fn depths(&self, program: &Program) -> Arena<SlotValue, u32> {
         let mut depths: Arena<SlotValue, u32> = Arena::new();
+        // All are there before the first of them is taken to the other ring.
+        let switching = program.values.values().filter_map(|inst| match inst.op {
+            SlotOp::SwitchRing(a) => Some(a),
+            _ => None,
+        });
+        let switching: Vec<SlotValue> = switching.collect();
         for (value, inst) in program.values.iter() {
             let operands = inst.op.operands();
             let before = operands.iter().filter_map(|&v| depths.get(v)).max();
             let own = inst.op.multiplies() && !self.is_lazy(value);
-            depths.push(before.copied().unwrap_or(0) + u32::from(own));
+            let before = match inst.op {
+                SlotOp::SwitchRing(_) => {
+                    let together = switching.iter().filter_map(|&v| depths.get(v)).max();
+                    together.map(|&deepest| deepest + 1)
+                }
+                _ => before.copied(),
+            };
+            depths.push(before.unwrap_or(0) + u32::from(own));
         }
         depths
     }
@@ -94,9 +107,11 @@ impl Rescales {
         for (value, inst) in program.values.iter().rev() {
             let passes = match &inst.op {
                 SlotOp::Mul(..) | SlotOp::Mask(_) => true,
-                SlotOp::Rotate(..) | SlotOp::AddConst(..) | SlotOp::Negate(_) | SlotOp::Add(_) => {
-                    wanted.get(value.index()) == Some(&true)
-                }
+                SlotOp::Rotate(..)
+                | SlotOp::AddConst(..)
+                | SlotOp::Negate(_)
+                | SlotOp::Add(_)
+                | SlotOp::SwitchRing(_) => wanted.get(value.index()) == Some(&true),
                 SlotOp::Input | SlotOp::Dot(_) | SlotOp::Scalars(..) | SlotOp::MulScalar(..) => {
                     false
                 }

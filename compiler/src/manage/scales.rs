@@ -1,7 +1,7 @@
 //! Exact scales for every value.
 //!
 //! Values that must share a scale (sums at one depth, rotations, added constants) form classes, found by union-find. A
-//! class lies at one depth. Inputs have scale `D`; a product of ciphertexts has the product of its operands' scales, unless it is
+//! class lies at one depth. Inputs have scale `D`; what is taken to another ring keeps its scale; a product of ciphertexts has the product of its operands' scales, unless it is
 //! lazy divided by the modulus its rescale drops; both *fix* the scale of their class. A class without fixed members gets
 //! `D`. Classes are settled from the top down: a fixed scale depends on smaller depths only.
 //!
@@ -197,7 +197,7 @@ fn classes(program: &Program, depth: &impl Fn(SlotValue) -> u32) -> Vec<usize> {
                     });
                 }
             }
-            SlotOp::Input | SlotOp::MulScalar(..) | SlotOp::Mul(..) => {}
+            SlotOp::Input | SlotOp::MulScalar(..) | SlotOp::Mul(..) | SlotOp::SwitchRing(_) => {}
         }
     }
     for port in program.inputs.iter().chain(&program.outputs) {
@@ -224,6 +224,7 @@ fn fixed(
     };
     match program.values.get(value).map(|inst| &inst.op) {
         Some(SlotOp::Input) => Ok(Some(Scale::power_of_two(UNIT))),
+        Some(SlotOp::SwitchRing(a)) => Ok(scales.of(*a).cloned()),
         Some(SlotOp::Mul(a, b)) => {
             let (Some(a), Some(b)) = (scales.of(*a), scales.of(*b)) else {
                 return Ok(None);
@@ -245,7 +246,7 @@ fn realign(program: &mut Program, conflicts: &BTreeSet<SlotValue>) {
     let mut renamed: Vec<SlotValue> = Vec::with_capacity(old.len());
     for (value, inst) in old.iter() {
         let map = |v: SlotValue| renamed.get(v.index()).copied().unwrap_or(v);
-        let mut new = program.push(rename(&inst.op, map), inst.node);
+        let mut new = program.push(inst.op.map_operands(map), inst.node);
         if conflicts.contains(&value) {
             new = program.push(SlotOp::MulScalar(new, 1.0), inst.node);
         }
@@ -255,23 +256,6 @@ fn realign(program: &mut Program, conflicts: &BTreeSet<SlotValue>) {
         for value in &mut port.packed.values {
             *value = renamed.get(value.index()).copied().unwrap_or(*value);
         }
-    }
-}
-
-fn rename(op: &SlotOp, map: impl Fn(SlotValue) -> SlotValue) -> SlotOp {
-    match op {
-        SlotOp::Input => SlotOp::Input,
-        SlotOp::Rotate(a, k) => SlotOp::Rotate(map(*a), *k),
-        SlotOp::Dot(terms) => SlotOp::Dot(terms.iter().map(|&(a, c)| (map(a), c)).collect()),
-        SlotOp::Mask(terms) => SlotOp::Mask(terms.iter().map(|&(a, c)| (map(a), c)).collect()),
-        SlotOp::Scalars(terms, mask) => {
-            SlotOp::Scalars(terms.iter().map(|&(a, c)| (map(a), c)).collect(), *mask)
-        }
-        SlotOp::AddConst(a, c) => SlotOp::AddConst(map(*a), *c),
-        SlotOp::MulScalar(a, r) => SlotOp::MulScalar(map(*a), *r),
-        SlotOp::Add(values) => SlotOp::Add(values.iter().map(|&v| map(v)).collect()),
-        SlotOp::Negate(a) => SlotOp::Negate(map(*a)),
-        SlotOp::Mul(a, b) => SlotOp::Mul(map(*a), map(*b)),
     }
 }
 

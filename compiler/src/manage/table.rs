@@ -21,6 +21,7 @@
 use super::primes::{MAX_PRIME_BITS, PrimeSource, TOLERANCE_BITS};
 use peregrine_ir::{Arena, Entity, Prime, SpecialPrime};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 /// By how many bits a prime must exceed the degree, for there to be some of its size.
 const PRIME_GUARD_BITS: u32 = 6;
@@ -39,6 +40,8 @@ pub(super) struct Wanted {
     pub(super) drops: Vec<u32>,
     /// How often each limb of a level is passed through, the lowest first.
     pub(super) work: Vec<f64>,
+    /// The level that has the primes of the one below: whence rings are switched.
+    pub(super) repeats: Option<usize>,
 }
 
 impl Wanted {
@@ -68,7 +71,12 @@ impl Table {
             rows: Vec::new(),
             short: 0,
         };
-        for &bits in std::iter::once(&wanted.base).chain(&wanted.drops) {
+        let drops = std::iter::once(&wanted.base).chain(&wanted.drops);
+        for (level, &bits) in drops.enumerate() {
+            if wanted.repeats == Some(level) {
+                table.rows.push(table.primes.keys().collect());
+                continue;
+            }
             let bits = f64::from(bits.max(wanted.least_drop()));
             let count = ((bits - TOLERANCE_BITS) / MAX_PRIME_BITS).ceil().max(1.0);
             for _ in 0..count as usize {
@@ -105,17 +113,29 @@ impl Table {
         tables.take(FINALISTS).collect()
     }
 
-    /// log2 of the product of the pool.
-    pub(super) fn bits(&self) -> f64 {
-        self.primes.values().map(|&p| (p as f64).log2()).sum()
+    /// The primes of its `levels` lowest levels, ascending.
+    fn names(&self, levels: usize) -> Vec<Prime> {
+        let names: BTreeSet<Prime> = self.rows.iter().take(levels).flatten().copied().collect();
+        names.into_iter().collect()
     }
 
-    /// The pool in digits of which no level has more than `alpha` primes: as few as possible, and the short primes in the first.
-    pub(super) fn digits(&self, alpha: usize) -> Vec<Vec<Prime>> {
-        let names: Vec<Prime> = self.primes.keys().collect();
-        let at_once = self.rows.iter().map(|row| self.shorts_of(row)).max();
+    /// log2 of the product of the primes of its `levels` lowest levels.
+    pub(super) fn bits(&self, levels: usize) -> f64 {
+        self.names(levels).iter().map(|&p| self.prime_bits(p)).sum()
+    }
+
+    fn prime_bits(&self, prime: Prime) -> f64 {
+        self.primes.get(prime).map_or(0.0, |&p| (p as f64).log2())
+    }
+
+    /// The primes of the `levels` lowest levels in digits of which none of these has more than `alpha` primes: as few as possible,
+    /// and the short primes in the first.
+    pub(super) fn digits(&self, levels: usize, alpha: usize) -> Vec<Vec<Prime>> {
+        let names = self.names(levels);
+        let rows = self.rows.iter().take(levels);
+        let at_once = rows.map(|row| self.shorts_of(row)).max();
         let beside = alpha.saturating_sub(at_once.unwrap_or(0));
-        let first = names.len().min(match self.short {
+        let first = names.len().min(match self.shorts_of(&names) {
             0 => 0,
             short => short + beside,
         });
@@ -131,16 +151,17 @@ impl Table {
         row.iter().filter(|p| p.index() < self.short).count()
     }
 
-    /// Most bits that any level has of a digit.
-    pub(super) fn longest_digit(&self, alpha: usize) -> f64 {
-        let bits = |&p: &Prime| self.primes.get(p).map_or(0.0, |&p| (p as f64).log2());
-        let digits = self.digits(alpha);
+    /// Most bits that any of the `levels` lowest levels has of a digit.
+    pub(super) fn longest_digit(&self, levels: usize, alpha: usize) -> f64 {
+        let digits = self.digits(levels, alpha);
         let at = |digit: &Vec<Prime>, row: &Vec<Prime>| -> f64 {
-            digit.iter().filter(|p| row.contains(p)).map(bits).sum()
+            let shared = digit.iter().filter(|p| row.contains(p));
+            shared.map(|&p| self.prime_bits(p)).sum()
         };
-        let all = digits
-            .iter()
-            .flat_map(|digit| self.rows.iter().map(move |row| at(digit, row)));
+        let all = digits.iter().flat_map(|digit| {
+            let rows = self.rows.iter().take(levels);
+            rows.map(move |row| at(digit, row))
+        });
         all.fold(0.0, f64::max)
     }
 
@@ -170,6 +191,18 @@ struct State {
     cost: f64,
     /// The state of the level below, by its place among those kept.
     below: usize,
+}
+
+impl State {
+    /// The same primes one level higher.
+    fn repeated(&self, below: usize, work: f64) -> Self {
+        let limbs = self.longs + self.shorts.count_ones() as usize;
+        Self {
+            cost: self.cost + work * limbs as f64,
+            below,
+            ..*self
+        }
+    }
 }
 
 /// As many long primes as any table needs.
@@ -243,10 +276,14 @@ impl<'w> Search<'w> {
         let drops = std::iter::once(wanted.base).chain(wanted.drops.iter().map(|&d| d.max(least)));
         for (i, drop) in drops.enumerate() {
             let work = wanted.work.get(i).copied().unwrap_or(1.0);
-            let below = kept.last()?;
-            let above = (0..).zip(below);
-            let above = above.flat_map(|(i, state)| self.above(i, state, f64::from(drop), work));
-            kept.push(efficient(above.collect()));
+            let below = (0..).zip(kept.last()?);
+            let above: Vec<State> = match wanted.repeats == Some(i) {
+                true => below.map(|(at, state)| state.repeated(at, work)).collect(),
+                false => below
+                    .flat_map(|(at, state)| self.above(at, state, f64::from(drop), work))
+                    .collect(),
+            };
+            kept.push(efficient(above));
         }
         let cheapest = |states: &Vec<State>| {
             let states = states.iter().enumerate();
@@ -336,6 +373,7 @@ mod tests {
             base,
             drops,
             work,
+            repeats: None,
         }
     }
 
@@ -352,27 +390,42 @@ mod tests {
         assert_eq!(used, table.primes.keys().collect(), "a prime is in vain");
         let mut below = 0.0;
         let drops = std::iter::once(&wanted.base).chain(&wanted.drops);
-        for (row, &drop) in table.rows.iter().zip(drops) {
+        for (level, (row, &drop)) in table.rows.iter().zip(drops).enumerate() {
             let bits = bits(table, row);
+            if wanted.repeats == Some(level) {
+                assert_eq!(Some(row), table.rows.get(level - 1));
+                continue;
+            }
             assert!(
                 bits - below >= f64::from(drop) - TOLERANCE_BITS - 1e-6,
                 "{bits} on {below}"
             );
             below = bits;
         }
-        let digits = table.digits(alpha);
-        let all: Vec<Prime> = digits.concat();
-        assert_eq!(all, table.primes.keys().collect::<Vec<_>>());
+        assert_eq!(
+            table.names(table.rows.len()),
+            table.primes.keys().collect::<Vec<_>>()
+        );
+        for levels in 1..=table.rows.len() {
+            check_digits(table, levels, alpha);
+        }
+    }
+
+    fn check_digits(table: &Table, levels: usize, alpha: usize) {
+        let digits = table.digits(levels, alpha);
+        let mut all: Vec<Prime> = digits.concat();
+        all.sort_unstable();
+        assert_eq!(all, table.names(levels));
         let mut longest: f64 = 0.0;
         for (digit, row) in digits
             .iter()
-            .flat_map(|d| table.rows.iter().map(move |r| (d, r)))
+            .flat_map(|d| table.rows.iter().take(levels).map(move |r| (d, r)))
         {
             let shared: Vec<Prime> = row.iter().filter(|p| digit.contains(p)).copied().collect();
             assert!(shared.len() <= alpha.max(2));
             longest = longest.max(bits(table, &shared));
         }
-        assert!((longest - table.longest_digit(alpha)).abs() < 1e-6);
+        assert!((longest - table.longest_digit(levels, alpha)).abs() < 1e-6);
     }
 
     proptest! {
@@ -382,8 +435,13 @@ mod tests {
             base in 20u32..99,
             drops in proptest::collection::vec(12u32..120, 0..30),
             alpha in 1usize..8,
+            repeats in 1usize..40,
         ) {
-            let wanted = wanted(log_n, base, drops);
+            let levels = drops.len() + 1;
+            let wanted = Wanted {
+                repeats: Some(repeats).filter(|&level| level < levels),
+                ..wanted(log_n, base, drops)
+            };
             check(&Table::chain(&wanted).unwrap(), &wanted, alpha);
             let tables = Table::granular(&wanted);
             prop_assert!(!tables.is_empty());

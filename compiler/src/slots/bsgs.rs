@@ -7,6 +7,7 @@
 //! split by [`LinearCost`] wins; ties go to the smaller size, so the choice is deterministic.
 
 use super::diagonals::Diagonals;
+use super::displacements::NumberSet;
 use crate::cost::LinearCost;
 use peregrine_ir::Layout;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,17 @@ pub struct Split {
     pub size: u32,
     /// How far the window reaches below zero.
     pub shift: u32,
+}
+
+impl Default for Split {
+    /// Of a single rotation, by nothing.
+    fn default() -> Self {
+        Self {
+            period: 1,
+            size: 1,
+            shift: 0,
+        }
+    }
 }
 
 /// What a split needs, counted.
@@ -38,6 +50,21 @@ pub struct Steps {
 }
 
 impl Steps {
+    /// Whether it is nowhere more than another, so that nothing makes it dearer.
+    fn is_within(&self, other: &Self) -> bool {
+        let counts = |steps: &Self| {
+            let Self {
+                hoisted,
+                babies,
+                summed,
+                giants,
+                keys,
+            } = *steps;
+            [hoisted, babies, summed, giants, keys]
+        };
+        counts(self).iter().zip(counts(other)).all(|(a, b)| *a <= b)
+    }
+
     /// Predicted seconds.
     pub fn price(&self, cost: &LinearCost) -> f64 {
         cost.decompose * f64::from(self.hoisted)
@@ -49,25 +76,16 @@ impl Steps {
 }
 
 impl Split {
-    /// The cheapest split of `diagonals` from `input` to `output`, and its steps.
-    pub fn choose(
-        diagonals: &Diagonals,
-        input: &Layout,
-        output: &Layout,
-        cost: &LinearCost,
-    ) -> (Self, Steps) {
+    /// The splits of `diagonals` from `input` to `output` with their steps, the smallest size first: all that may be the
+    /// cheapest, at least one.
+    pub fn all(diagonals: &Diagonals, input: &Layout, output: &Layout) -> Vec<(Self, Steps)> {
         let period = if input.is_aligned() {
             input.block()
         } else {
             input.slots()
         };
-        let whole = Self {
-            period,
-            size: period,
-            shift: 0,
-        };
         let needs = Needs::of(diagonals);
-        let mut best = (f64::INFINITY, whole, whole.count(&needs));
+        let mut all: Vec<(Self, Steps)> = Vec::new();
         for (size, shift) in candidates(period, input, output) {
             let split = Self {
                 period,
@@ -75,12 +93,11 @@ impl Split {
                 shift,
             };
             let steps = split.count(&needs);
-            let price = steps.price(cost);
-            if price < best.0 {
-                best = (price, split, steps);
+            if !all.iter().any(|(_, known)| known.is_within(&steps)) {
+                all.push((split, steps));
             }
         }
-        (best.1, best.2)
+        all
     }
 
     /// Baby and giant step of rotation `k`, both in `0 .. period`.
@@ -164,10 +181,11 @@ fn unions(diagonals: &Diagonals, side: fn((u32, u32)) -> u32) -> BTreeMap<Vec<u3
     }
     let mut unions: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
     for sets in groups.into_values() {
-        let mut union: Vec<u32> = sets.into_iter().flatten().copied().collect();
-        union.sort_unstable();
-        union.dedup();
-        *unions.entry(union).or_insert(0) += 1;
+        let mut union = NumberSet::default();
+        let all = || sets.iter().copied().flatten();
+        let bound = all().max().map_or(1, |largest| largest + 1);
+        all().for_each(|&k| union.insert(k, bound));
+        *unions.entry(union.finish()).or_insert(0) += 1;
     }
     unions
 }

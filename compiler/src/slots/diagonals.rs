@@ -7,7 +7,7 @@
 //! With `r` skewed replicas and a fold by `r`, one rotation shows `r` displacements at once: a set of displacements needs about
 //! one in `r` rotations.
 
-use super::displacements::{Displacements, PairSets};
+use super::displacements::{Displacements, NumberSet, PairSets};
 use peregrine_ir::linear::BoundMap;
 use peregrine_ir::{Layout, Reach};
 use std::collections::BTreeMap;
@@ -69,13 +69,12 @@ impl Diagonals {
             reached.min().unwrap_or(0)
         };
         let rotations = |set: &Vec<u32>| {
-            let all = wanted
-                .iter()
-                .flat_map(|&turn| set.iter().map(move |&d| rotation(d, turn)));
-            let mut all: Vec<u32> = all.collect();
-            all.sort_unstable();
-            all.dedup();
-            all
+            let mut all = NumberSet::default();
+            for &turn in &wanted {
+                let turned = set.iter().map(|&d| rotation(d, turn));
+                turned.for_each(|k| all.insert(k, mask + 1));
+            }
+            all.finish()
         };
         let pairs = displacements.pairs.iter();
         Self {

@@ -225,7 +225,7 @@ pub(super) struct PairSets {
 }
 
 /// A set of numbers below a bound: a list while there are few, then bits.
-enum NumberSet {
+pub(super) enum NumberSet {
     Few(Vec<u32>),
     Many(Vec<u64>),
 }
@@ -241,8 +241,7 @@ impl PairSets {
     /// Adds `k` modulo the slots.
     pub(super) fn insert(&mut self, pair: (u32, u32), k: u32) {
         let set = self.sets.entry(pair);
-        set.or_insert_with(|| NumberSet::Few(Vec::new()))
-            .insert(k & (self.slots - 1), self.slots);
+        set.or_default().insert(k & (self.slots - 1), self.slots);
     }
 
     /// Adds every step of one set together with every step of another.
@@ -256,7 +255,7 @@ impl PairSets {
                     continue;
                 };
                 let set = self.sets.entry((a.to + b.to, a.from + b.from));
-                let set = set.or_insert_with(|| NumberSet::Few(Vec::new()));
+                let set = set.or_default();
                 for a in first {
                     for b in second {
                         set.insert(a.by.wrapping_add(b.by) & (bound - 1), bound);
@@ -273,10 +272,17 @@ impl PairSets {
     }
 }
 
+impl Default for NumberSet {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
 impl NumberSet {
     const FEW: usize = 32;
 
-    fn insert(&mut self, k: u32, bound: u32) {
+    /// Adds a number that is below `bound`, which is the same every time.
+    pub(super) fn insert(&mut self, k: u32, bound: u32) {
         match self {
             Self::Few(list) if list.contains(&k) => {}
             Self::Few(list) if list.len() < Self::FEW => list.push(k),
@@ -289,7 +295,8 @@ impl NumberSet {
         }
     }
 
-    fn finish(self) -> Vec<u32> {
+    /// Ascending.
+    pub(super) fn finish(self) -> Vec<u32> {
         match self {
             Self::Few(mut list) => {
                 list.sort_unstable();

@@ -49,6 +49,140 @@ pub struct DiagonalPlan {
     pub fold: u32,
 }
 
+/// Ways to compute a linear map between two layouts, whatever operations cost: of these a [`LinearPlan`] is the cheapest.
+#[derive(Clone, Debug)]
+pub enum LinearOptions {
+    /// Ciphertexts change places.
+    Wiring,
+    /// Products with numbers.
+    Scalars(Scalars),
+    /// Generalized diagonals; at least one option.
+    Diagonals(Vec<DiagonalOptions>),
+    /// Exact copies first, which are then turned.
+    Turned {
+        /// Into exact copies.
+        sums: Vec<DiagonalOptions>,
+        /// How these are packed.
+        copies: Layout,
+        /// From there.
+        turn: Vec<DiagonalOptions>,
+    },
+}
+
+/// Splits of the diagonals of a fold.
+#[derive(Clone, Debug)]
+pub struct DiagonalOptions {
+    fold: u32,
+    products: usize,
+    splits: Vec<(Split, Steps)>,
+}
+
+impl LinearOptions {
+    /// Those between layouts that suit each other ([`is_regular`]).
+    pub fn regular(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
+        if Wiring::of(map, input, output).is_some() {
+            return Some(Self::Wiring);
+        }
+        if let Some(scalars) = Scalars::of(map, input, output) {
+            return Some(Self::Scalars(scalars));
+        }
+        let options = regular_diagonals(map, input, output)?;
+        let options = options
+            .into_iter()
+            .map(|(fold, diagonals)| DiagonalOptions {
+                fold,
+                products: diagonals.products(),
+                splits: Split::all(&diagonals, input, output),
+            });
+        Some(Self::Diagonals(options.collect()))
+    }
+
+    /// Those by way of exact copies.
+    pub fn turned(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
+        let copies = output.untwisted();
+        if copies == *output {
+            return None;
+        }
+        let identity = identity(&map.map().output);
+        let none = Tensors::new();
+        let moved = identity.bind(&none).ok()?;
+        match (
+            Self::regular(map, input, &copies)?,
+            Self::regular(&moved, &copies, output)?,
+        ) {
+            (Self::Diagonals(sums), Self::Diagonals(turn)) => {
+                Some(Self::Turned { sums, copies, turn })
+            }
+            _ => None,
+        }
+    }
+
+    /// Predicted seconds of the cheapest, the rescale of the results included.
+    pub fn price(&self, output: &Layout, cost: &LinearCost) -> f64 {
+        match self {
+            Self::Wiring => 0.0,
+            Self::Scalars(scalars) => scalars.price(cost),
+            Self::Diagonals(options) => cheapest(options, output, cost),
+            Self::Turned { sums, copies, turn } => {
+                cheapest(sums, copies, cost) + cheapest(turn, output, cost) - cost.rescale
+            }
+        }
+    }
+
+    /// Multiplications one after the other.
+    pub fn depth(&self) -> u32 {
+        match self {
+            Self::Wiring => 0,
+            Self::Scalars(_) | Self::Diagonals(_) | Self::Turned { .. } => 1,
+        }
+    }
+}
+
+/// Predicted seconds of the cheapest option.
+fn cheapest(options: &[DiagonalOptions], output: &Layout, cost: &LinearCost) -> f64 {
+    let prices = options.iter().map(|option| {
+        let (_, steps) = cheapest_steps(&option.splits, cost);
+        price(&steps, option.products, option.fold, (output, cost))
+    });
+    prices.fold(f64::INFINITY, f64::min)
+}
+
+/// The cheapest split; the first one between equals.
+fn cheapest_steps(splits: &[(Split, Steps)], cost: &LinearCost) -> (Split, Steps) {
+    let price = |(_, steps): &&(Split, Steps)| steps.price(cost);
+    let cheapest = splits.iter().min_by(|a, b| price(a).total_cmp(&price(b)));
+    cheapest.copied().unwrap_or_default()
+}
+
+/// Predicted seconds of a way to compute with diagonals.
+fn price(steps: &Steps, products: usize, fold: u32, (output, cost): (&Layout, &LinearCost)) -> f64 {
+    let outputs = f64::from(output.ciphertexts());
+    let folds = f64::from(fold.ilog2());
+    steps.price(cost)
+        + cost.product * products as f64
+        + outputs * (folds * (cost.decompose + cost.baby) + cost.rescale)
+        + folds * cost.key
+}
+
+/// The diagonals for each fold that suits two layouts; none where none does.
+fn regular_diagonals(
+    map: &BoundMap<'_>,
+    input: &Layout,
+    output: &Layout,
+) -> Option<Vec<(u32, Diagonals)>> {
+    let mut folds = folds(input, output);
+    folds.retain(|&fold| is_regular(input, output, fold));
+    if folds.is_empty() {
+        return None;
+    }
+    let displacements = Displacements::of(map, input, output);
+    let diagonals = folds.into_iter().map(|fold| {
+        let diagonals = Diagonals::from_displacements(&displacements, input, output, fold);
+        (fold, diagonals)
+    });
+    Some(diagonals.collect())
+}
+
 impl LinearPlan {
     /// The cheapest plan from `input` to `output`.
     pub fn new(map: &BoundMap<'_>, input: &Layout, output: &Layout, cost: &LinearCost) -> Self {
@@ -71,18 +205,9 @@ impl LinearPlan {
         if let Some(scalars) = Scalars::of(map, input, output) {
             return Some(Self::Scalars(scalars));
         }
-        let folds: Vec<u32> = folds(input, output)
-            .into_iter()
-            .filter(|&fold| is_regular(input, output, fold))
-            .collect();
-        if folds.is_empty() {
-            return None;
-        }
-        let displacements = Displacements::of(map, input, output);
-        let plans = folds.into_iter().map(|fold| {
-            let diagonals = Diagonals::from_displacements(&displacements, input, output, fold);
-            DiagonalPlan::new(diagonals, fold, (input, output), cost)
-        });
+        let diagonals = regular_diagonals(map, input, output)?.into_iter();
+        let plans = diagonals
+            .map(|(fold, diagonals)| DiagonalPlan::new(diagonals, fold, (input, output), cost));
         let price = |plan: &DiagonalPlan| plan.price(output, cost);
         let best = plans.min_by(|a, b| price(a).total_cmp(&price(b)));
         best.map(Self::Diagonals)
@@ -122,14 +247,6 @@ impl LinearPlan {
             }
         }
     }
-
-    /// Multiplications one after the other.
-    pub fn depth(&self) -> u32 {
-        match self {
-            Self::Wiring(_) => 0,
-            Self::Scalars(_) | Self::Diagonals(_) | Self::Turned { .. } => 1,
-        }
-    }
 }
 
 impl DiagonalPlan {
@@ -140,7 +257,8 @@ impl DiagonalPlan {
         (input, output): (&Layout, &Layout),
         cost: &LinearCost,
     ) -> Self {
-        let (split, steps) = Split::choose(&diagonals, input, output, cost);
+        let splits = Split::all(&diagonals, input, output);
+        let (split, steps) = cheapest_steps(&splits, cost);
         Self {
             diagonals,
             split,
@@ -150,12 +268,8 @@ impl DiagonalPlan {
     }
 
     fn price(&self, output: &Layout, cost: &LinearCost) -> f64 {
-        let outputs = f64::from(output.ciphertexts());
-        let folds = f64::from(self.fold.ilog2());
-        self.steps.price(cost)
-            + cost.product * self.diagonals.products() as f64
-            + outputs * (folds * (cost.decompose + cost.baby) + cost.rescale)
-            + folds * cost.key
+        let products = self.diagonals.products();
+        price(&self.steps, products, self.fold, (output, cost))
     }
 }
 
@@ -269,7 +383,7 @@ impl DiagonalPlan {
                 let place = (operator, output, product);
                 let sums = self.giant_steps(program, x, place, node);
                 let sum = program.sum(sums, node)?;
-                Some(self.folded(program, sum, node))
+                Some(self.folded(program, operator, sum, node))
             })
             .collect();
         Packed { layout, values }
@@ -296,7 +410,7 @@ impl DiagonalPlan {
                 group.push((value, input, baby, rotation));
             }
         }
-        let slots = 1u32 << program.log_slots;
+        let slots = program.slots_of(operator);
         let mut sums = Vec::with_capacity(groups.len());
         for (giant, terms) in groups {
             let pre = (slots - giant) % slots;
@@ -323,8 +437,14 @@ impl DiagonalPlan {
     }
 
     /// The sum over the parts of a ciphertext, in every part.
-    fn folded(&self, program: &mut Program, mut sum: SlotValue, node: Node) -> SlotValue {
-        let slots = 1u32 << program.log_slots;
+    fn folded(
+        &self,
+        program: &mut Program,
+        operator: OperatorId,
+        mut sum: SlotValue,
+        node: Node,
+    ) -> SlotValue {
+        let slots = program.slots_of(operator);
         for log in 1..=self.fold.ilog2() {
             let rotated = program.rotate(sum, Rotation(slots >> log), node);
             sum = program.push(SlotOp::Add(vec![sum, rotated]), node);

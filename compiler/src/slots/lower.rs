@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 ///
 /// # Errors
 /// When the graph is not well formed.
-pub fn lower(graph: &Graph, plan: &LayoutPlan, log_slots: u32) -> Result<Program, LowerError> {
+pub fn lower(graph: &Graph, plan: &LayoutPlan) -> Result<Program, LowerError> {
     let nodes = graph
         .sources
         .iter()
@@ -24,7 +24,6 @@ pub fn lower(graph: &Graph, plan: &LayoutPlan, log_slots: u32) -> Result<Program
         })
         .collect();
     let program = Program {
-        log_slots,
         nodes,
         tensors: graph.tensors.clone(),
         ..Program::default()
@@ -35,9 +34,11 @@ pub fn lower(graph: &Graph, plan: &LayoutPlan, log_slots: u32) -> Result<Program
         program,
         done: Vec::with_capacity(graph.len()),
         moved: BTreeMap::new(),
+        any: None,
     };
     for index in graph.nodes() {
         let packed = lowering.node(index)?;
+        let packed = lowering.switched(index, packed)?;
         lowering.done.push(packed);
     }
     lowering.finish()
@@ -51,6 +52,8 @@ struct Lowering<'g> {
     done: Vec<Packed>,
     /// Tensors that were brought to another layout, by node and layout.
     moved: BTreeMap<(NodeIndex, LayoutId), Packed>,
+    /// Some value of the ring that nodes are computed in.
+    any: Option<SlotValue>,
 }
 
 impl Lowering<'_> {
@@ -101,6 +104,20 @@ impl Lowering<'_> {
         Ok(operands)
     }
 
+    /// A node's result in the small ring, where a network goes on there.
+    fn switched(&mut self, index: NodeIndex, packed: Packed) -> Result<Packed, LowerError> {
+        let Some(layout) = self.plan.choice(index).switched else {
+            return Ok(packed);
+        };
+        let node = Node(self.graph.node(index).source.0);
+        let full = self.full(packed, node)?;
+        let layout = self.program.layout(layout);
+        let switch = |value| Some(self.program.push(SlotOp::SwitchRing(value), node));
+        let values: Vec<_> = full.values.into_iter().map(switch).collect();
+        self.any = values.first().copied().flatten();
+        Ok(Packed { layout, values })
+    }
+
     fn input(&mut self, name: &str, shape: &Shape, layout: LayoutId, node: Node) -> Packed {
         let count = self
             .program
@@ -111,6 +128,7 @@ impl Lowering<'_> {
             .map(|_| self.program.push(SlotOp::Input, node))
             .collect();
         let full = Full { layout, values };
+        self.any = self.any.or(full.values.first().copied());
         let values = full.values.iter().copied().map(Some).collect();
         self.program.inputs.push(SlotPort {
             name: name.into(),
@@ -181,13 +199,8 @@ impl Lowering<'_> {
     /// With zeros where nothing was known to be.
     fn full(&mut self, packed: Packed, node: Node) -> Result<Full, LowerError> {
         let Packed { layout, values } = packed;
-        let inputs = self
-            .program
-            .inputs
-            .iter()
-            .flat_map(|port| &port.packed.values);
         let known = values.iter().copied().flatten().next();
-        let any = known.or(inputs.copied().next());
+        let any = known.or(self.any);
         let any = any.ok_or(LowerError::Operand {
             node: node.0 as usize,
         })?;
@@ -287,6 +300,7 @@ impl Lowering<'_> {
                 packed,
             });
         }
+        self.program.remove_dead();
         Ok(self.program)
     }
 }

@@ -15,7 +15,7 @@ mod polynomial;
 pub mod scalars;
 pub mod wiring;
 
-pub use linear::LinearPlan;
+pub use linear::{LinearOptions, LinearPlan};
 pub use lower::{LowerError, identity, lower};
 pub(crate) use polynomial::Evaluation;
 
@@ -23,7 +23,7 @@ use peregrine_ir::{
     Arena, Const, Constant, Entity, Layout, LayoutId, Node, Operator, OperatorId, Remark, Rotation,
     Shape, SourceNode, Tensors,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A slot vector.
@@ -75,6 +75,8 @@ pub enum SlotOp {
     Negate(SlotValue),
     /// Slot-wise product; deepens by one.
     Mul(SlotValue, SlotValue),
+    /// The half of the slots that the other half repeats, in a ring of half the degree.
+    SwitchRing(SlotValue),
 }
 
 impl SlotOp {
@@ -82,14 +84,36 @@ impl SlotOp {
     pub fn operands(&self) -> Vec<SlotValue> {
         match self {
             Self::Input => Vec::new(),
-            Self::Rotate(a, _) | Self::AddConst(a, _) | Self::MulScalar(a, _) | Self::Negate(a) => {
-                vec![*a]
-            }
+            Self::Rotate(a, _)
+            | Self::AddConst(a, _)
+            | Self::MulScalar(a, _)
+            | Self::Negate(a)
+            | Self::SwitchRing(a) => vec![*a],
             Self::Dot(terms) | Self::Mask(terms) | Self::Scalars(terms, _) => {
                 terms.iter().map(|(a, _)| *a).collect()
             }
             Self::Add(values) => values.clone(),
             Self::Mul(a, b) => vec![*a, *b],
+        }
+    }
+
+    /// The same operation on other values.
+    #[must_use]
+    pub fn map_operands(&self, map: impl Fn(SlotValue) -> SlotValue) -> Self {
+        match self {
+            Self::Input => Self::Input,
+            Self::Rotate(a, k) => Self::Rotate(map(*a), *k),
+            Self::Dot(terms) => Self::Dot(terms.iter().map(|&(a, c)| (map(a), c)).collect()),
+            Self::Mask(terms) => Self::Mask(terms.iter().map(|&(a, c)| (map(a), c)).collect()),
+            Self::Scalars(terms, mask) => {
+                Self::Scalars(terms.iter().map(|&(a, c)| (map(a), c)).collect(), *mask)
+            }
+            Self::AddConst(a, c) => Self::AddConst(map(*a), *c),
+            Self::MulScalar(a, r) => Self::MulScalar(map(*a), *r),
+            Self::Add(values) => Self::Add(values.iter().map(|&v| map(v)).collect()),
+            Self::Negate(a) => Self::Negate(map(*a)),
+            Self::Mul(a, b) => Self::Mul(map(*a), map(*b)),
+            Self::SwitchRing(a) => Self::SwitchRing(map(*a)),
         }
     }
 
@@ -102,7 +126,8 @@ impl SlotOp {
             | Self::Mask(_)
             | Self::AddConst(..)
             | Self::Add(_)
-            | Self::Negate(_) => false,
+            | Self::Negate(_)
+            | Self::SwitchRing(_) => false,
         }
     }
 }
@@ -148,8 +173,6 @@ pub struct SlotPort {
 /// A straight-line program on slot vectors, with the tables its constants are cut from.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
-    /// log2 of the slots.
-    pub log_slots: u32,
     /// The ONNX nodes.
     pub nodes: Arena<Node, SourceNode>,
     /// Why operators do what they do.
@@ -220,6 +243,44 @@ impl Program {
             .constant_ids
             .entry(constant)
             .or_insert_with(|| self.constants.push(constant))
+    }
+
+    /// Drops what no output depends on; inputs stay. It might be deeper than anything that is wanted.
+    pub fn remove_dead(&mut self) {
+        let ports = || self.inputs.iter().chain(&self.outputs);
+        let mut alive: BTreeSet<SlotValue> = ports()
+            .flat_map(|port| port.packed.values.iter().copied())
+            .collect();
+        for (value, inst) in self.values.iter().rev() {
+            if alive.contains(&value) {
+                alive.extend(inst.op.operands());
+            }
+        }
+        let old = std::mem::take(&mut self.values);
+        let mut renamed: BTreeMap<SlotValue, SlotValue> = BTreeMap::new();
+        for (value, inst) in old.iter().filter(|(value, _)| alive.contains(value)) {
+            let op = inst
+                .op
+                .map_operands(|v| renamed.get(&v).copied().unwrap_or(v));
+            renamed.insert(value, self.push(op, inst.node));
+        }
+        self.rotations.clear();
+        for port in self.inputs.iter_mut().chain(&mut self.outputs) {
+            for value in &mut port.packed.values {
+                *value = renamed.get(value).copied().unwrap_or(*value);
+            }
+        }
+    }
+
+    /// The slots of what an operator makes.
+    pub fn slots_of(&self, operator: OperatorId) -> u32 {
+        let layout = match self.operators.get(operator) {
+            Some(Operator::Linear { output, .. }) => Some(*output),
+            Some(Operator::Broadcast { layout, .. }) => Some(*layout),
+            None => None,
+        };
+        let layout = layout.and_then(|layout| self.layouts.get(layout));
+        layout.map_or(1, Layout::slots)
     }
 
     /// Number of multiplications on the longest path.

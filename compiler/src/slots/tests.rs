@@ -38,6 +38,7 @@ fn interpret(program: &Program, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
         let zip = |a: &[f64], b: &[f64], f: fn(f64, f64) -> f64| -> Vec<f64> {
             a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect()
         };
+        let zeros = |terms: &[(SlotValue, Const)]| vec![0.0; at(&terms[0].0).len()];
         let value = match &inst.op {
             SlotOp::Input => inputs.next().unwrap().clone(),
             SlotOp::Rotate(a, k) => {
@@ -45,27 +46,19 @@ fn interpret(program: &Program, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
                 slots.rotate_left(k.0 as usize);
                 slots
             }
-            SlotOp::Dot(terms) => {
-                terms
-                    .iter()
-                    .fold(vec![0.0; 1 << program.log_slots], |sum, (a, c)| {
-                        zip(
-                            &sum,
-                            &zip(at(a), &filler.fill(*c).unwrap(), |x, y| x * y),
-                            |x, y| x + y,
-                        )
-                    })
-            }
-            SlotOp::Mask(terms) => {
-                terms
-                    .iter()
-                    .fold(vec![0.0; 1 << program.log_slots], |sum, (a, c)| {
-                        let product = zip(at(a), &filler.fill(*c).unwrap(), |x, y| x * y);
-                        zip(&sum, &product, |x, y| x + y)
-                    })
-            }
+            SlotOp::Dot(terms) => terms.iter().fold(zeros(terms), |sum, (a, c)| {
+                zip(
+                    &sum,
+                    &zip(at(a), &filler.fill(*c).unwrap(), |x, y| x * y),
+                    |x, y| x + y,
+                )
+            }),
+            SlotOp::Mask(terms) => terms.iter().fold(zeros(terms), |sum, (a, c)| {
+                let product = zip(at(a), &filler.fill(*c).unwrap(), |x, y| x * y);
+                zip(&sum, &product, |x, y| x + y)
+            }),
             SlotOp::Scalars(terms, mask) => {
-                let mut sum = vec![0.0; 1 << program.log_slots];
+                let mut sum = zeros(terms);
                 for (a, c) in terms {
                     assert!(filler.is_uniform(*c).unwrap());
                     let factor = filler.scalar(*c).unwrap();
@@ -85,6 +78,10 @@ fn interpret(program: &Program, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
             }),
             SlotOp::Negate(a) => at(a).iter().map(|x| -x).collect(),
             SlotOp::Mul(a, b) => zip(at(a), at(b), |x, y| x * y),
+            SlotOp::SwitchRing(a) => {
+                let (half, other) = at(a).split_at(at(a).len() / 2);
+                zip(half, other, |x, y| (x + y) / 2.0)
+            }
         };
         values.push(value);
     }
@@ -165,9 +162,7 @@ fn check(
     (from, to): (&Layout, &Layout),
     plan: &LinearPlan,
 ) -> Result<(), TestCaseError> {
-    let log_slots = from.parts().log_slots;
     let mut program = Program {
-        log_slots,
         tensors: tensors.clone(),
         ..Program::default()
     };
@@ -186,7 +181,7 @@ fn check(
         .map(|i| (i as f64).cos())
         .collect();
     let slots = interpret(&program, &from.pack(&image));
-    let zero = vec![0.0; 1 << log_slots];
+    let zero = vec![0.0; from.slots() as usize];
     let got = y
         .values
         .iter()
@@ -241,6 +236,20 @@ proptest! {
         }
     }
 
+    /// Whatever operations cost, the cheapest of the options is what is planned.
+    #[test]
+    fn options_cost_what_the_plan_of_them_does((map, tensors, from, to) in convolution(), dear in [0.1..10.0f64, 0.1..10.0f64]) {
+        let bound = map.bind(&tensors).unwrap();
+        let cost = LinearCost { baby: COST.baby * dear[0], giant: COST.giant * dear[1], ..COST };
+        let regular = (LinearOptions::regular(&bound, &from, &to), LinearPlan::regular(&bound, &from, &to, &cost));
+        let turned = (LinearOptions::turned(&bound, &from, &to), LinearPlan::turned(&bound, &from, &to, &cost));
+        for (options, plan) in [regular, turned] {
+            let priced = options.map(|options| (options.price(&to, &cost), options.depth()));
+            let depth = |plan: &LinearPlan| u32::from(!matches!(plan, LinearPlan::Wiring(_)));
+            prop_assert_eq!(priced, plan.map(|plan| (plan.price(&to, &cost), depth(&plan))));
+        }
+    }
+
     /// The quick way to displacements finds what the slow one does.
     #[test]
     fn displacements_by_axes_are_those_by_elements((map, tensors, from, to) in convolution(), zeros in 0..3usize) {
@@ -273,9 +282,11 @@ proptest! {
         graph.outputs.push(crate::tensor::Output { name: "y".into(), node: y, finish: Default::default() });
 
         let without = Without::new();
-        let mut planning = crate::layout::Planning::new(&graph, 4, Prices::new([COST]), &without).unwrap();
+        let mut quotes = crate::layout::Quotes::default();
+        let place = crate::layout::Place { graph: &graph, log_slots: 4, cut: None, without: &without };
+        let mut planning = crate::layout::Planning::new(place, Prices::new([COST]), &mut quotes).unwrap();
         let plan = planning.fewest_levels().unwrap();
-        let program = lower(&graph, &plan, 4).unwrap();
+        let program = lower(&graph, &plan).unwrap();
         let image: Vec<f64> = (0..12).map(|i| (i as f64).cos()).collect();
         let slots = interpret(&program, &plan.layout(x).pack(&image));
         let packed = &program.outputs[0].packed;

@@ -3,7 +3,7 @@
 use super::container::ContainerError;
 use super::fingerprint::Fingerprint;
 use crate::entity::Value;
-use crate::inst::KeyKind;
+use crate::inst::Key;
 use crate::interface::InterfaceError;
 use crate::layout::LayoutError;
 use crate::shape::ShapeError;
@@ -64,8 +64,8 @@ pub enum DecodeError {
     Opcode { value: Value, opcode: u8 },
     #[error("{value}: {source}")]
     Type { value: Value, source: TypeError },
-    #[error("key {kind:?} is declared twice")]
-    KeyTwice { kind: KeyKind },
+    #[error("the {key} is declared twice")]
+    KeyTwice { key: Key },
     #[error(transparent)]
     Shape(#[from] ShapeError),
     #[error(transparent)]

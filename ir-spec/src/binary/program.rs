@@ -39,6 +39,7 @@ mod opcode {
     pub(super) const MUL_MONOMIAL: u8 = 22;
     pub(super) const BOOTSTRAP: u8 = 23;
     pub(super) const DOT_SCALAR: u8 = 24;
+    pub(super) const SWITCH_RING: u8 = 25;
 }
 
 pub(super) fn encode(values: &Arena<Value, Definition>) -> wire::Program {
@@ -116,7 +117,7 @@ impl Encoder {
                 self.program.factors.push(*factor);
                 self.scale(scale);
             }
-            Inst::Rescale { to, .. } | Inst::DropLevel { to, .. } => {
+            Inst::Rescale { to, .. } | Inst::DropLevel { to, .. } | Inst::SwitchRing { to, .. } => {
                 self.program.levels.push(to.0);
             }
             Inst::RotateExt { rotation, .. } | Inst::Rotate { rotation, .. } => {
@@ -178,6 +179,7 @@ fn opcode_of(inst: &Inst) -> u8 {
         Inst::RelinearizeExt { .. } => opcode::RELINEARIZE_EXT,
         Inst::Rescale { .. } => opcode::RESCALE,
         Inst::DropLevel { .. } => opcode::DROP_LEVEL,
+        Inst::SwitchRing { .. } => opcode::SWITCH_RING,
         Inst::Decompose(_) => opcode::DECOMPOSE,
         Inst::RotateExt { .. } => opcode::ROTATE_EXT,
         Inst::ModDown(_) => opcode::MOD_DOWN,
@@ -345,6 +347,10 @@ impl<'a> Decoder<'a> {
                 to: self.level()?,
             },
             opcode::DROP_LEVEL => Inst::DropLevel {
+                a,
+                to: self.level()?,
+            },
+            opcode::SWITCH_RING => Inst::SwitchRing {
                 a,
                 to: self.level()?,
             },

@@ -4,10 +4,10 @@ use super::error::DecodeError;
 use super::{finish, wire};
 use crate::circuit::{Circuit, Keys, Port};
 use crate::entity::{Entity, Prime};
-use crate::inst::KeyKind;
+use crate::inst::{Key, KeyKind};
 use crate::interface::{InterfacePort, PublicPart};
 use crate::layout::{Layout, LayoutParts};
-use crate::ring::{Level, Ring, Rotation, Security};
+use crate::ring::{Level, Ring, Rotation, Security, SmallRing};
 use crate::scale::Scale;
 use crate::shape::Shape;
 use prost::Message;
@@ -61,7 +61,7 @@ pub(super) fn encode(part: &PublicPart) -> Vec<u8> {
         keys: keys
             .levels
             .iter()
-            .map(|(k, l)| encode_key(*k, *l))
+            .map(|(k, l)| encode_key(k.kind, *l))
             .collect(),
         inputs: inputs.iter().map(encode_port).collect(),
         outputs: outputs.iter().map(encode_port).collect(),
@@ -86,7 +86,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<PublicPart, DecodeError> {
             2 => Security::None,
             other => return Err(range("security", other, "1 or 2")),
         },
-        keys: decode_keys(&message.keys)?,
+        keys: decode_keys(&message.keys, &ring)?,
         inputs: ports(message.inputs)?,
         outputs: ports(message.outputs)?,
         ring,
@@ -114,8 +114,9 @@ fn encode_ring(ring: &Ring) -> wire::Ring {
         special,
         levels,
         digits,
+        small,
     } = ring;
-    let sets = |rows: &[Vec<Prime>]| {
+    let sets = |rows: &[Vec<Prime>]| -> Vec<wire::PrimeSet> {
         rows.iter()
             .map(|row| wire::PrimeSet {
                 primes: row.iter().map(|p| p.0).collect(),
@@ -129,25 +130,42 @@ fn encode_ring(ring: &Ring) -> wire::Ring {
         special: special.values().copied().collect(),
         levels: sets(levels),
         digits: sets(digits),
+        small: small.as_ref().map(|small| wire::SmallRing {
+            log_n: small.log_n,
+            levels: small.levels,
+            special: small.special,
+            digits: sets(&small.digits),
+        }),
     }
 }
 
-/// The degree is checked here, because typing relies on it; the rest is the verifier's.
+/// Degrees are checked here, because typing relies on it; the rest is the verifier's.
 fn decode_ring(ring: wire::Ring) -> Result<Ring, DecodeError> {
     if !Ring::LOG_N.contains(&ring.log_n) {
         return Err(range("log_n", ring.log_n, "3 to 17"));
     }
+    if let Some(small) = &ring.small
+        && !(*Ring::LOG_N.start()..ring.log_n).contains(&small.log_n)
+    {
+        return Err(range(
+            "log_n of the small ring",
+            small.log_n,
+            "3 to that of the main ring",
+        ));
+    }
+    let small_digits = ring.small.as_ref().map_or(0, |small| small.digits.len());
     for (field, found) in [
         ("primes", ring.primes.len()),
         ("special primes", ring.special.len()),
         ("levels", ring.levels.len()),
         ("digits", ring.digits.len()),
+        ("digits of the small ring", small_digits),
     ] {
         if found > crate::verify::MAX_ROWS {
             return Err(range(field, found as i64, "at most 256 entries"));
         }
     }
-    let sets = |rows: Vec<wire::PrimeSet>| {
+    let sets = |rows: Vec<wire::PrimeSet>| -> Vec<Vec<Prime>> {
         rows.into_iter()
             .map(|row| row.primes.into_iter().map(Prime::new).collect())
             .collect()
@@ -159,6 +177,12 @@ fn decode_ring(ring: wire::Ring) -> Result<Ring, DecodeError> {
         special: ring.special.into_iter().collect(),
         levels: sets(ring.levels),
         digits: sets(ring.digits),
+        small: ring.small.map(|small| SmallRing {
+            log_n: small.log_n,
+            levels: small.levels,
+            special: small.special,
+            digits: sets(small.digits),
+        }),
     })
 }
 
@@ -167,6 +191,7 @@ fn encode_key(kind: KeyKind, level: Level) -> wire::Key {
         KeyKind::Relinearization => (1, 0),
         KeyKind::Conjugation => (2, 0),
         KeyKind::Rotation(rotation) => (3, rotation.0),
+        KeyKind::RingSwitch => (4, 0),
     };
     wire::Key {
         kind,
@@ -175,17 +200,21 @@ fn encode_key(kind: KeyKind, level: Level) -> wire::Key {
     }
 }
 
-fn decode_keys(rows: &[wire::Key]) -> Result<Keys, DecodeError> {
+fn decode_keys(rows: &[wire::Key], ring: &Ring) -> Result<Keys, DecodeError> {
     let mut keys = Keys::default();
     for row in rows {
         let kind = match row.kind {
             1 => KeyKind::Relinearization,
             2 => KeyKind::Conjugation,
             3 => KeyKind::Rotation(Rotation(row.rotation)),
-            other => return Err(range("kind of key", other, "1 to 3")),
+            4 => KeyKind::RingSwitch,
+            other => return Err(range("kind of key", other, "1 to 4")),
         };
-        if keys.levels.insert(kind, Level(row.level)).is_some() {
-            return Err(DecodeError::KeyTwice { kind });
+        let level = Level(row.level);
+        let part = ring.part(level);
+        let key = Key { part, kind };
+        if keys.levels.insert(key, level).is_some() {
+            return Err(DecodeError::KeyTwice { key });
         }
     }
     Ok(keys)

@@ -33,6 +33,20 @@ pub(super) struct Ring {
     pub(super) levels: Vec<PrimeSet>,
     #[prost(message, repeated, tag = "6")]
     pub(super) digits: Vec<PrimeSet>,
+    #[prost(message, optional, tag = "7")]
+    pub(super) small: Option<SmallRing>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SmallRing {
+    #[prost(uint32, tag = "1")]
+    pub(super) log_n: u32,
+    #[prost(uint32, tag = "2")]
+    pub(super) levels: u32,
+    #[prost(uint32, tag = "3")]
+    pub(super) special: u32,
+    #[prost(message, repeated, tag = "4")]
+    pub(super) digits: Vec<PrimeSet>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -43,7 +57,7 @@ pub(super) struct PrimeSet {
 
 #[derive(Clone, Copy, PartialEq, Message)]
 pub(super) struct Key {
-    /// 1: relinearization, 2: conjugation, 3: rotation.
+    /// 1: relinearization, 2: conjugation, 3: rotation, 4: from ring to ring. The level says for which ring.
     #[prost(uint32, tag = "1")]
     pub(super) kind: u32,
     #[prost(uint32, tag = "2")]

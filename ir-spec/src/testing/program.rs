@@ -8,7 +8,7 @@ use crate::circuit::Circuit;
 use crate::entity::{Const, Entity, Value};
 use crate::inst::Inst;
 use crate::layout::Layout;
-use crate::ring::{Level, Rotation};
+use crate::ring::{Level, RingPart, Rotation};
 use crate::scale::Scale;
 use crate::types::{Basis, Form, Type};
 
@@ -55,8 +55,9 @@ impl Program {
     fn input(&mut self, draw: &mut Draw<'_>) {
         let dims = [draw.between(1, 3), draw.between(1, 3), draw.between(1, 3)];
         let shape = shape(&dims);
-        let layout = layout(draw, self.circuit(), shape.chw());
         let level = Level(draw.below(self.circuit().ring.levels.len() as u32));
+        let part = self.circuit().ring.part(level);
+        let layout = layout(draw, self.circuit(), part, shape.chw());
         let scale = self.scale(draw, level);
         let name = format!("{}{}", name(draw), self.circuit().inputs.len());
         if let Ok(values) = self.builder.input(&name, shape, layout, (level, scale)) {
@@ -123,10 +124,12 @@ impl Program {
     }
 
     /// A constant that is one number, or one that has slots.
-    fn constant(&mut self, draw: &mut Draw<'_>, uniform: bool) -> Option<Const> {
-        let constants = self.circuit().constants.iter();
+    fn constant(&mut self, draw: &mut Draw<'_>, level: Level, uniform: bool) -> Option<Const> {
+        let circuit = self.circuit();
+        let slots = Some(circuit.ring.at(level).slots());
+        let constants = circuit.constants.iter();
         let suited: Vec<Const> = constants
-            .filter(|(_, c)| c.is_uniform() == uniform)
+            .filter(|(_, c)| c.is_uniform() == uniform && circuit.slots_of(c) == slots)
             .map(|(id, _)| id)
             .collect();
         draw.pick_from(&suited)
@@ -139,7 +142,7 @@ impl Program {
         scale: Scale,
         basis: Basis,
     ) -> Option<Value> {
-        let constant = self.constant(draw, false)?;
+        let constant = self.constant(draw, level, false)?;
         self.push(Inst::Encode {
             constant,
             level,
@@ -150,7 +153,7 @@ impl Program {
 
     fn step(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
         const ANY: [Form; 3] = [Form::Normal, Form::Product, Form::Extended];
-        match draw.below(25) {
+        match draw.below(27) {
             0 => {
                 self.serve(draw);
                 None
@@ -166,6 +169,7 @@ impl Program {
             9 | 10 => self.dot(draw),
             11..=13 => self.product(draw),
             14..=16 => self.lower(draw),
+            22 | 23 => self.switch_ring(draw),
             17 => {
                 let (a, ty) = self.cipher(draw, &ANY)?;
                 let scale = self.scale(draw, ty.level());
@@ -173,8 +177,9 @@ impl Program {
                 self.push(Inst::MulScalar { a, factor, scale })
             }
             18 => {
-                let bound = 2 * self.circuit().ring.degree() as u32;
-                let (a, exponent) = (self.cipher(draw, &ANY)?.0, draw.below(bound));
+                let (a, ty) = self.cipher(draw, &ANY)?;
+                let bound = 2 * self.circuit().ring.at(ty.level()).degree() as u32;
+                let exponent = draw.below(bound);
                 self.push(Inst::MulMonomial { a, exponent })
             }
             19 => {
@@ -203,8 +208,8 @@ impl Program {
         } else {
             Form::Normal
         };
-        let (a, _) = self.cipher(draw, &[form])?;
-        let slots = self.circuit().ring.slots();
+        let (a, ty) = self.cipher(draw, &[form])?;
+        let slots = self.circuit().ring.at(ty.level()).slots();
         let inst = match form {
             Form::Product => Inst::Relinearize(a),
             _ if draw.sometimes(4) => Inst::Conjugate(a),
@@ -229,7 +234,8 @@ impl Program {
             return self.push(Inst::ModDown(a));
         }
         let (a, digits) = draw.pick_from(&self.digits)?;
-        let (ty, slots) = (self.ty(a), self.circuit().ring.slots());
+        let ty = self.ty(a);
+        let slots = self.circuit().ring.at(ty.level()).slots();
         let product = matches!(
             ty,
             Type::Cipher {
@@ -276,10 +282,11 @@ impl Program {
     fn dot_scalar(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
         let (a, ty) = self.cipher(draw, &[Form::Normal, Form::Extended, Form::Product])?;
         let scale = self.scale(draw, ty.level());
-        let (mut ciphers, mut constants) = (vec![a], vec![self.constant(draw, true)?]);
+        let level = ty.level();
+        let (mut ciphers, mut constants) = (vec![a], vec![self.constant(draw, level, true)?]);
         for _ in 0..draw.below(4) {
             ciphers.push(self.alike(draw, &ty)?);
-            constants.push(self.constant(draw, true)?);
+            constants.push(self.constant(draw, level, true)?);
         }
         self.push(Inst::DotScalar {
             ciphers,
@@ -306,11 +313,36 @@ impl Program {
         self.push(Inst::Rescale { a, to })
     }
 
+    /// A ciphertext of the main ring, to any level of the small one that has no other primes.
+    fn switch_ring(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let ring = self.circuit().ring.clone();
+        let normal = |v: &Value| match self.ty(*v) {
+            Type::Cipher {
+                level,
+                form: Form::Normal,
+                ..
+            } => Some((*v, level)),
+            _ => None,
+        };
+        let ciphers: Vec<(Value, Level)> = self.ciphers.iter().filter_map(normal).collect();
+        let small: Vec<Level> = ring.levels_of(RingPart::Small).collect();
+        let ways = ciphers.iter().flat_map(|&(a, from)| {
+            let main = ring.part(from) == RingPart::Main;
+            let below = small.iter().filter(move |_| main);
+            let below = below.filter(|&&to| ring.contains(from, to));
+            below.map(move |&to| (a, to)).collect::<Vec<_>>()
+        });
+        let ways: Vec<(Value, Level)> = ways.collect();
+        let (a, to) = draw.pick_from(&ways)?;
+        self.push_keyed(Inst::SwitchRing { a, to })
+    }
+
     fn output(&mut self, draw: &mut Draw<'_>) -> Option<()> {
         let (_, ty) = self.cipher(draw, &[Form::Normal])?;
         let dims = [draw.between(1, 3), 1, draw.between(1, 3)];
         let shape = shape(&dims);
-        let layout = layout(draw, self.circuit(), shape.chw());
+        let part = self.circuit().ring.part(ty.level());
+        let layout = layout(draw, self.circuit(), part, shape.chw());
         let count = self
             .circuit()
             .layouts

@@ -2,9 +2,9 @@
 
 use super::Draw;
 use crate::entity::{Entity, Prime};
-use crate::ring::{Level, Ring};
+use crate::ring::{Level, Ring, SmallRing};
 
-/// A ring whose special primes outweigh its digits; a quarter of them have none.
+/// A ring whose special primes outweigh its digits; a quarter of them have none. Some have a small ring.
 pub(super) fn ring(draw: &mut Draw<'_>) -> Ring {
     let log_n = draw.between(3, 6);
     let special = [2, 1, 3, 0][draw.below(4) as usize];
@@ -31,7 +31,35 @@ pub(super) fn ring(draw: &mut Draw<'_>) -> Ring {
     } else {
         (1..=primes.len()).map(|n| primes[..n].to_vec()).collect()
     };
+    if draw.sometimes(3) {
+        add_small(draw, &mut ring);
+    }
     ring
+}
+
+/// Has the lowest levels in a ring of smaller degree, the highest of them once more in the main ring.
+fn add_small(draw: &mut Draw<'_>, ring: &mut Ring) {
+    if ring.log_n == *Ring::LOG_N.start() {
+        return;
+    }
+    let levels = draw.between(1, ring.levels.len() as u32);
+    if draw.sometimes(2)
+        && let Some(row) = ring.levels.get(levels as usize - 1).cloned()
+    {
+        ring.levels.insert(levels as usize, row);
+    }
+    let special = ring.special.len() as u32;
+    let special = special.saturating_sub(draw.below(2)).max(special.min(1));
+    let primes = ring.key_row(Level(levels - 1));
+    ring.small = Some(SmallRing {
+        log_n: draw.between(*Ring::LOG_N.start(), ring.log_n - 1),
+        levels,
+        special,
+        digits: primes
+            .chunks((special as usize).max(1))
+            .map(<[Prime]>::to_vec)
+            .collect(),
+    });
 }
 
 /// The largest prime below `bound` that is 1 modulo 2N and not used yet.

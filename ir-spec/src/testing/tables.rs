@@ -7,6 +7,7 @@ use crate::layout::{Layout, LayoutParts};
 use crate::linear::{
     AveragePool, AxisMap, Contract, Conv2d, Gather, LinearKind, LinearMap, Window,
 };
+use crate::ring::RingPart;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -60,9 +61,20 @@ const REMARKS: [&str; 6] = [
     "@n0 v0 = add v0, v0",
 ];
 
+/// One of the rings.
+fn part(draw: &mut Draw<'_>, circuit: &Circuit) -> RingPart {
+    let parts: Vec<RingPart> = circuit.ring.parts().collect();
+    *draw.pick(&parts)
+}
+
 /// A packing of any shape: more phases until a plane fits.
-pub(super) fn layout(draw: &mut Draw<'_>, circuit: &mut Circuit, shape: [u32; 3]) -> LayoutId {
-    let log_slots = circuit.ring.log_n - 1;
+pub(super) fn layout(
+    draw: &mut Draw<'_>,
+    circuit: &mut Circuit,
+    part: RingPart,
+    shape: [u32; 3],
+) -> LayoutId {
+    let log_slots = circuit.ring.view(part).log_n - 1;
     let mut phases = [draw.between(1, 2), draw.between(1, 2)];
     let gaps = [draw.between(1, 2), draw.between(1, 2)];
     let mut replicas = 1 << draw.below(3);
@@ -257,8 +269,9 @@ fn linear(
         input: shape(input),
         output: shape(output),
     };
-    let x = layout(draw, circuit, map.input.chw());
-    let y = layout(draw, circuit, map.output.chw());
+    let part = part(draw, circuit);
+    let x = layout(draw, circuit, part, map.input.chw());
+    let y = layout(draw, circuit, part, map.output.chw());
     let operator = circuit.operators.push(Operator::Linear {
         fold: 1,
         map,
@@ -266,7 +279,8 @@ fn linear(
         output: y,
     });
     let parts = |id| circuit.layouts.get(id).map_or(1, Layout::ciphertexts);
-    let (inputs, outputs, slots) = (parts(x), parts(y), circuit.ring.slots());
+    let slots = circuit.ring.view(part).slots();
+    let (inputs, outputs) = (parts(x), parts(y));
     for _ in 0..draw.between(1, 3) {
         let (input, output) = (draw.below(inputs), draw.below(outputs));
         let rotation = draw.below(slots);
@@ -298,7 +312,8 @@ fn broadcast(draw: &mut Draw<'_>, circuit: &mut Circuit) {
     };
     let tensor = tensor(draw, circuit, &from);
     let shape = shape(&dims);
-    let layout = layout(draw, circuit, shape.chw());
+    let part = part(draw, circuit);
+    let layout = layout(draw, circuit, part, shape.chw());
     let parts = circuit.layouts.get(layout).map_or(1, Layout::ciphertexts);
     let operator = circuit.operators.push(Operator::Broadcast {
         tensor,

@@ -3,8 +3,8 @@
 use super::{KeyError, PortError, RingError, TableError, ValueError};
 use crate::circuit::{Circuit, SourceNode};
 use crate::entity::{Const, LayoutId, Node, OperatorId, Prime, SpecialPrime, TensorId, Value};
-use crate::inst::KeyKind;
-use crate::ring::Level;
+use crate::inst::Key;
+use crate::ring::{Level, RingPart};
 use std::fmt;
 
 /// What an error is about.
@@ -14,16 +14,18 @@ pub enum Subject {
     Circuit,
     /// Degree and unit.
     Ring,
+    /// The ring of the lowest levels.
+    SmallRing,
     /// A prime of the pool.
     Prime(Prime),
     /// A special prime.
     SpecialPrime(SpecialPrime),
     /// A row of the table of levels.
     Level(Level),
-    /// A digit of key switching, by position.
-    Digit(u32),
+    /// A digit of key switching of one of the rings, by position.
+    Digit(RingPart, u32),
     /// A declared evaluation key.
-    Key(KeyKind),
+    Key(Key),
     /// An ONNX node.
     Node(Node),
     /// A remark, by position.
@@ -49,11 +51,13 @@ impl fmt::Display for Subject {
         match self {
             Self::Circuit => f.write_str("circuit"),
             Self::Ring => f.write_str("ring"),
+            Self::SmallRing => f.write_str("small ring"),
             Self::Prime(prime) => prime.fmt(f),
             Self::SpecialPrime(prime) => prime.fmt(f),
             Self::Level(level) => write!(f, "level {level}"),
-            Self::Digit(digit) => write!(f, "digit {digit}"),
-            Self::Key(kind) => key_name(*kind, f),
+            Self::Digit(RingPart::Main, digit) => write!(f, "digit {digit}"),
+            Self::Digit(RingPart::Small, digit) => write!(f, "small digit {digit}"),
+            Self::Key(key) => key.fmt(f),
             Self::Node(node) => node.fmt(f),
             Self::Remark(remark) => write!(f, "remark {remark}"),
             Self::Layout(layout) => layout.fmt(f),
@@ -64,15 +68,6 @@ impl fmt::Display for Subject {
             Self::Output(port) => write!(f, "output {port}"),
             Self::Value(value) => value.fmt(f),
         }
-    }
-}
-
-/// Names a key in a sentence.
-pub(crate) fn key_name(kind: KeyKind, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match kind {
-        KeyKind::Relinearization => f.write_str("relinearization key"),
-        KeyKind::Conjugation => f.write_str("conjugation key"),
-        KeyKind::Rotation(rotation) => write!(f, "rotation key {rotation}"),
     }
 }
 
@@ -195,7 +190,8 @@ fn name(circuit: &Circuit, subject: Subject) -> Option<String> {
         | Subject::Prime(_)
         | Subject::SpecialPrime(_)
         | Subject::Level(_)
-        | Subject::Digit(_)
+        | Subject::Digit(..)
+        | Subject::SmallRing
         | Subject::Key(_)
         | Subject::Remark(_)
         | Subject::Layout(_)

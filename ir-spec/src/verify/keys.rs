@@ -3,18 +3,18 @@
 use super::error::{Report, Subject};
 use crate::circuit::{Circuit, Keys};
 use crate::entity::Prime;
-use crate::inst::KeyKind;
-use crate::ring::{Level, Ring, Rotation};
+use crate::inst::{Key, KeyKind};
+use crate::ring::{Level, Ring, RingPart, Rotation};
 
 pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
     check_declared(&circuit.ring, &circuit.keys, report);
     let required = circuit.required_keys();
     if circuit.keys.levels.is_empty() && !required.levels.is_empty() {
-        check_gadget(&circuit.ring, report);
+        check_gadget(&circuit.ring, RingPart::Main, report);
     }
-    for (&kind, &declared) in &circuit.keys.levels {
-        let subject = Subject::Key(kind);
-        match required.levels.get(&kind) {
+    for (&key, &declared) in &circuit.keys.levels {
+        let subject = Subject::Key(key);
+        match required.levels.get(&key) {
             None => report.push(subject, KeyError::Unused),
             Some(&highest) if highest != declared => {
                 report.push(subject, KeyError::Highest { declared, highest });
@@ -27,40 +27,55 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
 
 /// The keys by themselves: what a client can check.
 pub(crate) fn check_declared(ring: &Ring, keys: &Keys, report: &mut Report) {
-    if !keys.levels.is_empty() {
-        check_gadget(ring, report);
+    for part in ring.parts() {
+        if keys.levels.keys().any(|key| key.part == part) {
+            check_gadget(ring, part, report);
+        }
     }
-    for (&kind, &level) in &keys.levels {
+    for (&key, &level) in &keys.levels {
+        let subject = Subject::Key(key);
         if ring.row(level).is_none() {
             let levels = ring.levels.len();
-            report.push(Subject::Key(kind), KeyError::NoLevel { level, levels });
+            report.push(subject, KeyError::NoLevel { level, levels });
+        } else if ring.part(level) != key.part {
+            report.push(subject, KeyError::OtherRing { level });
         }
-        if let KeyKind::Rotation(rotation) = kind
-            && (rotation.0 == 0 || rotation.0 >= ring.slots())
-        {
-            let slots = ring.slots();
-            report.push(Subject::Key(kind), KeyError::Rotation { rotation, slots });
+        let slots = ring.view(key.part).slots();
+        match key.kind {
+            KeyKind::Rotation(rotation) if rotation.0 == 0 || rotation.0 >= slots => {
+                report.push(subject, KeyError::Rotation { rotation, slots });
+            }
+            KeyKind::RingSwitch if key.part == RingPart::Main => {
+                report.push(subject, KeyError::OtherRing { level });
+            }
+            _ => {}
         }
     }
 }
 
 /// Key switching adds noise proportional to (largest digit) / P, so P must outweigh what any level uses of a digit.
-fn check_gadget(ring: &Ring, report: &mut Report) {
-    if ring.special.is_empty() {
-        report.push(Subject::Ring, KeyError::NoSpecialPrimes);
+fn check_gadget(ring: &Ring, part: RingPart, report: &mut Report) {
+    let view = ring.view(part);
+    if view.special.is_empty() {
+        let subject = match part {
+            RingPart::Main => Subject::Ring,
+            RingPart::Small => Subject::SmallRing,
+        };
+        report.push(subject, KeyError::NoSpecialPrimes);
         return;
     }
-    let special = ring.special_bits();
-    for (i, digit) in ring.digits.iter().enumerate() {
-        let used = |row: &Vec<Prime>| {
+    let special = view.special_bits();
+    for (i, digit) in view.digits.iter().enumerate() {
+        let used = |row: &[Prime]| {
             let primes = digit.iter().filter(|&p| row.contains(p));
             let primes = primes.filter_map(|&p| ring.primes.get(p));
             primes.map(|&p| (p as f64).log2()).sum::<f64>()
         };
-        let bits = ring.levels.iter().map(used).fold(0.0, f64::max);
+        let rows = ring.levels_of(part).filter_map(|level| ring.row(level));
+        let bits = rows.map(used).fold(0.0, f64::max);
         if bits > special {
             report.push(
-                Subject::Digit(i as u32),
+                Subject::Digit(part, i as u32),
                 KeyError::SmallSpecial { bits, special },
             );
         }
@@ -70,18 +85,14 @@ fn check_gadget(ring: &Ring, report: &mut Report) {
 /// Every use has a key. That its level is not below the use is [`KeyError::Highest`]'s concern.
 fn check_uses(circuit: &Circuit, report: &mut Report) {
     for (value, definition) in circuit.values.iter() {
-        let Some(kind) = definition.inst.key() else {
+        let Some((key, level)) = circuit.key(definition) else {
             continue;
         };
-        if circuit.keys.levels.contains_key(&kind) {
+        if circuit.keys.levels.contains_key(&key) {
             continue;
         }
         let op = definition.inst.keyword();
-        let mut level = definition.ty.level();
-        definition.inst.for_each_operand(|v| {
-            level = level.max(circuit.type_of(v).map_or(level, |ty| ty.level()));
-        });
-        report.push(Subject::Value(value), KeyError::Missing { op, kind, level });
+        report.push(Subject::Value(value), KeyError::Missing { op, key, level });
     }
 }
 
@@ -103,14 +114,12 @@ pub enum KeyError {
     Unused,
     #[error("is declared at level {declared}, its highest use is at level {highest}")]
     Highest { declared: Level, highest: Level },
-    #[error("{op}: no {} at level {level} is declared", name(*.kind))]
+    #[error("level {level} is not of the ring that the key is for")]
+    OtherRing { level: Level },
+    #[error("{op}: no {key} at level {level} is declared")]
     Missing {
         op: &'static str,
-        kind: KeyKind,
+        key: Key,
         level: Level,
     },
-}
-
-fn name(kind: KeyKind) -> String {
-    Subject::Key(kind).to_string()
 }

@@ -6,24 +6,27 @@
 //!
 //! **Ring.** The degree is 2^3 to 2^17, the unit of scales at most 2^4096. Primes are prime, below 2^50, 1 modulo 2N, and
 //! differ over pool and special primes. There is a level; each names existing primes, each once and at least one; moduli
-//! ascend strictly. The digits partition the pool. At most [`MAX_ROWS`] of each.
+//! ascend strictly, but for the step between two rings. The digits partition the pool. At most [`MAX_ROWS`] of each. A small ring
+//! has a smaller degree, at least one level, no more special primes than there are, and digits that partition the primes of its
+//! levels.
 //!
-//! **Security.** `128` bounds log2 of the product of pool and special primes by [`Security::max_modulus_bits`].
+//! **Security.** `128` bounds log2 of the product of pool and special primes by [`Security::max_modulus_bits`], and that of the
+//! primes and special primes of a small ring by the bound for its degree.
 //!
 //! **Tables.** The circuit's name is an identifier; no name exceeds [`MAX_NAME`] bytes, no shape [`MAX_RANK`] axes. Remarks
 //! are about nodes that exist, and have at most [`MAX_REMARK`] characters, none a control character. Layouts
-//! have N/2 slots and at most [`MAX_CIPHERTEXTS`] ciphertexts together. Linear maps pass [`LinearMap::check`], broadcasts
+//! have as many slots as a ring, operators the same on both sides, and layouts at most [`MAX_CIPHERTEXTS`] ciphertexts together. Linear maps pass [`LinearMap::check`], broadcasts
 //! broadcast; their shapes are those their layouts pack; gather tables stay below [`MAX_TABLE`] entries. A constant names an
 //! operator of its kind, ciphertexts that exist, and rotations below N/2.
 //!
 //! **Values.** At most [`MAX_VALUES`]. Operands are defined earlier. The type stated is the one [`result_type`] gives, and its
 //! scale can be computed with. Every instruction but `input` serves an existing node. Digits belong to the very
-//! ciphertext they are used with. A constant exists and is of the kind its operation takes: one with slots is encoded, a uniform
+//! ciphertext they are used with. A constant exists, has the slots of the ring it is used in, and is of the kind its operation takes: one with slots is encoded, a uniform
 //! one multiplies in a `dot_scalar`. Times its scale it stays below the modulus, as does the factor of `mul_scalar`.
 //! `bootstrap` does not occur.
 //!
 //! **Keys.** Where keys are used there are special primes, and their product is at least that of each digit: key
-//! switching divides noise of the size of a digit by it. Levels of keys exist, rotations are 1 to N/2 - 1. Every use has
+//! switching divides noise of the size of a digit by it; so in each ring. Levels of keys exist, rotations are 1 to N/2 - 1. Every use has
 //! a declared key whose primes include those of the level of use. Every declared key is used, and declared at exactly
 //! its highest level of use.
 //!
@@ -97,8 +100,7 @@ pub fn verify(circuit: Circuit) -> Result<Verified, VerifyErrors> {
 /// All breaches, in the order of the circuit's tables.
 pub fn check(circuit: &Circuit) -> Result<(), VerifyErrors> {
     let mut report = Report::default();
-    ring::check(&circuit.ring, circuit.security, &mut report);
-    if !crate::ring::Ring::LOG_N.contains(&circuit.ring.log_n) {
+    if !ring::check(&circuit.ring, circuit.security, &mut report) {
         // Slots, and with them every other rule, make no sense.
         return report.verdict(circuit);
     }

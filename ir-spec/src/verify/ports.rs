@@ -1,7 +1,7 @@
 //! Input and output tensors.
 
 use super::error::{Report, Subject};
-use super::tables::{check_name, check_rank};
+use super::tables::{check_name, check_rank, check_slots};
 use super::values::exists;
 use crate::circuit::{Circuit, Port};
 use crate::entity::{LayoutId, Value};
@@ -37,6 +37,11 @@ fn check_side(circuit: &Circuit, ports: &[Port], subject: fn(u32) -> Subject, re
             ),
             Some(layout) => {
                 check_packing(subject, &port.shape, layout, report);
+                let ty = port.values.first().and_then(|&v| circuit.type_of(v));
+                if let Some(ty) = ty.filter(|_| circuit.ring.has_slots(layout.slots())) {
+                    let slots = circuit.ring.at(ty.level()).slots();
+                    check_slots(subject, layout, slots, report);
+                }
                 let (found, expected) = (port.values.len(), layout.ciphertexts() as usize);
                 if found != expected {
                     report.push(subject, PortError::Count { found, expected });

@@ -2,9 +2,9 @@
 
 use super::error::{Report, Subject};
 use crate::entity::{Entity, Prime};
-use crate::ring::{Level, Ring, Security};
+use crate::ring::{Level, Ring, RingPart, Security, SmallRing};
 use crate::scale::Scale;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The largest number of primes, special primes, levels and digits; far above what any degree can carry securely.
 pub const MAX_ROWS: usize = 256;
@@ -12,8 +12,8 @@ pub const MAX_ROWS: usize = 256;
 /// Levels must differ by more than this many bits; sums of logarithms are exact to far less.
 const LEAST_STEP_BITS: f64 = 1e-6;
 
-/// Checks the ring by itself; everything else may rely on the degree only if nothing is reported.
-pub(crate) fn check(ring: &Ring, security: Security, report: &mut Report) {
+/// Checks the ring by itself. Whether degrees and levels of its parts make sense, on which everything else relies.
+pub(crate) fn check(ring: &Ring, security: Security, report: &mut Report) -> bool {
     let Ring {
         log_n,
         unit_bits,
@@ -21,10 +21,11 @@ pub(crate) fn check(ring: &Ring, security: Security, report: &mut Report) {
         special,
         levels,
         digits,
+        small,
     } = ring;
     if !Ring::LOG_N.contains(log_n) {
         report.push(Subject::Ring, RingError::Degree { log_n: *log_n });
-        return;
+        return false;
     }
     if *unit_bits > Scale::MAX_EXPONENT.unsigned_abs() {
         let unit_bits = *unit_bits;
@@ -35,16 +36,52 @@ pub(crate) fn check(ring: &Ring, security: Security, report: &mut Report) {
         ("special primes", special.len()),
         ("levels", levels.len()),
         ("digits", digits.len()),
+        ("small digits", small.as_ref().map_or(0, |s| s.digits.len())),
     ] {
         if found > MAX_ROWS {
             report.push(Subject::Ring, RingError::TooMany { what, found });
-            return;
+            return true;
         }
+    }
+    if let Some(small) = small
+        && let Err(error) = check_small(ring, small)
+    {
+        report.push(Subject::SmallRing, error);
+        return false;
     }
     check_primes(ring, report);
     check_levels(ring, report);
-    check_digits(ring, report);
-    check_security(ring, security, report);
+    for part in ring.parts() {
+        check_digits(ring, part, report);
+        check_security(ring, part, security, report);
+    }
+    true
+}
+
+/// Degree, levels and special primes of the small ring; what else concerns it relies on these.
+fn check_small(ring: &Ring, small: &SmallRing) -> Result<(), RingError> {
+    let (log_n, least, above) = (small.log_n, *Ring::LOG_N.start(), ring.log_n);
+    if !(least..above).contains(&log_n) {
+        return Err(RingError::SmallDegree {
+            log_n,
+            least,
+            above,
+        });
+    }
+    for (what, found, least, most) in [
+        ("levels", small.levels, 1, ring.levels.len()),
+        ("special primes", small.special, 0, ring.special.len()),
+    ] {
+        if found < least || found as usize > most {
+            return Err(RingError::SmallCount {
+                what,
+                found,
+                least,
+                most,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn check_primes(ring: &Ring, report: &mut Report) {
@@ -95,17 +132,24 @@ fn check_levels(ring: &Ring, report: &mut Report) {
             continue;
         }
         let bits = ring.level_bits(level).unwrap_or(0.0);
-        if let Some(below) = below.filter(|below| bits <= below + LEAST_STEP_BITS) {
+        // Switching rings need not drop anything.
+        let switches = i > 0 && ring.part(level) != ring.part(Level(i as u32 - 1));
+        let least = |below: f64| match switches {
+            true => below - LEAST_STEP_BITS,
+            false => below + LEAST_STEP_BITS,
+        };
+        if let Some(below) = below.filter(|&below| bits <= least(below)) {
             report.push(subject, RingError::NotAscending { bits, below });
         }
         below = Some(bits);
     }
 }
 
-fn check_digits(ring: &Ring, report: &mut Report) {
+/// The digits of a ring partition the primes of its levels, those of the main ring the pool.
+fn check_digits(ring: &Ring, part: RingPart, report: &mut Report) {
     let mut uses = vec![0u32; ring.primes.len()];
-    for (i, digit) in ring.digits.iter().enumerate() {
-        let subject = Subject::Digit(i as u32);
+    for (i, digit) in ring.view(part).digits.iter().enumerate() {
+        let subject = Subject::Digit(part, i as u32);
         if digit.is_empty() {
             report.push(subject, RingError::EmptyDigit);
         }
@@ -121,22 +165,42 @@ fn check_digits(ring: &Ring, report: &mut Report) {
             }
         }
     }
+    let used = primes_of(ring, part);
     for (i, &count) in uses.iter().enumerate() {
-        if count == 0 {
-            report.push(Subject::Prime(Prime::new(i as u32)), RingError::InNoDigit);
+        let prime = Prime::new(i as u32);
+        match (count, used.contains(&prime)) {
+            (0, true) => report.push(Subject::Prime(prime), RingError::InNoDigit),
+            (0, false) | (_, true) => {}
+            (_, false) => report.push(Subject::Prime(prime), RingError::InVainDigit),
         }
     }
 }
 
-fn check_security(ring: &Ring, security: Security, report: &mut Report) {
+/// The primes that digits of a ring must have.
+fn primes_of(ring: &Ring, part: RingPart) -> BTreeSet<Prime> {
+    match (part, &ring.small) {
+        (RingPart::Small, Some(small)) => {
+            let top = Level(small.levels.saturating_sub(1));
+            ring.key_row(top).into_iter().collect()
+        }
+        _ => ring.primes.keys().collect(),
+    }
+}
+
+/// Both rings are as secure as their degree and modulus: a key for switching rings is one of the small ring, twice over.
+fn check_security(ring: &Ring, part: RingPart, security: Security, report: &mut Report) {
+    let subject = match part {
+        RingPart::Main => Subject::Ring,
+        RingPart::Small => Subject::SmallRing,
+    };
     match security {
         Security::None => {}
         Security::Classical128 => {
-            let (log_n, bits) = (ring.log_n, ring.total_bits());
+            let (log_n, bits) = (ring.view(part).log_n, ring.total_bits(part));
             match Security::max_modulus_bits(log_n) {
-                None => report.push(Subject::Ring, RingError::NoSecureModulus { log_n }),
+                None => report.push(subject, RingError::NoSecureModulus { log_n }),
                 Some(limit) if bits > f64::from(limit) => {
-                    report.push(Subject::Ring, RingError::Insecure { log_n, bits, limit });
+                    report.push(subject, RingError::Insecure { log_n, bits, limit });
                 }
                 Some(_) => {}
             }
@@ -181,6 +245,19 @@ pub enum RingError {
     InTwoDigits { prime: Prime },
     #[error("is in no digit of key switching")]
     InNoDigit,
+    #[error("is in a digit of the small ring, none of whose levels has it")]
+    InVainDigit,
+    #[error(
+        "degree 2^{log_n} of the small ring is not from 2^{least} to below that of the main ring, 2^{above}"
+    )]
+    SmallDegree { log_n: u32, least: u32, above: u32 },
+    #[error("the small ring has {found} {what}, expected {least} to {most}")]
+    SmallCount {
+        what: &'static str,
+        found: u32,
+        least: u32,
+        most: usize,
+    },
     #[error("no modulus is 128-bit secure at degree 2^{log_n}")]
     NoSecureModulus { log_n: u32 },
     #[error(

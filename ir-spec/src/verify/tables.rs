@@ -5,6 +5,7 @@ use crate::circuit::{Circuit, Constant, Operator, Remark};
 use crate::entity::{LayoutId, Node, OperatorId, TensorId};
 use crate::layout::Layout;
 use crate::linear::{Gather, LinearError, LinearKind, LinearMap};
+use crate::ring::Ring;
 use crate::shape::Shape;
 
 /// The longest name, in bytes.
@@ -89,7 +90,7 @@ fn check_layouts(circuit: &Circuit, report: &mut Report) {
     let mut ciphertexts = 0u64;
     for (id, layout) in circuit.layouts.iter() {
         ciphertexts += u64::from(layout.ciphertexts());
-        check_slots(Subject::Layout(id), layout, circuit.ring.slots(), report);
+        check_any_slots(Subject::Layout(id), layout, &circuit.ring, report);
     }
     check_ciphertexts(ciphertexts, report);
 }
@@ -97,6 +98,13 @@ fn check_layouts(circuit: &Circuit, report: &mut Report) {
 pub(crate) fn check_ciphertexts(found: u64, report: &mut Report) {
     if found > MAX_CIPHERTEXTS {
         report.push(Subject::Circuit, TableError::Ciphertexts { found });
+    }
+}
+
+/// The layout has the slots of one of the rings.
+fn check_any_slots(subject: Subject, layout: &Layout, ring: &Ring, report: &mut Report) {
+    if !ring.has_slots(layout.slots()) {
+        check_slots(subject, layout, ring.slots(), report);
     }
 }
 
@@ -128,6 +136,7 @@ fn check_operators(circuit: &Circuit, report: &mut Report) {
                 note(check_packing(circuit, "input", *input, &map.input));
                 note(check_packing(circuit, "output", *output, &map.output));
                 note(check_fold(circuit, *output, *fold));
+                note(check_sides(circuit, *input, *output));
             }
             Operator::Broadcast {
                 tensor,
@@ -141,6 +150,15 @@ fn check_operators(circuit: &Circuit, report: &mut Report) {
     }
     if entries > MAX_TABLE {
         report.push(Subject::Circuit, TableError::Tables { found: entries });
+    }
+}
+
+/// An operator stays in one ring.
+fn check_sides(circuit: &Circuit, input: LayoutId, output: LayoutId) -> Result<(), TableError> {
+    let slots = |layout| circuit.layouts.get(layout).map(Layout::slots);
+    match (slots(input), slots(output)) {
+        (Some(from), Some(to)) if from != to => Err(TableError::Sides { from, to }),
+        _ => Ok(()),
     }
 }
 
@@ -220,10 +238,11 @@ fn check_constant(circuit: &Circuit, constant: &Constant) -> Result<(), TableErr
         Err(TableError::Index { what, found, bound })
     };
     let kind = |expected| TableError::Kind { operator, expected };
+    let slots = |layout: LayoutId| circuit.layouts.get(layout).map_or(0, Layout::slots);
     let taken = |(x, y): (&LayoutId, &LayoutId), input, output, rotation, fold: u32| {
         below("in", input, parts(*x))?;
         below("out", output, parts(*y))?;
-        below("rotation", rotation, circuit.ring.slots() / fold.max(1))
+        below("rotation", rotation, slots(*y) / fold.max(1))
     };
     match (*constant, found) {
         (
@@ -242,7 +261,7 @@ fn check_constant(circuit: &Circuit, constant: &Constant) -> Result<(), TableErr
             },
         ) => {
             taken((x, y), input, output, rotation, *fold)?;
-            below("pre", pre, circuit.ring.slots())
+            below("pre", pre, slots(*y))
         }
         (
             Constant::Uniform {
@@ -286,6 +305,8 @@ pub enum TableError {
     Rank { found: usize },
     #[error("has {found} slots per ciphertext, the ring has {slots}")]
     Slots { found: u32, slots: u32 },
+    #[error("leads from {from} slots per ciphertext to {to}: an operator stays in one ring")]
+    Sides { from: u32, to: u32 },
     #[error("the layouts have {found} ciphertexts together, expected at most {MAX_CIPHERTEXTS}")]
     Ciphertexts { found: u64 },
     #[error("the gather tables have {found} entries together, expected at most {MAX_TABLE}")]

@@ -6,6 +6,7 @@ use crate::entity::{Arena, Const, Entity, Node, OperatorId, TensorId, Value};
 use crate::inst::Inst;
 use crate::ring::Level;
 use crate::scale::Scale;
+use crate::types::Type;
 use crate::typing::{TypeError, result_type};
 
 /// The most instructions a circuit may have.
@@ -83,6 +84,7 @@ fn check_inst(
             ..
         } => {
             let found = find_constant(circuit, op, *constant, false)?;
+            check_slots(circuit, op, (*constant, found), *level)?;
             fits(circuit, magnitudes.of(found.operator()), scale, *level)
         }
         Inst::DotScalar {
@@ -92,8 +94,12 @@ fn check_inst(
         } => {
             let ty = ciphers.first().and_then(|&a| circuit.type_of(a));
             constants.iter().try_for_each(|&constant| {
-                let largest = magnitudes.of(find_constant(circuit, op, constant, true)?.operator());
-                ty.map_or(Ok(()), |ty| fits(circuit, largest, scale, ty.level()))
+                let found = find_constant(circuit, op, constant, true)?;
+                let Some(level) = ty.map(Type::level) else {
+                    return Ok(()); // a type error
+                };
+                check_slots(circuit, op, (constant, found), level)?;
+                fits(circuit, magnitudes.of(found.operator()), scale, level)
             })
         }
         Inst::MulScalar { a, factor, scale } => match circuit.type_of(*a) {
@@ -113,6 +119,7 @@ fn check_inst(
         | Inst::Relinearize(_)
         | Inst::Rescale { .. }
         | Inst::DropLevel { .. }
+        | Inst::SwitchRing { .. }
         | Inst::Decompose(_)
         | Inst::ModDown(_)
         | Inst::Rotate { .. }
@@ -150,6 +157,29 @@ fn find_constant<'c>(
         (true, false) => Err(ValueError::OneNumber { op, constant }),
         (false, true) => Err(ValueError::Slots { op, constant }),
         (true, true) | (false, false) => Ok(found),
+    }
+}
+
+/// A constant is of the ring it is used in.
+fn check_slots(
+    circuit: &Circuit,
+    op: &'static str,
+    (constant, found): (Const, &Constant),
+    level: Level,
+) -> Result<(), ValueError> {
+    let expected = circuit.ring.at(level).slots();
+    match circuit.slots_of(found) {
+        Some(found) if found != expected && circuit.ring.has_slots(found) => {
+            Err(ValueError::OtherSlots {
+                op,
+                constant,
+                found,
+                level,
+                expected,
+            })
+        }
+        // Without a layout that suits a ring there is an error of the tables.
+        _ => Ok(()),
     }
 }
 
@@ -247,6 +277,16 @@ pub enum ValueError {
     OneNumber { op: &'static str, constant: Const },
     #[error("{op}: constant {constant} has slots; only a uniform constant is one number")]
     Slots { op: &'static str, constant: Const },
+    #[error(
+        "{op}: constant {constant} is for {found} slots, a ciphertext of level {level} has {expected}"
+    )]
+    OtherSlots {
+        op: &'static str,
+        constant: Const,
+        found: u32,
+        level: Level,
+        expected: u32,
+    },
     #[error("{number:e} at scale {scale} has {bits:.1} bits, the modulus carries {limit:.1}")]
     TooLarge {
         number: f64,

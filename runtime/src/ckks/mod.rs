@@ -23,12 +23,14 @@ mod integer;
 mod message;
 #[cfg(test)]
 mod noise_tests;
+mod ring_switch;
 
 pub use ciphertext::{Ciphertext, Form, Plaintext, SeededCiphertext};
 pub use encoder::Encoder;
 pub use encryption::{Decryptor, Encryptor};
 pub use evaluator::Evaluator;
 pub use message::{Factor, Message};
+pub use ring_switch::switch_ring;
 pub use rustfft::num_complex::Complex64;
 
 use crate::params::ParametersError;
@@ -105,6 +107,16 @@ pub enum CkksError {
     NotBelow {
         /// The operation.
         op: &'static str,
+        /// Level of the operand.
+        from: usize,
+        /// Requested level.
+        to: usize,
+    },
+    /// Switching rings between other levels than one of the main ring and a lower one of the small ring.
+    #[error(
+        "switch_ring: level {from} is not of the main ring, or level {to} not of the small one"
+    )]
+    SameRing {
         /// Level of the operand.
         from: usize,
         /// Requested level.

@@ -10,7 +10,7 @@ use peregrine_ir::{Circuit, Inst, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-/// Work of an encoding beside its limbs, in limbs: filling slots, and the complex transform.
+/// Work of an encoding beside its limbs, in limbs of its ring: filling slots, and the complex transform.
 const EMBEDDING_LIMBS: u64 = 4;
 
 /// The plaintexts worth keeping in `room` bytes. Cost: O(u log u) for `u` uses of plaintexts.
@@ -23,7 +23,8 @@ pub(super) fn choose(circuit: &Circuit, plan: &Plan, room: u64) -> BTreeSet<Valu
         .into_iter()
         .filter_map(|(value, times)| {
             let ty = circuit.type_of(value)?;
-            let saved = times * (sizes.limbs_of(ty) + EMBEDDING_LIMBS);
+            let limbs = times * (sizes.limbs_of(ty) + EMBEDDING_LIMBS);
+            let saved = limbs * sizes.limb_bytes(ty.level());
             Some((value, saved, sizes.bytes_of(ty)))
         })
         .collect();

@@ -4,11 +4,11 @@ use super::evaluator::{Encoding, Evaluator, ScaleValue, Site};
 use super::keys::{KeyRing, KeySource};
 use crate::binding;
 use crate::ckks::{self, Ciphertext, CkksError, Encoder, Factor, Message, Plaintext};
-use crate::params::Parameters;
+use crate::params::{Parameters, PerRing, Rings};
 use crate::ring::Basis;
 use crate::rlwe::{Digits, EvaluationKeys};
-use crate::wire::{KeyName, WireError};
-use peregrine_ir::{Basis as IrBasis, Circuit, Form, KeyKind, Level, Rotation, Type};
+use crate::wire::WireError;
+use peregrine_ir::{Basis as IrBasis, Circuit, Form, Key, KeyKind, Level, Rotation, Type};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,51 +16,80 @@ use std::sync::Arc;
 /// Runs circuits on ciphertexts; never holds a secret key.
 #[derive(Debug)]
 pub struct CkksEvaluator {
-    params: Arc<Parameters>,
-    encoder: Encoder,
+    rings: Arc<Rings>,
+    engines: PerRing<Engine>,
     keys: KeyRing,
+}
+
+/// What computes in one ring.
+#[derive(Debug)]
+struct Engine {
+    encoder: Encoder,
     keyless: ckks::Evaluator,
+}
+
+impl Engine {
+    fn new(params: &Arc<Parameters>) -> Self {
+        let no_keys = Arc::new(EvaluationKeys::default());
+        Self {
+            encoder: Encoder::new(params),
+            keyless: ckks::Evaluator::new(params, &no_keys),
+        }
+    }
 }
 
 impl CkksEvaluator {
     /// An evaluator that takes its keys from `source` when they are needed, and expands some of them for good.
-    pub fn new(
-        params: &Arc<Parameters>,
-        source: Arc<dyn KeySource>,
-        expanded: BTreeSet<KeyKind>,
-    ) -> Self {
-        let no_keys = Arc::new(EvaluationKeys::default());
+    pub fn new(rings: &Arc<Rings>, source: Arc<dyn KeySource>, expanded: BTreeSet<Key>) -> Self {
         Self {
-            params: params.clone(),
-            encoder: Encoder::new(params),
+            rings: rings.clone(),
+            engines: rings.params().map(Engine::new),
             keys: KeyRing::new(source, expanded),
-            keyless: ckks::Evaluator::new(params, &no_keys),
         }
     }
 
-    /// The engine with one key.
-    fn with(&self, kind: KeyKind) -> Result<ckks::Evaluator, CkksRunError> {
-        Ok(ckks::Evaluator::new(&self.params, &self.keys.get(kind)?))
+    /// The engine of a level.
+    fn at(&self, level: usize) -> &Engine {
+        self.engines.at(level)
+    }
+
+    /// The engine without keys for a ciphertext.
+    fn of(&self, a: &Ciphertext) -> &ckks::Evaluator {
+        &self.at(a.level()).keyless
+    }
+
+    /// The engine without keys for ciphertexts, all of one level.
+    fn of_all(&self, op: &'static str, a: &[&Ciphertext]) -> Result<&ckks::Evaluator, CkksError> {
+        let first = a.first().ok_or(CkksError::NoOperands { op })?;
+        Ok(self.of(first))
+    }
+
+    /// The engine with one key of the ring of a ciphertext.
+    fn with(&self, kind: KeyKind, a: &Ciphertext) -> Result<ckks::Evaluator, CkksRunError> {
+        let part = binding::part(&self.rings, a.level());
+        let keys = self.keys.get(Key { part, kind })?;
+        Ok(ckks::Evaluator::new(self.rings.at(a.level()), &keys))
     }
 
     /// The primes of a constant.
     fn basis(&self, at: Encoding<'_>) -> Result<&Basis, CkksRunError> {
         let level = binding::level(at.level);
+        let params = self.rings.at(level);
         let basis = match at.basis {
-            IrBasis::Normal => self.params.row(level),
-            IrBasis::Extended => self.params.extended_row(level),
+            IrBasis::Normal => params.row(level),
+            IrBasis::Extended => params.extended_row(level),
         };
         Ok(basis.map_err(CkksError::from)?)
     }
 
-    /// Whether the key of a kind covers every prime of a level.
-    fn check_key(&self, kind: KeyKind, level: Level) -> Result<(), CkksRunError> {
-        let found = self.keys.levels().get(&kind);
-        let found = *found.ok_or(CkksRunError::MissingKey { kind, level })?;
+    /// Whether a key covers every prime of a level.
+    fn check_key(&self, key: Key, level: Level) -> Result<(), CkksRunError> {
+        let found = self.keys.levels().get(&key);
+        let found = *found.ok_or(CkksRunError::MissingKey { key, level })?;
         if found >= level {
             return Ok(());
         }
-        Err(CkksRunError::KeyLevel { kind, found, level })
+        Err(CkksRunError::KeyLevel { key, found, level })
     }
 }
 
@@ -89,12 +118,12 @@ impl Evaluator for CkksEvaluator {
     type Error = CkksRunError;
 
     fn accept(&self, circuit: &Circuit) -> Result<(), CkksRunError> {
-        if binding::literal(&circuit.ring) != *self.params.literal() {
+        if binding::literal(&circuit.ring) != *self.rings.literal() {
             return Err(CkksRunError::Ring);
         }
         let keys = circuit.keys.levels.iter();
         let missing: Vec<CkksRunError> = keys
-            .filter_map(|(&kind, &level)| self.check_key(kind, level).err())
+            .filter_map(|(&key, &level)| self.check_key(key, level).err())
             .collect();
         match <[CkksRunError; 1]>::try_from(missing) {
             Ok([one]) => Err(one),
@@ -103,14 +132,14 @@ impl Evaluator for CkksEvaluator {
         }
     }
 
-    fn prepare(&self, keys: &[KeyKind]) -> Result<(), CkksRunError> {
+    fn prepare(&self, keys: &[Key]) -> Result<(), CkksRunError> {
         let read = keys.par_iter().map(|&k| self.keys.prepare(k).err());
         let failure = read.collect::<Vec<_>>().into_iter().flatten().next();
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    fn release(&self, keys: &[KeyKind]) {
-        keys.iter().for_each(|&kind| self.keys.release(kind));
+    fn release(&self, keys: &[Key]) {
+        keys.iter().for_each(|&key| self.keys.release(key));
     }
 
     fn seal(&self, site: Site<'_>, a: Ciphertext) -> Result<Ciphertext, CkksRunError> {
@@ -127,34 +156,37 @@ impl Evaluator for CkksEvaluator {
 
     fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Plain, CkksRunError> {
         let basis = self.basis(at)?;
-        let encoded = self.encoder.encode_real(slots, at.scale.value, basis);
+        let encoder = &self.at(binding::level(at.level)).encoder;
+        let encoded = encoder.encode_real(slots, at.scale.value, basis);
         Ok(encoded.map(Plain::Encoded)?)
     }
 
     fn encode_for_dot(&self, slots: &[f64], at: Encoding<'_>) -> Result<Plain, CkksRunError> {
-        let message = self.encoder.message(slots, at.scale.value, self.basis(at)?);
+        let encoder = &self.at(binding::level(at.level)).encoder;
+        let message = encoder.message(slots, at.scale.value, self.basis(at)?);
         Ok(message.map(Plain::Message)?)
     }
 
     fn add(&self, terms: &[&Ciphertext]) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.sum(terms)?)
+        Ok(self.of_all("add", terms)?.sum(terms)?)
     }
 
     fn sub(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.sub(a, b)?)
+        Ok(self.of(a).sub(a, b)?)
     }
 
     fn negate(&self, a: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.negate(a)?)
+        Ok(self.of(a).negate(a)?)
     }
 
     fn add_plain(&self, a: &Ciphertext, p: &Plain) -> Result<Ciphertext, CkksRunError> {
         Ok(match p {
-            Plain::Encoded(p) => self.keyless.add_plain(a, p)?,
+            Plain::Encoded(p) => self.of(a).add_plain(a, p)?,
             Plain::Message(message) => {
-                let basis = self.params.row(a.level()).map_err(CkksError::from)?;
-                let p = message.encoded(&self.params, basis);
-                self.keyless.add_plain(a, &p)?
+                let params = self.rings.at(a.level());
+                let basis = params.row(a.level()).map_err(CkksError::from)?;
+                let p = message.encoded(params, basis);
+                self.of(a).add_plain(a, &p)?
             }
         })
     }
@@ -169,12 +201,12 @@ impl Evaluator for CkksEvaluator {
         factor: f64,
         scale: ScaleValue<'_>,
     ) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.mul_scalar(a, factor, scale.value)?)
+        Ok(self.of(a).mul_scalar(a, factor, scale.value)?)
     }
 
     fn dot(&self, ciphers: &[&Ciphertext], plains: &[&Plain]) -> Result<Ciphertext, CkksRunError> {
         let factors: Vec<Factor<'_>> = plains.iter().map(|p| p.factor()).collect();
-        Ok(self.keyless.dot(ciphers, &factors)?)
+        Ok(self.of_all("dot", ciphers)?.dot(ciphers, &factors)?)
     }
 
     fn dot_scalar(
@@ -183,36 +215,47 @@ impl Evaluator for CkksEvaluator {
         factors: &[f64],
         scale: ScaleValue<'_>,
     ) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.dot_scalar(ciphers, factors, scale.value)?)
+        let engine = self.of_all("dot_scalar", ciphers)?;
+        Ok(engine.dot_scalar(ciphers, factors, scale.value)?)
     }
 
     fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.mul(a, b)?)
+        Ok(self.of(a).mul(a, b)?)
     }
 
     fn square(&self, a: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.square(a)?)
+        Ok(self.of(a).square(a)?)
     }
 
     fn relinearize(&self, a: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.with(KeyKind::Relinearization)?.relinearize(a)?)
+        Ok(self.with(KeyKind::Relinearization, a)?.relinearize(a)?)
     }
 
     fn relinearize_ext(&self, a: &Ciphertext, digits: &Digits) -> Result<Ciphertext, CkksRunError> {
-        let engine = self.with(KeyKind::Relinearization)?;
+        let engine = self.with(KeyKind::Relinearization, a)?;
         Ok(engine.relinearize_ext(a, digits)?)
     }
 
     fn rescale(&self, a: &Ciphertext, to: Level) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.rescale(a, binding::level(to))?)
+        Ok(self.of(a).rescale(a, binding::level(to))?)
     }
 
     fn drop_level(&self, a: &Ciphertext, to: Level) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.drop_level(a, binding::level(to))?)
+        Ok(self.of(a).drop_level(a, binding::level(to))?)
+    }
+
+    fn switch_ring(&self, a: &Ciphertext, to: Level) -> Result<Ciphertext, CkksRunError> {
+        let keys = self.keys.get(Key::small(KeyKind::RingSwitch))?;
+        Ok(ckks::switch_ring(
+            &self.rings,
+            &keys,
+            a,
+            binding::level(to),
+        )?)
     }
 
     fn decompose(&self, a: &Ciphertext) -> Result<Digits, CkksRunError> {
-        Ok(self.keyless.decompose(a)?)
+        Ok(self.of(a).decompose(a)?)
     }
 
     fn rotate_ext(
@@ -221,25 +264,25 @@ impl Evaluator for CkksEvaluator {
         digits: &Digits,
         rotation: Rotation,
     ) -> Result<Ciphertext, CkksRunError> {
-        let engine = self.with(KeyKind::Rotation(rotation))?;
+        let engine = self.with(KeyKind::Rotation(rotation), a)?;
         Ok(engine.rotate_ext(a, digits, rotation.0)?)
     }
 
     fn mod_down(&self, a: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.mod_down(a)?)
+        Ok(self.of(a).mod_down(a)?)
     }
 
     fn rotate(&self, a: &Ciphertext, rotation: Rotation) -> Result<Ciphertext, CkksRunError> {
-        let engine = self.with(KeyKind::Rotation(rotation))?;
+        let engine = self.with(KeyKind::Rotation(rotation), a)?;
         Ok(engine.rotate(a, rotation.0)?)
     }
 
     fn conjugate(&self, a: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.with(KeyKind::Conjugation)?.conjugate(a)?)
+        Ok(self.with(KeyKind::Conjugation, a)?.conjugate(a)?)
     }
 
     fn mul_monomial(&self, a: &Ciphertext, exponent: u32) -> Result<Ciphertext, CkksRunError> {
-        Ok(self.keyless.mul_monomial(a, exponent.into())?)
+        Ok(self.of(a).mul_monomial(a, exponent.into())?)
     }
 }
 
@@ -251,18 +294,18 @@ pub enum CkksRunError {
     #[error("the circuit's ring is not the one the keys were made for")]
     Ring,
     /// A key that the circuit declares is not there.
-    #[error("the {} for level {level} is missing", KeyName(*kind))]
+    #[error("the {key} for level {level} is missing")]
     MissingKey {
-        /// Its kind.
-        kind: KeyKind,
+        /// Which one.
+        key: Key,
         /// The level of use.
         level: Level,
     },
     /// A key that does not reach the level of its use.
-    #[error("the {} serves level {found}, level {level} is needed", KeyName(*kind))]
+    #[error("the {key} serves level {found}, level {level} is needed")]
     KeyLevel {
-        /// Its kind.
-        kind: KeyKind,
+        /// Which one.
+        key: Key,
         /// The level it was made for.
         found: Level,
         /// The level of use.

@@ -5,7 +5,7 @@
 //! is freed; a back end only computes. Levels, scales and forms are promised by the verified circuit, so a method may
 //! rely on its operands having the types that [`peregrine_ir::typing`] gave them.
 
-use peregrine_ir::{Basis, Circuit, Inst, KeyKind, Level, Rotation, Scale, Type, Value};
+use peregrine_ir::{Basis, Circuit, Inst, Key, Level, Rotation, Scale, Type, Value};
 
 /// Where and how large a plaintext is encoded.
 #[derive(Clone, Copy, Debug)]
@@ -66,10 +66,10 @@ pub trait Evaluator: Sync {
     ///
     /// # Errors
     /// When a key cannot be read.
-    fn prepare(&self, keys: &[KeyKind]) -> Result<(), Self::Error>;
+    fn prepare(&self, keys: &[Key]) -> Result<(), Self::Error>;
 
     /// These evaluation keys can leave memory; instructions that need them again prepare them again.
-    fn release(&self, keys: &[KeyKind]);
+    fn release(&self, keys: &[Key]);
 
     /// Called once for every ciphertext that enters or is computed, with the instruction that defines it.
     ///
@@ -153,6 +153,9 @@ pub trait Evaluator: Sync {
 
     /// Forgets the primes that level `to` lacks.
     fn drop_level(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
+
+    /// Takes a ciphertext of the main ring to a level of the small one.
+    fn switch_ring(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
 
     /// Digits of the last part.
     fn decompose(&self, a: &Self::Cipher) -> Result<Self::Digits, Self::Error>;

@@ -3,7 +3,7 @@
 use crate::rlwe::EvaluationKeys;
 use crate::wire::WireError;
 use peregrine_ir::binary::Fingerprint;
-use peregrine_ir::{KeyKind, Level};
+use peregrine_ir::{Key, Level};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -32,7 +32,7 @@ pub trait KeySource: fmt::Debug + Send + Sync {
     fn fingerprint(&self) -> Fingerprint;
 
     /// The keys there are, each with the highest level it serves.
-    fn levels(&self) -> &BTreeMap<KeyKind, Level>;
+    fn levels(&self) -> &BTreeMap<Key, Level>;
 
     /// Whether it holds them in memory.
     fn residence(&self) -> KeyResidence;
@@ -41,21 +41,21 @@ pub trait KeySource: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// When there is no such key or it is damaged.
-    fn load(&self, kind: KeyKind, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError>;
+    fn load(&self, key: Key, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError>;
 
     /// Brings a streamed key back into memory that was released; not needed, but faster than letting its uses do so.
-    fn fetch(&self, kind: KeyKind);
+    fn fetch(&self, key: Key);
 
     /// Lets go of the memory behind a streamed key; the key remains usable.
-    fn release(&self, kind: KeyKind);
+    fn release(&self, key: Key);
 }
 
 /// Keys held in memory.
 #[derive(Clone, Debug)]
 pub struct HeldKeys {
     fingerprint: Fingerprint,
-    levels: BTreeMap<KeyKind, Level>,
-    keys: BTreeMap<KeyKind, Arc<EvaluationKeys>>,
+    levels: BTreeMap<Key, Level>,
+    keys: BTreeMap<Key, Arc<EvaluationKeys>>,
 }
 
 impl HeldKeys {
@@ -69,10 +69,10 @@ impl HeldKeys {
     }
 
     /// Adds a key that serves up to a level.
-    pub fn insert(&mut self, kind: KeyKind, level: Level, key: crate::rlwe::EvaluationKey) {
-        self.levels.insert(kind, level);
-        let alone = EvaluationKeys::from_iter([key]);
-        self.keys.insert(kind, Arc::new(alone));
+    pub fn insert(&mut self, key: Key, level: Level, made: crate::rlwe::EvaluationKey) {
+        self.levels.insert(key, level);
+        let alone = EvaluationKeys::from_iter([made]);
+        self.keys.insert(key, Arc::new(alone));
     }
 }
 
@@ -81,7 +81,7 @@ impl KeySource for HeldKeys {
         self.fingerprint
     }
 
-    fn levels(&self) -> &BTreeMap<KeyKind, Level> {
+    fn levels(&self) -> &BTreeMap<Key, Level> {
         &self.levels
     }
 
@@ -89,27 +89,27 @@ impl KeySource for HeldKeys {
         KeyResidence::Held
     }
 
-    fn load(&self, kind: KeyKind, _: KeyForm) -> Result<Arc<EvaluationKeys>, WireError> {
-        let key = self.keys.get(&kind).cloned();
-        key.ok_or(WireError::NoKey { kind })
+    fn load(&self, key: Key, _: KeyForm) -> Result<Arc<EvaluationKeys>, WireError> {
+        let held = self.keys.get(&key).cloned();
+        held.ok_or(WireError::NoKey { key })
     }
 
-    fn fetch(&self, _: KeyKind) {}
+    fn fetch(&self, _: Key) {}
 
-    fn release(&self, _: KeyKind) {}
+    fn release(&self, _: Key) {}
 }
 
 /// The keys that were checked and are ready.
 #[derive(Debug)]
 pub(super) struct KeyRing {
     source: Arc<dyn KeySource>,
-    expanded: BTreeSet<KeyKind>,
-    ready: RwLock<BTreeMap<KeyKind, Arc<EvaluationKeys>>>,
+    expanded: BTreeSet<Key>,
+    ready: RwLock<BTreeMap<Key, Arc<EvaluationKeys>>>,
 }
 
 impl KeyRing {
     /// Those in `expanded` are, if their source does not decide that.
-    pub(super) fn new(source: Arc<dyn KeySource>, expanded: BTreeSet<KeyKind>) -> Self {
+    pub(super) fn new(source: Arc<dyn KeySource>, expanded: BTreeSet<Key>) -> Self {
         Self {
             source,
             expanded,
@@ -117,42 +117,42 @@ impl KeyRing {
         }
     }
 
-    pub(super) fn levels(&self) -> &BTreeMap<KeyKind, Level> {
+    pub(super) fn levels(&self) -> &BTreeMap<Key, Level> {
         self.source.levels()
     }
 
-    fn known(&self, kind: KeyKind) -> Option<Arc<EvaluationKeys>> {
+    fn known(&self, key: Key) -> Option<Arc<EvaluationKeys>> {
         let ready = self.ready.read().unwrap_or_else(PoisonError::into_inner);
-        ready.get(&kind).cloned()
+        ready.get(&key).cloned()
     }
 
     /// A key, made ready now if it is not.
-    pub(super) fn get(&self, kind: KeyKind) -> Result<Arc<EvaluationKeys>, WireError> {
-        if let Some(key) = self.known(kind) {
-            return Ok(key);
+    pub(super) fn get(&self, key: Key) -> Result<Arc<EvaluationKeys>, WireError> {
+        if let Some(ready) = self.known(key) {
+            return Ok(ready);
         }
-        let form = match self.expanded.contains(&kind) {
+        let form = match self.expanded.contains(&key) {
             true => KeyForm::Expanded,
             false => KeyForm::Streamed,
         };
         // No lock is held while a key is expanded in parallel: a worker that waits there may be given another
         // instruction that needs the lock.
-        let key = self.source.load(kind, form)?;
+        let loaded = self.source.load(key, form)?;
         let mut ready = self.ready.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(ready.entry(kind).or_insert(key).clone())
+        Ok(ready.entry(key).or_insert(loaded).clone())
     }
 
     /// Brings a key into memory.
-    pub(super) fn prepare(&self, kind: KeyKind) -> Result<(), WireError> {
-        if self.known(kind).is_some() && !self.expanded.contains(&kind) {
-            self.source.fetch(kind);
+    pub(super) fn prepare(&self, key: Key) -> Result<(), WireError> {
+        if self.known(key).is_some() && !self.expanded.contains(&key) {
+            self.source.fetch(key);
             return Ok(());
         }
-        self.get(kind).map(drop)
+        self.get(key).map(drop)
     }
 
     /// Lets go of the memory behind a streamed key.
-    pub(super) fn release(&self, kind: KeyKind) {
-        self.source.release(kind);
+    pub(super) fn release(&self, key: Key) {
+        self.source.release(key);
     }
 }

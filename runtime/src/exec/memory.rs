@@ -1,6 +1,7 @@
 //! How much memory a run takes, known before it starts.
 //!
-//! Notation: a *limb* is N words of 8 bytes; level l has `L` primes, P has `K`, and `d` gadget digits meet level l.
+//! Notation: a *limb* is N words of 8 bytes; level l has `L` primes, P has `K`, and `d` gadget digits meet level l; all these are
+//! those of the ring that l is in.
 //!
 //! | value | limbs |
 //! |---|---|
@@ -9,13 +10,17 @@
 //! | `digits<l>` | `d (L + K)` |
 //! | evaluation key at level l | streamed: its bytes in the file; expanded: `2 d (L + K)`, half of that beside it while it is read |
 //!
+//! A key for switching rings has limbs of the main ring, `K` and `d` of the small one.
+//!
 //! The peak is the largest sum, over the waves of a [`Plan`], of the values alive and what the wave makes: results,
 //! plaintexts encoded on the fly (one limb each where they are for one `dot`), scratch of threads that encode and of the fused key
 //! switches, and keys. To it come what is there from beginning
 //! to end: plaintexts kept from one run to the next, circuit and tables ([`fixed_bytes`]), and what the caller says of
-//! the process around the run. Nothing is added for the allocator: limbs are buffers of one size, which leave no gaps.
+//! the process around the run. Nothing is added for the allocator: limbs of a ring are buffers of one size, which leave no gaps. The
+//! buffers of one ring are of no use to the other, so what each takes at its worst moment adds up.
 
 mod fixed;
+mod ring_bytes;
 mod sizes;
 
 pub use fixed::fixed_bytes;
@@ -24,7 +29,8 @@ pub use sizes::Sizes;
 use super::keys::KeyResidence;
 use super::plan::{Plan, PlanOptions, SharedPlains, Wave};
 use super::{cache, key_plan};
-use peregrine_ir::{Circuit, KeyKind, Value};
+use peregrine_ir::{Circuit, Definition, Inst, Key, KeyKind, Level, RingPart, Type, Value};
+use ring_bytes::RingBytes;
 
 /// The plaintexts one `dot` encodes at a time.
 pub(super) const DOT_CHUNK: usize = 32;
@@ -70,15 +76,20 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
         threads: rayon::current_num_threads() as u64,
     };
     let inputs = circuit.inputs.iter().flat_map(|port| &port.values);
-    let mut live: u64 = inputs.map(|v| meter.value(v)).sum();
+    let mut live: RingBytes = inputs.map(|v| meter.value(v)).sum();
     let mut keys = match plan.options().keys {
         KeyResidence::Held => meter.keys(circuit.keys.levels.keys()),
         KeyResidence::Stored => 0,
     };
     let mut peak = Prediction {
-        values: live,
+        values: padded(live.total()),
         keys,
-        cache: plan.cached().iter().map(|v| meter.value(v)).sum(),
+        cache: plan
+            .cached()
+            .iter()
+            .map(|v| meter.value(v))
+            .sum::<RingBytes>()
+            .total(),
         fixed: fixed_bytes(circuit),
         window: plan.options().window,
         at: None,
@@ -92,10 +103,10 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
         live += meter.values(&wave.plains) + meter.values(&wave.steps);
         let values = reading.max(live + meter.scratch(wave) + meter.reading(&wave.ahead));
         most = most.max(values);
-        if most + keys > peak.values + peak.keys {
+        if padded(most.total()) + keys > peak.values + peak.keys {
             let at = wave.steps.first().copied();
             peak = Prediction {
-                values: most,
+                values: padded(most.total()),
                 keys,
                 at,
                 ..peak
@@ -107,6 +118,11 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
     peak
 }
 
+/// Bytes that buffers take with what the allocator leaves between them: measured, one part in thirty.
+fn padded(bytes: u64) -> u64 {
+    bytes + bytes / 30
+}
+
 /// Bytes of the things in a circuit.
 struct Meter<'c> {
     circuit: &'c Circuit,
@@ -116,49 +132,82 @@ struct Meter<'c> {
 }
 
 impl Meter<'_> {
-    fn value(&self, value: &Value) -> u64 {
-        let ty = self.circuit.type_of(*value);
-        ty.map_or(0, |ty| self.sizes.bytes_of(ty))
+    fn part(&self, level: Level) -> RingPart {
+        self.circuit.ring.part(level)
     }
 
-    fn values(&self, values: &[Value]) -> u64 {
+    fn value(&self, value: &Value) -> RingBytes {
+        let ty = self.circuit.type_of(*value);
+        let bytes = |ty: &Type| RingBytes::of(self.part(ty.level()), self.sizes.bytes_of(ty));
+        ty.map(bytes).unwrap_or_default()
+    }
+
+    fn values(&self, values: &[Value]) -> RingBytes {
         values.iter().map(|v| self.value(v)).sum()
     }
 
     /// Whether a key is held in memory expanded.
-    fn is_expanded(&self, kind: &KeyKind) -> bool {
-        self.plan.options().keys == KeyResidence::Held || self.plan.expanded().contains(kind)
+    fn is_expanded(&self, key: &Key) -> bool {
+        self.plan.options().keys == KeyResidence::Held || self.plan.expanded().contains(key)
     }
 
-    fn keys<'k>(&self, kinds: impl IntoIterator<Item = &'k KeyKind>) -> u64 {
-        let bytes = |kind: &KeyKind| {
-            let level = *self.circuit.keys.levels.get(kind)?;
-            Some(match self.is_expanded(kind) {
-                true => self.sizes.key_bytes(level),
-                false => self.sizes.packed_key_bytes(level),
+    fn keys<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) -> u64 {
+        let bytes = |key: &Key| {
+            let level = *self.circuit.keys.levels.get(key)?;
+            Some(match self.is_expanded(key) {
+                true => self.sizes.key_bytes(key.kind, level),
+                false => self.sizes.packed_key_bytes(key.kind, level),
             })
         };
-        kinds.into_iter().filter_map(bytes).sum()
+        keys.into_iter().filter_map(bytes).sum()
     }
 
     /// Beside keys that are being read.
-    fn reading(&self, kinds: &[KeyKind]) -> u64 {
-        let kinds = kinds.iter().filter(|kind| self.is_expanded(kind));
-        let levels = kinds.filter_map(|k| self.circuit.keys.levels.get(k));
-        levels.map(|&l| self.sizes.key_reading_bytes(l)).sum()
+    fn reading(&self, keys: &[Key]) -> RingBytes {
+        let bytes = |key: &Key| {
+            let level = *self.circuit.keys.levels.get(key)?;
+            let bytes = self.sizes.key_reading_bytes(key.kind, level);
+            let part = match key.kind {
+                KeyKind::RingSwitch => RingPart::Main,
+                _ => key.part,
+            };
+            Some(RingBytes::of(part, bytes))
+        };
+        let keys = keys.iter().filter(|key| self.is_expanded(key));
+        keys.filter_map(bytes).sum()
     }
 
     /// Beside the operands and results of a wave: what its instructions need, and what each thread that encodes for one of them
     /// does.
-    fn scratch(&self, wave: &Wave) -> u64 {
+    fn scratch(&self, wave: &Wave) -> RingBytes {
         let steps = wave.steps.iter();
         let definitions = steps.filter_map(|&v| self.circuit.values.get(v));
-        let (mut scratch, mut encodes) = (0, !wave.plains.is_empty());
+        let (mut scratch, mut encoding) = (RingBytes::default(), RingBytes::default());
         for definition in definitions {
-            scratch += self.sizes.scratch(self.circuit, definition);
-            encodes |= sizes::encodes(&definition.inst);
+            scratch += self.step(definition);
+            if sizes::encodes(&definition.inst) {
+                encoding = encoding.max(self.encoding(definition.ty.level()));
+            }
         }
-        scratch + u64::from(encodes) * self.threads * self.sizes.encoding_bytes()
+        for plain in wave.plains.iter().filter_map(|&v| self.circuit.type_of(v)) {
+            encoding = encoding.max(self.encoding(plain.level()));
+        }
+        scratch + encoding
+    }
+
+    /// Beside the operands and the result of an instruction.
+    fn step(&self, definition: &Definition) -> RingBytes {
+        let part = match definition.inst {
+            Inst::SwitchRing { .. } => RingPart::Main,
+            _ => self.part(definition.ty.level()),
+        };
+        RingBytes::of(part, self.sizes.scratch(self.circuit, definition))
+    }
+
+    /// By all threads that encode at a level.
+    fn encoding(&self, level: Level) -> RingBytes {
+        let bytes = self.threads * self.sizes.encoding_bytes(level);
+        RingBytes::of(self.part(level), bytes)
     }
 }
 

@@ -17,7 +17,7 @@
 
 use super::key_plan::KeyUses;
 use super::keys::KeyResidence;
-use peregrine_ir::{Arena, Circuit, Definition, Entity, Inst, KeyKind, Value};
+use peregrine_ir::{Arena, Circuit, Definition, Entity, Inst, Key, Value};
 use std::collections::{BTreeSet, VecDeque};
 
 /// What to do with a plaintext that several instructions use.
@@ -46,24 +46,24 @@ pub struct Plan {
     waves: Vec<Wave>,
     options: PlanOptions,
     cached: BTreeSet<Value>,
-    expanded: BTreeSet<KeyKind>,
+    expanded: BTreeSet<Key>,
 }
 
 /// Instructions that run side by side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wave {
     /// Evaluation keys to bring into memory first.
-    pub keys: Vec<KeyKind>,
+    pub keys: Vec<Key>,
     /// Shared plaintexts to encode first.
     pub plains: Vec<Value>,
     /// Evaluation keys to bring into memory meanwhile, for the next wave.
-    pub ahead: Vec<KeyKind>,
+    pub ahead: Vec<Key>,
     /// The values to compute, in definition order.
     pub steps: Vec<Value>,
     /// The values nobody needs afterwards.
     pub dead: Vec<Value>,
     /// The evaluation keys that leave memory afterwards.
-    pub spent: Vec<KeyKind>,
+    pub spent: Vec<Key>,
 }
 
 impl Plan {
@@ -112,12 +112,12 @@ impl Plan {
     }
 
     /// The keys that are expanded once and stay.
-    pub fn expanded(&self) -> &BTreeSet<KeyKind> {
+    pub fn expanded(&self) -> &BTreeSet<Key> {
         &self.expanded
     }
 
     /// Has these keys expanded, and the others streamed; nothing changes for keys that their source holds.
-    pub(super) fn expand(&mut self, circuit: &Circuit, expanded: BTreeSet<KeyKind>) {
+    pub(super) fn expand(&mut self, circuit: &Circuit, expanded: BTreeSet<Key>) {
         if self.options.keys == KeyResidence::Held {
             return;
         }

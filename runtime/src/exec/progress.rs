@@ -1,7 +1,7 @@
 //! Telling an observer how far a run is.
 //!
-//! Work is counted in *limb passes*: one pass over one limb of N words. A transform counts as six, which is what it
-//! costs beside an addition; the shares are only meant for a bar and an estimate of the time left.
+//! Work is counted in *limb passes*, one pass over one limb of N words, and those in the bytes of a limb: rings differ. A transform
+//! counts as six, which is what it costs beside an addition; the shares are only meant for a bar and an estimate of the time left.
 
 use peregrine_ir::{Circuit, Inst, Node, SourceNode, Type, Value};
 
@@ -40,7 +40,7 @@ impl<F: Fn(&Step<'_>) + Sync> Progress for F {
     }
 }
 
-/// Estimated work of one instruction, in limb passes.
+/// Estimated work of one instruction, in bytes that are passed over.
 pub(super) fn work(circuit: &Circuit, sizes: &Sizes, value: Value) -> u64 {
     let Some(definition) = circuit.values.get(value) else {
         return 0;
@@ -50,14 +50,19 @@ pub(super) fn work(circuit: &Circuit, sizes: &Sizes, value: Value) -> u64 {
             .type_of(v)
             .map_or(definition.ty.level(), Type::level)
     };
-    let here = sizes.limbs(definition.ty.level());
-    let raised = here + sizes.special();
-    let digits = sizes.digits(definition.ty.level());
+    let level = definition.ty.level();
+    let here = sizes.limbs(level);
+    let raised = here + sizes.special(level);
+    let digits = sizes.digits(level);
     let modulus = |ty: &Type| sizes.limbs_of(ty);
     let decompose = digits * raised * TRANSFORM;
     let product = digits * raised * 3;
     let mod_down = 2 * raised * TRANSFORM;
-    match &definition.inst {
+    let ring = match definition.inst {
+        Inst::SwitchRing { a, .. } => level_of(a),
+        _ => level,
+    };
+    let passes = match &definition.inst {
         Inst::Input { .. } => 0,
         Inst::Encode { .. } => modulus(&definition.ty) * TRANSFORM,
         Inst::Add(terms) => 2 * here * terms.len() as u64,
@@ -73,14 +78,16 @@ pub(super) fn work(circuit: &Circuit, sizes: &Sizes, value: Value) -> u64 {
             count * modulus(&definition.ty) * (1 + TRANSFORM)
         }
         Inst::Mul(..) | Inst::Square(_) => 5 * here,
-        Inst::Relinearize(_) | Inst::Rotate { .. } | Inst::Conjugate(_) => {
-            decompose + product + mod_down
-        }
+        Inst::Relinearize(_)
+        | Inst::Rotate { .. }
+        | Inst::Conjugate(_)
+        | Inst::SwitchRing { .. } => decompose + product + mod_down,
         Inst::RelinearizeExt { .. } | Inst::RotateExt { .. } => product,
         Inst::Rescale { a, .. } => 2 * sizes.limbs(level_of(*a)) * TRANSFORM,
         Inst::Decompose(_) => decompose,
         Inst::ModDown(_) | Inst::Bootstrap { .. } => mod_down,
-    }
+    };
+    passes * sizes.limb_bytes(ring)
 }
 
 /// Passes that a transform of one limb is worth.

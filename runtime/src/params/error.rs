@@ -108,6 +108,32 @@ pub enum ParametersError {
         /// How many there are.
         count: usize,
     },
+    /// A small ring that is not smaller.
+    #[error("the small ring has log_n = {log_n}, which is not below that of the main ring, {main}")]
+    SmallDegree {
+        /// log2 of its degree.
+        log_n: u32,
+        /// log2 N.
+        main: u32,
+    },
+    /// A small ring with more of something than there is.
+    #[error("the small ring has {found} {what}, there are {count}")]
+    SmallCount {
+        /// Levels or special primes.
+        what: &'static str,
+        /// How many it is said to have.
+        found: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// A digit of the small ring with a prime of the main ring only.
+    #[error("digit {digit} of the small ring names prime {index}, which none of its levels has")]
+    NotInSmallRing {
+        /// The digit.
+        digit: usize,
+        /// The index.
+        index: usize,
+    },
     /// A transform could not be made.
     #[error(transparent)]
     Ring(#[from] RingError),

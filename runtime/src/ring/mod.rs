@@ -23,6 +23,7 @@ mod poly;
 mod pool;
 mod portable;
 mod sampling;
+mod subring;
 mod transform;
 
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub(crate) use dot_parts::{FACTORS_AT_ONCE, Multiplier};
 pub use kernels::kernels_in_use;
 pub(crate) use key_limb::{Halves, PackedHalves};
 pub(crate) use key_product::Then;
+pub(crate) use transform::table_bytes as transform_table_bytes;
 
 use convert::Conversions;
 use kernels::Kernels;

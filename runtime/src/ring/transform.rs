@@ -43,6 +43,19 @@ enum Method {
     },
 }
 
+/// Bytes of the tables for one prime and degree `2^log_n`, with the transform that is chosen here.
+pub(crate) fn table_bytes(log_n: u32) -> usize {
+    let words = match Kernels::detect(log_n) {
+        #[cfg(target_arch = "x86_64")]
+        Kernels::Ifma(_) => return Tables::bytes(log_n),
+        // Two matrices.
+        Kernels::Portable if log_n < 4 => 2 << (2 * log_n),
+        // Twiddles both ways, each with its quotient.
+        Kernels::Portable => 4 << log_n,
+    };
+    words * size_of::<u64>()
+}
+
 /// Reverses the lowest `bits` bits of `i`.
 pub(super) fn reverse_bits(i: usize, bits: u32) -> usize {
     if bits == 0 {

@@ -7,13 +7,14 @@
 //! |---|---|---|---|
 //! | relinearization | `s^2` | `s` | the third part of a product |
 //! | Galois `g` | `s` | `s(X^(1/g))` | the result is then mapped by `X -> X^g`, which turns `t` into `s` |
+//! | ring switch | `s` | `t'(X^r)`, `t'` of the small ring | of the result every `r`-th coefficient is kept |
 //!
 //! Mapping *after* the inner product lets all rotations of one ciphertext share its digits.
 //!
 //! Size: `digits * primes * N` residues, packed, in a file; twice as many, a word each, once expanded.
 
-use super::{RlweError, SecretKey, SwitchKey, encrypt_zero};
-use crate::params::Parameters;
+use super::{RlweError, SecretKey, SecretKeys, SwitchKey, encrypt_zero};
+use crate::params::{Parameters, Rings};
 use crate::ring::{Basis, Halves, Ntt, Randomness, RnsPoly, Seed};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub enum KeyKind {
     Relinearization,
     /// For the automorphism `X -> X^g`, by its exponent `g`.
     Galois(u64),
+    /// From the secret of the main ring to that of the small one.
+    RingSwitch,
 }
 
 impl fmt::Display for KeyKind {
@@ -38,6 +41,7 @@ impl fmt::Display for KeyKind {
         match self {
             Self::Relinearization => f.write_str("relinearization key"),
             Self::Galois(exponent) => write!(f, "Galois key of exponent {exponent}"),
+            Self::RingSwitch => f.write_str("ring-switching key"),
         }
     }
 }
@@ -77,13 +81,14 @@ pub struct EvaluationKey {
 }
 
 impl EvaluationKey {
-    /// Makes the key for use at `level`, every level before it, and every level with a subset of their primes.
+    /// Makes a key of one ring for use at `level`, every level before it, and every level with a subset of their primes.
     ///
     /// Cost: for each digit one uniform expansion, one noise polynomial and a transform per limb; digits and limbs in parallel.
     /// The key depends on what `randomness` gives and on nothing else.
     ///
     /// # Errors
-    /// When the level does not exist, the exponent is not that of an automorphism, or there are no special primes.
+    /// When the level does not exist, the exponent is not that of an automorphism, there are no special primes, or the key is one
+    /// for switching rings.
     pub fn generate(
         params: &Parameters,
         secret: &SecretKey,
@@ -91,11 +96,7 @@ impl EvaluationKey {
         level: usize,
         randomness: &mut Randomness,
     ) -> Result<Self, RlweError> {
-        if params.special().is_empty() {
-            return Err(RlweError::NoKeySwitching);
-        }
-        let row = params.key_row(level)?;
-        let basis = row.union(params.special());
+        let basis = key_basis(params, level)?;
         let (ring, s) = (params.ring(), secret.poly());
         let other = Zeroizing::new(match kind {
             KeyKind::Relinearization => ring.dot(&basis, &[(s, s)])?,
@@ -104,11 +105,46 @@ impl EvaluationKey {
                 let s = Zeroizing::new(s.restrict(ring, &basis)?);
                 ring.automorphism(&s, ring.inverse_exponent(exponent))?
             }
+            KeyKind::RingSwitch => return Err(RlweError::OneSecret),
         });
-        let (from, to) = match kind {
+        let secrets = match kind {
             KeyKind::Relinearization => (&*other, s),
-            KeyKind::Galois(_) => (s, &*other),
+            KeyKind::Galois(_) | KeyKind::RingSwitch => (s, &*other),
         };
+        Self::between(params, kind, secrets, level, randomness)
+    }
+
+    /// Makes the key that leads from the main ring to a level of the small one, and to every level before it.
+    ///
+    /// Cost: as for [`Self::generate`].
+    ///
+    /// # Errors
+    /// When the small ring or the level does not exist, or the small ring has no special primes.
+    pub fn for_ring_switch(
+        rings: &Rings,
+        secrets: &SecretKeys,
+        level: usize,
+        randomness: &mut Randomness,
+    ) -> Result<Self, RlweError> {
+        let (params, small) = (rings.bridge(), rings.small().zip(secrets.small()));
+        let (params, (small, to)) = params.zip(small).ok_or(RlweError::NoSmallRing)?;
+        let basis = key_basis(params, level)?;
+        let to = params.ring().spread(small.ring(), to.poly(), &basis)?;
+        let to = Zeroizing::new(to);
+        let secrets = (secrets.main().poly(), &*to);
+        Self::between(params, KeyKind::RingSwitch, secrets, level, randomness)
+    }
+
+    /// The key from one secret to another, both over the primes of the key at least.
+    fn between(
+        params: &Parameters,
+        kind: KeyKind,
+        (from, to): (&RnsPoly<Ntt>, &RnsPoly<Ntt>),
+        level: usize,
+        randomness: &mut Randomness,
+    ) -> Result<Self, RlweError> {
+        let (ring, basis) = (params.ring(), key_basis(params, level)?);
+        let row = params.key_row(level)?;
         let seed = randomness.seed();
         let digits = params.digits_of(row);
         let digits: Vec<_> = digits.map(|digit| (digit, randomness.fork())).collect();
@@ -181,6 +217,17 @@ impl EvaluationKey {
         let digit = self.digits.iter().find(|d| d.digit == digit);
         digit.map(KeyDigit::halves)
     }
+}
+
+/// The primes of a key that serves up to a level.
+///
+/// # Errors
+/// When the level does not exist or there are no special primes.
+fn key_basis(params: &Parameters, level: usize) -> Result<Basis, RlweError> {
+    if params.special().is_empty() {
+        return Err(RlweError::NoKeySwitching);
+    }
+    Ok(params.key_row(level)?.union(params.special()))
 }
 
 /// # Errors

@@ -14,19 +14,26 @@
 //!
 //! The gadget `g_d` does not mention a level, so a key made for one level serves at every level whose primes are a subset.
 //!
+//! The key of a ring switch is one of the main ring's degree from `s` to `t(X^r)`, with `t` the secret of the small ring; whoever could
+//! tell it from random could do so with `r` times as many samples of the small ring, so its primes are those of the small ring.
+//!
 //! # References
 //! - \[HK20\] Han, Ki, *Better bootstrapping for approximate homomorphic encryption*. <https://eprint.iacr.org/2019/688>
+//! - \[GHPS12\] Gentry, Halevi, Peikert, Smart, *Ring switching in BGV-style homomorphic encryption*.
+//!   <https://eprint.iacr.org/2012/240>
 //! - \[BMTH21\] Bossuat, Mouchet, Troncoso-Pastoriza, Hubaux, *Efficient bootstrapping for approximate homomorphic encryption
 //!   with non-sparse keys*. <https://eprint.iacr.org/2020/1203>
 
 mod evaluation_key;
 mod key_switch;
 mod secret_key;
+mod secret_keys;
 mod streamed_key;
 
 pub use evaluation_key::{EvaluationKey, EvaluationKeys, KeyDigit, KeyKind};
 pub use key_switch::{Digits, Switched, decompose, key_inner_product, key_switch, mod_down};
 pub use secret_key::{SecretKey, encrypt_zero, phase};
+pub use secret_keys::SecretKeys;
 pub use streamed_key::{StoredBytes, StreamedKey, SwitchKey};
 
 use crate::params::ParametersError;
@@ -53,6 +60,12 @@ pub enum RlweError {
     /// Parameters without special primes have no evaluation keys.
     #[error("the parameters have no special primes, so nothing can be key-switched")]
     NoKeySwitching,
+    /// A key that leads to the small ring is made from two secrets.
+    #[error("the {kind} needs the secret of the small ring, too", kind = KeyKind::RingSwitch)]
+    OneSecret,
+    /// There is no small ring.
+    #[error("there is no small ring to switch to")]
+    NoSmallRing,
     /// An evaluation key lacks a digit.
     #[error("the {kind} has no digit {digit}")]
     MissingDigit {

@@ -3,7 +3,9 @@
 use super::noise::Noise;
 use super::slots::Slots;
 use crate::exec::{Encoding, Evaluator, ScaleValue, Site};
-use peregrine_ir::{Basis, Circuit, Form, KeyKind, Level, Ring, Rotation, Scale, Type, Value};
+use peregrine_ir::{
+    Basis, Circuit, Form, Key, Level, Ring, RingPart, Rotation, Scale, Type, Value,
+};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Runs circuits on cleartext.
@@ -85,8 +87,8 @@ impl Simulator {
     }
 
     /// Slots of one image.
-    fn width(&self) -> usize {
-        self.ring.slots() as usize
+    fn width(&self, a: &Cipher) -> usize {
+        self.ring.at(a.level).slots() as usize
     }
 
     fn note_headroom(&self, value: Value, a: &Cipher) {
@@ -157,11 +159,11 @@ impl Evaluator for Simulator {
         same.then_some(()).ok_or(Mismatch::Ring)
     }
 
-    fn prepare(&self, _: &[KeyKind]) -> Result<(), Mismatch> {
+    fn prepare(&self, _: &[Key]) -> Result<(), Mismatch> {
         Ok(())
     }
 
-    fn release(&self, _: &[KeyKind]) {}
+    fn release(&self, _: &[Key]) {}
 
     fn seal(&self, site: Site<'_>, a: Cipher) -> Result<Cipher, Mismatch> {
         let found = Type::Cipher {
@@ -307,6 +309,19 @@ impl Evaluator for Simulator {
         })
     }
 
+    fn switch_ring(&self, a: &Cipher, to: Level) -> Result<Cipher, Mismatch> {
+        let parts = (self.ring.part(a.level), self.ring.part(to));
+        if parts != (RingPart::Main, RingPart::Small) || a.form != Form::Normal {
+            return Err(Mismatch::Operands);
+        }
+        let below = Cipher {
+            level: to,
+            ..a.clone()
+        };
+        let widths = (self.width(a), self.width(&below));
+        Ok(below.with(a.slots.averaged(widths)))
+    }
+
     fn decompose(&self, a: &Cipher) -> Result<Digits, Mismatch> {
         Ok(Digits { of: a.clone() })
     }
@@ -327,7 +342,7 @@ impl Evaluator for Simulator {
     }
 
     fn rotate(&self, a: &Cipher, rotation: Rotation) -> Result<Cipher, Mismatch> {
-        Ok(a.with(a.slots.rotate(rotation.0 as usize, self.width())))
+        Ok(a.with(a.slots.rotate(rotation.0 as usize, self.width(a))))
     }
 
     fn conjugate(&self, a: &Cipher) -> Result<Cipher, Mismatch> {
@@ -335,7 +350,7 @@ impl Evaluator for Simulator {
     }
 
     fn mul_monomial(&self, a: &Cipher, exponent: u32) -> Result<Cipher, Mismatch> {
-        Ok(a.with(a.slots.mul_monomial(exponent, self.width())))
+        Ok(a.with(a.slots.mul_monomial(exponent, self.width(a))))
     }
 }
 

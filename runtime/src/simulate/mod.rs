@@ -1,7 +1,7 @@
 //! Running a circuit on cleartext slots: how anyone tries a model in moments, and the oracle of the tests.
 //!
 //! Slots are `f64`, with imaginary parts once an operation makes them. Key switching, rescaling and levels leave slots
-//! alone; level, scale and form are kept exactly and compared with the circuit's types after every instruction. With a
+//! alone, but for switching rings, which averages them; level, scale and form are kept exactly and compared with the circuit's types after every instruction. With a
 //! noise seed every instruction also disturbs its result as the noise model predicts.
 //!
 //! Most of the time goes into filling constants, so a value holds the slots of several images when there are several to
@@ -168,15 +168,16 @@ fn decrypt(
     results: &[Vec<Cipher>],
     image: usize,
 ) -> Result<(Arrays, Arrays), SimulateError> {
-    let width = circuit.ring.slots() as usize;
-    let slots = |cipher: &Cipher| {
-        let part = cipher.slots.re.get(image * width..(image + 1) * width);
-        part.unwrap_or_default().to_vec()
-    };
     let (mut outputs, mut decrypted) = (Arrays::new(), Arrays::new());
     for (port, ciphers) in circuit.outputs.iter().zip(results) {
+        let view = view(circuit, port)?;
+        let width = view.layout.slots() as usize;
+        let slots = |cipher: &Cipher| {
+            let part = cipher.slots.re.get(image * width..(image + 1) * width);
+            part.unwrap_or_default().to_vec()
+        };
         let slots: Vec<Vec<f64>> = ciphers.iter().map(slots).collect();
-        let array = view(circuit, port)?.unpack(&slots)?;
+        let array = view.unpack(&slots)?;
         outputs.insert(port.name.clone(), array.finished(&port.finish)?);
         decrypted.insert(port.name.clone(), array);
     }

@@ -3,7 +3,7 @@
 use super::random::Normal;
 use super::slots::Slots;
 use crate::exec::{Encoding, Site};
-use peregrine_ir::noise::NoiseModel;
+use peregrine_ir::noise::{NoiseModel, combine};
 use peregrine_ir::{Entity, Form, Inst, Level, Ring, Scale, Type, Value};
 
 /// Draws noise; the same seed gives the same noise whatever the order of execution, and each image noise of its own
@@ -13,7 +13,6 @@ pub(super) struct Noise {
     seed: u64,
     /// The number of the first image.
     first: usize,
-    model: NoiseModel,
     ring: Ring,
 }
 
@@ -23,7 +22,6 @@ impl Noise {
         Self {
             seed,
             first,
-            model: NoiseModel { log_n: ring.log_n },
             ring: ring.clone(),
         }
     }
@@ -33,16 +31,16 @@ impl Noise {
     /// Sums, products and automorphisms add none of their own: the slots already carry that of their operands.
     pub(super) fn disturb(&self, site: Site<'_>, slots: &Slots) -> Option<Slots> {
         let level = site.ty.level();
+        let model = self.model(level);
         let absolute = match site.inst {
-            Inst::Input { .. } => self.model.fresh(),
-            Inst::Relinearize(_) | Inst::Rotate { .. } | Inst::Conjugate(_) => self
-                .model
-                .key_switch(&self.digit_bits(level), self.ring.special_bits()),
-            Inst::RelinearizeExt { .. } | Inst::RotateExt { .. } => self
-                .model
-                .key_product(&self.digit_bits(level), self.ring.special_bits()),
-            Inst::ModDown(_) => self.model.division(2),
-            Inst::Rescale { .. } => self.model.division(parts(site.ty)),
+            Inst::Input { .. } => model.fresh(),
+            Inst::Relinearize(_) | Inst::Rotate { .. } | Inst::Conjugate(_) => {
+                combine([self.key_product(model, level), model.division(2)])
+            }
+            Inst::RelinearizeExt { .. } | Inst::RotateExt { .. } => self.key_product(model, level),
+            Inst::SwitchRing { .. } => self.ring_switch(level),
+            Inst::ModDown(_) => model.division(2),
+            Inst::Rescale { .. } => model.division(parts(site.ty)),
             Inst::Encode { .. }
             | Inst::Add(_)
             | Inst::Sub(..)
@@ -60,7 +58,7 @@ impl Noise {
             | Inst::Bootstrap { .. } => return None,
         };
         let deviation = self.deviation(absolute, site.ty.scale()?)?;
-        let (mut disturbed, width) = (slots.clone(), self.ring.slots() as usize);
+        let (mut disturbed, width) = (slots.clone(), self.ring.at(level).slots() as usize);
         let mut im = disturbed.im.iter_mut().flat_map(|im| im.chunks_mut(width));
         for (image, re) in disturbed.re.chunks_mut(width).enumerate() {
             let mut normal = self.normal(self.first + image, site.value);
@@ -72,7 +70,8 @@ impl Noise {
 
     /// The slots of a plaintext with the error of rounding its coefficients.
     pub(super) fn round(&self, slots: &mut [f64], at: Encoding<'_>) {
-        if let Some(deviation) = self.deviation(self.model.encoding(), at.scale.exact) {
+        let encoding = self.model(at.level).encoding();
+        if let Some(deviation) = self.deviation(encoding, at.scale.exact) {
             let mut normal = self.normal(0, at.value);
             slots
                 .iter_mut()
@@ -90,11 +89,36 @@ impl Noise {
         Normal::new(self.seed, image as u64, value.index() as u64)
     }
 
+    /// Of the ring of a level.
+    fn model(&self, level: Level) -> NoiseModel {
+        NoiseModel {
+            log_n: self.ring.at(level).log_n,
+        }
+    }
+
+    /// Of a key switch in some degree with the digits and special primes of a level.
+    fn key_product(&self, model: NoiseModel, level: Level) -> f64 {
+        let special_bits = self.ring.at(level).special_bits();
+        model.key_product(&self.digit_bits(level), special_bits)
+    }
+
+    /// The inner product is one of the main ring, and its noise is averaged like the slots; of the rounding, too, only the
+    /// coefficients count that are kept: that of a division in the small ring.
+    fn ring_switch(&self, to: Level) -> f64 {
+        let main = NoiseModel {
+            log_n: self.ring.log_n,
+        };
+        let small = self.model(to);
+        let averaged = f64::from(main.log_n - small.log_n) / -2.0;
+        let product = self.key_product(main, to) * averaged.exp2();
+        combine([product, small.division(2)])
+    }
+
     /// log2 of what each digit shares with a level.
     fn digit_bits(&self, level: Level) -> Vec<f64> {
         let row = self.ring.row(level).unwrap_or_default();
         let bits = |p| self.ring.primes.get(p).map_or(0.0, |&p| (p as f64).log2());
-        let shared = self.ring.digits.iter().map(|digit| {
+        let shared = self.ring.at(level).digits.iter().map(|digit| {
             let shared = digit.iter().filter(|p| row.contains(p));
             shared.map(|&p| bits(p)).sum()
         });

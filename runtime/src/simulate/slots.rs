@@ -95,6 +95,21 @@ impl Slots {
         })
     }
 
+    /// Slot `j` of each image becomes the mean of its slots `j + i * to`, of which there are `from` now.
+    pub(super) fn averaged(&self, (from, to): (usize, usize)) -> Self {
+        let (from, to) = (from.max(1), to.max(1));
+        let share = to as f64 / from as f64;
+        self.each_part(|part| {
+            let mut means = vec![0.0; part.len() / from * to];
+            for (mean, image) in means.chunks_mut(to).zip(part.chunks(from)) {
+                image
+                    .chunks(to)
+                    .for_each(|slots| zip(mean, slots, |x, y| *x += share * y));
+            }
+            means
+        })
+    }
+
     /// Conjugates every slot.
     pub(super) fn conjugate(&self) -> Self {
         let im = self.im.as_ref();
@@ -230,6 +245,16 @@ mod tests {
     }
 
     #[test]
+    fn slots_are_averaged_with_those_that_repeat() {
+        let s = Slots::real(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+        assert_eq!(s.averaged((8, 4)).re, [3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(s.averaged((8, 2)).re, [4.0, 5.0]);
+        assert_eq!(s.averaged((4, 2)).re, [2.0, 3.0, 6.0, 7.0]);
+        let i = s.mul_monomial(8, 8).averaged((8, 4));
+        assert_eq!(i.im, Some(s.averaged((8, 4)).re));
+    }
+
+    #[test]
     fn images_side_by_side_do_not_meet() {
         let (one, two) = (vec![1.0, 2.0, 3.0, 4.0], vec![5.0, 6.0, 7.0, 8.0]);
         let both = Slots::real([one.clone(), two.clone()].concat());
@@ -242,6 +267,8 @@ mod tests {
             assert_eq!(im(&together), [im(&alone[0]), im(&alone[1])].concat());
         };
         apply(&|s| s.rotate(3, 4));
+        apply(&|s| s.averaged((4, 2)));
+        apply(&|s| s.mul_monomial(3, 4).averaged((4, 1)));
         apply(&|s| s.add_real(&plain));
         apply(&|s| Slots::dot(&[s, &s.mul_monomial(4, 4)], &[&plain, &plain]));
         apply(&|s| s.mul_monomial(3, 4));

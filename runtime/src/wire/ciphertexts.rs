@@ -5,7 +5,7 @@ use super::words::{PolyReader, SEED_BYTES, put_poly, read_seed, seed_bytes};
 use super::{BODY, HEADER, WireError, expect};
 use crate::binding;
 use crate::ckks::{Ciphertext, SeededCiphertext};
-use crate::params::Parameters;
+use crate::params::{Parameters, Rings};
 use peregrine_ir::binary::{Container, FileKind, Fingerprint, container};
 use peregrine_ir::{Interface, InterfacePort, Level};
 use prost::Message;
@@ -74,7 +74,7 @@ impl EncryptedOutputs {
 }
 
 /// Inputs as a file.
-pub fn write_inputs(inputs: &EncryptedInputs, params: &Parameters) -> Vec<u8> {
+pub fn write_inputs(inputs: &EncryptedInputs, rings: &Rings) -> Vec<u8> {
     let EncryptedInputs { fingerprint, ports } = inputs;
     let header = |port: &EncryptedPort<SeededCiphertext>| {
         let seeds = port.ciphertexts.iter().map(|c| seed_bytes(c.seed()));
@@ -83,7 +83,7 @@ pub fn write_inputs(inputs: &EncryptedInputs, params: &Parameters) -> Vec<u8> {
     };
     let headers = ports.iter().map(header).collect();
     let bodies = ports.iter().map(|port| {
-        let mut body = Vec::new();
+        let (params, mut body) = (rings.at(binding::level(port.level)), Vec::new());
         for ciphertext in &port.ciphertexts {
             put_poly(&mut body, params, ciphertext.body());
         }
@@ -93,14 +93,14 @@ pub fn write_inputs(inputs: &EncryptedInputs, params: &Parameters) -> Vec<u8> {
 }
 
 /// Outputs as a file.
-pub fn write_outputs(outputs: &EncryptedOutputs, params: &Parameters) -> Vec<u8> {
+pub fn write_outputs(outputs: &EncryptedOutputs, rings: &Rings) -> Vec<u8> {
     let EncryptedOutputs { fingerprint, ports } = outputs;
     let header = |port: &EncryptedPort<Ciphertext>| {
         header(&port.name, port.level, port.ciphertexts.len(), Vec::new())
     };
     let headers = ports.iter().map(header).collect();
     let bodies = ports.iter().map(|port| {
-        let mut body = Vec::new();
+        let (params, mut body) = (rings.at(binding::level(port.level)), Vec::new());
         for part in port.ciphertexts.iter().flat_map(Ciphertext::parts) {
             put_poly(&mut body, params, part);
         }
@@ -138,14 +138,14 @@ fn write(
 pub fn read_inputs(
     file: &[u8],
     interface: &Interface,
-    params: &Parameters,
+    rings: &Rings,
 ) -> Result<EncryptedInputs, WireError> {
-    let ports = open(file, interface, Direction::Input, interface.inputs())?;
+    let ports = open(file, interface, rings, Direction::Input)?;
     // All are checked before the first is read.
-    let readers = ports.iter().map(|port| port.reader(params, 1, SEED_BYTES));
+    let readers = ports.iter().map(|port| port.reader(1, SEED_BYTES));
     let readers = readers.collect::<Result<Vec<_>, _>>()?;
     let read = ports.iter().zip(readers);
-    let read = read.map(|(port, reader)| port.seeded(params, reader));
+    let read = read.map(|(port, reader)| port.seeded(reader));
     Ok(EncryptedInputs {
         fingerprint: interface.fingerprint(),
         ports: read.collect::<Result<_, _>>()?,
@@ -159,13 +159,13 @@ pub fn read_inputs(
 pub fn read_outputs(
     file: &[u8],
     interface: &Interface,
-    params: &Parameters,
+    rings: &Rings,
 ) -> Result<EncryptedOutputs, WireError> {
-    let ports = open(file, interface, Direction::Output, interface.outputs())?;
-    let readers = ports.iter().map(|port| port.reader(params, 2, 0));
+    let ports = open(file, interface, rings, Direction::Output)?;
+    let readers = ports.iter().map(|port| port.reader(2, 0));
     let readers = readers.collect::<Result<Vec<_>, _>>()?;
     let read = ports.iter().zip(readers);
-    let read = read.map(|(port, reader)| port.whole(params, reader));
+    let read = read.map(|(port, reader)| port.whole(reader));
     Ok(EncryptedOutputs {
         fingerprint: interface.fingerprint(),
         ports: read.collect::<Result<_, _>>()?,
@@ -175,6 +175,8 @@ pub fn read_outputs(
 /// A port of a file beside the port of the circuit it must be.
 struct Opened<'a> {
     port: &'a InterfacePort,
+    /// Of the ring of its level.
+    params: &'a Parameters,
     header: PortHeader,
     body: &'a [u8],
 }
@@ -182,10 +184,14 @@ struct Opened<'a> {
 /// Checks everything but the words.
 fn open<'a>(
     file: &'a [u8],
-    interface: &Interface,
+    interface: &'a Interface,
+    rings: &'a Rings,
     direction: Direction,
-    expected: &'a [InterfacePort],
 ) -> Result<Vec<Opened<'a>>, WireError> {
+    let expected = match direction {
+        Direction::Input => interface.inputs(),
+        Direction::Output | Direction::Unspecified => interface.outputs(),
+    };
     let container = Container::parse(file)?;
     container.expect_kind(FileKind::Ciphertext)?;
     container.expect_fingerprint(interface.fingerprint())?;
@@ -216,7 +222,12 @@ fn open<'a>(
         .map(|((tag, header), port)| {
             check_header(&header, port)?;
             let body = container.chunk(tag)?;
-            Ok(Opened { port, header, body })
+            Ok(Opened {
+                port,
+                params: rings.at(binding::level(port.level)),
+                header,
+                body,
+            })
         });
     opened.collect()
 }
@@ -274,48 +285,31 @@ impl Opened<'_> {
     }
 
     /// For ciphertexts of `polys` polynomials and `seed_bytes` of seeds each.
-    fn reader<'s>(
-        &'s self,
-        params: &'s Parameters,
-        polys: usize,
-        seed_bytes: usize,
-    ) -> Result<PolyReader<'s>, WireError> {
+    fn reader<'s>(&'s self, polys: usize, seed_bytes: usize) -> Result<PolyReader<'s>, WireError> {
         let (found, expected) = (self.header.seeds.len(), seed_bytes * self.count());
         expect("the bytes of seeds", found as u64, expected as u64)?;
-        PolyReader::new(
-            params,
-            params.row(self.level())?,
-            polys * self.count(),
-            self.body,
-        )
+        let row = self.params.row(self.level())?;
+        PolyReader::new(self.params, row, polys * self.count(), self.body)
     }
 
     fn seeded(
         &self,
-        params: &Parameters,
         mut reader: PolyReader<'_>,
     ) -> Result<EncryptedPort<SeededCiphertext>, WireError> {
         let ciphertexts = self.header.seeds.chunks(SEED_BYTES).map(|seed| {
             let (body, seed) = (reader.poly(), read_seed(seed)?);
-            Ok(SeededCiphertext::from_parts(
-                params,
-                body,
-                seed,
-                self.level(),
-            )?)
+            let (params, level) = (self.params, self.level());
+            Ok(SeededCiphertext::from_parts(params, body, seed, level)?)
         });
         let ciphertexts: Result<_, WireError> = ciphertexts.collect();
         Ok(self.port(ciphertexts?))
     }
 
-    fn whole(
-        &self,
-        params: &Parameters,
-        mut reader: PolyReader<'_>,
-    ) -> Result<EncryptedPort<Ciphertext>, WireError> {
+    fn whole(&self, mut reader: PolyReader<'_>) -> Result<EncryptedPort<Ciphertext>, WireError> {
         let ciphertexts = (0..self.count()).map(|_| {
             let parts = vec![reader.poly(), reader.poly()];
-            Ok(Ciphertext::from_parts(params, parts, self.level(), false)?)
+            let (params, level) = (self.params, self.level());
+            Ok(Ciphertext::from_parts(params, parts, level, false)?)
         });
         let ciphertexts: Result<_, WireError> = ciphertexts.collect();
         Ok(self.port(ciphertexts?))

@@ -5,13 +5,13 @@ use super::words::{PolyReader, polys_bytes, put_poly, read_seed, seed_bytes};
 use super::{BODY, HEADER, WireError, expect};
 use crate::binding;
 use crate::exec::{KeyForm, KeyResidence, KeySource};
-use crate::params::Parameters;
+use crate::params::{Parameters, Rings};
 use crate::ring::{Basis, Seed};
-use crate::rlwe::{EvaluationKey, EvaluationKeys, StreamedKey};
+use crate::rlwe::{self, EvaluationKey, EvaluationKeys, StreamedKey};
 use memmap2::Mmap;
 use peregrine_ir::binary::container::Writer;
 use peregrine_ir::binary::{Container, FileKind, Fingerprint};
-use peregrine_ir::{Interface, KeyKind, Level, Rotation};
+use peregrine_ir::{Interface, Key, KeyKind, Level, Rotation};
 use prost::Message;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -184,22 +184,24 @@ fn name(kind: KeyKind) -> KeyName {
         KeyKind::Relinearization => KeyName::Relinearization(true),
         KeyKind::Conjugation => KeyName::Conjugation(true),
         KeyKind::Rotation(rotation) => KeyName::Rotation(rotation.0),
+        KeyKind::RingSwitch => KeyName::RingSwitch(true),
     }
 }
 
 /// A file of evaluation keys, its header read; the keys are read when asked for.
 #[derive(Debug)]
 pub struct KeyFile {
-    params: Arc<Parameters>,
     bytes: Arc<KeyBytes>,
     fingerprint: Fingerprint,
-    levels: BTreeMap<KeyKind, Level>,
-    entries: BTreeMap<KeyKind, Entry>,
+    levels: BTreeMap<Key, Level>,
+    entries: BTreeMap<Key, Entry>,
 }
 
 #[derive(Debug)]
 struct Entry {
     tag: u64,
+    params: Arc<Parameters>,
+    kind: rlwe::KeyKind,
     seed: Seed,
     basis: Basis,
     digits: Vec<usize>,
@@ -212,11 +214,7 @@ impl KeyFile {
     ///
     /// # Errors
     /// When the file is damaged, of another kind or circuit, or does not hold the keys that the circuit declares.
-    pub fn open(
-        bytes: KeyBytes,
-        interface: &Interface,
-        params: &Arc<Parameters>,
-    ) -> Result<Self, WireError> {
+    pub fn open(bytes: KeyBytes, interface: &Interface, rings: &Rings) -> Result<Self, WireError> {
         let container = Container::parse(&bytes)?;
         container.expect_kind(FileKind::EvaluationKeys)?;
         container.expect_fingerprint(interface.fingerprint())?;
@@ -224,27 +222,28 @@ impl KeyFile {
         let chunks = container.tags().len() as u64;
         expect("the number of chunks", chunks, declared.len() as u64 + 1)?;
         let header = container.chunk(HEADER)?;
-        let expected = header_bytes(declared, params)?;
+        let expected = header_bytes(declared, rings)?;
         expect("the length of the header", header.len() as u64, expected)?;
         let KeysHeader { keys } = KeysHeader::decode(header)?;
         let mut entries = BTreeMap::new();
         for (index, (tag, header)) in (BODY..).zip(keys).enumerate() {
             let kind = kind(&header).ok_or(WireError::NoKind { index })?;
-            let level = *declared.get(&kind).ok_or(WireError::UnknownKey { kind })?;
+            let part = binding::part(rings, binding::level(Level(header.level)));
+            let key = Key { part, kind };
+            let level = *declared.get(&key).ok_or(WireError::UnknownKey { key })?;
             expect("the level of a key", header.level.into(), level.0.into())?;
-            let entry = Entry::new(tag, &header, level, params)?;
+            let entry = Entry::new(tag, &header, (key, level), rings)?;
             let found = container.length(tag)?;
-            let expected = polys_bytes(params, &entry.basis, entry.digits.len());
+            let expected = polys_bytes(&entry.params, &entry.basis, entry.digits.len());
             expect("the length of a chunk", found, expected)?;
-            if entries.insert(kind, entry).is_some() {
-                return Err(WireError::KeyTwice { kind });
+            if entries.insert(key, entry).is_some() {
+                return Err(WireError::KeyTwice { key });
             }
         }
-        if let Some(&kind) = declared.keys().find(|kind| !entries.contains_key(*kind)) {
-            return Err(WireError::NoKey { kind });
+        if let Some(&key) = declared.keys().find(|key| !entries.contains_key(*key)) {
+            return Err(WireError::NoKey { key });
         }
         Ok(Self {
-            params: params.clone(),
             fingerprint: container.fingerprint(),
             levels: declared.clone(),
             entries,
@@ -252,8 +251,8 @@ impl KeyFile {
         })
     }
 
-    fn entry(&self, kind: KeyKind) -> Result<&Entry, WireError> {
-        self.entries.get(&kind).ok_or(WireError::NoKey { kind })
+    fn entry(&self, key: Key) -> Result<&Entry, WireError> {
+        self.entries.get(&key).ok_or(WireError::NoKey { key })
     }
 
     /// Where a key is; its checksum and its residues are checked the first time.
@@ -262,7 +261,7 @@ impl KeyFile {
             return Ok(range.clone());
         }
         let body = Container::parse(&self.bytes)?.chunk(entry.tag)?;
-        PolyReader::new(&self.params, &entry.basis, entry.digits.len(), body)?;
+        PolyReader::new(&entry.params, &entry.basis, entry.digits.len(), body)?;
         let start = body
             .as_ptr()
             .addr()
@@ -271,37 +270,26 @@ impl KeyFile {
         Ok(entry.checked.get_or_init(|| range).clone())
     }
 
-    fn expanded(
-        &self,
-        kind: KeyKind,
-        entry: &Entry,
-        part: &Part,
-    ) -> Result<EvaluationKey, WireError> {
-        let (basis, count) = (&entry.basis, entry.digits.len());
-        let mut reader = PolyReader::new(&self.params, basis, count, part.as_ref())?;
+    fn expanded(&self, entry: &Entry, part: &Part) -> Result<EvaluationKey, WireError> {
+        let (params, basis, count) = (&entry.params, &entry.basis, entry.digits.len());
+        let mut reader = PolyReader::new(params, basis, count, part.as_ref())?;
         let halves = entry.digits.iter().map(|&digit| (digit, reader.poly()));
         let halves = halves.collect();
         self.bytes.release(&part.range);
-        let kind = binding::key_kind(&self.params, kind);
-        let key = EvaluationKey::from_parts(&self.params, kind, basis.clone(), entry.seed, halves);
-        Ok(key?)
-    }
-
-    fn streamed(&self, kind: KeyKind, entry: &Entry, part: Part) -> Result<StreamedKey, WireError> {
-        let (basis, digits) = (entry.basis.clone(), entry.digits.clone());
-        let kind = binding::key_kind(&self.params, kind);
-        let bytes = Arc::new(part);
-        let key = StreamedKey::new(&self.params, kind, basis, entry.seed, digits, bytes);
+        let (kind, seed) = (entry.kind, entry.seed);
+        let key = EvaluationKey::from_parts(params, kind, basis.clone(), seed, halves);
         Ok(key?)
     }
 }
 
 /// Length of the header of a file with these keys: it does not depend on their order or seeds.
-fn header_bytes(keys: &BTreeMap<KeyKind, Level>, params: &Parameters) -> Result<u64, WireError> {
-    let header = |(&kind, &level): (&KeyKind, &Level)| {
+fn header_bytes(keys: &BTreeMap<Key, Level>, rings: &Rings) -> Result<u64, WireError> {
+    let header = |(&key, &level): (&Key, &Level)| {
+        let params = binding::key_parameters(rings, key);
+        let params = params.ok_or(WireError::UnknownKey { key })?;
         let row = params.key_row(binding::level(level))?;
         let digits = params.digits_of(row).map(|(digit, _)| digit);
-        Ok(header(kind, level, Seed(0), digits))
+        Ok(header(key.kind, level, Seed(0), digits))
     };
     let keys: Result<_, WireError> = keys.iter().map(header).collect();
     Ok(KeysHeader { keys: keys? }.encoded_len() as u64)
@@ -312,7 +300,10 @@ fn kind(header: &KeyHeader) -> Option<KeyKind> {
         KeyName::Relinearization(true) => Some(KeyKind::Relinearization),
         KeyName::Conjugation(true) => Some(KeyKind::Conjugation),
         KeyName::Rotation(rotation) => Some(KeyKind::Rotation(Rotation(rotation))),
-        KeyName::Relinearization(false) | KeyName::Conjugation(false) => None,
+        KeyName::RingSwitch(true) => Some(KeyKind::RingSwitch),
+        KeyName::Relinearization(false)
+        | KeyName::Conjugation(false)
+        | KeyName::RingSwitch(false) => None,
     }
 }
 
@@ -320,9 +311,11 @@ impl Entry {
     fn new(
         tag: u64,
         header: &KeyHeader,
-        level: Level,
-        params: &Parameters,
+        (key, level): (Key, Level),
+        rings: &Rings,
     ) -> Result<Self, WireError> {
+        let params = binding::key_parameters(rings, key);
+        let params = params.ok_or(WireError::UnknownKey { key })?;
         let row = params.key_row(binding::level(level))?;
         let digits: Vec<usize> = params.digits_of(row).map(|(digit, _)| digit).collect();
         let found = header.digits.len() as u64;
@@ -332,11 +325,20 @@ impl Entry {
         }
         Ok(Self {
             tag,
+            params: params.clone(),
+            kind: binding::key_kind(params, key.kind),
             seed: read_seed(&header.seed)?,
             basis: row.union(params.special()),
             digits,
             checked: OnceLock::new(),
         })
+    }
+
+    fn streamed(&self, part: Part) -> Result<StreamedKey, WireError> {
+        let (basis, digits) = (self.basis.clone(), self.digits.clone());
+        let bytes = Arc::new(part);
+        let key = StreamedKey::new(&self.params, self.kind, basis, self.seed, digits, bytes);
+        Ok(key?)
     }
 }
 
@@ -345,7 +347,7 @@ impl KeySource for KeyFile {
         self.fingerprint
     }
 
-    fn levels(&self) -> &BTreeMap<KeyKind, Level> {
+    fn levels(&self) -> &BTreeMap<Key, Level> {
         &self.levels
     }
 
@@ -353,25 +355,25 @@ impl KeySource for KeyFile {
         KeyResidence::Stored
     }
 
-    fn load(&self, kind: KeyKind, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError> {
-        let entry = self.entry(kind)?;
+    fn load(&self, key: Key, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError> {
+        let entry = self.entry(key)?;
         let (bytes, range) = (self.bytes.clone(), self.checked(entry)?);
         let part = Part { bytes, range };
         Ok(Arc::new(match form {
-            KeyForm::Expanded => EvaluationKeys::from_iter([self.expanded(kind, entry, &part)?]),
-            KeyForm::Streamed => EvaluationKeys::from_iter([self.streamed(kind, entry, part)?]),
+            KeyForm::Expanded => EvaluationKeys::from_iter([self.expanded(entry, &part)?]),
+            KeyForm::Streamed => EvaluationKeys::from_iter([entry.streamed(part)?]),
         }))
     }
 
-    fn fetch(&self, kind: KeyKind) {
-        let entry = self.entries.get(&kind);
+    fn fetch(&self, key: Key) {
+        let entry = self.entries.get(&key);
         if let Some(range) = entry.and_then(|entry| entry.checked.get()) {
             self.bytes.fetch(range);
         }
     }
 
-    fn release(&self, kind: KeyKind) {
-        let entry = self.entries.get(&kind);
+    fn release(&self, key: Key) {
+        let entry = self.entries.get(&key);
         if let Some(range) = entry.and_then(|entry| entry.checked.get()) {
             self.bytes.release(range);
         }

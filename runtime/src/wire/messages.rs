@@ -5,6 +5,9 @@
 pub(super) struct SecretHeader {
     #[prost(uint32, tag = "1")]
     pub(super) log_n: u32,
+    /// That of the small ring, 0 where there is none.
+    #[prost(uint32, tag = "2")]
+    pub(super) small_log_n: u32,
 }
 
 /// Of a file of evaluation keys.
@@ -17,9 +20,9 @@ pub(super) struct KeysHeader {
 /// Of one evaluation key.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(super) struct KeyHeader {
-    #[prost(oneof = "KeyName", tags = "1, 2, 3")]
+    #[prost(oneof = "KeyName", tags = "1, 2, 3, 7")]
     pub(super) kind: Option<KeyName>,
-    /// The highest level it serves.
+    /// The highest level it serves, which also says for which ring it is.
     #[prost(uint32, tag = "4")]
     pub(super) level: u32,
     /// Of the uniform halves; 16 bytes.
@@ -39,6 +42,8 @@ pub(super) enum KeyName {
     Conjugation(bool),
     #[prost(uint32, tag = "3")]
     Rotation(u32),
+    #[prost(bool, tag = "7")]
+    RingSwitch(bool),
 }
 
 /// Of a file of ciphertexts.

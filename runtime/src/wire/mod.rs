@@ -6,9 +6,12 @@
 //!
 //! | kind | header | chunks |
 //! |---|---|---|
-//! | secret key | degree | N coefficients, one byte each |
+//! | secret key | degree of each ring | one per ring: N coefficients, one byte each |
 //! | evaluation keys | kind, level, seed, digits of each | one per key: the halves `b_d`, digit after digit |
 //! | ciphertext | ports, levels, seeds | one per port: the parts of each ciphertext that the seed does not give |
+//!
+//! Where a circuit has two rings, the level of a port or a key says which one it is of, and with it how long limbs are and which number
+//! a prime has (a key for switching rings numbers primes as the main ring does).
 //!
 //! Readers trust nothing: what a file may hold follows from the circuit and its parameters, lengths (of the header too) are
 //! compared before anything is allocated, and every residue is compared with its prime. Bytes never make them panic, and a
@@ -27,13 +30,13 @@ pub use ciphertexts::{
     write_outputs,
 };
 pub use keys::{KeyBytes, KeyFile, KeyWriter, PackedKey};
-pub use secret::{read_secret_key, write_secret_key};
+pub use secret::{read_secret_keys, write_secret_keys};
 
 use crate::ckks::CkksError;
 use crate::params::ParametersError;
 use crate::ring::RingError;
 use crate::rlwe::RlweError;
-use peregrine_ir::KeyKind;
+use peregrine_ir::Key;
 use peregrine_ir::binary::ContainerError;
 
 /// Maps a file into memory, for reading parts of it when they are needed.
@@ -88,22 +91,22 @@ pub enum WireError {
         index: usize,
     },
     /// Two evaluation keys of one kind.
-    #[error("the file has two keys of one kind ({})", KeyName(*kind))]
+    #[error("the file has two keys of one kind ({key})")]
     KeyTwice {
         /// The kind.
-        kind: KeyKind,
+        key: Key,
     },
     /// A key that the circuit does not use.
-    #[error("the circuit uses no {}", KeyName(*kind))]
+    #[error("the circuit uses no {key}")]
     UnknownKey {
         /// The kind.
-        kind: KeyKind,
+        key: Key,
     },
     /// There is no such key.
-    #[error("the file has no {}", KeyName(*kind))]
+    #[error("the file has no {key}")]
     NoKey {
         /// The kind.
-        kind: KeyKind,
+        key: Key,
     },
     /// The words of a key do not make one.
     #[error(transparent)]
@@ -120,19 +123,6 @@ pub enum WireError {
     /// Writing failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-}
-
-/// A key in a sentence.
-pub(crate) struct KeyName(pub(crate) KeyKind);
-
-impl std::fmt::Display for KeyName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            KeyKind::Relinearization => f.write_str("relinearization key"),
-            KeyKind::Conjugation => f.write_str("conjugation key"),
-            KeyKind::Rotation(rotation) => write!(f, "rotation key {rotation}"),
-        }
-    }
 }
 
 /// Chunk of the header.

@@ -2,7 +2,9 @@
 
 use crate::report::{count, short};
 use peregrine_ir::bounds::macs;
-use peregrine_ir::{Basis, Circuit, Constant, Form, Node, Operator, OperatorId, Type};
+use peregrine_ir::{
+    Basis, Circuit, Constant, Form, Layout, LayoutId, Node, Operator, OperatorId, Type,
+};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,7 +73,7 @@ impl UsedOperator {
                 input,
                 output: output.to_string(),
                 macs,
-                least_products: macs.div_ceil(circuit.ring.slots().max(1).into()),
+                least_products: macs.div_ceil(slots_of(circuit, *output).into()),
                 diagonals: split.map(|split| split.finish(all_pairs(circuit, operator), fold)),
             }
         })
@@ -137,6 +139,11 @@ impl Diagonals {
     }
 }
 
+/// Slots of a ciphertext in a layout.
+fn slots_of(circuit: &Circuit, layout: LayoutId) -> u32 {
+    circuit.layouts.get(layout).map_or(1, Layout::slots)
+}
+
 /// Diagonals of an operator as they are met.
 #[derive(Default)]
 struct Split {
@@ -151,7 +158,6 @@ struct Split {
 
 /// The diagonals that a node uses, by operator; each constant once.
 fn collect(circuit: &Circuit, node: Node) -> BTreeMap<OperatorId, Split> {
-    let slots = circuit.ring.slots();
     let mut seen = BTreeSet::new();
     let mut splits: BTreeMap<OperatorId, Split> = BTreeMap::new();
     let served = circuit.values.values().filter(|d| d.node == Some(node));
@@ -164,6 +170,7 @@ fn collect(circuit: &Circuit, node: Node) -> BTreeMap<OperatorId, Split> {
         for &id in definition.inst.constants() {
             let fresh = seen.insert(id);
             if let Some(constant) = circuit.constants.get(id).filter(|_| fresh) {
+                let slots = circuit.slots_of(constant).unwrap_or(1);
                 let split = splits.entry(constant.operator()).or_default();
                 split.meet(constant, slots, extended);
             }

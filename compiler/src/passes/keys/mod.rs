@@ -162,6 +162,13 @@ pub fn settle(
     })
 }
 
+impl Settled {
+    /// Predicted seconds, with the share of one run in loading the keys.
+    pub fn shared_seconds(&self) -> f64 {
+        self.chosen.shared_seconds()
+    }
+}
+
 /// The budgets to look at, the largest first.
 fn budgets(circuit: &Circuit, all: u64, wanted: Option<u64>) -> Vec<Option<u64>> {
     let mut budgets = vec![None, wanted];
@@ -244,6 +251,9 @@ pub enum KeyError {
         /// Bytes that were reached.
         least: u64,
     },
+    /// There is no circuit to choose keys for; a defect of an earlier stage.
+    #[error("internal error: there is no circuit to choose keys for")]
+    NoCircuit,
     /// A pass emitted something that does not type.
     #[error(transparent)]
     Pass(#[from] PassError),

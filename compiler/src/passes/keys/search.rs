@@ -17,16 +17,66 @@ use super::groups::{Group, Groups, Hub, Sharing};
 use super::tree::{Held, Tree};
 use crate::cost::{CostModel, LinearCost, Phases};
 use peregrine_ir::stats::key_bytes;
-use peregrine_ir::{Circuit, Inst, KeyKind, Level, Ring};
+use peregrine_ir::{Circuit, Inst, Key, KeyKind, Keys, Level, Ring, RingPart, Rotation};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Steps of the longest detours, in the order in which they are allowed.
 const DETOURS: [u32; 5] = [2, 3, 4, 6, 8];
 
+/// A rotation in one of the rings: what a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    part: RingPart,
+    by: u32,
+}
+
+/// The keys of both rings.
+#[derive(Clone, Debug)]
+struct AllHeld {
+    main: Held,
+    small: Held,
+}
+
+impl AllHeld {
+    fn new(ring: &Ring, keys: &Keys) -> Self {
+        let of = |part| {
+            let mut held = Held::none(ring.view(part).slots());
+            for (rotation, level) in keys.rotations(part) {
+                held.set(rotation.0, Some(level));
+            }
+            held
+        };
+        Self {
+            main: of(RingPart::Main),
+            small: of(RingPart::Small),
+        }
+    }
+
+    fn of(&self, part: RingPart) -> &Held {
+        match part {
+            RingPart::Main => &self.main,
+            RingPart::Small => &self.small,
+        }
+    }
+
+    fn level(&self, turn: Turn) -> Option<Level> {
+        self.of(turn.part).level(turn.by)
+    }
+
+    fn set(&mut self, turn: Turn, level: Option<Level>) {
+        let held = match turn.part {
+            RingPart::Main => &mut self.main,
+            RingPart::Small => &mut self.small,
+        };
+        held.set(turn.by, level);
+    }
+}
+
 /// Groups that are alike.
 #[derive(Clone, Debug)]
 struct Kind {
+    part: RingPart,
     group: Group,
     count: u32,
     tree: Tree,
@@ -38,15 +88,22 @@ impl Kind {
     fn seconds(&self, tree: &Tree) -> f64 {
         f64::from(self.count) * tree.seconds(self.edge, self.inner)
     }
+
+    /// The keys that a tree uses.
+    fn turns(&self, tree: &Tree) -> BTreeSet<Turn> {
+        let part = self.part;
+        let turns = tree.rotations().into_iter().map(|by| Turn { part, by });
+        turns.collect()
+    }
 }
 
 /// A key at a lower level, or none.
 #[derive(Clone, Copy, Debug)]
 struct Move {
-    rotation: u32,
+    turn: Turn,
     to: Option<Level>,
     /// Another key that it needs at a higher level than so far.
-    raised: Option<(u32, Level)>,
+    raised: Option<(Turn, Level)>,
     /// Seconds that it costs; negative where it saves some.
     seconds: f64,
     saved: u64,
@@ -70,17 +127,17 @@ struct Price {
 pub(super) struct Search {
     /// Highest level first.
     kinds: Vec<Kind>,
-    held: Held,
+    held: AllHeld,
     /// Kinds that use each rotation.
-    users: BTreeMap<u32, BTreeSet<usize>>,
+    users: BTreeMap<Turn, BTreeSet<usize>>,
     /// Levels of keys that are used in ways which this pass leaves alone.
-    fixed: BTreeMap<u32, Level>,
+    fixed: BTreeMap<Turn, Level>,
     prices: Vec<Price>,
     /// Keys for other than rotations.
     other_bytes: u64,
     /// The cheapest move of each key, if it has one, and after how many moves that was found; nothing where the price may
     /// have fallen since.
-    known: BTreeMap<u32, Option<(Option<Move>, u64)>>,
+    known: BTreeMap<Turn, Option<(Option<Move>, u64)>>,
     moves: u64,
     longest: usize,
 }
@@ -91,12 +148,10 @@ impl Search {
         let ring = &circuit.ring;
         let required = circuit.required_keys();
         let others = required.levels.iter();
-        let others = others.filter(|(kind, _)| !matches!(kind, KeyKind::Rotation(_)));
-        let other_bytes = others.map(|(_, &level)| key_bytes(ring, level)).sum();
-        let mut held = Held::none(ring.slots());
-        for (rotation, level) in required.rotations() {
-            held.set(rotation.0, Some(level));
-        }
+        let others = others.filter(|(key, _)| !matches!(key.kind, KeyKind::Rotation(_)));
+        let bytes = |(key, &level): (&Key, &Level)| key_bytes(ring, key.kind, level);
+        let other_bytes = others.map(bytes).sum();
+        let held = AllHeld::new(ring, &required);
         let mut search = Self {
             kinds: kinds(circuit, groups, cost, &held),
             held,
@@ -109,8 +164,8 @@ impl Search {
             longest: 0,
         };
         for (index, kind) in search.kinds.iter().enumerate() {
-            for rotation in kind.tree.rotations() {
-                search.users.entry(rotation).or_default().insert(index);
+            for turn in kind.turns(&kind.tree) {
+                search.users.entry(turn).or_default().insert(index);
             }
         }
         search.known = search.users.keys().map(|&key| (key, None)).collect();
@@ -120,8 +175,8 @@ impl Search {
     /// Bytes of all keys.
     pub(super) fn bytes(&self) -> u64 {
         let rotations = self.users.keys().chain(self.fixed.keys());
-        let rotations: BTreeSet<u32> = rotations.copied().collect();
-        let bytes = |&rotation: &u32| self.price(self.held.level(rotation)).bytes;
+        let rotations: BTreeSet<Turn> = rotations.copied().collect();
+        let bytes = |&turn: &Turn| self.price(self.held.level(turn)).bytes;
         self.other_bytes + rotations.iter().map(bytes).sum::<u64>()
     }
 
@@ -177,23 +232,23 @@ impl Search {
             };
             let known = self.known.iter();
             let cheapest = known.min_by(|a, b| per_byte(a.1).total_cmp(&per_byte(b.1)));
-            let (&rotation, known) = cheapest?;
+            let (&turn, known) = cheapest?;
             if let Some((step, found)) = *known
                 && found == self.moves
             {
                 return step;
             }
-            let step = self.best_of(rotation);
-            self.known.insert(rotation, Some((step, self.moves)));
+            let step = self.best_of(turn);
+            self.known.insert(turn, Some((step, self.moves)));
         }
     }
 
     /// The cheapest move of one key.
-    fn best_of(&mut self, rotation: u32) -> Option<Move> {
-        let held = self.held.level(rotation);
-        let fixed = self.fixed.get(&rotation).copied();
-        let users: Vec<usize> = self.users.get(&rotation)?.iter().copied().collect();
-        self.held.set(rotation, None);
+    fn best_of(&mut self, turn: Turn) -> Option<Move> {
+        let held = self.held.level(turn);
+        let fixed = self.fixed.get(&turn).copied();
+        let users: Vec<usize> = self.users.get(&turn)?.iter().copied().collect();
+        self.held.set(turn, None);
         let (mut seconds, mut best): (f64, Option<Move>) = (0.0, None);
         let mut users = users.iter().filter_map(|&i| self.kinds.get(i)).peekable();
         while let Some(kind) = users.next().filter(|k| fixed < Some(k.group.level)) {
@@ -209,7 +264,7 @@ impl Search {
             let to = next.max(fixed);
             let (from, after) = (self.price(held), self.price(to));
             let step = Move {
-                rotation,
+                turn,
                 to,
                 raised: None,
                 seconds: seconds - (from.seconds - after.seconds),
@@ -219,25 +274,25 @@ impl Search {
                 best = Some(step);
             }
         }
-        self.held.set(rotation, held);
+        self.held.set(turn, held);
         best
     }
 
     /// The cheapest move that raises another key.
     fn exchange(&mut self) -> Option<Move> {
-        let rotations: Vec<u32> = self.users.keys().copied().collect();
+        let turns: Vec<Turn> = self.users.keys().copied().collect();
         let mut best: Option<Move> = None;
-        for &rotation in &rotations {
-            let Some(level) = self.held.level(rotation) else {
+        for &turn in &turns {
+            let Some(level) = self.held.level(turn) else {
                 continue;
             };
-            for &other in &rotations {
+            for &other in turns.iter().filter(|other| other.part == turn.part) {
                 let before = self.held.level(other);
                 if before >= Some(level) {
                     continue;
                 }
                 self.held.set(other, Some(level));
-                let step = self.best_of(rotation);
+                let step = self.best_of(turn);
                 self.held.set(other, before);
                 let (from, after) = (self.price(before), self.price(Some(level)));
                 let Some(step) = step else {
@@ -259,13 +314,13 @@ impl Search {
 
     fn make(&mut self, step: Move) {
         self.moves += 1;
-        let mut spared = BTreeSet::from([step.rotation]);
-        if let Some((rotation, level)) = step.raised {
-            self.held.set(rotation, Some(level));
-            spared.insert(rotation);
+        let mut spared = BTreeSet::from([step.turn]);
+        if let Some((turn, level)) = step.raised {
+            self.held.set(turn, Some(level));
+            spared.insert(turn);
         }
-        self.held.set(step.rotation, step.to);
-        for index in self.users.get(&step.rotation).cloned().unwrap_or_default() {
+        self.held.set(step.turn, step.to);
+        for index in self.users.get(&step.turn).cloned().unwrap_or_default() {
             let kind = self.kinds.get(index);
             let kind = kind.filter(|kind| step.to < Some(kind.group.level));
             // It grew when the move was priced.
@@ -273,30 +328,30 @@ impl Search {
                 spared.extend(self.replace(index, tree));
             }
         }
-        for rotation in spared {
-            self.lower(rotation);
+        for turn in spared {
+            self.lower(turn);
         }
     }
 
     /// The tree of a kind with the keys that there are.
     fn grown(&self, kind: &Kind) -> Option<Tree> {
         let Group { targets, level, .. } = &kind.group;
-        Tree::grow(targets, *level, &self.held, self.detour())
+        Tree::grow(targets, *level, self.held.of(kind.part), self.detour())
     }
 
     /// Gives a kind another tree; gives the rotations that it uses no more.
-    fn replace(&mut self, index: usize, tree: Tree) -> BTreeSet<u32> {
+    fn replace(&mut self, index: usize, tree: Tree) -> BTreeSet<Turn> {
         let Some(kind) = self.kinds.get_mut(index) else {
             return BTreeSet::new();
         };
-        let (before, after) = (kind.tree.rotations(), tree.rotations());
+        let (before, after) = (kind.turns(&kind.tree), kind.turns(&tree));
         kind.tree = tree;
-        for &rotation in &after {
-            self.users.entry(rotation).or_default().insert(index);
+        for &turn in &after {
+            self.users.entry(turn).or_default().insert(index);
         }
-        let spared: BTreeSet<u32> = before.difference(&after).copied().collect();
-        for rotation in &spared {
-            if let Some(users) = self.users.get_mut(rotation) {
+        let spared: BTreeSet<Turn> = before.difference(&after).copied().collect();
+        for turn in &spared {
+            if let Some(users) = self.users.get_mut(turn) {
                 users.remove(&index);
             }
         }
@@ -304,28 +359,32 @@ impl Search {
     }
 
     /// Lowers a key to its highest level of use.
-    fn lower(&mut self, rotation: u32) {
-        let users = self.users.get(&rotation);
+    fn lower(&mut self, turn: Turn) {
+        let users = self.users.get(&turn);
         let highest = users.and_then(|users| self.kinds.get(*users.first()?));
         let highest = highest.map(|kind| kind.group.level);
-        let level = highest.max(self.fixed.get(&rotation).copied());
-        self.held.set(rotation, level);
+        let level = highest.max(self.fixed.get(&turn).copied());
+        self.held.set(turn, level);
         if highest.is_some() {
-            self.known.insert(rotation, None);
+            self.known.insert(turn, None);
         } else {
-            self.users.remove(&rotation);
-            self.known.remove(&rotation);
+            self.users.remove(&turn);
+            self.known.remove(&turn);
         }
     }
 }
 
 /// The highest level at which each rotation is used in phases.
-fn fixed(circuit: &Circuit) -> BTreeMap<u32, Level> {
+fn fixed(circuit: &Circuit) -> BTreeMap<Turn, Level> {
     let mut fixed = BTreeMap::new();
     for definition in circuit.values.values() {
         if let Inst::RotateExt { rotation, .. } = definition.inst {
             let level = definition.ty.level();
-            let entry = fixed.entry(rotation.0).or_insert(level);
+            let turn = Turn {
+                part: circuit.ring.part(level),
+                by: rotation.0,
+            };
+            let entry = fixed.entry(turn).or_insert(level);
             *entry = level.max(*entry);
         }
     }
@@ -333,7 +392,7 @@ fn fixed(circuit: &Circuit) -> BTreeMap<u32, Level> {
 }
 
 /// The kinds of groups, highest level first, each a star.
-fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel, held: &Held) -> Vec<Kind> {
+fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel, held: &AllHeld) -> Vec<Kind> {
     let mut counts: BTreeMap<(Reverse<Level>, &Group), u32> = BTreeMap::new();
     for group in groups.by_hub.values() {
         *counts.entry((Reverse(group.level), group)).or_insert(0) += 1;
@@ -342,8 +401,11 @@ fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel, held: &Held) -> V
         let phases = cost.phases(&circuit.ring, group.level);
         let (edge, inner) = seconds(group.sharing, &phases);
         // Every target has a key, so this is a star.
+        let part = circuit.ring.part(group.level);
+        let held = held.of(part);
         let tree = Tree::grow(&group.targets, group.level, held, 1).unwrap_or_default();
         Kind {
+            part,
             group: group.clone(),
             count,
             tree,
@@ -362,12 +424,15 @@ fn seconds(sharing: Sharing, phases: &Phases) -> (f64, f64) {
     }
 }
 
-/// What a key takes at each level.
+/// Keys for rotations are of one size, whatever the rotation.
+const ROTATION: KeyKind = KeyKind::Rotation(Rotation(1));
+
+/// What a key for a rotation takes at each level.
 fn prices(ring: &Ring, cost: &CostModel) -> Vec<Price> {
     let levels = (0..ring.levels.len() as u32).map(Level);
     levels
         .map(|level| Price {
-            bytes: key_bytes(ring, level),
+            bytes: key_bytes(ring, ROTATION, level),
             seconds: cost.phases(ring, level).key_load() / LinearCost::RUNS_PER_KEY,
         })
         .collect()

@@ -5,9 +5,9 @@ use super::cursor::{Cursor, Parsed};
 use super::operator::parse_operator;
 use crate::circuit::{Constant, Remark, SourceNode};
 use crate::entity::{Entity, Prime};
-use crate::inst::KeyKind;
+use crate::inst::{Key, KeyKind};
 use crate::layout::{Layout, LayoutParts};
-use crate::ring::{Level, Rotation};
+use crate::ring::{Level, RingPart, Rotation, SmallRing};
 use crate::tensor::Tensor;
 use crate::text::error::ParseCause;
 use crate::text::lexer::Kind;
@@ -70,8 +70,37 @@ impl Parser<'_> {
     /// `digit 0 = [q0, q1]`.
     pub(super) fn digit(&mut self) -> Parsed<()> {
         let next = self.circuit.ring.digits.len();
-        let row = self.primes_of(next, Subject::Digit(next as u32))?;
+        let row = self.primes_of(next, Subject::Digit(RingPart::Main, next as u32))?;
         self.circuit.ring.digits.push(row);
+        Ok(())
+    }
+
+    /// `small_ring log_n=4 levels=2 special_primes=1`.
+    pub(super) fn small_ring(&mut self) -> Parsed<()> {
+        let at = self.cursor.advance();
+        self.once(at, "small_ring")?;
+        self.circuit.ring.small = Some(SmallRing {
+            log_n: self.cursor.number_attribute("log_n")?,
+            levels: self.cursor.number_attribute("levels")?,
+            special: self.cursor.number_attribute("special_primes")?,
+            digits: Vec::new(),
+        });
+        self.map.note(Subject::SmallRing, at.line);
+        Ok(())
+    }
+
+    /// `small_digit 0 = [q0, q1]`.
+    pub(super) fn small_digit(&mut self) -> Parsed<()> {
+        let at = self.cursor.token();
+        let Some(small) = &self.circuit.ring.small else {
+            let what = "the small ring, which must come before its digits,";
+            return Err(self.cursor.error(at, ParseCause::Missing { what }));
+        };
+        let next = small.digits.len();
+        let row = self.primes_of(next, Subject::Digit(RingPart::Small, next as u32))?;
+        if let Some(small) = &mut self.circuit.ring.small {
+            small.digits.push(row);
+        }
         Ok(())
     }
 
@@ -90,27 +119,36 @@ impl Parser<'_> {
     pub(super) fn single_key(&mut self, kind: KeyKind) -> Parsed<()> {
         let at = self.cursor.advance();
         let level = Level(self.cursor.number_attribute("level")?);
-        if self.circuit.keys.levels.insert(kind, level).is_some() {
-            let what = Subject::Key(kind).to_string();
+        let key = self.key(kind, level);
+        if self.circuit.keys.levels.insert(key, level).is_some() {
+            let what = key.to_string();
             return Err(self.cursor.error(at, ParseCause::Twice { what }));
         }
-        self.map.note(Subject::Key(kind), at.line);
+        self.map.note(Subject::Key(key), at.line);
         Ok(())
+    }
+
+    /// Levels say which ring a key is for.
+    fn key(&self, kind: KeyKind, level: Level) -> Key {
+        let part = self.circuit.ring.part(level);
+        Key { part, kind }
     }
 
     /// `rotation_keys level=2 [1, 3]`.
     pub(super) fn rotation_keys(&mut self) -> Parsed<()> {
         let line = self.cursor.advance().line;
         let level = Level(self.cursor.number_attribute("level")?);
+        let part = self.circuit.ring.part(level);
         let (keys, map) = (&mut self.circuit.keys, &mut self.map);
         self.cursor.list(|cursor| {
             let at = cursor.token();
             let kind = KeyKind::Rotation(Rotation(cursor.u32()?));
-            if keys.levels.insert(kind, level).is_some() {
-                let what = Subject::Key(kind).to_string();
+            let key = Key { part, kind };
+            if keys.levels.insert(key, level).is_some() {
+                let what = key.to_string();
                 return Err(cursor.error(at, ParseCause::Twice { what }));
             }
-            map.note(Subject::Key(kind), line);
+            map.note(Subject::Key(key), line);
             Ok(())
         })?;
         Ok(())

@@ -129,6 +129,7 @@ enum Draft {
     Encode(Const),
     Rescale(Value),
     DropLevel(Value),
+    SwitchRing(Value),
     Bootstrap(Value),
 }
 
@@ -143,6 +144,7 @@ impl Draft {
             (Self::Ready(inst), _) => Ok(inst),
             (Self::Rescale(a), _) => Ok(Inst::Rescale { a, to: level }),
             (Self::DropLevel(a), _) => Ok(Inst::DropLevel { a, to: level }),
+            (Self::SwitchRing(a), _) => Ok(Inst::SwitchRing { a, to: level }),
             (Self::Input, Type::Cipher { scale, .. }) => {
                 let scale = scale.clone();
                 Ok(Inst::Input { level, scale })
@@ -179,6 +181,7 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
         "encode" => return cursor.entity().map(Draft::Encode),
         "rescale" => return cursor.entity().map(Draft::Rescale),
         "drop_level" => return cursor.entity().map(Draft::DropLevel),
+        "switch_ring" => return cursor.entity().map(Draft::SwitchRing),
         "bootstrap" => return cursor.entity().map(Draft::Bootstrap),
         "add" => Inst::Add(sum(cursor)?),
         "dot" => Inst::Dot {

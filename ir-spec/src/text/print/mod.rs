@@ -7,7 +7,7 @@ use crate::circuit::{Circuit, Constant, Operator, Port, Remark};
 use crate::entity::{LayoutId, Value};
 use crate::inst::{Inst, KeyKind};
 use crate::layout::Layout;
-use crate::ring::{Level, Rotation};
+use crate::ring::{Level, Rotation, SmallRing};
 use crate::tensor::Tensor;
 use crate::types::Type;
 use crate::verify::is_identifier;
@@ -103,16 +103,32 @@ fn ring(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
     for (i, digit) in ring.digits.iter().enumerate() {
         writeln!(f, "    digit {i} = {}", List(digit))?;
     }
+    if let Some(small) = &ring.small {
+        let SmallRing {
+            log_n,
+            levels,
+            special,
+            digits,
+        } = small;
+        writeln!(
+            f,
+            "    small_ring log_n={log_n} levels={levels} special_primes={special}"
+        )?;
+        for (i, digit) in digits.iter().enumerate() {
+            writeln!(f, "    small_digit {i} = {}", List(digit))?;
+        }
+    }
     Ok(())
 }
 
 fn keys(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
     let mut rotations: BTreeMap<Level, Vec<Rotation>> = BTreeMap::new();
-    for (kind, level) in &circuit.keys.levels {
-        match kind {
+    for (key, level) in &circuit.keys.levels {
+        match key.kind {
             KeyKind::Relinearization => writeln!(f, "    relinearization_key level={level}")?,
             KeyKind::Conjugation => writeln!(f, "    conjugation_key level={level}")?,
-            KeyKind::Rotation(rotation) => rotations.entry(*level).or_default().push(*rotation),
+            KeyKind::RingSwitch => writeln!(f, "    ring_switching_key level={level}")?,
+            KeyKind::Rotation(rotation) => rotations.entry(*level).or_default().push(rotation),
         }
     }
     for (level, rotations) in rotations.iter().rev() {

@@ -1,12 +1,9 @@
 //! What a run holds from beginning to end, whatever its plan.
 
 use super::sizes::Sizes;
-use peregrine_ir::{Circuit, Constant, Definition, Operator, Tensor, Value};
+use crate::ring::transform_table_bytes;
+use peregrine_ir::{Circuit, Constant, Definition, Operator, RingPart, Tensor, Value};
 use std::collections::BTreeSet;
-
-/// Bytes per coefficient and prime of the tables of a transform: twiddles both ways, each with its quotient. That is the
-/// portable transform; the vector kernels need a tenth.
-const TRANSFORM_TABLE_BYTES: u64 = 4 * 8;
 
 /// Bytes per coefficient of the tables of the encoder: two complex transforms of N/2 points, twists, the order of slots.
 const ENCODER_TABLE_BYTES: u64 = 8 + 8 + 8 + 2;
@@ -50,16 +47,30 @@ fn circuit_bytes(circuit: &Circuit) -> u64 {
 
 /// Tables that are made when they are first needed and kept.
 fn table_bytes(circuit: &Circuit) -> u64 {
-    let ring = &circuit.ring;
-    let primes = (ring.primes.len() + ring.special.len()) as u64;
-    let rotations = circuit.keys.levels.len() as u64;
-    let per_coefficient =
-        primes * TRANSFORM_TABLE_BYTES + ENCODER_TABLE_BYTES + rotations * PERMUTATION_BYTES;
     let slot_bytes = size_of::<u32>() as u64;
-    (per_coefficient << ring.log_n) + places(circuit) * u64::from(ring.slots()) * slot_bytes
+    let parts = circuit.ring.parts();
+    let of_rings: u64 = parts.map(|part| ring_table_bytes(circuit, part)).sum();
+    of_rings + places(circuit) * slot_bytes
 }
 
-/// Ciphertexts of layouts that a constant is cut from slot by slot, which takes a table of elements.
+/// Those of one ring. Switching to the small ring takes no tables of its own.
+fn ring_table_bytes(circuit: &Circuit, part: RingPart) -> u64 {
+    let (ring, keys) = (&circuit.ring, circuit.keys.levels.keys());
+    let view = ring.view(part);
+    let chain = match part {
+        RingPart::Main => ring.primes.len(),
+        RingPart::Small => {
+            let top = ring.levels_of(part).last();
+            top.map_or(0, |top| ring.key_row(top).len())
+        }
+    };
+    let primes = (chain + view.special.len()) as u64;
+    let rotations = keys.filter(|key| key.part == part).count() as u64;
+    let per_coefficient = ENCODER_TABLE_BYTES + rotations * PERMUTATION_BYTES;
+    primes * transform_table_bytes(view.log_n) as u64 + (per_coefficient << view.log_n)
+}
+
+/// Slots of ciphertexts of layouts that a constant is cut from slot by slot, which takes a table of elements.
 fn places(circuit: &Circuit) -> u64 {
     let mut places = BTreeSet::new();
     for constant in circuit.constants.values() {
@@ -79,7 +90,8 @@ fn places(circuit: &Circuit) -> u64 {
             _ => {}
         }
     }
-    places.len() as u64
+    let slots = |(layout, _)| circuit.layouts.get(layout).map(|l| u64::from(l.slots()));
+    places.into_iter().filter_map(slots).sum()
 }
 
 /// Ciphertexts on their way in and out; those that come in have half of them as a seed.

@@ -3,7 +3,8 @@
 use super::DOT_CHUNK;
 use crate::ring::FACTORS_AT_ONCE;
 use peregrine_ir::stats::key_bytes;
-use peregrine_ir::{Basis, Circuit, Definition, Form, Inst, Level, Prime, Ring, Type, Value};
+use peregrine_ir::{Basis, Circuit, Definition, Form, Inst, KeyKind, Level, Prime, Ring};
+use peregrine_ir::{Type, Value};
 
 /// What a thread that encodes a plaintext takes beside it: slots, complex slots and the buffer of their transform, coefficients as
 /// floats and as integers.
@@ -23,22 +24,27 @@ pub(super) fn encodes(inst: &Inst) -> bool {
 /// Sizes of values, from ring and level.
 #[derive(Clone, Debug)]
 pub struct Sizes {
-    limb_bytes: u64,
-    special: u64,
     levels: Vec<LevelSizes>,
 }
 
 /// What sizes at one level depend on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct LevelSizes {
+    /// Of a limb of its ring.
+    limb_bytes: u64,
     limbs: u64,
+    /// Primes of P.
+    special: u64,
     digits: u64,
     key: KeySizes,
+    /// Of the key that leads to it from the main ring, where it is in the small one.
+    bridge: KeySizes,
 }
 
 /// What sizes of a key for one level depend on.
 #[derive(Clone, Copy, Debug, Default)]
 struct KeySizes {
+    limb_bytes: u64,
     /// Primes, those of P included.
     limbs: u64,
     digits: u64,
@@ -46,53 +52,71 @@ struct KeySizes {
     packed: u64,
 }
 
-impl Sizes {
-    /// The sizes in this ring.
-    pub fn new(ring: &Ring) -> Self {
-        let special = ring.special.len() as u64;
+impl LevelSizes {
+    fn new(ring: &Ring, level: Level) -> Self {
+        let (view, row) = (ring.at(level), ring.row(level).unwrap_or_default());
+        let key_row = ring.key_row(level);
         let digits = |row: &[Prime]| {
             let meets = |digit: &&Vec<_>| digit.iter().any(|p| row.contains(p));
-            ring.digits.iter().filter(meets).count() as u64
+            view.digits.iter().filter(meets).count() as u64
         };
-        let level = |(level, row): (u32, &Vec<Prime>)| {
-            let key_row = ring.key_row(Level(level));
-            LevelSizes {
-                limbs: row.len() as u64,
-                digits: digits(row),
-                key: KeySizes {
-                    limbs: key_row.len() as u64 + special,
-                    digits: digits(&key_row),
-                    packed: key_bytes(ring, Level(level)),
-                },
-            }
+        let special = view.special.len() as u64;
+        let key = |kind: KeyKind, log_n: u32| KeySizes {
+            limb_bytes: 8 << log_n,
+            limbs: key_row.len() as u64 + special,
+            digits: digits(&key_row),
+            packed: key_bytes(ring, kind, level),
         };
-        let levels = (0..).zip(&ring.levels).map(level).collect();
         Self {
-            limb_bytes: 8 << ring.log_n,
+            limb_bytes: 8 << view.log_n,
+            limbs: row.len() as u64,
             special,
-            levels,
+            digits: digits(row),
+            key: key(KeyKind::Relinearization, view.log_n),
+            bridge: key(KeyKind::RingSwitch, ring.log_n),
         }
+    }
+}
+
+impl Sizes {
+    /// The sizes in these rings.
+    pub fn new(ring: &Ring) -> Self {
+        let count = ring.levels.len() as u32;
+        let levels = (0..count).map(|level| LevelSizes::new(ring, Level(level)));
+        Self {
+            levels: levels.collect(),
+        }
+    }
+
+    fn at(&self, level: Level) -> LevelSizes {
+        let level = self.levels.get(level.0 as usize);
+        level.copied().unwrap_or_default()
     }
 
     /// Primes of a level.
     pub fn limbs(&self, level: Level) -> u64 {
-        self.levels.get(level.0 as usize).map_or(0, |l| l.limbs)
+        self.at(level).limbs
     }
 
     /// Gadget digits at a level.
     pub fn digits(&self, level: Level) -> u64 {
-        self.levels.get(level.0 as usize).map_or(0, |l| l.digits)
+        self.at(level).digits
     }
 
-    /// Primes of P.
-    pub fn special(&self) -> u64 {
-        self.special
+    /// Primes of P in the ring of a level.
+    pub fn special(&self, level: Level) -> u64 {
+        self.at(level).special
+    }
+
+    /// Bytes of a limb at a level.
+    pub fn limb_bytes(&self, level: Level) -> u64 {
+        self.at(level).limb_bytes
     }
 
     /// Limbs of a value.
     pub fn limbs_of(&self, ty: &Type) -> u64 {
         let here = self.limbs(ty.level());
-        let raised = here + self.special;
+        let raised = here + self.special(ty.level());
         match ty {
             Type::Cipher { form, .. } => match form {
                 Form::Normal => 2 * here,
@@ -109,41 +133,44 @@ impl Sizes {
 
     /// Bytes of a value.
     pub fn bytes_of(&self, ty: &Type) -> u64 {
-        self.limbs_of(ty) * self.limb_bytes
+        self.limbs_of(ty) * self.limb_bytes(ty.level())
     }
 
-    fn key(&self, level: Level) -> KeySizes {
-        let level = self.levels.get(level.0 as usize);
-        level.map_or(KeySizes::default(), |level| level.key)
+    fn key(&self, kind: KeyKind, level: Level) -> KeySizes {
+        let level = self.at(level);
+        match kind {
+            KeyKind::RingSwitch => level.bridge,
+            KeyKind::Relinearization | KeyKind::Conjugation | KeyKind::Rotation(_) => level.key,
+        }
     }
 
     /// Bytes of an evaluation key once expanded.
-    pub fn key_bytes(&self, level: Level) -> u64 {
-        let key = self.key(level);
-        2 * key.digits * key.limbs * self.limb_bytes
+    pub fn key_bytes(&self, kind: KeyKind, level: Level) -> u64 {
+        let key = self.key(kind, level);
+        2 * key.digits * key.limbs * key.limb_bytes
     }
 
     /// Bytes of an evaluation key in a file.
-    pub fn packed_key_bytes(&self, level: Level) -> u64 {
-        self.key(level).packed
+    pub fn packed_key_bytes(&self, kind: KeyKind, level: Level) -> u64 {
+        self.key(kind, level).packed
     }
 
     /// Bytes that expanding a key takes beside it: its half in the file, and one polynomial on its way.
-    pub(in crate::exec) fn key_reading_bytes(&self, level: Level) -> u64 {
-        let key = self.key(level);
-        (key.digits + 1) * key.limbs * self.limb_bytes
+    pub(in crate::exec) fn key_reading_bytes(&self, kind: KeyKind, level: Level) -> u64 {
+        let key = self.key(kind, level);
+        (key.digits + 1) * key.limbs * key.limb_bytes
     }
 
-    /// Bytes that one thread needs for encoding and for transforming factors: it does one or the other.
-    pub(super) fn encoding_bytes(&self) -> u64 {
-        ENCODING_LIMBS.max(FACTORS_AT_ONCE as u64) * self.limb_bytes
+    /// Bytes that one thread needs for encoding at a level and for transforming factors: it does one or the other.
+    pub(super) fn encoding_bytes(&self, level: Level) -> u64 {
+        ENCODING_LIMBS.max(FACTORS_AT_ONCE as u64) * self.limb_bytes(level)
     }
 
     /// Bytes an instruction needs beside its operands and its result, with plaintexts as they are encoded for it; without what
-    /// threads need that encode them.
+    /// threads need that encode them. Of the ring of its result, but of the main ring for what leads from it.
     pub(super) fn scratch(&self, circuit: &Circuit, definition: &Definition) -> u64 {
         let level = definition.ty.level();
-        let raised = self.limbs(level) + self.special;
+        let raised = self.limbs(level) + self.special(level);
         let digits = self.digits(level) * raised;
         let value = |v: &Value| circuit.type_of(*v).map_or(0, |ty| self.limbs_of(ty));
         let limbs = match &definition.inst {
@@ -154,6 +181,8 @@ impl Sizes {
             }
             Inst::AddPlain(_, p) | Inst::MulPlain(_, p) => value(p),
             Inst::Rotate { .. } | Inst::Relinearize(_) | Inst::Conjugate(_) => digits + 2 * raised,
+            // As a key switch of the main ring, and its result.
+            Inst::SwitchRing { .. } => digits + 2 * (raised + self.limbs(level)),
             Inst::Rescale { a, .. } | Inst::ModDown(a) | Inst::Decompose(a) => value(a),
             Inst::Input { .. }
             | Inst::Encode { .. }
@@ -170,6 +199,10 @@ impl Sizes {
             | Inst::MulMonomial { .. }
             | Inst::Bootstrap { .. } => 0,
         };
-        limbs * self.limb_bytes
+        let ring = match definition.inst {
+            Inst::SwitchRing { a, .. } => circuit.type_of(a).map_or(level, Type::level),
+            _ => level,
+        };
+        limbs * self.limb_bytes(ring)
     }
 }

@@ -72,6 +72,11 @@ impl Tables {
         }
     }
 
+    /// Bytes for degree `2^log_n`.
+    pub(in crate::ring) fn bytes(log_n: u32) -> usize {
+        (size_of::<Factor52>() + 2 * size_of::<Words>()) << (log_n - 6)
+    }
+
     /// Coefficients below `4p` to values in `[0, p)`, in place.
     pub(in crate::ring) fn forward(&self, words: &mut [u64]) {
         assert_eq!(

@@ -1,0 +1,129 @@
+//! Why an operation does not type.
+
+use crate::entity::Value;
+use crate::ring::{Level, Rotation};
+use crate::scale::Scale;
+use crate::types::{Basis, Form};
+
+/// Why an operation does not type.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the sentences name every field")]
+pub enum TypeError {
+    #[error("{op}: {value} is not defined before its use")]
+    Undefined { op: &'static str, value: Value },
+    #[error("{op}: {value} is {found}, expected {expected}")]
+    Kind {
+        op: &'static str,
+        value: Value,
+        found: String,
+        expected: &'static str,
+    },
+    #[error("{op}: operand levels differ: {a} is at level {a_level}, {b} at level {b_level}")]
+    Levels {
+        op: &'static str,
+        a: Value,
+        a_level: Level,
+        b: Value,
+        b_level: Level,
+    },
+    #[error("{op}: operand scales differ: {a} has scale {a_scale}, {b} has {b_scale}")]
+    Scales {
+        op: &'static str,
+        a: Value,
+        a_scale: String,
+        b: Value,
+        b_scale: String,
+    },
+    #[error("{op}: operand forms differ: {a} is {a_form:?}, {b} is {b_form:?}")]
+    Forms {
+        op: &'static str,
+        a: Value,
+        a_form: Form,
+        b: Value,
+        b_form: Form,
+    },
+    #[error("{op}: {value} is in form {found:?}, expected {expected:?}")]
+    Form {
+        op: &'static str,
+        value: Value,
+        found: Form,
+        expected: Form,
+    },
+    #[error("{op}: {a} is modulo the {a_basis:?} basis, plaintext {p} modulo the {p_basis:?} one")]
+    Basis {
+        op: &'static str,
+        a: Value,
+        a_basis: Basis,
+        p: Value,
+        p_basis: Basis,
+    },
+    #[error("{op}: {found} operands, expected {expected}")]
+    Count {
+        op: &'static str,
+        found: usize,
+        expected: &'static str,
+    },
+    #[error("{op}: level {level} does not exist, there are {levels}")]
+    NoLevel {
+        op: &'static str,
+        level: Level,
+        levels: usize,
+    },
+    #[error("{op}: level {to} is not below level {from}")]
+    NotLower {
+        op: &'static str,
+        from: Level,
+        to: Level,
+    },
+    #[error("{op}: level {to} has a prime that level {from} lacks")]
+    NotNested {
+        op: &'static str,
+        from: Level,
+        to: Level,
+    },
+    #[error(
+        "{op}: level {from} is of the main ring, level {to} of the small one: only switch_ring leads there"
+    )]
+    OtherRing {
+        op: &'static str,
+        from: Level,
+        to: Level,
+    },
+    #[error(
+        "{op}: goes from a level of the main ring to one of the small ring, level {from} and level {to} are not such"
+    )]
+    SameRing {
+        op: &'static str,
+        from: Level,
+        to: Level,
+    },
+    #[error("{op}: scale {scale} names a prime outside the pool")]
+    ScalePrime { op: &'static str, scale: String },
+    #[error("{op}: scale {scale} ({bits:.1} bits) exceeds the modulus ({modulus_bits:.1} bits)")]
+    ScaleTooLarge {
+        op: &'static str,
+        scale: String,
+        bits: f64,
+        modulus_bits: f64,
+    },
+    #[error("{op}: scale {scale} ({bits:.1} bits) is below 1")]
+    ScaleTooSmall {
+        op: &'static str,
+        scale: String,
+        bits: f64,
+    },
+    #[error("{op}: an exponent of the scale exceeds {}", Scale::MAX_EXPONENT)]
+    ScaleExponent { op: &'static str },
+    #[error("{op}: the ring has no special primes, so it has no extended basis")]
+    NoSpecialPrimes { op: &'static str },
+    #[error("{op}: rotation {rotation} is not in 1..{slots}")]
+    Rotation {
+        op: &'static str,
+        rotation: Rotation,
+        slots: u32,
+    },
+    #[error("mul_monomial: exponent {exponent} is not below {bound}")]
+    Exponent { exponent: u32, bound: u32 },
+    #[error("mul_scalar: factor {factor} is not finite")]
+    Factor { factor: String },
+}

@@ -1,0 +1,57 @@
+//! From the main ring to the small one.
+//!
+//! A polynomial of the small ring is one in `X^r` of the main ring. The second part is switched from `s` to `t(X^r)`; then both parts
+//! keep every `r`-th coefficient, which maps `c0 + c1 t(X^r)` to the phase of the result because it is linear over polynomials in
+//! `X^r`. Keeping these is the mean over the automorphisms `X -> X^g`, `g = 1` modulo `2n`, and those rotate slots by multiples of
+//! `n/2`: slot `j` of the result is the mean of slots `j`, `j + n/2`, `j + n`, ...
+
+use super::{Ciphertext, CkksError, Form};
+use crate::params::Rings;
+use crate::rlwe::{EvaluationKeys, KeyKind, RlweError, Switched, key_switch};
+
+/// A ciphertext of the main ring at a level of the small one: slots are averaged, scale and level's primes kept. One key switch in the
+/// degree of the main ring, whose noise is averaged like the slots.
+///
+/// # Errors
+/// Unless the ciphertext has two parts, the level is of the small ring and has no other primes, and the key covers it.
+pub fn switch_ring(
+    rings: &Rings,
+    keys: &EvaluationKeys,
+    a: &Ciphertext,
+    to: usize,
+) -> Result<Ciphertext, CkksError> {
+    let (main, from) = (rings.main(), a.level());
+    let (Some(small), Some(bridge)) = (rings.small(), rings.bridge()) else {
+        return Err(RlweError::NoSmallRing.into());
+    };
+    if rings.is_small(from) || !rings.is_small(to) {
+        return Err(CkksError::SameRing { from, to });
+    }
+    a.check(main)?;
+    let (Form::Normal, [c0, c1]) = (a.form(), a.parts()) else {
+        return Err(CkksError::Form {
+            op: OP,
+            expected: Form::Normal,
+            found: a.form(),
+        });
+    };
+    if !main.row(from)?.is_superset(main.row(to)?) {
+        return Err(CkksError::NotBelow { op: OP, from, to });
+    }
+    let then = Switched {
+        add: [Some(c0), None],
+        exponent: None,
+    };
+    let switched = key_switch(bridge, c1, to, keys.get(KeyKind::RingSwitch)?, then)?;
+    let row = small.row(to)?;
+    let parts = switched
+        .iter()
+        .map(|part| bridge.ring().gather(small.ring(), part, row));
+    let parts = parts.collect::<Result<_, _>>()?;
+    Ok(Ciphertext::new(parts, to, Form::Normal))
+}
+
+const OP: &str = "switch_ring";
+
+#[cfg(test)]
+mod tests;

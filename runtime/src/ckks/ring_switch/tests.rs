@@ -1,0 +1,254 @@
+//! Switching rings: what becomes of slots, how much noise it adds, and what is refused.
+
+use super::*;
+use crate::ckks::{Complex64, Decryptor, Encoder, Encryptor, Evaluator};
+use crate::params::{Parameters, ParametersLiteral, RingsLiteral, SmallLiteral};
+use crate::ring::Randomness;
+use crate::rlwe::{EvaluationKey, SecretKeys, StreamedKey, SwitchKey};
+use crate::testing::{precision, primes_below, random_slots, rotated};
+use peregrine_ir::noise::{NoiseModel, combine};
+use std::sync::Arc;
+
+/// A main ring of six primes over three levels of a small one, which has primes 1, 2, 4 and 5 of the pool in digits of `alpha` and as
+/// many special primes.
+fn literal(log_n: u32, log_ratio: u32, alpha: usize, bits: u32) -> RingsLiteral {
+    let small = [1, 2, 4, 5];
+    let mut pool = primes_below(bits, log_n, 6);
+    // The largest prime is that of the lowest level.
+    pool.swap(0, 1);
+    let main = ParametersLiteral {
+        log_n,
+        pool,
+        special: primes_below(50, log_n, 3),
+        digits: vec![vec![0, 1, 2], vec![3, 4], vec![5]],
+        rows: vec![
+            vec![1],
+            vec![1, 2],
+            vec![5, 1, 4, 2],
+            vec![1, 2],
+            vec![1, 2, 3, 4, 5],
+            vec![0, 1, 2, 3, 4, 5],
+        ],
+    };
+    let small = SmallLiteral {
+        log_n: log_n - log_ratio,
+        levels: 3,
+        special: alpha,
+        digits: small.chunks(alpha).map(<[usize]>::to_vec).collect(),
+    };
+    RingsLiteral {
+        main,
+        small: Some(small),
+    }
+}
+
+/// All roles in one place.
+struct Bench {
+    rings: Arc<Rings>,
+    secrets: SecretKeys,
+    keys: EvaluationKeys,
+    randomness: Randomness,
+}
+
+impl Bench {
+    fn new(literal: RingsLiteral) -> Self {
+        let rings = Rings::new(literal).unwrap();
+        let mut randomness = Randomness::from_seed_for_tests(1);
+        let secrets = SecretKeys::generate(&rings, &mut randomness).unwrap();
+        let key = EvaluationKey::for_ring_switch(&rings, &secrets, 2, &mut randomness).unwrap();
+        Self {
+            keys: EvaluationKeys::from_iter([key]),
+            rings,
+            secrets,
+            randomness,
+        }
+    }
+
+    fn encrypt(&mut self, slots: &[Complex64], level: usize, scale: f64) -> Ciphertext {
+        let params = self.rings.at(level);
+        let row = params.row(level).unwrap();
+        let plaintext = Encoder::new(params).encode(slots, scale, row).unwrap();
+        let encryptor = Encryptor::new(params, self.secrets.at(level));
+        let seeded = encryptor.encrypt(&plaintext, level, &mut self.randomness);
+        seeded.unwrap().expand(params).unwrap()
+    }
+
+    fn decrypt(&self, a: &Ciphertext, scale: f64) -> Vec<Complex64> {
+        let level = a.level();
+        let decryptor = Decryptor::new(self.rings.at(level), self.secrets.at(level));
+        decryptor.decrypt(a, scale).unwrap()
+    }
+
+    fn switch(&self, a: &Ciphertext, to: usize) -> Ciphertext {
+        switch_ring(&self.rings, &self.keys, a, to).unwrap()
+    }
+
+    fn small(&self) -> &Arc<Parameters> {
+        self.rings.small().unwrap()
+    }
+}
+
+/// Means of slots that repeat.
+fn means(slots: &[Complex64], width: usize) -> Vec<Complex64> {
+    let share = width as f64 / slots.len() as f64;
+    let mean = |j: usize| slots.iter().skip(j).step_by(width).sum::<Complex64>() * share;
+    (0..width).map(mean).collect()
+}
+
+#[test]
+fn slots_are_averaged() {
+    for log_n in [5, 6, 9, 11] {
+        for log_ratio in 1..=3.min(log_n - 3) {
+            for alpha in [1, 2, 3] {
+                let mut bench = Bench::new(literal(log_n, log_ratio, alpha, 44));
+                let x = random_slots(7, 1 << (log_n - 1));
+                let width = bench.small().slots();
+                let scale = 2f64.powi(38);
+                for (from, to) in [(3, 0), (3, 1), (4, 0), (5, 2)] {
+                    let a = bench.encrypt(&x, from, scale);
+                    let switched = bench.switch(&a, to);
+                    assert_eq!((switched.level(), switched.form()), (to, Form::Normal));
+                    let bits = precision(&bench.decrypt(&switched, scale), &means(&x, width));
+                    let what = format!("2^{log_n} by 2^{log_ratio}, {alpha}, {from} to {to}");
+                    assert!(bits > 37.0 - f64::from(log_n), "{what}: {bits:.1} bits");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn slots_that_repeat_lose_nothing_and_rotate_as_before() {
+    let mut bench = Bench::new(literal(9, 2, 2, 44));
+    let (small, scale) = (bench.small().clone(), 2f64.powi(38));
+    let x = random_slots(3, small.slots());
+    let a = bench.encrypt(&x.repeat(4), 5, scale);
+    let switched = bench.switch(&a, 2);
+    let bits = precision(&bench.decrypt(&switched, scale), &x);
+    assert!(bits > 28.0, "{bits:.1} bits");
+    let kind = KeyKind::Galois(small.ring().rotation_exponent(5));
+    let secret = bench.secrets.small().unwrap();
+    let key = EvaluationKey::generate(&small, secret, kind, 2, &mut bench.randomness);
+    let keys = EvaluationKeys::from_iter([key.unwrap()]);
+    let turned = Evaluator::new(&small, &Arc::new(keys)).rotate(&switched, 5);
+    let bits = precision(&bench.decrypt(&turned.unwrap(), scale), &rotated(&x, 5));
+    assert!(bits > 28.0, "{bits:.1} bits");
+}
+
+#[test]
+fn stored_keys_give_the_same_ciphertext() {
+    let mut bench = Bench::new(literal(11, 1, 2, 40));
+    let a = bench.encrypt(&random_slots(1, 1 << 10), 5, 2f64.powi(36));
+    let bridge = bench.rings.bridge().unwrap().clone();
+    let SwitchKey::Expanded(key) = bench.keys.get(KeyKind::RingSwitch).unwrap() else {
+        panic!("a key that was just made is expanded");
+    };
+    let streamed = EvaluationKeys::from_iter([StreamedKey::of(&bridge, key).unwrap()]);
+    for to in 0..3 {
+        let found = switch_ring(&bench.rings, &streamed, &a, to).unwrap();
+        assert_eq!(found, bench.switch(&a, to));
+    }
+}
+
+/// Root mean square of the difference between a switched ciphertext and the means of what it was, against the prediction.
+fn noise(log_n: u32, log_ratio: u32, alpha: usize, bits: u32) {
+    let mut bench = Bench::new(literal(log_n, log_ratio, alpha, bits));
+    let scale = 2f64.powi(20);
+    let a = bench.encrypt(&random_slots(1, 1 << (log_n - 1)), 5, scale);
+    let before = bench.decrypt(&a, scale);
+    let small = bench.small().clone();
+    let found = bench.decrypt(&bench.switch(&a, 2), scale);
+    let expected = means(&before, small.slots());
+    let squares = found.iter().zip(&expected).map(|(x, y)| (x - y).norm_sqr());
+    let measured = (squares.sum::<f64>() / found.len() as f64).sqrt() * scale;
+    let ring = small.ring();
+    let digits: Vec<f64> = small
+        .digits_of(small.row(2).unwrap())
+        .map(|(_, primes)| ring.log2_product(&primes))
+        .collect();
+    let special_bits = ring.log2_product(small.special());
+    let product = NoiseModel { log_n }.key_product(&digits, special_bits);
+    let averaged = product / f64::from(log_ratio).exp2().sqrt();
+    let model = NoiseModel {
+        log_n: small.log_n(),
+    };
+    let predicted = combine([averaged, model.division(2)]);
+    let off = (measured / predicted).log2();
+    println!(
+        "2^{log_n} by 2^{log_ratio}, {alpha} of {bits} bits: 2^{:.2}, predicted 2^{:.2}",
+        measured.log2(),
+        predicted.log2()
+    );
+    assert!(
+        off.abs() < 0.25,
+        "2^{log_n} by 2^{log_ratio}: {off:+.2} bits from the prediction"
+    );
+}
+
+#[test]
+fn noise_is_as_predicted() {
+    noise(13, 1, 2, 40);
+    noise(14, 1, 1, 44);
+    noise(14, 2, 3, 42);
+    noise(14, 3, 2, 45);
+}
+
+/// Digits almost as large as P: the noise of the inner product counts.
+#[test]
+fn noise_is_as_predicted_without_slack_in_the_special_primes() {
+    noise(13, 1, 2, 49);
+    noise(14, 2, 1, 49);
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let mut bench = Bench::new(literal(6, 1, 2, 44));
+    let scale = 2f64.powi(30);
+    let x = random_slots(1, 32);
+    let [a, low, small] = [5, 3, 1].map(|level| {
+        let slots = bench.rings.at(level).slots();
+        bench.encrypt(&x[..slots], level, scale)
+    });
+    let refused = |a: &Ciphertext, to| switch_ring(&bench.rings, &bench.keys, a, to).unwrap_err();
+    for (a, to) in [(&a, 3), (&a, 9), (&small, 0)] {
+        let from = a.level();
+        assert_eq!(refused(a, to), CkksError::SameRing { from, to });
+    }
+    let (op, from, to) = ("switch_ring", 3, 2);
+    assert_eq!(refused(&low, 2), CkksError::NotBelow { op, from, to });
+    let main = Evaluator::new(bench.rings.main(), &Arc::default());
+    let error = refused(&main.square(&a).unwrap(), 0);
+    assert!(
+        matches!(
+            error,
+            CkksError::Form {
+                op: "switch_ring",
+                ..
+            }
+        ),
+        "{error}"
+    );
+
+    let none = EvaluationKeys::default();
+    let refused = switch_ring(&bench.rings, &none, &a, 0).unwrap_err();
+    let kind = KeyKind::RingSwitch;
+    assert_eq!(refused, RlweError::MissingKey { kind }.into());
+    let (rings, secrets) = (&bench.rings, &bench.secrets);
+    let lowest = EvaluationKey::for_ring_switch(rings, secrets, 0, &mut bench.randomness);
+    let lowest = EvaluationKeys::from_iter([lowest.unwrap()]);
+    let error = switch_ring(rings, &lowest, &a, 1).unwrap_err();
+    let trimmed = matches!(error, CkksError::Rlwe(RlweError::TrimmedTooFar { .. }));
+    assert!(trimmed, "{error}");
+    let one = EvaluationKey::generate(rings.main(), secrets.main(), kind, 0, &mut bench.randomness);
+    assert_eq!(one.unwrap_err(), RlweError::OneSecret);
+
+    let alone = RingsLiteral {
+        small: None,
+        ..rings.literal().clone()
+    };
+    let alone = Rings::new(alone).unwrap();
+    let refused = switch_ring(&alone, &none, &a, 0).unwrap_err();
+    assert_eq!(refused, RlweError::NoSmallRing.into());
+    let refused = EvaluationKey::for_ring_switch(&alone, secrets, 0, &mut bench.randomness);
+    assert_eq!(refused.unwrap_err(), RlweError::NoSmallRing);
+}
