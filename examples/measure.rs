@@ -42,6 +42,9 @@ fn measure(peregrine: &Peregrine, model: &[OsString], image: &[OsString]) -> Out
     let compiled = peregrine.median(3, compile, model, &["m.fhe", "m.client"])?;
     compiled.process("compile");
     compiled.number("log2 of the ring degree", "/circuit/log_n")?;
+    if compiled.at("/circuit/small_ring/log_n").is_ok() {
+        compiled.number("from some level on", "/circuit/small_ring/log_n")?;
+    }
     compiled.number("levels", "/circuit/levels")?;
 
     let keygen = "keygen m.client --secret s.key --evaluation e.key";
