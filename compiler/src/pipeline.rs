@@ -75,7 +75,7 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
         mut circuit,
         table: key_choices,
         ..
-    } = fastest(emitted(&graph, config)?, config)?;
+    } = settled(emitted(&graph, config)?, config)?;
     circuit.remarks.extend(left_out(&config.without));
     for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
         port.finish.clone_from(&output.finish);
@@ -88,36 +88,47 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
     })
 }
 
-/// The fastest of these circuits once their keys are chosen; the first one between equals.
-fn fastest(emitted: Vec<Circuit>, config: &Config) -> Result<Settled, KeyError> {
-    let settle = |circuit| keys::settle(circuit, &config.cost, config.key_budget, &config.without);
-    let mut best: Option<Result<Settled, KeyError>> = None;
-    for found in emitted.into_iter().map(settle) {
-        best = Some(match (best, found) {
-            (None, found) => found,
-            (Some(Ok(known)), Ok(found)) => Ok(faster(known, found)),
-            (Some(Err(_)), found @ Ok(_)) => found,
-            (Some(known), Err(_)) => known,
-        });
-    }
-    best.unwrap_or(Err(KeyError::NoCircuit))
+/// Circuits before circuit passes that are worth having their keys chosen.
+struct Emitted {
+    /// The fastest with one ring.
+    one: Circuit,
+    /// The fastest that goes on at half the degree, if any is secure, and what is said of it.
+    half: Option<(Circuit, String)>,
 }
 
-/// The faster of two circuits with their keys, the first one between equals; it says if half the degree was the slower one.
-fn faster(one: Settled, other: Settled) -> Settled {
-    let (mut best, slower) = match one.shared_seconds() <= other.shared_seconds() {
-        true => (one, other),
-        false => (other, one),
+/// The faster circuit once keys are chosen, and of two that are as fast that with one ring; where only one of them fits the
+/// budget for keys, that one.
+fn settled(Emitted { one, half }: Emitted, config: &Config) -> Result<Settled, KeyError> {
+    let settle = |circuit| keys::settle(circuit, &config.cost, config.key_budget, &config.without);
+    let one = settle(one);
+    let Some((half, reason)) = half else {
+        return one;
     };
-    let reason = slower.circuit.remarks.first();
-    if let Some(reason) = reason.filter(|_| slower.circuit.ring.small.is_some()) {
-        let text = format!(
-            "not taken, because with keys it takes {:.2} s: {}",
-            slower.chosen.seconds, reason.text
-        );
-        best.circuit.remarks.push(Remark { node: None, text });
+    match (one, settle(half)) {
+        (Ok(one), Ok(half)) => Ok(faster(one, (half, reason))),
+        (Err(KeyError::Budget { .. }), Ok(half)) => Ok(remarked(half, reason)),
+        (one, Err(KeyError::Budget { .. })) => one,
+        (Err(error), _) | (_, Err(error)) => Err(error),
     }
-    best
+}
+
+/// The faster of two circuits, which says what half the degree led to.
+fn faster(one: Settled, (half, reason): (Settled, String)) -> Settled {
+    match one.shared_seconds() <= half.shared_seconds() {
+        true => {
+            let seconds = half.chosen.seconds;
+            let reason = format!("not taken, because with keys it takes {seconds:.2} s: {reason}");
+            remarked(one, reason)
+        }
+        false => remarked(half, reason),
+    }
+}
+
+/// A circuit that says this first.
+fn remarked(mut settled: Settled, text: String) -> Settled {
+    let remark = Remark { node: None, text };
+    settled.circuit.remarks.insert(0, remark);
+    settled
 }
 
 /// What a circuit says of optimisations that it was made without.
@@ -130,9 +141,8 @@ fn left_out(without: &Without) -> Option<Remark> {
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
 const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
 
-/// The circuits, before circuit passes, that are worth a closer look: the fastest at the smallest ring degree whose modulus holds
-/// the depth, and one that goes on at half that degree, where there is a fast one.
-fn emitted(graph: &Graph, config: &Config) -> Result<Vec<Circuit>, CompileError> {
+/// The fastest circuits at the smallest ring degree whose modulus holds the depth.
+fn emitted(graph: &Graph, config: &Config) -> Result<Emitted, CompileError> {
     let planner = Planner {
         security: config.security,
         precision_bits: config.precision_bits,
@@ -165,9 +175,9 @@ fn emitted(graph: &Graph, config: &Config) -> Result<Vec<Circuit>, CompileError>
         match attempt.fastest(&plan)? {
             Ok(fewest) => {
                 let best = attempt.with_more_levels(&mut planning, fewest)?;
-                let switched = attempt.switched(&best, &mut quotes)?;
-                let circuits = std::iter::once(best).chain(switched);
-                return Ok(circuits.map(|candidate| candidate.circuit).collect());
+                let half = attempt.switched(&best, &mut quotes)?;
+                let one = best.circuit;
+                return Ok(Emitted { one, half });
             }
             Err((demand, error)) => (known, refused) = (demand, Some(error)),
         }
@@ -213,12 +223,6 @@ impl Candidate {
             true => self,
             false => other,
         }
-    }
-
-    /// Says first why it was chosen.
-    fn explained(mut self, text: String) -> Self {
-        self.circuit.remarks.insert(0, Remark { node: None, text });
-        self
     }
 }
 
@@ -312,45 +316,69 @@ impl<'a> Attempt<'a> {
             }
         }
         let seconds = best.seconds;
-        Ok(best.explained(match seconds < without {
+        let text = match seconds < without {
             true => format!(
                 "levels or longer primes are spent on turning copies: {seconds:.2} s predicted, {without:.2} s without"
             ),
             false => format!("no level is spent on turning copies: {without:.2} s predicted"),
-        }))
+        };
+        best.circuit.remarks.insert(0, Remark { node: None, text });
+        Ok(best)
     }
 
-    /// The fastest circuit that goes on at half the degree after some node, planned as the best one that does not; none where
-    /// none is secure. The later the node the more secure.
+    /// The fastest circuit that goes on at half the degree after some node, planned as the best one that does not, and what is
+    /// said of it; none where none is secure. The later the node the more secure.
     fn switched(
         &self,
         best: &Candidate,
         quotes: &mut Quotes,
-    ) -> Result<Option<Candidate>, CompileError> {
+    ) -> Result<Option<(Circuit, String)>, CompileError> {
         if self.config.without.contains(&Optimisation::RingSwitching)
             || self.log_n == *Ring::LOG_N.start()
         {
             return Ok(None);
         }
-        let mut fastest: Option<Candidate> = None;
+        let mut fastest: Option<(Candidate, Cut)> = None;
         for cut in cuts(self.graph).into_iter().rev() {
-            let cut = Some(cut);
-            let attempt = Self { cut, ..*self };
+            let attempt = Self {
+                cut: Some(cut),
+                ..*self
+            };
             let Ok(priced) = attempt.priced() else {
                 break;
             };
             match attempt.like(best, &priced, quotes)? {
                 Some(Ok(found)) => {
-                    fastest = Some(match fastest {
-                        Some(known) => known.faster(found),
-                        None => found,
-                    });
+                    let known = fastest.take();
+                    let known = known.filter(|(known, _)| known.seconds <= found.seconds);
+                    fastest = Some(known.unwrap_or((found, cut)));
                 }
                 Some(Err(_)) => break,
                 None => {}
             }
         }
-        Ok(fastest)
+        Ok(fastest.map(|(found, cut)| {
+            let reason = self.half_the_degree(cut, &found, best);
+            (found.circuit, reason)
+        }))
+    }
+
+    /// What is said of going on at half the degree.
+    fn half_the_degree(&self, Cut(index): Cut, found: &Candidate, one: &Candidate) -> String {
+        const SHOWN: usize = 120;
+        let source = self.graph.node(index).source.0 as usize;
+        let name = self.graph.sources.get(source).map_or("", |s| &s.name);
+        // A remark is a short line, a name may be anything.
+        let name: String = name
+            .chars()
+            .flat_map(char::escape_debug)
+            .take(SHOWN)
+            .collect();
+        let (half, seconds, before) = (self.log_n - 1, found.seconds, one.seconds);
+        format!(
+            "from `{name}` on the degree is 2^{half}: {seconds:.2} s predicted, {before:.2} s with one ring, both before keys are \
+             chosen"
+        )
     }
 
     /// A circuit planned as another was; none where no tensor lies in two equal halves at the cut.
@@ -373,17 +401,7 @@ impl<'a> Attempt<'a> {
             Some(plan) => plan,
             None => planning.fewest_levels()?,
         };
-        let found = self.candidate(&plan, other.policy)?;
-        Ok(Some(found.map(|found| {
-            let node = self.cut.map(|Cut(index)| self.graph.node(index).source.0);
-            let name = node.and_then(|source| self.graph.sources.get(source as usize));
-            let name = name.map_or("", |source| source.name.as_str());
-            let (half, seconds, before) = (self.log_n - 1, found.seconds, other.seconds);
-            found.explained(format!(
-                "from `{name}` on the degree is 2^{half}: {seconds:.2} s predicted, {before:.2} s with one ring, both before keys \
-                 are chosen"
-            ))
-        })))
+        self.candidate(&plan, other.policy).map(Some)
     }
 }
 

@@ -71,7 +71,9 @@ struct Work {
 impl Work {
     fn bounds(&self, circuit: &Circuit, used: &NodeUse) -> Bounds {
         let macs = used.operators.iter().map(|&op| macs(circuit, op)).sum();
-        let slots = used.operators.iter().filter_map(|&op| slots(circuit, op));
+        let operators = used.operators.iter();
+        let results = operators.filter_map(|&op| Some(circuit.operators.get(op)?.result()));
+        let slots = results.filter_map(|layout| circuit.layouts.get(layout).map(Layout::slots));
         let slots = slots.max().unwrap_or(circuit.ring.slots());
         let least_products = u64::div_ceil(macs, slots.max(1).into());
         let layouts = layouts(circuit, &used.outputs);
@@ -97,15 +99,6 @@ pub fn macs(circuit: &Circuit, operator: OperatorId) -> u64 {
         }
         Some(Operator::Broadcast { .. }) | None => 0,
     }
-}
-
-/// Slots of the ring that an operator is computed in.
-fn slots(circuit: &Circuit, operator: OperatorId) -> Option<u32> {
-    let layout = match circuit.operators.get(operator)? {
-        Operator::Linear { output, .. } => output,
-        Operator::Broadcast { layout, .. } => layout,
-    };
-    circuit.layouts.get(*layout).map(Layout::slots)
 }
 
 fn layouts<'c>(circuit: &'c Circuit, ids: &BTreeSet<LayoutId>) -> Vec<&'c Layout> {

@@ -94,12 +94,6 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The level of the relinearization key of a ring.
-    pub fn relinearization(&self, part: RingPart) -> Option<Level> {
-        let kind = KeyKind::Relinearization;
-        self.levels.get(&Key { part, kind }).copied()
-    }
-
     /// Rotations of a ring with their levels, ascending.
     pub fn rotations(&self, part: RingPart) -> impl Iterator<Item = (Rotation, Level)> {
         let of_part = self.levels.iter().filter(move |(key, _)| key.part == part);
@@ -134,6 +128,16 @@ pub enum Operator {
         /// How it is packed.
         layout: LayoutId,
     },
+}
+
+impl Operator {
+    /// How what it makes is packed.
+    pub fn result(&self) -> LayoutId {
+        match self {
+            Self::Linear { output, .. } => *output,
+            Self::Broadcast { layout, .. } => *layout,
+        }
+    }
 }
 
 /// The recipe of a plaintext's slots, or of one number for all of them; see [`crate::constants`] for how it is followed.
@@ -227,11 +231,8 @@ impl Circuit {
 
     /// How many slots a constant fills, or is one number for: those of the result of its operator.
     pub fn slots_of(&self, constant: &Constant) -> Option<u32> {
-        let layout = match self.operators.get(constant.operator())? {
-            Operator::Linear { output, .. } => output,
-            Operator::Broadcast { layout, .. } => layout,
-        };
-        self.layouts.get(*layout).map(Layout::slots)
+        let operator = self.operators.get(constant.operator())?;
+        self.layouts.get(operator.result()).map(Layout::slots)
     }
 
     /// The keys its instructions need, each at the highest level of use: what [`Circuit::keys`] must say.

@@ -5,6 +5,7 @@
 mod common;
 
 use common::check_errors;
+use peregrine_ir::{text, verify};
 
 /// Breaks no rule.
 const GOOD: &str = r#"
@@ -156,5 +157,26 @@ fn every_rule_is_enforced() {
             text.replacen(from, to, 1)
         });
         check_errors(&broken).unwrap();
+    }
+}
+
+/// Whatever else is wrong, a degree that no ring has is seen before anyone computes with it.
+#[test]
+fn a_degree_that_no_ring_has_is_refused_first() {
+    for log_n in [0, 2, 64, 200, u32::MAX] {
+        let degree = format!("small_ring log_n={log_n} levels");
+        let many: String = (2..400)
+            .map(|i| format!("    small_digit {i} = [q0]\n"))
+            .collect();
+        for more in [String::new(), many] {
+            let text = GOOD.replace("small_ring log_n=3 levels", &degree);
+            let digit = "    small_digit 1 = [q1]\n";
+            let text = text.replace(digit, &format!("{digit}{more}"));
+            let errors = verify(text::parse(&text).unwrap()).unwrap_err().to_string();
+            assert!(
+                errors.contains(&format!("small ring: degree 2^{log_n} ")),
+                "{errors}"
+            );
+        }
     }
 }

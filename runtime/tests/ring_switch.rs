@@ -9,7 +9,7 @@
 mod common;
 
 use common::files::{Dice, Files, Reader, chunks, forge, rebuild};
-use common::{Parties, Toy, Toybox, check, inputs, numbers, precision, primes, simulate};
+use common::{Parties, Toy, Toybox, chain_ring, check, inputs, numbers, precision, simulate};
 use peregrine_ir::*;
 use peregrine_runtime::exec::memory::{self, Sizes};
 use peregrine_runtime::exec::{KeyForm, KeyResidence, KeySource};
@@ -22,18 +22,21 @@ use std::sync::Arc;
 
 /// A toy ring whose lower half of levels is in a ring `2^log_ratio` times smaller, with one special prime less if there are two.
 fn ring(toy: Toy, log_ratio: u32) -> Ring {
-    let mut ring = toy.ring();
+    let ring = toy.ring();
     let levels = ring.levels.len() as u32 / 2;
     let special = (ring.special.len() as u32 - 1).max(1);
-    let digits = ring.key_row(Level(levels - 1));
+    with_small(ring, log_ratio, levels, special)
+}
+
+/// The lowest levels in a ring `2^log_ratio` times smaller, with digits of as many primes as it has special ones.
+fn with_small(mut ring: Ring, log_ratio: u32, levels: u32, special: u32) -> Ring {
+    let primes = ring.key_row(Level(levels - 1));
+    let digits = primes.chunks(special as usize);
     ring.small = Some(SmallRing {
         log_n: ring.log_n - log_ratio,
         levels,
         special,
-        digits: digits
-            .chunks(special as usize)
-            .map(<[Prime]>::to_vec)
-            .collect(),
+        digits: digits.map(<[Prime]>::to_vec).collect(),
     });
     ring
 }
@@ -322,39 +325,13 @@ fn each_refusal_says_what_is_wrong() {
     assert!(moved.starts_with("the circuit uses no "), "{moved}");
 }
 
-/// Primes of these sizes; the lower ones for a ring of half the degree; one special prime.
-fn secure(log_n: u32, chain: &[u32], special: u32, levels: u32) -> Ring {
-    let mut ring = Ring {
-        log_n,
-        unit_bits: 30,
-        ..Ring::default()
-    };
-    for &bits in chain {
-        let taken: Vec<u64> = ring.primes.values().copied().collect();
-        let prime = primes(log_n, bits).find(|p| !taken.contains(p)).unwrap();
-        ring.primes.push(prime);
-    }
-    let mut large = primes(log_n, special).skip(chain.len());
-    ring.special.push(large.next().unwrap());
-    let pool: Vec<Prime> = ring.primes.keys().collect();
-    let own = pool.iter().take(levels as usize);
-    ring.small = Some(SmallRing {
-        log_n: log_n - 1,
-        levels,
-        special: 1,
-        digits: own.map(|&p| vec![p]).collect(),
-    });
-    // The highest level of the small ring once more in the main ring.
-    let lengths = (1..=levels as usize).chain(levels as usize..=pool.len());
-    ring.levels = lengths.map(|n| pool[..n].to_vec()).collect();
-    ring.digits = pool.iter().map(|&p| vec![p]).collect();
-    ring
-}
-
 /// 109 bits at degree 4096, 218 at most at degree 8192.
 #[test]
 fn degree_8192_to_4096() {
-    let ring = secure(13, &[36, 32, 32, 32], 40, 2);
+    // The highest level of the small ring stands once more in the main ring.
+    let mut ring = chain_ring(13, &[36, 32, 32, 32], 40);
+    ring.levels.insert(2, ring.levels[1].clone());
+    let ring = with_small(ring, 1, 2, 1);
     let small = ring.total_bits(RingPart::Small);
     assert!((107.0..109.0).contains(&small), "{small:.1} bits");
     let mut toy = Toybox::new(ring, Security::Classical128);

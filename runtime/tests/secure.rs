@@ -8,28 +8,8 @@
 
 mod common;
 
-use common::{Toybox, check, numbers, primes};
+use common::{Toybox, chain_ring, check, numbers};
 use peregrine_ir::*;
-
-/// Primes of these sizes, one digit each, and one special prime.
-fn ring(log_n: u32, chain: &[u32], special: u32) -> Ring {
-    let mut ring = Ring {
-        log_n,
-        unit_bits: 30,
-        ..Ring::default()
-    };
-    for &bits in chain {
-        let taken: Vec<u64> = ring.primes.values().copied().collect();
-        let prime = primes(log_n, bits).find(|p| !taken.contains(p)).unwrap();
-        ring.primes.push(prime);
-    }
-    let mut large = primes(log_n, special).skip(chain.len());
-    ring.special.push(large.next().unwrap());
-    let pool: Vec<Prime> = ring.primes.keys().collect();
-    ring.levels = (1..=pool.len()).map(|n| pool[..n].to_vec()).collect();
-    ring.digits = pool.iter().map(|&p| vec![p]).collect();
-    ring
-}
 
 /// `sum_k rotate(x, k) w_k`, squared as long as levels last.
 fn network(ring: Ring) -> Verified {
@@ -78,10 +58,10 @@ fn network(ring: Ring) -> Verified {
 
 #[test]
 fn degree_4096() {
-    check(&network(ring(12, &[36, 30], 40)), 13.0);
+    check(&network(chain_ring(12, &[36, 30], 40)), 13.0);
 }
 
 #[test]
 fn degree_8192() {
-    check(&network(ring(13, &[40, 31, 31], 49)), 13.0);
+    check(&network(chain_ring(13, &[40, 31, 31], 49)), 13.0);
 }

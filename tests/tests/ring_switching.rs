@@ -66,6 +66,24 @@ fn half_the_degree_is_taken_where_it_is_faster_and_secure() {
     assert!(first.contains("the degree is 2^"), "{first}");
 }
 
+/// What is said of the node where the degree changes is one short line, whatever the model calls it.
+#[test]
+fn any_name_of_a_node_makes_a_remark() {
+    let mut graph = network();
+    for source in &mut graph.sources {
+        source.name = "\n\u{7}ünï`".repeat(200);
+    }
+    let circuit = compiled(&graph, &[], None).circuit;
+    let said = circuit.remarks.iter().map(|remark| remark.text.as_str());
+    let said: Vec<&str> = said
+        .filter(|text| text.contains("the degree is 2^"))
+        .collect();
+    assert!(
+        matches!(said[..], [text] if text.contains(r"\n\u{7}") && text.len() < 500),
+        "{said:?}"
+    );
+}
+
 /// A small ring with a modulus that is too long for it is refused, however it came about.
 #[test]
 fn a_small_ring_over_the_line_does_not_verify() {

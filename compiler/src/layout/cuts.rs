@@ -1,19 +1,11 @@
 //! Where a network may go on in a smaller ring: after tensors through which everything passes.
 
 use crate::tensor::{Graph, Op};
-use peregrine_ir::Layout;
 use petgraph::graph::NodeIndex;
 
 /// The node after which a network goes on with half the slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut(pub NodeIndex);
-
-impl Cut {
-    /// The packing of a tensor after it.
-    pub(super) fn outgoing(layout: &Layout) -> Option<Layout> {
-        layout.halved()
-    }
-}
 
 /// The tensors that alone are needed after they are computed, in order: between two linear operators the last one, none after
 /// the last.

@@ -182,7 +182,7 @@ impl Search<'_> {
         if self.cut != Some(Cut(index)) {
             return Some((choice, seconds));
         }
-        let switched = Some(Cut::outgoing(&choice.layout)?);
+        let switched = Some(choice.layout.halved()?);
         // About a rotation of each ciphertext.
         let LinearCost {
             decompose, baby, ..

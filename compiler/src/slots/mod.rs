@@ -274,12 +274,8 @@ impl Program {
 
     /// The slots of what an operator makes.
     pub fn slots_of(&self, operator: OperatorId) -> u32 {
-        let layout = match self.operators.get(operator) {
-            Some(Operator::Linear { output, .. }) => Some(*output),
-            Some(Operator::Broadcast { layout, .. }) => Some(*layout),
-            None => None,
-        };
-        let layout = layout.and_then(|layout| self.layouts.get(layout));
+        let operator = self.operators.get(operator);
+        let layout = operator.and_then(|operator| self.layouts.get(operator.result()));
         layout.map_or(1, Layout::slots)
     }
 

@@ -46,6 +46,15 @@ pub enum Subject {
     Value(Value),
 }
 
+impl From<RingPart> for Subject {
+    fn from(part: RingPart) -> Self {
+        match part {
+            RingPart::Main => Self::Ring,
+            RingPart::Small => Self::SmallRing,
+        }
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

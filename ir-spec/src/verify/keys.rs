@@ -57,11 +57,7 @@ pub(crate) fn check_declared(ring: &Ring, keys: &Keys, report: &mut Report) {
 fn check_gadget(ring: &Ring, part: RingPart, report: &mut Report) {
     let view = ring.view(part);
     if view.special.is_empty() {
-        let subject = match part {
-            RingPart::Main => Subject::Ring,
-            RingPart::Small => Subject::SmallRing,
-        };
-        report.push(subject, KeyError::NoSpecialPrimes);
+        report.push(part.into(), KeyError::NoSpecialPrimes);
         return;
     }
     let special = view.special_bits();

@@ -27,6 +27,12 @@ pub(crate) fn check(ring: &Ring, security: Security, report: &mut Report) -> boo
         report.push(Subject::Ring, RingError::Degree { log_n: *log_n });
         return false;
     }
+    if let Some(small) = small
+        && let Err(error) = check_small(ring, small)
+    {
+        report.push(Subject::SmallRing, error);
+        return false;
+    }
     if *unit_bits > Scale::MAX_EXPONENT.unsigned_abs() {
         let unit_bits = *unit_bits;
         report.push(Subject::Ring, RingError::Unit { unit_bits });
@@ -42,12 +48,6 @@ pub(crate) fn check(ring: &Ring, security: Security, report: &mut Report) -> boo
             report.push(Subject::Ring, RingError::TooMany { what, found });
             return true;
         }
-    }
-    if let Some(small) = small
-        && let Err(error) = check_small(ring, small)
-    {
-        report.push(Subject::SmallRing, error);
-        return false;
     }
     check_primes(ring, report);
     check_levels(ring, report);
@@ -189,10 +189,7 @@ fn primes_of(ring: &Ring, part: RingPart) -> BTreeSet<Prime> {
 
 /// Both rings are as secure as their degree and modulus: a key for switching rings is one of the small ring, twice over.
 fn check_security(ring: &Ring, part: RingPart, security: Security, report: &mut Report) {
-    let subject = match part {
-        RingPart::Main => Subject::Ring,
-        RingPart::Small => Subject::SmallRing,
-    };
+    let subject = part.into();
     match security {
         Security::None => {}
         Security::Classical128 => {

@@ -63,6 +63,26 @@ impl Toy {
     }
 }
 
+/// A ring with primes of these sizes, a level and a digit for each, and one special prime.
+pub fn chain_ring(log_n: u32, chain: &[u32], special: u32) -> Ring {
+    let mut ring = Ring {
+        log_n,
+        unit_bits: 30,
+        ..Ring::default()
+    };
+    for &bits in chain {
+        let taken: Vec<u64> = ring.primes.values().copied().collect();
+        let prime = primes(log_n, bits).find(|p| !taken.contains(p)).unwrap();
+        ring.primes.push(prime);
+    }
+    let mut large = primes(log_n, special).skip(chain.len());
+    ring.special.push(large.next().unwrap());
+    let pool: Vec<Prime> = ring.primes.keys().collect();
+    ring.levels = (1..=pool.len()).map(|n| pool[..n].to_vec()).collect();
+    ring.digits = pool.iter().map(|&p| vec![p]).collect();
+    ring
+}
+
 /// Primes of at most `bits` bits that are 1 modulo 2N, descending.
 pub fn primes(log_n: u32, bits: u32) -> impl Iterator<Item = u64> {
     let step = 2u64 << log_n;

@@ -2,9 +2,7 @@
 
 use crate::report::{count, short};
 use peregrine_ir::bounds::macs;
-use peregrine_ir::{
-    Basis, Circuit, Constant, Form, Layout, LayoutId, Node, Operator, OperatorId, Type,
-};
+use peregrine_ir::{Basis, Circuit, Constant, Form, Layout, Node, Operator, OperatorId, Type};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,12 +54,12 @@ impl UsedOperator {
             .filter_map(|&id| Some((id, circuit.operators.get(id)?)));
         used.map(|(id, operator)| {
             let macs = macs(circuit, id);
-            let (kind, input, output) = match operator {
-                Operator::Linear {
-                    map, input, output, ..
-                } => (map.keyword(), Some(input.to_string()), output),
-                Operator::Broadcast { layout, .. } => ("broadcast", None, layout),
+            let (kind, input) = match operator {
+                Operator::Linear { map, input, .. } => (map.keyword(), Some(input.to_string())),
+                Operator::Broadcast { .. } => ("broadcast", None),
             };
+            let output = operator.result();
+            let slots = circuit.layouts.get(output).map_or(1, Layout::slots);
             let fold = match operator {
                 Operator::Linear { fold, .. } => *fold,
                 Operator::Broadcast { .. } => 1,
@@ -73,7 +71,7 @@ impl UsedOperator {
                 input,
                 output: output.to_string(),
                 macs,
-                least_products: macs.div_ceil(slots_of(circuit, *output).into()),
+                least_products: macs.div_ceil(slots.into()),
                 diagonals: split.map(|split| split.finish(all_pairs(circuit, operator), fold)),
             }
         })
@@ -137,11 +135,6 @@ impl Diagonals {
         }
         lines
     }
-}
-
-/// Slots of a ciphertext in a layout.
-fn slots_of(circuit: &Circuit, layout: LayoutId) -> u32 {
-    circuit.layouts.get(layout).map_or(1, Layout::slots)
 }
 
 /// Diagonals of an operator as they are met.

@@ -251,9 +251,6 @@ pub enum KeyError {
         /// Bytes that were reached.
         least: u64,
     },
-    /// There is no circuit to choose keys for; a defect of an earlier stage.
-    #[error("internal error: there is no circuit to choose keys for")]
-    NoCircuit,
     /// A pass emitted something that does not type.
     #[error(transparent)]
     Pass(#[from] PassError),
