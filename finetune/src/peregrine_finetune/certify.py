@@ -1,0 +1,168 @@
+"""Do all images stay where the polynomials are meant? A measurement, not a proof."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from .activation import PolynomialActivation, largest_per_channel, polynomials
+
+Verdict = Literal["holds", "leaves", "diverges"]
+
+
+@dataclass(frozen=True)
+class ActivationRange:
+    """What reached one activation: `low` and `high` over everything finite, and the bound of `|x|` that is allowed.
+
+    Bounds are per channel: `allowed` is the largest of them, `ratio` the largest `|x|` over the bound of its channel, and
+    `images_outside` counts images with any input outside the bound of its channel.
+    """
+
+    name: str
+    low: float
+    high: float
+    allowed: float
+    ratio: float
+    images_outside: int
+    images_not_finite: int
+
+    @property
+    def verdict(self) -> Verdict:
+        """`diverges` if any input was infinite or no number, `leaves` if any was outside the bound."""
+        if self.images_not_finite:
+            return "diverges"
+        return "leaves" if self.images_outside else "holds"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The ranges of all activations over `images` images; `images_outside` left the range of at least one of them."""
+
+    images: int
+    images_outside: int
+    margin: float
+    activations: tuple[ActivationRange, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether no image left any range."""
+        return self.images_outside == 0
+
+    def __str__(self) -> str:
+        width = max([len("activation"), *(len(a.name) for a in self.activations)])
+        head = (
+            f"{'activation':{width}}  {'low':>10}  {'high':>10}  {'allowed':>10}  {'ratio':>8}  {'outside':>8}  verdict"
+        )
+        rows = [
+            f"{a.name:{width}}  {a.low:10.4g}  {a.high:10.4g}  {a.allowed:10.4g}  {a.ratio:8.3g}"
+            f"  {a.images_outside:8}  {a.verdict}"
+            for a in self.activations
+        ]
+        end = f"{self.images_outside} of {self.images} images leave the allowed range"
+        return "\n".join([head, *rows, end])
+
+
+@torch.no_grad()
+def certify(model: nn.Module, loader: Iterable[Any], *, margin: float = 1.0) -> Certificate:
+    """Runs `model` in eval mode on all batches, and compares the inputs of its polynomials with their bounds.
+
+    Batches are tensors `[N, ...]`, or tuples that begin with one. An input is allowed while `|x|` is at most
+    `margin * running_max` of its channel. What is not finite counts as outside. The mode of the model is restored.
+    """
+    observers = {name: _Observer(name, module, margin) for name, module in polynomials(model)}
+    images = outside = 0
+    with _watching(model, lambda name, module, x: observers[name].observe(module, x)):
+        for batch in loader:
+            images += _forward(model, batch)
+            left = [observer.take() for observer in observers.values()]
+            outside += int(torch.stack(left).any(dim=0).sum()) if left else 0
+    return Certificate(images, outside, margin, tuple(observer.range() for observer in observers.values()))
+
+
+class _Observer:
+    """Follows one activation over all batches."""
+
+    def __init__(self, name: str, module: PolynomialActivation, margin: float) -> None:
+        self.name = name
+        self.margin = margin
+        self.allowed = float(module.running_max.max()) * margin
+        self.low, self.high, self.ratio = math.inf, -math.inf, 0.0
+        self.outside = self.not_finite = 0
+        self.left: Tensor | None = None
+
+    def observe(self, module: PolynomialActivation, x: Tensor) -> None:
+        finite = torch.isfinite(x)
+        if bool(finite.any()):
+            self.low = min(self.low, float(x[finite].min()))
+            self.high = max(self.high, float(x[finite].max()))
+        relative = (module.relative(x) / self.margin).flatten(1).amax(dim=1)
+        lost = ~finite.flatten(1).all(dim=1)
+        known = relative[~lost]
+        if len(known):
+            self.ratio = max(self.ratio, float(known.max()))
+        if bool(lost.any()):
+            self.ratio = math.inf
+        left = lost | (relative > 1)
+        self.outside += int(left.sum())
+        self.not_finite += int(lost.sum())
+        self.left = left if self.left is None else self.left | left
+
+    def take(self) -> Tensor:
+        left, self.left = self.left, None
+        assert left is not None, f"{self.name} was not reached by the forward pass"
+        return left
+
+    def range(self) -> ActivationRange:
+        counts = (self.outside, self.not_finite)
+        return ActivationRange(self.name, self.low, self.high, self.allowed, self.ratio, *counts)
+
+
+@torch.no_grad()
+def calibrate(model: nn.Module, loader: Iterable[Any], *, margin: float = 1.01) -> None:
+    """Sets every bound to `margin` times the largest finite `|x|` that is seen, and keeps the network's function.
+
+    A margin above 1 also covers what rounding changes.
+    """
+    largest: dict[str, Tensor] = {}
+
+    def observe(name: str, module: PolynomialActivation, x: Tensor) -> None:
+        seen = largest_per_channel(torch.where(torch.isfinite(x), x, torch.zeros_like(x)), module.channels)
+        largest[name] = torch.maximum(largest[name], seen) if name in largest else seen
+
+    with _watching(model, observe):
+        for batch in loader:
+            _forward(model, batch)
+    for name, module in polynomials(model):
+        if name in largest:
+            module.set_range(largest[name] * margin)
+
+
+@contextmanager
+def _watching(model: nn.Module, observe: Callable[[str, PolynomialActivation, Tensor], None]) -> Iterator[None]:
+    """Eval mode, and `observe` called with the input of every polynomial; both end with the context."""
+    modes = {module: module.training for module in model.modules()}
+    hooks = [
+        module.register_forward_pre_hook(lambda m, inputs, name=name: observe(name, m, inputs[0]))
+        for name, module in polynomials(model)
+    ]
+    model.eval()
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def _forward(model: nn.Module, batch: Any) -> int:
+    """Runs one batch and returns how many images it has."""
+    x: Tensor = batch if isinstance(batch, Tensor) else batch[0]
+    model(x.to(next(model.parameters()).device))
+    return len(x)

@@ -1,0 +1,293 @@
+"""One-stage fine-tuning of a converted network, and its pieces for use in a loop of one's own."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torch.utils.hooks import RemovableHandle
+from tqdm import tqdm
+
+from .activation import PolynomialActivation, polynomials
+from .errors import CheckpointError, DivergedError
+
+Batch = Sequence[Tensor]
+#: Steps in a row without a finite gradient after which training gives up.
+PATIENCE = 50
+
+
+class RangePenalty:
+    """A loss term on inputs of polynomial activations outside their bound.
+
+    For each image and activation, `e` is how far the largest `|x| / running_max` exceeds 1; the penalty is
+    `e^2 / (1 + e)`, quadratic near the bound and linear far outside, where a square would outweigh every other term; it
+    is averaged over images and summed over activations. It looks at inputs before any clamp, in training mode only.
+
+        with RangePenalty(model) as penalty:
+            loss = criterion(model(x), y) + weight * penalty()
+
+    After PAPER (arXiv 2509.22857), which penalises ranges in a quadratic network.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._terms: list[Tensor] = []
+        self._device = next(model.parameters()).device
+        self._hooks: list[RemovableHandle] = [
+            module.register_forward_pre_hook(self._observe) for _, module in polynomials(model)
+        ]
+
+    def _observe(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if module.training and isinstance(module, PolynomialActivation):
+            excess = F.relu(module.relative(inputs[0]).flatten(1).amax(dim=1) - 1)
+            self._terms.append((excess * excess / (1 + excess)).mean())
+
+    def __call__(self) -> Tensor:
+        """The penalty of all forward passes since the last call, a scalar."""
+        terms, self._terms = self._terms, []
+        return torch.stack(terms).sum() if terms else torch.zeros((), device=self._device)
+
+    def close(self) -> None:
+        """Stops observing the model."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks, self._terms = [], []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def distillation_loss(student: Tensor, teacher: Tensor, temperature: float = 3.0) -> Tensor:
+    """Kullback-Leibler divergence of softened scores, both `[N, classes]`, times `temperature` squared.
+
+    After Hinton, Vinyals and Dean (Distilling the Knowledge in a Neural Network, 2015).
+    """
+    student, teacher = F.log_softmax(student / temperature, 1), F.log_softmax(teacher / temperature, 1)
+    return F.kl_div(student, teacher, reduction="batchmean", log_target=True) * temperature**2
+
+
+def freeze_batch_norm(model: nn.Module) -> None:
+    """Puts batch normalisations in eval mode; their weights still train. To be called after each `model.train()`.
+
+    Behind a polynomial, statistics of one batch can be anything: with them training diverges.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of training, from the fraction `start` of all steps: width of the clamp and weight of the penalty."""
+
+    start: float
+    clamp_width: float | None
+    range_factor: float
+
+
+#: The clamp widens until nothing relies on it; a short last stage presses the rarest images into the range.
+STAGES = (Stage(0.0, 1.1, 1.0), Stage(0.45, 1.6, 2.0), Stage(0.7, 3.0, 3.0), Stage(0.92, 6.0, 10.0))
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Settings of `finetune`.
+
+    The learning rate warms up for `warmup_steps` and falls to 0 along a cosine; coefficients learn with
+    `coefficient_factor` times it and without weight decay. The loss is `hard_weight` times cross entropy, the rest
+    distillation at `temperature`, and `range_weight` times the stage's factor times `RangePenalty`.
+    """
+
+    epochs: int
+    learning_rate: float = 0.02
+    coefficient_factor: float = 0.5
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    warmup_steps: int = 100
+    clip_norm: float = 1.0
+    hard_weight: float = 0.3
+    temperature: float = 3.0
+    range_weight: float = 1.0
+    stages: tuple[Stage, ...] = field(default=STAGES)
+    frozen_batch_norm: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or not 0 <= self.hard_weight <= 1 or self.temperature <= 0 or self.clip_norm <= 0:
+            raise ValueError("epochs, temperature and clip_norm are positive and hard_weight is in [0, 1]")
+        starts = [stage.start for stage in self.stages]
+        if not starts or starts[0] != 0 or starts != sorted(starts):
+            raise ValueError("the first stage starts at 0 and the others follow in order")
+
+    def stage(self, progress: float) -> Stage:
+        """The stage at a fraction of all steps."""
+        return [stage for stage in self.stages if stage.start <= progress][-1]
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of step `step` of `steps`."""
+        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        return self.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+@dataclass(frozen=True)
+class EpochSummary:
+    """Means over the steps of an epoch; `skipped` steps had no finite gradient and changed nothing."""
+
+    epoch: int
+    loss: float
+    penalty: float
+    skipped: int
+
+
+def finetune(
+    model: nn.Module,
+    teacher: nn.Module,
+    loader: DataLoader[Any],
+    config: FinetuneConfig,
+    *,
+    checkpoint: Path | str | None = None,
+    progress: bool = True,
+) -> list[EpochSummary]:
+    """Trains a converted `model` in place on batches `(images, labels)` to give what `teacher` gives.
+
+    The model ends in eval mode, without a clamp.
+
+    With `checkpoint`, the state is written there after each epoch, and training goes on from it if the file exists: the
+    end is the same as without interruption. The same seed gives the same weights on the same machine and PyTorch; each
+    epoch seeds PyTorch's generator anew, so a loader that shuffles or augments with it is covered.
+
+    Raises `DivergedError` after `PATIENCE` steps in a row without a finite gradient, and `CheckpointError` if the
+    checkpoint is another run's.
+    """
+    run = _Run(model, teacher, config, len(loader))
+    file = Path(checkpoint) if checkpoint is not None else None
+    if file is not None and file.exists():
+        run.load(file)
+    with RangePenalty(model) as penalty:
+        for epoch in range(len(run.history), config.epochs):
+            _seed(config.seed, epoch, loader)
+            bar = tqdm(loader, desc=f"epoch {epoch + 1}/{config.epochs}", disable=not progress)
+            run.epoch(epoch, bar, penalty)
+            if file is not None:
+                run.save(file)
+    for _, module in polynomials(model):
+        module.clamp_width = None
+    model.eval()
+    return run.history
+
+
+def _seed(seed: int, epoch: int, loader: DataLoader[Any]) -> None:
+    torch.manual_seed(seed * 1_000_003 + epoch)
+    if loader.generator is not None:
+        loader.generator.manual_seed(seed * 1_000_003 + epoch)
+
+
+class _Run:
+    """The state that a checkpoint holds."""
+
+    def __init__(self, model: nn.Module, teacher: nn.Module, config: FinetuneConfig, steps_per_epoch: int) -> None:
+        self.model = model
+        self.teacher = teacher.eval()
+        self.config = config
+        self.steps = config.epochs * steps_per_epoch
+        self.step = 0
+        self.failures = 0
+        self.history: list[EpochSummary] = []
+        self.optimizer = _optimizer(model, config)
+        self.device = next(model.parameters()).device
+
+    def epoch(self, epoch: int, batches: Iterable[Batch], penalty: RangePenalty) -> None:
+        self.model.train()
+        if self.config.frozen_batch_norm:
+            freeze_batch_norm(self.model)
+        losses: list[tuple[float, float]] = []
+        skipped = 0
+        for images, labels in batches:
+            taken = self._step(images.to(self.device), labels.to(self.device), penalty)
+            if taken is None:
+                skipped += 1
+            else:
+                losses.append(taken)
+            self.step += 1
+        loss, excess = (sum(column) / max(1, len(losses)) for column in zip(*losses, strict=True)) if losses else (
+            math.nan, math.nan)  # fmt: skip
+        self.history.append(EpochSummary(epoch, loss, excess, skipped))
+
+    def _step(self, images: Tensor, labels: Tensor, penalty: RangePenalty) -> tuple[float, float] | None:
+        config = self.config
+        stage = config.stage(self.step / self.steps)
+        for _, module in polynomials(self.model):
+            module.clamp_width = stage.clamp_width
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.rate(self.step, self.steps) * group["factor"]
+        with torch.no_grad():
+            wanted = self.teacher(images)
+        scores = self.model(images)
+        soft = distillation_loss(scores, wanted, config.temperature)
+        hard = F.cross_entropy(scores, labels)
+        excess = penalty()
+        loss = (1 - config.hard_weight) * soft + config.hard_weight * hard
+        loss = loss + config.range_weight * stage.range_factor * excess
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
+        if not bool(torch.isfinite(norm)):
+            self.failures += 1
+            if self.failures >= PATIENCE:
+                raise DivergedError(f"{self.failures} steps in a row had no finite gradient: lower the learning rate")
+            return None
+        self.failures = 0
+        self.optimizer.step()
+        return float(loss.detach()), float(excess.detach())
+
+    def save(self, file: Path) -> None:
+        state = {
+            "config": asdict(self.config),
+            "steps": self.steps,
+            "step": self.step,
+            "failures": self.failures,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "history": [asdict(summary) for summary in self.history],
+        }
+        part = file.with_name(file.name + ".part")
+        torch.save(state, part)
+        os.replace(part, file)
+
+    def load(self, file: Path) -> None:
+        state = torch.load(file, map_location=self.device, weights_only=True)
+        if state["config"] != asdict(self.config) or state["steps"] != self.steps:
+            raise CheckpointError(f"{file} was written with other settings or another number of batches")
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as cause:
+            raise CheckpointError(f"{file} holds another network: {cause}") from cause
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.failures = state["step"], state["failures"]
+        self.history = [EpochSummary(**summary) for summary in state["history"]]
+
+
+def _optimizer(model: nn.Module, config: FinetuneConfig) -> torch.optim.SGD:
+    own = {id(module.weight) for _, module in polynomials(model)}
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    weights = [parameter for parameter in trained if id(parameter) not in own]
+    coefficients = [parameter for parameter in trained if id(parameter) in own]
+    groups: list[dict[str, Any]] = [
+        {"params": weights, "weight_decay": config.weight_decay, "factor": 1.0},
+        {"params": coefficients, "weight_decay": 0.0, "factor": config.coefficient_factor},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0)
