@@ -20,7 +20,7 @@ Verdict = Literal["holds", "leaves", "diverges"]
 class ActivationRange:
     """What reached one activation: `low` and `high` over everything finite, and the bound of `|x|` that is allowed.
 
-    Bounds are per channel: `allowed` is the largest of them, `ratio` the largest `|x|` over the bound of its channel, and
+    Bounds are per channel: `allowed` is the largest of them, `ratio` the largest `|x|` over its own bound, and
     `images_outside` counts images with any input outside the bound of its channel.
     """
 

@@ -48,7 +48,7 @@ def export(
     normalisations into the convolutions before them. With a `certificate` its ranges go into the file's metadata under
     `RANGES_KEY`; the format is in the package's README. `model` is not changed.
 
-    Raises `ExportError` if the network has no polynomial, if the certificate is another network's, or if a polynomial is
+    Raises `ExportError` if the network has no polynomial, if the certificate is another network's, or if one is
     no `RangeNormPoly2d`.
     """
     if opset < 17:
