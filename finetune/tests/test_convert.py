@@ -147,6 +147,37 @@ def test_all_obstacles_are_listed_by_module_with_the_reason() -> None:
     assert "end of the network" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (lambda x: x / x.sum(), "only a constant can divide"),
+        (lambda x: x**0.5, "exponent"),
+        (lambda x: x.pow(-1), "exponent"),
+        (lambda x: torch.max(x, torch.zeros(())), "no polynomial form"),
+        (lambda x: x * x.sigmoid(), "end of the network"),
+        (lambda x: x.clamp(min=-1), "lower bound of 0"),
+        (lambda x: F.max_pool2d(x, 2, return_indices=True)[0], "no indices|no polynomial form"),
+        (lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), "nearest"),
+        (nn.InstanceNorm2d(4), "no polynomial form"),
+    ],
+)
+def test_what_is_no_polynomial_is_refused(function: Callable[[Tensor], Tensor], reason: str) -> None:
+    with pytest.raises(ConversionError, match=reason):
+        convert(Calls(function), torch.randn(2, 2, 6, 6))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: x**2, lambda x: torch.pow(x, 3), lambda x: x / 4, lambda x: x.sum((2, 3)) / x.size(2),
+     lambda x: torch.cat(x.chunk(2, 1), 1), lambda x: x[:, :, ::2] + x[:, :, 1::2], lambda x: x / x.shape[0]],
+)  # fmt: skip
+def test_what_is_a_polynomial_already_stays(function: Callable[[Tensor], Tensor]) -> None:
+    model, x = Calls(function), torch.randn(2, 2, 6, 6)
+    converted, report = convert(model, x)
+    assert (report.replacements, report.obstacles) == ((), ())
+    assert torch.equal(converted(x), model(x))
+
+
 def test_without_strict_obstacles_stay_and_are_reported() -> None:
     model, x = Refusing(), torch.randn(2, 2, 12, 12)
     converted, report = convert(model, x, strict=False)

@@ -44,8 +44,8 @@ _LINEAR_MODULES = (
 )  # fmt: skip
 _CLIENT_MODULES = (nn.Softmax, nn.LogSoftmax, nn.Sigmoid, nn.Tanh)
 _POLYNOMIAL_FUNCTIONS = {
-    operator.add, operator.iadd, operator.sub, operator.isub, operator.mul, operator.imul, operator.truediv,
-    operator.floordiv, operator.neg, operator.getitem, getattr, torch.add, torch.sub, torch.mul, torch.neg,
+    operator.add, operator.iadd, operator.sub, operator.isub, operator.mul, operator.imul,
+        operator.neg, operator.getitem, getattr, torch.add, torch.sub, torch.mul, torch.neg,
     torch.square, torch.cat, torch.concat, torch.flatten, torch.reshape, torch.permute, torch.transpose, torch.squeeze,
     torch.unsqueeze, torch.mean, torch.sum, torch.chunk, torch.split, torch.stack, F.pad, F.avg_pool2d, torch.matmul,
     F.adaptive_avg_pool2d, F.dropout, F.linear, torch.conv2d, F.conv2d, F.batch_norm, F.pixel_shuffle,
@@ -54,6 +54,8 @@ _POLYNOMIAL_METHODS = {
     "add", "add_", "sub", "sub_", "mul", "mul_", "neg", "square", "flatten", "view", "reshape", "permute", "transpose",
     "contiguous", "mean", "sum", "size", "dim", "squeeze", "unsqueeze", "chunk", "split", "detach", "expand",
 }  # fmt: skip
+_QUOTIENTS = {operator.truediv, operator.itruediv, operator.floordiv, torch.div, "div", "div_"}
+_POWERS = {operator.pow, torch.pow, "pow"}
 _CLIENT_FUNCTIONS = {F.softmax, F.log_softmax, torch.softmax, torch.log_softmax, torch.sigmoid, F.sigmoid, torch.tanh}
 _CLIENT_METHODS = {"softmax", "log_softmax", "sigmoid", "tanh"}
 _SHAPE_FUNCTIONS = {torch.flatten, torch.reshape, torch.squeeze, torch.unsqueeze}
@@ -155,6 +157,10 @@ def _classify_call(node: fx.Node) -> Kind:
         return _clamp(node, name)
     if _is_function(target, F.max_pool2d, torch.max_pool2d):
         return _classify_pool_call(node, name)
+    if target in _QUOTIENTS:
+        return _quotient(node, name)
+    if target in _POWERS:
+        return _power(node, name)
     if target is F.interpolate:
         return _nearest(name, str(node.kwargs.get("mode", "nearest")))
     if target in (_CLIENT_METHODS if node.op == "call_method" else _CLIENT_FUNCTIONS):
@@ -197,6 +203,27 @@ def _average(
         return Refused(name, "an average pool has no dilation")
     stride = kernel if stride is None or stride == [] else stride
     return Pool(name, nn.AvgPool2d(kernel, stride, padding, ceil_mode, count_include_pad=False))
+
+
+def _quotient(node: fx.Node, name: str) -> Kind:
+    divisor = node.args[1] if len(node.args) > 1 else node.kwargs.get("other")
+    if isinstance(divisor, fx.Node) and not _is_size(divisor):
+        return Refused(name, "only a constant can divide")
+    return Kept()
+
+
+def _is_size(node: fx.Node) -> bool:
+    """Whether a value depends on the shapes of tensors only, or is a stored constant."""
+    if node.op == "get_attr" or node.target == "size" or (node.target is getattr and node.args[1] == "shape"):
+        return True
+    return node.op == "call_function" and bool(node.all_input_nodes) and all(map(_is_size, node.all_input_nodes))
+
+
+def _power(node: fx.Node, name: str) -> Kind:
+    exponent = node.args[1] if len(node.args) > 1 else node.kwargs.get("exponent")
+    if isinstance(exponent, int | float) and exponent >= 1 and float(exponent).is_integer():
+        return Kept()
+    return Refused(name, "only a positive whole number is an exponent of a polynomial")
 
 
 def _nearest(name: str, mode: str) -> Kind:
