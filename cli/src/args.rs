@@ -80,7 +80,7 @@ pub enum SecurityArg {
 
 /// Which values a circuit has room for, and how precise its outputs are.
 const COMPILE_HELP: &str = "\
-A circuit represents values below 2^(H - 1) in magnitude, for H bits of headroom. Two ways to know that values stay there:
+A circuit represents values below 2^(H - 1) in magnitude, for H bits of headroom. Three ways to know that values stay there:
 
 --calibrate evaluates the model on samples. Without --headroom-bits, H is what they take, with 2 bits of margin and one for \
 the sign; with it, they must not take more. A node that takes more than was asked for, or than the parameters hold, or \
@@ -90,7 +90,11 @@ whose values are not finite, is an error that names it. Images unlike the sample
 stay within what the samples have. Where everything is bounded below 2^(H - 1), the report says `proven`. Bounds are safe, \
 not tight, and grow with depth, so a bound beyond the range is reported and is no error.
 
-Either gives a table of nodes: least and largest value, the largest magnitude inside a polynomial (its powers and inner \
+The metadata key `peregrine.ranges` of a model, which peregrine-finetune writes, states what values training has seen; \
+interval arithmetic says what follows for others. Without --calibrate and --headroom-bits, H is what they take, with the same \
+margin. --calibrate overrides it.
+
+Each gives a table of nodes: least and largest value, the largest magnitude inside a polynomial (its powers and inner \
 factors), and the bits left below 2^(H - 1). Nodes are those after simplification, which scales values. Noise is not in it.
 
 --precision-bits is about the outputs where there are samples: the circuit is run on up to three of them with simulated \

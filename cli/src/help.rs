@@ -136,7 +136,8 @@ fn range_help(error: &RangeError) -> Option<&'static str> {
             limit: Limit::Parameters { .. },
             ..
         } => Some(
-            "fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; fewer \
+            "fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; \
+             where the model states ranges, --calibrate overrides them; fewer \
              --precision-bits or a smaller ring (--log-n) leave room for a few bits more",
         ),
         RangeError::Stated { .. } => Some("state a wider --input-range, or none: samples give one"),

@@ -1,4 +1,4 @@
-//! `--calibrate` and `--input-range`: what values the nodes of a model take, and how much room that needs.
+//! `--calibrate`, `--input-range` and the ranges in a model's metadata: what values the nodes of a model take, and how much room that needs.
 
 use crate::args::Compile;
 use crate::error::{Error, InputProblem};
@@ -6,11 +6,14 @@ use crate::inputs::{Inputs, values};
 use crate::progress::Bar;
 use crate::report::{plain, shorten, show, table};
 use crate::verbs::model;
+use peregrine_compiler::onnx::RANGES_KEY;
 use peregrine_compiler::optimisation::Without;
 use peregrine_compiler::pipeline::{CompileError, Config};
-use peregrine_compiler::ranges::{Calibration, Interval, Limit, NodeRange, Ranges, Reach};
+use peregrine_compiler::ranges::{
+    Calibration, Interval, Limit, NodeRange, Ranges, Reach, StatedPlanes,
+};
 use peregrine_compiler::rewrite::simplify_without;
-use peregrine_compiler::tensor::Graph;
+use peregrine_compiler::tensor::{Graph, Stated};
 use peregrine_runtime::ports::{Arrays, PortError};
 use peregrine_runtime::simulate::SAMPLES;
 use serde::Serialize;
@@ -26,8 +29,23 @@ pub struct Measured {
     model: PathBuf,
     ranges: Ranges,
     samples: Option<Samples>,
+    metadata: Option<Metadata>,
     /// The first samples.
     images: Vec<Arrays>,
+}
+
+/// The ranges that come with a model, in short.
+#[derive(Clone, Debug, Serialize)]
+pub struct Metadata {
+    key: &'static str,
+    /// How many images were measured.
+    images: u64,
+    /// How many of them left the range that an activation was trained for.
+    images_outside: u64,
+    /// How many values it states.
+    stated: usize,
+    /// Largest magnitude of any value that it states or that follows.
+    overall: f64,
 }
 
 /// What samples reach, in short.
@@ -41,16 +59,21 @@ pub struct Samples {
 }
 
 impl Measured {
-    /// The ranges that a command line asks for, of the graph that is compiled without `without`.
+    /// The ranges that a command line asks for, or else those that the model states, of the graph that is compiled without
+    /// `without`.
     pub fn new(args: &Compile, graph: &Graph, without: &Without) -> Result<Option<Self>, Error> {
-        if args.calibrate.is_empty() && args.input_range.is_empty() {
+        let found = graph.stated.as_ref();
+        let found = found.filter(|_| args.calibrate.is_empty());
+        if args.calibrate.is_empty() && args.input_range.is_empty() && found.is_none() {
             return Ok(None);
         }
         let stated = stated(args, graph)?;
         let path = args.model.clone();
         let simple = simplify_without(graph, without);
         let simple = simple.map_err(|source| Error::Rewrite { path, source })?;
-        let graph = &simple.0;
+        let (original, graph) = (graph, &simple.0);
+        let carried = found.map(|found| StatedPlanes::new(original, found, graph));
+        let carried = carried.transpose().map_err(Error::evaluate(&args.model))?;
         let (calibration, images) = match args.calibrate.is_empty() {
             true => (None, Vec::new()),
             false => {
@@ -58,26 +81,29 @@ impl Measured {
                 (Some(calibration), images)
             }
         };
-        let ranges = Ranges::new(graph, calibration.as_ref(), &stated)
+        let ranges = Ranges::with_stated(graph, calibration.as_ref(), &stated, carried.as_ref())
             .map_err(|source| Error::ranges(&args.model, source))?;
         let samples = calibration.map(|c| Samples::of(graph, &ranges, c.samples()));
+        let metadata = found.map(|found| Metadata::of(found, &ranges));
         Ok(Some(Self {
             model: args.model.clone(),
             ranges,
             samples,
+            metadata,
             images,
         }))
     }
 
-    /// Takes the headroom from the samples, unless it was chosen; then they have to stay in it.
+    /// Takes the headroom from the samples, or else from what the model states, unless it was chosen; then samples have to
+    /// stay in it.
     pub fn settle(&self, chosen: Option<u32>, config: &mut Config) -> Result<(), Error> {
-        match (chosen, &self.samples) {
-            (Some(bits), Some(_)) => self.check(Limit::Asked(bits)),
-            (None, Some(_)) => {
+        match (chosen, &self.samples, &self.metadata) {
+            (Some(bits), Some(_), _) => self.check(Limit::Asked(bits)),
+            (None, Some(_), _) | (None, None, Some(_)) => {
                 config.headroom_bits = self.ranges.headroom_bits();
                 Ok(())
             }
-            (_, None) => Ok(()),
+            (_, None, _) => Ok(()),
         }
     }
 
@@ -113,6 +139,11 @@ impl Measured {
     /// What samples reach, in short.
     pub fn samples(&self) -> Option<Samples> {
         self.samples.clone()
+    }
+
+    /// What the model states, in short.
+    pub fn metadata(&self) -> Option<Metadata> {
+        self.metadata.clone()
     }
 
     /// What is known of each node, for this much headroom.
@@ -193,6 +224,35 @@ impl Samples {
     }
 }
 
+impl Metadata {
+    fn of(stated: &Stated, ranges: &Ranges) -> Self {
+        let nodes = ranges.nodes.iter().filter_map(|node| node.stated.as_ref());
+        Self {
+            key: RANGES_KEY,
+            images: stated.images,
+            images_outside: stated.images_outside,
+            stated: stated.values.len(),
+            overall: nodes.map(Reach::largest).fold(0.0, f64::max),
+        }
+    }
+
+    /// One line about them.
+    pub fn line(&self) -> String {
+        let Self {
+            key,
+            images,
+            images_outside,
+            stated,
+            ..
+        } = self;
+        format!(
+            "`{key}` of the model: {stated} values over {images} images, {images_outside} of them outside the trained range; \
+             largest value {}, where it follows from them",
+            number(self.overall)
+        )
+    }
+}
+
 /// What is known of all nodes.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -211,6 +271,10 @@ struct Row {
     /// The sample in which its values are largest.
     sample: Option<usize>,
     proven: Option<Range>,
+    /// What the model's metadata state, or what follows from them.
+    stated: Option<Range>,
+    /// Whether they state it of this node itself.
+    is_stated: bool,
 }
 
 /// The values of a node; what is not finite is null in JSON.
@@ -240,6 +304,8 @@ impl Row {
             calibrated: range(node.calibrated),
             sample: node.sample,
             proven: range(node.proven),
+            stated: range(node.stated),
+            is_stated: node.is_stated,
         }
     }
 }
@@ -266,6 +332,7 @@ impl Report {
     pub fn table(&self) -> String {
         let any = |of: fn(&Row) -> &Option<Range>| self.nodes.iter().any(|row| of(row).is_some());
         let (calibrated, proven) = (any(|row| &row.calibrated), any(|row| &row.proven));
+        let stated = any(|row| &row.stated);
         let mut header = vec!["node", "operator"];
         if calibrated {
             header.extend(["min", "max", "inside", "bits left"]);
@@ -273,15 +340,28 @@ impl Report {
         if proven {
             header.extend(["proven min", "max", "inside", "bits left"]);
         }
+        if stated {
+            header.extend(["stated min", "max", "inside", "bits left"]);
+        }
         let numbers: Vec<usize> = (2..header.len()).collect();
+        if stated {
+            header.push("from");
+        }
         let mut table = table(&header, &numbers);
         for row in &self.nodes {
             let mut cells = vec![
                 shorten(&plain(&row.node), LONGEST_NAME),
                 row.operator.clone(),
             ];
-            for range in [&row.calibrated, &row.proven].into_iter().flatten() {
+            for range in [&row.calibrated, &row.proven, &row.stated]
+                .into_iter()
+                .flatten()
+            {
                 cells.extend(range.cells());
+            }
+            if stated {
+                let from = if row.is_stated { "metadata" } else { "follows" };
+                cells.push(from.to_owned());
             }
             table.add_row(cells);
         }

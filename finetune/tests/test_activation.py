@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from peregrine_finetune import PolynomialActivation
+from peregrine_finetune import Bound, PolynomialActivation
 from peregrine_finetune.fit import fitted_activation, hermite, hermite_activation
 
 SHAPES = [(4, 3), (5, 2, 7), (2, 6, 3, 5), (1, 1, 1, 1), (3, 4, 1, 8)]
@@ -72,8 +72,8 @@ def test_two_forward_passes_may_precede_a_backward_pass() -> None:
 
 
 def test_clamp_is_for_training_only() -> None:
-    module = PolynomialActivation(torch.tensor([[0.0], [1.0], [0.0]]), torch.tensor([2.0]), upper_bound=1.0)
-    module.clamp_width = 1.5
+    module = PolynomialActivation(torch.tensor([[0.0], [2.001], [0.0]]), torch.tensor([2.0]), upper_bound=1.0)
+    module.clamp_width.fill_(1.5)
     x = torch.tensor([[-10.0], [1.0], [10.0]])
     assert module(x).flatten().tolist() == pytest.approx([-3.0, 1.0, 3.0], rel=1e-5)
     assert module.eval()(x).flatten().tolist() == pytest.approx([-10.0, 1.0, 10.0], rel=1e-5)
@@ -93,14 +93,14 @@ def test_hermite_of_relu_has_the_published_constants() -> None:
 def test_least_squares_finds_a_polynomial_again(degree: int) -> None:
     known = random_activation(degree, 5, 3).eval()
     x = torch.randn(64, 5, 6, 6) * 2
-    found = fitted_activation(x, known(x).detach(), degree, per_layer=False, learnable=True).eval()
+    found = fitted_activation(x, known(x).detach(), degree, per_layer=False, learnable=True, bound=Bound()).eval()
     scale = float(known(x).detach().abs().max())
     assert torch.allclose(found(x), known(x), atol=2e-4 * scale)
 
 
 def test_least_squares_is_better_than_hermite_on_skewed_inputs() -> None:
     x = torch.randn(64, 2, 8, 8) + torch.tensor([2.0, -1.0]).reshape(1, 2, 1, 1)
-    fitted = fitted_activation(x, F.relu(x), 4, per_layer=False, learnable=True).eval()
+    fitted = fitted_activation(x, F.relu(x), 4, per_layer=False, learnable=True, bound=Bound()).eval()
     expanded = hermite_activation(F.relu, x, 4, per_layer=False, learnable=True).eval()
     assert (fitted(x) - F.relu(x)).square().mean() < 0.5 * (expanded(x) - F.relu(x)).square().mean()
 
@@ -108,9 +108,40 @@ def test_least_squares_is_better_than_hermite_on_skewed_inputs() -> None:
 def test_a_channel_that_is_always_zero_stays_finite() -> None:
     x = torch.randn(8, 2, 4, 4)
     x[:, 1] = 0
-    fitted = fitted_activation(x, F.relu(x), 4, per_layer=False, learnable=True).eval()
+    fitted = fitted_activation(x, F.relu(x), 4, per_layer=False, learnable=True, bound=Bound()).eval()
     assert bool(torch.isfinite(fitted.weight).all())
     assert float(fitted(x).detach()[:, 1].abs().max()) < 1e-6
+
+
+def test_the_bound_follows_typical_images_within_limits() -> None:
+    x = torch.full((9, 2, 3, 3), 0.5)
+    x[:, 1, 0, 0] = torch.tensor([4.0, 4.4, 4.8, 5.2, -6.0, 6.4, 6.8, 7.2, 1e6])
+    assert Bound().of(x).tolist() == [7.5]
+    assert Bound(most=5.0).of(x).tolist() == [5.0]
+    assert Bound().of(x / 100).tolist() == [4.0]
+    assert Bound(headroom=2.0, least=0.01).of(x / 10).tolist() == pytest.approx([1.2])
+    fitted = fitted_activation(x[:8], F.relu(x[:8]), 2, per_layer=False, learnable=True, bound=Bound(most=5.0))
+    assert fitted.running_max.tolist() == [5.0, 5.0]
+    with pytest.raises(ValueError, match="least"):
+        Bound(least=5.0, most=4.0)
+
+
+@pytest.mark.parametrize("degree", [2, 4])
+def test_rows_are_what_terms_contribute_at_the_bound(degree: int) -> None:
+    module = random_activation(degree, 3, 2)
+    module.set_range(torch.tensor([2.0, 5.0, 9.0]))
+    s = module.normaliser().double()
+    for k, row in enumerate(module.coefficients()):
+        assert torch.allclose(module.weight[k].double(), row * s**k, rtol=1e-5)
+
+
+def test_a_stretched_range_stretches_the_curve() -> None:
+    module = PolynomialActivation(torch.tensor([[0.3], [1.0], [0.7]]), torch.tensor([3.0]), upper_bound=3.0).eval()
+    x = torch.linspace(-3, 3, 13).unsqueeze(1)
+    before, s = module(x), module.normaliser()
+    module.running_max.fill_(6.0)
+    factor = module.normaliser() / s
+    assert torch.allclose(module(factor * x), factor * before, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(

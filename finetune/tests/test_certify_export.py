@@ -143,11 +143,15 @@ def test_ranges_are_in_the_metadata_with_the_names_of_values(
 ) -> None:
     images, path = digits.tensors[0][:64], tmp_path / "model.onnx"
     model = convert(trained, images).model
+    calibrate(model, [images])
     certificate = certify(model, [images])
     export(model, path, images[:1], certificate=certificate)
     proto = onnx.load(path)
     ranges = json.loads({p.key: p.value for p in proto.metadata_props}[RANGES_KEY])
     assert (ranges["version"], ranges["images"], ranges["images_outside"]) == (1, 64, 0)
+    shown = {"name": "input", "low": float(images.min()), "high": float(images.max())}
+    assert ranges["inputs"] == [shown]
+    assert [(o["name"], o["low"]) for o in ranges["outputs"]] == [("output", certificate.output.low)]
     assert [a["name"] for a in ranges["activations"]] == [name for name, _ in polynomials(model)]
     written = {value for node in proto.graph.node for value in node.output}
     for entry, measured in zip(ranges["activations"], certificate.activations, strict=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +49,7 @@ def test_finetuning_recovers_the_accuracy(trained: DigitNet, digits: TensorDatas
     assert history[-1].loss < 0.8 * history[0].loss
     assert not any(summary.skipped for summary in history)
     assert not any(module.training for module in model.modules())
-    assert all(module.clamp_width is None for _, module in polynomials(model))
+    assert all(module.clamp_width == math.inf for _, module in polynomials(model))
 
 
 def test_the_same_seed_gives_the_same_weights(trained: DigitNet, digits: TensorDataset) -> None:
@@ -92,11 +94,31 @@ def test_resuming_equals_not_stopping(
     history = finetune(whole, trained, loader(), CONFIG, progress=False)
     with pytest.raises(PowerCutError):
         finetune(parts, Fragile(trained, calls=7), loader(), CONFIG, checkpoint=file, progress=False)
+    assert not any(module.training or module.clamp_width != math.inf for _, module in polynomials(parts))
     fresh = start(trained, digits)
     assert finetune(fresh, trained, loader(), CONFIG, checkpoint=file, progress=False) == history
     ends = whole.state_dict(), fresh.state_dict()
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
     assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]
+
+
+def test_lower_precision_learns_as_well(trained: DigitNet, digits: TensorDataset) -> None:
+    model = start(trained, digits)
+    config = replace(CONFIG, precision="bfloat16")
+    finetune(model, trained, DataLoader(digits, 64, shuffle=True), config, progress=False)
+    assert accuracy(model, digits) > accuracy(trained, digits) - 0.01
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_training_gives_what_plain_training_gives(trained: DigitNet, digits: TensorDataset) -> None:
+    config = replace(CONFIG, epochs=1, stages=(Stage(0.0, 1.1, 1.0), Stage(0.5, 3.0, 2.0)))
+    losses = []
+    for compiled in (False, True):
+        model = start(trained, digits)
+        history = finetune(model, trained, small(digits), replace(config, compiled=compiled), progress=False)
+        losses.append((history[0].loss, history[0].penalty))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
 def test_a_checkpoint_of_another_run_is_refused(trained: DigitNet, digits: TensorDataset, tmp_path: Path) -> None:
@@ -158,7 +180,7 @@ def test_range_penalty_is_what_it_says_and_has_a_gradient() -> None:
 
 def test_range_penalty_looks_before_the_clamp() -> None:
     activation = PolynomialActivation(torch.ones(3, 1), torch.tensor([1.0]), upper_bound=1.0)
-    activation.clamp_width = 1.1
+    activation.clamp_width.fill_(1.1)
     with RangePenalty(nn.Sequential(activation)) as penalty:
         activation(torch.full((1, 1), 11.0))
         assert float(penalty().detach()) == pytest.approx(100 / 11)
@@ -198,7 +220,15 @@ def test_schedule_warms_up_and_falls_to_zero() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"hard_weight": 1.5}, {"temperature": 0.0}, {"stages": ()}, {"stages": (Stage(0.5, None, 1.0),)}],
+    [
+        {"epochs": 0},
+        {"hard_weight": 1.5},
+        {"temperature": 0.0},
+        {"stages": ()},
+        {"stages": (Stage(0.5, 1.1, 1.0),)},
+        {"stages": (Stage(0.0, 0.0, 1.0),)},
+        {"stages": (Stage(0.0, 1.1, -1.0),)},
+    ],
 )
 def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"positive|stage"):

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::files::{self, NewFile};
 use crate::key_table;
 use crate::precision::{self, Precision};
-use crate::ranges::{self, Measured, Samples};
+use crate::ranges::{self, Measured, Metadata, Samples};
 use crate::report::{self, Summary};
 use peregrine_compiler::ablation::{Ablation, ablate};
 use peregrine_compiler::passes::keys::KeyChoice;
@@ -30,6 +30,8 @@ struct Report {
     /// Of the outputs, where there are samples.
     precision: Option<Precision>,
     calibration: Option<Samples>,
+    /// What the model itself states.
+    metadata: Option<Metadata>,
     /// What is known of the values of each node.
     ranges: Option<ranges::Report>,
     /// How often each rewrite was applied.
@@ -96,6 +98,7 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         headroom_bits: config.headroom_bits,
         precision,
         calibration: measured.as_ref().and_then(Measured::samples),
+        metadata: measured.as_ref().and_then(Measured::metadata),
         ranges: measured.map(|measured| measured.report(config.headroom_bits)),
         rewrites: compiled.rewrites.counts(),
         remarks: compiled.circuit.remarks.clone(),
@@ -161,6 +164,9 @@ fn text(report: &Report) -> String {
     }
     if let Some(samples) = &report.calibration {
         row("calibration", samples.line());
+    }
+    if let Some(metadata) = &report.metadata {
+        row("stated", metadata.line());
     }
     let ranges = report.ranges.as_ref();
     if let Some(line) = ranges.and_then(|ranges| ranges.line(*headroom_bits)) {

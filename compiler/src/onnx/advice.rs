@@ -48,6 +48,8 @@ pub enum Help {
     IntegerExponent,
     /// Nearest neighbour.
     NearestNeighbour,
+    /// State other ranges, or none.
+    ExportRanges,
 }
 
 impl fmt::Display for Note {
@@ -86,6 +88,9 @@ impl fmt::Display for Help {
             Help::KeepTogether => "keep the external data files in the model's folder, under the names the model gives",
             Help::CheckWeights => "check the training run, or clean the constant that gives this value",
             Help::IntegerExponent => "use an integer exponent between 0 and 64",
+            Help::ExportRanges => {
+                "export the model again with peregrine-finetune, or remove the key from `metadata_props` and compile with --calibrate"
+            }
             Help::NearestNeighbour => "use the default mode (constant padding, nearest-neighbour resizing)",
         })
     }

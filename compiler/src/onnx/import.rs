@@ -11,7 +11,7 @@ use super::model::{self, Options};
 use super::operators::{self, Lowering};
 use super::problem::Problem;
 use super::unsupported::{self, Reason};
-use super::{pool, read};
+use super::{pool, ranges, read};
 use crate::tensor::{Graph, Output, Source, SourceId};
 use onnx_protobuf::{GraphProto, ModelProto, NodeProto, TensorProto};
 use peregrine_ir::Finish;
@@ -46,6 +46,7 @@ pub fn import(
         importer.node(index, node);
     }
     importer.outputs();
+    importer.stated(&model);
     if importer.diagnostics.is_empty() {
         Ok(importer.builder.graph)
     } else {
@@ -337,6 +338,17 @@ impl<'m> Importer<'m> {
                 let name = name.clone();
                 self.report(Some(self.site(index, node)), Problem::Duplicate { name });
             }
+        }
+    }
+
+    /// What the metadata state of values; not looked at when values are missing.
+    fn stated(&mut self, model: &ModelProto) {
+        if !self.diagnostics.is_empty() {
+            return;
+        }
+        match ranges::stated(model, |name| self.values.get(name)) {
+            Ok(stated) => self.builder.graph.stated = stated,
+            Err(error) => self.report(None, Problem::Stated(error)),
         }
     }
 

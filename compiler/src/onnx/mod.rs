@@ -6,7 +6,8 @@
 //!    per family (`conv`, `pool`, `gemm`, `matmul`, `arithmetic`, `activation`, `reshape`, `moves`, `parts`, `blocks`, `resize`,
 //!    `reduce`). What is known at compile time is a `constant`, folded on the way (`fold`); what is encrypted becomes
 //!    operators of the graph (`builder`). What only the client can compute, at the end of a model, goes with the output (`finish`).
-//! 4. A node that cannot be lowered is a [`Diagnostic`]; the walk goes on, so that [`ImportErrors`] has all of them.
+//! 4. `ranges` reads what the metadata state about values.
+//! 5. A node that cannot be lowered is a [`Diagnostic`]; the walk goes on, so that [`ImportErrors`] has all of them.
 //!
 //! No type of onnx-protobuf leaves this module. There is no I/O outside `files`.
 
@@ -34,6 +35,7 @@ mod operators;
 mod parts;
 mod pool;
 mod problem;
+mod ranges;
 mod read;
 mod reduce;
 mod reshape;
@@ -50,6 +52,7 @@ pub use files::{Folder, LoadError, load};
 pub use import::import;
 pub use model::{OPSETS, Options};
 pub use problem::Problem;
+pub use ranges::{RANGES_KEY, StatedError};
 pub use read::{TensorReadError, TensorValue, read_tensor};
 pub use scan::ScanError;
 pub use unsupported::Reason;

@@ -2,6 +2,7 @@
 
 use super::advice::{Help, Note};
 use super::element::Element;
+use super::ranges::{RANGES_KEY, StatedError};
 use super::read::TensorReadError;
 use super::scan::ScanError;
 use super::unsupported::Reason;
@@ -188,6 +189,9 @@ pub enum Problem {
     /// A polynomial is not well formed.
     #[error(transparent)]
     Polynomial(#[from] PolynomialError),
+    /// The metadata of the model state ranges that are of no use.
+    #[error("metadata `{RANGES_KEY}`: {0}")]
+    Stated(#[from] StatedError),
     /// The client cannot do all that follows decryption.
     #[error(transparent)]
     Finish(#[from] FinishError),
@@ -240,6 +244,7 @@ impl Problem {
                 ..
             } => Help::KeepTogether,
             Problem::Tensor(_) => Help::CheckWeights,
+            Problem::Stated(_) => Help::ExportRanges,
             Problem::Scan(_)
             | Problem::Parse { .. }
             | Problem::Missing { .. }

@@ -1,9 +1,12 @@
-//! Which values the nodes of a simplified tensor graph take: those that samples reach, and those that no input within its
-//! interval leaves.
+//! Which values the nodes of a simplified tensor graph take: those that samples reach, those that the model states, and
+//! those that no input within its interval leaves.
 //!
 //! A circuit represents values below `2^(headroom_bits - 1)` in magnitude. Samples show what usually happens and are no
 //! promise; a margin of [`MARGIN_BITS`] is kept above them. Interval arithmetic is a promise, and a loose one: it takes every
 //! operand to be as bad as it can be at once, so what it gives grows with depth and, after squares, soon beyond any number.
+//!
+//! A model may state what its training has seen of some of its values, as peregrine-finetune does. Between them interval
+//! arithmetic says what other nodes take: as much as samples show where a node is stated, more where it is not.
 //!
 //! Covered are the values of all nodes and everything that the lowering computes inside a polynomial (`steps`). Not covered,
 //! because they need no room: partial sums of a linear operator, which may wrap around the modulus and back before the sum
@@ -16,10 +19,12 @@ mod linear;
 mod planes;
 mod polynomial;
 mod proof;
+mod stated;
 mod steps;
 
 pub use calibrate::Calibration;
 pub use interval::Interval;
+pub use stated::StatedPlanes;
 
 use crate::manage::parameters::MAX_BASE_BITS;
 use crate::tensor::{Graph, Op, Source};
@@ -56,6 +61,10 @@ pub struct NodeRange {
     pub sample: Option<usize>,
     /// What no input within its interval leaves.
     pub proven: Option<Reach>,
+    /// What follows from what the model states.
+    pub stated: Option<Reach>,
+    /// Whether the model states it of this node itself.
+    pub is_stated: bool,
 }
 
 /// The values of a node.
@@ -92,6 +101,19 @@ impl Ranges {
         calibration: Option<&Calibration>,
         inputs: &BTreeMap<String, Interval>,
     ) -> Result<Self, RangeError> {
+        Self::with_stated(graph, calibration, inputs, None)
+    }
+
+    /// The same with what the model states of its nodes.
+    ///
+    /// # Errors
+    /// As [`Ranges::new`].
+    pub fn with_stated(
+        graph: &Graph,
+        calibration: Option<&Calibration>,
+        inputs: &BTreeMap<String, Interval>,
+        stated: Option<&StatedPlanes>,
+    ) -> Result<Self, RangeError> {
         let mut domains = BTreeMap::new();
         for (index, name) in graph.inputs() {
             let seen = calibration.and_then(|c| c.nodes.get(index.index()));
@@ -111,7 +133,11 @@ impl Ranges {
         }
         let proven = match domains.is_empty() {
             true => None,
-            false => Some(proof::prove(graph, &domains)?),
+            false => Some(proof::prove(graph, &domains, None)?),
+        };
+        let following = match stated {
+            Some(_) => Some(proof::prove(graph, &BTreeMap::new(), stated)?),
+            None => None,
         };
         let node = |index: NodeIndex| {
             let node = graph.node(index);
@@ -126,6 +152,8 @@ impl Ranges {
                 calibrated: reach(graph, index, seen),
                 sample: calibration.and_then(|c| c.worst.get(index.index()).copied()),
                 proven: reach(graph, index, proven.as_deref()),
+                stated: reach(graph, index, following.as_deref()),
+                is_stated: stated.is_some_and(|s| s.nodes.contains_key(&index.index())),
             }
         };
         Ok(Self {
@@ -133,26 +161,26 @@ impl Ranges {
         })
     }
 
-    /// The headroom bits that what samples reach takes, margin and sign included; `MOST_BITS` when no parameters have enough.
+    /// The headroom bits that what samples reach takes, or else what is stated, margin and sign included; `MOST_BITS` when no parameters have enough.
     pub fn headroom_bits(&self) -> u32 {
         let needed = self.nodes.iter().filter_map(NodeRange::headroom_bits);
         needed.max().unwrap_or(0)
     }
 
-    /// Refuses samples that leave too little room.
+    /// Refuses samples, or ranges that are stated, that leave too little room.
     ///
     /// # Errors
     /// Names the first node that takes more headroom bits than there are.
     pub fn check(&self, limit: Limit) -> Result<(), RangeError> {
         for node in &self.nodes {
-            if let (Some(reach), Some(needed)) = (&node.calibrated, node.headroom_bits())
+            if let (Some(reach), Some(needed)) = (node.expected(), node.headroom_bits())
                 && needed > limit.bits()
             {
                 return Err(RangeError::Leaves {
                     node: node.source.name.clone(),
                     op: node.source.op.clone(),
                     reached: reach.largest(),
-                    sample: node.sample.unwrap_or(0),
+                    sample: node.sample,
                     needed,
                     limit,
                 });
@@ -171,9 +199,14 @@ impl Ranges {
 }
 
 impl NodeRange {
-    /// The headroom bits that what samples reach takes, margin and sign included.
+    /// What samples reach, or else what is stated.
+    fn expected(&self) -> Option<&Reach> {
+        self.calibrated.as_ref().or(self.stated.as_ref())
+    }
+
+    /// The headroom bits that this takes, margin and sign included.
     fn headroom_bits(&self) -> Option<u32> {
-        let largest = self.calibrated.as_ref()?.largest();
+        let largest = self.expected()?.largest();
         let bits = (largest.log2() + f64::from(MARGIN_BITS) + 1.0).ceil();
         Some(bits.clamp(2.0, f64::from(MOST_BITS)) as u32)
     }
@@ -241,8 +274,8 @@ impl fmt::Display for Limit {
 /// Why values have no place in a circuit.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RangeError {
-    /// Samples drive a node out of the representable range.
-    #[error("`{node}` ({op}) {} in sample {sample}: {}, {limit}", reaches(*.reached), takes(*.reached, *.needed))]
+    /// Samples, or the ranges that the model states, drive a node out of the representable range.
+    #[error("`{node}` ({op}) {} {}: {}, {limit}", reaches(*.reached), place(*.sample), takes(*.reached, *.needed))]
     Leaves {
         /// The node of the model.
         node: String,
@@ -250,8 +283,8 @@ pub enum RangeError {
         op: String,
         /// The largest magnitude, at the end or inside a polynomial.
         reached: f64,
-        /// The sample, counted from 0.
-        sample: usize,
+        /// The sample, counted from 0; none when it follows from what the model states.
+        sample: Option<usize>,
         /// The headroom bits that this takes, margin and sign included.
         needed: u32,
         /// The headroom bits there are.
@@ -279,6 +312,13 @@ fn reaches(largest: f64) -> String {
     match largest.is_finite() {
         true => format!("reaches {}", magnitude(largest)),
         false => "is not finite".to_owned(),
+    }
+}
+
+fn place(sample: Option<usize>) -> String {
+    match sample {
+        Some(sample) => format!("in sample {sample}"),
+        None => "by the ranges that the model states".to_owned(),
     }
 }
 

@@ -73,6 +73,15 @@ impl Planes {
         }
     }
 
+    /// Takes over the intervals of another tensor of this shape that have ends.
+    pub(super) fn replace(&mut self, other: &Self) {
+        for (mine, other) in self.intervals.iter_mut().zip(&other.intervals) {
+            if other.is_bounded() {
+                *mine = *other;
+            }
+        }
+    }
+
     /// The same elements under other dimensions.
     pub(super) fn reshaped(&self, shape: &Shape) -> Self {
         let [_, h, w] = shape.chw();

@@ -3,15 +3,18 @@
 use super::activation::Activation;
 use super::interval::Interval;
 use super::planes::Planes;
+use super::stated::StatedPlanes;
 use super::{RangeError, linear};
 use crate::tensor::{Graph, Op};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
-/// The values of every node, in node order; an input without an interval can be anything.
+/// The values of every node, in node order; an input without an interval can be anything. What is stated of a node is taken
+/// for what it takes.
 pub(super) fn prove(
     graph: &Graph,
     inputs: &BTreeMap<&str, Planes>,
+    stated: Option<&StatedPlanes>,
 ) -> Result<Vec<Planes>, RangeError> {
     let mut proven: Vec<Planes> = Vec::with_capacity(graph.len());
     for index in graph.nodes() {
@@ -20,7 +23,10 @@ pub(super) fn prove(
             .iter()
             .filter_map(|operand| proven.get(operand.index()))
             .collect();
-        let found = node(graph, index, &operands, inputs)?;
+        let mut found = node(graph, index, &operands, inputs)?;
+        if let Some(stated) = stated.and_then(|stated| stated.nodes.get(&index.index())) {
+            found.replace(stated);
+        }
         proven.push(found);
     }
     Ok(proven)

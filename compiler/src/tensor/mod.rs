@@ -8,9 +8,11 @@
 
 mod evaluate;
 mod polynomial;
+mod stated;
 
 pub use evaluate::EvaluateError;
 pub use polynomial::{Polynomial, PolynomialError};
+pub use stated::{Stated, StatedRange};
 
 use peregrine_ir::linear::LinearMap;
 use peregrine_ir::{Finish, Shape, TensorId, Tensors};
@@ -29,6 +31,8 @@ pub struct Graph {
     pub sources: Vec<Source>,
     /// Results, in the model's order.
     pub outputs: Vec<Output>,
+    /// The ranges that the model states for its own nodes; a graph that rewriting has changed has none.
+    pub stated: Option<Stated>,
 }
 
 /// A node of the ONNX model.

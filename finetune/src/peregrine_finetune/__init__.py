@@ -5,10 +5,11 @@ measures whether images stay where the polynomials are meant, `export` writes ON
 """
 
 from .activation import PolynomialActivation, polynomials
-from .certify import ActivationRange, Certificate, calibrate, certify
+from .certify import ActivationRange, Certificate, ValueRange, calibrate, certify
 from .convert import ConversionReport, Converted, Replacement, convert
 from .errors import CheckpointError, ConversionError, DivergedError, ExportError, FinetuneError, Obstacle
 from .export import RANGES_KEY, RANGES_VERSION, export
+from .fit import Bound
 from .training import (
     EpochSummary,
     FinetuneConfig,
@@ -23,6 +24,7 @@ __all__ = [
     "RANGES_KEY",
     "RANGES_VERSION",
     "ActivationRange",
+    "Bound",
     "Certificate",
     "CheckpointError",
     "ConversionError",
@@ -38,6 +40,7 @@ __all__ = [
     "RangePenalty",
     "Replacement",
     "Stage",
+    "ValueRange",
     "calibrate",
     "certify",
     "convert",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -18,21 +19,24 @@ class PolynomialActivation(nn.Module):
 
     The input has the channels in dimension 1: `[N, C]` or `[N, C, ...]`; the output has its shape. `running_max` is
     the bound of `|x|` for which the polynomial is meant, `[C]`, or `[1]` for one polynomial for all channels. `weight`
-    is `[degree + 1, C or 1]`; row `k` is `c_k * s^(k - 1)` for the coefficient `c_k` of `x^k`, so that the gradients of
-    all degrees have comparable sizes: with bare coefficients, degree 4 diverges.
+    is `[degree + 1, C or 1]`: row `k` is `c_k * s^k` for the coefficient `c_k` of `x^k`, with the `s` of the creation
+    or the last `set_range` (`unit`, `[C or 1]`). So each row is what its term contributes at `x = s`, and the gradients
+    of all degrees have comparable sizes: with bare coefficients, degree 4 diverges.
 
     In training mode:
 
     * with `track`, `running_max` follows the largest `|x|` of each batch with `momentum`; it is frozen in eval mode.
       As `P` is kept and not `c`, the curve is stretched, which is exact for ReLU and LeakyReLU.
-    * with a `clamp_width`, `x` is clamped to `clamp_width * running_max`, so that a polynomial that is evaluated far
-      outside cannot blow up the loss. Eval mode and export never clamp.
+    * `x` is clamped to `clamp_width * running_max`, so that a polynomial that is evaluated far outside cannot blow up
+      the loss; `clamp_width` is infinite, unless training sets it. Eval mode and export never clamp.
 
     `s * P(x / s)` is the range normalisation of PolyAct-RN (arXiv 2511.18976).
     """
 
     weight: nn.Parameter
     running_max: Tensor
+    unit: Tensor
+    clamp_width: Tensor
 
     def __init__(
         self,
@@ -55,9 +59,11 @@ class PolynomialActivation(nn.Module):
         self.weight = nn.Parameter(weight.detach().clone(), requires_grad=learnable)
         self.register_buffer("running_max", running_max.detach().clone())
         self.upper_bound = upper_bound
+        self.register_buffer("unit", self.normaliser())
+        # A tensor, as compiled code takes a changed tensor without being compiled again.
+        self.register_buffer("clamp_width", torch.tensor(math.inf), persistent=False)
         self.track = track
         self.momentum = momentum
-        self.clamp_width: float | None = None
 
     @property
     def degree(self) -> int:
@@ -79,18 +85,21 @@ class PolynomialActivation(nn.Module):
 
     def coefficients(self) -> Tensor:
         """`c_k` in float64, `[degree + 1, C or 1]`: `y = sum_k c_k x^k`."""
-        s = self.normaliser().detach().double()
-        powers = torch.arange(self.degree + 1, dtype=torch.float64, device=s.device).unsqueeze(1)
-        return self.weight.detach().double() * s ** (1 - powers)
+        return self._plain(self.weight.detach().double())
+
+    def _plain(self, weight: Tensor) -> Tensor:
+        """`c_k` for rows of `weight`, with its type."""
+        s, unit = self.normaliser().to(weight), self.unit.to(weight)
+        return torch.stack([row / unit * s ** (1 - k) for k, row in enumerate(weight)])
 
     @torch.no_grad()
     def set_range(self, running_max: Tensor) -> None:
         """Changes the bound, `[C or 1]`, and keeps the function `x -> y`."""
         coefficients = self.coefficients()
         self.running_max = running_max.detach().to(self.running_max).expand_as(self.running_max).clone()
-        s = self.normaliser().double()
-        powers = torch.arange(self.degree + 1, dtype=torch.float64, device=s.device).unsqueeze(1)
-        self.weight.copy_(coefficients * s ** (powers - 1))
+        self.unit = self.normaliser()
+        powers = torch.arange(self.degree + 1, dtype=torch.float64, device=self.unit.device).unsqueeze(1)
+        self.weight.copy_(coefficients * self.unit.double() ** powers)
 
     def forward(self, x: Tensor) -> Tensor:
         """Evaluates the polynomial in `ceil(log2(degree + 1))` products."""
@@ -98,11 +107,10 @@ class PolynomialActivation(nn.Module):
             largest = largest_per_channel(x.detach(), self.channels)
             # A new tensor instead of a change in place: two forward passes may precede one backward pass.
             self.running_max = torch.lerp(self.running_max, largest.to(self.running_max), self.momentum)
-        if self.training and self.clamp_width is not None:
+        if self.training:
             bound = per_channel(self.running_max.clamp_min(EPSILON) * self.clamp_width, x)
-            x = torch.minimum(torch.maximum(x, -bound), bound)
-        s = per_channel(self.normaliser(), x)
-        return s * power_sum(x / s, [per_channel(row, x) for row in self.weight])
+            x = torch.clamp(x, -bound, bound)
+        return power_sum(x, [per_channel(row, x) for row in self._plain(self.weight)])
 
     def extra_repr(self) -> str:
         """Degree, channels and mode, as in `print(model)`."""

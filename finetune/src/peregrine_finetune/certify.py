@@ -41,12 +41,32 @@ class ActivationRange:
 
 
 @dataclass(frozen=True)
+class ValueRange:
+    """The smallest and the largest finite element of a value of all images; infinite and swapped if there was none."""
+
+    low: float = math.inf
+    high: float = -math.inf
+
+    def joined(self, x: Tensor) -> ValueRange:
+        """The range with the elements of `x`."""
+        x = x[torch.isfinite(x)]
+        if not len(x):
+            return self
+        return ValueRange(min(self.low, float(x.min())), max(self.high, float(x.max())))
+
+
+@dataclass(frozen=True)
 class Certificate:
-    """The ranges of all activations over `images` images; `images_outside` left the range of at least one of them."""
+    """The ranges of all activations over `images` images; `images_outside` left the range of at least one of them.
+
+    `input` and `output` are those of the network.
+    """
 
     images: int
     images_outside: int
     margin: float
+    input: ValueRange
+    output: ValueRange
     activations: tuple[ActivationRange, ...]
 
     @property
@@ -77,12 +97,15 @@ def certify(model: nn.Module, loader: Iterable[Any], *, margin: float = 1.0) -> 
     """
     observers = {name: _Observer(name, module, margin) for name, module in polynomials(model)}
     images = outside = 0
+    given, made = ValueRange(), ValueRange()
     with _watching(model, lambda name, module, x: observers[name].observe(module, x)):
         for batch in loader:
-            images += _forward(model, batch)
+            x, y = _forward(model, batch)
+            images, given, made = images + len(x), given.joined(x), made.joined(y)
             left = [observer.take() for observer in observers.values()]
             outside += int(torch.stack(left).any(dim=0).sum()) if left else 0
-    return Certificate(images, outside, margin, tuple(observer.range() for observer in observers.values()))
+    activations = tuple(observer.range() for observer in observers.values())
+    return Certificate(images, outside, margin, given, made, activations)
 
 
 class _Observer:
@@ -92,15 +115,13 @@ class _Observer:
         self.name = name
         self.margin = margin
         self.allowed = float(module.running_max.max()) * margin
-        self.low, self.high, self.ratio = math.inf, -math.inf, 0.0
+        self.values, self.ratio = ValueRange(), 0.0
         self.outside = self.not_finite = 0
         self.left: Tensor | None = None
 
     def observe(self, module: PolynomialActivation, x: Tensor) -> None:
         finite = torch.isfinite(x)
-        if bool(finite.any()):
-            self.low = min(self.low, float(x[finite].min()))
-            self.high = max(self.high, float(x[finite].max()))
+        self.values = self.values.joined(x)
         relative = (module.relative(x) / self.margin).flatten(1).amax(dim=1)
         lost = ~finite.flatten(1).all(dim=1)
         known = relative[~lost]
@@ -120,7 +141,7 @@ class _Observer:
 
     def range(self) -> ActivationRange:
         counts = (self.outside, self.not_finite)
-        return ActivationRange(self.name, self.low, self.high, self.allowed, self.ratio, *counts)
+        return ActivationRange(self.name, self.values.low, self.values.high, self.allowed, self.ratio, *counts)
 
 
 @torch.no_grad()
@@ -161,8 +182,7 @@ def _watching(model: nn.Module, observe: Callable[[str, PolynomialActivation, Te
             module.training = mode
 
 
-def _forward(model: nn.Module, batch: Any) -> int:
-    """Runs one batch and returns how many images it has."""
+def _forward(model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
+    """Runs one batch; the images and what the network gives."""
     x: Tensor = batch if isinstance(batch, Tensor) else batch[0]
-    model(x.to(next(model.parameters()).device))
-    return len(x)
+    return x, model(x.to(next(model.parameters()).device))

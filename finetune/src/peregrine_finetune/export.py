@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .activation import EPSILON, PolynomialActivation, polynomials, power_sum
-from .certify import Certificate
+from .certify import Certificate, ValueRange
 from .errors import ExportError
 from .fit import HERMITE_UPPER_BOUND, hermite
 
@@ -27,6 +27,7 @@ RANGES_KEY = "peregrine.ranges"
 #: The version of the JSON under `RANGES_KEY`.
 RANGES_VERSION = 1
 _MARKER = "peregrine_finetune"
+_INPUT, _OUTPUT = "input", "output"
 
 Activations = Literal["standard", "nn_tools"]
 
@@ -143,8 +144,8 @@ def _trace(model: nn.Module, sample: Tensor, opset: int) -> ModelProto:
             buffer,  # type: ignore[arg-type]
             dynamo=False,
             opset_version=opset,
-            input_names=["input"],
-            output_names=["output"],
+            input_names=[_INPUT],
+            output_names=[_OUTPUT],
             training=torch.onnx.TrainingMode.PRESERVE,
             do_constant_folding=True,
             custom_opsets={_MARKER: 1},
@@ -212,7 +213,7 @@ def _range_norm_poly(marker: _Marker, x: str, y: str) -> tuple[list[NodeProto], 
     source = marker.source
     expected = hermite(nn.functional.relu, torch.ones(1), source.degree)
     if source.upper_bound != HERMITE_UPPER_BOUND or not torch.allclose(
-        source.weight.detach().double(), expected.expand_as(source.weight), atol=1e-5
+        (source.weight / source.unit).detach().double(), expected.expand_as(source.weight), atol=1e-5
     ):
         raise ExportError(
             f"{marker.name} is no longer the Hermite expansion of ReLU: only standard operators express it"
@@ -237,6 +238,8 @@ def _ranges(certificate: Certificate, places: dict[str, _Place]) -> dict[str, An
         "version": RANGES_VERSION,
         "images": certificate.images,
         "images_outside": certificate.images_outside,
+        "inputs": [_port(_INPUT, certificate.input)],
+        "outputs": [_port(_OUTPUT, certificate.output)],
         "activations": [
             {
                 "name": a.name,
@@ -251,6 +254,10 @@ def _ranges(certificate: Certificate, places: dict[str, _Place]) -> dict[str, An
             for a in certificate.activations
         ],
     }
+
+
+def _port(name: str, values: ValueRange) -> dict[str, Any]:
+    return {"name": name, "low": _finite(values.low), "high": _finite(values.high)}
 
 
 def _finite(value: float) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,6 +17,31 @@ Curve = Callable[[Tensor], Tensor]
 HERMITE_UPPER_BOUND = 3.0
 #: Relative ridge of the least squares: keeps channels that are constant solvable.
 RIDGE = 1e-9
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The bound of `|x|` that a fitted activation gets: `headroom` times the median over the samples of an image's
+    largest `|x|`, but no less than `least` and no more than `most`.
+
+    One bound serves all channels of a layer. It is a median, as the largest of all samples follows the one odd image,
+    and a wide range costs both accuracy of the polynomial and precision of the ciphertext. The limits suit networks
+    with batch normalisation, where activations see a few standard deviations; above `most`, training has to shrink
+    values.
+    """
+
+    headroom: float = 1.25
+    least: float = 4.0
+    most: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not (self.headroom > 0 and 0 < self.least <= self.most):
+            raise ValueError("headroom is positive, and 0 < least <= most")
+
+    def of(self, x: Tensor) -> Tensor:
+        """The bound for samples `[N, C, ...]`, `[1]`."""
+        typical = x.abs().flatten(1).amax(dim=1).median()
+        return (self.headroom * typical).clamp(self.least, self.most).reshape(1)
 
 
 def hermite(curve: Curve, scale: Tensor, degree: int) -> Tensor:
@@ -52,18 +78,19 @@ def hermite_activation(
 ) -> PolynomialActivation:
     """The activation that expands `curve` for normal inputs with the range of `x`, `[N, C, ...]`; tracks the range."""
     bound = largest_per_channel(x, 1 if per_layer else x.shape[1])
-    weight = hermite(curve, bound / HERMITE_UPPER_BOUND + EPSILON, degree)
+    s = bound / HERMITE_UPPER_BOUND + EPSILON
+    weight = hermite(curve, s, degree) * s.double()
     return PolynomialActivation(weight.to(x), bound, upper_bound=HERMITE_UPPER_BOUND, learnable=learnable, track=True)
 
 
 def fitted_activation(
-    x: Tensor, target: Tensor, degree: int, *, per_layer: bool, learnable: bool
+    x: Tensor, target: Tensor, degree: int, *, per_layer: bool, learnable: bool, bound: Bound
 ) -> PolynomialActivation:
-    """The activation that best gives `target` from `x`, both `[N, C, ...]`; its range is that of `x` and stays."""
+    """The activation that best gives `target` from `x`, both `[N, C, ...]`; its range is `bound` of `x` and stays."""
     channels = 1 if per_layer else x.shape[1]
-    bound = largest_per_channel(x, channels)
-    s = (bound.double() + EPSILON).unsqueeze(1)
+    running_max = bound.of(x).expand(channels)
+    s = (running_max.double() + EPSILON).unsqueeze(1)
     rows = x.transpose(0, 1).reshape(channels, -1).double() / s
-    wanted = target.transpose(0, 1).reshape(channels, -1).double() / s
+    wanted = target.transpose(0, 1).reshape(channels, -1).double()
     weight = least_squares(rows, wanted, degree)
-    return PolynomialActivation(weight.to(x), bound, upper_bound=1.0, learnable=learnable)
+    return PolynomialActivation(weight.to(x), running_max, upper_bound=1.0, learnable=learnable)

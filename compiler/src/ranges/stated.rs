@@ -1,0 +1,159 @@
+//! Where a simplified graph computes the values that its model states ranges of.
+//!
+//! Rewriting stores a value `v` as `v / g + s`, by planes, and keeps no account of `g` and `s`. They are found again from what
+//! both graphs compute: two polynomials in the inputs that are affine to each other at random inputs are so everywhere, but
+//! with probability zero. A plane that is the same at all probes has no factor to be found; nothing is stated of it.
+
+use super::interval::Interval;
+use super::planes::Planes;
+use crate::tensor::{EvaluateError, Graph, Stated};
+use std::collections::BTreeMap;
+
+/// How many inputs are evaluated: two points lie on a line, the third says whether it is the right one.
+const PROBES: u64 = 4;
+/// How much of the range of an input the probes take: what is far from any image makes polynomials run off.
+const SPREAD: f64 = 0.1;
+/// Elements of a plane that are compared.
+const ELEMENTS: usize = 24;
+/// How far from a line rounding may bring a value, relative to the largest of its plane.
+const TOLERANCE: f64 = 1e-7;
+
+/// What is stated of the values of a simplified graph.
+#[derive(Clone, Debug, Default)]
+pub struct StatedPlanes {
+    /// By node.
+    pub(super) nodes: BTreeMap<usize, Planes>,
+}
+
+impl StatedPlanes {
+    /// Carries what `stated` says of nodes of `graph` over to `simple`, which computes the same outputs.
+    ///
+    /// # Errors
+    /// When a graph is not well formed.
+    pub fn new(graph: &Graph, stated: &Stated, simple: &Graph) -> Result<Self, EvaluateError> {
+        let domains = domains(graph, stated);
+        let original = signatures(graph, &domains)?;
+        let simplified = signatures(simple, &domains)?;
+        let mut nodes: BTreeMap<usize, Planes> = BTreeMap::new();
+        for range in &stated.values {
+            let Some(known) = original.get(range.node.index()) else {
+                continue;
+            };
+            let interval = Interval::new(range.min, range.max);
+            for (index, found) in simplified.iter().enumerate() {
+                let shape = &simple.node(petgraph::graph::NodeIndex::new(index)).shape;
+                if let Some(planes) = carried(known, found, interval) {
+                    let mut planes = planes.into_iter();
+                    let planes = Planes::new(shape, |_| planes.next().unwrap_or(Interval::ALL));
+                    nodes.entry(index).or_insert(planes);
+                }
+            }
+        }
+        Ok(Self { nodes })
+    }
+}
+
+/// What the inputs take, by name; an input of which nothing is stated, anything around zero.
+fn domains(graph: &Graph, stated: &Stated) -> BTreeMap<String, Interval> {
+    let inputs = graph.inputs();
+    let domain = |node| {
+        let range = stated.values.iter().find(|range| range.node == node);
+        range.map_or(Interval::new(-1.0, 1.0), |r| Interval::new(r.min, r.max))
+    };
+    inputs
+        .map(|(node, name)| (name.to_owned(), domain(node)))
+        .collect()
+}
+
+/// Some values of each plane of each node, over all probes.
+type Signature = Vec<Vec<f64>>;
+
+fn signatures(
+    graph: &Graph,
+    domains: &BTreeMap<String, Interval>,
+) -> Result<Vec<Signature>, EvaluateError> {
+    let mut found: Vec<Signature> = vec![Vec::new(); graph.len()];
+    for seed in 0..PROBES {
+        graph.evaluate_each(&probe(graph, domains, seed), |index, values| {
+            let [planes, h, w] = graph.node(index).shape.chw();
+            let size = h as usize * w as usize;
+            let Some(signature) = found.get_mut(index.index()) else {
+                return;
+            };
+            signature.resize(planes as usize, Vec::new());
+            for (plane, values) in signature.iter_mut().zip(values.chunks(size)) {
+                plane.extend(values.iter().step_by(size.div_ceil(ELEMENTS)));
+            }
+        })?;
+    }
+    Ok(found)
+}
+
+/// Pseudo-random inputs in the middle of their domains.
+fn probe(
+    graph: &Graph,
+    domains: &BTreeMap<String, Interval>,
+    seed: u64,
+) -> BTreeMap<String, Vec<f64>> {
+    let mut state = seed;
+    let mut next = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f64 / (1u64 << 24) as f64 - 0.5
+    };
+    let mut values = |name: &str, elements: usize| -> Vec<f64> {
+        let domain = domains.get(name).copied().unwrap_or(Interval::point(0.0));
+        let (middle, width) = (
+            f64::midpoint(domain.min(), domain.max()),
+            domain.max() - domain.min(),
+        );
+        let level = middle + SPREAD * width * next();
+        (0..elements)
+            .map(|_| level + SPREAD * width * next())
+            .collect()
+    };
+    let inputs = graph.inputs();
+    inputs
+        .map(|(node, name)| {
+            let elements = graph.node(node).shape.elements();
+            (name.to_owned(), values(name, elements))
+        })
+        .collect()
+}
+
+/// What `found` takes, plane by plane, when it is affine to `known`, which takes `interval`.
+fn carried(known: &Signature, found: &Signature, interval: Interval) -> Option<Vec<Interval>> {
+    if known.len() != found.len() {
+        return None;
+    }
+    let planes = known.iter().zip(found);
+    let planes: Option<Vec<Interval>> = planes.map(|(v, w)| plane(v, w, interval)).collect();
+    planes.filter(|planes| planes.iter().any(|plane| plane.is_bounded()))
+}
+
+/// The image of `interval` under the affine map from `v` to `w`, if there is one.
+fn plane(v: &[f64], w: &[f64], interval: Interval) -> Option<Interval> {
+    if v.len() != w.len() || !v.iter().chain(w).all(|x| x.is_finite()) {
+        return None;
+    }
+    let at = |least: bool| {
+        let places = (0..v.len()).min_by(|&a, &b| match least {
+            true => v[a].total_cmp(&v[b]),
+            false => v[b].total_cmp(&v[a]),
+        });
+        places.map(|place| (v[place], w[place]))
+    };
+    let ((v0, w0), (v1, w1)) = (at(true)?, at(false)?);
+    let largest = |x: &[f64]| x.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    if v1 - v0 <= TOLERANCE * largest(v) {
+        let (w0, w1) = Interval::around(w).map(|w| (w.min(), w.max()))?;
+        return (w1 - w0 <= TOLERANCE * largest(w)).then_some(Interval::ALL);
+    }
+    let factor = (w1 - w0) / (v1 - v0);
+    let line = |x: f64| w0 + factor * (x - v0);
+    let slack = TOLERANCE * largest(w);
+    let close = v.iter().zip(w).all(|(&v, &w)| (line(v) - w).abs() <= slack);
+    let (a, b) = (line(interval.min()), line(interval.max()));
+    (close && factor != 0.0).then(|| Interval::new(a.min(b), a.max(b)))
+}

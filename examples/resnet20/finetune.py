@@ -1,0 +1,127 @@
+"""Fine-tunes a pretrained CIFAR-10 ResNet-20 to polynomials, certifies its ranges and exports it. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from cifar import Images, batches, loader, normalised, read
+from torch import Tensor, nn
+
+from peregrine_finetune import FinetuneConfig, calibrate, certify, convert, export, finetune
+from peregrine_finetune.models import resnet20
+
+#: Images that the polynomials are fitted to.
+SAMPLES = 512
+#: Images of the first file that training does not see.
+HELD_OUT = 500
+#: What the certified range is, relative to the largest value over all training images.
+MARGIN = 1.5
+#: One set of coefficients per channel costs a quadratic nothing; a quartic per layer is exact in fewer parameters.
+SCOPES = {2: "channel", 4: "layer"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run reached; accuracies are shares, by file."""
+
+    degree: int
+    seed: int
+    cpu_minutes: float
+    held_out_agreement: float
+    held_out_divergence: float
+    teacher: dict[str, float]
+    accuracy: dict[str, float]
+    agreement: dict[str, float]
+    certified_images: int
+    images_outside: int
+    largest_ratio: float
+
+
+def main() -> None:
+    args = arguments()
+    torch.set_num_threads(1)
+    args.out.mkdir(parents=True, exist_ok=True)
+    name = args.out / f"resnet20_d{args.degree}_s{args.seed}"
+    training = [read(file, "train") for file in args.data]
+    held_out = training[0].pixels[-HELD_OUT:]
+    training[0] = Images(training[0].pixels[:-HELD_OUT], training[0].labels[:-HELD_OUT])
+    teacher = pretrained(args.weights)
+    samples = normalised(training[0].pixels[:SAMPLES])
+    model, report = convert(teacher, samples, degree=args.degree, scope=SCOPES[args.degree])  # type: ignore[arg-type]
+    print(report)
+    model = model.to(memory_format=torch.channels_last)
+    shares = [args.share, 1 - args.share] if len(training) == 2 else [1 / len(training)] * len(training)
+    config = FinetuneConfig(
+        epochs=args.epochs, learning_rate=args.learning_rate, hard_weight=args.hard_weight, precision="bfloat16",
+        compiled=True, seed=args.seed,
+    )  # fmt: skip
+    per_epoch = sum(len(part.labels) for part in training)
+    history = finetune(model, teacher, loader(training, shares, per_epoch), config, checkpoint=name.with_suffix(".pt"))
+    cpu_minutes = cpu_seconds() / 60
+    print(*history, sep="\n")
+    calibrate(model, (x for part in training for x in batches(part.pixels)), margin=MARGIN)
+    tests = {file.stem: read(file, "test") for file in args.data}
+    certificate = certify(model, (x for part in tests.values() for x in batches(part.pixels)))
+    print(certificate)
+    scores = {file: (evaluate(teacher, t.pixels), evaluate(model, t.pixels)) for file, t in tests.items()}
+    held = evaluate(teacher, held_out), evaluate(model, held_out)
+    result = Result(
+        degree=args.degree, seed=args.seed, cpu_minutes=cpu_minutes,
+        held_out_agreement=share(held[0].argmax(1) == held[1].argmax(1)),
+        held_out_divergence=float(nn.functional.kl_div(held[1].log_softmax(1), held[0].softmax(1), reduction="batchmean")),
+        teacher={file: share(s[0].argmax(1) == tests[file].labels) for file, s in scores.items()},
+        accuracy={file: share(s[1].argmax(1) == tests[file].labels) for file, s in scores.items()},
+        agreement={file: share(s[0].argmax(1) == s[1].argmax(1)) for file, s in scores.items()},
+        certified_images=certificate.images, images_outside=certificate.images_outside,
+        largest_ratio=max(a.ratio for a in certificate.activations),
+    )  # fmt: skip
+    print(json.dumps(asdict(result), indent=2))
+    name.with_suffix(".json").write_text(json.dumps(asdict(result), indent=2) + "\n")
+    export(model, name.with_suffix(".onnx"), samples[:1], certificate=certificate)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, required=True, help="resnet20-12fca82f.th")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help=".npz files with x_train, y_train, x_test, y_test")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint, the ONNX file and the result")
+    parser.add_argument("--degree", type=int, choices=(2, 4), default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=13)
+    parser.add_argument("--learning-rate", type=float, default=0.02)
+    parser.add_argument("--hard-weight", type=float, default=0.2)
+    parser.add_argument("--share", type=float, default=0.4, help="share of the first of two files in a batch")
+    return parser.parse_args()
+
+
+def pretrained(file: Path) -> nn.Module:
+    """The network whose weights akamaster/pytorch_resnet_cifar10 publishes."""
+    state = torch.load(file, map_location="cpu", weights_only=True)["state_dict"]
+    model = resnet20()
+    model.load_state_dict({name.removeprefix("module."): value for name, value in state.items()})
+    return model.eval().to(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, pixels: Tensor) -> Tensor:
+    """Class scores in eval mode, `[N, 10]`."""
+    return torch.cat([model(x) for x in batches(pixels)])
+
+
+def share(hits: Tensor) -> float:
+    return float(hits.float().mean())
+
+
+def cpu_seconds() -> float:
+    """Of this process and of the compilers it started."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+if __name__ == "__main__":
+    main()
