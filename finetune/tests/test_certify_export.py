@@ -26,7 +26,7 @@ from peregrine_finetune import (
     export,
     polynomials,
 )
-from peregrine_finetune.models import resnet20
+from peregrine_finetune.models import resnet20, yolov5n
 
 
 def lone(bound: list[float]) -> nn.Module:
@@ -138,6 +138,23 @@ def test_resnet20_exports(tmp_path: Path, fold: bool) -> None:
     assert path.stat().st_size < 1_300_000
 
 
+def test_a_detector_with_three_outputs_exports(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    x, path = torch.randn(2, 3, 64, 64), tmp_path / "yolov5n.onnx"
+    model = convert(yolov5n(classes=3), x).model
+    certificate = certify(model, [x])
+    export(model, path, x[:1], certificate=certificate)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    found = session.run(None, {"input": x[:1].numpy()})
+    with torch.no_grad():
+        wanted = [y.numpy() for y in model(x[:1])]
+    for a, b in zip(found, wanted, strict=True):
+        assert a.shape[1] == 24
+        assert np.abs(a - b).max() < 1e-3 * np.abs(b).max()
+    ranges = json.loads(onnx.load(path).metadata_props[0].value)
+    assert [output["name"] for output in ranges["outputs"]] == ["output0", "output1", "output2"]
+
+
 def test_ranges_are_in_the_metadata_with_the_names_of_values(
     trained: DigitNet, digits: TensorDataset, tmp_path: Path
 ) -> None:
@@ -151,7 +168,7 @@ def test_ranges_are_in_the_metadata_with_the_names_of_values(
     assert (ranges["version"], ranges["images"], ranges["images_outside"]) == (1, 64, 0)
     shown = {"name": "input", "low": float(images.min()), "high": float(images.max())}
     assert ranges["inputs"] == [shown]
-    assert [(o["name"], o["low"]) for o in ranges["outputs"]] == [("output", certificate.output.low)]
+    assert [(o["name"], o["low"]) for o in ranges["outputs"]] == [("output", certificate.outputs[0].low)]
     assert [a["name"] for a in ranges["activations"]] == [name for name, _ in polynomials(model)]
     written = {value for node in proto.graph.node for value in node.output}
     for entry, measured in zip(ranges["activations"], certificate.activations, strict=True):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from peregrine_finetune import ConversionError, PolynomialActivation, convert, polynomials
-from peregrine_finetune.models import SmallVgg, resnet20, resnet32, resnet44
+from peregrine_finetune.models import SmallVgg, resnet20, resnet32, resnet44, yolov5n
 
 
 class Calls(nn.Module):
@@ -213,6 +213,16 @@ def test_the_examples_convert(build: Callable[[], nn.Module], activations: int, 
     assert sum("degree" in r.by for r in report.replacements) == activations
     assert sum("Pool" in r.by for r in report.replacements) == pools
     assert converted(x).shape == (8, 10)
+
+
+def test_yolov5n_converts() -> None:
+    torch.manual_seed(0)
+    network = yolov5n()
+    assert sum(parameter.numel() for parameter in network.parameters()) == 1_872_157
+    converted, report = convert(network, torch.randn(2, 3, 64, 64))
+    assert sum("degree" in r.by for r in report.replacements) == 57
+    assert sum("Pool" in r.by for r in report.replacements) == 3
+    assert [y.shape[2] for y in converted(torch.randn(1, 3, 64, 64))] == [8, 4, 2]
 
 
 def test_mobilenet_converts() -> None:

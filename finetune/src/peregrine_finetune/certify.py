@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -59,14 +59,14 @@ class ValueRange:
 class Certificate:
     """The ranges of all activations over `images` images; `images_outside` left the range of at least one of them.
 
-    `input` and `output` are those of the network.
+    `input` is that of the network, `outputs` are in its order.
     """
 
     images: int
     images_outside: int
     margin: float
     input: ValueRange
-    output: ValueRange
+    outputs: tuple[ValueRange, ...]
     activations: tuple[ActivationRange, ...]
 
     @property
@@ -97,15 +97,17 @@ def certify(model: nn.Module, loader: Iterable[Any], *, margin: float = 1.0) -> 
     """
     observers = {name: _Observer(name, module, margin) for name, module in polynomials(model)}
     images = outside = 0
-    given, made = ValueRange(), ValueRange()
+    given = ValueRange()
+    made: list[ValueRange] = []
     with _watching(model, lambda name, module, x: observers[name].observe(module, x)):
         for batch in loader:
             x, y = _forward(model, batch)
-            images, given, made = images + len(x), given.joined(x), made.joined(y)
+            images, given = images + len(x), given.joined(x)
+            made = [known.joined(value) for known, value in zip(made or [ValueRange()] * len(y), y, strict=True)]
             left = [observer.take() for observer in observers.values()]
             outside += int(torch.stack(left).any(dim=0).sum()) if left else 0
     activations = tuple(observer.range() for observer in observers.values())
-    return Certificate(images, outside, margin, given, made, activations)
+    return Certificate(images, outside, margin, given, tuple(made), activations)
 
 
 class _Observer:
@@ -182,7 +184,8 @@ def _watching(model: nn.Module, observe: Callable[[str, PolynomialActivation, Te
             module.training = mode
 
 
-def _forward(model: nn.Module, batch: Any) -> tuple[Tensor, Tensor]:
-    """Runs one batch; the images and what the network gives."""
+def _forward(model: nn.Module, batch: Any) -> tuple[Tensor, Sequence[Tensor]]:
+    """Runs one batch; the images and all that the network gives."""
     x: Tensor = batch if isinstance(batch, Tensor) else batch[0]
-    return x, model(x.to(next(model.parameters()).device))
+    y = model(x.to(next(model.parameters()).device))
+    return x, (y,) if isinstance(y, Tensor) else y

@@ -42,7 +42,8 @@ def export(
     activations: Activations = "standard",
     opset: int = 17,
 ) -> None:
-    """Writes a converted network as ONNX for inputs of the shape of `sample`, `[N, ...]`: `input` to `output`.
+    """Writes a converted network as ONNX for inputs of the shape of `sample`, `[N, ...]`: `input` to `output`, or to
+    `output0`, `output1` and so on.
 
     Polynomials become `Mul` and `Add` with a constant per channel, or with `nn_tools` the custom operator
     `nn_tools::RangeNormPoly2d`, where they are still the Hermite expansion of ReLU. `fold_batch_norm` folds batch
@@ -64,7 +65,8 @@ def export(
     places = _expand(proto, markers, activations)
     proto.producer_name = "peregrine-finetune"
     if certificate is not None:
-        helper.set_model_props(proto, {RANGES_KEY: json.dumps(_ranges(certificate, places))})
+        outputs = [output.name for output in proto.graph.output]
+        helper.set_model_props(proto, {RANGES_KEY: json.dumps(_ranges(certificate, places, outputs))})
     if activations == "nn_tools":
         proto.opset_import.append(helper.make_opsetid("nn_tools", 1))
     onnx.checker.check_model(proto, full_check=activations == "standard")
@@ -136,6 +138,9 @@ def _fold_batch_norms(model: nn.Module) -> None:
 
 def _trace(model: nn.Module, sample: Tensor, opset: int) -> ModelProto:
     buffer = io.BytesIO()
+    with torch.no_grad():
+        outputs = model(sample.cpu())
+    names = [_OUTPUT] if isinstance(outputs, Tensor) else [f"{_OUTPUT}{i}" for i in range(len(outputs))]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -145,7 +150,7 @@ def _trace(model: nn.Module, sample: Tensor, opset: int) -> ModelProto:
             dynamo=False,
             opset_version=opset,
             input_names=[_INPUT],
-            output_names=[_OUTPUT],
+            output_names=names,
             training=torch.onnx.TrainingMode.PRESERVE,
             do_constant_folding=True,
             custom_opsets={_MARKER: 1},
@@ -233,13 +238,13 @@ def _range_norm_poly(marker: _Marker, x: str, y: str) -> tuple[list[NodeProto], 
     return [node], [maximum]
 
 
-def _ranges(certificate: Certificate, places: dict[str, _Place]) -> dict[str, Any]:
+def _ranges(certificate: Certificate, places: dict[str, _Place], outputs: list[str]) -> dict[str, Any]:
     return {
         "version": RANGES_VERSION,
         "images": certificate.images,
         "images_outside": certificate.images_outside,
         "inputs": [_port(_INPUT, certificate.input)],
-        "outputs": [_port(_OUTPUT, certificate.output)],
+        "outputs": [_port(name, values) for name, values in zip(outputs, certificate.outputs, strict=True)],
         "activations": [
             {
                 "name": a.name,
