@@ -156,6 +156,28 @@ impl Measured {
     }
 }
 
+/// Takes the headroom from what the model states, if it does and none was chosen.
+pub fn settle_stated(
+    path: &Path,
+    graph: &Graph,
+    chosen: Option<u32>,
+    config: &mut Config,
+) -> Result<(), Error> {
+    let (Some(found), None) = (&graph.stated, chosen) else {
+        return Ok(());
+    };
+    let simple = simplify_without(graph, &config.without);
+    let (simple, _) = simple.map_err(|source| Error::Rewrite {
+        path: path.to_owned(),
+        source,
+    })?;
+    let carried = StatedPlanes::new(graph, found, &simple).map_err(Error::evaluate(path))?;
+    let ranges = Ranges::with_stated(&simple, None, &BTreeMap::new(), Some(&carried));
+    let ranges = ranges.map_err(|source| Error::ranges(path, source))?;
+    config.headroom_bits = ranges.headroom_bits();
+    Ok(())
+}
+
 /// The intervals that are stated, by input; one without a name is for all inputs.
 fn stated(args: &Compile, graph: &Graph) -> Result<BTreeMap<String, Interval>, Error> {
     let names = model::names(graph);

@@ -48,10 +48,12 @@ def test_inputs_that_leave_are_counted_per_image_and_channel() -> None:
     (found,) = certificate.activations
     assert (certificate.images, certificate.images_outside, certificate.holds) == (4, 2, False)
     assert (found.low, found.high, found.allowed) == (-10.0, 10.5, 10.0)
+    assert [(c.low, c.high) for c in found.channels] == [(-1.5, 1.0), (-10.0, 10.5)]
     assert found.ratio == pytest.approx(1.5)
     assert (found.images_outside, found.images_not_finite, found.verdict) == (2, 0, "leaves")
-    assert "2 of 4 images leave the allowed range" in str(certificate)
-    assert certify(model, batches, margin=1.5).holds
+    assert "leaves: 2 of 4 images leave the allowed range" in str(certificate)
+    assert certificate.verdict == "leaves"
+    assert certify(model, batches, margin=1.5).verdict == "holds"
     assert model.training
 
 
@@ -61,6 +63,7 @@ def test_what_is_not_finite_diverges(bad: float) -> None:
     (found,) = certificate.activations
     assert (found.verdict, found.images_outside, found.images_not_finite) == ("diverges", 1, 1)
     assert found.high == 0.5
+    assert certificate.verdict == "diverges"
     assert certificate.images_outside == 1
 
 
@@ -85,6 +88,15 @@ def test_calibration_makes_the_certificate_hold_and_keeps_the_function(
     assert not certify(model, loader, margin=0.95).holds
     with torch.no_grad():
         assert torch.allclose(model(images), before, atol=1e-3 * float(before.abs().max()))
+
+
+def test_calibration_leaves_out_images_that_diverge() -> None:
+    model = nn.Sequential(lone([1.0, 1.0]), PolynomialActivation(torch.ones(3, 2), torch.ones(2), upper_bound=1.0))
+    batches = [torch.cat([image(2, 3), image(1e30, 0)]), image(float("nan"), 0), image(0.5, -4)]
+    assert calibrate(model, batches, margin=1.5) == 2
+    first, second = (module for _, module in polynomials(model))
+    assert first.running_max.tolist() == [3.0, 6.0]
+    assert second.running_max.tolist() == pytest.approx([1.5 * (1 + 2 + 4), 1.5 * (1 + 3 + 9)], rel=0.01)
 
 
 def run(path: Path, x: Tensor) -> np.ndarray[Any, Any]:
@@ -175,6 +187,8 @@ def test_ranges_are_in_the_metadata_with_the_names_of_values(
         assert {entry["input"], entry["output"]} <= written
         assert (entry["low"], entry["high"], entry["allowed"]) == (measured.low, measured.high, measured.allowed)
         assert entry["verdict"] == "holds"
+        assert entry["channel_low"] == [channel.low for channel in measured.channels]
+        assert (min(entry["channel_low"]), max(entry["channel_high"])) == (measured.low, measured.high)
 
 
 def test_the_named_values_are_the_inputs_of_the_activations(

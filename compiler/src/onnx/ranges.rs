@@ -1,8 +1,8 @@
 //! Ranges in the metadata of a model, as peregrine-finetune writes them: the one place for their format.
 //!
 //! The value of the key [`RANGES_KEY`] is JSON. Read are `version`, `images`, `images_outside`, of each entry of `inputs` and
-//! `outputs` the `name`, `low` and `high`, and of each entry of `activations` the `input` (a value of the graph), `low`, `high`
-//! and `verdict`; other fields are for people. The README of peregrine-finetune describes all of them.
+//! `outputs` the `name`, `low` and `high`, and of each entry of `activations` the `input` (a value of the graph), `low`, `high`,
+//! `verdict`, and if they are there `channel_low` and `channel_high`; other fields are for people. The README of peregrine-finetune describes all of them.
 #![deny(clippy::indexing_slicing)]
 
 use super::call::Value;
@@ -43,6 +43,10 @@ struct Activation {
     input: String,
     low: Option<f64>,
     high: Option<f64>,
+    #[serde(default)]
+    channel_low: Vec<Option<f64>>,
+    #[serde(default)]
+    channel_high: Vec<Option<f64>>,
     verdict: Verdict,
 }
 
@@ -108,11 +112,12 @@ pub(super) fn stated<'a>(
     let mut values = Vec::new();
     let activations = file.activations.iter().map(|a| {
         let whole = a.verdict != Verdict::Diverges;
-        (&a.input, a.low.filter(|_| whole), a.high.filter(|_| whole))
+        let (low, high) = (a.low.filter(|_| whole), a.high.filter(|_| whole));
+        (&a.input, low, high, channels(a))
     });
     let ports = file.inputs.iter().chain(&file.outputs);
-    let ports = ports.map(|port| (&port.name, port.low, port.high));
-    for (name, low, high) in ports.chain(activations) {
+    let ports = ports.map(|port| (&port.name, port.low, port.high, Vec::new()));
+    for (name, low, high, channels) in ports.chain(activations) {
         let node = match value(name) {
             Some(Value::Encrypted(node)) => *node,
             // Computed by the client.
@@ -123,8 +128,8 @@ pub(super) fn stated<'a>(
         let (Some(min), Some(max)) = (low, high) else {
             return Err(StatedError::Diverges { name, images });
         };
-        if min > max {
-            let (low, high) = (min, max);
+        let ends = channels.iter().copied().chain([[min, max]]);
+        if let Some([low, high]) = ends.into_iter().find(|[low, high]| low > high) {
             return Err(StatedError::Interval { name, low, high });
         }
         values.push(StatedRange {
@@ -132,6 +137,7 @@ pub(super) fn stated<'a>(
             node,
             min,
             max,
+            channels,
         });
     }
     let (images, images_outside) = (file.images, file.images_outside);
@@ -140,6 +146,18 @@ pub(super) fn stated<'a>(
         images_outside,
         values,
     }))
+}
+
+/// The range of each channel, when all are known.
+fn channels(activation: &Activation) -> Vec<[f64; 2]> {
+    let Activation {
+        channel_low: low,
+        channel_high: high,
+        ..
+    } = activation;
+    let ends = low.iter().zip(high).map(|(&a, &b)| Some([a?, b?]));
+    let ends: Option<Vec<[f64; 2]>> = ends.collect();
+    ends.filter(|_| low.len() == high.len()).unwrap_or_default()
 }
 
 fn parse(text: &str) -> Result<File, StatedError> {

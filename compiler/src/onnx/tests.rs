@@ -1,6 +1,7 @@
 //! Tests of the front end on models built in memory.
 
 mod finish;
+mod stated;
 
 use super::*;
 use crate::tensor::{Graph, Op};

@@ -6,7 +6,7 @@
 
 use super::interval::Interval;
 use super::planes::Planes;
-use crate::tensor::{EvaluateError, Graph, Stated};
+use crate::tensor::{EvaluateError, Graph, Stated, StatedRange};
 use std::collections::BTreeMap;
 
 /// How many inputs are evaluated: two points lie on a line, the third says whether it is the right one.
@@ -39,10 +39,10 @@ impl StatedPlanes {
             let Some(known) = original.get(range.node.index()) else {
                 continue;
             };
-            let interval = Interval::new(range.min, range.max);
+            let intervals = intervals(range, known.len());
             for (index, found) in simplified.iter().enumerate() {
                 let shape = &simple.node(petgraph::graph::NodeIndex::new(index)).shape;
-                if let Some(planes) = carried(known, found, interval) {
+                if let Some(planes) = carried(known, found, &intervals) {
                     let mut planes = planes.into_iter();
                     let planes = Planes::new(shape, |_| planes.next().unwrap_or(Interval::ALL));
                     nodes.entry(index).or_insert(planes);
@@ -50,6 +50,15 @@ impl StatedPlanes {
             }
         }
         Ok(Self { nodes })
+    }
+}
+
+/// What is stated of each of so many planes.
+fn intervals(range: &StatedRange, planes: usize) -> Vec<Interval> {
+    let channels = range.channels.iter().map(|&[a, b]| Interval::new(a, b));
+    match range.channels.len() == planes {
+        true => channels.collect(),
+        false => vec![Interval::new(range.min, range.max); planes],
     }
 }
 
@@ -122,13 +131,13 @@ fn probe(
         .collect()
 }
 
-/// What `found` takes, plane by plane, when it is affine to `known`, which takes `interval`.
-fn carried(known: &Signature, found: &Signature, interval: Interval) -> Option<Vec<Interval>> {
+/// What `found` takes, plane by plane, when it is affine to `known`, which takes `intervals`.
+fn carried(known: &Signature, found: &Signature, intervals: &[Interval]) -> Option<Vec<Interval>> {
     if known.len() != found.len() {
         return None;
     }
-    let planes = known.iter().zip(found);
-    let planes: Option<Vec<Interval>> = planes.map(|(v, w)| plane(v, w, interval)).collect();
+    let planes = known.iter().zip(found).zip(intervals);
+    let planes: Option<Vec<Interval>> = planes.map(|((v, w), &x)| plane(v, w, x)).collect();
     planes.filter(|planes| planes.iter().any(|plane| plane.is_bounded()))
 }
 

@@ -24,4 +24,6 @@ pub struct StatedRange {
     pub min: f64,
     /// The largest, finite and no less.
     pub max: f64,
+    /// The same by channel (the axis after the batch); empty when only the whole is known.
+    pub channels: Vec<[f64; 2]>,
 }

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from .activation import PolynomialActivation, largest_per_channel, polynomials
+from .activation import PolynomialActivation, polynomials
 
 Verdict = Literal["holds", "leaves", "diverges"]
 
@@ -20,8 +20,8 @@ Verdict = Literal["holds", "leaves", "diverges"]
 class ActivationRange:
     """What reached one activation: `low` and `high` over everything finite, and the bound of `|x|` that is allowed.
 
-    Bounds are per channel: `allowed` is the largest of them, `ratio` the largest `|x|` over its own bound, and
-    `images_outside` counts images with any input outside the bound of its channel.
+    `channels` are the ranges of each. Bounds are per channel: `allowed` is the largest of them, `ratio` the largest
+    `|x|` over its own bound, and `images_outside` counts images with any input outside the bound of its channel.
     """
 
     name: str
@@ -31,6 +31,7 @@ class ActivationRange:
     ratio: float
     images_outside: int
     images_not_finite: int
+    channels: tuple[ValueRange, ...]
 
     @property
     def verdict(self) -> Verdict:
@@ -74,6 +75,12 @@ class Certificate:
         """Whether no image left any range."""
         return self.images_outside == 0
 
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of all activations."""
+        found = {activation.verdict for activation in self.activations}
+        return "diverges" if "diverges" in found else "leaves" if "leaves" in found else "holds"
+
     def __str__(self) -> str:
         width = max([len("activation"), *(len(a.name) for a in self.activations)])
         head = (
@@ -84,7 +91,7 @@ class Certificate:
             f"  {a.images_outside:8}  {a.verdict}"
             for a in self.activations
         ]
-        end = f"{self.images_outside} of {self.images} images leave the allowed range"
+        end = f"{self.verdict}: {self.images_outside} of {self.images} images leave the allowed range"
         return "\n".join([head, *rows, end])
 
 
@@ -117,13 +124,17 @@ class _Observer:
         self.name = name
         self.margin = margin
         self.allowed = float(module.running_max.max()) * margin
-        self.values, self.ratio = ValueRange(), 0.0
+        self.ratio = 0.0
+        self.low, self.high = torch.tensor([math.inf]), torch.tensor([-math.inf])
         self.outside = self.not_finite = 0
         self.left: Tensor | None = None
 
     def observe(self, module: PolynomialActivation, x: Tensor) -> None:
         finite = torch.isfinite(x)
-        self.values = self.values.joined(x)
+        rows = x.transpose(0, 1).flatten(1)
+        low = rows.nan_to_num(math.inf, math.inf, math.inf).amin(1)
+        high = rows.nan_to_num(-math.inf, -math.inf, -math.inf).amax(1)
+        self.low, self.high = torch.minimum(self.low.to(low), low), torch.maximum(self.high.to(high), high)
         relative = (module.relative(x) / self.margin).flatten(1).amax(dim=1)
         lost = ~finite.flatten(1).all(dim=1)
         known = relative[~lost]
@@ -142,28 +153,41 @@ class _Observer:
         return left
 
     def range(self) -> ActivationRange:
+        channels = tuple(ValueRange(*ends) for ends in zip(self.low.tolist(), self.high.tolist(), strict=True))
+        low, high = float(self.low.min()), float(self.high.max())
         counts = (self.outside, self.not_finite)
-        return ActivationRange(self.name, self.values.low, self.values.high, self.allowed, self.ratio, *counts)
+        return ActivationRange(self.name, low, high, self.allowed, self.ratio, *counts, channels)
 
 
 @torch.no_grad()
-def calibrate(model: nn.Module, loader: Iterable[Any], *, margin: float = 1.01) -> None:
-    """Sets every bound to `margin` times the largest finite `|x|` that is seen, and keeps the network's function.
+def calibrate(model: nn.Module, loader: Iterable[Any], *, margin: float = 1.01) -> int:
+    """Sets every bound to `margin` times the largest `|x|` that is seen, and keeps the network's function.
 
-    A margin above 1 also covers what rounding changes.
+    A margin above 1 also covers what rounding changes, and what images not seen may reach beyond. Images on which any
+    activation is not finite are left out; how many is returned.
     """
     largest: dict[str, Tensor] = {}
+    batch_largest: dict[str, Tensor] = {}
+    left_out = 0
 
     def observe(name: str, module: PolynomialActivation, x: Tensor) -> None:
-        seen = largest_per_channel(torch.where(torch.isfinite(x), x, torch.zeros_like(x)), module.channels)
-        largest[name] = torch.maximum(largest[name], seen) if name in largest else seen
+        seen = x.abs().flatten(2).amax(dim=2) if x.dim() > 2 else x.abs()
+        seen = seen if module.channels > 1 else seen.amax(dim=1, keepdim=True)
+        batch_largest[name] = torch.maximum(batch_largest[name], seen) if name in batch_largest else seen
 
     with _watching(model, observe):
         for batch in loader:
+            batch_largest.clear()
             _forward(model, batch)
+            finite = torch.stack([torch.isfinite(seen).all(dim=1) for seen in batch_largest.values()]).all(dim=0)
+            left_out += int((~finite).sum())
+            for name, seen in batch_largest.items():
+                most = torch.where(finite.unsqueeze(1), seen, 0).amax(dim=0)
+                largest[name] = torch.maximum(largest[name], most) if name in largest else most
     for name, module in polynomials(model):
         if name in largest:
             module.set_range(largest[name] * margin)
+    return left_out
 
 
 @contextmanager

@@ -252,6 +252,8 @@ def _ranges(certificate: Certificate, places: dict[str, _Place], outputs: list[s
                 "output": places[a.name].output,
                 "low": _finite(a.low),
                 "high": _finite(a.high),
+                "channel_low": [_finite(channel.low) for channel in a.channels],
+                "channel_high": [_finite(channel.high) for channel in a.channels],
                 "allowed": a.allowed,
                 "images_outside": a.images_outside,
                 "verdict": a.verdict,

@@ -12,6 +12,7 @@ use crate::machine::{self, Memory};
 use crate::outputs::{self, Output};
 use crate::precision;
 use crate::progress::Bar;
+use crate::ranges;
 use crate::report::{Summary, print};
 use crate::values::InputArg;
 use peregrine_compiler::tensor::Graph;
@@ -50,7 +51,9 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let file = args.output.as_deref().map(NewFile::create).transpose()?;
     let mut seconds = Seconds::default();
 
-    let config = model::config(&args.model, &args.choices)?;
+    let mut config = model::config(&args.model, &args.choices)?;
+    let chosen = args.choices.headroom_bits;
+    ranges::settle_stated(&args.model, &graph, chosen, &mut config)?;
     let compiled = timed(&mut seconds.compile, || {
         model::compile(&args.model, &graph, &config)
     })?;
