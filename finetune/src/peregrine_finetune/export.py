@@ -66,7 +66,7 @@ def export(
     proto.producer_name = "peregrine-finetune"
     if certificate is not None:
         outputs = [output.name for output in proto.graph.output]
-        helper.set_model_props(proto, {RANGES_KEY: json.dumps(_ranges(certificate, places, outputs))})
+        helper.set_model_props(proto, {RANGES_KEY: json.dumps(_ranges(certificate, places, outputs), allow_nan=False)})
     if activations == "nn_tools":
         proto.opset_import.append(helper.make_opsetid("nn_tools", 1))
     onnx.checker.check_model(proto, full_check=activations == "standard")
