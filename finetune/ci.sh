@@ -35,7 +35,9 @@ fi
 pip install -q --no-deps --no-build-isolation -e .
 python -c 'import torch' || skip "PyTorch is installed but cannot be imported"
 
-ruff format --check .
-ruff check .
+scripts=../examples/resnet20
+ruff format --config pyproject.toml --check . $scripts
+ruff check --config pyproject.toml . $scripts
 mypy
+mypy --strict $scripts/*.py
 pytest -q

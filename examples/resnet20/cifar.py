@@ -37,7 +37,7 @@ def normalised(pixels: Tensor) -> Tensor:
 
 def batches(pixels: Tensor) -> Iterator[Tensor]:
     """All images in order, normalised."""
-    return (normalised(part) for part in pixels.split(BATCH))
+    return (normalised(part) for part in torch.split(pixels, BATCH))
 
 
 class Augmented(Dataset[tuple[Tensor, Tensor]]):
@@ -62,4 +62,4 @@ def loader(parts: list[Images], shares: list[float], images_per_epoch: int, batc
     weights = torch.cat([torch.full((len(p.labels),), s / len(p.labels)) for p, s in zip(parts, shares, strict=True)])
     drawn = WeightedRandomSampler(weights.tolist(), images_per_epoch)
     sampler = BatchSampler(drawn, batch, drop_last=True)
-    return DataLoader(Augmented(together), sampler=sampler, batch_size=None)  # type: ignore[arg-type]
+    return DataLoader(Augmented(together), sampler=sampler, batch_size=None)

@@ -12,7 +12,7 @@ import torch
 from cifar import Images, batches, loader, normalised, read
 from torch import Tensor, nn
 
-from peregrine_finetune import FinetuneConfig, calibrate, certify, convert, export, finetune
+from peregrine_finetune import FinetuneConfig, calibrate, certify, convert, distillation_loss, export, finetune
 from peregrine_finetune.models import resnet20
 
 #: Images that the polynomials are fitted to.
@@ -37,12 +37,14 @@ class Result:
     teacher: dict[str, float]
     accuracy: dict[str, float]
     agreement: dict[str, float]
+    training_images_not_finite: int
     certified_images: int
     images_outside: int
     largest_ratio: float
 
 
 def main() -> None:
+    """A run from start to end."""
     args = arguments()
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -62,9 +64,9 @@ def main() -> None:
     )  # fmt: skip
     per_epoch = sum(len(part.labels) for part in training)
     history = finetune(model, teacher, loader(training, shares, per_epoch), config, checkpoint=name.with_suffix(".pt"))
-    cpu_minutes = cpu_seconds() / 60
+    cpu_minutes = spent(name.with_suffix(".minutes"))
     print(*history, sep="\n")
-    calibrate(model, (x for part in training for x in batches(part.pixels)), margin=MARGIN)
+    left_out = calibrate(model, (x for part in training for x in batches(part.pixels)), margin=MARGIN)
     tests = {file.stem: read(file, "test") for file in args.data}
     certificate = certify(model, (x for part in tests.values() for x in batches(part.pixels)))
     print(certificate)
@@ -73,11 +75,12 @@ def main() -> None:
     result = Result(
         degree=args.degree, seed=args.seed, cpu_minutes=cpu_minutes,
         held_out_agreement=share(held[0].argmax(1) == held[1].argmax(1)),
-        held_out_divergence=float(nn.functional.kl_div(held[1].log_softmax(1), held[0].softmax(1), reduction="batchmean")),
+        held_out_divergence=float(distillation_loss(held[1], held[0], temperature=1.0)),
         teacher={file: share(s[0].argmax(1) == tests[file].labels) for file, s in scores.items()},
         accuracy={file: share(s[1].argmax(1) == tests[file].labels) for file, s in scores.items()},
         agreement={file: share(s[0].argmax(1) == s[1].argmax(1)) for file, s in scores.items()},
-        certified_images=certificate.images, images_outside=certificate.images_outside,
+        training_images_not_finite=left_out, certified_images=certificate.images,
+        images_outside=certificate.images_outside,
         largest_ratio=max(a.ratio for a in certificate.activations),
     )  # fmt: skip
     print(json.dumps(asdict(result), indent=2))
@@ -86,10 +89,11 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, required=True, help="resnet20-12fca82f.th")
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help=".npz files with x_train, y_train, x_test, y_test")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint, the ONNX file and the result")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help=".npz: x_train, y_train, x_test, y_test")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, ONNX file and result")
     parser.add_argument("--degree", type=int, choices=(2, 4), default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=13)
@@ -114,13 +118,17 @@ def evaluate(model: nn.Module, pixels: Tensor) -> Tensor:
 
 
 def share(hits: Tensor) -> float:
+    """How many are true, from 0 to 1."""
     return float(hits.float().mean())
 
 
-def cpu_seconds() -> float:
-    """Of this process and of the compilers it started."""
+def spent(file: Path) -> float:
+    """CPU minutes of this process and of the compilers it started, and of those that trained before it was resumed."""
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    seconds = times.user + times.system + times.children_user + times.children_system
+    minutes = seconds / 60 + (float(file.read_text()) if file.exists() else 0.0)
+    file.write_text(f"{minutes}\n")
+    return minutes
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,11 +16,12 @@ ENDINGS = {".jpg", ".png"}
 
 
 def main() -> None:
+    """Reads the folder and writes the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("file", type=Path, help="the .npz file to write")
     args = parser.parse_args()
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for part in ("train", "test"):
         classes = sorted(path for path in (args.folder / part).iterdir() if path.is_dir())
         files = [(file, k) for k, c in enumerate(classes) for file in sorted(c.iterdir()) if file.suffix in ENDINGS]
