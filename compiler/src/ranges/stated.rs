@@ -2,7 +2,8 @@
 //!
 //! Rewriting stores a value `v` as `v / g + s`, by planes, and keeps no account of `g` and `s`. They are found again from what
 //! both graphs compute: two polynomials in the inputs that are affine to each other at random inputs are so everywhere, but
-//! with probability zero. A plane that is the same at all probes has no factor to be found; nothing is stated of it.
+//! with probability zero. Nothing is stated of a plane that is nearly the same at all
+//! probes.
 
 use super::interval::Interval;
 use super::planes::Planes;
@@ -12,11 +13,15 @@ use std::collections::BTreeMap;
 /// How many inputs are evaluated: two points lie on a line, the third says whether it is the right one.
 const PROBES: u64 = 4;
 /// How much of the range of an input the probes take: what is far from any image makes polynomials run off.
-const SPREAD: f64 = 0.1;
+const SPREAD: f64 = 0.25;
 /// Elements of a plane that are compared.
 const ELEMENTS: usize = 24;
-/// How far from a line rounding may bring a value, relative to the largest of its plane.
-const TOLERANCE: f64 = 1e-7;
+/// How far from a line a value may be, relative to how far values of its plane are apart: the line is drawn far beyond them.
+const TOLERANCE: f64 = 1e-11;
+/// How far rounding may bring a value, relative to the largest of its plane.
+const ROUNDING: f64 = 1e-13;
+/// What part of its interval a value has to cover, and of its magnitude: a line through less says too little.
+const COVERED: f64 = 1e-3;
 
 /// What is stated of the values of a simplified graph.
 #[derive(Clone, Debug, Default)]
@@ -155,13 +160,13 @@ fn plane(v: &[f64], w: &[f64], interval: Interval) -> Option<Interval> {
     };
     let ((v0, w0), (v1, w1)) = (at(true)?, at(false)?);
     let largest = |x: &[f64]| x.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-    if v1 - v0 <= TOLERANCE * largest(v) {
-        let (w0, w1) = Interval::around(w).map(|w| (w.min(), w.max()))?;
-        return (w1 - w0 <= TOLERANCE * largest(w)).then_some(Interval::ALL);
+    let width = (interval.max() - interval.min()).max(largest(v));
+    if v1 - v0 <= COVERED * width {
+        return Some(Interval::ALL);
     }
     let factor = (w1 - w0) / (v1 - v0);
     let line = |x: f64| w0 + factor * (x - v0);
-    let slack = TOLERANCE * largest(w);
+    let slack = TOLERANCE * (w1 - w0).abs() + ROUNDING * largest(w);
     let close = v.iter().zip(w).all(|(&v, &w)| (line(v) - w).abs() <= slack);
     let (a, b) = (line(interval.min()), line(interval.max()));
     (close && factor != 0.0).then(|| Interval::new(a.min(b), a.max(b)))

@@ -1,8 +1,8 @@
 //! Polynomials on intervals, steps of polynomials, rules. Whole graphs are tested in `tests/tests/ranges.rs`.
 
 use super::polynomial::range;
-use super::{Calibration, Interval, Limit, RangeError, Ranges};
-use crate::tensor::{Graph, Node, Op, Output, Polynomial, Source, SourceId};
+use super::{Calibration, Interval, Limit, RangeError, Ranges, StatedPlanes};
+use crate::tensor::{Graph, Node, Op, Output, Polynomial, Source, SourceId, Stated, StatedRange};
 use peregrine_ir::{Shape, Tensor};
 use petgraph::graph::NodeIndex;
 use proptest::prelude::*;
@@ -193,4 +193,35 @@ fn samples_contradict_what_is_stated() {
     let nothing = Ranges::new(&graph, None, &BTreeMap::new()).unwrap();
     assert_eq!(nothing.is_proven(10), None);
     assert_eq!(nothing.nodes[2].proven, None);
+}
+
+/// `simple` stores `5 - 2 v` for `v`; element 1 is the same for all inputs.
+#[test]
+fn stated_ranges_follow_a_value_through_factors_and_shifts() {
+    let graph = activation(&[[0.0, 3.0], [1.0, 0.0]]);
+    let simple = activation(&[[5.0, 7.0], [-2.0, 0.0]]);
+    let node = NodeIndex::new(1);
+    let stated = |channels: Vec<[f64; 2]>| {
+        let (name, min, max) = (String::new(), -1.0, 4.0);
+        let value = StatedRange {
+            name,
+            node,
+            min,
+            max,
+            channels,
+        };
+        let stated = Stated {
+            images: 1,
+            images_outside: 0,
+            values: vec![value],
+        };
+        let planes = StatedPlanes::new(&graph, &stated, &simple).unwrap();
+        let found = planes.nodes[&1].intervals().iter();
+        found
+            .map(|x| [x.min(), x.max()].map(|end| (end * 1e6).round() / 1e6))
+            .collect::<Vec<_>>()
+    };
+    let all = [f64::NEG_INFINITY, f64::INFINITY];
+    assert_eq!(stated(Vec::new()), [[-3.0, 7.0], all]);
+    assert_eq!(stated(vec![[0.5, 1.0], [3.0, 3.0]]), [[3.0, 4.0], all]);
 }

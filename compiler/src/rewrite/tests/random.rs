@@ -2,9 +2,12 @@
 
 use super::net::{Net, words};
 use super::simplified;
+use crate::ranges::{Calibration, Ranges, StatedPlanes};
 use crate::rewrite::simplify;
+use crate::tensor::{Stated, StatedRange};
 use petgraph::graph::NodeIndex;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 /// A way to continue a network; numbers choose among what is there.
 #[derive(Clone, Debug)]
@@ -136,6 +139,34 @@ proptest! {
         let (again, report) = simplify(&simple).unwrap();
         prop_assert!(report.is_empty(), "{}", report);
         prop_assert_eq!(words(&simple), words(&again));
+    }
+
+    #[test]
+    fn stated_ranges_hold_for_the_simplified_graph(seed in any::<u64>(), layers in prop::collection::vec(layer(), 1..14)) {
+        let net = build(seed, &layers);
+        prop_assume!(is_tame(&net));
+        let simple = simplify(&net.graph).unwrap().0;
+        let [before, after] = [&net.graph, &simple].map(|graph| {
+            let sample = |_| super::net::inputs(graph);
+            Calibration::new(graph, 1, sample, |_| {}).unwrap()
+        });
+        let none = BTreeMap::new();
+        let seen = Ranges::new(&net.graph, Some(&before), &none).unwrap();
+        let values = net.graph.nodes().map(|node| {
+            let values = seen.nodes[node.index()].calibrated.unwrap().values;
+            let (name, channels) = (node.index().to_string(), Vec::new());
+            StatedRange { name, node, min: values.min(), max: values.max(), channels }
+        });
+        let stated = Stated { images: 1, images_outside: 0, values: values.collect() };
+        let planes = StatedPlanes::new(&net.graph, &stated, &simple).unwrap();
+        let ranges = Ranges::with_stated(&simple, Some(&after), &none, Some(&planes)).unwrap();
+        for node in &ranges.nodes {
+            let (seen, stated) = (node.calibrated.unwrap().values, node.stated.unwrap().values);
+            let slack = 1e-6 * stated.largest() + 1e-12;
+            let holds = stated.min() - slack <= seen.min() && seen.max() <= stated.max() + slack;
+            prop_assert!(!stated.is_bounded() || holds, "{:?}", node);
+        }
+        prop_assert!(ranges.nodes[0].is_stated, "not even the input is found again");
     }
 
     #[test]
