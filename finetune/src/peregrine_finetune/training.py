@@ -24,14 +24,17 @@ Batch = Sequence[Tensor]
 Precision = Literal["float32", "bfloat16"]
 #: Steps in a row without a finite gradient after which training gives up.
 PATIENCE = 50
+#: Scores are clamped to this in the loss: beyond it is an image that ran off.
+LARGEST_SCORE = 200.0
 
 
 class RangePenalty:
     """A loss term on inputs of polynomial activations outside their bound.
 
-    For each image and activation, `e` is how far the largest `|x| / running_max` exceeds 1; the penalty is
-    `e^2 / (1 + e)`, quadratic near the bound and linear far outside, where a square would outweigh every other term; it
-    is averaged over images and summed over activations. It looks at inputs before any clamp, in training mode only.
+    For each image and activation, `e` is how far the largest `|x| / running_max` exceeds 1, and the penalty is
+    `log(1 + e^2)`: quadratic near the bound and logarithmic far outside. A value that runs off is a product of many
+    layers, and only the gradient of its logarithm has the size of others. The penalty is averaged over images and
+    summed over activations. It looks at inputs before any clamp, in training mode only.
 
         with RangePenalty(model) as penalty:
             loss = criterion(model(x), y) + weight * penalty()
@@ -49,12 +52,18 @@ class RangePenalty:
     def _observe(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         if module.training and isinstance(module, PolynomialActivation):
             excess = F.relu(module.relative(inputs[0]).flatten(1).amax(dim=1) - 1)
-            self._terms.append((excess * excess / (1 + excess)).mean())
+            self._terms.append(torch.log1p(excess * excess))
 
     def __call__(self) -> Tensor:
         """The penalty of all forward passes since the last call, a scalar."""
         terms, self._terms = self._terms, []
-        return torch.stack(terms).sum() if terms else torch.zeros((), device=self._device)
+        means = [term.mean() for term in terms]
+        return torch.stack(means).sum() if means else torch.zeros((), device=self._device)
+
+    def per_image(self) -> Tensor:
+        """The penalty of each image of the last forward pass, the only one since the last call, `[N]`."""
+        terms, self._terms = self._terms, []
+        return torch.stack(terms).sum(dim=0) if terms else torch.zeros((), device=self._device)
 
     def close(self) -> None:
         """Stops observing the model."""
@@ -71,13 +80,18 @@ class RangePenalty:
         self.close()
 
 
-def distillation_loss(student: Tensor, teacher: Tensor, temperature: float = 3.0) -> Tensor:
+def distillation_loss(
+    student: Tensor, teacher: Tensor, temperature: float = 3.0, weight: Tensor | None = None
+) -> Tensor:
     """Kullback-Leibler divergence of softened scores, both `[N, classes]`, times `temperature` squared.
+
+    It is averaged over images; with `weight`, `[N]`, each counts as much as that says.
 
     After Hinton, Vinyals and Dean (Distilling the Knowledge in a Neural Network, 2015).
     """
     student, teacher = F.log_softmax(student / temperature, 1), F.log_softmax(teacher / temperature, 1)
-    return F.kl_div(student, teacher, reduction="batchmean", log_target=True) * temperature**2
+    divergence = F.kl_div(student, teacher, reduction="none", log_target=True).sum(dim=1)
+    return (divergence if weight is None else divergence * weight).mean() * temperature**2
 
 
 def freeze_batch_norm(model: nn.Module) -> None:
@@ -101,8 +115,9 @@ class Stage:
     range_factor: float
 
 
-#: The clamp widens until nothing relies on it; a short last stage presses the rarest images into the range.
-STAGES = (Stage(0.0, 1.1, 1.0), Stage(0.45, 1.6, 2.0), Stage(0.7, 3.0, 3.0), Stage(0.92, 6.0, 10.0))
+#: The clamp widens until nothing relies on it; the last stage presses the rarest images into the range, while the
+#: learning rate is still large enough for it.
+STAGES = (Stage(0.0, 1.1, 1.0), Stage(0.4, 1.6, 2.0), Stage(0.6, 3.0, 3.0), Stage(0.8, 6.0, 10.0))
 
 
 @dataclass(frozen=True)
@@ -111,7 +126,9 @@ class FinetuneConfig:
 
     The learning rate warms up for `warmup_steps` and falls to 0 along a cosine; coefficients learn with
     `coefficient_factor` times it and without weight decay. The loss is `hard_weight` times cross entropy, the rest
-    distillation at `temperature`, and `range_weight` times the stage's factor times `RangePenalty`.
+    distillation at `temperature`, and `range_weight` times the stage's factor times `RangePenalty`. An image whose
+    penalty is `p` counts `1 / (1 + p)^2` in the first two: one that runs off is pulled back and teaches nothing else,
+    as its gradient would drown that of all others.
 
     `precision="bfloat16"` computes convolutions in it, weights and polynomials stay in float32; `compiled` runs both
     networks through `torch.compile`, which needs a C++ compiler. On a CPU with bfloat16 both together are about three
@@ -208,7 +225,8 @@ class _Observed(nn.Module):
         self.penalty = RangePenalty(model)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        return self.model(images), self.penalty()
+        scores = self.model(images)
+        return scores, self.penalty.per_image()
 
 
 def _seed(seed: int, epoch: int, loader: DataLoader[Any]) -> None:
@@ -269,10 +287,12 @@ class _Run:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=lower):
             with torch.no_grad():
                 wanted = self.wanted(images).float()
-            scores, excess = self.forward(images)
-        scores = scores.float()
-        soft = distillation_loss(scores, wanted, config.temperature)
-        hard = F.cross_entropy(scores, labels)
+            scores, excesses = self.forward(images)
+        scores = scores.float().clamp(-LARGEST_SCORE, LARGEST_SCORE)
+        trust = (1 + excesses.detach()) ** -2
+        soft = distillation_loss(scores, wanted, config.temperature, trust)
+        hard = (F.cross_entropy(scores, labels, reduction="none") * trust).mean()
+        excess = excesses.mean()
         loss = (1 - config.hard_weight) * soft + config.hard_weight * hard
         loss = loss + config.range_weight * stage.range_factor * excess
         self.optimizer.zero_grad(set_to_none=True)
