@@ -15,6 +15,7 @@ use crate::progress::Bar;
 use crate::ranges;
 use crate::report::{Summary, print};
 use crate::values::InputArg;
+use peregrine_compiler::pipeline::Config;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Interface;
 use peregrine_ir::stats::Stats;
@@ -51,9 +52,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let file = args.output.as_deref().map(NewFile::create).transpose()?;
     let mut seconds = Seconds::default();
 
-    let mut config = model::config(&args.model, &args.choices)?;
-    let chosen = args.choices.headroom_bits;
-    ranges::settle_stated(&args.model, &graph, chosen, &mut config)?;
+    let config = config(args, &graph)?;
     let compiled = timed(&mut seconds.compile, || {
         model::compile(&args.model, &graph, &config)
     })?;
@@ -102,6 +101,14 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let precision = Precision::new(measured, predicted(&server, &inputs, &samples)?);
     let report = Report::new((circuit, &stats), rows, precision, (seconds, memory));
     print(args.json.json, &report, report::text)
+}
+
+/// The configuration that was chosen, with the headroom that the model states when none was.
+fn config(args: &Infer, graph: &Graph) -> Result<Config, Error> {
+    let mut config = model::config(&args.model, &args.choices)?;
+    let chosen = args.choices.headroom_bits;
+    ranges::settle_stated(&args.model, graph, chosen, &mut config)?;
+    Ok(config)
 }
 
 /// How far the outputs of encrypted samples should be from those of the model.

@@ -40,7 +40,7 @@ fn ranges_are_those_of_the_nodes_that_compute_the_values() {
     assert!(matches!(operator(2), Op::Multiply | Op::Polynomial(_)));
     assert_eq!(
         graph.node(stated.values[2].node).shape,
-        Shape::new(&[1, 3]).unwrap()
+        Shape::new([1, 3]).unwrap()
     );
 }
 
