@@ -131,7 +131,7 @@ class FinetuneConfig:
     as its gradient would drown that of all others.
 
     `precision="bfloat16"` computes convolutions in it, weights and polynomials stay in float32; `compiled` runs both
-    networks through `torch.compile`, which needs a C++ compiler. On a CPU with bfloat16 both together are about three
+    networks through `torch.compile`, which needs a C++ compiler. On a CPU with bfloat16 both together are two to three
     times as fast.
     """
 
