@@ -178,6 +178,21 @@ def test_range_penalty_is_what_it_says_and_has_a_gradient() -> None:
     assert float(penalty()) == 0
 
 
+def test_the_penalty_of_images_averages_to_the_penalty() -> None:
+    model = nn.Sequential(
+        PolynomialActivation(torch.ones(3, 2), torch.tensor([1.0, 4.0]), upper_bound=1.0),
+        PolynomialActivation(torch.ones(3, 2), torch.tensor([2.0, 2.0]), upper_bound=1.0),
+    )
+    x = torch.tensor([[0.1, 0.2], [3.0, 4.0], [0.0, -1e6]])
+    with RangePenalty(model) as penalty:
+        model(x)
+        each = penalty.per_image()
+        model(x)
+        assert float(each.detach().mean()) == pytest.approx(float(penalty().detach()), rel=1e-6)
+    assert each.shape == (3,)
+    assert each[0] < each[1] < each[2] < 150
+
+
 def test_range_penalty_looks_before_the_clamp() -> None:
     activation = PolynomialActivation(torch.ones(3, 1), torch.tensor([1.0]), upper_bound=1.0)
     activation.clamp_width.fill_(1.1)
@@ -206,6 +221,12 @@ def test_distillation_loss_is_the_divergence() -> None:
     assert float(distillation_loss(a, a)) == pytest.approx(0, abs=1e-6)
     expected = F.kl_div(F.log_softmax(a / 2, 1), F.softmax(b / 2, 1), reduction="batchmean") * 4
     assert float(distillation_loss(a, b, 2.0)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_an_image_without_weight_does_not_count_in_distillation() -> None:
+    a, b = torch.randn(3, 5), torch.randn(3, 5)
+    weighted = distillation_loss(a, b, weight=torch.tensor([1.0, 0.0, 0.0]))
+    assert float(weighted) == pytest.approx(float(distillation_loss(a[:1], b[:1])) / 3, rel=1e-5)
 
 
 def test_schedule_warms_up_and_falls_to_zero() -> None:
