@@ -236,12 +236,12 @@ fn values_that_have_no_room() {
     array(&folder, "bright.npy", &[3, 1, 8, 8], 1e14f64);
     assert_snapshot!(compile("--calibrate bright.npy"), @r"
     error: digits.onnx: `/act1/Add_1` (Add) reaches 2^95 in sample 0: with 2 bits of margin and one for the sign that takes 99 headroom bits, 75 fit beside the asked precision at ring degree 2^16
-    help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
+    help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; where the model states ranges, --calibrate overrides them; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
     ");
     array(&folder, "blinding.npy", &[1, 8, 8], 1e200f64);
     assert_snapshot!(compile("--calibrate blinding.npy"), @r"
     error: digits.onnx: `image` (Input) reaches 2^664 in sample 0: with 2 bits of margin and one for the sign that takes more than 99 headroom bits, 75 fit beside the asked precision at ring degree 2^16
-    help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
+    help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; where the model states ranges, --calibrate overrides them; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
     ");
     assert_snapshot!(compile("--calibrate images.npy --input-range 0,0.5"), @r"
     error: digits.onnx: input `image` is stated to be within 0 and 0.5, samples reach 0 and 1
