@@ -12,7 +12,16 @@ import torch
 from cifar import Images, batches, loader, normalised, read
 from torch import Tensor, nn
 
-from peregrine_finetune import FinetuneConfig, calibrate, certify, convert, distillation_loss, export, finetune
+from peregrine_finetune import (
+    EpochSummary,
+    FinetuneConfig,
+    calibrate,
+    certify,
+    convert,
+    distillation_loss,
+    export,
+    finetune,
+)
 from peregrine_finetune.models import resnet20
 
 #: Images that the polynomials are fitted to.
@@ -63,9 +72,9 @@ def main() -> None:
         compiled=True, seed=args.seed,
     )  # fmt: skip
     per_epoch = sum(len(part.labels) for part in training)
-    history = finetune(model, teacher, loader(training, shares, per_epoch), config, checkpoint=name.with_suffix(".pt"))
-    cpu_minutes = spent(name.with_suffix(".minutes"))
-    print(*history, sep="\n")
+    minutes = Minutes(name)
+    drawn = loader(training, shares, per_epoch)
+    finetune(model, teacher, drawn, config, checkpoint=name.with_suffix(".pt"), on_epoch=minutes.note)
     left_out = calibrate(model, (x for part in training for x in batches(part.pixels)), margin=MARGIN)
     tests = {file.stem: read(file, "test") for file in args.data}
     certificate = certify(model, (x for part in tests.values() for x in batches(part.pixels)))
@@ -73,7 +82,7 @@ def main() -> None:
     scores = {file: (evaluate(teacher, t.pixels), evaluate(model, t.pixels)) for file, t in tests.items()}
     held = evaluate(teacher, held_out), evaluate(model, held_out)
     result = Result(
-        degree=args.degree, seed=args.seed, cpu_minutes=cpu_minutes,
+        degree=args.degree, seed=args.seed, cpu_minutes=minutes.spent,
         held_out_agreement=share(held[0].argmax(1) == held[1].argmax(1)),
         held_out_divergence=float(distillation_loss(held[1], held[0], temperature=1.0)),
         teacher={file: share(s[0].argmax(1) == tests[file].labels) for file, s in scores.items()},
@@ -122,13 +131,21 @@ def share(hits: Tensor) -> float:
     return float(hits.float().mean())
 
 
-def spent(file: Path) -> float:
-    """CPU minutes of this process and of the compilers it started, and of those that trained before it was resumed."""
-    times = os.times()
-    seconds = times.user + times.system + times.children_user + times.children_system
-    minutes = seconds / 60 + (float(file.read_text()) if file.exists() else 0.0)
-    file.write_text(f"{minutes}\n")
-    return minutes
+class Minutes:
+    """CPU minutes that training took, with those before it was interrupted and resumed."""
+
+    def __init__(self, name: Path) -> None:
+        self.file = name.with_suffix(".minutes")
+        resumed = name.with_suffix(".pt").exists() and self.file.exists()
+        self.spent = self.before = float(self.file.read_text()) if resumed else 0.0
+
+    def note(self, epoch: EpochSummary) -> None:
+        """Adds up what this process and the compilers that it started took, and shows the epoch."""
+        times = os.times()
+        here = times.user + times.system + times.children_user + times.children_system
+        self.spent = self.before + here / 60
+        self.file.write_text(f"{self.spent}\n")
+        print(f"{epoch}, {self.spent:.1f} CPU minutes", flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from peregrine_finetune import (
     CheckpointError,
     DivergedError,
+    EpochSummary,
     FinetuneConfig,
     PolynomialActivation,
     RangePenalty,
@@ -92,11 +93,16 @@ def test_resuming_equals_not_stopping(
 
     whole, parts, file = start(trained, digits), start(trained, digits), tmp_path / "run.pt"
     history = finetune(whole, trained, loader(), CONFIG, progress=False)
+    seen: list[EpochSummary] = []
     with pytest.raises(PowerCutError):
-        finetune(parts, Fragile(trained, calls=7), loader(), CONFIG, checkpoint=file, progress=False)
+        finetune(
+            parts, Fragile(trained, calls=7), loader(), CONFIG, checkpoint=file, on_epoch=seen.append, progress=False
+        )
+    assert 0 < len(seen) < len(history)
     assert not any(module.training or module.clamp_width != math.inf for _, module in polynomials(parts))
     fresh = start(trained, digits)
-    assert finetune(fresh, trained, loader(), CONFIG, checkpoint=file, progress=False) == history
+    again = finetune(fresh, trained, loader(), CONFIG, checkpoint=file, on_epoch=seen.append, progress=False)
+    assert again == history == seen
     ends = whole.state_dict(), fresh.state_dict()
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
     assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]

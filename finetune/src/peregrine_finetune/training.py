@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -187,6 +187,7 @@ def finetune(
     config: FinetuneConfig,
     *,
     checkpoint: Path | str | None = None,
+    on_epoch: Callable[[EpochSummary], None] | None = None,
     progress: bool = True,
 ) -> list[EpochSummary]:
     """Trains a converted `model` in place on batches `(images, labels)` to give what `teacher` gives.
@@ -196,6 +197,8 @@ def finetune(
     With `checkpoint`, the state is written there after each epoch, and training goes on from it if the file exists: the
     end is the same as without interruption. The same seed gives the same weights on the same machine and PyTorch; each
     epoch seeds PyTorch's generator anew, so a loader that shuffles or augments with it is covered.
+
+    `on_epoch` is called after each epoch, once its state is in the checkpoint.
 
     Raises `DivergedError` after `PATIENCE` steps in a row without a finite gradient, and `CheckpointError` if the
     checkpoint is another run's.
@@ -211,6 +214,8 @@ def finetune(
             run.epoch(epoch, bar)
             if file is not None:
                 run.save(file)
+            if on_epoch is not None:
+                on_epoch(run.history[-1])
     finally:
         run.close()
     return run.history
