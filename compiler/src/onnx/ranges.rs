@@ -2,7 +2,8 @@
 //!
 //! The value of the key [`RANGES_KEY`] is JSON. Read are `version`, `images`, `images_outside`, of each entry of `inputs` and
 //! `outputs` the `name`, `low` and `high`, and of each entry of `activations` the `input` (a value of the graph), `low`, `high`,
-//! `verdict`, and if they are there `channel_low` and `channel_high`; other fields are for people. The README of peregrine-finetune describes all of them.
+//! `verdict`, and if they are there `channel_low` and `channel_high`; other fields are for people. The README of
+//! peregrine-finetune describes all of them.
 #![deny(clippy::indexing_slicing)]
 
 use super::call::Value;

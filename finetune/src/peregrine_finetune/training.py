@@ -26,6 +26,8 @@ Precision = Literal["float32", "bfloat16"]
 PATIENCE = 50
 #: Scores are clamped to this in the loss: beyond it is an image that ran off.
 LARGEST_SCORE = 200.0
+#: Of AdamW. Ranges change from step to step, so the memory of squares is short.
+BETAS = (0.9, 0.99)
 
 
 class RangePenalty:
@@ -124,11 +126,13 @@ STAGES = (Stage(0.0, 1.1, 1.0), Stage(0.4, 1.6, 2.0), Stage(0.6, 3.0, 3.0), Stag
 class FinetuneConfig:
     """Settings of `finetune`.
 
-    The learning rate warms up for `warmup_steps` and falls to 0 along a cosine; coefficients learn with
-    `coefficient_factor` times it and without weight decay. The loss is `hard_weight` times cross entropy, the rest
-    distillation at `temperature`, and `range_weight` times the stage's factor times `RangePenalty`. An image whose
-    penalty is `p` counts `1 / (1 + p)^2` in the first two: one that runs off is pulled back and teaches nothing else,
-    as its gradient would drown that of all others.
+    The optimizer is AdamW: gradients of coefficients, normalisations and weights differ in size by orders. The learning
+    rate warms up for `warmup_steps` and falls to 0 along a cosine; coefficients learn with `coefficient_factor` times
+    it and without weight decay. `clip_norm` bounds the gradient of the rare batch with an image that runs off.
+
+    The loss is `hard_weight` times cross entropy, the rest distillation at `temperature`, and `range_weight` times the
+    stage's factor times `RangePenalty`. An image whose penalty is `p` counts `1 / (1 + p)^2` in the first two: one that
+    runs off is pulled back and teaches nothing else, as its gradient would drown that of all others.
 
     `precision="bfloat16"` computes convolutions in it, weights and polynomials stay in float32; `compiled` runs both
     networks through `torch.compile`, which needs a C++ compiler. On a CPU with bfloat16 both together are two to three
@@ -136,12 +140,11 @@ class FinetuneConfig:
     """
 
     epochs: int
-    learning_rate: float = 0.02
+    learning_rate: float = 3e-3
     coefficient_factor: float = 0.5
-    momentum: float = 0.9
     weight_decay: float = 1e-4
     warmup_steps: int = 100
-    clip_norm: float = 1.0
+    clip_norm: float = 50.0
     hard_weight: float = 0.3
     temperature: float = 3.0
     range_weight: float = 1.0
@@ -339,7 +342,7 @@ class _Run:
         self.history = [EpochSummary(**summary) for summary in state["history"]]
 
 
-def _optimizer(model: nn.Module, config: FinetuneConfig) -> torch.optim.SGD:
+def _optimizer(model: nn.Module, config: FinetuneConfig) -> torch.optim.AdamW:
     own = {id(module.weight) for _, module in polynomials(model)}
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     weights = [parameter for parameter in trained if id(parameter) not in own]
@@ -349,4 +352,4 @@ def _optimizer(model: nn.Module, config: FinetuneConfig) -> torch.optim.SGD:
         {"params": coefficients, "weight_decay": 0.0, "factor": config.coefficient_factor},
     ]
     groups = [group for group in groups if group["params"]]
-    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=BETAS)
