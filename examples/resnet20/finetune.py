@@ -105,10 +105,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, ONNX file and result")
     parser.add_argument("--degree", type=int, choices=(2, 4), default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=13)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--hard-weight", type=float, default=0.2)
-    parser.add_argument("--share", type=float, default=0.4, help="share of the first of two files in a batch")
+    parser.add_argument("--share", type=float, default=0.5, help="share of the first of two files in a batch")
     return parser.parse_args()
 
 
