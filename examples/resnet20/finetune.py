@@ -30,7 +30,7 @@ SAMPLES = 512
 HELD_OUT = 500
 #: What the certified range is, relative to the largest value over all training images.
 MARGIN = 1.5
-#: One set of coefficients per channel costs a quadratic nothing; a quartic per layer is exact in fewer parameters.
+#: A quadratic has coefficients for each channel, which cost it nothing when it runs; a quartic has one set per layer.
 SCOPES = {2: "channel", 4: "layer"}
 
 
