@@ -68,12 +68,8 @@ impl Measured {
             return Ok(None);
         }
         let stated = stated(args, graph)?;
-        let path = args.model.clone();
-        let simple = simplify_without(graph, without);
-        let simple = simple.map_err(|source| Error::Rewrite { path, source })?;
-        let (original, graph) = (graph, &simple.0);
-        let carried = found.map(|found| StatedPlanes::new(original, found, graph));
-        let carried = carried.transpose().map_err(Error::evaluate(&args.model))?;
+        let (graph, carried) = simplified(&args.model, graph, without, found)?;
+        let graph = &graph;
         let (calibration, images) = match args.calibrate.is_empty() {
             true => (None, Vec::new()),
             false => {
@@ -166,16 +162,27 @@ pub fn settle_stated(
     let (Some(found), None) = (&graph.stated, chosen) else {
         return Ok(());
     };
-    let simple = simplify_without(graph, &config.without);
-    let (simple, _) = simple.map_err(|source| Error::Rewrite {
-        path: path.to_owned(),
-        source,
-    })?;
-    let carried = StatedPlanes::new(graph, found, &simple).map_err(Error::evaluate(path))?;
-    let ranges = Ranges::with_stated(&simple, None, &BTreeMap::new(), Some(&carried));
+    let (graph, carried) = simplified(path, graph, &config.without, Some(found))?;
+    let ranges = Ranges::with_stated(&graph, None, &BTreeMap::new(), carried.as_ref());
     let ranges = ranges.map_err(|source| Error::ranges(path, source))?;
     config.headroom_bits = ranges.headroom_bits();
     Ok(())
+}
+
+/// The graph that is compiled without `without`, and what `found` says of it.
+fn simplified(
+    path: &Path,
+    graph: &Graph,
+    without: &Without,
+    found: Option<&Stated>,
+) -> Result<(Graph, Option<StatedPlanes>), Error> {
+    let (simple, _) = simplify_without(graph, without).map_err(|source| Error::Rewrite {
+        path: path.to_owned(),
+        source,
+    })?;
+    let carried = found.map(|found| StatedPlanes::new(graph, found, &simple));
+    let carried = carried.transpose().map_err(Error::evaluate(path))?;
+    Ok((simple, carried))
 }
 
 /// The intervals that are stated, by input; one without a name is for all inputs.

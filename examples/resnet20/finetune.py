@@ -29,9 +29,19 @@ SAMPLES = 512
 #: Images of the first file that training does not see.
 HELD_OUT = 500
 #: What the certified range is, relative to the largest value over all training images.
-MARGIN = 1.5
-#: A quadratic has coefficients for each channel, which cost it nothing when it runs; a quartic has one set per layer.
-SCOPES = {2: "channel", 4: "layer"}
+MARGIN = 2.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a degree is trained. See `FinetuneConfig`."""
+
+    epochs: int
+    learning_rate: float
+    replay: float
+
+
+RECIPES = {2: Recipe(epochs=12, learning_rate=2e-3, replay=0.0), 4: Recipe(epochs=10, learning_rate=1e-3, replay=0.125)}
 
 
 @dataclass(frozen=True)
@@ -63,13 +73,14 @@ def main() -> None:
     training[0] = Images(training[0].pixels[:-HELD_OUT], training[0].labels[:-HELD_OUT])
     teacher = pretrained(args.weights)
     samples = normalised(training[0].pixels[:SAMPLES])
-    model, report = convert(teacher, samples, degree=args.degree, scope=SCOPES[args.degree])  # type: ignore[arg-type]
+    model, report = convert(teacher, samples, degree=args.degree)
     print(report)
     model = model.to(memory_format=torch.channels_last)
     shares = [args.share, 1 - args.share] if len(training) == 2 else [1 / len(training)] * len(training)
+    recipe = RECIPES[args.degree]
     config = FinetuneConfig(
-        epochs=args.epochs, learning_rate=args.learning_rate, hard_weight=args.hard_weight, precision="bfloat16",
-        compiled=True, seed=args.seed,
+        epochs=args.epochs or recipe.epochs, learning_rate=args.learning_rate or recipe.learning_rate,
+        hard_weight=args.hard_weight, replay=recipe.replay, precision="bfloat16", compiled=True, seed=args.seed,
     )  # fmt: skip
     per_epoch = sum(len(part.labels) for part in training)
     minutes = Minutes(name)
@@ -105,8 +116,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, ONNX file and result")
     parser.add_argument("--degree", type=int, choices=(2, 4), default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--learning-rate", type=float, default=3e-3)
+    parser.add_argument("--epochs", type=int, help="instead of the degree's own number")
+    parser.add_argument("--learning-rate", type=float, help="instead of the degree's own")
     parser.add_argument("--hard-weight", type=float, default=0.2)
     parser.add_argument("--share", type=float, default=0.5, help="share of the first of two files in a batch")
     return parser.parse_args()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from peregrine_finetune import Bound, PolynomialActivation
-from peregrine_finetune.fit import fitted_activation, hermite, hermite_activation
+from peregrine_finetune.fit import BOUNDS, fitted_activation, hermite, hermite_activation
 
 SHAPES = [(4, 3), (5, 2, 7), (2, 6, 3, 5), (1, 1, 1, 1), (3, 4, 1, 8)]
 
@@ -93,14 +94,16 @@ def test_hermite_of_relu_has_the_published_constants() -> None:
 def test_least_squares_finds_a_polynomial_again(degree: int) -> None:
     known = random_activation(degree, 5, 3).eval()
     x = torch.randn(64, 5, 6, 6) * 2
-    found = fitted_activation(x, known(x).detach(), degree, per_layer=False, learnable=True, bound=Bound()).eval()
+    found = fitted_activation(
+        F.relu, x, known(x).detach(), degree, per_layer=False, learnable=True, bound=Bound()
+    ).eval()
     scale = float(known(x).detach().abs().max())
     assert torch.allclose(found(x), known(x), atol=2e-4 * scale)
 
 
 def test_least_squares_is_better_than_hermite_on_skewed_inputs() -> None:
     x = torch.randn(64, 2, 8, 8) + torch.tensor([2.0, -1.0]).reshape(1, 2, 1, 1)
-    fitted = fitted_activation(x, F.relu(x), 4, per_layer=False, learnable=True, bound=Bound()).eval()
+    fitted = fitted_activation(F.relu, x, F.relu(x), 4, per_layer=False, learnable=True, bound=Bound()).eval()
     expanded = hermite_activation(F.relu, x, 4, per_layer=False, learnable=True).eval()
     assert (fitted(x) - F.relu(x)).square().mean() < 0.5 * (expanded(x) - F.relu(x)).square().mean()
 
@@ -108,7 +111,7 @@ def test_least_squares_is_better_than_hermite_on_skewed_inputs() -> None:
 def test_a_channel_that_is_always_zero_stays_finite() -> None:
     x = torch.randn(8, 2, 4, 4)
     x[:, 1] = 0
-    fitted = fitted_activation(x, F.relu(x), 4, per_layer=False, learnable=True, bound=Bound()).eval()
+    fitted = fitted_activation(F.relu, x, F.relu(x), 4, per_layer=False, learnable=True, bound=Bound()).eval()
     assert bool(torch.isfinite(fitted.weight).all())
     assert float(fitted(x).detach()[:, 1].abs().max()) < 1e-6
 
@@ -116,14 +119,38 @@ def test_a_channel_that_is_always_zero_stays_finite() -> None:
 def test_the_bound_follows_typical_images_within_limits() -> None:
     x = torch.full((9, 2, 3, 3), 0.5)
     x[:, 1, 0, 0] = torch.tensor([4.0, 4.4, 4.8, 5.2, -6.0, 6.4, 6.8, 7.2, 1e6])
-    assert Bound().of(x).tolist() == [7.5]
-    assert Bound(most=5.0).of(x).tolist() == [5.0]
-    assert Bound().of(x / 100).tolist() == [4.0]
-    assert Bound(headroom=2.0, least=0.01).of(x / 10).tolist() == pytest.approx([1.2])
-    fitted = fitted_activation(x[:8], F.relu(x[:8]), 2, per_layer=False, learnable=True, bound=Bound(most=5.0))
+    assert Bound().of(x, 1).tolist() == [7.5]
+    assert Bound(most=5.0).of(x, 1).tolist() == [5.0]
+    assert Bound().of(x / 100, 1).tolist() == [4.0]
+    assert Bound(headroom=2.0, least=0.01).of(x / 10, 1).tolist() == pytest.approx([1.2])
+    fitted = fitted_activation(F.relu, x[:8], F.relu(x[:8]), 2, per_layer=False, learnable=True, bound=Bound(most=5.0))
     assert fitted.running_max.tolist() == [5.0, 5.0]
     with pytest.raises(ValueError, match="least"):
         Bound(least=5.0, most=4.0)
+
+
+def test_a_channel_may_have_its_own_bound() -> None:
+    x = torch.ones(9, 3, 3, 3)
+    x[:, 0] *= torch.linspace(1, 9, 9).reshape(-1, 1, 1)
+    x[:, 1] *= -3.0
+    own = Bound(headroom=2.0, least=1.0, most=math.inf, narrowest=0.5)
+    assert own.of(x, 3).tolist() == [10.0, 6.0, 5.0]
+    assert replace(own, narrowest=1.0).of(x, 3).tolist() == [10.0, 10.0, 10.0]
+    assert own.of(x, 1).tolist() == [10.0]
+    assert own.of(x[:, :, 0, 0], 3).tolist() == [10.0, 6.0, 5.0]
+    with pytest.raises(ValueError, match="narrowest"):
+        replace(own, narrowest=0.0)
+
+
+def test_a_quartic_is_tame_in_its_whole_range() -> None:
+    x = torch.randn(64, 2, 8, 8) * torch.tensor([0.1, 1.0]).reshape(1, 2, 1, 1)
+    ends = {}
+    for even in (0.0, BOUNDS[4].even):
+        bound = replace(BOUNDS[4], even=even)
+        fitted = fitted_activation(F.relu, x, F.relu(x), 4, per_layer=False, learnable=True, bound=bound).eval()
+        ends[even] = float(fitted(fitted.running_max.reshape(1, 2, 1, 1)).detach()[0, 0] / fitted.running_max[0])
+    assert abs(ends[0.0]) > 10
+    assert 0.5 < ends[BOUNDS[4].even] < 2
 
 
 @pytest.mark.parametrize("degree", [2, 4])

@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 
 from .activation import DEGREES, PolynomialActivation
 from .errors import ConversionError, Obstacle
-from .fit import Bound, fitted_activation, hermite_activation
+from .fit import BOUNDS, Bound, fitted_activation, hermite_activation
 from .operations import Activation, Pool, Refused, classify
 
 Initialisation = Literal["least_squares", "hermite"]
@@ -72,7 +72,7 @@ def convert(
     the inputs that the *converted* network has there (`least_squares`), or is the Hermite expansion for normal inputs
     of the same range (`hermite`, whose range goes on to follow the inputs during training). `scope` says whether each
     channel has its own polynomial or a layer has one, `learnable` whether training may change coefficients, `bound`
-    which range a fitted polynomial is meant for (`Bound()` if it is left out).
+    which range a fitted polynomial is meant for (`BOUNDS[degree]` if it is left out).
 
     Raises `ConversionError` with every obstacle; with `strict=False` obstacles are left in place and reported instead.
     """
@@ -86,7 +86,7 @@ def convert(
     )
     if obstacles and strict:
         raise ConversionError(obstacles)
-    options = _Options(degree, init, scope == "layer", learnable, bound or Bound())
+    options = _Options(degree, init, scope == "layer", learnable, bound or BOUNDS[degree])
     replaced = {node: kind for node, kind in kinds.items() if isinstance(kind, Activation | Pool)}
     for node, kind in replaced.items():
         if isinstance(kind, Activation) and kind.in_place:
@@ -174,7 +174,9 @@ class _Conversion(fx.Interpreter):
         if o.init == "hermite":
             made = hermite_activation(kind.curve, x, o.degree, per_layer=o.per_layer, learnable=o.learnable)
         else:
-            made = fitted_activation(x, original, o.degree, per_layer=o.per_layer, learnable=o.learnable, bound=o.bound)
+            made = fitted_activation(
+                kind.curve, x, original, o.degree, per_layer=o.per_layer, learnable=o.learnable, bound=o.bound
+            )
         made.eval()
         missed = (made(x) - original).square().mean().sqrt()
         self.errors[n] = float(missed / original.square().mean().sqrt().clamp_min(1e-12))

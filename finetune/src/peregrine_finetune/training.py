@@ -119,7 +119,7 @@ class Stage:
 
 #: The clamp widens until nothing relies on it; the last stage presses the rarest images into the range, while the
 #: learning rate is still large enough for it.
-STAGES = (Stage(0.0, 1.1, 1.0), Stage(0.4, 1.6, 2.0), Stage(0.6, 3.0, 3.0), Stage(0.8, 6.0, 10.0))
+STAGES = (Stage(0.0, 1.1, 1.0), Stage(0.35, 1.6, 2.0), Stage(0.55, 3.0, 5.0), Stage(0.75, 6.0, 25.0))
 
 
 @dataclass(frozen=True)
@@ -134,13 +134,17 @@ class FinetuneConfig:
     stage's factor times `RangePenalty`. An image whose penalty is `p` counts `1 / (1 + p)^2` in the first two: one that
     runs off is pulled back and teaches nothing else, as its gradient would drown that of all others.
 
+    One image in thousands decides whether ranges hold, and an epoch would show it once. So the `replay_memory` images
+    with the largest penalties are kept (in the checkpoint, too), and to each batch as many of them are added as
+    `replay` says, relative to the batch; 0 adds none.
+
     `precision="bfloat16"` computes convolutions in it, weights and polynomials stay in float32; `compiled` runs both
     networks through `torch.compile`, which needs a C++ compiler. On a CPU with bfloat16 both together are two to three
     times as fast.
     """
 
     epochs: int
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     coefficient_factor: float = 0.5
     weight_decay: float = 1e-4
     warmup_steps: int = 100
@@ -149,6 +153,8 @@ class FinetuneConfig:
     temperature: float = 3.0
     range_weight: float = 1.0
     stages: tuple[Stage, ...] = field(default=STAGES)
+    replay: float = 0.125
+    replay_memory: int = 256
     frozen_batch_norm: bool = True
     precision: Precision = "float32"
     compiled: bool = False
@@ -157,6 +163,8 @@ class FinetuneConfig:
     def __post_init__(self) -> None:
         if self.epochs < 1 or not 0 <= self.hard_weight <= 1 or self.temperature <= 0 or self.clip_norm <= 0:
             raise ValueError("epochs, temperature and clip_norm are positive and hard_weight is in [0, 1]")
+        if not 0 <= self.replay <= 1 or self.replay_memory < 1:
+            raise ValueError("replay is in [0, 1] and replay_memory is positive")
         starts = [stage.start for stage in self.stages]
         if any(not stage.clamp_width > 0 or stage.range_factor < 0 for stage in self.stages):
             raise ValueError("the clamp_width of a stage is positive and its range_factor is not negative")
@@ -237,6 +245,37 @@ class _Observed(nn.Module):
         return scores, self.penalty.per_image()
 
 
+class _Worst:
+    """The images with the largest penalties so far, which are shown again."""
+
+    def __init__(self, size: int, share: float) -> None:
+        self.size = size
+        self.share = share
+        self.kept: tuple[Tensor, Tensor, Tensor] | None = None
+        self.drawn = torch.empty(0, dtype=torch.long)
+
+    def join(self, images: Tensor, labels: Tensor) -> Batch:
+        """The batch and, after it, images drawn from those that are kept; at first, from the batch itself."""
+        if not self.share:
+            return images, labels
+        if self.kept is None or self.kept[0].shape[1:] != images.shape[1:]:
+            self.kept = images[: self.size], labels[: self.size], images.new_zeros(len(images[: self.size]))
+        kept = self.kept
+        self.drawn = torch.randperm(len(kept[0]))[: round(self.share * len(images))].to(images.device)
+        return torch.cat([images, kept[0][self.drawn]]), torch.cat([labels, kept[1][self.drawn]])
+
+    def note(self, images: Tensor, labels: Tensor, excesses: Tensor) -> None:
+        """Keeps the worst of those and of a batch that `join` made; without a finite penalty there is no gradient."""
+        if self.kept is None:
+            return
+        rest = torch.ones(len(self.kept[0]), dtype=torch.bool, device=images.device)
+        rest[self.drawn] = False
+        together = [torch.cat([old[rest], new]) for old, new in zip(self.kept, (images, labels, excesses), strict=True)]
+        penalties = together[2].nan_to_num(-1, -1, -1)
+        worst = penalties.topk(min(self.size, len(penalties))).indices
+        self.kept = together[0][worst], together[1][worst], together[2][worst]
+
+
 def _seed(seed: int, epoch: int, loader: DataLoader[Any]) -> None:
     torch.manual_seed(seed * 1_000_003 + epoch)
     if loader.generator is not None:
@@ -257,6 +296,7 @@ class _Run:
         self.optimizer = _optimizer(model, config)
         self.device = next(model.parameters()).device
         self.observed = _Observed(model)
+        self.worst = _Worst(config.replay_memory, config.replay)
         compiled = torch.compile if config.compiled else lambda network: network
         self.forward = compiled(self.observed)
         self.wanted = compiled(self.teacher)
@@ -291,11 +331,14 @@ class _Run:
             module.clamp_width.fill_(stage.clamp_width)
         for group in self.optimizer.param_groups:
             group["lr"] = config.rate(self.step, self.steps) * group["factor"]
+        new = len(images)
+        images, labels = self.worst.join(images, labels)
         lower = config.precision == "bfloat16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=lower):
             with torch.no_grad():
                 wanted = self.wanted(images).float()
             scores, excesses = self.forward(images)
+        self.worst.note(images, labels, excesses.detach())
         scores = scores.float().clamp(-LARGEST_SCORE, LARGEST_SCORE)
         trust = (1 + excesses.detach()) ** -2
         soft = distillation_loss(scores, wanted, config.temperature, trust)
@@ -313,7 +356,7 @@ class _Run:
             return None
         self.failures = 0
         self.optimizer.step()
-        return float(loss.detach()), float(excess.detach())
+        return float(loss.detach()), float(excesses.detach()[:new].mean())
 
     def save(self, file: Path) -> None:
         state = {
@@ -323,6 +366,7 @@ class _Run:
             "failures": self.failures,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "worst": self.worst.kept,
             "history": [asdict(summary) for summary in self.history],
         }
         part = file.with_name(file.name + ".part")
@@ -339,6 +383,7 @@ class _Run:
             raise CheckpointError(f"{file} holds another network: {cause}") from cause
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.failures = state["step"], state["failures"]
+        self.worst.kept = state["worst"]
         self.history = [EpochSummary(**summary) for summary in state["history"]]
 
 
