@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from peregrine_finetune import Bound, PolynomialActivation
-from peregrine_finetune.fit import BOUNDS, fitted_activation, hermite, hermite_activation
+from peregrine_finetune import BOUNDS, Bound, PolynomialActivation
+from peregrine_finetune.fit import fitted_activation, hermite, hermite_activation
 
 SHAPES = [(4, 3), (5, 2, 7), (2, 6, 3, 5), (1, 1, 1, 1), (3, 4, 1, 8)]
 

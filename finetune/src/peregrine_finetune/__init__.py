@@ -9,7 +9,7 @@ from .certify import ActivationRange, Certificate, ValueRange, calibrate, certif
 from .convert import ConversionReport, Converted, Replacement, convert
 from .errors import CheckpointError, ConversionError, DivergedError, ExportError, FinetuneError, Obstacle
 from .export import RANGES_KEY, RANGES_VERSION, export
-from .fit import Bound
+from .fit import BOUNDS, Bound
 from .training import (
     EpochSummary,
     FinetuneConfig,
@@ -21,6 +21,7 @@ from .training import (
 )
 
 __all__ = [
+    "BOUNDS",
     "RANGES_KEY",
     "RANGES_VERSION",
     "ActivationRange",
