@@ -1,4 +1,5 @@
-//! `--calibrate`, `--input-range` and the ranges in a model's metadata: what values the nodes of a model take, and how much room that needs.
+//! `--calibrate`, `--input-range` and the ranges in a model's metadata: what values the nodes of a model take, and how much
+//! room that needs.
 
 use crate::args::Compile;
 use crate::error::{Error, InputProblem};

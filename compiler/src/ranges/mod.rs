@@ -161,7 +161,8 @@ impl Ranges {
         })
     }
 
-    /// The headroom bits that what samples reach takes, or else what is stated, margin and sign included; `MOST_BITS` when no parameters have enough.
+    /// The headroom bits that what samples reach takes, or else what is stated, margin and sign included; `MOST_BITS` when no
+    /// parameters have enough.
     pub fn headroom_bits(&self) -> u32 {
         let needed = self.nodes.iter().filter_map(NodeRange::headroom_bits);
         needed.max().unwrap_or(0)

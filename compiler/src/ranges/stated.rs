@@ -2,8 +2,7 @@
 //!
 //! Rewriting stores a value `v` as `v / g + s`, by planes, and keeps no account of `g` and `s`. They are found again from what
 //! both graphs compute: two polynomials in the inputs that are affine to each other at random inputs are so everywhere, but
-//! with probability zero. Nothing is stated of a plane that is nearly the same at all
-//! probes.
+//! with probability zero. Nothing is stated of a plane that is nearly the same at all probes.
 
 use super::interval::Interval;
 use super::planes::Planes;
