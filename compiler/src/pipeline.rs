@@ -185,6 +185,9 @@ fn emitted(graph: &Graph, config: &Config) -> Result<Emitted, CompileError> {
     Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
 }
 
+/// The places at which half the degree is tried before those beside the fastest are.
+const MAX_CUTS: usize = 24;
+
 /// Compiling at one ring degree, or from one to another.
 #[derive(Clone, Copy)]
 struct Attempt<'a> {
@@ -303,10 +306,15 @@ impl<'a> Attempt<'a> {
     ) -> Result<Candidate, CompileError> {
         let without = fewest.seconds;
         let mut best = fewest;
+        let mut known: Vec<LayoutPlan> = Vec::new();
         for reluctance in RELUCTANCE {
             let Some(plan) = planning.worthwhile_levels(reluctance)? else {
                 break;
             };
+            if known.iter().any(|known| known.chooses_as(&plan)) {
+                continue;
+            }
+            known.push(plan.clone());
             if let Ok(found) = self.fastest(&plan)? {
                 let reluctance = Some(reluctance);
                 best = best.faster(Candidate {
@@ -338,29 +346,61 @@ impl<'a> Attempt<'a> {
         {
             return Ok(None);
         }
-        let mut fastest: Option<(Candidate, Cut)> = None;
-        for cut in cuts(self.graph).into_iter().rev() {
-            let attempt = Self {
-                cut: Some(cut),
-                ..*self
-            };
-            let Ok(priced) = attempt.priced() else {
+        let mut late: Vec<Cut> = cuts(self.graph);
+        late.reverse();
+        let mut fastest: Option<(Candidate, usize)> = None;
+        let mut stride = late.len().div_ceil(MAX_CUTS).max(1);
+        for at in (0..late.len()).step_by(stride) {
+            if !self.cut_at(&late, at, (best, &mut *quotes), &mut fastest)? {
                 break;
-            };
-            match attempt.like(best, &priced, quotes)? {
-                Some(Ok(found)) => {
-                    let known = fastest.take();
-                    let known = known.filter(|(known, _)| known.seconds <= found.seconds);
-                    fastest = Some(known.unwrap_or((found, cut)));
-                }
-                Some(Err(_)) => break,
-                None => {}
             }
         }
-        Ok(fastest.map(|(found, cut)| {
-            let reason = self.half_the_degree(cut, &found, best);
-            (found.circuit, reason)
+        // Of many cuts, those beside the fastest, nearer and nearer.
+        while stride > 1 {
+            stride = stride.div_ceil(2);
+            let Some(&(_, at)) = fastest.as_ref() else {
+                break;
+            };
+            for near in [at.checked_sub(stride), at.checked_add(stride)] {
+                if let Some(near) = near {
+                    self.cut_at(&late, near, (best, &mut *quotes), &mut fastest)?;
+                }
+            }
+        }
+        Ok(fastest.and_then(|(found, at)| {
+            let reason = self.half_the_degree(*late.get(at)?, &found, best);
+            Some((found.circuit, reason))
         }))
+    }
+
+    /// Compares the fastest circuit with the one that is cut at a place of a list; says whether one of less modulus may be secure.
+    fn cut_at(
+        &self,
+        cuts: &[Cut],
+        at: usize,
+        (best, quotes): (&Candidate, &mut Quotes),
+        fastest: &mut Option<(Candidate, usize)>,
+    ) -> Result<bool, CompileError> {
+        let Some(&cut) = cuts.get(at) else {
+            return Ok(true);
+        };
+        let attempt = Self {
+            cut: Some(cut),
+            ..*self
+        };
+        let Ok(priced) = attempt.priced() else {
+            return Ok(false);
+        };
+        match attempt.like(best, &priced, quotes)? {
+            Some(Ok(found)) => {
+                let known = fastest.take();
+                let known = known.filter(|(known, _)| known.seconds <= found.seconds);
+                *fastest = Some(known.unwrap_or((found, at)));
+            }
+            Some(Err(_)) => return Ok(false),
+            None => {}
+        }
+        Ok(true)
     }
 
     /// What is said of going on at half the degree.

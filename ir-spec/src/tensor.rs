@@ -11,6 +11,7 @@ pub struct Tensor {
     pub name: String,
     shape: Shape,
     data: Arc<[f64]>,
+    has_zero: bool,
 }
 
 impl Tensor {
@@ -30,8 +31,14 @@ impl Tensor {
         if let Some(index) = data.iter().position(|x| !x.is_finite()) {
             return Err(TensorError::NotFinite { name, index });
         }
+        let has_zero = data.contains(&0.0);
         let data = data.into();
-        Ok(Self { name, shape, data })
+        Ok(Self {
+            name,
+            shape,
+            data,
+            has_zero,
+        })
     }
 
     /// Its shape.
@@ -42,6 +49,11 @@ impl Tensor {
     /// Its elements in row-major order; all finite.
     pub fn data(&self) -> &[f64] {
         &self.data
+    }
+
+    /// Whether some element is zero. O(1).
+    pub const fn has_zero(&self) -> bool {
+        self.has_zero
     }
 
     /// Whether every element is exactly a 32-bit float (the binary form then stores 4 bytes each, 8 otherwise).

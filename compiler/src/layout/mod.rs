@@ -214,6 +214,11 @@ impl Surcharge {
 }
 
 impl LayoutPlan {
+    /// Whether another plan has the same choices, and so leads to the same circuit.
+    pub fn chooses_as(&self, other: &Self) -> bool {
+        self.choices == other.choices
+    }
+
     /// What was chosen at a node of the graph that was planned.
     pub fn choice(&self, index: NodeIndex) -> &Choice {
         &self.choices[index.index()]

@@ -1,7 +1,8 @@
 //! A tensor graph under edit: operators in a list, operands by position, users kept up to date.
 //!
-//! Invariant: operands come before users, as in [`Graph`]. A rule changes operators in place and calls
-//! [`Draft::refresh`]; what nothing uses any more stays in the list, without users, until [`Draft::finish`].
+//! Invariant: operands come before users, as in [`Graph`]. A rule changes operators in place, through [`Draft::edit`], and
+//! calls [`Draft::refresh`], which looks at what was edited only; what nothing uses any more stays in the list, without
+//! users, until [`Draft::finish`].
 
 use super::RewriteError;
 use super::field::Field;
@@ -12,6 +13,8 @@ use peregrine_ir::linear::LinearMap;
 use peregrine_ir::{Entity, Finish, Shape, Tensor, TensorId, Tensors};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
+use std::mem::take;
+use std::ops::Deref;
 
 /// Position of an operator in a [`Draft`].
 pub(super) type Place = usize;
@@ -32,17 +35,35 @@ pub(super) struct Label {
     finish: Finish,
 }
 
+/// The operators of a draft, to be read; [`Draft::edit`] changes them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Items(Vec<Item>);
+
+impl Deref for Items {
+    type Target = [Item];
+
+    fn deref(&self) -> &[Item] {
+        &self.0
+    }
+}
+
 /// A graph under edit.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
-    pub(super) items: Vec<Item>,
+    pub(super) items: Items,
     pub(super) tensors: Tensors,
     pub(super) sources: Vec<Source>,
     /// What is known about each result and its position, in the model's order.
-    pub(super) outputs: Vec<(Label, Place)>,
+    outputs: Vec<(Label, Place)>,
     /// Users that something needs, in order; one that uses an operator twice is listed twice.
     users: Vec<Vec<Place>>,
     live: Vec<bool>,
+    /// How many results each operator is.
+    results: Vec<usize>,
+    /// The operands of live operators that `users` knows of.
+    linked: Vec<Vec<Place>>,
+    /// What was edited since `users` and `live` were right.
+    edited: Vec<Place>,
 }
 
 impl Draft {
@@ -69,14 +90,17 @@ impl Draft {
             })
             .collect();
         let mut draft = Self {
-            items,
+            items: Items::default(),
             tensors: graph.tensors.clone(),
             sources: graph.sources.clone(),
-            outputs,
+            outputs: Vec::new(),
             users: Vec::new(),
             live: Vec::new(),
+            results: Vec::new(),
+            linked: Vec::new(),
+            edited: Vec::new(),
         };
-        draft.refresh();
+        draft.replace(items, outputs);
         Ok(draft)
     }
 
@@ -120,26 +144,102 @@ impl Draft {
         graph
     }
 
-    /// Recomputes users after an edit. O(nodes).
-    pub(super) fn refresh(&mut self) {
-        let mut live = vec![false; self.items.len()];
+    /// Other operators, operands before users, and where the results are among them. O(nodes).
+    pub(super) fn replace(&mut self, items: Vec<Item>, outputs: Vec<(Label, Place)>) {
+        let count = items.len();
+        self.items = Items(items);
+        self.outputs = outputs;
+        self.users = vec![Vec::new(); count];
+        self.live = vec![false; count];
+        self.linked = vec![Vec::new(); count];
+        self.results = vec![0; count];
         for &(_, place) in &self.outputs {
-            live[place] = true;
+            self.results[place] += 1;
         }
-        let mut users = vec![Vec::new(); self.items.len()];
-        for (place, item) in self.items.iter().enumerate().rev() {
-            live[place] |= matches!(item.op, Op::Input { .. });
-            if live[place] {
-                for &operand in &item.operands {
-                    debug_assert!(operand < place, "operands come before users");
-                    live[operand] = true;
-                    users[operand].push(place);
+        let inputs = |&place: &Place| matches!(self.items[place].op, Op::Input { .. });
+        let mut roots: Vec<Place> = (0..count).filter(inputs).collect();
+        roots.extend(self.outputs.iter().map(|&(_, place)| place));
+        self.revive(roots);
+        self.edited.clear();
+    }
+
+    /// The operator at a position, to be changed; [`Draft::refresh`] makes up for that.
+    pub(super) fn edit(&mut self, place: Place) -> &mut Item {
+        self.edited.push(place);
+        &mut self.items.0[place]
+    }
+
+    /// Brings users up to date with edits; says how many edges changed. O(edges of what was edited).
+    pub(super) fn refresh(&mut self) -> usize {
+        let (mut idle, mut changed) = (Vec::new(), 0);
+        for place in take(&mut self.edited) {
+            idle.push(place);
+            if !self.live[place] || self.linked[place] == self.items[place].operands {
+                continue;
+            }
+            let new = self.items[place].operands.clone();
+            changed += new.len();
+            for &operand in &new {
+                self.link(operand, place);
+            }
+            for operand in std::mem::replace(&mut self.linked[place], new) {
+                changed += 1;
+                self.unlink(operand, place);
+                idle.push(operand);
+            }
+        }
+        while let Some(place) = idle.pop() {
+            let needed = !self.users[place].is_empty()
+                || self.results[place] > 0
+                || matches!(self.items[place].op, Op::Input { .. });
+            if self.live[place] && !needed {
+                self.live[place] = false;
+                for operand in take(&mut self.linked[place]) {
+                    changed += 1;
+                    self.unlink(operand, place);
+                    idle.push(operand);
                 }
             }
         }
-        users.iter_mut().for_each(|u: &mut Vec<Place>| u.reverse());
-        self.users = users;
-        self.live = live;
+        changed
+    }
+
+    /// Lists a user of an operator, which is needed from then on.
+    fn link(&mut self, operand: Place, user: Place) {
+        debug_assert!(operand < user, "operands come before users");
+        let users = &mut self.users[operand];
+        users.insert(users.partition_point(|&u| u <= user), user);
+        self.revive(vec![operand]);
+    }
+
+    /// Takes one use of an operator off its list.
+    fn unlink(&mut self, operand: Place, user: Place) {
+        let users = &mut self.users[operand];
+        if let Ok(at) = users.binary_search(&user) {
+            users.remove(at);
+        }
+    }
+
+    /// Makes operators live, and what they need.
+    fn revive(&mut self, mut pending: Vec<Place>) {
+        while let Some(place) = pending.pop() {
+            if self.live[place] {
+                continue;
+            }
+            self.live[place] = true;
+            self.linked[place] = self.items[place].operands.clone();
+            for &operand in &self.linked[place] {
+                debug_assert!(operand < place, "operands come before users");
+                let users = &mut self.users[operand];
+                users.insert(users.partition_point(|&u| u <= place), place);
+                pending.push(operand);
+            }
+        }
+    }
+
+    /// What is known about each result and its position, in the model's order.
+    pub(super) fn outputs(&self) -> &[(Label, Place)] {
+        &self.outputs
     }
 
     /// Whether an output needs the operator.
@@ -159,7 +259,7 @@ impl Draft {
 
     /// Whether the operator's value is a result of the model.
     pub(super) fn is_output(&self, place: Place) -> bool {
-        self.outputs.iter().any(|&(_, output)| output == place)
+        self.results.get(place).is_some_and(|&results| results > 0)
     }
 
     /// The user, when there is one use in all and the value is not a result.
@@ -230,9 +330,11 @@ impl Draft {
 
     /// Lets `to`, which comes earlier, take the place of `from` everywhere.
     pub(super) fn redirect(&mut self, from: Place, to: Place) {
-        for operand in self.items.iter_mut().flat_map(|item| &mut item.operands) {
-            if *operand == from {
-                *operand = to;
+        for user in self.users[from].clone() {
+            for operand in &mut self.edit(user).operands {
+                if *operand == from {
+                    *operand = to;
+                }
             }
         }
         for (_, output) in &mut self.outputs {
@@ -240,6 +342,9 @@ impl Draft {
                 *output = to;
             }
         }
+        let results = take(&mut self.results[from]);
+        self.results[to] += results;
+        self.edited.push(from);
     }
 
     /// The operator that computes a polynomial, its coefficients stored as `<source>.x^<power>`.

@@ -84,7 +84,8 @@ pub fn simplify_without(graph: &Graph, without: &Without) -> Result<(Graph, Repo
 
 /// Makes fewer nodes of more; says whether it did.
 fn fuse(draft: &mut Draft, report: &mut Report) -> bool {
-    local::apply(local::EARLY, draft, report)
+    local::apply(local::CHAINS, draft, report)
+        | local::apply(local::EARLY, draft, report)
         | algebra::recognise(draft, report)
         | local::apply(local::LATE, draft, report)
 }

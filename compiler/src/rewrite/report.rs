@@ -17,6 +17,7 @@ pub struct Step {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     steps: Vec<Step>,
+    effort: u64,
 }
 
 impl Report {
@@ -37,6 +38,16 @@ impl Report {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// What it took: rules tried, edges changed and e-nodes searched.
+    pub const fn effort(&self) -> u64 {
+        self.effort
+    }
+
+    /// Adds to what it took.
+    pub(super) fn work(&mut self, steps: usize) {
+        self.effort = self.effort.saturating_add(steps as u64);
     }
 
     /// Notes that `rule` changed an operator that stands for `source`.

@@ -45,7 +45,7 @@ fn complete_square(draft: &mut Draft, place: Place) -> Option<()> {
     let edits = before(draft, draft.operand(place)?, &shift)?;
     let op = draft.polynomial_op(place, &square)?;
     commit(draft, place, &edits)?;
-    draft.items[place].op = op;
+    draft.edit(place).op = op;
     Some(())
 }
 
@@ -62,7 +62,7 @@ fn shift_before(draft: &mut Draft, place: Place) -> Option<()> {
     let edits = before(draft, draft.operand(place)?, &shift)?;
     let op = draft.polynomial_op(place, &scale)?;
     commit(draft, place, &edits)?;
-    draft.items[place].op = op;
+    draft.edit(place).op = op;
     Some(())
 }
 
@@ -79,7 +79,7 @@ fn push_constant(draft: &mut Draft, place: Place) -> Option<()> {
     let without = polynomial.with_coefficient(0, Field::scalar(0.0))?;
     let op = draft.polynomial_op(place, &without)?;
     commit(draft, place, &edits)?;
-    draft.items[place].op = op;
+    draft.edit(place).op = op;
     Some(())
 }
 
@@ -174,7 +174,7 @@ fn commit(draft: &mut Draft, by: Place, edits: &Edits) -> Option<()> {
         ));
     }
     for (place, op) in ops {
-        draft.items[place].op = op;
+        draft.edit(place).op = op;
     }
     Some(())
 }

@@ -62,18 +62,22 @@ impl Diagonals {
     ) -> Self {
         let mask = Reach::new(input, fold).bound() - 1;
         let (shown, wanted) = (turns(input, mask), turns(output, mask));
-        let rotation = |d: u32, turn: u32| {
-            let reached = shown
-                .iter()
-                .map(|&from| (d + from).wrapping_sub(turn) & mask);
-            reached.min().unwrap_or(0)
+        // The least of `d + from` modulo the bound: `shown` is ascending.
+        let rotation = |d: u32| {
+            let around = d.wrapping_neg() & mask;
+            let at = shown.partition_point(|&from| from < around);
+            let nearest = shown.get(at).or(shown.first()).copied().unwrap_or(0);
+            (d + nearest) & mask
         };
         let rotations = |set: &Vec<u32>| {
-            let mut all = NumberSet::default();
+            let mut distinct = NumberSet::default();
             for &turn in &wanted {
-                let turned = set.iter().map(|&d| rotation(d, turn));
-                turned.for_each(|k| all.insert(k, mask + 1));
+                let turned = set.iter().map(|&d| d.wrapping_sub(turn) & mask);
+                turned.for_each(|d| distinct.insert(d, mask + 1));
             }
+            let mut all = NumberSet::default();
+            let distinct = distinct.finish();
+            distinct.into_iter().for_each(|d| all.insert(rotation(d), mask + 1));
             all.finish()
         };
         let pairs = displacements.pairs.iter();

@@ -5,10 +5,11 @@
 //! follows from the replicas, see [`super::diagonals`]. Weights that are exactly zero need nothing.
 //!
 //! A convolution or pooling is a product of relations along its axes, and slots are sums of a part for each axis: the sets
-//! are sums of sets, found in O(weights + displacements). Anything else is enumerated in O(nonzero coefficients).
+//! are sums of sets, found in O(weights + displacements); so are those of channels that are all joined with each other, and of a
+//! matrix without zeros. Anything else is enumerated in O(nonzero coefficients).
 
-use peregrine_ir::linear::{BoundMap, Window};
-use peregrine_ir::{Layout, LayoutParts};
+use peregrine_ir::linear::{BoundMap, LinearKind, Window};
+use peregrine_ir::{Layout, LayoutParts, Place};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Displacements by (output ciphertext, input ciphertext), ascending, in `0 .. S`.
@@ -21,17 +22,21 @@ pub struct Displacements {
 impl Displacements {
     /// The displacements of `map` from replica 0 of `input` to replica 0 of `output`.
     pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Self {
-        Self::by_axes(map, input, output).unwrap_or_else(|| Self::by_elements(map, input, output))
+        Self::by_axes(map, input, output)
+            .or_else(|| Self::by_matrix(map, input, output))
+            .unwrap_or_else(|| Self::by_elements(map, input, output))
     }
 
     /// Element by element; for any map.
     pub(super) fn by_elements(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Self {
         let mut sets = PairSets::new(input.slots());
+        let places: Vec<Place> = (0..input.elements())
+            .map(|x| input.place_flat(x))
+            .collect();
         for y in 0..output.elements() {
             let to = output.place_flat(y);
             map.for_each_tap(y, |x, weight| {
-                if weight != 0.0 {
-                    let from = input.place_flat(x);
+                if let Some(from) = places.get(x).filter(|_| weight != 0.0) {
                     sets.insert(
                         (to.ciphertext, from.ciphertext),
                         from.slot.wrapping_sub(to.slot),
@@ -42,6 +47,44 @@ impl Displacements {
         Self {
             pairs: sets.finish(),
         }
+    }
+
+    /// For a matrix without zeros, which joins every element with every other: all differences of their slots.
+    /// O(rows * slots / 64).
+    pub(super) fn by_matrix(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
+        let LinearKind::Contract(contract) = &map.map().kind else {
+            return None;
+        };
+        let around = [
+            contract.outer,
+            contract.groups,
+            contract.rows,
+            contract.inner,
+        ];
+        if around != [1; 4] || !map.is_full() {
+            return None;
+        }
+        let slots = input.slots();
+        let (mut from, mut to) = (BTreeMap::new(), BTreeMap::new());
+        for x in 0..input.elements() {
+            let place = input.place_flat(x);
+            let set = from.entry(place.ciphertext);
+            set.or_insert_with(|| BitSet::new(slots)).insert(place.slot);
+        }
+        for y in 0..output.elements() {
+            let place = output.place_flat(y);
+            let set: &mut Vec<u32> = to.entry(place.ciphertext).or_default();
+            set.push(place.slot);
+        }
+        let mut pairs = BTreeMap::new();
+        for (&o, rows) in &to {
+            for (&i, columns) in &from {
+                let mut sums = BitSet::new(slots);
+                rows.iter().for_each(|&t| sums.insert_moved(columns, t));
+                pairs.insert((o, i), sums.members());
+            }
+        }
+        Some(Self { pairs })
     }
 
     /// Axis by axis; for windows over images that are packed as what they are.
@@ -147,6 +190,62 @@ fn spatial(
         .collect()
 }
 
+/// Channels by their places: what the number of a channel adds to ciphertext and slot is the sum of a part for the plane it is
+/// in and of one for the place between the pixels of that plane.
+struct Channels {
+    /// By plane.
+    planes: Vec<(u32, u32)>,
+    /// Within a plane.
+    gaps: Vec<u32>,
+}
+
+impl Channels {
+    /// All channels of a layout: of the last plane maybe only some.
+    fn of(layout: &Layout) -> Vec<Self> {
+        let LayoutParts { shape, gaps, .. } = *layout.parts();
+        let share = gaps[0] * gaps[1];
+        let part = |planes: std::ops::Range<u32>, within: u32| {
+            let plane = |block: u32| channel(layout, block * share);
+            let first = channel(layout, 0).1;
+            Self {
+                planes: planes.map(plane).collect(),
+                gaps: (0..within).map(|c| channel(layout, c).1 - first).collect(),
+            }
+        };
+        let whole = shape[0] / share;
+        vec![part(0..whole, share), part(whole..whole + 1, shape[0] % share)]
+    }
+}
+
+/// Steps between channels that are all joined with each other.
+fn all_channels((input, output): (&Layout, &Layout)) -> BTreeSet<Step> {
+    let mut steps = BTreeSet::new();
+    let froms = Channels::of(input);
+    for (to, from) in Channels::of(output)
+        .iter()
+        .flat_map(|to| froms.iter().map(move |from| (to, from)))
+    {
+        let mut planes = PairSets::new(input.slots());
+        for &(o, y) in &to.planes {
+            for &(i, x) in &from.planes {
+                planes.insert((o, i), x.wrapping_sub(y));
+            }
+        }
+        let within: BTreeSet<u32> = to
+            .gaps
+            .iter()
+            .flat_map(|y| from.gaps.iter().map(move |x| x.wrapping_sub(*y)))
+            .collect();
+        for ((to, from), set) in planes.finish() {
+            let sums = set
+                .iter()
+                .flat_map(|x| within.iter().map(move |y| x.wrapping_add(*y)));
+            steps.extend(sums.map(|by| Step { to, from, by }));
+        }
+    }
+    steps
+}
+
 /// The first ciphertext of a channel and what it adds to the slot.
 fn channel(layout: &Layout, c: u32) -> (u32, u32) {
     let place = layout.place([c, 0, 0]);
@@ -176,6 +275,12 @@ fn channels(
     };
     let [rows, columns] = window.kernel;
     let taps = (0..rows).flat_map(|i| (0..columns).map(move |j| [i, j]));
+    if let LinearKind::Conv2d(conv) = &map.map().kind
+        && conv.groups == 1
+        && map.is_full()
+    {
+        return vec![(taps.collect(), all_channels((input, output)))];
+    }
     if map.is_full() {
         return vec![(taps.collect(), steps([0, 0]))];
     }
@@ -302,20 +407,71 @@ impl NumberSet {
                 list.sort_unstable();
                 list
             }
-            Self::Many(bits) => {
-                let members = |(i, &word): (usize, &u64)| {
-                    (0..64u32)
-                        .filter(move |b| word >> b & 1 == 1)
-                        .map(move |b| i as u32 * 64 + b)
-                };
-                bits.iter().enumerate().flat_map(members).collect()
-            }
+            Self::Many(bits) => members(&bits),
         }
     }
+}
+
+/// The numbers whose bits are set, ascending.
+fn members(bits: &[u64]) -> Vec<u32> {
+    let of_word = |(i, &word): (usize, &u64)| {
+        (0..64u32)
+            .filter(move |b| word >> b & 1 == 1)
+            .map(move |b| i as u32 * 64 + b)
+    };
+    bits.iter().enumerate().flat_map(of_word).collect()
 }
 
 fn mark(bits: &mut [u64], k: u32) {
     if let Some(word) = bits.get_mut(k as usize / 64) {
         *word |= 1 << (k % 64);
+    }
+}
+
+/// A set of slots, a bit for each.
+struct BitSet {
+    words: Vec<u64>,
+    /// How many slots there are, a power of two.
+    slots: u32,
+}
+
+impl BitSet {
+    fn new(slots: u32) -> Self {
+        Self {
+            words: vec![0; slots.div_ceil(64) as usize],
+            slots,
+        }
+    }
+
+    fn insert(&mut self, slot: u32) {
+        mark(&mut self.words, slot);
+    }
+
+    /// Adds every member of another set less `t`, modulo the slots.
+    fn insert_moved(&mut self, other: &Self, t: u32) {
+        let t = t & (self.slots - 1);
+        if self.slots < 64 {
+            let word = other.words.first().copied().unwrap_or(0);
+            let wrapped = word << ((self.slots - t) % 64);
+            let moved = if t == 0 { word } else { word >> t | wrapped };
+            let mask = (1u64 << self.slots) - 1;
+            self.words.iter_mut().for_each(|w| *w |= moved & mask);
+            return;
+        }
+        let (words, bits) = ((t / 64) as usize, t % 64);
+        let (before, after) = other.words.split_at(words.min(other.words.len()));
+        let turned = || after.iter().chain(before).copied();
+        let next = turned().skip(1).chain(turned().take(1));
+        for ((own, low), high) in self.words.iter_mut().zip(turned()).zip(next) {
+            *own |= match bits {
+                0 => low,
+                _ => low >> bits | high << (64 - bits),
+            };
+        }
+    }
+
+    /// Ascending.
+    fn members(&self) -> Vec<u32> {
+        members(&self.words)
     }
 }

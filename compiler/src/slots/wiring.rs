@@ -15,9 +15,12 @@ pub struct Wiring {
 impl Wiring {
     /// The wiring that `map` is between two layouts, if it is one.
     ///
-    /// Cost: O(slots of all output ciphertexts); much less where the answer is no.
+    /// Cost: O(slots of all output ciphertexts); much less where the answer is no, which one element with its copies mostly shows.
     pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
         if !matches!(map.map().kind, LinearKind::Gather(_)) || input.slots() != output.slots() {
+            return None;
+        }
+        if !copies_agree(map, input, output) {
             return None;
         }
         let mut sources: Vec<Option<u32>> = vec![None; output.ciphertexts() as usize];
@@ -67,4 +70,20 @@ impl Wiring {
             values: self.sources.iter().map(value).collect(),
         }
     }
+}
+
+/// Whether the first element that moves has its copies where the result wants them.
+fn copies_agree(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> bool {
+    let first = (0..output.elements()).find_map(|y| {
+        let mut from = None;
+        map.for_each_tap(y, |x, _| from = Some(x));
+        Some((from?, output.place_flat(y).slot))
+    });
+    first.is_none_or(|(x, slot)| {
+        let ciphertext = input.place_flat(x).ciphertext;
+        (0..output.parts().replicas).all(|replica| {
+            let slot = output.replica(slot, replica);
+            input.element_flat(Place { ciphertext, slot }) == Some(x)
+        })
+    })
 }

@@ -160,6 +160,8 @@ struct Weights<'a> {
     data: &'a [f64],
     /// The last two extents of their shape.
     kernel: [u32; 2],
+    /// Whether none is zero.
+    full: bool,
 }
 
 impl<'a> Weights<'a> {
@@ -169,7 +171,8 @@ impl<'a> Weights<'a> {
             [.., h, w] => [h, w],
             _ => [1, 1],
         };
-        Self { data, kernel }
+        let full = !weight.is_some_and(Tensor::has_zero);
+        Self { data, kernel, full }
     }
 
     /// The weight of output channel `m`, channel `c` of its group, at element `(i, j)`.
@@ -222,9 +225,9 @@ impl BoundMap<'_> {
         }
     }
 
-    /// Whether no weight is zero.
-    pub fn is_full(&self) -> bool {
-        self.weights.data.iter().all(|&w| w != 0.0)
+    /// Whether no weight is zero. O(1).
+    pub const fn is_full(&self) -> bool {
+        self.weights.full
     }
 
     /// Calls `pair(output channel, input channel)` for the channels that an element of the window joins with a nonzero

@@ -47,13 +47,13 @@ pub(super) fn read_back(
     for (rule, place) in events {
         report.record(rule, &draft.sources, draft.items[place].source);
     }
-    for (_, output) in &mut draft.outputs {
+    let mut outputs = draft.outputs().to_vec();
+    for (_, output) in &mut outputs {
         if let Some(&place) = origins.class(*output).and_then(|class| places.get(&class)) {
             *output = place;
         }
     }
-    draft.items = items;
-    draft.refresh();
+    draft.replace(items, outputs);
     true
 }
 
@@ -61,7 +61,7 @@ pub(super) fn read_back(
 fn roots(origins: &Origins, draft: &Draft) -> Vec<Id> {
     let live = draft.live().into_iter();
     live.filter(|&place| matches!(draft.items[place].op, Op::Input { .. }))
-        .chain(draft.outputs.iter().map(|&(_, place)| place))
+        .chain(draft.outputs().iter().map(|&(_, place)| place))
         .filter_map(|place| origins.class(place))
         .collect()
 }

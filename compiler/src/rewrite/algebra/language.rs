@@ -3,7 +3,7 @@
 use super::super::univariate::{Key, Univariate};
 use crate::tensor::Op;
 use egg::{Analysis, DidMerge, EGraph, Id, define_language};
-use peregrine_ir::Shape;
+use peregrine_ir::{Shape, TensorId};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -56,6 +56,8 @@ pub(super) struct Tables {
     polynomials: Vec<Univariate>,
     keys: BTreeMap<Key, PolynomialId>,
     operators: Vec<(Op, Shape)>,
+    /// Operators by what is quick to compare.
+    alike: BTreeMap<(Option<TensorId>, Vec<u32>), Vec<usize>>,
     /// Rule and class of each application, in order.
     pub(super) events: Vec<(&'static str, Id)>,
 }
@@ -78,12 +80,21 @@ impl Tables {
 
     /// The symbol of an operator; equal ones share it, so that equal terms are one class.
     pub(super) fn operator(&mut self, op: &Op, shape: &Shape) -> OperatorId {
-        let same = |(other, other_shape): &(Op, Shape)| other == op && other_shape == shape;
-        let found = self.operators.iter().position(same);
-        OperatorId(found.unwrap_or_else(|| {
-            self.operators.push((op.clone(), shape.clone()));
-            self.operators.len() - 1
-        }))
+        let weight = match op {
+            Op::Linear { map, .. } => map.weight(),
+            _ => None,
+        };
+        let alike = self.alike.entry((weight, shape.dims().to_vec())).or_default();
+        let same = |&&index: &&usize| {
+            let known = self.operators.get(index);
+            known.is_some_and(|(other, other_shape)| other == op && other_shape == shape)
+        };
+        if let Some(&known) = alike.iter().find(same) {
+            return OperatorId(known);
+        }
+        alike.push(self.operators.len());
+        self.operators.push((op.clone(), shape.clone()));
+        OperatorId(self.operators.len() - 1)
     }
 }
 

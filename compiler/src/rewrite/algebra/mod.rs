@@ -23,6 +23,9 @@ use std::time::Duration;
 /// Out of reach: output must not depend on the speed of the machine.
 const NO_TIME_LIMIT: Duration = Duration::from_secs(u64::MAX / 4);
 
+/// More e-nodes per node than [`rules`] make.
+const E_NODES: usize = 1000;
+
 /// What an operator became.
 struct Term {
     class: Id,
@@ -46,9 +49,11 @@ pub(super) fn recognise(draft: &mut Draft, report: &mut Report) -> bool {
         .with_egraph(egraph)
         .with_scheduler(InOrder)
         .with_iter_limit(nodes + 8)
-        .with_node_limit(1000 * (nodes + 8))
+        .with_node_limit(E_NODES * (nodes + 8))
         .with_time_limit(NO_TIME_LIMIT)
         .run(&rules::rules());
+    let searched = runner.iterations.iter().map(|done| done.egraph_nodes);
+    report.work(searched.sum());
     extract::read_back(&runner.egraph, &terms, draft, report)
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A rule looks at the readings of its operands (see [`Facts`](super::language::Facts)), not at their spelling, so that
 //! four rows cover every order and association. Each adds `(poly r x)` to the class it matched, at most once per
-//! variable `x`; the e-graph therefore grows by at most (classes * variables) and saturates.
+//! variable `x` and for at most [`MAX_READINGS`] of them; the e-graph therefore grows by a constant per class and saturates.
+//! What is a polynomial of more variables, a long chain of sums, is shortened by that factor each time it is read back.
 
 use super::super::univariate::Univariate;
 use super::language::{Expr, Tables, readings};
@@ -13,6 +14,9 @@ type Egraph = EGraph<Expr, Tables>;
 /// Compositions and products of two nonlinear polynomials stay within this degree: written out, a high one has large
 /// coefficients that cancel.
 const MAX_EXPANDED_DEGREE: usize = 8;
+
+/// The variables of which a class is known to be a polynomial.
+const MAX_READINGS: usize = 16;
 
 /// All rules, in the order in which they are tried.
 #[rustfmt::skip]
@@ -130,7 +134,8 @@ impl Applier<Expr, Tables> for Forget {
 /// Adds `(poly result x)` to `class` unless it is already known as a polynomial of `x`.
 fn offer(egraph: &mut Egraph, rule: Symbol, class: Id, x: Id, result: Univariate) -> Option<Id> {
     let (class, x) = (egraph.find(class), egraph.find(x));
-    if class == x || readings(egraph, class).contains_key(&x) {
+    let known = readings(egraph, class);
+    if class == x || known.len() >= MAX_READINGS || known.contains_key(&x) {
         return None;
     }
     let p = egraph.analysis.intern(result);

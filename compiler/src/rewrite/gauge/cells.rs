@@ -57,12 +57,12 @@ impl Cells {
             parents: Vec::new(),
             pinned: Vec::new(),
         };
-        for item in &draft.items {
+        for item in draft.items.iter() {
             let grid = Grid::new(cells.parents.len(), &item.shape);
             cells.parents.extend(grid.first..grid.first + grid.count);
             cells.grids.push(grid);
         }
-        let mut pinned: Vec<Place> = draft.outputs.iter().map(|&(_, place)| place).collect();
+        let mut pinned: Vec<Place> = draft.outputs().iter().map(|&(_, place)| place).collect();
         for place in draft.live() {
             let operands = &draft.items[place].operands;
             match &draft.items[place].op {

@@ -67,7 +67,7 @@ pub(super) fn normalise(draft: &mut Draft, report: &mut Report) -> bool {
         return false;
     };
     for (place, op) in ops {
-        draft.items[place].op = op;
+        draft.edit(place).op = op;
     }
     for (place, rule) in solution.monic.iter().filter(|(p, _)| !before.contains(p)) {
         report.record(rule, &draft.sources, draft.items[*place].source);

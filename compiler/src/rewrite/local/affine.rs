@@ -10,6 +10,27 @@ use crate::tensor::Op;
 use peregrine_ir::linear::{LinearKind, LinearMap};
 use peregrine_ir::{Shape, Tensors};
 
+/// `a (b x + c) + d` becomes `(a b) x + (a c + d)` where nothing else uses `b x + c`.
+pub(super) fn fold_chain(draft: &mut Draft, place: Place) -> Option<()> {
+    let (scale, shift) = affine(draft, place)?;
+    let before = draft.operand(place)?;
+    draft.sole_user(before)?;
+    let (inner_scale, inner_shift) = affine(draft, before)?;
+    let product = scale.zip(&inner_scale, |a, b| a * b)?;
+    let sum = scale
+        .zip(&inner_shift, |a, c| a * c)?
+        .zip(&shift, |ac, d| ac + d)?;
+    // A product may vanish or leave the range of numbers where the factors do not.
+    if !product.all(|a| a.is_normal()) || !sum.all(f64::is_finite) {
+        return None;
+    }
+    let op = draft.polynomial_op(place, &Univariate::new(vec![sum, product])?)?;
+    let operands = draft.items[before].operands.clone();
+    let item = draft.edit(place);
+    (item.op, item.operands) = (op, operands);
+    Some(())
+}
+
 /// `a (A x + b) + c` becomes `(a A) x + (a b + c)` where nothing else uses `A x + b`.
 pub(super) fn fold_into_map_before(draft: &mut Draft, place: Place) -> Option<()> {
     let (scale, shift) = affine(draft, place)?;
@@ -28,7 +49,7 @@ pub(super) fn fold_into_map_before(draft: &mut Draft, place: Place) -> Option<()
     let map = with_factors(draft, &map, factors, &by)?;
     let op = linear_op(draft, map, format!("{bias_name}*{by}"), new_bias, &shape)?;
     let operands = draft.items[linear].operands.clone();
-    let item = &mut draft.items[place];
+    let item = draft.edit(place);
     (item.op, item.operands) = (op, operands);
     Some(())
 }
@@ -68,11 +89,11 @@ pub(super) fn fold_into_map_after(draft: &mut Draft, place: Place) -> Option<()>
     let op = linear_op(draft, map, name, new_bias, &own_shape)?;
     if adds {
         let shift = Univariate::new(vec![left, Field::scalar(1.0)])?;
-        draft.items[before].op = draft.polynomial_op(before, &shift)?;
+        draft.edit(before).op = draft.polynomial_op(before, &shift)?;
     } else {
-        draft.items[place].operands = draft.items[before].operands.clone();
+        draft.edit(place).operands = draft.items[before].operands.clone();
     }
-    draft.items[place].op = op;
+    draft.edit(place).op = op;
     Some(())
 }
 
@@ -112,8 +133,8 @@ pub(super) fn move_after_map(draft: &mut Draft, place: Place) -> Option<()> {
         source: draft.items[place].source,
         operands: draft.items[before].operands.clone(),
     };
-    draft.items[before] = moved;
-    draft.items[place].op = op;
+    *draft.edit(before) = moved;
+    draft.edit(place).op = op;
     Some(())
 }
 

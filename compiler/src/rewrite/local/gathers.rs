@@ -19,7 +19,7 @@ pub(super) fn merge_gathers(draft: &mut Draft, place: Place) -> Option<()> {
     let name = format!("{}.bias", draft.name(place));
     let op = linear_op(draft, map, name, bias, &shape)?;
     let operands = draft.items[first].operands.clone();
-    let item = &mut draft.items[place];
+    let item = draft.edit(place);
     (item.op, item.operands) = (op, operands);
     Some(())
 }

@@ -21,6 +21,19 @@ pub(super) struct Rule {
     pub(super) apply: fn(&mut Draft, Place) -> Option<()>,
 }
 
+/// Rules that run first: chains of factors and constants become one before anything is folded into weights, so that this is
+/// done once and the e-graph sees none of them.
+#[rustfmt::skip]
+pub(super) const CHAINS: &[Rule] = &[
+    Rule { name: "reshape-of-reshape",            apply: tidy::reshape_of_reshape },
+    Rule { name: "drop-reshape",                  apply: tidy::drop_reshape },
+    Rule { name: "drop-identity-map",             apply: tidy::drop_identity_map },
+    Rule { name: "merge-gathers",                 apply: gathers::merge_gathers },
+    Rule { name: "diagonal-map-to-polynomial",    apply: tidy::diagonal_map_to_polynomial },
+    Rule { name: "compact-coefficients",          apply: tidy::compact_coefficients },
+    Rule { name: "fold-affine-chain",             apply: affine::fold_chain },
+];
+
 /// Rules that run before polynomials are recognised: what they fold away is not worth composing into a polynomial.
 #[rustfmt::skip]
 pub(super) const EARLY: &[Rule] = &[
@@ -37,6 +50,9 @@ pub(super) const EARLY: &[Rule] = &[
 /// Rules that run once polynomials are single nodes.
 #[rustfmt::skip]
 pub(super) const LATE: &[Rule] = &[
+    Rule { name: "reshape-of-reshape",            apply: tidy::reshape_of_reshape },
+    Rule { name: "merge-gathers",                 apply: gathers::merge_gathers },
+    Rule { name: "fold-affine-chain",             apply: affine::fold_chain },
     Rule { name: "reshape-after-polynomial",      apply: tidy::reshape_after_polynomial },
     Rule { name: "reshape-after-operation",       apply: sums::reshape_after_operation },
     Rule { name: "reshape-into-map",              apply: tidy::reshape_into_map },
@@ -49,7 +65,7 @@ pub(super) const LATE: &[Rule] = &[
 
 /// Applies the rules of a table at every live operator until none fires; says whether one did.
 ///
-/// Cost: one pass over the nodes per application at worst; passes without an application end the loop.
+/// Cost: a few passes over the nodes; passes without an application end the loop.
 pub(super) fn apply(rules: &[Rule], draft: &mut Draft, report: &mut Report) -> bool {
     let mut any = false;
     loop {
@@ -57,11 +73,13 @@ pub(super) fn apply(rules: &[Rule], draft: &mut Draft, report: &mut Report) -> b
         for place in 0..draft.items.len() {
             for rule in rules {
                 while draft.is_live(place) {
+                    report.work(1);
                     let source = draft.items[place].source;
                     if (rule.apply)(draft, place).is_none() {
                         break;
                     }
-                    draft.refresh();
+                    let edges = draft.refresh();
+                    report.work(edges);
                     report.record(rule.name, &draft.sources, source);
                     changed = true;
                 }

@@ -3,6 +3,7 @@
 use super::super::draft::{Draft, Place};
 use super::super::univariate::Univariate;
 use crate::tensor::Op;
+use std::collections::BTreeMap;
 
 /// An operand that is itself a sum, solely used here, gives its operands.
 pub(super) fn flatten_sum(draft: &mut Draft, place: Place) -> Option<()> {
@@ -14,7 +15,7 @@ pub(super) fn flatten_sum(draft: &mut Draft, place: Place) -> Option<()> {
         true => draft.items[inner].operands.clone(),
         false => vec![p],
     });
-    draft.items[place].operands = operands.collect();
+    draft.edit(place).operands = operands.collect();
     Some(())
 }
 
@@ -27,27 +28,37 @@ pub(super) fn collect_like_terms(draft: &mut Draft, place: Place) -> Option<()> 
         }
         _ => None,
     };
-    let terms: Vec<_> = operands.iter().map(|&p| (p, term(p))).collect();
-    let pairs = terms.iter().enumerate().flat_map(|(i, (p, first))| {
-        let others = terms.iter().enumerate().filter(move |(j, _)| i != *j);
-        others.filter_map(move |(j, (q, second))| {
-            let (x, own) = first.as_ref()?;
-            let other = match second {
+    let terms: Vec<_> = operands.iter().map(|&p| term(p)).collect();
+    // Where each variable is: itself, or in a polynomial.
+    let mut of: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
+    for (i, (&p, term)) in operands.iter().zip(&terms).enumerate() {
+        let x = term.as_ref().map_or(p, |(x, _)| *x);
+        of.entry(x).or_default().push(i);
+        if x != p {
+            of.entry(p).or_default().push(i);
+        }
+    }
+    let pair = |i: usize| {
+        let (x, own) = terms.get(i)?.as_ref()?;
+        let others = of.get(x)?.iter().filter(|&&j| j != i);
+        let sum = |&j: &usize| {
+            let other = match terms.get(j)? {
                 Some((y, other)) if y == x => other.clone(),
-                _ if q == x => Univariate::identity(),
+                _ if operands.get(j) == Some(x) => Univariate::identity(),
                 _ => return None,
             };
-            Some((*p, j, *x, own.sum(&other)?))
-        })
-    });
-    let (kept, dropped, x, sum) = pairs.into_iter().next()?;
+            Some((*operands.get(i)?, j, *x, own.sum(&other)?))
+        };
+        others.filter_map(|j| sum(j)).next()
+    };
+    let (kept, dropped, x, sum) = (0..operands.len()).find_map(pair)?;
     let at = if operands.len() == 2 { place } else { kept };
     let op = draft.polynomial_op(at, &sum)?;
-    draft.items[at].op = op;
+    draft.edit(at).op = op;
     if at == place {
-        draft.items[place].operands = vec![x];
+        draft.edit(place).operands = vec![x];
     } else {
-        draft.items[place].operands.remove(dropped);
+        draft.edit(place).operands.remove(dropped);
     }
     Some(())
 }
@@ -71,12 +82,12 @@ pub(super) fn reshape_after_operation(draft: &mut Draft, place: Place) -> Option
     if origins.iter().any(|&o| draft.items[o].shape != inner) {
         return None;
     }
-    draft.items[last].op = draft.items[place].op.clone();
-    draft.items[last].shape = inner;
-    draft.items[last].source = draft.items[place].source;
-    draft.items[last].operands = origins;
-    draft.items[place].op = Op::Reshape;
-    draft.items[place].operands = vec![last];
+    draft.edit(last).op = draft.items[place].op.clone();
+    draft.edit(last).shape = inner;
+    draft.edit(last).source = draft.items[place].source;
+    draft.edit(last).operands = origins;
+    draft.edit(place).op = Op::Reshape;
+    draft.edit(place).operands = vec![last];
     Some(())
 }
 

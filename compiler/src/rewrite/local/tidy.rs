@@ -11,7 +11,7 @@ use peregrine_ir::linear::{AxisMap, LinearKind, LinearMap};
 pub(super) fn reshape_of_reshape(draft: &mut Draft, place: Place) -> Option<()> {
     let before = reshape_operand(draft, place)?;
     let origin = reshape_operand(draft, before)?;
-    draft.items[place].operands = vec![origin];
+    draft.edit(place).operands = vec![origin];
     Some(())
 }
 
@@ -30,7 +30,7 @@ pub(super) fn reshape_into_map(draft: &mut Draft, place: Place) -> Option<()> {
         return None;
     }
     let reshape = draft.operand(place)?;
-    draft.items[place].operands = vec![reshape_operand(draft, reshape)?];
+    draft.edit(place).operands = vec![reshape_operand(draft, reshape)?];
     Some(())
 }
 
@@ -43,14 +43,14 @@ pub(super) fn reshape_after_polynomial(draft: &mut Draft, place: Place) -> Optio
     let inner = draft.items[origin].shape.clone();
     let moved = polynomial.reshaped(&draft.items[place].shape, &inner)?;
     let kept = draft.items[reshape].clone();
-    draft.items[reshape].shape = inner;
-    draft.items[reshape].source = draft.items[place].source;
+    draft.edit(reshape).shape = inner;
+    draft.edit(reshape).source = draft.items[place].source;
     let Some(op) = draft.polynomial_op(reshape, &moved) else {
-        draft.items[reshape] = kept;
+        *draft.edit(reshape) = kept;
         return None;
     };
-    draft.items[reshape].op = op;
-    draft.items[place].op = Op::Reshape;
+    draft.edit(reshape).op = op;
+    draft.edit(place).op = Op::Reshape;
     Some(())
 }
 
@@ -66,7 +66,7 @@ pub(super) fn drop_identity_map(draft: &mut Draft, place: Place) -> Option<()> {
     if draft.items[operand].shape == draft.items[place].shape {
         draft.redirect(place, operand);
     } else {
-        draft.items[place].op = Op::Reshape;
+        draft.edit(place).op = Op::Reshape;
     }
     Some(())
 }
@@ -81,7 +81,7 @@ pub(super) fn diagonal_map_to_polynomial(draft: &mut Draft, place: Place) -> Opt
     }
     let scale = diagonal(draft, map)?;
     let polynomial = Univariate::new(vec![draft.bias(place), scale])?;
-    draft.items[place].op = draft.polynomial_op(place, &polynomial)?;
+    draft.edit(place).op = draft.polynomial_op(place, &polynomial)?;
     Some(())
 }
 
@@ -96,7 +96,7 @@ pub(super) fn compact_coefficients(draft: &mut Draft, place: Place) -> Option<()
     };
     let smaller = size(&polynomial.compacted()) < size(&polynomial);
     smaller.then_some(())?;
-    draft.items[place].op = draft.polynomial_op(place, &polynomial)?;
+    draft.edit(place).op = draft.polynomial_op(place, &polynomial)?;
     Some(())
 }
 

@@ -35,7 +35,7 @@ pub(super) fn padding_into_window(draft: &mut Draft, place: Place) -> Option<()>
     map.input = pad.input.clone();
     map.check(&draft.tensors).ok()?;
     let operands = draft.items[padding].operands.clone();
-    let item = &mut draft.items[place];
+    let item = draft.edit(place);
     if let Op::Linear { map: own, .. } = &mut item.op {
         *own = map;
     }
@@ -115,13 +115,14 @@ pub(super) fn mean_into_map(draft: &mut Draft, place: Place) -> Option<()> {
     };
     map.check(&draft.tensors).ok()?;
     let op = linear_op(draft, map, bias_name, bias, &next.output)?;
-    draft.items[before] = Item {
+    let operands = draft.items[before].operands.clone();
+    *draft.edit(before) = Item {
         op,
         shape: next.output,
         source: item.source,
-        operands: draft.items[before].operands.clone(),
+        operands,
     };
-    draft.items[place].op = Op::Reshape;
+    draft.edit(place).op = Op::Reshape;
     Some(())
 }
 
