@@ -20,6 +20,7 @@ mod inputs;
 mod key_table;
 mod machine;
 mod outputs;
+mod plan;
 mod precision;
 mod progress;
 mod ranges;

@@ -1,7 +1,7 @@
 //! `--calibrate`, `--input-range` and the ranges in a model's metadata: what values the nodes of a model take, and how much
 //! room that needs.
 
-use crate::args::Compile;
+use crate::args::Choices;
 use crate::error::{Error, InputProblem};
 use crate::inputs::{Inputs, values};
 use crate::progress::Bar;
@@ -62,28 +62,33 @@ pub struct Samples {
 impl Measured {
     /// The ranges that a command line asks for, or else those that the model states, of the graph that is compiled without
     /// `without`.
-    pub fn new(args: &Compile, graph: &Graph, without: &Without) -> Result<Option<Self>, Error> {
+    pub fn new(
+        path: &Path,
+        args: &Choices,
+        graph: &Graph,
+        without: &Without,
+    ) -> Result<Option<Self>, Error> {
         let found = graph.stated.as_ref();
         let found = found.filter(|_| args.calibrate.is_empty());
         if args.calibrate.is_empty() && args.input_range.is_empty() && found.is_none() {
             return Ok(None);
         }
-        let stated = stated(args, graph)?;
-        let (graph, carried) = simplified(&args.model, graph, without, found)?;
+        let stated = stated(path, args, graph)?;
+        let (graph, carried) = simplified(path, graph, without, found)?;
         let graph = &graph;
         let (calibration, images) = match args.calibrate.is_empty() {
             true => (None, Vec::new()),
             false => {
-                let (calibration, images) = calibrate(args, graph)?;
+                let (calibration, images) = calibrate(path, args, graph)?;
                 (Some(calibration), images)
             }
         };
         let ranges = Ranges::with_stated(graph, calibration.as_ref(), &stated, carried.as_ref())
-            .map_err(|source| Error::ranges(&args.model, source))?;
+            .map_err(|source| Error::ranges(path, source))?;
         let samples = calibration.map(|c| Samples::of(graph, &ranges, c.samples()));
         let metadata = found.map(|found| Metadata::of(found, &ranges));
         Ok(Some(Self {
-            model: args.model.clone(),
+            model: path.to_owned(),
             ranges,
             samples,
             metadata,
@@ -153,23 +158,6 @@ impl Measured {
     }
 }
 
-/// Takes the headroom from what the model states, if it does and none was chosen.
-pub fn settle_stated(
-    path: &Path,
-    graph: &Graph,
-    chosen: Option<u32>,
-    config: &mut Config,
-) -> Result<(), Error> {
-    let (Some(found), None) = (&graph.stated, chosen) else {
-        return Ok(());
-    };
-    let (graph, carried) = simplified(path, graph, &config.without, Some(found))?;
-    let ranges = Ranges::with_stated(&graph, None, &BTreeMap::new(), carried.as_ref());
-    let ranges = ranges.map_err(|source| Error::ranges(path, source))?;
-    config.headroom_bits = ranges.headroom_bits();
-    Ok(())
-}
-
 /// The graph that is compiled without `without`, and what `found` says of it.
 fn simplified(
     path: &Path,
@@ -187,7 +175,7 @@ fn simplified(
 }
 
 /// The intervals that are stated, by input; one without a name is for all inputs.
-fn stated(args: &Compile, graph: &Graph) -> Result<BTreeMap<String, Interval>, Error> {
+fn stated(path: &Path, args: &Choices, graph: &Graph) -> Result<BTreeMap<String, Interval>, Error> {
     let names = model::names(graph);
     let mut stated = BTreeMap::new();
     for arg in &args.input_range {
@@ -196,7 +184,7 @@ fn stated(args: &Compile, graph: &Graph) -> Result<BTreeMap<String, Interval>, E
             None => names.clone(),
         };
         for name in meant {
-            let (path, name) = (args.model.clone(), name.to_owned());
+            let (path, name) = (path.to_owned(), name.to_owned());
             if !names.contains(&name.as_str()) {
                 let known = names.iter().map(|name| format!("`{name}`")).collect();
                 let source = PortError::Unknown { name, known };
@@ -212,15 +200,19 @@ fn stated(args: &Compile, graph: &Graph) -> Result<BTreeMap<String, Interval>, E
 }
 
 /// Evaluates the model, as it will be compiled, on samples; and the first of them.
-fn calibrate(args: &Compile, graph: &Graph) -> Result<(Calibration, Vec<Arrays>), Error> {
-    let inputs = Inputs::read(&args.calibrate, &model::names(graph), &args.model)?;
+fn calibrate(
+    path: &Path,
+    args: &Choices,
+    graph: &Graph,
+) -> Result<(Calibration, Vec<Arrays>), Error> {
+    let inputs = Inputs::read(&args.calibrate, &model::names(graph), path)?;
     let mut images = inputs.images(&model::ports(graph))?;
     let bar = Bar::new("calibrate");
     let sample = |i: usize| images.get(i).map(values).unwrap_or_default();
     let calibration = Calibration::new(graph, images.len(), sample, |done| {
         bar.count(done, images.len());
     });
-    let calibration = calibration.map_err(Error::evaluate(&args.model))?;
+    let calibration = calibration.map_err(Error::evaluate(path))?;
     images.truncate(SAMPLES);
     Ok((calibration, images))
 }
