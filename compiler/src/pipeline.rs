@@ -80,6 +80,9 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
     for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
         port.finish.clone_from(&output.finish);
     }
+    for port in &mut circuit.inputs {
+        port.prepare = graph.prepare.get(&port.name).cloned();
+    }
     Ok(Compiled {
         circuit: verify(circuit)?,
         graph,

@@ -9,7 +9,7 @@ use super::report::source_name;
 use super::univariate::Univariate;
 use crate::tensor::{Graph, Node, Op, Output, Polynomial, Source, SourceId};
 use peregrine_ir::linear::LinearMap;
-use peregrine_ir::{Entity, Finish, Shape, Tensor, TensorId, Tensors};
+use peregrine_ir::{Entity, Finish, Prepare, Shape, Tensor, TensorId, Tensors};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
@@ -38,6 +38,8 @@ pub(super) struct Draft {
     pub(super) items: Vec<Item>,
     pub(super) tensors: Tensors,
     pub(super) sources: Vec<Source>,
+    /// What the client makes of inputs.
+    prepare: BTreeMap<String, Prepare>,
     /// What is known about each result and its position, in the model's order.
     pub(super) outputs: Vec<(Label, Place)>,
     /// Users that something needs, in order; one that uses an operator twice is listed twice.
@@ -72,6 +74,7 @@ impl Draft {
             items,
             tensors: graph.tensors.clone(),
             sources: graph.sources.clone(),
+            prepare: graph.prepare.clone(),
             outputs,
             users: Vec::new(),
             live: Vec::new(),
@@ -84,6 +87,7 @@ impl Draft {
     pub(super) fn finish(self) -> Graph {
         let mut graph = Graph::default();
         graph.sources.clone_from(&self.sources);
+        graph.prepare.clone_from(&self.prepare);
         let mut kept = vec![false; self.tensors.len()];
         let live = |&(place, _): &(Place, &Item)| self.live[place];
         for (_, item) in self.items.iter().enumerate().filter(live) {
