@@ -133,6 +133,9 @@ impl Session {
         for (port, output) in circuit.outputs.iter_mut().zip(&self.graph.outputs) {
             port.finish.clone_from(&output.finish);
         }
+        for port in &mut circuit.inputs {
+            port.prepare = self.graph.prepare.get(&port.name).cloned();
+        }
         Ok(Compiled {
             circuit: verify(circuit)?,
             graph: self.graph.clone(),

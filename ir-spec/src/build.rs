@@ -86,6 +86,7 @@ impl Builder {
             layout,
             values: values.clone(),
             finish: Finish::default(),
+            prepare: None,
         });
         Ok(values)
     }
@@ -98,6 +99,7 @@ impl Builder {
             layout,
             values,
             finish: Finish::default(),
+            prepare: None,
         });
     }
 

@@ -36,7 +36,9 @@ pub use constants::{FillError, Filler, Reach};
 pub use entity::{
     Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, SpecialPrime, TensorId, Value,
 };
-pub use finish::{Finish, FinishError, FinishStep};
+pub use finish::{
+    Finish, FinishError, FinishStep, Function, FunctionKind, InputElement, Prepare, PrepareError,
+};
 pub use inst::{Inst, Key, KeyKind};
 pub use interface::{Interface, InterfaceError, InterfacePort};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};

@@ -40,6 +40,10 @@ pub enum Help {
     TwoDimensional,
     /// Remove the operator.
     OutsideModel,
+    /// Evaluate what is constant.
+    FoldConstants,
+    /// Remove labels.
+    RemoveLabels,
     /// Keep the files together.
     KeepTogether,
     /// Check the weights.
@@ -85,6 +89,12 @@ impl fmt::Display for Help {
             Help::Inline => "inline functions and unroll control flow (`onnx.inliner`, onnx-simplifier) before compiling",
             Help::TwoDimensional => "use layers with one or two spatial axes",
             Help::OutsideModel => "remove it from the model and do it before encryption or after decryption",
+            Help::FoldConstants => {
+                "fold constants before compiling, as onnx-simplifier does (`onnxsim model.onnx folded.onnx`)"
+            }
+            Help::RemoveLabels => {
+                "remove the outputs that this leads to (class labels, dictionaries of probabilities) and keep the scores or the ArgMax; look labels up after decryption"
+            }
             Help::KeepTogether => "keep the external data files in the model's folder, under the names the model gives",
             Help::CheckWeights => "check the training run, or clean the constant that gives this value",
             Help::IntegerExponent => "use an integer exponent between 0 and 64",

@@ -20,6 +20,9 @@ const MAX_COMPUTED: u64 = 1 << 26;
 /// How many elements may be computed for each one read: copies under other shapes.
 const PER_READ: u64 = 8;
 
+/// How many multiplications constants may cost: seconds.
+const MAX_WORK: u64 = 1 << 34;
+
 /// A weight tensor that is already in the graph, with the storage that its key points to.
 type Known = (Rc<[f64]>, TensorId);
 
@@ -35,6 +38,7 @@ pub(super) struct Builder {
     weights: BTreeMap<(usize, Vec<u32>), Known>,
     scalars: BTreeMap<u64, TensorId>,
     computed: u64,
+    worked: u64,
     read: u64,
 }
 
@@ -153,7 +157,7 @@ impl Builder {
             _ if from == dims => value.clone(),
             (Some(x), _) => Value::Encrypted(self.push(Op::Reshape, dims, &[x])?),
             (None, Value::Known(c)) => Value::Known(c.with_dims(dims.to_vec())),
-            (None, Value::Finished(finished)) => Value::Finished(finished.reshaped(self, dims)?),
+            (None, Value::Finished(finished)) => Value::Finished(finished.reshaped(dims)?),
             (None, _) => Value::Unavailable,
         })
     }
@@ -191,9 +195,8 @@ impl Builder {
                 self.spend(elements(movement.output()))?;
                 Ok(Value::Known(movement.apply(c, fill)))
             }
-            Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => {
-                Ok(Value::Unavailable)
-            }
+            Value::Finished(finished) => Ok(Value::Finished(finished.moved(&movement)?)),
+            Value::Integers { .. } | Value::Unavailable => Ok(Value::Unavailable),
         }
     }
 
@@ -213,9 +216,8 @@ impl Builder {
         let from = match value {
             Value::Encrypted(x) => self.dims(*x),
             Value::Known(c) => c.dims.clone(),
-            Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => {
-                return Ok(Value::Unavailable);
-            }
+            Value::Finished(finished) => finished.dims.clone(),
+            Value::Integers { .. } | Value::Unavailable => return Ok(Value::Unavailable),
         };
         self.check_size(dims)?;
         self.moved(value, Movement::expand(&from, dims)?)
@@ -238,6 +240,19 @@ impl Builder {
                 what: "constants computed at compile time",
                 found: self.computed,
                 limit,
+            });
+        }
+        Ok(())
+    }
+
+    /// Counts multiplications done at compile time.
+    pub(super) fn work(&mut self, count: u64) -> Result<(), Problem> {
+        self.worked = self.worked.saturating_add(count);
+        if self.worked > MAX_WORK {
+            return Err(Problem::TooLarge {
+                what: "products of constants at compile time",
+                found: self.worked,
+                limit: MAX_WORK,
             });
         }
         Ok(())

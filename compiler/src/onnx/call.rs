@@ -16,7 +16,7 @@ pub(super) enum Value {
     Encrypted(NodeIndex),
     /// Known at compile time.
     Known(Constant),
-    /// What the client computes from a decrypted value; only its shape may still change.
+    /// What the client computes, from a decrypted value or from an input that it has not encrypted yet.
     Finished(Finished),
     /// An input that is not of a floating-point type: its shape may be asked for, nothing else.
     Integers {
@@ -60,7 +60,10 @@ impl Call<'_> {
     pub(super) fn encrypted(&self, i: usize, role: &'static str) -> Result<NodeIndex, Problem> {
         match self.value(i, role)? {
             Value::Encrypted(node) => Ok(*node),
-            _ => Err(Problem::Constants),
+            Value::Known(_) => Err(Problem::Known { role }),
+            Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => {
+                Err(Problem::OfClient)
+            }
         }
     }
 

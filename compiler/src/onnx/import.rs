@@ -1,20 +1,22 @@
 //! The walk over the nodes of a model.
 #![deny(clippy::indexing_slicing)]
 
+use super::begin::{self, Opening};
 use super::builder::Builder;
 use super::call::{self, Call, Value};
 use super::constant::Constant;
 use super::error::{Diagnostic, ImportErrors, Site};
 use super::external::ExternalData;
-use super::finish::{self, Finished};
+use super::element::Element;
+use super::finish::{self, Base, Finished};
 use super::model::{self, Options};
 use super::operators::{self, Lowering};
 use super::problem::Problem;
 use super::unsupported::{self, Reason};
-use super::{pool, ranges, read};
+use super::{fold, pool, ranges, read};
 use crate::tensor::{Graph, Output, Source, SourceId};
 use onnx_protobuf::{GraphProto, ModelProto, NodeProto, TensorProto};
-use peregrine_ir::Finish;
+use peregrine_ir::{Finish, InputElement, Prepare, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The tensor graph of a serialized ONNX model.
@@ -74,9 +76,20 @@ struct Importer<'m> {
     needed: BTreeSet<&'m str>,
     /// Values that the server needs; what follows the others is the client's.
     server_side: BTreeSet<&'m str>,
+    /// What the client computes before it encrypts.
+    opening: Opening<'m>,
+    /// The inputs that the opening begins with.
+    given: Vec<Given<'m>>,
     values: BTreeMap<&'m str, Value>,
     builder: Builder,
     diagnostics: Vec<Diagnostic>,
+}
+
+/// An input that the client works on before it encrypts.
+struct Given<'m> {
+    name: &'m str,
+    element: Element,
+    source: SourceId,
 }
 
 /// Values that some output depends on; nodes are in topological order, so one pass from the end finds them.
@@ -119,6 +132,8 @@ impl<'m> Importer<'m> {
                 .collect(),
             server_side: finish::server_side(proto, &needed),
             needed,
+            opening: Opening::default(),
+            given: Vec::new(),
             values: BTreeMap::new(),
             builder,
             diagnostics: Vec::new(),
@@ -146,7 +161,14 @@ impl<'m> Importer<'m> {
         for problem in problems {
             self.report(None, problem);
         }
+        let integers = inputs.iter().filter(|input| !input.element.is_float());
+        let integers: BTreeSet<&str> = integers.map(|input| input.name).collect();
+        let of_integers = |name: &str| integers.contains(name);
+        self.opening = Opening::new(self.proto, &self.needed, of_integers);
         for input in inputs {
+            if self.opening.inputs.contains(input.name) && self.given(&input).is_ok() {
+                continue;
+            }
             if !input.element.is_float() {
                 let value = Value::Integers {
                     name: input.name.to_owned(),
@@ -180,6 +202,83 @@ impl<'m> Importer<'m> {
         }
     }
 
+    /// An input that the client does not encrypt as it is.
+    fn given(&mut self, input: &model::Input<'m>) -> Result<(), Problem> {
+        let source = SourceId(self.builder.graph.sources.len() as u32);
+        let shape = Shape::new(input.dims.clone())?;
+        self.builder.check_size(shape.dims())?;
+        self.builder.graph.sources.push(Source {
+            name: input.name.to_owned(),
+            op: "Input".to_owned(),
+        });
+        let value = Value::Finished(Finished {
+            base: Base::Input(self.given.len()),
+            shape,
+            finish: Finish::default(),
+            dims: input.dims.clone(),
+            element: input.element,
+        });
+        let (name, element) = (input.name, input.element);
+        self.given.push(Given {
+            name,
+            element,
+            source,
+        });
+        if self.values.insert(name, value).is_some() {
+            let name = name.to_owned();
+            self.report(None, Problem::Duplicate { name });
+        }
+        Ok(())
+    }
+
+    /// The encrypted tensor that the client makes of an input.
+    fn encrypt(&mut self, made: &Finished, input: usize) -> Result<Value, Problem> {
+        let Some(given) = self.given.get(input) else {
+            return Ok(Value::Unavailable);
+        };
+        let name = given.name.to_owned();
+        if !made.element.is_float() {
+            let element = made.element;
+            return Err(Problem::Integers { name, element });
+        }
+        let element = match given.element {
+            Element::Integer { signed: true, bits } => InputElement::Signed(bits),
+            Element::Integer { bits, .. } => InputElement::Unsigned(bits),
+            Element::Bool => InputElement::Bool,
+            Element::Float(_) | Element::Other(_) => InputElement::Real,
+        };
+        let (of, shape) = (given.source, made.shape.clone());
+        let of = std::mem::replace(&mut self.builder.source, of);
+        let node = self.builder.input(&name, &made.dims);
+        self.builder.source = of;
+        let node = node?;
+        if !made.finish.is_empty() || element != InputElement::Real {
+            let steps = made.finish.clone();
+            let prepare = Prepare {
+                shape,
+                element,
+                steps,
+            };
+            self.builder.graph.prepare.insert(name, prepare);
+        }
+        Ok(Value::Encrypted(node))
+    }
+
+    /// The value called `name` as the server has it.
+    fn server_value(&mut self, name: &'m str) -> Result<Value, Problem> {
+        let value = self.value(name)?;
+        let Value::Finished(made) = &value else {
+            return Ok(value);
+        };
+        let Base::Input(input) = made.base else {
+            return Ok(value);
+        };
+        let encrypted = self.encrypt(made, input);
+        let kept = encrypted.as_ref().map_or(Value::Unavailable, Value::clone);
+        self.values.insert(name, kept);
+        encrypted
+    }
+
     fn site(&self, index: usize, node: &NodeProto) -> Site {
         let Source { name, op } = source(index, node);
         Site {
@@ -199,19 +298,24 @@ impl<'m> Importer<'m> {
             return;
         }
         self.builder.source = SourceId(index as u32);
-        let (inputs, problems) = self.operands(node);
+        let opens = self.opening.nodes.contains(&index);
+        let (inputs, problems) = self.operands(node, opens);
         let call = Call {
             node,
             opset: self.opset,
             inputs,
             outputs_used: used,
         };
-        let lowering = if self.is_left_to_client(&call) {
-            Some(Lowering::One(finish::lower))
+        let constant = fold::is_constant(&call);
+        let lowering = if constant {
+            fold::lowering(&call)
+        } else if opens && finish::is_step(node) || self.is_left_to_client(&call) {
+            Some(Lowering::Many(finish::lower))
         } else {
             operators::lowering(&node.domain, &node.op_type)
         };
         let results = match lowering {
+            None if constant => Err(Problem::Constants),
             None => Err(Problem::Operator(refusal(node))),
             Some(_) if !problems.is_empty() => {
                 for problem in problems {
@@ -219,7 +323,11 @@ impl<'m> Importer<'m> {
                 }
                 Ok(Vec::new())
             }
-            Some(lowering) => self.lower(lowering, &call),
+            Some(lowering) => match self.lower(lowering, &call) {
+                // What the client cannot do after all is done on ciphertexts.
+                Err(_) if opens => self.lower_encrypted(&call),
+                results => results,
+            },
         };
         let results = results.unwrap_or_else(|problem| {
             let stand_in = matches!(&problem, Problem::Operator(_));
@@ -231,6 +339,26 @@ impl<'m> Importer<'m> {
             }
         });
         self.define(index, node, results);
+    }
+
+    /// Lowers a node whose first operand the client was to work on.
+    fn lower_encrypted(&mut self, call: &Call<'m>) -> Result<Vec<Value>, Problem> {
+        let node = call.node;
+        let (inputs, mut problems) = self.operands(node, false);
+        if !problems.is_empty() {
+            return Err(problems.remove(0));
+        }
+        let (opset, outputs_used) = (call.opset, call.outputs_used.clone());
+        let call = Call {
+            node,
+            opset,
+            inputs,
+            outputs_used,
+        };
+        match operators::lowering(&node.domain, &node.op_type) {
+            None => Err(Problem::Operator(refusal(node))),
+            Some(lowering) => self.lower(lowering, &call),
+        }
     }
 
     /// Whether the client applies this node: only outputs of the model depend on it.
@@ -257,14 +385,23 @@ impl<'m> Importer<'m> {
     }
 
     /// The values that `node` reads, and what is wrong with those that are not there.
-    fn operands(&mut self, node: &'m NodeProto) -> (Vec<Option<Value>>, Vec<Problem>) {
+    fn operands(
+        &mut self,
+        node: &'m NodeProto,
+        at_client: bool,
+    ) -> (Vec<Option<Value>>, Vec<Problem>) {
         let mut problems = Vec::new();
+        let at_client = at_client || matches!(node.op_type.as_str(), "Shape" | "Size");
         let inputs = (node.input.iter())
             .map(|name| {
                 if name.is_empty() {
                     return None;
                 }
-                Some(self.value(name).unwrap_or_else(|problem| {
+                let value = match at_client {
+                    true => self.value(name),
+                    false => self.server_value(name),
+                };
+                Some(value.unwrap_or_else(|problem| {
                     problems.push(problem);
                     Value::Unavailable
                 }))
@@ -355,13 +492,22 @@ impl<'m> Importer<'m> {
     fn outputs(&mut self) {
         for output in &self.proto.output {
             let name = output.name.clone();
-            match self.value(&output.name) {
+            match self.server_value(&output.name) {
                 Ok(Value::Encrypted(node)) => {
                     let finish = Finish::default();
                     let output = Output { name, node, finish };
                     self.builder.graph.outputs.push(output);
                 }
-                Ok(Value::Finished(Finished { node, finish, .. })) => {
+                // What the client computes from inputs is encrypted by now.
+                Ok(Value::Finished(Finished {
+                    base: Base::Input(_),
+                    ..
+                })) => {}
+                Ok(Value::Finished(Finished {
+                    base: Base::Decrypted(node),
+                    finish,
+                    ..
+                })) => {
                     let output = Output { name, node, finish };
                     self.builder.graph.outputs.push(output);
                 }
@@ -382,6 +528,7 @@ impl<'m> Importer<'m> {
 fn refusal(node: &NodeProto) -> Reason {
     match node.domain.as_str() {
         "" | "ai.onnx" => unsupported::reason(&node.op_type),
+        "ai.onnx.ml" if unsupported::makes_labels(&node.op_type) => Reason::Labels,
         domain => Reason::Domain {
             domain: domain.to_owned(),
         },

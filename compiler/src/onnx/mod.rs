@@ -13,7 +13,9 @@
 
 mod activation;
 mod advice;
+mod along;
 mod arithmetic;
+mod begin;
 mod blocks;
 mod builder;
 mod call;
@@ -25,8 +27,11 @@ mod external;
 mod files;
 mod finish;
 mod fold;
+mod functions;
 mod gemm;
+mod einsum;
 mod import;
+mod interpolate;
 mod matmul;
 mod model;
 mod movement;
@@ -41,6 +46,7 @@ mod reduce;
 mod reshape;
 mod resize;
 mod scan;
+mod select;
 mod unsupported;
 mod window;
 

@@ -4,8 +4,8 @@ use super::builder::Builder;
 use super::call::{Call, Value};
 use super::problem::Problem;
 use super::{
-    activation, arithmetic, blocks, conv, fold, gemm, matmul, moves, parts, pool, reduce, reshape,
-    resize,
+    activation, along, arithmetic, blocks, conv, einsum, fold, gemm, matmul, moves, parts, pool, reduce, reshape,
+    resize, select,
 };
 
 /// Lowers a node with one result.
@@ -48,6 +48,9 @@ fn linear(op: &str) -> Option<One> {
         "ReduceSum" => reduce::sum,
         "ReduceMean" => reduce::mean,
         "ReduceSumSquare" => reduce::sum_square,
+        "CumSum" => along::cumulative_sum,
+        "Trilu" => along::triangle,
+        "Einsum" => einsum::einsum,
         _ => return None,
     })
 }
@@ -97,10 +100,7 @@ fn known(op: &str) -> Option<One> {
         "Shape" => fold::shape,
         "Size" => fold::size,
         "Range" => fold::range,
-        "Where" => fold::choose,
-        _ if fold::unary_function(op).is_some() || fold::binary_function(op).is_some() => {
-            fold::elementwise
-        }
+        "Where" => select::choose,
         _ => return None,
     })
 }

@@ -101,6 +101,15 @@ pub enum Problem {
     /// No operand is encrypted.
     #[error("all operands are constants, and this operator is not evaluated at compile time")]
     Constants,
+    /// A constant where only an encrypted value can be.
+    #[error("{role} is a constant while another operand is encrypted, only the other way round is supported")]
+    Known {
+        /// Which.
+        role: &'static str,
+    },
+    /// An operation that the client does not do.
+    #[error("the operand is computed by the client, which does only functions of one element, movements, and arithmetic with constants")]
+    OfClient,
     /// An encrypted value where only constants can be computed with.
     #[error("{role} is encrypted, this operator is evaluated on constants only")]
     ConstantOnly {
@@ -215,13 +224,14 @@ impl Problem {
             Problem::Operator(reason) => reason.help(),
             Problem::Encrypted { .. } | Problem::TwoEncrypted => Help::MakeConstant,
             Problem::ConstantOnly { .. } => Help::OutsideModel,
+            Problem::Constants => Help::FoldConstants,
             Problem::Integers { .. } => Help::ExportFloat,
             Problem::Symbolic { .. } | Problem::InputType { .. } | Problem::Shape(_) => {
                 Help::FixShape
             }
             Problem::ConstantOutput { .. }
             | Problem::TooLarge { .. }
-            | Problem::Constants
+            | Problem::OfClient
             | Problem::AfterDecryption { .. }
             | Problem::Finish(_) => Help::OutsideModel,
             Problem::ExtraOutput { .. } => Help::ExportInference,
@@ -252,6 +262,7 @@ impl Problem {
             | Problem::Duplicate { .. }
             | Problem::Sparse { .. }
             | Problem::MissingOperand { .. }
+            | Problem::Known { .. }
             | Problem::Operand { .. }
             | Problem::Attribute { .. }
             | Problem::Mismatch { .. }

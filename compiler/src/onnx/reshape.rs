@@ -6,6 +6,7 @@ use super::builder::Builder;
 use super::call::{self, Call, Value};
 use super::constant::elements;
 use super::element::Element;
+use super::finish::{Base, Finished};
 use super::problem::Problem;
 use super::unsupported;
 
@@ -170,13 +171,18 @@ pub(super) fn cast(_: &mut Builder, call: &Call) -> Result<Value, Problem> {
         Value::Known(c) => Ok(Value::Known(c.with_element(target))),
         Value::Encrypted(x) if target.is_float() => Ok(Value::Encrypted(*x)),
         Value::Finished(y) => {
+            // Integers of an input are numbers from now on; positions stay integers.
+            let of_input = matches!(y.base, Base::Input(_));
             let kept = match target {
-                Element::Float(_) => !y.finish.gives_integers(),
-                Element::Integer { bits, .. } => y.finish.gives_integers() && bits >= 32,
+                Element::Float(_) => of_input || !y.finish.gives_integers(),
+                Element::Integer { bits, .. } => !of_input && y.finish.gives_integers() && bits >= 32,
                 Element::Bool | Element::Other(_) => false,
             };
             if kept {
-                return Ok(Value::Finished(y.clone()));
+                return Ok(Value::Finished(Finished {
+                    element: if of_input { target } else { y.element },
+                    ..y.clone()
+                }));
             }
             let to = target.to_string();
             Err(Problem::AfterDecryption { to })

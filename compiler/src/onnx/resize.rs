@@ -1,9 +1,10 @@
-//! Resize and Upsample by nearest neighbour: a table of source pixels per axis.
+//! Resize and Upsample: by nearest neighbour a table of source pixels per axis; `interpolate` has the others.
 #![deny(clippy::indexing_slicing)]
 
 use super::arithmetic::dims;
 use super::builder::Builder;
 use super::call::{self, Call, Value};
+use super::interpolate::{self, Filter};
 use super::movement::Movement;
 use super::moves::extents;
 use super::problem::Problem;
@@ -13,13 +14,6 @@ pub(super) fn resize(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let x = call.value(0, "the image")?;
     let dims = dims(b, x);
     let mode = call.string_or("mode", "nearest")?;
-    if mode != "nearest" {
-        return Err(Problem::Attribute {
-            name: "mode",
-            found: mode,
-            supported: "nearest",
-        });
-    }
     let axes = match call.ints("axes")? {
         Some(list) => call::axes(list, dims.len())?,
         None => (0..dims.len()).collect(),
@@ -31,6 +25,10 @@ pub(super) fn resize(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
         Some(sizes) => by_size(call, &picked, &sizes)?,
         None => by_scale(&picked, &scales(call)?)?,
     };
+    if mode != "nearest" {
+        let filter = Filter::new(call, &mode)?;
+        return interpolate::resize(b, call, filter, (&axes, &plans));
+    }
     let mut target = dims.clone();
     for (&axis, plan) in axes.iter().zip(&plans) {
         if let Some(dim) = target.get_mut(axis) {
@@ -46,10 +44,10 @@ pub(super) fn resize(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
 }
 
 /// One axis: `input` pixels become `output`, `scale` apart.
-struct Plan {
-    input: u32,
-    output: u32,
-    scale: f64,
+pub(super) struct Plan {
+    pub(super) input: u32,
+    pub(super) output: u32,
+    pub(super) scale: f64,
 }
 
 /// The sizes asked for, if they are.
@@ -152,13 +150,13 @@ fn by_size(call: &Call, dims: &[u32], sizes: &[u32]) -> Result<Vec<Plan>, Proble
 }
 
 /// How a pixel of the result finds its source.
-struct Sampling {
+pub(super) struct Sampling {
     coordinates: String,
     rounding: fn(f64) -> f64,
 }
 
 impl Sampling {
-    fn new(call: &Call) -> Result<Self, Problem> {
+    pub(super) fn new(call: &Call) -> Result<Self, Problem> {
         let old = call.opset < 11 || call.node.op_type == "Upsample";
         let (coordinates, rounding) = if old {
             ("asymmetric", "floor")
@@ -210,7 +208,7 @@ impl Sampling {
     }
 
     /// The point of the source that pixel `i` of the result looks at.
-    fn coordinate(&self, plan: &Plan, i: f64) -> f64 {
+    pub(super) fn coordinate(&self, plan: &Plan, i: f64) -> f64 {
         let (input, output) = (f64::from(plan.input), f64::from(plan.output));
         let half_pixel = (i + 0.5) / plan.scale - 0.5;
         match self.coordinates.as_str() {

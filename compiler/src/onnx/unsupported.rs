@@ -28,6 +28,8 @@ pub enum Reason {
     ControlFlow,
     /// Sequences, optionals, strings.
     NotATensor,
+    /// Labels, dictionaries and text made of results.
+    Labels,
     /// A domain whose operators are not known.
     Domain {
         /// The domain.
@@ -85,6 +87,14 @@ pub(super) fn reason(op: &str) -> Reason {
     }
 }
 
+/// Whether an operator of the domain `ai.onnx.ml` turns results into labels.
+pub(super) fn makes_labels(op: &str) -> bool {
+    matches!(
+        op,
+        "ArrayFeatureExtractor" | "ZipMap" | "LabelEncoder" | "CategoryMapper" | "DictVectorizer" | "CastMap" | "Binarizer"
+    )
+}
+
 impl Reason {
     pub(super) fn note(&self) -> Option<Note> {
         match self {
@@ -97,7 +107,8 @@ impl Reason {
             | Reason::Normalisation
             | Reason::Softmax
             | Reason::Rounding => Some(Note::OnlyRingOperations),
-            Reason::ControlFlow | Reason::NotATensor | Reason::Domain { .. } | Reason::Unknown => {
+            Reason::Labels
+            | Reason::ControlFlow | Reason::NotATensor | Reason::Domain { .. } | Reason::Unknown => {
                 None
             }
         }
@@ -141,6 +152,9 @@ impl fmt::Display for Reason {
             }
             Reason::NotATensor => {
                 f.write_str("sequences, optionals and strings are not supported, only tensors")
+            }
+            Reason::Labels => {
+                f.write_str("looking up labels is not supported, only numbers are computed")
             }
             Reason::Domain { domain } => {
                 write!(f, "operators of the domain `{domain}` are not supported")

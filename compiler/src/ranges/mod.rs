@@ -90,6 +90,15 @@ impl Reach {
     }
 }
 
+/// The interval of what is encrypted for values of an input in `given`.
+fn prepared(graph: &Graph, name: &str, given: Interval) -> Interval {
+    let Some(prepare) = graph.prepare.get(name) else {
+        return given;
+    };
+    let made = prepare.range([given.min(), given.max()]);
+    made.map_or(Interval::ALL, |[min, max]| Interval::new(min, max))
+}
+
 impl Ranges {
     /// The ranges of a graph: what a calibration has seen, and what follows from intervals of the inputs by name. Inputs
     /// without one are taken to stay within what the samples have, plane by plane. No proof is tried without either.
@@ -118,15 +127,16 @@ impl Ranges {
         for (index, name) in graph.inputs() {
             let seen = calibration.and_then(|c| c.nodes.get(index.index()));
             let shape = &graph.node(index).shape;
-            match (inputs.get(name), seen) {
-                (Some(&stated), Some(seen)) if !stated.contains(seen.hull()) => {
+            let stated = inputs.get(name).map(|&stated| prepared(graph, name, stated));
+            match (stated, seen) {
+                (Some(stated), Some(seen)) if !stated.contains(seen.hull()) => {
                     return Err(RangeError::Stated {
                         name: name.to_owned(),
                         stated,
                         seen: seen.hull(),
                     });
                 }
-                (Some(&stated), _) => domains.insert(name, Planes::new(shape, |_| stated)),
+                (Some(stated), _) => domains.insert(name, Planes::new(shape, |_| stated)),
                 (None, Some(seen)) => domains.insert(name, seen.clone()),
                 (None, None) => None,
             };

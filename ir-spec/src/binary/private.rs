@@ -263,9 +263,10 @@ fn decode_constants(message: &wire::Constants) -> Result<Arena<Const, Constant>,
 
 fn encode_port(port: &Port) -> wire::PortValues {
     let Port {
-        name: _, // these three are public
+        name: _, // these four are public
         shape: _,
         finish: _,
+        prepare: _,
         layout,
         values,
     } = port;
@@ -298,6 +299,7 @@ fn decode_ports(
             layout: LayoutId(private.layout),
             values,
             finish: public.finish,
+            prepare: public.prepare,
         })
     };
     public.into_iter().zip(private).map(decode).collect()

@@ -39,6 +39,7 @@ fn extract_port(circuit: &Circuit, port: &Port) -> Option<InterfacePort> {
         level: ty.level(),
         scale: ty.scale()?.clone(),
         finish: port.finish.clone(),
+        prepare: port.prepare.clone(),
     })
 }
 
@@ -228,6 +229,7 @@ fn encode_port(port: &InterfacePort) -> wire::Port {
         level,
         scale,
         finish,
+        prepare,
     } = port;
     wire::Port {
         name: name.clone(),
@@ -236,6 +238,7 @@ fn encode_port(port: &InterfacePort) -> wire::Port {
         level: level.0,
         scale: Some(encode_scale(scale)),
         finish: finish::encode(finish),
+        prepare: prepare.as_ref().map(finish::encode_prepare),
     }
 }
 
@@ -248,6 +251,7 @@ fn decode_port(port: wire::Port, ring: &Ring) -> Result<InterfacePort, DecodeErr
         level: Level(port.level),
         scale: decode_scale(&port.scale.ok_or(missing("scale"))?, ring)?,
         finish: finish::decode(port.finish)?,
+        prepare: port.prepare.map(finish::decode_prepare).transpose()?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Random well-typed instructions: each step picks operands of suitable types; what does not type is left out.
 
 use super::Draw;
-use super::finish::{fitting, steps};
+use super::finish::{fitting, prepare, steps};
 use super::tables::{layout, name, shape};
 use crate::build::Builder;
 use crate::circuit::Circuit;
@@ -20,6 +20,9 @@ pub(super) fn build(draw: &mut Draw<'_>, circuit: Circuit) -> Circuit {
     };
     program.serve(draw);
     program.input(draw);
+    for port in &mut program.circuit().inputs {
+        port.prepare = prepare(draw, &port.shape);
+    }
     let wished = steps(draw);
     while !draw.is_empty() {
         program.step(draw);

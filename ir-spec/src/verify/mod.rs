@@ -32,8 +32,9 @@
 //!
 //! **Ports.** Names differ within inputs and within outputs and are not empty. The shape is the one the layout packs; there is
 //! one two-part ciphertext per ciphertext of the layout, all of one type. The values of input ports are exactly the
-//! `input` instructions, each once. There is an output. What follows decryption fits the tensor: axes exist, reshapes keep the
-//! number of elements, only reshapes follow integers; at most [`Finish::MAX_STEPS`] steps, none for inputs.
+//! `input` instructions, each once. There is an output. What follows decryption fits the tensor: axes and positions exist,
+//! reshapes keep the number of elements, only movements follow integers; at most [`Finish::MAX_STEPS`] steps, none for inputs.
+//! What precedes encryption gives the tensor that is packed, in as many steps, none for outputs.
 //!
 //! Not checked: that messages keep headroom below the modulus, that noise stays small, that the zeros a layout promises
 //! are zero, that the coefficients behind a uniform constant agree, that the circuit computes what its nodes say, and that tables

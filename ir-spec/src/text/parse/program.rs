@@ -2,7 +2,7 @@
 
 use super::Parser;
 use super::cursor::{Cursor, Parsed};
-use super::finish::parse_finish;
+use super::finish::{parse_finish, parse_prepare};
 use super::types::{parse_scale, parse_type};
 use crate::circuit::{Definition, Port};
 use crate::entity::{Const, Entity, Node, Value};
@@ -20,7 +20,7 @@ impl<'s> Parser<'s> {
         let port = self.circuit.inputs.len() as u32;
         self.map
             .note(Subject::Input(port), self.cursor.token().line);
-        let port = self.port(|parser| {
+        let mut port = self.port(|parser| {
             let at = parser.cursor.token();
             let value = parser.cursor.entity()?;
             if parser.cursor.accept(":") {
@@ -33,6 +33,7 @@ impl<'s> Parser<'s> {
             }
             Ok(value)
         })?;
+        port.prepare = parse_prepare(&mut self.cursor)?;
         self.circuit.inputs.push(port);
         Ok(())
     }
@@ -67,6 +68,7 @@ impl<'s> Parser<'s> {
             layout,
             values,
             finish: Finish::default(),
+            prepare: None,
         })
     }
 

@@ -196,6 +196,7 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         layout,
         values,
         finish: _, // an input has none
+        prepare,
     } in &circuit.inputs
     {
         write!(f, "entry {} {shape} {layout} (", Quoted(name))?;
@@ -208,7 +209,11 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
                 write!(f, ": {}", ty.display(circuit.ring.unit_bits))?;
             }
         }
-        f.write_str(")\n")?;
+        f.write_str(")")?;
+        if let Some(prepare) = prepare {
+            write!(f, " prepare {prepare}")?;
+        }
+        f.write_str("\n")?;
     }
     for (value, definition) in circuit.values.iter() {
         if !entered.contains(&value) {
@@ -221,6 +226,7 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         layout,
         values,
         finish,
+        prepare: _, // an output has none
     } in &circuit.outputs
     {
         let values = CommaList(values);
