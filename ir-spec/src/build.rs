@@ -86,6 +86,8 @@ impl Builder {
             layout,
             values: values.clone(),
             finish: Finish::default(),
+            range: None,
+            expectation: None,
         });
         Ok(values)
     }
@@ -98,6 +100,8 @@ impl Builder {
             layout,
             values,
             finish: Finish::default(),
+            range: None,
+            expectation: None,
         });
     }
 

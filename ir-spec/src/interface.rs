@@ -5,6 +5,7 @@
 
 use crate::binary::{self, Fingerprint, PrivateHash};
 use crate::circuit::Keys;
+use crate::expectation::{Expectation, InputRange};
 use crate::finish::Finish;
 use crate::inst::Inst;
 use crate::layout::Layout;
@@ -38,6 +39,10 @@ pub struct InterfacePort {
     pub scale: Scale,
     /// What the client does after decryption; nothing for inputs.
     pub finish: Finish,
+    /// Where the values of an input lie, if that is known; nothing for outputs.
+    pub range: Option<InputRange>,
+    /// What the values of an output are like, if that is known; nothing for inputs.
+    pub expectation: Option<Expectation>,
 }
 
 /// The public fields, unchecked.
@@ -167,6 +172,7 @@ fn check_ports(
         tables::check_slots(subject, &port.layout, ring.at(port.level).slots(), report);
         ports::check_packing(subject, &port.shape, &port.layout, report);
         ports::check_finish(subject, &port.shape, &port.finish, report);
+        ports::check_expected(subject, port.range, port.expectation, report);
     }
     let ciphertexts = ports
         .iter()

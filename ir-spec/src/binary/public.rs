@@ -1,7 +1,7 @@
 //! The public part: what a client may see.
 
 use super::error::DecodeError;
-use super::{finish, wire};
+use super::{expectation, finish, wire};
 use crate::circuit::{Circuit, Keys, Port};
 use crate::entity::{Entity, Prime};
 use crate::inst::{Key, KeyKind};
@@ -39,6 +39,8 @@ fn extract_port(circuit: &Circuit, port: &Port) -> Option<InterfacePort> {
         level: ty.level(),
         scale: ty.scale()?.clone(),
         finish: port.finish.clone(),
+        range: port.range,
+        expectation: port.expectation,
     })
 }
 
@@ -228,6 +230,8 @@ fn encode_port(port: &InterfacePort) -> wire::Port {
         level,
         scale,
         finish,
+        range,
+        expectation,
     } = port;
     wire::Port {
         name: name.clone(),
@@ -236,6 +240,8 @@ fn encode_port(port: &InterfacePort) -> wire::Port {
         level: level.0,
         scale: Some(encode_scale(scale)),
         finish: finish::encode(finish),
+        range: range.map(expectation::encode_range),
+        expectation: expectation.map(expectation::encode),
     }
 }
 
@@ -248,6 +254,8 @@ fn decode_port(port: wire::Port, ring: &Ring) -> Result<InterfacePort, DecodeErr
         level: Level(port.level),
         scale: decode_scale(&port.scale.ok_or(missing("scale"))?, ring)?,
         finish: finish::decode(port.finish)?,
+        range: port.range.map(expectation::decode_range).transpose()?,
+        expectation: port.expectation.map(expectation::decode).transpose()?,
     })
 }
 

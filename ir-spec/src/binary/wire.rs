@@ -80,6 +80,31 @@ pub(super) struct Port {
     pub(super) scale: Option<Scale>,
     #[prost(message, repeated, tag = "6")]
     pub(super) finish: Vec<FinishStep>,
+    #[prost(message, optional, tag = "7")]
+    pub(super) range: Option<InputRange>,
+    #[prost(message, optional, tag = "8")]
+    pub(super) expectation: Option<Expectation>,
+}
+
+/// Origins: 1 assumed, 2 asked, 3 stated, 4 calibrated.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct InputRange {
+    #[prost(double, tag = "1")]
+    pub(super) low: f64,
+    #[prost(double, tag = "2")]
+    pub(super) high: f64,
+    #[prost(uint32, tag = "3")]
+    pub(super) origin: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Expectation {
+    #[prost(double, tag = "1")]
+    pub(super) magnitude: f64,
+    #[prost(double, tag = "2")]
+    pub(super) noise: f64,
+    #[prost(uint32, tag = "3")]
+    pub(super) origin: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -5,6 +5,7 @@ use super::tables::{check_name, check_rank, check_slots};
 use super::values::exists;
 use crate::circuit::{Circuit, Port};
 use crate::entity::{LayoutId, Value};
+use crate::expectation::{Expectation, ExpectationError, InputRange};
 use crate::finish::{Finish, FinishError, FinishStep};
 use crate::inst::Inst;
 use crate::layout::Layout;
@@ -28,6 +29,7 @@ fn check_side(circuit: &Circuit, ports: &[Port], subject: fn(u32) -> Subject, re
         let subject = subject(i as u32);
         check_rank(subject, &port.shape, report);
         check_finish(subject, &port.shape, &port.finish, report);
+        check_expected(subject, port.range, port.expectation, report);
         match circuit.layouts.get(port.layout) {
             None => report.push(
                 subject,
@@ -94,6 +96,27 @@ pub(crate) fn check_finish(subject: Subject, shape: &Shape, finish: &Finish, rep
     }
     if let Err(error) = finish.result_shape(shape) {
         report.push(subject, PortError::Finish(error));
+    }
+}
+
+/// Ranges are of inputs, expectations of outputs, and both have numbers that mean something.
+pub(crate) fn check_expected(
+    subject: Subject,
+    range: Option<InputRange>,
+    expectation: Option<Expectation>,
+    report: &mut Report,
+) {
+    let input = matches!(subject, Subject::Input(_));
+    if range.is_some() && !input {
+        report.push(subject, PortError::OutputRange);
+    }
+    if expectation.is_some() && input {
+        report.push(subject, PortError::ExpectedInput);
+    }
+    let range = range.map_or(Ok(()), |range| range.check());
+    let expectation = expectation.map_or(Ok(()), |expected| expected.check());
+    for error in [range, expectation].into_iter().filter_map(Result::err) {
+        report.push(subject, PortError::Expectation(error));
     }
 }
 
@@ -184,4 +207,10 @@ pub enum PortError {
     FinishedInput,
     #[error(transparent)]
     Finish(#[from] FinishError),
+    #[error("a range is for inputs")]
+    OutputRange,
+    #[error("an expectation is for outputs")]
+    ExpectedInput,
+    #[error(transparent)]
+    Expectation(#[from] ExpectationError),
 }

@@ -195,7 +195,9 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         shape,
         layout,
         values,
-        finish: _, // an input has none
+        range,
+        finish: _, // an input has neither
+        expectation: _,
     } in &circuit.inputs
     {
         write!(f, "entry {} {shape} {layout} (", Quoted(name))?;
@@ -208,7 +210,11 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
                 write!(f, ": {}", ty.display(circuit.ring.unit_bits))?;
             }
         }
-        f.write_str(")\n")?;
+        f.write_str(")")?;
+        if let Some(range) = range {
+            write!(f, " {range}")?;
+        }
+        f.write_str("\n")?;
     }
     for (value, definition) in circuit.values.iter() {
         if !entered.contains(&value) {
@@ -221,12 +227,17 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         layout,
         values,
         finish,
+        expectation,
+        range: _, // an output has none
     } in &circuit.outputs
     {
         let values = CommaList(values);
         write!(f, "    return {} {shape} {layout} ({values})", Quoted(name))?;
         if !finish.is_empty() {
             write!(f, " finish [{finish}]")?;
+        }
+        if let Some(expectation) = expectation {
+            write!(f, " {expectation}")?;
         }
         f.write_str("\n")?;
     }
