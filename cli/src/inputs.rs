@@ -68,7 +68,9 @@ impl Inputs {
             PortError::Missing { name }
             | PortError::Unknown { name, .. }
             | PortError::Shape { name, .. }
-            | PortError::NotFinite { name, .. } => Some(name),
+            | PortError::NotFinite { name, .. }
+            | PortError::TooLarge { name, .. } => Some(name),
+            PortError::OutOfRange(outlier) => Some(&outlier.name),
             PortError::Length { .. } | PortError::Finish(_) => None,
         };
         let path = name.and_then(|name| self.files.get(name));

@@ -5,26 +5,30 @@ mod report;
 use super::model;
 use crate::args::Infer;
 use crate::arrays;
-use crate::error::{Error, InputProblem};
+use crate::error::Error;
 use crate::files::{self, NewFile};
 use crate::inputs::{self, Inputs};
 use crate::machine::{self, Memory};
+use crate::labels;
 use crate::outputs::{self, Output};
 use crate::precision;
 use crate::progress::Bar;
 use crate::ranges;
 use crate::report::{Summary, print};
 use crate::values::InputArg;
+use crate::verdict::{self, Finding, Garbage};
 use peregrine_compiler::pipeline::Config;
+use peregrine_compiler::ranges::{Calibration, Ranges};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Interface;
 use peregrine_ir::stats::Stats;
 use peregrine_runtime::client::{Client, Decryption, Secret};
 use peregrine_runtime::exec::HeldKeys;
-use peregrine_runtime::ports::Array;
+use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::server::{Resources, Server, Session, Usage};
-use peregrine_runtime::simulate::{Deviation, Sample};
+use peregrine_runtime::simulate::{Deviation, Prediction, Sample};
+use peregrine_runtime::verdict::{Fault, imprecise};
 use report::{Image, Precision, Report, Seconds};
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,7 +52,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let graph = model::load(&args.model)?;
     let inputs = Inputs::read(&args.input.files, &model::names(&graph), &args.model)?;
     let images = inputs.images(&model::ports(&graph))?;
-    let labels = labels(args, images.len())?;
+    let labels = labels::read(args.labels.as_deref(), images.len())?;
     let file = args.output.as_deref().map(NewFile::create).transpose()?;
     let mut seconds = Seconds::default();
 
@@ -141,22 +145,6 @@ fn distinct(args: &Infer) -> Result<(), Error> {
     };
     files::distinct(&[("the model", &args.model), ("the output", output)])?;
     InputArg::distinct(&args.input.files, output)
-}
-
-fn labels(args: &Infer, images: usize) -> Result<Option<Vec<i64>>, Error> {
-    let Some(path) = &args.labels else {
-        return Ok(None);
-    };
-    let labels = arrays::read_integers(path)?;
-    if labels.len() == images {
-        return Ok(Some(labels));
-    }
-    let (found, path) = (labels.len(), path.clone());
-    let problem = InputProblem::Labels {
-        found,
-        expected: images,
-    };
-    Err(Error::Inputs { path, problem })
 }
 
 impl Setup<'_> {
