@@ -52,7 +52,7 @@ pub enum Verb {
 /// Choices of the compiler.
 #[derive(Debug, Args)]
 pub struct Choices {
-    /// Bits after the point that the noise of every operation must leave; with `compile --calibrate`, bits of the largest
+    /// Bits after the point that the noise of every operation must leave; with --calibrate, bits of the largest
     /// output that must be right [default: 12]
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=40))]
     pub precision_bits: Option<u32>,
@@ -72,6 +72,15 @@ pub struct Choices {
     /// profile]
     #[arg(long, value_name = "MACHINE.json")]
     pub profile: Option<PathBuf>,
+    /// Sample inputs (.npy, .npz): report the range of all values, set the headroom from it, and the precision from the outputs
+    #[arg(long, value_name = "[NAME=]FILE")]
+    pub calibrate: Vec<InputArg>,
+    /// What inputs are never outside of: report what no value can leave; without NAME for all inputs
+    #[arg(long, value_name = "[NAME=]LO,HI", allow_hyphen_values = true)]
+    pub input_range: Vec<RangeArg>,
+    /// Leave an optimisation out
+    #[arg(long, value_name = "NAME", value_parser = optimisation())]
+    pub without: Vec<Optimisation>,
 }
 
 /// `--security`.
@@ -123,15 +132,6 @@ pub struct Compile {
     pub client: Option<PathBuf>,
     #[command(flatten)]
     pub choices: Choices,
-    /// Sample inputs (.npy, .npz): report the range of all values, set the headroom from it, and the precision from the outputs
-    #[arg(long, value_name = "[NAME=]FILE")]
-    pub calibrate: Vec<InputArg>,
-    /// What inputs are never outside of: report what no value can leave; without NAME for all inputs
-    #[arg(long, value_name = "[NAME=]LO,HI", allow_hyphen_values = true)]
-    pub input_range: Vec<RangeArg>,
-    /// Leave an optimisation out
-    #[arg(long, value_name = "NAME", value_parser = optimisation())]
-    pub without: Vec<Optimisation>,
     /// Report what each optimisation buys: compile without it, too, one at a time
     #[arg(long)]
     pub ablate: bool,
@@ -317,6 +317,7 @@ pub struct Decrypt {
 
 /// `infer`.
 #[derive(Debug, Args)]
+#[command(after_long_help = COMPILE_HELP)]
 pub struct Infer {
     /// The ONNX model
     #[arg(value_name = "MODEL.onnx")]

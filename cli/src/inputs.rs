@@ -6,6 +6,7 @@ use crate::values::InputArg;
 use peregrine_ir::Shape;
 use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::{Array, Arrays, PortError};
+use peregrine_runtime::range::Outlier;
 use peregrine_runtime::simulate::SimulateError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,12 @@ impl Inputs {
         }
         self.files.insert(name, arg.path.clone());
         Ok(())
+    }
+
+    /// The file of the first input that is odd.
+    pub fn path(&self, odd: &[Outlier]) -> &Path {
+        let file = odd.first().and_then(|odd| self.files.get(&odd.name));
+        file.unwrap_or(&self.model)
     }
 
     /// What is wrong with an input, said of its file.

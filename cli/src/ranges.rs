@@ -1,7 +1,7 @@
 //! `--calibrate`, `--input-range` and the ranges in a model's metadata: what values the nodes of a model take, and how much
 //! room that needs.
 
-use crate::args::Compile;
+use crate::args::Choices;
 use crate::error::{Error, InputProblem};
 use crate::inputs::{Inputs, values};
 use crate::progress::Bar;
@@ -15,6 +15,7 @@ use peregrine_compiler::ranges::{
 };
 use peregrine_compiler::rewrite::simplify_without;
 use peregrine_compiler::tensor::{Graph, Stated};
+use peregrine_ir::{InputRange, Origin};
 use peregrine_runtime::ports::{Arrays, PortError};
 use peregrine_runtime::simulate::SAMPLES;
 use serde::Serialize;
@@ -33,6 +34,10 @@ pub struct Measured {
     metadata: Option<Metadata>,
     /// The first samples.
     images: Vec<Arrays>,
+    /// Where inputs lie, by name.
+    inputs: BTreeMap<String, InputRange>,
+    /// The largest magnitude of each output that is known to have one.
+    magnitudes: BTreeMap<String, f64>,
 }
 
 /// The ranges that come with a model, in short.
@@ -62,28 +67,37 @@ pub struct Samples {
 impl Measured {
     /// The ranges that a command line asks for, or else those that the model states, of the graph that is compiled without
     /// `without`.
-    pub fn new(args: &Compile, graph: &Graph, without: &Without) -> Result<Option<Self>, Error> {
+    pub fn new(
+        path: &Path,
+        args: &Choices,
+        graph: &Graph,
+        without: &Without,
+    ) -> Result<Option<Self>, Error> {
         let found = graph.stated.as_ref();
         let found = found.filter(|_| args.calibrate.is_empty());
         if args.calibrate.is_empty() && args.input_range.is_empty() && found.is_none() {
             return Ok(None);
         }
-        let stated = stated(args, graph)?;
-        let (graph, carried) = simplified(&args.model, graph, without, found)?;
+        let stated = stated(path, args, graph)?;
+        let (graph, carried) = simplified(path, graph, without, found)?;
         let graph = &graph;
         let (calibration, images) = match args.calibrate.is_empty() {
             true => (None, Vec::new()),
             false => {
-                let (calibration, images) = calibrate(args, graph)?;
+                let (calibration, images) = calibrate(path, args, graph)?;
                 (Some(calibration), images)
             }
         };
         let ranges = Ranges::with_stated(graph, calibration.as_ref(), &stated, carried.as_ref())
-            .map_err(|source| Error::ranges(&args.model, source))?;
+            .map_err(|source| Error::ranges(path, source))?;
         let samples = calibration.map(|c| Samples::of(graph, &ranges, c.samples()));
         let metadata = found.map(|found| Metadata::of(found, &ranges));
+        let inputs = input_ranges(graph, &ranges, &stated);
+        let magnitudes = magnitudes(graph, &ranges);
         Ok(Some(Self {
-            model: args.model.clone(),
+            inputs,
+            magnitudes,
+            model: path.to_owned(),
             ranges,
             samples,
             metadata,
@@ -128,6 +142,16 @@ impl Measured {
         checked.map_err(|source| Error::ranges(&self.model, source))
     }
 
+    /// Where inputs lie, those of which that is known.
+    pub fn input_ranges(&self) -> BTreeMap<String, InputRange> {
+        self.inputs.clone()
+    }
+
+    /// The largest magnitude of each output that samples reach, or that is bounded by what the model states.
+    pub fn magnitudes(&self) -> BTreeMap<String, f64> {
+        self.magnitudes.clone()
+    }
+
     /// The first samples, if there are any.
     pub fn images(&self) -> &[Arrays] {
         &self.images
@@ -153,21 +177,36 @@ impl Measured {
     }
 }
 
-/// Takes the headroom from what the model states, if it does and none was chosen.
-pub fn settle_stated(
-    path: &Path,
+/// Where inputs lie: as was asked, as samples are, or as the model states.
+fn input_ranges(
     graph: &Graph,
-    chosen: Option<u32>,
-    config: &mut Config,
-) -> Result<(), Error> {
-    let (Some(found), None) = (&graph.stated, chosen) else {
-        return Ok(());
-    };
-    let (graph, carried) = simplified(path, graph, &config.without, Some(found))?;
-    let ranges = Ranges::with_stated(&graph, None, &BTreeMap::new(), carried.as_ref());
-    let ranges = ranges.map_err(|source| Error::ranges(path, source))?;
-    config.headroom_bits = ranges.headroom_bits();
-    Ok(())
+    ranges: &Ranges,
+    asked: &BTreeMap<String, Interval>,
+) -> BTreeMap<String, InputRange> {
+    let inputs = graph.inputs().filter_map(|(at, name)| {
+        let node = ranges.nodes.get(at.index())?;
+        let asked = asked.get(name).copied().map(|x| (x, Origin::Asked));
+        let seen = node.calibrated.map(|r| (r.values, Origin::Calibrated));
+        let stated = node.stated.filter(|_| node.is_stated);
+        let stated = stated.map(|r| (r.values, Origin::Stated));
+        let (interval, origin) = asked.or(seen).or(stated)?;
+        let (low, high) = (interval.min(), interval.max());
+        let range = InputRange { low, high, origin };
+        // Samples of one value, or a range that is not bounded, say nothing.
+        range.check().ok()?;
+        Some((name.to_owned(), range))
+    });
+    inputs.collect()
+}
+
+/// The largest magnitude of each output that has one.
+fn magnitudes(graph: &Graph, ranges: &Ranges) -> BTreeMap<String, f64> {
+    let outputs = graph.outputs.iter().filter_map(|output| {
+        let node = ranges.nodes.get(output.node.index())?;
+        let largest = node.calibrated.or(node.stated)?.values.largest();
+        Some((output.name.clone(), largest)).filter(|(_, x)| x.is_finite())
+    });
+    outputs.collect()
 }
 
 /// The graph that is compiled without `without`, and what `found` says of it.
@@ -187,7 +226,7 @@ fn simplified(
 }
 
 /// The intervals that are stated, by input; one without a name is for all inputs.
-fn stated(args: &Compile, graph: &Graph) -> Result<BTreeMap<String, Interval>, Error> {
+fn stated(path: &Path, args: &Choices, graph: &Graph) -> Result<BTreeMap<String, Interval>, Error> {
     let names = model::names(graph);
     let mut stated = BTreeMap::new();
     for arg in &args.input_range {
@@ -196,7 +235,7 @@ fn stated(args: &Compile, graph: &Graph) -> Result<BTreeMap<String, Interval>, E
             None => names.clone(),
         };
         for name in meant {
-            let (path, name) = (args.model.clone(), name.to_owned());
+            let (path, name) = (path.to_owned(), name.to_owned());
             if !names.contains(&name.as_str()) {
                 let known = names.iter().map(|name| format!("`{name}`")).collect();
                 let source = PortError::Unknown { name, known };
@@ -212,15 +251,19 @@ fn stated(args: &Compile, graph: &Graph) -> Result<BTreeMap<String, Interval>, E
 }
 
 /// Evaluates the model, as it will be compiled, on samples; and the first of them.
-fn calibrate(args: &Compile, graph: &Graph) -> Result<(Calibration, Vec<Arrays>), Error> {
-    let inputs = Inputs::read(&args.calibrate, &model::names(graph), &args.model)?;
+fn calibrate(
+    path: &Path,
+    args: &Choices,
+    graph: &Graph,
+) -> Result<(Calibration, Vec<Arrays>), Error> {
+    let inputs = Inputs::read(&args.calibrate, &model::names(graph), path)?;
     let mut images = inputs.images(&model::ports(graph))?;
     let bar = Bar::new("calibrate");
     let sample = |i: usize| images.get(i).map(values).unwrap_or_default();
     let calibration = Calibration::new(graph, images.len(), sample, |done| {
         bar.count(done, images.len());
     });
-    let calibration = calibration.map_err(Error::evaluate(&args.model))?;
+    let calibration = calibration.map_err(Error::evaluate(path))?;
     images.truncate(SAMPLES);
     Ok((calibration, images))
 }
@@ -422,7 +465,7 @@ fn number(x: f64) -> String {
 }
 
 impl Error {
-    fn ranges(path: &Path, source: peregrine_compiler::ranges::RangeError) -> Self {
+    pub fn ranges(path: &Path, source: peregrine_compiler::ranges::RangeError) -> Self {
         Self::Ranges {
             path: path.to_owned(),
             source,

@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 /// Exit code of a verb whose answer is garbage.
 pub const EXIT_CODE: u8 = 3;
 
+/// The most headroom that can be asked for.
+pub const MOST_HEADROOM_BITS: u32 = 40;
+
 /// Most nodes that one warning names.
 const MOST_NAMED: usize = 4;
 

@@ -7,13 +7,13 @@ use crate::costs::{self, Predicted};
 use crate::error::Error;
 use crate::files::{self, NewFile};
 use crate::key_table;
-use crate::precision::{self, Precision};
+use crate::plan::Plan;
+use crate::precision::Precision;
 use crate::ranges::{self, Measured, Metadata, Samples};
 use crate::report::{self, Summary};
+use crate::values::InputArg;
 use peregrine_compiler::ablation::{Ablation, ablate};
 use peregrine_compiler::passes::keys::KeyChoice;
-use peregrine_compiler::pipeline::{Compiled, Config};
-use peregrine_compiler::tensor::Graph;
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{Interface, Remark, binary};
 use serde::Serialize;
@@ -72,16 +72,18 @@ pub fn run(args: &Compile) -> Result<(), Error> {
             .map(|path| ("the profile", path.as_path())),
     );
     files::distinct(&roles)?;
+    for output in [&args.output, &client] {
+        InputArg::distinct(&args.choices.calibrate, output)?;
+    }
     let graph = model::load(&args.model)?;
     let (mut circuit_file, mut client_file) =
         (NewFile::create(&args.output)?, NewFile::create(&client)?);
-    let mut config = model::config(&args.model, &args.choices)?;
-    config.without = args.without.iter().copied().collect();
-    let measured = Measured::new(args, &graph, &config.without)?;
-    if let Some(measured) = &measured {
-        measured.settle(args.choices.headroom_bits, &mut config)?;
-    }
-    let (compiled, precision) = compile(args, &graph, &mut config, measured.as_ref())?;
+    let Plan {
+        config,
+        compiled,
+        measured,
+        precision,
+    } = Plan::new(&args.model, &graph, &args.choices)?;
     let interface = Interface::of(&compiled.circuit);
     circuit_file.write(&binary::write_circuit(&compiled.circuit))?;
     client_file.write(&binary::write_interface(&interface))?;
@@ -112,24 +114,6 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         ablations,
     };
     report::print(args.json.json, &report, text)
-}
-
-/// Compiles for the precision that is asked of the outputs on samples, or of operations when there are none.
-fn compile(
-    args: &Compile,
-    graph: &Graph,
-    config: &mut Config,
-    measured: Option<&Measured>,
-) -> Result<(Compiled, Option<Precision>), Error> {
-    let Some(measured) = measured else {
-        return Ok((model::compile(&args.model, graph, config)?, None));
-    };
-    let compiled = match measured.images() {
-        [] => model::compile(&args.model, graph, config).map(|compiled| (compiled, None)),
-        images => precision::compile(&args.model, graph, config, images)
-            .map(|(compiled, precision)| (compiled, Some(precision))),
-    };
-    compiled.map_err(|error| measured.explain(error, config.headroom_bits))
 }
 
 fn text(report: &Report) -> String {

@@ -52,6 +52,7 @@ pub fn config(path: &Path, choices: &Choices) -> Result<Config, Error> {
         config.log_n = log_n..=log_n;
     }
     config.key_budget = choices.key_budget;
+    config.without = choices.without.iter().copied().collect();
     config.cost = files::cost_model(choices.profile.as_deref())?;
     Ok(config)
 }
