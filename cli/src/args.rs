@@ -6,13 +6,19 @@ use peregrine_compiler::optimisation::Optimisation;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+/// What exit codes mean.
+const EXIT_CODES: &str = "\
+Exit codes: 0 success; 1 failure; 2 a command line that cannot be understood; 3 an answer that is garbage (infer, simulate, \
+decrypt): less than a bit of it is right, far less than predicted, or values have left the room that the circuit has for them.";
+
 /// Compile neural networks to programs on encrypted data, and run them.
 #[derive(Debug, Parser)]
 #[command(
     name = "peregrine",
     version,
     propagate_version = true,
-    max_term_width = 100
+    max_term_width = 100,
+    after_help = EXIT_CODES
 )]
 pub struct Cli {
     /// What to do.
@@ -197,6 +203,12 @@ pub struct Simulate {
     /// Where the noise starts
     #[arg(long, value_name = "S", requires = "noise", default_value_t = 0)]
     pub seed: u64,
+    /// What the images show (.npy of integers)
+    #[arg(long, value_name = "FILE.npy")]
+    pub labels: Option<PathBuf>,
+    /// Write the outputs even where they are garbage; the exit code is 3 all the same
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     pub json: Json,
 }
@@ -296,6 +308,9 @@ pub struct Decrypt {
     /// SECURITY.md has an example, and what flooding does not cover.
     #[arg(long, value_name = "B", allow_negative_numbers = true, value_parser = flood_bits)]
     pub flood_bits: Option<f64>,
+    /// Write the outputs even where they are garbage; the exit code is 3 all the same
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     pub json: Json,
 }
@@ -318,6 +333,9 @@ pub struct Infer {
     /// Most images to run
     #[arg(long, value_name = "K", default_value = "3")]
     pub limit: NonZeroUsize,
+    /// Write the outputs even where they are garbage; the exit code is 3 all the same
+    #[arg(long)]
+    pub force: bool,
     #[command(flatten)]
     pub choices: Choices,
     #[command(flatten)]

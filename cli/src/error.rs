@@ -2,6 +2,7 @@
 
 use crate::arrays::ArrayProblem;
 use crate::verbs::bench::BenchError;
+use crate::verdict::{self, Garbage};
 use peregrine_compiler::cost::ProfileError;
 use peregrine_compiler::onnx::{ImportErrors, LoadError};
 use peregrine_compiler::pipeline::CompileError;
@@ -65,6 +66,9 @@ pub enum Error {
         path: PathBuf,
         source: SimulateError,
     },
+    /// An answer that is garbage.
+    #[error("{0}")]
+    Garbage(Box<Garbage>),
     /// An input tensor that the model does not take.
     #[error("{}: {source}", path.display())]
     Input { path: PathBuf, source: PortError },
@@ -149,6 +153,9 @@ pub enum InputProblem {
     /// Not as many labels as images.
     #[error("there are {found} labels for {expected} images")]
     Labels { found: usize, expected: usize },
+    /// Labels for outputs that have no class.
+    #[error("labels are classes, but the outputs are not vectors of scores: {}", outputs.join(", "))]
+    NoClasses { outputs: Vec<String> },
 }
 
 /// What the system said, without its number.
@@ -204,6 +211,18 @@ impl Error {
         }
     }
 
+    /// The exit code of a verb that fails so.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Garbage(_)
+            | Self::Client {
+                source: ClientError::Decrypt { .. },
+                ..
+            } => verdict::EXIT_CODE,
+            _ => 1,
+        }
+    }
+
     /// The lines to print.
     pub fn render(&self) -> String {
         let mut text = match self {
@@ -211,9 +230,13 @@ impl Error {
             Self::Import(errors) => errors.to_string(),
             error => format!("error: {error}"),
         };
-        if let Some(help) = self.help() {
+        let help = match self {
+            Self::Garbage(garbage) => Some(garbage.help()),
+            error => error.help().map(str::to_owned),
+        };
+        if let Some(help) = help {
             text.push_str("\nhelp: ");
-            text.push_str(help);
+            text.push_str(&help);
         }
         text
     }

@@ -154,6 +154,10 @@ fn port_help(error: &PortError) -> Option<&'static str> {
         PortError::Shape { .. } => Some(
             "give one image in the shape of the model; a leading axis of size 1 may be left out",
         ),
+        PortError::TooLarge { .. } | PortError::OutOfRange(_) => Some(
+            "scale inputs as the model was trained; where they are right, compile with --calibrate FILE on inputs like these, or \
+             with --input-range LO,HI",
+        ),
         PortError::Unknown { .. } | PortError::Length { .. } | PortError::Finish(_) => None,
     }
 }

@@ -6,6 +6,7 @@ use crate::values::InputArg;
 use peregrine_ir::Shape;
 use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::{Array, Arrays, PortError};
+use peregrine_runtime::range::Outlier;
 use peregrine_runtime::simulate::SimulateError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -62,13 +63,21 @@ impl Inputs {
         Ok(())
     }
 
+    /// The file of the first input that is odd.
+    pub fn path(&self, odd: &[Outlier]) -> &Path {
+        let file = odd.first().and_then(|odd| self.files.get(&odd.name));
+        file.unwrap_or(&self.model)
+    }
+
     /// What is wrong with an input, said of its file.
     pub fn refuse(&self, source: PortError) -> Error {
         let name = match &source {
             PortError::Missing { name }
             | PortError::Unknown { name, .. }
             | PortError::Shape { name, .. }
-            | PortError::NotFinite { name, .. } => Some(name),
+            | PortError::NotFinite { name, .. }
+            | PortError::TooLarge { name, .. } => Some(name),
+            PortError::OutOfRange(outlier) => Some(&outlier.name),
             PortError::Length { .. } | PortError::Finish(_) => None,
         };
         let path = name.and_then(|name| self.files.get(name));

@@ -3,11 +3,13 @@
 
 use crate::args::Choices;
 use crate::error::Error;
+use crate::expectations;
 use crate::precision::{self, Precision};
 use crate::ranges::Measured;
 use crate::verbs::model;
 use peregrine_compiler::pipeline::{Compiled, Config};
 use peregrine_compiler::tensor::Graph;
+use peregrine_runtime::simulate::Prediction;
 use std::path::Path;
 
 /// A circuit and how it came about.
@@ -17,6 +19,8 @@ pub struct Plan {
     pub config: Config,
     /// The circuit.
     pub compiled: Compiled,
+    /// What simulated noise leaves of the samples, or of inputs that were drawn.
+    pub prediction: Prediction,
     /// What is known of the values of the model.
     pub measured: Option<Measured>,
     /// Of the outputs, where there are samples.
@@ -31,10 +35,12 @@ impl Plan {
         if let Some(measured) = &measured {
             measured.settle(choices.headroom_bits, &mut config)?;
         }
-        let (compiled, precision) = compile(path, graph, &mut config, measured.as_ref())?;
+        let (mut compiled, precision) = compile(path, graph, &mut config, measured.as_ref())?;
+        let prediction = expectations::fill(path, graph, &mut compiled, measured.as_ref())?;
         Ok(Self {
             config,
             compiled,
+            prediction,
             measured,
             precision,
         })

@@ -9,7 +9,7 @@ use peregrine_compiler::precision::{self, Found, SearchError};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Verified;
 use peregrine_runtime::ports::Arrays;
-use peregrine_runtime::simulate::{self, Deviation, Sample, SimulateError};
+use peregrine_runtime::simulate::{self, Deviation, Prediction, Sample, SimulateError};
 use serde::Serialize;
 use std::path::Path;
 
@@ -72,8 +72,8 @@ pub fn samples(path: &Path, graph: &Graph, images: &[Arrays]) -> Result<Vec<Samp
     images.iter().map(sample).collect()
 }
 
-/// How far outputs will be from those of the model.
-pub fn predict(circuit: &Verified, samples: &[Sample]) -> Result<Deviation, SimulateError> {
+/// What simulated noise will leave of the outputs.
+pub fn predict(circuit: &Verified, samples: &[Sample]) -> Result<Prediction, SimulateError> {
     simulate::predict(circuit, samples, &Bar::new("simulate"))
 }
 

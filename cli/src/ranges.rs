@@ -15,6 +15,7 @@ use peregrine_compiler::ranges::{
 };
 use peregrine_compiler::rewrite::simplify_without;
 use peregrine_compiler::tensor::{Graph, Stated};
+use peregrine_ir::{InputRange, Origin};
 use peregrine_runtime::ports::{Arrays, PortError};
 use peregrine_runtime::simulate::SAMPLES;
 use serde::Serialize;
@@ -33,6 +34,10 @@ pub struct Measured {
     metadata: Option<Metadata>,
     /// The first samples.
     images: Vec<Arrays>,
+    /// Where inputs lie, by name.
+    inputs: BTreeMap<String, InputRange>,
+    /// The largest magnitude of each output that is known to have one.
+    magnitudes: BTreeMap<String, f64>,
 }
 
 /// The ranges that come with a model, in short.
@@ -87,7 +92,11 @@ impl Measured {
             .map_err(|source| Error::ranges(path, source))?;
         let samples = calibration.map(|c| Samples::of(graph, &ranges, c.samples()));
         let metadata = found.map(|found| Metadata::of(found, &ranges));
+        let inputs = input_ranges(graph, &ranges, &stated);
+        let magnitudes = magnitudes(graph, &ranges);
         Ok(Some(Self {
+            inputs,
+            magnitudes,
             model: path.to_owned(),
             ranges,
             samples,
@@ -133,6 +142,16 @@ impl Measured {
         checked.map_err(|source| Error::ranges(&self.model, source))
     }
 
+    /// Where inputs lie, those of which that is known.
+    pub fn input_ranges(&self) -> BTreeMap<String, InputRange> {
+        self.inputs.clone()
+    }
+
+    /// The largest magnitude of each output that samples reach, or that is bounded by what the model states.
+    pub fn magnitudes(&self) -> BTreeMap<String, f64> {
+        self.magnitudes.clone()
+    }
+
     /// The first samples, if there are any.
     pub fn images(&self) -> &[Arrays] {
         &self.images
@@ -156,6 +175,38 @@ impl Measured {
             nodes: rows.map(|node| Row::of(node, headroom_bits)).collect(),
         }
     }
+}
+
+/// Where inputs lie: as was asked, as samples are, or as the model states.
+fn input_ranges(
+    graph: &Graph,
+    ranges: &Ranges,
+    asked: &BTreeMap<String, Interval>,
+) -> BTreeMap<String, InputRange> {
+    let inputs = graph.inputs().filter_map(|(at, name)| {
+        let node = ranges.nodes.get(at.index())?;
+        let asked = asked.get(name).copied().map(|x| (x, Origin::Asked));
+        let seen = node.calibrated.map(|r| (r.values, Origin::Calibrated));
+        let stated = node.stated.filter(|_| node.is_stated);
+        let stated = stated.map(|r| (r.values, Origin::Stated));
+        let (interval, origin) = asked.or(seen).or(stated)?;
+        let (low, high) = (interval.min(), interval.max());
+        let range = InputRange { low, high, origin };
+        // Samples of one value, or a range that is not bounded, say nothing.
+        range.check().ok()?;
+        Some((name.to_owned(), range))
+    });
+    inputs.collect()
+}
+
+/// The largest magnitude of each output that has one.
+fn magnitudes(graph: &Graph, ranges: &Ranges) -> BTreeMap<String, f64> {
+    let outputs = graph.outputs.iter().filter_map(|output| {
+        let node = ranges.nodes.get(output.node.index())?;
+        let largest = node.calibrated.or(node.stated)?.values.largest();
+        Some((output.name.clone(), largest)).filter(|(_, x)| x.is_finite())
+    });
+    outputs.collect()
 }
 
 /// The graph that is compiled without `without`, and what `found` says of it.
@@ -414,7 +465,7 @@ fn number(x: f64) -> String {
 }
 
 impl Error {
-    fn ranges(path: &Path, source: peregrine_compiler::ranges::RangeError) -> Self {
+    pub fn ranges(path: &Path, source: peregrine_compiler::ranges::RangeError) -> Self {
         Self::Ranges {
             path: path.to_owned(),
             source,

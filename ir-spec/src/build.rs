@@ -87,6 +87,8 @@ impl Builder {
             values: values.clone(),
             finish: Finish::default(),
             prepare: None,
+            range: None,
+            expectation: None,
         });
         Ok(values)
     }
@@ -100,6 +102,8 @@ impl Builder {
             values,
             finish: Finish::default(),
             prepare: None,
+            range: None,
+            expectation: None,
         });
     }
 

@@ -1,6 +1,7 @@
 //! The circuit: a straight-line program of typed values together with everything it refers to.
 
 use crate::entity::{Arena, Const, LayoutId, Node, OperatorId, TensorId, Value};
+use crate::expectation::{Expectation, InputRange};
 use crate::finish::{Finish, Prepare};
 use crate::inst::{Inst, Key, KeyKind};
 use crate::layout::Layout;
@@ -86,6 +87,10 @@ pub struct Port {
     pub finish: Finish,
     /// What the client is given and does before encryption; `None` where that is the packed tensor, and for outputs.
     pub prepare: Option<Prepare>,
+    /// Where the values of an input lie, if that is known; nothing for outputs.
+    pub range: Option<InputRange>,
+    /// What the values of an output are like, if that is known; nothing for inputs.
+    pub expectation: Option<Expectation>,
 }
 
 /// The evaluation keys a circuit declares, each with the highest level at which it is used.

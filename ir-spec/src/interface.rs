@@ -5,6 +5,7 @@
 
 use crate::binary::{self, Fingerprint, PrivateHash};
 use crate::circuit::Keys;
+use crate::expectation::{Expectation, InputRange};
 use crate::finish::{Finish, Prepare};
 use crate::inst::Inst;
 use crate::layout::Layout;
@@ -40,6 +41,10 @@ pub struct InterfacePort {
     pub finish: Finish,
     /// What the client is given and does before encryption; `None` where that is the packed tensor, and for outputs.
     pub prepare: Option<Prepare>,
+    /// Where the values of an input lie, if that is known; nothing for outputs.
+    pub range: Option<InputRange>,
+    /// What the values of an output are like, if that is known; nothing for inputs.
+    pub expectation: Option<Expectation>,
 }
 
 impl InterfacePort {
@@ -182,6 +187,7 @@ fn check_ports(
         ports::check_packing(subject, &port.shape, &port.layout, report);
         ports::check_finish(subject, &port.shape, &port.finish, report);
         ports::check_prepare(subject, &port.shape, port.prepare.as_ref(), report);
+        ports::check_expected(subject, port.range, port.expectation, report);
     }
     let ciphertexts = ports
         .iter()

@@ -10,6 +10,7 @@ pub mod build;
 pub mod circuit;
 pub mod constants;
 pub mod entity;
+pub mod expectation;
 pub mod finish;
 pub mod inst;
 pub mod interface;
@@ -36,6 +37,7 @@ pub use constants::{FillError, Filler, Reach};
 pub use entity::{
     Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, SpecialPrime, TensorId, Value,
 };
+pub use expectation::{Expectation, ExpectationError, InputRange, Origin};
 pub use finish::{
     Finish, FinishError, FinishStep, Function, FunctionKind, InputElement, Prepare, PrepareError,
 };

@@ -9,6 +9,7 @@
 use crate::bounds::{AllBounds, Bounds};
 use crate::circuit::{Circuit, Keys, Port, SourceNode};
 use crate::entity::Prime;
+use crate::expectation::{Expectation, InputRange};
 use crate::finish::Finish;
 use crate::inst::{Inst, Key, KeyKind};
 use crate::interface::InterfacePort;
@@ -108,6 +109,10 @@ pub struct PortStats {
     pub scale_bits: Option<f64>,
     /// What the client does after decryption.
     pub finish: Finish,
+    /// Where the values of an input lie.
+    pub range: Option<InputRange>,
+    /// What the values of an output are like.
+    pub expectation: Option<Expectation>,
 }
 
 impl Stats {
@@ -292,6 +297,8 @@ impl PortStats {
             level: Some(port.level),
             scale_bits: port.scale.bits(&ring.primes),
             finish: port.finish.clone(),
+            range: port.range,
+            expectation: port.expectation,
         }
     }
 
@@ -305,6 +312,8 @@ impl PortStats {
             level: ty.map(Type::level),
             scale_bits: ty.and_then(bits),
             finish: port.finish.clone(),
+            range: port.range,
+            expectation: port.expectation,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Tensors by name, and their way into and out of the slots of a port.
 
-use peregrine_ir::{Finish, FinishError, Layout, Shape};
+use crate::range::{self, Outlier};
+use peregrine_ir::{Finish, FinishError, InputRange, Layout, Shape};
 use std::collections::BTreeMap;
 
 /// A tensor of numbers in row-major order.
@@ -89,11 +90,21 @@ pub(crate) struct PortView<'p> {
     pub(crate) shape: &'p Shape,
     /// How it is packed.
     pub(crate) layout: &'p Layout,
+    /// Where its values lie, if it is an input of which that is known.
+    pub(crate) range: Option<InputRange>,
 }
 
 impl PortView<'_> {
     /// The slots of each ciphertext, from the tensor of this name.
     pub(crate) fn pack(&self, arrays: &Arrays) -> Result<Vec<Vec<f64>>, PortError> {
+        Ok(self.layout.pack(&self.checked(arrays)?.0.data))
+    }
+
+    /// The tensor of this name, and what is odd about it.
+    pub(crate) fn checked<'a>(
+        &self,
+        arrays: &'a Arrays,
+    ) -> Result<(&'a Array, Option<Outlier>), PortError> {
         let name = || self.name.to_owned();
         let array = arrays
             .get(self.name)
@@ -111,7 +122,8 @@ impl PortView<'_> {
                 index: array.shape.unravel(index),
             });
         }
-        Ok(self.layout.pack(&array.data))
+        let odd = range::check(self.name, self.range, array)?;
+        Ok((array, odd))
     }
 
     /// The tensor that the slots of the ciphertexts hold.
@@ -186,6 +198,21 @@ pub enum PortError {
         /// Where.
         index: Vec<u32>,
     },
+    /// A magnitude that no circuit holds.
+    #[error("input `{name}` holds {value:e} at {index:?}, no circuit holds more than {limit:e}")]
+    TooLarge {
+        /// Its name.
+        name: String,
+        /// Where.
+        index: Vec<u32>,
+        /// The value.
+        value: f64,
+        /// The limit.
+        limit: f64,
+    },
+    /// Values far outside the range of an input.
+    #[error("{0}")]
+    OutOfRange(Box<Outlier>),
     /// Steps after decryption that do not fit; does not happen for verified circuits.
     #[error(transparent)]
     Finish(#[from] FinishError),

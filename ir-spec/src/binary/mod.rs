@@ -13,6 +13,7 @@
 mod column;
 pub mod container;
 mod error;
+mod expectation;
 mod fingerprint;
 mod finish;
 mod operator;

@@ -82,6 +82,10 @@ pub(super) struct Port {
     pub(super) finish: Vec<FinishStep>,
     #[prost(message, optional, tag = "12")]
     pub(super) prepare: Option<Prepare>,
+    #[prost(message, optional, tag = "7")]
+    pub(super) range: Option<InputRange>,
+    #[prost(message, optional, tag = "8")]
+    pub(super) expectation: Option<Expectation>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -93,6 +97,27 @@ pub(super) struct Prepare {
     pub(super) element: u32,
     #[prost(message, repeated, tag = "3")]
     pub(super) steps: Vec<FinishStep>,
+}
+
+/// Origins: 1 assumed, 2 asked, 3 stated, 4 calibrated.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct InputRange {
+    #[prost(double, tag = "1")]
+    pub(super) low: f64,
+    #[prost(double, tag = "2")]
+    pub(super) high: f64,
+    #[prost(uint32, tag = "3")]
+    pub(super) origin: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Expectation {
+    #[prost(double, tag = "1")]
+    pub(super) magnitude: f64,
+    #[prost(double, tag = "2")]
+    pub(super) noise: f64,
+    #[prost(uint32, tag = "3")]
+    pub(super) origin: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,6 +1,7 @@
 //! Random well-typed instructions: each step picks operands of suitable types; what does not type is left out.
 
 use super::Draw;
+use super::expectation;
 use super::finish::{fitting, prepare, steps};
 use super::tables::{layout, name, shape};
 use crate::build::Builder;
@@ -24,6 +25,7 @@ pub(super) fn build(draw: &mut Draw<'_>, circuit: Circuit) -> Circuit {
         port.prepare = prepare(draw, &port.shape);
     }
     let wished = steps(draw);
+    let (range, expected) = (expectation::range(draw), expectation::expectation(draw));
     while !draw.is_empty() {
         program.step(draw);
     }
@@ -32,6 +34,10 @@ pub(super) fn build(draw: &mut Draw<'_>, circuit: Circuit) -> Circuit {
     }
     for port in &mut program.circuit().outputs {
         port.finish = fitting(&wished, &port.shape);
+        port.expectation = expected;
+    }
+    for port in &mut program.circuit().inputs {
+        port.range = range;
     }
     program.builder.finish()
 }

@@ -5,6 +5,7 @@ use super::tables::{check_name, check_rank, check_slots};
 use super::values::exists;
 use crate::circuit::{Circuit, Port};
 use crate::entity::{LayoutId, Value};
+use crate::expectation::{Expectation, ExpectationError, InputRange};
 use crate::finish::{Finish, FinishError, FinishStep, Prepare, PrepareError};
 use crate::inst::Inst;
 use crate::layout::Layout;
@@ -29,6 +30,7 @@ fn check_side(circuit: &Circuit, ports: &[Port], subject: fn(u32) -> Subject, re
         check_rank(subject, &port.shape, report);
         check_finish(subject, &port.shape, &port.finish, report);
         check_prepare(subject, &port.shape, port.prepare.as_ref(), report);
+        check_expected(subject, port.range, port.expectation, report);
         match circuit.layouts.get(port.layout) {
             None => report.push(
                 subject,
@@ -127,6 +129,27 @@ pub(crate) fn check_prepare(
     }
 }
 
+/// Ranges are of inputs, expectations of outputs, and both have numbers that mean something.
+pub(crate) fn check_expected(
+    subject: Subject,
+    range: Option<InputRange>,
+    expectation: Option<Expectation>,
+    report: &mut Report,
+) {
+    let input = matches!(subject, Subject::Input(_));
+    if range.is_some() && !input {
+        report.push(subject, PortError::OutputRange);
+    }
+    if expectation.is_some() && input {
+        report.push(subject, PortError::ExpectedInput);
+    }
+    let range = range.map_or(Ok(()), |range| range.check());
+    let expectation = expectation.map_or(Ok(()), |expected| expected.check());
+    for error in [range, expectation].into_iter().filter_map(Result::err) {
+        report.push(subject, PortError::Expectation(error));
+    }
+}
+
 /// Two-part ciphertexts of one type.
 fn check_values(circuit: &Circuit, values: &[Value]) -> Result<(), PortError> {
     let unit = circuit.ring.unit_bits;
@@ -220,4 +243,10 @@ pub enum PortError {
     Prepared { shape: Shape, found: Shape },
     #[error(transparent)]
     Prepare(#[from] PrepareError),
+    #[error("a range is for inputs")]
+    OutputRange,
+    #[error("an expectation is for outputs")]
+    ExpectedInput,
+    #[error(transparent)]
+    Expectation(#[from] ExpectationError),
 }

@@ -5,12 +5,14 @@ use crate::binding;
 use crate::ckks::{Ciphertext, Complex64, Decryptor};
 use crate::params::PerRing;
 use crate::ports::Arrays;
+use crate::verdict::{Fault, Reading, Spread};
 use crate::wire::{self, EncryptedOutputs};
 use peregrine_ir::InterfacePort;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// What a decryption gives.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decryption {
     /// The output tensors, as the model gives them.
     pub outputs: Arrays,
@@ -19,6 +21,10 @@ pub struct Decryption {
     /// Root mean square of the imaginary parts of all slots. Where a circuit computes with real numbers only, they are
     /// noise, as large as that of the real parts.
     pub imaginary: f64,
+    /// What the slots of each output show, before any flood.
+    pub readings: BTreeMap<String, Reading>,
+    /// Why this is garbage; nothing where it is an answer.
+    pub faults: Vec<Fault>,
 }
 
 impl Client {
@@ -31,6 +37,8 @@ impl Client {
     }
 
     /// Decrypts outputs and takes the steps that the circuit leaves to the client.
+    ///
+    /// What is decrypted may be garbage: [`Decryption::faults`] says so, by the rule of [`crate::verdict`].
     ///
     /// With `flood`, Gaussian noise of standard deviation `2^-flood` is added to every value: numbers that go to anyone
     /// else must be flooded well above the noise of the scheme, or they leak the secret key. Noise comes before the steps.
@@ -47,13 +55,16 @@ impl Client {
         let secrets = self.own(secret)?;
         check_circuit("the ciphertext", outputs.fingerprint, &self.interface)?;
         let decryptors = self.rings.params().zip(secrets, Decryptor::new);
-        let (mut arrays, mut squares, mut count) = (Arrays::new(), 0.0, 0usize);
-        let mut finished = Arrays::new();
+        let mut found = Decryption::default();
+        let mut imaginary = Spread::default();
         let mut flood = flood;
         for (port, encrypted) in self.interface.outputs().iter().zip(&outputs.ports) {
             let slots = self.decrypt_port(&decryptors, port, &encrypted.ciphertexts)?;
-            squares += slots.iter().flatten().map(|z| z.im * z.im).sum::<f64>();
-            count += slots.iter().map(Vec::len).sum::<usize>();
+            let reading = self.read(port, &slots)?;
+            let expected = port.expectation.as_ref();
+            found.faults.extend(reading.faults(&port.name, expected));
+            found.readings.insert(port.name.clone(), reading);
+            imaginary = imaginary.join(reading.imaginary);
             let mut real: Vec<Vec<f64>> = Vec::with_capacity(slots.len());
             for slots in slots {
                 real.push(slots.into_iter().map(|z| z.re).collect());
@@ -62,14 +73,24 @@ impl Client {
                 real.iter_mut().flatten().for_each(|x| *x += flood.draw());
             }
             let array = view(port).unpack(&real)?;
-            finished.insert(port.name.clone(), array.finished(&port.finish)?);
-            arrays.insert(port.name.clone(), array);
+            let finished = array.finished(&port.finish)?;
+            found.outputs.insert(port.name.clone(), finished);
+            found.decrypted.insert(port.name.clone(), array);
         }
-        Ok(Decryption {
-            outputs: finished,
-            decrypted: arrays,
-            imaginary: (squares / count.max(1) as f64).sqrt(),
-        })
+        found.imaginary = imaginary.deviation;
+        Ok(found)
+    }
+
+    /// What the slots of an output show.
+    fn read(
+        &self,
+        port: &InterfacePort,
+        slots: &[Vec<Complex64>],
+    ) -> Result<Reading, ClientError> {
+        let ring = self.interface.ring();
+        let modulus_bits = ring.level_bits(port.level).unwrap_or(0.0);
+        let limit = (modulus_bits - 1.0 - scale(port, ring)?.log2()).exp2();
+        Ok(Reading::of(&port.layout, slots, limit))
     }
 
     fn decrypt_port(

@@ -4,6 +4,7 @@ use super::{Client, ClientError, Secret, scale, view};
 use crate::binding;
 use crate::ckks::{CkksError, Encoder, Encryptor};
 use crate::ports::{Arrays, check_names};
+use crate::range::Outlier;
 use crate::ring::Randomness;
 use crate::wire::{self, EncryptedInputs, EncryptedPort};
 use peregrine_ir::{InterfacePort, Ring};
@@ -13,11 +14,23 @@ impl Client {
     /// Bits that a scaled input must stay below half the modulus.
     pub const HEADROOM_BITS: f64 = 1.0;
 
+    /// What is odd about tensors that [`Self::encrypt`] takes all the same: values just outside the range of their input, or
+    /// outside one that nobody vouches for, or on another scale.
+    ///
+    /// # Errors
+    /// As [`Self::encrypt`] as far as the tensors are concerned.
+    pub fn oddities(&self, inputs: &Arrays) -> Result<Vec<Outlier>, ClientError> {
+        let ports = self.interface.inputs().iter();
+        let odd = ports.map(|port| Ok(view(port).checked(inputs)?.1));
+        let odd: Result<Vec<_>, ClientError> = odd.collect();
+        Ok(odd?.into_iter().flatten().collect())
+    }
+
     /// Encrypts tensors, given by the names of the circuit's inputs.
     ///
     /// # Errors
-    /// When a tensor is missing, has another shape, holds a value that is not finite or too large for the modulus, or the
-    /// secret was made for another circuit.
+    /// When a tensor is missing, has another shape, holds a value that is not finite, too large for the modulus or far outside
+    /// the range of its input, or the secret was made for another circuit.
     pub fn encrypt(
         &self,
         secret: &Secret,

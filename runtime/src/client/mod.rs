@@ -60,6 +60,7 @@ fn view(port: &InterfacePort) -> PortView<'_> {
         name: &port.name,
         shape: &port.shape,
         layout: &port.layout,
+        range: port.range,
     }
 }
 

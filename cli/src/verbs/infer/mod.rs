@@ -1,13 +1,15 @@
 //! `infer`: compile, make keys, encrypt, run and decrypt in one process, and compare with the cleartext model.
 
+mod judge;
 mod report;
 
 use super::model;
 use crate::args::Infer;
 use crate::arrays;
-use crate::error::{Error, InputProblem};
+use crate::error::Error;
 use crate::files::{self, NewFile};
 use crate::inputs::{self, Inputs};
+use crate::labels;
 use crate::machine::{self, Memory};
 use crate::outputs::{self, Output};
 use crate::plan::Plan;
@@ -15,15 +17,17 @@ use crate::precision;
 use crate::progress::Bar;
 use crate::report::{Summary, print};
 use crate::values::InputArg;
+use crate::verdict;
+use judge::Judge;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Interface;
 use peregrine_ir::stats::Stats;
 use peregrine_runtime::client::{Client, Decryption, Secret};
 use peregrine_runtime::exec::HeldKeys;
-use peregrine_runtime::ports::Array;
+use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::server::{Resources, Server, Session, Usage};
-use peregrine_runtime::simulate::{Deviation, Sample};
+use peregrine_runtime::simulate::{Deviation, Prediction, Sample};
 use report::{Image, Precision, Report, Seconds};
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,18 +51,23 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let graph = model::load(&args.model)?;
     let inputs = Inputs::read(&args.input.files, &model::names(&graph), &args.model)?;
     let images = inputs.images(&model::ports(&graph))?;
-    let labels = labels(args, images.len())?;
+    let labels = labels::read(args.labels.as_deref(), images.len())?;
+    if let Some(labels) = &labels {
+        labels.check(&blank(&graph)?)?;
+    }
     let file = args.output.as_deref().map(NewFile::create).transpose()?;
     let mut seconds = Seconds::default();
 
-    let Plan { compiled, .. } = timed(&mut seconds.compile, || {
+    let plan = timed(&mut seconds.compile, || {
         Plan::new(&args.model, &graph, &args.choices)
     })?;
-    let interface = Interface::of(&compiled.circuit);
-    let (circuit, stats) = (Summary::of(&interface), Stats::of(&compiled.circuit));
+    let interface = Interface::of(&plan.compiled.circuit);
+    let (circuit, stats) = (Summary::of(&interface), Stats::of(&plan.compiled.circuit));
     let failed = || Error::client(&args.model);
     let client = Client::new(interface).map_err(failed())?;
     let count = images.len().min(args.limit.get());
+    let samples = precision::samples(&args.model, &graph, images.get(..count).unwrap_or_default())?;
+    warn_of_inputs(&client, &inputs, &samples)?;
     let mut randomness = Randomness::from_os();
     let (secret, keys) = timed(&mut seconds.keygen, || {
         let secret = client.generate_secret(&mut randomness)?;
@@ -66,7 +75,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         Ok((secret, keys))
     })
     .map_err(failed())?;
-    let server = Server::new(compiled.circuit).map_err(Error::server(&args.model))?;
+    let server = Server::new(plan.compiled.circuit).map_err(Error::server(&args.model))?;
     let session = session(&server, keys, args, count)?;
     let mut setup = Setup {
         args,
@@ -78,31 +87,71 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         randomness,
     };
 
-    let samples = precision::samples(&args.model, &graph, images.get(..count).unwrap_or_default())?;
-    let (mut rows, mut results) = (Vec::new(), Vec::new());
-    let mut measured = Deviation::default();
+    let (mut rows, mut found) = (Vec::new(), Vec::new());
     for (i, sample) in samples.iter().enumerate() {
         let bar = Bar::new(format!("image {} of {count}", i + 1));
         let (mut row, decryption) = setup.image(sample, &bar)?;
-        measured = measured.join(Deviation::of(&decryption.decrypted, &sample.expected));
-        row.label = labels.as_ref().and_then(|labels| labels.get(i).copied());
+        row.label = labels.as_ref().and_then(|labels| labels.of(i));
         seconds.add(&row.seconds);
         rows.push(row);
-        results.push(decryption.outputs);
-    }
-    if let (Some(file), Some(path)) = (file, &args.output) {
-        arrays::write(file, path, &inputs::stack(&results))?;
+        found.push(decryption);
     }
     let memory = Memory::measure(setup.session.prediction());
     seconds.total = started.elapsed().as_secs_f64();
     // Afterwards, so that neither memory nor time of the images is that of a simulation.
-    let precision = Precision::new(measured, predicted(&server, &inputs, &samples)?);
-    let report = Report::new((circuit, &stats), rows, precision, (seconds, memory));
-    print(args.json.json, &report, report::text)
+    let predicted = predicted(&server, &inputs, &samples)?;
+    verdict::warn_of_drowned(server.circuit(), &predicted.drowned);
+    let judge = Judge {
+        args,
+        graph: &plan.compiled.graph,
+        headroom_bits: plan.config.headroom_bits,
+        samples: &samples,
+        predicted: &predicted,
+    };
+    let garbage = judge.verdict(&found)?;
+    if let (Some(file), Some(path), true) = (file, &args.output, garbage.is_none() || args.force) {
+        let outputs: Vec<Arrays> = found.iter().map(|found| found.outputs.clone()).collect();
+        arrays::write(file, path, &inputs::stack(&outputs))?;
+    }
+    let precision = Precision::new(judge.measured(&found), predicted.deviation());
+    let faults = garbage.as_ref().map(|garbage| garbage.findings.clone());
+    let faults = faults.unwrap_or_default();
+    let report = Report::new(
+        (circuit, &stats),
+        (rows, images.len()),
+        (precision, faults),
+        (seconds, memory),
+    );
+    print(args.json.json, &report, report::text)?;
+    garbage.map_or(Ok(()), |garbage| Err(Error::Garbage(Box::new(garbage))))
 }
 
-/// How far the outputs of encrypted samples should be from those of the model.
-fn predicted(server: &Server, inputs: &Inputs, samples: &[Sample]) -> Result<Deviation, Error> {
+/// Outputs as a model gives them, without values.
+fn blank(graph: &Graph) -> Result<Arrays, Error> {
+    let outputs = graph.outputs.iter().filter_map(|output| {
+        let shape = graph.node(output.node).shape.clone();
+        let zeros = vec![0.0; shape.elements()];
+        let array = Array::new(shape, zeros).ok()?;
+        Some((output.name.clone(), array.finished(&output.finish).ok()?))
+    });
+    Ok(outputs.collect())
+}
+
+/// Says what is odd about images; refuses those that no client would encrypt, before keys are made.
+fn warn_of_inputs(client: &Client, inputs: &Inputs, samples: &[Sample]) -> Result<(), Error> {
+    for sample in samples {
+        let odd = client.oddities(&sample.inputs);
+        let odd = odd.map_err(|error| inputs.refuse_client(error))?;
+        if !odd.is_empty() {
+            verdict::warn_of_inputs(inputs.path(&odd), &odd);
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What simulated noise leaves of the outputs of encrypted samples.
+fn predicted(server: &Server, inputs: &Inputs, samples: &[Sample]) -> Result<Prediction, Error> {
     let predicted = precision::predict(server.circuit(), samples);
     predicted.map_err(|error| inputs.refuse_simulation(error))
 }
@@ -134,22 +183,6 @@ fn distinct(args: &Infer) -> Result<(), Error> {
     InputArg::distinct(&args.choices.calibrate, output)
 }
 
-fn labels(args: &Infer, images: usize) -> Result<Option<Vec<i64>>, Error> {
-    let Some(path) = &args.labels else {
-        return Ok(None);
-    };
-    let labels = arrays::read_integers(path)?;
-    if labels.len() == images {
-        return Ok(Some(labels));
-    }
-    let (found, path) = (labels.len(), path.clone());
-    let problem = InputProblem::Labels {
-        found,
-        expected: images,
-    };
-    Err(Error::Inputs { path, problem })
-}
-
 impl Setup<'_> {
     fn image(&mut self, sample: &Sample, bar: &Bar) -> Result<(Image, Decryption), Error> {
         let path = &self.args.model;
@@ -173,7 +206,9 @@ impl Setup<'_> {
     /// Compares what was decrypted, and classes after the steps that follow.
     fn compare(&self, sample: &Sample, found: &Decryption, seconds: Seconds) -> Image {
         let precision = Deviation::of(&found.decrypted, &sample.expected);
-        let classes = self.graph.outputs.iter().find_map(|output| {
+        let known = outputs::are_classes(found.outputs.values());
+        let outputs = self.graph.outputs.iter().filter(|_| known);
+        let classes = outputs.into_iter().find_map(|output| {
             let name = &output.name;
             let (decrypted, found) = (found.decrypted.get(name)?, found.outputs.get(name)?);
             let expected = sample.expected.get(name)?.clone();

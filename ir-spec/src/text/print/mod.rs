@@ -195,8 +195,10 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         shape,
         layout,
         values,
-        finish: _, // an input has none
         prepare,
+        range,
+        finish: _, // an input has neither
+        expectation: _,
     } in &circuit.inputs
     {
         write!(f, "entry {} {shape} {layout} (", Quoted(name))?;
@@ -213,6 +215,9 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         if let Some(prepare) = prepare {
             write!(f, " prepare {prepare}")?;
         }
+        if let Some(range) = range {
+            write!(f, " {range}")?;
+        }
         f.write_str("\n")?;
     }
     for (value, definition) in circuit.values.iter() {
@@ -226,13 +231,18 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         layout,
         values,
         finish,
-        prepare: _, // an output has none
+        expectation,
+        prepare: _, // an output has neither
+        range: _,
     } in &circuit.outputs
     {
         let values = CommaList(values);
         write!(f, "    return {} {shape} {layout} ({values})", Quoted(name))?;
         if !finish.is_empty() {
             write!(f, " finish [{finish}]")?;
+        }
+        if let Some(expectation) = expectation {
+            write!(f, " {expectation}")?;
         }
         f.write_str("\n")?;
     }
