@@ -122,14 +122,14 @@ fn add(args: &Keygen, order: KeyOrder) -> Result<(Secret, Made), Error> {
     let kept: usize = own.iter().map(|file| file.shapes().len()).sum();
     let keys = kept + order.shapes().len();
     let bytes = match order.shapes() {
-        [] => std::fs::metadata(&args.evaluation).map_or(0, |known| known.len()),
+        [] if !own.is_empty() => std::fs::metadata(&args.evaluation).map_or(0, |known| known.len()),
         _ => {
             let mut file = NewFile::create(&args.evaluation)?;
-            let own: Vec<&KeyFile> = own.iter().collect();
-            write(args, &secret, &order, &own, &mut file)?;
-            match kept {
-                0 => file.commit_new()?,
-                _ => file.commit()?,
+            let copied: Vec<&KeyFile> = own.iter().collect();
+            write(args, &secret, &order, &copied, &mut file)?;
+            match own.is_empty() {
+                true => file.commit_new()?,
+                false => file.commit()?,
             }
         }
     };
