@@ -3,11 +3,12 @@
 use crate::cost::CostModel;
 use crate::layout::{Cut, LayoutPlan, LayoutPlanError, Place, Planning, Quotes, cuts, depth};
 use crate::manage::demand::{Demand, Need};
+use crate::manage::like::Like;
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
 use crate::manage::{ManageError, emit, settle};
 use crate::optimisation::{Optimisation, Without};
-use crate::passes::keys::{self, KeyBudget, KeyChoice, KeyError, Settled};
+use crate::passes::keys::{self, Having, KeyBudget, KeyChoice, KeyError, Settled};
 use crate::passes::{PassError, run_all};
 use crate::rewrite::{self, RewriteError, simplify_without};
 use crate::slots::{LowerError, lower};
@@ -35,6 +36,9 @@ pub struct Config {
     pub cost: CostModel,
     /// What is left out, to see what it is good for.
     pub without: Without,
+    /// A circuit whose keys are to serve this one, too: its rings, primes and levels are used, and of rotations those it has keys
+    /// for cost none. The range of ring degrees is then of no concern.
+    pub like: Option<Like>,
 }
 
 impl Config {
@@ -49,6 +53,15 @@ impl Config {
             key_budget: KeyBudget::Unlimited,
             cost: CostModel::default(),
             without: Without::new(),
+            like: None,
+        }
+    }
+
+    /// The ring degrees to try.
+    fn degrees(&self) -> RangeInclusive<u32> {
+        match &self.like {
+            Some(like) => like.ring().log_n..=like.ring().log_n,
+            None => self.log_n.clone(),
         }
     }
 
@@ -59,6 +72,7 @@ impl Config {
             headroom_bits: self.headroom_bits,
             cost: &self.cost,
             without: &self.without,
+            like: self.like.as_ref(),
         }
     }
 }
@@ -151,7 +165,7 @@ impl Session {
     pub fn possible(&self, config: &Config) -> Result<(), CompileError> {
         let planner = config.planner();
         let mut refused = None;
-        for log_n in config.log_n.clone() {
+        for log_n in config.degrees() {
             match planner.possible(&self.graph, log_n) {
                 Ok(()) => return Ok(()),
                 Err(error) => refused = Some(error),
@@ -188,7 +202,12 @@ struct Emitted {
 /// The faster circuit once keys are chosen, and of two that are as fast that with one ring; where only one of them fits the
 /// budget for keys, that one.
 fn settled(Emitted { one, half }: Emitted, config: &Config) -> Result<Settled, KeyError> {
-    let settle = |circuit| keys::settle(circuit, &config.cost, config.key_budget, &config.without);
+    let having = Having {
+        cost: &config.cost,
+        without: &config.without,
+        like: config.like.as_ref(),
+    };
+    let settle = |circuit| keys::settle(circuit, having, config.key_budget);
     let (one, seconds) = one;
     let Some((half, reason)) = half else {
         return settle(one);
@@ -240,7 +259,7 @@ impl Session {
     fn emitted(&mut self, config: &Config, watch: Watch<'_>) -> Result<Emitted, CompileError> {
         let planner = config.planner();
         let mut refused = None;
-        for log_n in config.log_n.clone() {
+        for log_n in config.degrees() {
             let least = match self.promising(&planner, log_n) {
                 Ok(ring) => ring,
                 Err(error) => {
@@ -387,7 +406,10 @@ impl<'a> Attempt<'a> {
         let settled = settle(lower(self.graph, plan)?, policy)?;
         let ring = match self.planner.ring(self.log_n, &settled.demand) {
             Ok(ring) => ring,
-            Err(error) => return Ok(Err((settled.demand, error))),
+            Err(error) => {
+                let error = error.named(|rescale| settled.rescaled_node(rescale));
+                return Ok(Err((settled.demand, error)));
+            }
         };
         let Config {
             security,

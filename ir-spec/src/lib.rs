@@ -14,6 +14,7 @@ pub mod expectation;
 pub mod finish;
 pub mod inst;
 pub mod interface;
+pub mod key_shape;
 pub mod layout;
 pub mod linear;
 pub mod noise;
@@ -30,7 +31,7 @@ pub mod types;
 pub mod typing;
 pub mod verify;
 
-pub use binary::{Container, FileKind, Fingerprint, ReadError, fingerprint};
+pub use binary::{Container, FileKind, Fingerprint, KeyPairId, ReadError, fingerprint};
 pub use build::Builder;
 pub use circuit::{Circuit, Constant, Definition, Keys, Operator, Port, Remark, SourceNode};
 pub use constants::{FillError, Filler, Reach};
@@ -43,6 +44,7 @@ pub use finish::{
 };
 pub use inst::{Inst, Key, KeyKind};
 pub use interface::{Interface, InterfaceError, InterfacePort};
+pub use key_shape::{KeyShape, ShapeError as KeyShapeError};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};
 pub use ring::{Level, Ring, RingPart, RingView, Rotation, Security, SmallRing};
 pub use scale::Scale;
