@@ -191,7 +191,11 @@ fn table(images: &[Image]) -> String {
             row.push(label.map_or("-".to_owned(), |label| label.to_string()));
             row.extend([image.expected_class, image.class].map(class));
         }
-        row.push(error.map_or("exact".to_owned(), |bits| format!("{bits:.1}")));
+        row.push(match error {
+            None => "exact".to_owned(),
+            Some(bits) if bits.is_finite() => format!("{bits:.1}"),
+            Some(_) => "no answer".to_owned(),
+        });
         let Seconds {
             encrypt,
             run,
