@@ -10,7 +10,7 @@
 use ndarray::{ArrayD, Axis};
 use peregrine_compiler::cost::CostModel;
 use peregrine_compiler::optimisation::Without;
-use peregrine_compiler::passes::keys::{KeyError, settle};
+use peregrine_compiler::passes::keys::{KeyBudget, KeyError, settle};
 use peregrine_compiler::pipeline::{CompileError, Config, compile};
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{
@@ -135,7 +135,7 @@ fn settled(circuit: &Circuit, budget: Option<u64>) -> Result<Verified, KeyError>
     let settled = settle(
         circuit.clone(),
         &CostModel::default(),
-        budget,
+        budget.map_or(KeyBudget::Unlimited, KeyBudget::AtMost),
         &Without::new(),
     )?;
     assert_eq!(key_bytes(&settled.circuit), settled.chosen.bytes);
@@ -261,9 +261,10 @@ fn digits_on_ciphertexts_with_half_the_keys() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits");
     let graph = flow::load(&folder.join("digits.onnx")).unwrap();
     let mut config = Config::new("digits");
+    config.key_budget = KeyBudget::Unlimited;
     let all = compile(&graph, &config).unwrap();
     let bytes = key_bytes(&all.circuit);
-    config.key_budget = Some(bytes / 2);
+    config.key_budget = KeyBudget::AtMost(bytes / 2);
     let half = compile(&graph, &config).unwrap();
     let again = compile(&graph, &config).unwrap();
     assert_eq!(
@@ -286,12 +287,12 @@ fn digits_on_ciphertexts_with_half_the_keys() {
     let bits = error_bits(&got, &want);
     assert!(bits <= -10.0, "error 2^{bits:.1}");
 
-    config.key_budget = Some(bytes / 100);
+    config.key_budget = KeyBudget::AtMost(bytes / 100);
     let error = compile(&graph, &config).unwrap_err();
     let CompileError::Keys(KeyError::Budget { least, .. }) = error else {
         panic!("{error}");
     };
-    config.key_budget = Some(least);
+    config.key_budget = KeyBudget::AtMost(least);
     compile(&graph, &config).unwrap();
 }
 
@@ -310,17 +311,21 @@ proptest! {
         config.log_n = network.log_n..=network.log_n;
         config.precision_bits = 20;
         config.headroom_bits = 14;
+        config.key_budget = KeyBudget::Unlimited;
         let all = key_bytes(&compile(graph, &config).unwrap().circuit);
-        config.key_budget = Some(all / part);
+        config.key_budget = KeyBudget::AtMost(all / part);
         let circuit = match compile(graph, &config) {
             Ok(compiled) => compiled.circuit,
             Err(CompileError::Keys(KeyError::Budget { least, .. })) => {
-                config.key_budget = Some(least);
+                config.key_budget = KeyBudget::AtMost(least);
                 compile(graph, &config).unwrap().circuit
             }
             Err(error) => return Err(TestCaseError::fail(error.to_string())),
         };
-        prop_assert!(Some(key_bytes(&circuit)) <= config.key_budget);
+        let KeyBudget::AtMost(most) = config.key_budget else {
+            unreachable!()
+        };
+        prop_assert!(key_bytes(&circuit) <= most);
         let value = |i: usize| (i as f64 * 1.3).cos() * 0.9;
         let images: Vec<Vec<f64>> = graph
             .inputs()

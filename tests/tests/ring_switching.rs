@@ -27,7 +27,7 @@ fn compiled(graph: &Graph, without: &[Optimisation], key_budget: Option<u64>) ->
     let mut config = Config::new("resnet8");
     config.precision_bits = BITS;
     config.without = without.iter().copied().collect();
-    config.key_budget = key_budget;
+    config.key_budget = key_budget.map_or(KeyBudget::Unlimited, KeyBudget::AtMost);
     compile(graph, &config).unwrap()
 }
 

@@ -18,6 +18,7 @@ pub mod demand;
 mod emit;
 mod levels;
 pub mod parameters;
+pub mod possible;
 pub mod primes;
 pub mod rescales;
 mod scales;

@@ -10,6 +10,7 @@
 //!   fit the security line the one with the least predicted time of all key switches and keys wins.
 
 use super::demand::{Demand, Need, Work};
+use super::possible::Path;
 use super::primes::MAX_PRIME_BITS;
 use super::table::{Table, Wanted};
 use crate::cost::CostModel;
@@ -24,7 +25,7 @@ const NUMBER_GUARD_BITS: u32 = 6;
 /// Bits of weights beyond what one of them needs: the errors of up to 4^this add up.
 const WEIGHT_GUARD_BITS: u32 = 4;
 /// How much longer than a digit the special primes are, in bits.
-const SPECIAL_SLACK_BITS: f64 = 6.0;
+pub(super) const SPECIAL_SLACK_BITS: f64 = 6.0;
 /// The longest base: what decryption handles exactly.
 pub const MAX_BASE_BITS: u32 = 99;
 
@@ -157,7 +158,7 @@ impl Planner<'_> {
         self.precision_bits + GUARD_BITS + log_n - 2
     }
 
-    fn limit(&self, log_n: u32) -> Result<f64, ParameterError> {
+    pub(super) fn limit(&self, log_n: u32) -> Result<f64, ParameterError> {
         match self.security {
             Security::None => Ok(f64::INFINITY),
             Security::Classical128 => Security::max_modulus_bits(log_n)
@@ -350,6 +351,21 @@ pub enum ParameterError {
         /// The line.
         limit: f64,
     },
+    /// The network is too deep, whatever its layouts.
+    #[error(
+        "{} products and {} sums one after the other need a modulus of at least {bits:.0} bits; at ring degree 2^{log_n} the limit \
+         for 128-bit security is {limit:.0}: {:.0} bits are missing", path.products, path.linear, (bits - limit).ceil()
+    )]
+    Depth {
+        /// log2 of the degree.
+        log_n: u32,
+        /// The longest path.
+        path: Path,
+        /// The least bits of a modulus, special primes included.
+        bits: f64,
+        /// The line.
+        limit: f64,
+    },
     /// The security table has no such degree.
     #[error("no 128-bit parameters are known for ring degree 2^{log_n}")]
     Degree {
@@ -374,6 +390,7 @@ impl ParameterError {
                 limit,
                 ..
             } => Some(chain_bits + special_bits - limit),
+            Self::Depth { bits, limit, .. } => Some(bits - limit),
             _ => None,
         }
     }
