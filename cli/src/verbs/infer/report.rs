@@ -106,7 +106,7 @@ impl Report {
     ) -> Self {
         let (circuit, stats) = circuit;
         let count = |agrees: fn(&Image) -> bool| images.iter().filter(|i| agrees(i)).count();
-        let classes = images.iter().all(|image| image.class.is_some());
+        let classes = images.iter().any(|image| image.class.is_some());
         let labelled = images.iter().any(|image| image.label.is_some());
         let correct = count(|i| i.class.and_then(|c| i64::try_from(c).ok()) == i.label);
         Self {
