@@ -9,6 +9,8 @@ use crate::report;
 use peregrine_compiler::cost::{CostModel, Profile};
 use peregrine_ir::{Container, FileKind, Interface, Verified, binary};
 use peregrine_runtime::client::Client;
+use peregrine_runtime::server::ServerError;
+use peregrine_runtime::wire::{self, KeyFile};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -81,6 +83,42 @@ pub fn interface(path: &Path) -> Result<Interface, Error> {
 /// The client of an interface in a file.
 pub fn client(path: &Path) -> Result<Client, Error> {
     Client::new(interface(path)?).map_err(Error::client(path))
+}
+
+/// A file of evaluation keys, mapped.
+pub fn key_file(path: &Path) -> Result<KeyFile, Error> {
+    let bytes = wire::map_file(path).map_err(Error::reading(path))?;
+    let file = KeyFile::open(bytes).map_err(ServerError::from);
+    file.map_err(Error::server(path))
+}
+
+/// Keeps other processes that ask for the same from replacing a file, until dropped; nothing where there is no file.
+pub fn lock(path: &Path) -> Result<Option<File>, Error> {
+    loop {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::reading(path)(error)),
+        };
+        file.lock().map_err(Error::reading(path))?;
+        // Whoever had the lock may have put another file in its place.
+        if is_at(&file, path) {
+            return Ok(Some(file));
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |known: fs::Metadata| (known.dev(), known.ino());
+    let at = fs::metadata(path).map(identity);
+    file.metadata().map(identity).ok() == at.ok()
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 /// The cost model of a machine: the profile in a file, or the built-in one.

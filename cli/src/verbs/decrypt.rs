@@ -5,7 +5,7 @@
 
 use crate::args::Decrypt;
 use crate::arrays;
-use crate::error::Error;
+use crate::error::{Belongs, Error};
 use crate::files::{self, NewFile};
 use crate::outputs::{self, Output};
 use crate::report;
@@ -53,6 +53,8 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
     let outputs = client
         .read_outputs(&outputs)
         .map_err(Error::client(&args.input))?;
+    let pair = Belongs::to(&args.secret, secret.key_pair());
+    Belongs::encrypted(&args.input, outputs.key_pair()).check(pair)?;
     let file = args.output.as_deref().map(NewFile::create).transpose()?;
     let mut randomness = Randomness::from_os();
     let flood = args.flood_bits.map(|bits| Flood {

@@ -44,16 +44,23 @@ impl Client {
     /// else must be flooded well above the noise of the scheme, or they leak the secret key. Noise comes before the steps.
     ///
     /// # Errors
-    /// When they are from another circuit, the secret was made for another one, or what comes out fills the modulus: the
-    /// key is wrong or the message overflowed.
+    /// When they are from another circuit or encrypted under another key, or what comes out fills the modulus: the message
+    /// overflowed.
     pub fn decrypt(
         &self,
         secret: &Secret,
         outputs: &EncryptedOutputs,
         flood: Option<Flood<'_>>,
     ) -> Result<Decryption, ClientError> {
-        let secrets = self.own(secret)?;
         check_circuit("the ciphertext", outputs.fingerprint, &self.interface)?;
+        if outputs.key_pair != secret.key_pair {
+            return Err(ClientError::KeyPair {
+                what: "the ciphertexts were encrypted under",
+                found: outputs.key_pair,
+                expected: secret.key_pair,
+            });
+        }
+        let secrets = &self.own(secret)?;
         let decryptors = self.rings.params().zip(secrets, Decryptor::new);
         let mut found = Decryption::default();
         let mut imaginary = Spread::default();

@@ -29,15 +29,15 @@ impl Client {
     /// Encrypts tensors, given by the names of the circuit's inputs.
     ///
     /// # Errors
-    /// When a tensor is missing, has another shape, holds a value that is not finite, too large for the modulus or far outside
-    /// the range of its input, or the secret was made for another circuit.
+    /// When a tensor is missing, has another shape, or holds a value that is not finite, too large for the modulus or far
+    /// outside the range of its input.
     pub fn encrypt(
         &self,
         secret: &Secret,
         inputs: &Arrays,
         randomness: &mut Randomness,
     ) -> Result<EncryptedInputs, ClientError> {
-        let secrets = self.own(secret)?;
+        let secrets = &self.own(secret)?;
         check_names(
             inputs,
             self.interface.inputs().iter().map(|p| p.name.as_str()),
@@ -65,6 +65,7 @@ impl Client {
         }
         Ok(EncryptedInputs {
             fingerprint: self.interface.fingerprint(),
+            key_pair: secret.key_pair,
             ports,
         })
     }

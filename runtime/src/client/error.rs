@@ -5,6 +5,7 @@ use crate::params::ParametersError;
 use crate::ports::PortError;
 use crate::rlwe::RlweError;
 use crate::wire::WireError;
+use peregrine_ir::KeyPairId;
 use peregrine_ir::binary::Fingerprint;
 
 /// Why the client cannot do what it was asked.
@@ -38,6 +39,36 @@ pub enum ClientError {
         found: Fingerprint,
         /// The circuit of this client.
         expected: Fingerprint,
+    },
+    /// Something that belongs to another key pair.
+    #[error("{what} key pair {found}, the secret key belongs to {expected}")]
+    KeyPair {
+        /// What it is and how it belongs there.
+        what: &'static str,
+        /// Its pair.
+        found: KeyPairId,
+        /// The pair of the secret key.
+        expected: KeyPairId,
+    },
+    /// A secret key without coefficients of a degree.
+    #[error("the secret key is not for degree 2^{log_n}")]
+    NoDegree {
+        /// log2 of the degree.
+        log_n: u32,
+    },
+    /// Two circuits that no keys serve both.
+    #[error(
+        "`{one}` and `{other}` use ring degree 2^{log_n} with other {differs}, so no keys serve both"
+    )]
+    Incompatible {
+        /// A circuit.
+        one: String,
+        /// Another one.
+        other: String,
+        /// log2 of the degree of the first key that they cannot share.
+        log_n: u32,
+        /// What differs.
+        differs: &'static str,
     },
     /// An output that does not decrypt.
     #[error("output `{output}`: {source}")]

@@ -12,22 +12,23 @@ mod encrypt;
 mod error;
 mod flood;
 mod keys;
+mod order;
 mod secret;
 
 pub use decrypt::Decryption;
 pub use error::ClientError;
 pub use flood::Flood;
+pub use order::KeyOrder;
 pub use secret::Secret;
 
 use crate::binding;
 use crate::params::Rings;
 use crate::ports::PortView;
-use crate::rlwe::SecretKeys;
 use peregrine_ir::binary::Fingerprint;
 use peregrine_ir::{Interface, InterfacePort, Ring};
 use std::sync::Arc;
 
-/// The client of one circuit.
+/// The client of one circuit. Its secret key serves others, too.
 #[derive(Debug)]
 pub struct Client {
     interface: Interface,
@@ -47,11 +48,6 @@ impl Client {
     /// What it knows of the circuit.
     pub fn interface(&self) -> &Interface {
         &self.interface
-    }
-
-    fn own<'s>(&self, secret: &'s Secret) -> Result<&'s SecretKeys, ClientError> {
-        check_circuit("the secret key", secret.fingerprint, &self.interface)?;
-        Ok(&secret.keys)
     }
 }
 
