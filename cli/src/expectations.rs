@@ -9,6 +9,7 @@ use crate::precision;
 use crate::ranges::Measured;
 use peregrine_compiler::pipeline::Compiled;
 use peregrine_compiler::tensor::Graph;
+use peregrine_ir::stats::Stats;
 use peregrine_ir::{InputRange, Origin};
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::simulate::{Prediction, SAMPLES};
@@ -25,38 +26,64 @@ pub const ASSUMED: InputRange = InputRange {
 /// How much of its range an input that is drawn takes: what is far from any image makes polynomials run off.
 const SPREAD: f64 = 0.5;
 
-/// Fills in what a circuit expects; what was predicted for that.
+/// Most products of a circuit that is simulated on inputs that nobody gave: beyond that a simulation takes as long as compiling.
+const MOST_PRODUCTS: u64 = 20_000;
+
+/// Fills in what a circuit expects; what was predicted for that, if it was simulated.
+///
+/// Of a large circuit without samples no output is expected, only the ranges of its inputs.
 pub fn fill(
     path: &Path,
     graph: &Graph,
     compiled: &mut Compiled,
     measured: Option<&Measured>,
-) -> Result<Prediction, Error> {
+) -> Result<Option<Prediction>, Error> {
     let known = measured.map(Measured::input_ranges).unwrap_or_default();
     let ranges: BTreeMap<String, InputRange> = graph
         .inputs()
         .map(|(_, name)| (name.to_owned(), known.get(name).copied().unwrap_or(ASSUMED)))
         .collect();
     let images = match measured.map_or(&[][..], Measured::images) {
+        [] if products(compiled) > MOST_PRODUCTS => Vec::new(),
         [] => drawn(graph, &ranges),
         images => images.to_vec(),
     };
-    let samples = precision::samples(path, graph, &images)?;
-    let prediction = precision::predict(&compiled.circuit, &samples);
-    let prediction = prediction.map_err(|source| Error::Simulate {
-        path: path.to_owned(),
-        source,
-    })?;
+    let prediction = predicted(path, graph, compiled, &images)?;
     // What is known of outputs is known of inputs that are.
     let origin = ranges.values().map(|range| range.origin).min();
     let magnitudes = measured.map(Measured::magnitudes).unwrap_or_default();
-    let outputs = prediction.expectations(&magnitudes, origin.unwrap_or(Origin::Assumed));
+    let origin = origin.unwrap_or(Origin::Assumed);
+    let outputs = prediction.as_ref();
+    let outputs = outputs.map_or_else(BTreeMap::new, |p| p.expectations(&magnitudes, origin));
     let circuit = compiled.circuit.clone().expecting(&ranges, &outputs);
     compiled.circuit = circuit.map_err(|source| Error::Compile {
         path: path.to_owned(),
         source: source.into(),
     })?;
     Ok(prediction)
+}
+
+fn products(compiled: &Compiled) -> u64 {
+    Stats::of(&compiled.circuit).bounds.products
+}
+
+/// What simulated noise leaves of images, if there are any.
+fn predicted(
+    path: &Path,
+    graph: &Graph,
+    compiled: &Compiled,
+    images: &[Arrays],
+) -> Result<Option<Prediction>, Error> {
+    if images.is_empty() {
+        return Ok(None);
+    }
+    let samples = precision::samples(path, graph, images)?;
+    let prediction = precision::predict(&compiled.circuit, &samples);
+    let failed = |source| Error::Simulate {
+        path: path.to_owned(),
+        source,
+    };
+    prediction.map(Some).map_err(failed)
 }
 
 /// Inputs drawn from their ranges, always the same.

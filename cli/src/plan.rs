@@ -19,8 +19,8 @@ pub struct Plan {
     pub config: Config,
     /// The circuit.
     pub compiled: Compiled,
-    /// What simulated noise leaves of the samples, or of inputs that were drawn.
-    pub prediction: Prediction,
+    /// What simulated noise leaves of the samples, or of inputs that were drawn; none for large circuits without samples.
+    pub prediction: Option<Prediction>,
     /// What is known of the values of the model.
     pub measured: Option<Measured>,
     /// Of the outputs, where there are samples.

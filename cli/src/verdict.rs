@@ -20,8 +20,8 @@ pub const EXIT_CODE: u8 = 3;
 /// The most headroom that can be asked for.
 pub const MOST_HEADROOM_BITS: u32 = 40;
 
-/// Most nodes that one warning names.
-const MOST_NAMED: usize = 4;
+/// Most faults and nodes that one message names.
+const MOST_NAMED: usize = 3;
 
 /// What is wrong with one image, or with all of them.
 #[derive(Clone, Debug, Serialize)]
@@ -106,7 +106,9 @@ impl Garbage {
                     "{scale}; no parameters hold such values: fine-tune with a penalty on large activations"
                 ),
             }
-        } else if faults().any(|fault| matches!(fault, Fault::Noise { .. } | Fault::Range { .. })) {
+        } else if faults().any(|fault| {
+            matches!(fault, Fault::Noise { .. } | Fault::Range { .. } | Fault::Unreadable { .. })
+        }) {
             format!(
                 "{scale}; where that is right, compile with --calibrate FILE on inputs like these, or with more --headroom-bits"
             )

@@ -6,12 +6,13 @@
 //!    Predictions by simulated noise are within 2 bits of what is measured; 2 more are the margin that headroom has above
 //!    samples, because noise grows with messages, and 2 are for draws of the noise that nobody has seen. A message that wraps
 //!    around its modulus costs all the bits there are.
-//! 2. **Headroom.** A value is too large for the modulus that it has to be read from.
+//! 2. **Headroom.** A value is too large for the modulus that it has to be read from. A client that sees zeros where they should be
+//!    knows better: a message that wraps around leaves few.
 //! 3. **Noise**, where only the client's key tells: slots that the packing declares zero are not, or copies of one element
 //!    differ, by [`TOLERANCE_BITS`] more than predicted. Both hold whatever a circuit does with the imaginary parts of slots;
 //!    those count only where a packing has neither zeros nor copies.
-//! 4. **Range.** A value is beyond what the output is expected to reach, by the margin that headroom has, and somebody
-//!    vouches for what is expected.
+//! 4. **Range.** A value is beyond what the output is expected to reach, by the margin that headroom has; and somebody vouches
+//!    for what is expected, or the value is so close to the modulus that others may have wrapped around.
 //!
 //! Everything here is a function of numbers.
 
@@ -26,6 +27,10 @@ pub const LEAST_BITS: f64 = 1.0;
 pub const TOLERANCE_BITS: f64 = 6.0;
 /// By how many bits values may exceed what is expected: what headroom has above samples.
 pub const MARGIN_BITS: f64 = 2.0;
+/// What part of the modulus is close to it.
+const CLOSE: f64 = 1.0 / 16.0;
+/// How far below what the modulus holds zeros have to be to show that nothing wrapped around.
+const WHOLE_BITS: f64 = -12.0;
 /// Slots from which noise is judged, at least.
 const FEWEST_SLOTS: usize = 8;
 
@@ -51,6 +56,8 @@ pub enum Fault {
         measured_bits: f64,
         predicted_bits: f64,
     },
+    #[error("output `{output}`: {reason}")]
+    Unreadable { output: String, reason: String },
     #[error("{place} reaches {}, the modulus holds values below {}", number(*.value), number(*.limit))]
     Overflow {
         place: Place,
@@ -58,13 +65,13 @@ pub enum Fault {
         limit: f64,
     },
     #[error(
-        "output `{output}`: noise of {} in {source_of}, {} is predicted", number(*.measured), number(*.predicted)
+        "output `{output}`: noise of {} in {source_of}{}", number(*.measured), instead(*.predicted)
     )]
     Noise {
         output: String,
         source_of: NoiseSource,
         measured: f64,
-        predicted: f64,
+        predicted: Option<f64>,
     },
     #[error(
         "output `{output}` reaches {}, no more than {} is expected ({origin})", number(*.value), number(*.expected)
@@ -240,40 +247,58 @@ impl Reading {
         shown.unwrap_or((self.imaginary.deviation, NoiseSource::ImaginaryParts))
     }
 
-    /// What is wrong with an output that reads like this.
-    pub fn faults(&self, output: &str, expected: Option<&Expectation>) -> Vec<Fault> {
-        let output = || output.to_owned();
-        let ((measured, source_of), largest) = (self.noise(), self.largest);
-        let mut faults = Vec::new();
-        let predicted = expected.map(|expected| expected.noise);
-        let loud = |predicted: &f64| exceeds(measured, predicted * TOLERANCE_BITS.exp2());
-        if let Some(predicted) = predicted.filter(loud) {
-            faults.push(Fault::Noise {
-                output: output(),
-                source_of,
-                measured,
-                predicted,
-            });
-        }
-        faults.extend(overflow(Place::Output(output()), largest, self.limit));
-        faults.extend(expected.and_then(|expected| out_of_range(&output(), largest, expected)));
-        let noise = measured.max(expected.map_or(0.0, |expected| expected.noise));
+    /// Whether zeros show that no coefficient wrapped around the modulus.
+    ///
+    /// One that did adds an element of the ring, times twice the limit, whose values in all slots multiply to at least 1 in
+    /// magnitude: where it is tiny in half of them, it is huge in the others, beyond what the modulus has.
+    fn is_whole(&self) -> bool {
+        let enough = 2 * self.zeros.slots >= self.imaginary.slots;
+        let zeros = self.zeros.enough(NoiseSource::Zeros).filter(|_| enough);
+        zeros.is_some_and(|(deviation, _)| deviation < self.limit * WHOLE_BITS.exp2())
+    }
+
+    /// What is wrong with an output that reads like this: the first cause, because values that are noise say nothing.
+    pub fn fault(&self, output: &str, expected: Option<&Expectation>) -> Option<Fault> {
+        let (largest, limit) = (self.largest, self.limit);
+        let out_of_room = || {
+            let place = Place::Output(output.to_owned());
+            let whole = self.is_whole();
+            let overflow = (!whole).then(|| overflow(place, largest, limit)).flatten();
+            overflow.or_else(|| out_of_range(output, largest, expected?, (!whole).then_some(limit)))
+        };
+        let noise = self.loud(output, expected.map(|expected| expected.noise));
+        noise.or_else(out_of_room).or_else(|| self.drowned(output, expected))
+    }
+
+    /// Noise far above the predicted; where nothing is predicted, noise as large as only messages that wrap around leave it.
+    fn loud(&self, output: &str, predicted: Option<f64>) -> Option<Fault> {
+        let (measured, source_of) = self.noise();
+        let most = predicted.map_or(self.limit / 4.0, |noise| noise * TOLERANCE_BITS.exp2());
+        exceeds(measured, most).then(|| Fault::Noise {
+            output: output.to_owned(),
+            source_of,
+            measured,
+            predicted,
+        })
+    }
+
+    /// Values as small as their noise.
+    fn drowned(&self, output: &str, expected: Option<&Expectation>) -> Option<Fault> {
+        let predicted = expected.map_or(0.0, |expected| expected.noise);
+        let noise = self.noise().0.max(predicted);
         let deviation = Deviation {
             error: noise * largest_of(self.elements),
             // Of an output that is expected to be zero there are bits after the point.
             largest: match expected.is_some_and(|expected| expected.magnitude == 0.0) {
                 true => 0.0,
-                false => largest.max(f64::MIN_POSITIVE),
+                false => self.largest.max(f64::MIN_POSITIVE),
             },
         };
-        if exceeds(LEAST_BITS, deviation.bits()) {
-            faults.push(Fault::Drowned {
-                output: output(),
-                largest,
-                error: deviation.error,
-            });
-        }
-        faults
+        exceeds(LEAST_BITS, deviation.bits()).then(|| Fault::Drowned {
+            output: output.to_owned(),
+            largest: self.largest,
+            error: deviation.error,
+        })
     }
 }
 
@@ -300,15 +325,22 @@ pub fn imprecise(
     })
 }
 
-/// What is wrong with an output that reaches a magnitude, where somebody vouches for what is expected.
-pub fn out_of_range(output: &str, largest: f64, expected: &Expectation) -> Option<Fault> {
+/// What is wrong with an output that reaches a magnitude beyond what is expected, by the margin that headroom has: where somebody
+/// vouches for that; else where values have come close to a limit beyond which they wrap around unseen.
+pub fn out_of_range(
+    output: &str,
+    largest: f64,
+    expected: &Expectation,
+    wraps: Option<f64>,
+) -> Option<Fault> {
     let Expectation {
         magnitude,
         noise,
         origin,
     } = *expected;
-    let limit = magnitude * MARGIN_BITS.exp2() + noise * TOLERANCE_BITS.exp2();
-    (origin.is_known() && exceeds(largest, limit)).then(|| Fault::Range {
+    let most = magnitude * MARGIN_BITS.exp2() + noise * TOLERANCE_BITS.exp2();
+    let known = origin.is_known() || wraps.is_some_and(|limit| largest > limit * CLOSE);
+    (known && exceeds(largest, most)).then(|| Fault::Range {
         output: output.to_owned(),
         value: largest,
         expected: magnitude,
@@ -343,6 +375,14 @@ const MOST_HEADROOM_BITS: f64 = 40.0;
 /// What the largest of so many normal numbers of deviation 1 comes to.
 fn largest_of(count: usize) -> f64 {
     (2.0 * (2.0 * count.max(1) as f64).ln()).sqrt()
+}
+
+/// What should be there.
+fn instead(predicted: Option<f64>) -> String {
+    predicted.map_or_else(
+        || ": the message has wrapped around its modulus".to_owned(),
+        |predicted| format!(", {} is predicted", number(predicted)),
+    )
 }
 
 /// A number for reading: large and small ones as powers of two.
@@ -399,8 +439,8 @@ mod tests {
 
     fn faults(reading: Reading, origin: Origin) -> Vec<String> {
         let expected = expectation(8.0, origin);
-        let faults = reading.faults("y", Some(&expected));
-        faults.iter().map(ToString::to_string).collect()
+        let fault = reading.fault("y", Some(&expected));
+        fault.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -434,7 +474,7 @@ mod tests {
         for origin in Origin::ALL {
             assert_eq!(faults(reading(), origin), [""; 0]);
         }
-        assert_eq!(reading().faults("y", None), []);
+        assert_eq!(reading().fault("y", None), None);
     }
 
     #[test]
@@ -487,13 +527,52 @@ mod tests {
             faults(far, Origin::Calibrated),
             ["output `y` reaches 33.0000, no more than 8.0000 is expected (seen in calibration)"]
         );
-        let wrapped = Reading {
+    }
+
+    #[test]
+    fn what_the_modulus_does_not_hold_is_a_fault_unless_zeros_show_that_it_does() {
+        let large = Reading {
             largest: 600.0,
             ..reading()
         };
+        assert_eq!(faults(large, Origin::Assumed), [""; 0]);
+        let full = Reading {
+            zeros: Spread::default(),
+            copies: reading().zeros,
+            ..large
+        };
         assert_eq!(
-            faults(wrapped, Origin::Assumed),
+            faults(full, Origin::Assumed),
             ["output `y` reaches 600.0000, the modulus holds values below 512.0000"]
+        );
+        // Close to it others may have wrapped around.
+        let close = |largest| Reading { largest, ..full };
+        let said = "output `y` reaches 40.0000, no more than 8.0000 is expected (assumed)";
+        assert_eq!(faults(close(40.0), Origin::Assumed), [said]);
+        assert_eq!(faults(close(30.0), Origin::Assumed), [""; 0]);
+        // Fewer zeros than half show too little.
+        let few = Reading {
+            zeros: Spread {
+                slots: 1000,
+                ..reading().zeros
+            },
+            ..large
+        };
+        assert_eq!(faults(few, Origin::Assumed).len(), 1);
+    }
+
+    #[test]
+    fn noise_that_only_a_wrapped_message_leaves_is_a_fault_without_a_prediction() {
+        let wrapped = Reading {
+            zeros: Spread {
+                deviation: 300.0,
+                slots: 4000,
+            },
+            ..reading()
+        };
+        assert_eq!(
+            wrapped.fault("y", None).unwrap().to_string(),
+            "output `y`: noise of 300.0000 in slots that hold nothing: the message has wrapped around its modulus"
         );
     }
 
@@ -506,9 +585,10 @@ mod tests {
         let found = faults(small, Origin::Calibrated);
         assert!(found[0].contains("less than one bit"), "{found:?}");
         // Without an expectation the measured noise decides.
-        assert_eq!(small.faults("y", None).len(), 1);
+        assert!(matches!(small.fault("y", None), Some(Fault::Drowned { .. })));
         // Nothing is expected of an output that is zero.
-        assert_eq!(small.faults("y", Some(&expectation(0.0, Origin::Asked))), []);
+        let zero = expectation(0.0, Origin::Asked);
+        assert_eq!(small.fault("y", Some(&zero)), None);
     }
 
     #[test]
@@ -517,7 +597,7 @@ mod tests {
             largest: f64::NAN,
             ..reading()
         };
-        assert!(!nan.faults("y", None).is_empty());
+        assert!(nan.fault("y", None).is_some());
         let place = Place::Node("conv".into());
         let said = overflow(place, f64::INFINITY, 512.0).unwrap().to_string();
         assert_eq!(said, "node `conv` reaches no number, the modulus holds values below 512.0000");

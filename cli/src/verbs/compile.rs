@@ -12,6 +12,7 @@ use crate::precision::Precision;
 use crate::ranges::{self, Measured, Metadata, Samples};
 use crate::report::{self, Summary};
 use crate::values::InputArg;
+use crate::verdict;
 use peregrine_compiler::ablation::{Ablation, ablate};
 use peregrine_compiler::passes::keys::KeyChoice;
 use peregrine_ir::stats::Stats;
@@ -81,9 +82,14 @@ pub fn run(args: &Compile) -> Result<(), Error> {
     let Plan {
         config,
         compiled,
+        prediction,
         measured,
         precision,
     } = Plan::new(&args.model, &graph, &args.choices)?;
+    if let (Some(_), Some(prediction)) = (&precision, &prediction) {
+        // Inputs that were drawn need not be like any image.
+        verdict::warn_of_drowned(&compiled.circuit, &prediction.drowned);
+    }
     let interface = Interface::of(&compiled.circuit);
     circuit_file.write(&binary::write_circuit(&compiled.circuit))?;
     client_file.write(&binary::write_interface(&interface))?;

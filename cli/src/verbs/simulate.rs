@@ -139,7 +139,7 @@ fn faults(circuit: &Verified, found: &Found) -> Vec<Finding> {
         let image = (simulations.decrypted.len() > 1).then_some(image);
         let ranges = circuit.outputs.iter().filter_map(|port| {
             let largest = outputs::largest(decrypted.get(&port.name)?.data());
-            out_of_range(&port.name, largest, port.expectation.as_ref()?)
+            out_of_range(&port.name, largest, port.expectation.as_ref()?, None)
         });
         findings.extend(ranges.map(|fault| Finding { image, fault }));
     }

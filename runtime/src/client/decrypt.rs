@@ -69,7 +69,7 @@ impl Client {
             let slots = self.decrypt_port(&decryptors, port, &encrypted.ciphertexts)?;
             let reading = self.read(port, &slots)?;
             let expected = port.expectation.as_ref();
-            found.faults.extend(reading.faults(&port.name, expected));
+            found.faults.extend(reading.fault(&port.name, expected));
             found.readings.insert(port.name.clone(), reading);
             imaginary = imaginary.join(reading.imaginary);
             let mut real: Vec<Vec<f64>> = Vec::with_capacity(slots.len());

@@ -7,9 +7,27 @@ use crate::verdict::{self, Finding, Garbage};
 use peregrine_compiler::ranges::{Calibration, Ranges};
 use peregrine_compiler::tensor::Graph;
 use peregrine_runtime::client::Decryption;
+use peregrine_runtime::ports::Arrays;
 use peregrine_runtime::simulate::{Deviation, Prediction, Sample};
 use peregrine_runtime::verdict::{Fault, imprecise};
 use std::collections::BTreeMap;
+
+/// What came of an image.
+#[derive(Debug)]
+pub enum Found {
+    Answer(Decryption),
+    /// It does not decrypt.
+    Unreadable(Fault),
+}
+
+impl Found {
+    pub fn answer(&self) -> Option<&Decryption> {
+        match self {
+            Self::Answer(decryption) => Some(decryption),
+            Self::Unreadable(_) => None,
+        }
+    }
+}
 
 /// What answers are judged by.
 pub struct Judge<'a> {
@@ -24,16 +42,20 @@ pub struct Judge<'a> {
 
 impl Judge<'_> {
     /// How far all outputs of all images are from those of the model.
-    pub fn measured(&self, found: &[Decryption]) -> Deviation {
+    pub fn measured(&self, found: &[Found]) -> Deviation {
         let images = found.iter().zip(self.samples);
+        let nothing = Arrays::new();
         images
-            .map(|(found, sample)| Deviation::of(&found.decrypted, &sample.expected))
+            .map(|(found, sample)| {
+                let found = found.answer().map_or(&nothing, |answer| &answer.decrypted);
+                Deviation::of(found, &sample.expected)
+            })
             .fold(Deviation::default(), Deviation::join)
     }
 
     /// Why answers are garbage, if they are: first the node where values outgrow the circuit. Where they do and the answers are
     /// right all the same, warns.
-    pub fn verdict(&self, found: &[Decryption]) -> Result<Option<Garbage>, Error> {
+    pub fn verdict(&self, found: &[Found]) -> Result<Option<Garbage>, Error> {
         let images = found.iter().zip(self.samples).enumerate();
         let mut findings: Vec<Finding> = images
             .flat_map(|(i, (found, sample))| {
@@ -64,18 +86,17 @@ impl Judge<'_> {
         }))
     }
 
-    /// What is wrong with one answer. Values beyond those that were expected do not count where they are right.
-    fn faults(&self, found: &Decryption, sample: &Sample) -> Vec<Fault> {
-        let each = Deviation::of_each(&found.decrypted, &sample.expected);
+    /// What is wrong with one answer; what cannot even be read is no answer.
+    fn faults(&self, found: &Found, sample: &Sample) -> Vec<Fault> {
+        let decryption = match found {
+            Found::Answer(decryption) => decryption,
+            Found::Unreadable(fault) => return vec![fault.clone()],
+        };
+        let each = Deviation::of_each(&decryption.decrypted, &sample.expected);
         let predicted = |name: &String| Some(self.predicted.outputs.get(name)?.deviation);
-        let imprecise = each
-            .iter()
-            .filter_map(|(name, measured)| imprecise(name, *measured, predicted(name)));
-        let mut faults: Vec<Fault> = imprecise.collect();
-        if !faults.is_empty() {
-            faults.extend(found.faults.iter().cloned());
-        }
-        faults
+        each.iter()
+            .filter_map(|(name, measured)| imprecise(name, *measured, predicted(name)))
+            .collect()
     }
 
     /// What the nodes of the circuit reach on these images.

@@ -18,16 +18,17 @@ use crate::progress::Bar;
 use crate::report::{Summary, print};
 use crate::values::InputArg;
 use crate::verdict;
-use judge::Judge;
+use judge::{Found, Judge};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Interface;
 use peregrine_ir::stats::Stats;
-use peregrine_runtime::client::{Client, Decryption, Secret};
+use peregrine_runtime::client::{Client, ClientError, Decryption, Secret};
 use peregrine_runtime::exec::HeldKeys;
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::server::{Resources, Server, Session, Usage};
 use peregrine_runtime::simulate::{Deviation, Prediction, Sample};
+use peregrine_runtime::verdict::Fault;
 use report::{Image, Precision, Report, Seconds};
 use std::sync::Arc;
 use std::time::Instant;
@@ -90,11 +91,11 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let (mut rows, mut found) = (Vec::new(), Vec::new());
     for (i, sample) in samples.iter().enumerate() {
         let bar = Bar::new(format!("image {} of {count}", i + 1));
-        let (mut row, decryption) = setup.image(sample, &bar)?;
+        let (mut row, answer) = setup.image(sample, &bar)?;
         row.label = labels.as_ref().and_then(|labels| labels.of(i));
         seconds.add(&row.seconds);
         rows.push(row);
-        found.push(decryption);
+        found.push(answer);
     }
     let memory = Memory::measure(setup.session.prediction());
     seconds.total = started.elapsed().as_secs_f64();
@@ -110,7 +111,8 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     };
     let garbage = judge.verdict(&found)?;
     if let (Some(file), Some(path), true) = (file, &args.output, garbage.is_none() || args.force) {
-        let outputs: Vec<Arrays> = found.iter().map(|found| found.outputs.clone()).collect();
+        let answers = found.iter().filter_map(Found::answer);
+        let outputs: Vec<Arrays> = answers.map(|answer| answer.outputs.clone()).collect();
         arrays::write(file, path, &inputs::stack(&outputs))?;
     }
     let precision = Precision::new(judge.measured(&found), predicted.deviation());
@@ -184,7 +186,7 @@ fn distinct(args: &Infer) -> Result<(), Error> {
 }
 
 impl Setup<'_> {
-    fn image(&mut self, sample: &Sample, bar: &Bar) -> Result<(Image, Decryption), Error> {
+    fn image(&mut self, sample: &Sample, bar: &Bar) -> Result<(Image, Found), Error> {
         let path = &self.args.model;
         let mut seconds = Seconds::default();
         let started = Instant::now();
@@ -198,9 +200,23 @@ impl Setup<'_> {
         let decrypted = timed(&mut seconds.decrypt, || {
             self.client.decrypt(&self.secret, &computed, None)
         });
-        let decrypted = decrypted.map_err(Error::client(path))?;
         seconds.total = started.elapsed().as_secs_f64();
-        Ok((self.compare(sample, &decrypted, seconds), decrypted))
+        match decrypted {
+            Ok(decrypted) => {
+                let row = self.compare(sample, &decrypted, seconds);
+                Ok((row, Found::Answer(decrypted)))
+            }
+            Err(ClientError::Decrypt { output, source }) => {
+                let reason = source.to_string();
+                let row = Image {
+                    seconds,
+                    error_log2: Some(f64::INFINITY),
+                    ..Image::default()
+                };
+                Ok((row, Found::Unreadable(Fault::Unreadable { output, reason })))
+            }
+            Err(error) => Err(Error::client(path)(error)),
+        }
     }
 
     /// Compares what was decrypted, and classes after the steps that follow.

@@ -106,7 +106,7 @@ impl Report {
     ) -> Self {
         let (circuit, stats) = circuit;
         let count = |agrees: fn(&Image) -> bool| images.iter().filter(|i| agrees(i)).count();
-        let classes = images.iter().all(|image| image.class.is_some());
+        let classes = images.iter().any(|image| image.class.is_some());
         let labelled = images.iter().any(|image| image.label.is_some());
         let correct = count(|i| i.class.and_then(|c| i64::try_from(c).ok()) == i.label);
         Self {
@@ -191,7 +191,11 @@ fn table(images: &[Image]) -> String {
             row.push(label.map_or("-".to_owned(), |label| label.to_string()));
             row.extend([image.expected_class, image.class].map(class));
         }
-        row.push(error.map_or("exact".to_owned(), |bits| format!("{bits:.1}")));
+        row.push(match error {
+            None => "exact".to_owned(),
+            Some(bits) if bits.is_finite() => format!("{bits:.1}"),
+            Some(_) => "no answer".to_owned(),
+        });
         let Seconds {
             encrypt,
             run,
