@@ -311,8 +311,8 @@ pub struct Decrypt {
     ///
     /// Decrypted values carry noise from which anyone who also has the ciphertexts can compute the secret key. Values that
     /// only the owner of the key sees need no flooding. Before values go to anyone else, choose B = p - s + 1 - log2(n) / 2.
-    /// Here 2^-p bounds the noise of every value: take the noise that `decrypt` prints without this option, over several
-    /// inputs, and 4 bits more. n counts all values that are ever given away under this key, each once per decryption. 2^-s
+    /// Here 2^-p bounds the noise of every value: take the noise that `decrypt` prints without this option, measured or
+    /// predicted, whichever is larger, over several inputs, and 4 bits more. n counts all values that are ever given away under this key, each once per decryption. 2^-s
     /// is the advantage left to an attacker; s = 15 is the least to be taken seriously. What remains is right to about 2^-B.
     /// Where that is too little, give away the class instead of its scores, or compile with more --precision-bits.
     /// SECURITY.md has an example, and what flooding does not cover.

@@ -44,22 +44,27 @@ fn expected_class(folder: &Folder, image: &str) -> Value {
 const SCALES: [f64; 5] = [10.0, 16.0, 255.0, 1000.0, f64::NAN];
 
 #[test]
-fn images_on_another_scale_are_refused_where_samples_say_what_they_are() {
-    let folder = Folder::new("scale-calibrated");
-    folder.ok("compile digits.onnx -o digits.fhe --calibrate images.npy");
-    folder.ok("keygen digits.client --secret secret.key --evaluation eval.keys");
-    for scale in SCALES {
-        scaled(&folder, "x.npy", (1, scale));
-        for line in [
-            "encrypt digits.client --secret secret.key --input x.npy -o x.ct",
-            "simulate digits.fhe --input x.npy -o y.npz",
-            "simulate digits.fhe --input x.npy --noise -o y.npz",
-            "infer digits.onnx --calibrate images.npy --input x.npy -o y.npz",
-        ] {
-            let said = folder.fails(line);
-            assert!(said.contains("x.npy: input `image` holds"), "{line}: {said}");
-            let known = said.contains("outside 0 to 1 (seen in calibration)");
-            assert!(known != scale.is_nan(), "{line}: {said}");
+fn images_on_another_scale_are_refused_where_someone_says_what_they_are() {
+    let folder = Folder::new("scale-known");
+    for (choice, origin) in [
+        ("--calibrate images.npy", "seen in calibration"),
+        ("--input-range 0,1", "asked for"),
+    ] {
+        folder.ok(&format!("compile digits.onnx -o digits.fhe {choice}"));
+        folder.ok("keygen digits.client --secret secret.key --evaluation eval.keys --force");
+        for scale in SCALES {
+            scaled(&folder, "x.npy", (1, scale));
+            for line in [
+                "encrypt digits.client --secret secret.key --input x.npy -o x.ct",
+                "simulate digits.fhe --input x.npy -o y.npz",
+                "simulate digits.fhe --input x.npy --noise -o y.npz",
+                &format!("infer digits.onnx {choice} --input x.npy -o y.npz"),
+            ] {
+                let said = folder.fails(line);
+                assert!(said.contains("x.npy: input `image` holds"), "{line}: {said}");
+                let known = said.contains(&format!("outside 0 to 1 ({origin})"));
+                assert!(known != scale.is_nan(), "{line}: {said}");
+            }
         }
     }
     // A little outside is no reason to refuse.
