@@ -103,7 +103,10 @@ fn inputs_outside_what_the_model_states_are_refused() {
         "simulate stated.fhe --input image.npy",
     ] {
         let said = folder.fails(line);
-        assert!(said.contains("outside 0 to 0.25 (stated by the model)"), "{said}");
+        assert!(
+            said.contains("outside 0 to 0.25 (stated by the model)"),
+            "{said}"
+        );
     }
 }
 
