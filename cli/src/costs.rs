@@ -104,7 +104,10 @@ fn expects(port: &PortStats) -> String {
             noise,
             origin,
         } = expected;
-        format!("up to {magnitude:.4}, noise 2^{:.1}, {origin}", noise.log2())
+        format!(
+            "up to {magnitude:.4}, noise 2^{:.1}, {origin}",
+            noise.log2()
+        )
     });
     range.or(values).unwrap_or_default()
 }

@@ -3,7 +3,9 @@
 use crate::arrays::ArrayProblem;
 use crate::verbs::bench::BenchError;
 use crate::verdict::{self, Garbage};
+use peregrine_compiler::advice::WaysOut;
 use peregrine_compiler::cost::ProfileError;
+use peregrine_compiler::manage::parameters::ParameterError;
 use peregrine_compiler::onnx::{ImportErrors, LoadError};
 use peregrine_compiler::pipeline::CompileError;
 use peregrine_compiler::precision::PrecisionError;
@@ -30,6 +32,13 @@ pub enum Error {
     /// A model for which there is no circuit.
     #[error("{}: {source}", path.display())]
     Compile { path: PathBuf, source: CompileError },
+    /// A model that no parameters hold.
+    #[error("{}: {source}", path.display())]
+    NoParameters {
+        path: PathBuf,
+        source: ParameterError,
+        ways_out: WaysOut,
+    },
     /// A precision that no circuit for a model has.
     #[error("{}: {source}", path.display())]
     Precision {
@@ -268,13 +277,10 @@ impl Error {
             Self::Import(errors) => errors.to_string(),
             error => format!("error: {error}"),
         };
-        let help = match self {
-            Self::Garbage(garbage) => Some(garbage.help()),
-            error => error.help().map(str::to_owned),
-        };
-        if let Some(help) = help {
+        let found = self.found_help();
+        if let Some(help) = found.as_deref().or_else(|| self.help()) {
             text.push_str("\nhelp: ");
-            text.push_str(&help);
+            text.push_str(help);
         }
         text
     }

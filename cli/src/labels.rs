@@ -46,7 +46,8 @@ impl Labels {
         }
         let class = |outputs: &Arrays| outputs.values().find_map(outputs::class);
         let found = images.iter().map(class).zip(&self.labels);
-        let right = found.filter(|(class, label)| class.and_then(|c| i64::try_from(c).ok()) == Some(**label));
+        let right = found
+            .filter(|(class, label)| class.and_then(|c| i64::try_from(c).ok()) == Some(**label));
         Ok(right.count())
     }
 

@@ -107,7 +107,10 @@ impl Garbage {
                 ),
             }
         } else if faults().any(|fault| {
-            matches!(fault, Fault::Noise { .. } | Fault::Range { .. } | Fault::Unreadable { .. })
+            matches!(
+                fault,
+                Fault::Noise { .. } | Fault::Range { .. } | Fault::Unreadable { .. }
+            )
         }) {
             format!(
                 "{scale}; where that is right, compile with --calibrate FILE on inputs like these, or with more --headroom-bits"

@@ -20,7 +20,13 @@ fn scaled(folder: &Folder, file: &str, (count, factor): (usize, f64)) {
     let images = File::open(folder.path("images.npy")).unwrap();
     let images = ArrayD::<f32>::read_npy(images).unwrap().mapv(f64::from);
     let first = images.slice_axis(Axis(0), Slice::from(0..count));
-    let changed = first.mapv(|x| if factor.is_nan() { f64::NAN } else { x * factor });
+    let changed = first.mapv(|x| {
+        if factor.is_nan() {
+            f64::NAN
+        } else {
+            x * factor
+        }
+    });
     write_npy(folder.path(file), &changed).unwrap();
 }
 
@@ -44,22 +50,30 @@ fn expected_class(folder: &Folder, image: &str) -> Value {
 const SCALES: [f64; 5] = [10.0, 16.0, 255.0, 1000.0, f64::NAN];
 
 #[test]
-fn images_on_another_scale_are_refused_where_samples_say_what_they_are() {
-    let folder = Folder::new("scale-calibrated");
-    folder.ok("compile digits.onnx -o digits.fhe --calibrate images.npy");
-    folder.ok("keygen digits.client --secret secret.key --evaluation eval.keys");
-    for scale in SCALES {
-        scaled(&folder, "x.npy", (1, scale));
-        for line in [
-            "encrypt digits.client --secret secret.key --input x.npy -o x.ct",
-            "simulate digits.fhe --input x.npy -o y.npz",
-            "simulate digits.fhe --input x.npy --noise -o y.npz",
-            "infer digits.onnx --calibrate images.npy --input x.npy -o y.npz",
-        ] {
-            let said = folder.fails(line);
-            assert!(said.contains("x.npy: input `image` holds"), "{line}: {said}");
-            let known = said.contains("outside 0 to 1 (seen in calibration)");
-            assert!(known != scale.is_nan(), "{line}: {said}");
+fn images_on_another_scale_are_refused_where_someone_says_what_they_are() {
+    let folder = Folder::new("scale-known");
+    for (choice, origin) in [
+        ("--calibrate images.npy", "seen in calibration"),
+        ("--input-range 0,1", "asked for"),
+    ] {
+        folder.ok(&format!("compile digits.onnx -o digits.fhe {choice}"));
+        folder.ok("keygen digits.client --secret secret.key --evaluation eval.keys --force");
+        for scale in SCALES {
+            scaled(&folder, "x.npy", (1, scale));
+            for line in [
+                "encrypt digits.client --secret secret.key --input x.npy -o x.ct",
+                "simulate digits.fhe --input x.npy -o y.npz",
+                "simulate digits.fhe --input x.npy --noise -o y.npz",
+                &format!("infer digits.onnx {choice} --input x.npy -o y.npz"),
+            ] {
+                let said = folder.fails(line);
+                assert!(
+                    said.contains("x.npy: input `image` holds"),
+                    "{line}: {said}"
+                );
+                let known = said.contains(&format!("outside 0 to 1 ({origin})"));
+                assert!(known != scale.is_nan(), "{line}: {said}");
+            }
         }
     }
     // A little outside is no reason to refuse.
@@ -69,7 +83,10 @@ fn images_on_another_scale_are_refused_where_samples_say_what_they_are() {
         "encrypt digits.client --secret secret.key --input x.npy -o x.ct",
     );
     assert_eq!(code, 0, "{said}");
-    assert!(said.starts_with("warning: ") && said.contains("outside 0 to 1"), "{said}");
+    assert!(
+        said.starts_with("warning: ") && said.contains("outside 0 to 1"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -95,7 +112,10 @@ fn images_on_another_scale_never_give_a_wrong_class() {
         match code {
             0 => assert_eq!(report["outputs"]["logits"]["class"], expected, "{scale}"),
             3 => {
-                assert!(said.contains("error: y.ct: the answer is garbage: output `logits`"), "{said}");
+                assert!(
+                    said.contains("error: y.ct: the answer is garbage: output `logits`"),
+                    "{said}"
+                );
                 assert!(!written && report["outputs"].as_object().unwrap().is_empty());
                 assert!(!report["faults"].as_array().unwrap().is_empty());
             }
@@ -108,7 +128,10 @@ fn images_on_another_scale_never_give_a_wrong_class() {
         let report: Value = serde_json::from_str(&printed).unwrap();
         match code {
             0 => assert_eq!(report["images"][0]["class"], expected, "{scale}"),
-            3 => assert!(said.contains("node `") && said.contains("--headroom-bits"), "{said}"),
+            3 => assert!(
+                said.contains("node `") && said.contains("--headroom-bits"),
+                "{said}"
+            ),
             other => panic!("{scale}: {other}"),
         }
     }
@@ -119,18 +142,28 @@ fn values_without_room_are_an_error_that_names_the_node_and_the_way_out() {
     let folder = Folder::new("no-room");
     scaled(&folder, "x.npy", (1, 255.0));
     for line in [
-        "infer digits.onnx --input x.npy -o y.npz",
-        "infer digits.onnx --input x.npy -o y.npz --json",
+        "infer digits.onnx --input x.npy --headroom-bits 10 -o y.npz",
+        "infer digits.onnx --input x.npy --headroom-bits 10 -o y.npz --json",
     ] {
         let (code, printed, said) = run(&folder, line);
         assert_eq!(code, 3, "{said}");
         assert!(!printed.is_empty() && !folder.path("y.npz").exists());
         assert!(said.contains("the answer is garbage: node `"), "{said}");
-        assert!(said.contains("reaches") && said.contains("holds values below 512"), "{said}");
-        assert!(said.contains("help: scale inputs as the model was trained"), "{said}");
+        assert!(
+            said.contains("reaches") && said.contains("holds values below 512"),
+            "{said}"
+        );
+        assert!(
+            said.contains("help: scale inputs as the model was trained"),
+            "{said}"
+        );
     }
     let bits = {
-        let said = run(&folder, "infer digits.onnx --input x.npy").2;
+        let said = run(
+            &folder,
+            "infer digits.onnx --input x.npy --headroom-bits 10",
+        )
+        .2;
         let rest = said.split_once("--headroom-bits ").unwrap().1.to_owned();
         rest.split([',', ' ']).next().unwrap().to_owned()
     };
@@ -139,7 +172,7 @@ fn values_without_room_are_an_error_that_names_the_node_and_the_way_out() {
     let (code, _, said) = run(&folder, &line);
     assert_eq!(code, 0, "{line}: {said}");
 
-    folder.ok("compile digits.onnx -o digits.fhe");
+    folder.ok("compile digits.onnx -o digits.fhe --headroom-bits 10");
     let (code, printed, said) = run(&folder, "simulate digits.fhe --input x.npy -o y.npz --json");
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("the answer is garbage: node `"), "{said}");
@@ -152,20 +185,23 @@ fn values_without_room_are_an_error_that_names_the_node_and_the_way_out() {
 fn garbage_is_written_only_by_force_and_the_exit_code_stays() {
     let folder = Folder::new("forced");
     scaled(&folder, "x.npy", (1, 255.0));
-    folder.ok("compile digits.onnx -o digits.fhe");
+    folder.ok("compile digits.onnx -o digits.fhe --headroom-bits 10");
     folder.ok("keygen digits.client --secret secret.key --evaluation eval.keys");
     let encrypt = "encrypt digits.client --secret secret.key --input x.npy -o x.ct";
     assert_eq!(run(&folder, encrypt).0, 0);
     folder.ok("run digits.fhe --evaluation eval.keys --input x.ct -o y.ct");
     for line in [
-        "infer digits.onnx --input x.npy",
+        "infer digits.onnx --headroom-bits 10 --input x.npy",
         "simulate digits.fhe --input x.npy",
         "decrypt digits.client --secret secret.key --input y.ct",
     ] {
         let (code, printed, said) = run(&folder, &format!("{line} --force -o y.npz"));
         assert_eq!(code, 3, "{line}: {said}");
         assert!(said.contains("(written all the same)"), "{line}: {said}");
-        assert!(printed.contains("logits") || line.starts_with("infer"), "{line}: {printed}");
+        assert!(
+            printed.contains("logits") || line.starts_with("infer"),
+            "{line}: {printed}"
+        );
         std::fs::remove_file(folder.path("y.npz")).unwrap();
     }
 }
@@ -192,7 +228,10 @@ fn a_limit_says_what_it_leaves_out() {
     let said = folder.ok("infer digits.onnx --input four.npy");
     assert!(said.contains("3 of 4 images, see --limit"), "{said}");
     let report = folder.json("infer digits.onnx --input four.npy --limit 4");
-    assert_eq!((&report["given"], &report["agreeing"]), (&4.into(), &4.into()));
+    assert_eq!(
+        (&report["given"], &report["agreeing"]),
+        (&4.into(), &4.into())
+    );
     let all = folder.ok("infer digits.onnx --input four.npy --limit 4");
     assert!(!all.contains("--limit"), "{all}");
 }
@@ -204,7 +243,11 @@ fn simulations_are_compared_with_labels() {
     let line = "simulate digits.fhe --input images.npy --labels labels.npy";
     let report = folder.json(line);
     assert!(report["correct"].as_u64().unwrap() >= 49, "{report}");
-    assert!(folder.ok(line).contains("of 50 images have the class of their label"));
+    assert!(
+        folder
+            .ok(line)
+            .contains("of 50 images have the class of their label")
+    );
     let said = folder.fails("simulate digits.fhe --input image.npy --labels labels.npy");
     assert!(said.contains("there are 50 labels for 1 images"), "{said}");
 }

@@ -162,6 +162,9 @@ impl<T> Search<T> {
         let asked = f64::from(self.asked);
         if let Some(enough) = &self.enough {
             let spare = (enough.predicted - asked).floor().min(MAX_STEP) as u32;
+            if spare <= self.tolerated() {
+                return None;
+            }
             let fewer = enough.bits.saturating_sub(spare).max(self.least);
             return (fewer < enough.bits).then_some(fewer);
         }
@@ -180,6 +183,11 @@ impl<T> Search<T> {
             _ => wanted,
         };
         (next >= self.least).then_some(next)
+    }
+
+    /// Spare bits that are not worth another compilation: the law has found all but one where it holds.
+    fn tolerated(&self) -> u32 {
+        u32::from(self.trials > 1)
     }
 
     fn finish<E>(self) -> Result<Found<T>, SearchError<E>> {

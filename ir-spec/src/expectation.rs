@@ -140,7 +140,9 @@ impl fmt::Display for Expectation {
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum ExpectationError {
-    #[error("a range from {low:?} to {high:?}: the ends must be finite, the first below the second")]
+    #[error(
+        "a range from {low:?} to {high:?}: the ends must be finite, the first below the second"
+    )]
     Range { low: f64, high: f64 },
     #[error(
         "values up to {magnitude:?} with noise {noise:?}: both must be finite and not negative, the noise not zero"
@@ -193,7 +195,10 @@ mod tests {
         };
         assert!(check(0.0, 1e-9) && check(10.0, 2.0));
         let bad = [(-1.0, 1.0), (1.0, 0.0), (f64::NAN, 1.0), (1.0, f64::NAN)];
-        assert!(bad.iter().all(|&(magnitude, noise)| !check(magnitude, noise)));
+        assert!(
+            bad.iter()
+                .all(|&(magnitude, noise)| !check(magnitude, noise))
+        );
         assert!(!check(f64::INFINITY, 1.0) && !check(1.0, f64::INFINITY));
     }
 }

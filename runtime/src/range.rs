@@ -153,7 +153,11 @@ mod tests {
             high: 1.0,
             origin,
         };
-        check("x", Some(range), &Array::new(shape, values.to_vec()).unwrap())
+        check(
+            "x",
+            Some(range),
+            &Array::new(shape, values.to_vec()).unwrap(),
+        )
     }
 
     #[test]

@@ -267,7 +267,9 @@ impl Reading {
             overflow.or_else(|| out_of_range(output, largest, expected?, (!whole).then_some(limit)))
         };
         let noise = self.loud(output, expected.map(|expected| expected.noise));
-        noise.or_else(out_of_room).or_else(|| self.drowned(output, expected))
+        noise
+            .or_else(out_of_room)
+            .or_else(|| self.drowned(output, expected))
     }
 
     /// Noise far above the predicted; where nothing is predicted, noise as large as only messages that wrap around leave it.
@@ -303,11 +305,7 @@ impl Reading {
 }
 
 /// What is wrong with an output that is so far from what it should be, where so much is predicted.
-pub fn imprecise(
-    output: &str,
-    measured: Deviation,
-    predicted: Option<Deviation>,
-) -> Option<Fault> {
+pub fn imprecise(output: &str, measured: Deviation, predicted: Option<Deviation>) -> Option<Fault> {
     let output = output.to_owned();
     let bits = measured.bits();
     if exceeds(LEAST_BITS, bits) {
@@ -585,7 +583,10 @@ mod tests {
         let found = faults(small, Origin::Calibrated);
         assert!(found[0].contains("less than one bit"), "{found:?}");
         // Without an expectation the measured noise decides.
-        assert!(matches!(small.fault("y", None), Some(Fault::Drowned { .. })));
+        assert!(matches!(
+            small.fault("y", None),
+            Some(Fault::Drowned { .. })
+        ));
         // Nothing is expected of an output that is zero.
         let zero = expectation(0.0, Origin::Asked);
         assert_eq!(small.fault("y", Some(&zero)), None);
@@ -600,7 +601,10 @@ mod tests {
         assert!(nan.fault("y", None).is_some());
         let place = Place::Node("conv".into());
         let said = overflow(place, f64::INFINITY, 512.0).unwrap().to_string();
-        assert_eq!(said, "node `conv` reaches no number, the modulus holds values below 512.0000");
+        assert_eq!(
+            said,
+            "node `conv` reaches no number, the modulus holds values below 512.0000"
+        );
     }
 
     #[test]

@@ -324,7 +324,10 @@ fn what_the_modulus_does_not_hold_is_named_where_it_is_handed_on() {
         let array = Array::new(circuit.inputs[0].shape.clone(), vec![x; 8]).unwrap();
         let given = [Arrays::from([("x".to_owned(), array)])];
         let found = simulate::run_all(&circuit, &given, Options { noise: None }, &Silent).unwrap();
-        (found.headroom.unwrap().bits, found.overflow.map(|h| h.value))
+        (
+            found.headroom.unwrap().bits,
+            found.overflow.map(|h| h.value),
+        )
     };
     let fits = 2f64.powf(overflow(1.0).0);
     assert_eq!(overflow(0.9 * fits).1, None);

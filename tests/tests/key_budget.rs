@@ -297,6 +297,47 @@ fn digits_on_ciphertexts_with_half_the_keys() {
     compile(&graph, &config).unwrap();
 }
 
+#[test]
+fn the_knee_is_the_fewest_keys_that_hardly_cost_time() {
+    let model = peregrine_tests::networks::resnet8();
+    let options = peregrine_compiler::onnx::Options::new("resnet8");
+    let graph = peregrine_compiler::onnx::import(
+        &model,
+        &peregrine_compiler::onnx::NoExternalData,
+        &options,
+    )
+    .unwrap();
+    let with = |key_budget| {
+        let config = Config {
+            key_budget,
+            precision_bits: 10,
+            ..Config::new("resnet8")
+        };
+        compile(&graph, &config)
+    };
+    let seconds = |circuit: &Circuit| CostModel::default().predict(circuit).seconds;
+    let free = with(KeyBudget::Unlimited).unwrap().circuit;
+    let (slower, most) = (1.05, 4 << 30);
+    let knee = with(KeyBudget::Knee { slower, most }).unwrap();
+    let bytes = key_bytes(&knee.circuit);
+    assert!(bytes < key_bytes(&free));
+    assert!(seconds(&knee.circuit) <= slower * seconds(&free));
+    assert!(knee.key_choices.iter().any(|choice| choice.bytes == bytes));
+    // An eighth less makes it slower than that, or is out of reach.
+    match with(KeyBudget::AtMost(bytes / 8 * 7)) {
+        Ok(fewer) => assert!(seconds(&fewer.circuit) > slower * seconds(&free)),
+        Err(error) => assert!(matches!(error, CompileError::Keys(KeyError::Budget { .. }))),
+    }
+    // The limit holds, however slow a run is with it.
+    let most = bytes / 2;
+    match with(KeyBudget::Knee { slower, most }) {
+        Ok(limited) => assert!(key_bytes(&limited.circuit) <= most),
+        Err(error) => assert!(
+            matches!(error, CompileError::Keys(KeyError::Budget { budget, .. }) if budget == most)
+        ),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 

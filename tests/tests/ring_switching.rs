@@ -8,6 +8,7 @@
 
 use peregrine_compiler::onnx::{self, NoExternalData, Options};
 use peregrine_compiler::optimisation::Optimisation;
+use peregrine_compiler::passes::keys::KeyBudget;
 use peregrine_compiler::pipeline::{Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::{Circuit, Inst, KeyKind, RingPart, Security, verify};

@@ -40,12 +40,19 @@ fn scaled(image: &Arrays, factor: f64) -> Arrays {
         Array::new(array.shape().clone(), data.collect()).unwrap()
     };
     let arrays = image.iter();
-    arrays.map(|(name, array)| (name.clone(), scale(array))).collect()
+    arrays
+        .map(|(name, array)| (name.clone(), scale(array)))
+        .collect()
 }
 
 /// The circuit with what samples let expect, which somebody vouches for or not.
 fn expecting(circuit: &Verified, graph: &Graph, samples: &[Arrays], origin: Origin) -> Verified {
-    let values = || samples.iter().flat_map(BTreeMap::values).flat_map(Array::data);
+    let values = || {
+        samples
+            .iter()
+            .flat_map(BTreeMap::values)
+            .flat_map(Array::data)
+    };
     let range = InputRange {
         low: values().copied().fold(f64::INFINITY, f64::min),
         high: values().copied().fold(f64::NEG_INFINITY, f64::max),
@@ -120,7 +127,11 @@ impl Parties {
             let want = flow::reference(graph, &image).unwrap();
             for (name, want) in &want {
                 let found = found.outputs[name].data();
-                assert_eq!(arg_max(found), arg_max(want), "{scale}: {found:?}, not {want:?}");
+                assert_eq!(
+                    arg_max(found),
+                    arg_max(want),
+                    "{scale}: {found:?}, not {want:?}"
+                );
             }
             right += 1;
         }
@@ -158,7 +169,11 @@ fn network(model: &Path, images_file: &Path, config: Config) {
 fn digits() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits");
     let config = Config::new("digits");
-    network(&folder.join("digits.onnx"), &folder.join("images.npy"), config);
+    network(
+        &folder.join("digits.onnx"),
+        &folder.join("images.npy"),
+        config,
+    );
 }
 
 #[test]

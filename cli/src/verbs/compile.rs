@@ -7,9 +7,10 @@ use crate::costs::{self, Predicted};
 use crate::error::Error;
 use crate::files::{self, NewFile};
 use crate::key_table;
+use crate::measured::InputRange;
 use crate::plan::Plan;
 use crate::precision::Precision;
-use crate::ranges::{self, Measured, Metadata, Samples};
+use crate::ranges::{self, Metadata, Samples};
 use crate::report::{self, Summary};
 use crate::values::InputArg;
 use crate::verdict;
@@ -25,6 +26,8 @@ use std::path::Path;
 #[derive(Debug, Serialize)]
 struct Report {
     circuit: Summary,
+    /// What was chosen, why, and with which option to change it.
+    chosen: [[String; 2]; 5],
     /// Bits after the point that every operation leaves.
     precision_bits: u32,
     headroom_bits: u32,
@@ -33,6 +36,8 @@ struct Report {
     calibration: Option<Samples>,
     /// What the model itself states.
     metadata: Option<Metadata>,
+    /// Where the values of each input lie.
+    inputs: BTreeMap<String, InputRange>,
     /// What is known of the values of each node.
     ranges: Option<ranges::Report>,
     /// How often each rewrite was applied.
@@ -79,14 +84,16 @@ pub fn run(args: &Compile) -> Result<(), Error> {
     let graph = model::load(&args.model)?;
     let (mut circuit_file, mut client_file) =
         (NewFile::create(&args.output)?, NewFile::create(&client)?);
+    let plan = Plan::new(&args.model, &graph, &args.choices)?;
+    let chosen = plan.choices();
     let Plan {
         config,
         compiled,
         prediction,
         measured,
         precision,
-    } = Plan::new(&args.model, &graph, &args.choices)?;
-    if let (Some(_), Some(prediction)) = (&precision, &prediction) {
+    } = plan;
+    if let (Some(_), Some(prediction)) = (measured.samples(), &prediction) {
         // Inputs that were drawn need not be like any image.
         verdict::warn_of_drowned(&compiled.circuit, &prediction.drowned);
     }
@@ -102,12 +109,14 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         .then(|| ablate(&graph, &config, &compiled.circuit));
     let report = Report {
         circuit: Summary::of(&interface),
+        chosen,
         precision_bits: config.precision_bits,
         headroom_bits: config.headroom_bits,
         precision,
-        calibration: measured.as_ref().and_then(Measured::samples),
-        metadata: measured.as_ref().and_then(Measured::metadata),
-        ranges: measured.map(|measured| measured.report(config.headroom_bits)),
+        calibration: measured.samples(),
+        metadata: measured.metadata(),
+        inputs: measured.inputs().clone(),
+        ranges: measured.report(config.headroom_bits),
         rewrites: compiled.rewrites.counts(),
         remarks: compiled.circuit.remarks.clone(),
         files: vec![
@@ -124,22 +133,10 @@ pub fn run(args: &Compile) -> Result<(), Error> {
 
 fn text(report: &Report) -> String {
     let mut rows = report.circuit.rows();
+    // The lines on what was chosen say these.
+    rows.retain(|[what, _]| what != "ring");
     let mut row = |what: &str, value: String| rows.push([what.to_owned(), value]);
-    let Report {
-        precision_bits,
-        headroom_bits,
-        ..
-    } = report;
-    row(
-        "made for",
-        format!(
-            "{precision_bits} bits after the point in every operation, {headroom_bits} bits of headroom"
-        ),
-    );
-    if let Some(precision) = &report.precision {
-        row("precision", precision.line());
-    }
-    row("keys", costs::keys(&report.stats.keys));
+    let headroom_bits = report.headroom_bits;
     row("predicted run", report.predicted.line());
     row("instructions", report.stats.total.instructions.to_string());
     row(
@@ -159,7 +156,7 @@ fn text(report: &Report) -> String {
         row("stated", metadata.line());
     }
     let ranges = report.ranges.as_ref();
-    if let Some(line) = ranges.and_then(|ranges| ranges.line(*headroom_bits)) {
+    if let Some(line) = ranges.and_then(|ranges| ranges.line(headroom_bits)) {
         row("ranges", line);
     }
     rows.extend(costs::remarks(&report.remarks));
@@ -171,6 +168,7 @@ fn text(report: &Report) -> String {
     let ablations = ablations.map_or(String::new(), |a| {
         "\n".to_owned() + &ablation_table::text(a)
     });
+    let chosen = report::list(&report.chosen);
     let rows = report::list(&rows);
-    format!("{rows}\n{ports}\n{ranges}{nodes}\n{keys}{ablations}")
+    format!("{chosen}\n{rows}\n{ports}\n{ranges}{nodes}\n{keys}{ablations}")
 }

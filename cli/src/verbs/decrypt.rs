@@ -70,7 +70,9 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
     }
     let noise = loudest(&client, &decryption);
     let noise_log2 = noise.map_or(f64::NEG_INFINITY, |(noise, ..)| noise.log2());
-    if let Some(bits) = args.flood_bits.filter(|bits| -bits < noise_log2) {
+    // Slots that hold nothing may have less noise than values have.
+    let most = noise_log2.max(decryption.imaginary.log2());
+    if let Some(bits) = args.flood_bits.filter(|bits| -bits < most) {
         report::warn_of_small_flood(bits);
     }
     let report = Report {

@@ -14,7 +14,9 @@ use crate::values::InputArg;
 use crate::verdict::{self, Finding, Garbage};
 use peregrine_ir::{Shape, Verified};
 use peregrine_runtime::ports::{Array, Arrays};
-use peregrine_runtime::simulate::{self, Deviation, Drowned, Headroom, Options, Simulations, Twins};
+use peregrine_runtime::simulate::{
+    self, Deviation, Drowned, Headroom, Options, Simulations, Twins,
+};
 use peregrine_runtime::verdict::{imprecise, out_of_range};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -70,7 +72,9 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
     let started = Instant::now();
     let found = simulated(args, &circuit, &images).map_err(refuse)?;
     let seconds = started.elapsed().as_secs_f64();
-    let correct = labels.map(|l| l.correct(&found.simulations.outputs)).transpose()?;
+    let correct = labels
+        .map(|l| l.correct(&found.simulations.outputs))
+        .transpose()?;
     verdict::warn_of_drowned(&circuit, &found.drowned);
     let faults = faults(&circuit, &found);
     let shown = faults.is_empty() || args.force;
@@ -82,7 +86,9 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
         simulations, exact, ..
     } = found;
     let precision = exact.as_ref().map(|(_, d)| deviation(&simulations, d));
-    let same_class = exact.as_ref().and_then(|(o, _)| same_class(&simulations, o));
+    let same_class = exact
+        .as_ref()
+        .and_then(|(o, _)| same_class(&simulations, o));
     let report = Report {
         images: images.len(),
         noise_seed: args.noise.then_some(args.seed),
@@ -149,7 +155,9 @@ fn faults(circuit: &Verified, found: &Found) -> Vec<Finding> {
     for (image, (noisy, exact)) in simulations.decrypted.iter().zip(exact).enumerate() {
         let image = (simulations.decrypted.len() > 1).then_some(image);
         let each = Deviation::of_each(noisy, &inputs::values(exact));
-        let faults = each.iter().filter_map(|(name, d)| imprecise(name, *d, None));
+        let faults = each
+            .iter()
+            .filter_map(|(name, d)| imprecise(name, *d, None));
         findings.extend(faults.map(|fault| Finding { image, fault }));
     }
     findings
@@ -209,9 +217,8 @@ fn deviation(noisy: &Simulations, exact: &[Arrays]) -> Deviation {
 
 /// Of how many images all outputs have the same class with noise as without; none where outputs are no classes.
 fn same_class(noisy: &Simulations, exact: &[Arrays]) -> Option<usize> {
-    let classes = |arrays: &Arrays| -> Vec<Option<usize>> {
-        arrays.values().map(outputs::class).collect()
-    };
+    let classes =
+        |arrays: &Arrays| -> Vec<Option<usize>> { arrays.values().map(outputs::class).collect() };
     let all: Vec<&Array> = exact.iter().flat_map(BTreeMap::values).collect();
     outputs::are_classes(all).then(|| {
         let pairs = noisy.outputs.iter().zip(exact);

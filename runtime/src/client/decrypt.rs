@@ -89,11 +89,7 @@ impl Client {
     }
 
     /// What the slots of an output show.
-    fn read(
-        &self,
-        port: &InterfacePort,
-        slots: &[Vec<Complex64>],
-    ) -> Result<Reading, ClientError> {
+    fn read(&self, port: &InterfacePort, slots: &[Vec<Complex64>]) -> Result<Reading, ClientError> {
         let ring = self.interface.ring();
         let modulus_bits = ring.level_bits(port.level).unwrap_or(0.0);
         let limit = (modulus_bits - 1.0 - scale(port, ring)?.log2()).exp2();

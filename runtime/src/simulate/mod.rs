@@ -23,8 +23,8 @@ use crate::exec::{self, ExecError, KeyResidence, Plan, PlanOptions, Progress, Sh
 use crate::ports::{Arrays, PortError, PortView, check_names};
 use crate::range::Outlier;
 use noise::Noise;
-use watch::Seen;
 use peregrine_ir::{Circuit, Inst, Port, Verified};
+use watch::Seen;
 
 /// How to simulate.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +100,9 @@ pub fn run_all(
         noise: options.noise,
         twins: 0,
     };
-    each_group((circuit, inputs), kind, progress, |group| all.join(group.images))?;
+    each_group((circuit, inputs), kind, progress, |group| {
+        all.join(group.images)
+    })?;
     Ok(all)
 }
 

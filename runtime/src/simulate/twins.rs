@@ -71,14 +71,19 @@ pub fn run_twins(
     };
     let mut seen = Seen::default();
     let noise = Some(seed);
-    each_group((circuit, inputs), Kind { noise, twins }, progress, |group| {
-        all.noisy.join(group.images);
-        seen.join(group.seen);
-        for (outputs, decrypted) in group.exact {
-            all.exact_outputs.push(outputs);
-            all.exact_decrypted.push(decrypted);
-        }
-    })?;
+    each_group(
+        (circuit, inputs),
+        Kind { noise, twins },
+        progress,
+        |group| {
+            all.noisy.join(group.images);
+            seen.join(group.seen);
+            for (outputs, decrypted) in group.exact {
+                all.exact_outputs.push(outputs);
+                all.exact_decrypted.push(decrypted);
+            }
+        },
+    )?;
     all.drowned = Drowned::all(&seen);
     Ok(all)
 }

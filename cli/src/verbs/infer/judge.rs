@@ -102,7 +102,12 @@ impl Judge<'_> {
     /// What the nodes of the circuit reach on these images.
     fn ranges(&self) -> Result<Ranges, Error> {
         let path = &self.args.model;
-        let sample = |i: usize| self.samples.get(i).map(|s| values(&s.inputs)).unwrap_or_default();
+        let sample = |i: usize| {
+            self.samples
+                .get(i)
+                .map(|s| values(&s.inputs))
+                .unwrap_or_default()
+        };
         let calibration = Calibration::new(self.graph, self.samples.len(), sample, |_| {});
         let calibration = calibration.map_err(Error::evaluate(path))?;
         let ranges = Ranges::new(self.graph, Some(&calibration), &BTreeMap::new());

@@ -64,6 +64,9 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     })?;
     let interface = Interface::of(&plan.compiled.circuit);
     let (circuit, stats) = (Summary::of(&interface), Stats::of(&plan.compiled.circuit));
+    let foreseen = machine::foresee(&plan.compiled.circuit, &args.machine)
+        .map_err(|error| Error::server(&args.model)(error.into()))?;
+    machine::announce(foreseen, &args.machine);
     let failed = || Error::client(&args.model);
     let client = Client::new(interface).map_err(failed())?;
     let count = images.len().min(args.limit.get());
@@ -165,7 +168,7 @@ fn session<'s>(
     args: &Infer,
     runs: usize,
 ) -> Result<Session<'s>, Error> {
-    let resources = Resources::of_thread_pool(args.machine.memory);
+    let resources = Resources::of_thread_pool(machine::memory_limit(&args.machine));
     let usage = Usage {
         cache: machine::cache_budget(&args.machine, runs),
         process: machine::beside_keys(server.circuit()),
