@@ -154,6 +154,12 @@ fn port_help(error: &PortError) -> Option<&'static str> {
         PortError::Shape { .. } => Some(
             "give one image in the shape of the model; a leading axis of size 1 may be left out",
         ),
+        PortError::Integers { .. } => {
+            Some("scale as the model was trained, and save with `x.astype('float32')`")
+        }
+        PortError::Prepare { .. } => {
+            Some("give the numbers that the model declares: unscaled bytes for uint8")
+        }
         PortError::Unknown { .. } | PortError::Length { .. } | PortError::Finish(_) => None,
     }
 }

@@ -40,6 +40,7 @@ pub use finish::{
     Finish, FinishError, FinishStep, Function, FunctionKind, InputElement, Prepare, PrepareError,
 };
 pub use inst::{Inst, Key, KeyKind};
+pub use interface::given_shape;
 pub use interface::{Interface, InterfaceError, InterfacePort};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};
 pub use ring::{Level, Ring, RingPart, RingView, Rotation, Security, SmallRing};

@@ -9,7 +9,7 @@
 use crate::bounds::{AllBounds, Bounds};
 use crate::circuit::{Circuit, Keys, Port, SourceNode};
 use crate::entity::Prime;
-use crate::finish::Finish;
+use crate::finish::{Finish, Prepare};
 use crate::inst::{Inst, Key, KeyKind};
 use crate::interface::InterfacePort;
 use crate::ring::{Level, Ring};
@@ -108,6 +108,8 @@ pub struct PortStats {
     pub scale_bits: Option<f64>,
     /// What the client does after decryption.
     pub finish: Finish,
+    /// What the client is given and does before encryption.
+    pub prepare: Option<Prepare>,
 }
 
 impl Stats {
@@ -292,6 +294,7 @@ impl PortStats {
             level: Some(port.level),
             scale_bits: port.scale.bits(&ring.primes),
             finish: port.finish.clone(),
+            prepare: port.prepare.clone(),
         }
     }
 
@@ -305,6 +308,7 @@ impl PortStats {
             level: ty.map(Type::level),
             scale_bits: ty.and_then(bits),
             finish: port.finish.clone(),
+            prepare: port.prepare.clone(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Tensors by name, and their way into and out of the slots of a port.
 
-use peregrine_ir::{Finish, FinishError, Layout, Shape};
+use peregrine_ir::{
+    Finish, FinishError, InputElement, Layout, Prepare, PrepareError, Shape, given_shape,
+};
 use std::collections::BTreeMap;
 
 /// A tensor of numbers in row-major order.
@@ -33,6 +35,17 @@ impl Array {
         })
     }
 
+    /// A tensor of integers, as files of images hold them.
+    ///
+    /// # Errors
+    /// As [`Array::new`].
+    pub fn of_integers(shape: Shape, data: Vec<f64>) -> Result<Self, PortError> {
+        Ok(Self {
+            integers: true,
+            ..Self::new(shape, data)?
+        })
+    }
+
     /// What a client makes of a decrypted tensor.
     ///
     /// # Errors
@@ -59,7 +72,7 @@ impl Array {
         })
     }
 
-    /// Whether the values are positions, not approximate numbers.
+    /// Whether the values are positions or bytes, not approximate numbers.
     pub fn is_integer(&self) -> bool {
         self.integers
     }
@@ -89,6 +102,8 @@ pub(crate) struct PortView<'p> {
     pub(crate) shape: &'p Shape,
     /// How it is packed.
     pub(crate) layout: &'p Layout,
+    /// What the client does before it packs.
+    pub(crate) prepare: Option<&'p Prepare>,
 }
 
 impl PortView<'_> {
@@ -98,11 +113,12 @@ impl PortView<'_> {
         let array = arrays
             .get(self.name)
             .ok_or_else(|| PortError::Missing { name: name() })?;
-        if core(&array.shape) != core(self.shape) {
+        let given = given_shape(self.shape, self.prepare);
+        if core(&array.shape) != core(given) {
             return Err(PortError::Shape {
                 name: name(),
                 found: array.shape.clone(),
-                expected: self.shape.clone(),
+                expected: given.clone(),
             });
         }
         if let Some(index) = array.data.iter().position(|x| !x.is_finite()) {
@@ -111,7 +127,21 @@ impl PortView<'_> {
                 index: array.shape.unravel(index),
             });
         }
-        Ok(self.layout.pack(&array.data))
+        let Some(prepare) = self.prepare else {
+            return match array.integers {
+                true => Err(PortError::Integers { name: name() }),
+                false => Ok(self.layout.pack(&array.data)),
+            };
+        };
+        if array.integers && prepare.element == InputElement::Real {
+            return Err(PortError::Integers { name: name() });
+        }
+        let prepared = prepare.apply(array.data.clone());
+        let (_, packed) = prepared.map_err(|source| PortError::Prepare {
+            name: name(),
+            source,
+        })?;
+        Ok(self.layout.pack(&packed))
     }
 
     /// The tensor that the slots of the ciphertexts hold.
@@ -185,6 +215,20 @@ pub enum PortError {
         name: String,
         /// Where.
         index: Vec<u32>,
+    },
+    /// Integers where the model takes real numbers.
+    #[error("input `{name}` holds integers, the model takes real numbers")]
+    Integers {
+        /// Its name.
+        name: String,
+    },
+    /// Values that are not of the input's type.
+    #[error("input `{name}`: {source}")]
+    Prepare {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        source: PrepareError,
     },
     /// Steps after decryption that do not fit; does not happen for verified circuits.
     #[error(transparent)]

@@ -30,7 +30,7 @@ pub fn compile(path: &Path, graph: &Graph, config: &Config) -> Result<Compiled, 
 pub fn ports(graph: &Graph) -> Vec<(&str, &Shape)> {
     let inputs = graph.inputs();
     inputs
-        .map(|(node, name)| (name, &graph.node(node).shape))
+        .map(|(node, name)| (name, graph.given_shape(node)))
         .collect()
 }
 

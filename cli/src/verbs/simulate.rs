@@ -10,7 +10,7 @@ use crate::precision;
 use crate::progress::Bar;
 use crate::report;
 use crate::values::InputArg;
-use peregrine_ir::Shape;
+use peregrine_ir::{Shape, given_shape};
 use peregrine_runtime::ports::Arrays;
 use peregrine_runtime::simulate::{self, Deviation, Headroom, Options, Simulations};
 use serde::Serialize;
@@ -41,7 +41,12 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
     let circuit = files::circuit(&args.circuit)?;
     let ports = circuit.inputs.iter();
     let ports: Vec<(&str, &Shape)> = ports
-        .map(|port| (port.name.as_str(), &port.shape))
+        .map(|port| {
+            (
+                port.name.as_str(),
+                given_shape(&port.shape, port.prepare.as_ref()),
+            )
+        })
         .collect();
     let names: Vec<&str> = ports.iter().map(|(name, _)| *name).collect();
     let inputs = Inputs::read(&args.input.files, &names, &args.circuit)?;

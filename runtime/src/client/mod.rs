@@ -59,6 +59,7 @@ fn view(port: &InterfacePort) -> PortView<'_> {
     PortView {
         name: &port.name,
         shape: &port.shape,
+        prepare: port.prepare.as_ref(),
         layout: &port.layout,
     }
 }
