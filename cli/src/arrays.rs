@@ -9,7 +9,7 @@ use crate::files::{self, NewFile};
 use ndarray::{ArrayD, ArrayView, IxDyn};
 use ndarray_npy::{NpzWriter, ReadNpyError, ReadNpyExt, ReadableElement, WriteNpzError};
 use peregrine_ir::{Shape, ShapeError};
-use peregrine_runtime::ports::{Array, Arrays};
+use peregrine_runtime::ports::{Array, Arrays, PortError};
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 use zip::ZipArchive;
@@ -27,13 +27,31 @@ pub type Named<T> = Vec<(Option<String>, ArrayD<T>)>;
 
 /// The tensors of a file; of a `.npz` only `name`, if it is given and there.
 pub fn read_reals(path: &Path, name: Option<&str>) -> Result<Vec<(Option<String>, Array)>, Error> {
-    let arrays: Named<Real> = read(path, name)?;
-    let tensor = |(name, array): (_, ArrayD<Real>)| {
+    let bytes = files::read(path)?;
+    let failed = |problem| Error::file(path, FileProblem::Array(problem));
+    match parsed::<Real>(&bytes, name) {
+        Ok(arrays) => tensors(path, arrays, |x| x.0, Array::new),
+        // Images of bytes, which some models take.
+        Err(refusal @ ArrayProblem::Type { .. }) => match parsed::<Integer>(&bytes, name) {
+            Ok(arrays) => tensors(path, arrays, |x| x.0 as f64, Array::of_integers),
+            Err(_) => Err(failed(refusal)),
+        },
+        Err(problem) => Err(failed(problem)),
+    }
+}
+
+/// Arrays as tensors of numbers.
+fn tensors<T: Copy>(
+    path: &Path,
+    arrays: Named<T>,
+    number: impl Fn(T) -> f64,
+    make: impl Fn(Shape, Vec<f64>) -> Result<Array, PortError>,
+) -> Result<Vec<(Option<String>, Array)>, Error> {
+    let tensor = |(name, array): (_, ArrayD<T>)| {
         let dims: Option<Vec<u32>> = array.shape().iter().map(|&d| d.try_into().ok()).collect();
         let shape = Shape::new(dims.unwrap_or_default()).map_err(ArrayProblem::Shape);
-        let values = array.iter().map(|x| x.0).collect();
-        let array =
-            shape.and_then(|shape| Array::new(shape, values).map_err(|_| ArrayProblem::Empty));
+        let values = array.iter().map(|&x| number(x)).collect();
+        let array = shape.and_then(|shape| make(shape, values).map_err(|_| ArrayProblem::Empty));
         let array = array.map_err(|problem| Error::file(path, FileProblem::Array(problem)))?;
         Ok((name, array))
     };
@@ -77,12 +95,14 @@ pub fn write(mut file: NewFile, path: &Path, arrays: &Arrays) -> Result<u64, Err
 
 fn read<T: ReadableElement>(path: &Path, name: Option<&str>) -> Result<Named<T>, Error> {
     let bytes = files::read(path)?;
-    let arrays = if bytes.starts_with(b"PK") {
-        read_archive(&bytes, name)
-    } else {
-        parse(&bytes).map(|array| vec![(None, array)])
-    };
-    arrays.map_err(|problem| Error::file(path, FileProblem::Array(problem)))
+    parsed(&bytes, name).map_err(|problem| Error::file(path, FileProblem::Array(problem)))
+}
+
+fn parsed<T: ReadableElement>(bytes: &[u8], name: Option<&str>) -> Result<Named<T>, ArrayProblem> {
+    if bytes.starts_with(b"PK") {
+        return read_archive(bytes, name);
+    }
+    parse(bytes).map(|array| vec![(None, array)])
 }
 
 fn read_archive<T: ReadableElement>(

@@ -84,7 +84,10 @@ pub fn ports(inputs: &[PortStats], outputs: &[PortStats]) -> String {
                 level(port.level),
                 port.scale_bits
                     .map_or(String::new(), |bits| format!("{bits:.1}")),
-                port.finish.to_string(),
+                match &port.prepare {
+                    Some(prepare) => format!("from {prepare}"),
+                    None => port.finish.to_string(),
+                },
                 expects(port),
             ]);
         }

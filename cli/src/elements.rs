@@ -39,7 +39,7 @@ impl ReadableElement for Integer {
         len: usize,
     ) -> Result<Vec<Self>, ReadDataError> {
         match word(descriptor).as_str() {
-            "|u1" => words(reader, len, |[b]: [u8; 1]| Self(b.into())),
+            "|u1" | "|b1" => words(reader, len, |[b]: [u8; 1]| Self(b.into())),
             "|i1" => words(reader, len, |b| Self(i8::from_le_bytes(b).into())),
             "<u2" => words(reader, len, |b| Self(u16::from_le_bytes(b).into())),
             "<i2" => words(reader, len, |b| Self(i16::from_le_bytes(b).into())),

@@ -171,6 +171,12 @@ fn port_help(error: &PortError) -> Option<&'static str> {
             "scale inputs as the model was trained; where they are right, compile with --calibrate FILE on inputs like these, or \
              with --input-range LO,HI",
         ),
+        PortError::Integers { .. } => {
+            Some("scale as the model was trained, and save with `x.astype('float32')`")
+        }
+        PortError::Prepare { .. } => {
+            Some("give the numbers that the model declares: unscaled bytes for uint8")
+        }
         PortError::Unknown { .. } | PortError::Length { .. } | PortError::Finish(_) => None,
     }
 }

@@ -76,7 +76,9 @@ impl Inputs {
             | PortError::Unknown { name, .. }
             | PortError::Shape { name, .. }
             | PortError::NotFinite { name, .. }
-            | PortError::TooLarge { name, .. } => Some(name),
+            | PortError::TooLarge { name, .. }
+            | PortError::Integers { name }
+            | PortError::Prepare { name, .. } => Some(name),
             PortError::OutOfRange(outlier) => Some(&outlier.name),
             PortError::Length { .. } | PortError::Finish(_) => None,
         };
@@ -162,7 +164,11 @@ impl Inputs {
             }));
         }
         let images = array.data().chunks(shape.elements());
-        let images = images.map(|image| Array::new(shape.clone(), image.to_vec()));
+        let make = match array.is_integer() {
+            true => Array::of_integers,
+            false => Array::new,
+        };
+        let images = images.map(|image| make(shape.clone(), image.to_vec()));
         images.collect::<Result<_, _>>().map_err(|e| self.refuse(e))
     }
 }

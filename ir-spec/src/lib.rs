@@ -43,6 +43,7 @@ pub use finish::{
     Finish, FinishError, FinishStep, Function, FunctionKind, InputElement, Prepare, PrepareError,
 };
 pub use inst::{Inst, Key, KeyKind};
+pub use interface::given_shape;
 pub use interface::{Interface, InterfaceError, InterfacePort};
 pub use key_shape::{KeyShape, ShapeError as KeyShapeError};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};

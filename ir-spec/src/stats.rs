@@ -10,7 +10,7 @@ use crate::bounds::{AllBounds, Bounds};
 use crate::circuit::{Circuit, Keys, Port, SourceNode};
 use crate::entity::Prime;
 use crate::expectation::{Expectation, InputRange};
-use crate::finish::Finish;
+use crate::finish::{Finish, Prepare};
 use crate::inst::{Inst, Key, KeyKind};
 use crate::interface::InterfacePort;
 use crate::ring::{Level, Ring};
@@ -113,6 +113,8 @@ pub struct PortStats {
     pub range: Option<InputRange>,
     /// What the values of an output are like.
     pub expectation: Option<Expectation>,
+    /// What the client is given and does before encryption.
+    pub prepare: Option<Prepare>,
 }
 
 impl Stats {
@@ -299,6 +301,7 @@ impl PortStats {
             finish: port.finish.clone(),
             range: port.range,
             expectation: port.expectation,
+            prepare: port.prepare.clone(),
         }
     }
 
@@ -314,6 +317,7 @@ impl PortStats {
             finish: port.finish.clone(),
             range: port.range,
             expectation: port.expectation,
+            prepare: port.prepare.clone(),
         }
     }
 }

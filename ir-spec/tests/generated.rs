@@ -1,7 +1,9 @@
 //! Random circuits survive every form they are written in.
 
 use peregrine_ir::testing::{choices, circuit};
-use peregrine_ir::{FillError, Filler, FinishStep, Interface, Operator, binary, fingerprint, text, verify};
+use peregrine_ir::{
+    FillError, Filler, FinishStep, Interface, Operator, binary, fingerprint, text, verify,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -94,7 +96,10 @@ fn everything_occurs() {
             };
             *words.entry(format!("operator {kind}")).or_default() += 1;
         }
-        let prepared = circuit.inputs.iter().filter_map(|port| port.prepare.as_ref());
+        let prepared = circuit
+            .inputs
+            .iter()
+            .filter_map(|port| port.prepare.as_ref());
         *words.entry("prepare".into()).or_default() += prepared.count();
         for step in circuit.outputs.iter().flat_map(|port| &port.finish.0) {
             if matches!(step, FinishStep::Elementwise(_)) {

@@ -7,8 +7,8 @@ mod common;
 use common::check_errors;
 use peregrine_ir::linear::{AxisMap, Gather, LinearKind, LinearMap};
 use peregrine_ir::{
-    Circuit, Finish, FinishStep, InputElement, LayoutId, Operator, Prepare, Remark, Shape, SourceNode,
-    text, verify,
+    Circuit, Finish, FinishStep, InputElement, LayoutId, Operator, Prepare, Remark, Shape,
+    SourceNode, text, verify,
 };
 
 /// Breaks no rule. Level 0 serves nobody, so it can be broken alone.

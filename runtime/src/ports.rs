@@ -1,7 +1,10 @@
 //! Tensors by name, and their way into and out of the slots of a port.
 
 use crate::range::{self, Outlier};
-use peregrine_ir::{Finish, FinishError, InputRange, Layout, Shape};
+use peregrine_ir::{
+    Finish, FinishError, InputElement, InputRange, Layout, Prepare, PrepareError, Shape, given_shape,
+};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A tensor of numbers in row-major order.
@@ -34,6 +37,17 @@ impl Array {
         })
     }
 
+    /// A tensor of integers, as files of images hold them.
+    ///
+    /// # Errors
+    /// As [`Array::new`].
+    pub fn of_integers(shape: Shape, data: Vec<f64>) -> Result<Self, PortError> {
+        Ok(Self {
+            integers: true,
+            ..Self::new(shape, data)?
+        })
+    }
+
     /// What a client makes of a decrypted tensor.
     ///
     /// # Errors
@@ -60,7 +74,7 @@ impl Array {
         })
     }
 
-    /// Whether the values are positions, not approximate numbers.
+    /// Whether the values are positions or bytes, not approximate numbers.
     pub fn is_integer(&self) -> bool {
         self.integers
     }
@@ -90,7 +104,9 @@ pub(crate) struct PortView<'p> {
     pub(crate) shape: &'p Shape,
     /// How it is packed.
     pub(crate) layout: &'p Layout,
-    /// Where its values lie, if it is an input of which that is known.
+    /// What the client does before it packs.
+    pub(crate) prepare: Option<&'p Prepare>,
+    /// Where its values lie once they are prepared, if it is an input of which that is known.
     pub(crate) range: Option<InputRange>,
 }
 
@@ -100,20 +116,21 @@ impl PortView<'_> {
         Ok(self.layout.pack(&self.checked(arrays)?.0.data))
     }
 
-    /// The tensor of this name, and what is odd about it.
+    /// The tensor of this name as it is packed, and what is odd about it.
     pub(crate) fn checked<'a>(
         &self,
         arrays: &'a Arrays,
-    ) -> Result<(&'a Array, Option<Outlier>), PortError> {
+    ) -> Result<(Cow<'a, Array>, Option<Outlier>), PortError> {
         let name = || self.name.to_owned();
         let array = arrays
             .get(self.name)
             .ok_or_else(|| PortError::Missing { name: name() })?;
-        if core(&array.shape) != core(self.shape) {
+        let given = given_shape(self.shape, self.prepare);
+        if core(&array.shape) != core(given) {
             return Err(PortError::Shape {
                 name: name(),
                 found: array.shape.clone(),
-                expected: self.shape.clone(),
+                expected: given.clone(),
             });
         }
         if let Some(index) = array.data.iter().position(|x| !x.is_finite()) {
@@ -122,8 +139,27 @@ impl PortView<'_> {
                 index: array.shape.unravel(index),
             });
         }
-        let odd = range::check(self.name, self.range, array)?;
-        Ok((array, odd))
+        let prepared = self.prepared(array)?;
+        let odd = range::check(self.name, self.range, &prepared)?;
+        Ok((prepared, odd))
+    }
+
+    /// What the client makes of the tensor that it is given, before it packs.
+    fn prepared<'a>(&self, array: &'a Array) -> Result<Cow<'a, Array>, PortError> {
+        let element = self.prepare.map_or(InputElement::Real, |p| p.element);
+        if array.integers && element == InputElement::Real {
+            let name = self.name.to_owned();
+            return Err(PortError::Integers { name });
+        }
+        let Some(prepare) = self.prepare else {
+            return Ok(Cow::Borrowed(array));
+        };
+        let prepared = prepare.apply(array.data.clone());
+        let (shape, data) = prepared.map_err(|source| PortError::Prepare {
+            name: self.name.to_owned(),
+            source,
+        })?;
+        Array::new(shape, data).map(Cow::Owned)
     }
 
     /// The tensor that the slots of the ciphertexts hold.
@@ -213,6 +249,20 @@ pub enum PortError {
     /// Values far outside the range of an input.
     #[error("{0}")]
     OutOfRange(Box<Outlier>),
+    /// Integers where the model takes real numbers.
+    #[error("input `{name}` holds integers, the model takes real numbers")]
+    Integers {
+        /// Its name.
+        name: String,
+    },
+    /// Values that are not of the input's type.
+    #[error("input `{name}`: {source}")]
+    Prepare {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        source: PrepareError,
+    },
     /// Steps after decryption that do not fit; does not happen for verified circuits.
     #[error(transparent)]
     Finish(#[from] FinishError),

@@ -47,7 +47,7 @@ pub fn inputs(graph: &Graph, tensors: &[Vec<f64>]) -> Result<Arrays, Failure> {
     for ((index, name), tensor) in graph.inputs().zip(tensors) {
         arrays.insert(
             name.to_owned(),
-            Array::new(graph.node(index).shape.clone(), tensor.clone())?,
+            Array::new(graph.given_shape(index).clone(), tensor.clone())?,
         );
     }
     Ok(arrays)

@@ -21,7 +21,7 @@ pub fn load(path: &Path) -> Result<Graph, Error> {
 pub fn ports(graph: &Graph) -> Vec<(&str, &Shape)> {
     let inputs = graph.inputs();
     inputs
-        .map(|(node, name)| (name, &graph.node(node).shape))
+        .map(|(node, name)| (name, graph.given_shape(node)))
         .collect()
 }
 

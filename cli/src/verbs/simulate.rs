@@ -12,7 +12,7 @@ use crate::progress::Bar;
 use crate::report;
 use crate::values::InputArg;
 use crate::verdict::{self, Finding, Garbage};
-use peregrine_ir::{Shape, Verified};
+use peregrine_ir::{Shape, Verified, given_shape};
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::simulate::{
     self, Deviation, Drowned, Headroom, Options, Simulations, Twins,
@@ -59,7 +59,12 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
     let circuit = files::circuit(&args.circuit)?;
     let ports = circuit.inputs.iter();
     let ports: Vec<(&str, &Shape)> = ports
-        .map(|port| (port.name.as_str(), &port.shape))
+        .map(|port| {
+            (
+                port.name.as_str(),
+                given_shape(&port.shape, port.prepare.as_ref()),
+            )
+        })
         .collect();
     let names: Vec<&str> = ports.iter().map(|(name, _)| *name).collect();
     let inputs = Inputs::read(&args.input.files, &names, &args.circuit)?;

@@ -49,7 +49,10 @@ impl Matrix {
         b.spend(u64::from(rows) * u64::from(columns))?;
         let line = |m: &Self, i: usize| {
             let width = m.columns as usize;
-            m.data.get(i * width..(i + 1) * width).unwrap_or(&[]).to_vec()
+            m.data
+                .get(i * width..(i + 1) * width)
+                .unwrap_or(&[])
+                .to_vec()
         };
         let mut data = Vec::with_capacity(rows as usize * columns as usize);
         for i in 0..self.rows as usize {
@@ -101,7 +104,6 @@ pub(super) fn multiply(
         let output = [outer, m, inner];
         let kind = contract(weight, [outer, 1, 1, m, k, inner]);
         y = b.linear(kind, (y, &dims), &output, None)?;
-        dims = output.to_vec();
         // The axes before keep their names for the next matrix.
         let front = full.get(..first).unwrap_or(&[]);
         dims = [front, &[m * inner]].concat();
@@ -116,13 +118,19 @@ pub(super) fn cumulative_sum(b: &mut Builder, call: &Call) -> Result<Value, Prob
     let axes = call.constant(1, "the axis")?.integers("the axis")?;
     let axis = call::axis(axes.first().copied().unwrap_or(0), dims.len(), "the axis")?;
     let extent = dims.get(axis).copied().unwrap_or(1);
-    let (own, back) = (!call.flag("exclusive", false)?, call.flag("reverse", false)?);
+    let (own, back) = (
+        !call.flag("exclusive", false)?,
+        call.flag("reverse", false)?,
+    );
     let matrix = Matrix::new(b, [extent, extent], |row| {
         let sees = |column: &u32| match back {
             true => *column > row || own && *column == row,
             false => *column < row || own && *column == row,
         };
-        (0..extent).filter(sees).map(|column| (column, 1.0)).collect()
+        (0..extent)
+            .filter(sees)
+            .map(|column| (column, 1.0))
+            .collect()
     })?;
     let y = multiply(b, x, vec![(axis, matrix)])?;
     b.reshaped(&Value::Encrypted(y), &dims)
@@ -139,7 +147,9 @@ pub(super) fn triangle(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
             expected: "at least 2".to_owned(),
         });
     };
-    let offset = call.optional_constant(1, "the diagonal")?.map_or(0.0, |c| c.at(0));
+    let offset = call
+        .optional_constant(1, "the diagonal")?
+        .map_or(0.0, |c| c.at(0));
     let upper = call.flag("upper", true)?;
     b.spend(u64::from(rows) * u64::from(columns))?;
     let kept = |flat: u32| {
@@ -156,7 +166,11 @@ pub(super) fn triangle(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
 }
 
 /// The value with its axes in this order.
-pub(super) fn ordered(b: &mut Builder, x: NodeIndex, order: &[usize]) -> Result<NodeIndex, Problem> {
+pub(super) fn ordered(
+    b: &mut Builder,
+    x: NodeIndex,
+    order: &[usize],
+) -> Result<NodeIndex, Problem> {
     let movement = Movement::transpose(&b.dims(x), order)?;
     match b.moved(&Value::Encrypted(x), movement)? {
         Value::Encrypted(y) => Ok(y),

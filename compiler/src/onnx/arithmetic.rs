@@ -68,9 +68,16 @@ pub(super) fn times(b: &mut Builder, x: NodeIndex, factor: f64) -> Result<NodeIn
 }
 
 /// `factor x + offset` of what the client computes, which keeps its shape.
-fn of_client(b: &mut Builder, x: &Finished, factor: &Constant, offset: &Constant) -> Result<Value, Problem> {
+fn of_client(
+    b: &mut Builder,
+    x: &Finished,
+    factor: &Constant,
+    offset: &Constant,
+) -> Result<Value, Problem> {
     let target = broadcast(&broadcast(&x.dims, &factor.dims)?, &offset.dims)?;
-    let value = b.reshaped(&Value::Finished(x.clone()), &target).map_err(|_| Problem::OfClient)?;
+    let value = b
+        .reshaped(&Value::Finished(x.clone()), &target)
+        .map_err(|_| Problem::OfClient)?;
     match value {
         Value::Finished(x) => Ok(Value::Finished(x.affine(factor, offset)?)),
         other => Ok(other),

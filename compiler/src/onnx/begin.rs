@@ -59,7 +59,10 @@ fn users<'m>(graph: &'m GraphProto, needed: &BTreeSet<&str>) -> BTreeMap<&'m str
         }
     }
     for output in &graph.output {
-        users.entry(&output.name).or_default().push(graph.node.len());
+        users
+            .entry(&output.name)
+            .or_default()
+            .push(graph.node.len());
     }
     users
 }
@@ -76,7 +79,10 @@ fn chain<'m>(
     while let Some(&[index]) = users.get(value).map(Vec::as_slice)
         && let Some(node) = graph.node.get(index)
         && can_be_followed(node)
-        && node.input.iter().all(|i| i == value || known.contains(i.as_str()))
+        && node
+            .input
+            .iter()
+            .all(|i| i == value || known.contains(i.as_str()))
         && let [result] = node.output.as_slice()
     {
         chain.push((index, node));

@@ -1,5 +1,6 @@
 //! The graph under construction: canonical operators, weights, and the limits on their size.
 
+use super::budget::Budget;
 use super::call::Value;
 use super::constant::{Constant, elements};
 use super::movement::Movement;
@@ -10,18 +11,6 @@ use peregrine_ir::{Shape, Tensor, TensorId};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-
-/// The largest tensor that is compiled: some hundred ciphertexts.
-const MAX_ELEMENTS: u64 = 1 << 24;
-
-/// How many elements may be computed at compile time from nothing; what the file brings comes on top.
-const MAX_COMPUTED: u64 = 1 << 26;
-
-/// How many elements may be computed for each one read: copies under other shapes.
-const PER_READ: u64 = 8;
-
-/// How many multiplications constants may cost: seconds.
-const MAX_WORK: u64 = 1 << 34;
 
 /// A weight tensor that is already in the graph, with the storage that its key points to.
 type Known = (Rc<[f64]>, TensorId);
@@ -37,9 +26,8 @@ pub(super) struct Builder {
     pub(super) failing: bool,
     weights: BTreeMap<(usize, Vec<u32>), Known>,
     scalars: BTreeMap<u64, TensorId>,
-    computed: u64,
-    worked: u64,
-    read: u64,
+    /// What the model may still ask for.
+    pub(super) budget: Budget,
 }
 
 impl Builder {
@@ -52,12 +40,9 @@ impl Builder {
     fn push(&mut self, op: Op, dims: &[u32], operands: &[NodeIndex]) -> Result<NodeIndex, Problem> {
         let shape = Shape::new(dims)?;
         let found = shape.elements() as u64;
-        if found > MAX_ELEMENTS {
-            return Err(Problem::TooLarge {
-                what: "the result",
-                found,
-                limit: MAX_ELEMENTS,
-            });
+        self.budget.tensor(found)?;
+        if !self.failing {
+            self.budget.add_tensor(found)?;
         }
         let source = self.source;
         let node = Node { op, shape, source };
@@ -67,15 +52,7 @@ impl Builder {
     /// Refuses a result that [`Builder::push`] would refuse, before tables for it are made.
     pub(super) fn check_size(&self, dims: &[u32]) -> Result<(), Problem> {
         let largest = dims.iter().copied().max().unwrap_or(0);
-        let found = elements(dims).max(u64::from(largest));
-        if found > MAX_ELEMENTS {
-            return Err(Problem::TooLarge {
-                what: "the result",
-                found,
-                limit: MAX_ELEMENTS,
-            });
-        }
-        Ok(())
+        self.budget.tensor(elements(dims).max(u64::from(largest)))
     }
 
     pub(super) fn input(&mut self, name: &str, dims: &[u32]) -> Result<NodeIndex, Problem> {
@@ -99,7 +76,8 @@ impl Builder {
         if self.failing {
             return self.push(Op::Reshape, output, &[x]);
         }
-        map.check(&self.graph.tensors)?;
+        let products = map.bind(&self.graph.tensors)?.macs();
+        self.budget.add_products(products)?;
         self.push(Op::Linear { map, bias }, output, &[x])
     }
 
@@ -233,34 +211,17 @@ impl Builder {
 
     /// Counts elements computed at compile time: a few bytes of model must not ask for any amount of memory.
     pub(super) fn spend(&mut self, count: u64) -> Result<(), Problem> {
-        self.computed = self.computed.saturating_add(count);
-        let limit = MAX_COMPUTED.saturating_add(self.read.saturating_mul(PER_READ));
-        if self.computed > limit {
-            return Err(Problem::TooLarge {
-                what: "constants computed at compile time",
-                found: self.computed,
-                limit,
-            });
-        }
-        Ok(())
+        self.budget.spend(count)
     }
 
     /// Counts multiplications done at compile time.
     pub(super) fn work(&mut self, count: u64) -> Result<(), Problem> {
-        self.worked = self.worked.saturating_add(count);
-        if self.worked > MAX_WORK {
-            return Err(Problem::TooLarge {
-                what: "products of constants at compile time",
-                found: self.worked,
-                limit: MAX_WORK,
-            });
-        }
-        Ok(())
+        self.budget.work(count)
     }
 
     /// Counts elements read from the model.
     pub(super) fn received(&mut self, count: u64) {
-        self.read = self.read.saturating_add(count);
+        self.budget.read(count);
     }
 
     /// A weight tensor made by `data`, which must fill `dims`.

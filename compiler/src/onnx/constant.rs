@@ -153,9 +153,9 @@ impl Constant {
             .collect()
     }
 
-    /// Refuses NaN and infinity.
-    pub(super) fn check_finite(&self) -> Result<(), Problem> {
-        match self.values().position(|x| !x.is_finite()) {
+    /// Refuses NaN. Infinities are bounds and masks of exporters; as weights they are refused where they are used.
+    pub(super) fn check_numbers(&self) -> Result<(), Problem> {
+        match self.values().position(|x| x.is_nan()) {
             None => Ok(()),
             Some(index) => Err(Problem::Tensor(TensorError::NotFinite {
                 name: self.name.to_string(),

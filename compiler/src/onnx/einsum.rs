@@ -119,12 +119,20 @@ fn implicit(operands: &[Labels], longest: usize) -> Labels {
     for label in operands.iter().flatten() {
         *counts.entry(*label).or_default() += 1;
     }
-    let single = counts.iter().filter(|(c, n)| c.is_ascii_alphabetic() && **n == 1);
-    dotted(longest, longest).chain(single.map(|(c, _)| *c)).collect()
+    let single = counts
+        .iter()
+        .filter(|(c, n)| c.is_ascii_alphabetic() && **n == 1);
+    dotted(longest, longest)
+        .chain(single.map(|(c, _)| *c))
+        .collect()
 }
 
 /// The operand with one axis per label: where a label repeats, the diagonal.
-fn diagonal(b: &mut Builder, x: NodeIndex, labels: &Labels) -> Result<(NodeIndex, Labels), Problem> {
+fn diagonal(
+    b: &mut Builder,
+    x: NodeIndex,
+    labels: &Labels,
+) -> Result<(NodeIndex, Labels), Problem> {
     let mut distinct = Labels::new();
     for label in labels {
         if !distinct.contains(label) {
@@ -160,7 +168,9 @@ impl<'c> Sum<'c> {
         result: &Labels,
     ) -> Option<Self> {
         let mut extents = BTreeMap::new();
-        let known = weight.iter().flat_map(|(c, l)| l.iter().copied().zip(c.dims.iter().copied()));
+        let known = weight
+            .iter()
+            .flat_map(|(c, l)| l.iter().copied().zip(c.dims.iter().copied()));
         for (label, extent) in labels.iter().copied().zip(b.dims(x)).chain(known) {
             if *extents.entry(label).or_insert(extent) != extent {
                 return None;
@@ -180,12 +190,16 @@ impl<'c> Sum<'c> {
     }
 
     fn extent(&self, labels: &[char]) -> u32 {
-        let extents = labels.iter().map(|label| self.extents.get(label).copied().unwrap_or(1));
+        let extents = labels
+            .iter()
+            .map(|label| self.extents.get(label).copied().unwrap_or(1));
         extents.fold(1, u32::saturating_mul)
     }
 
     fn weighs(&self, label: &char) -> bool {
-        self.weight.as_ref().is_some_and(|(_, labels)| labels.contains(label))
+        self.weight
+            .as_ref()
+            .is_some_and(|(_, labels)| labels.contains(label))
     }
 
     fn lower(mut self, b: &mut Builder) -> Result<Value, Problem> {
@@ -195,8 +209,13 @@ impl<'c> Sum<'c> {
         };
         let batch = own(&self.labels, &|l| result.contains(l) && self.weighs(l));
         let summed = own(&self.labels, &|l| !result.contains(l));
-        let weight_labels = self.weight.as_ref().map_or(Labels::new(), |(_, l)| l.clone());
-        let rows = own(&result, &|l| weight_labels.contains(l) && !self.labels.contains(l));
+        let weight_labels = self
+            .weight
+            .as_ref()
+            .map_or(Labels::new(), |(_, l)| l.clone());
+        let rows = own(&result, &|l| {
+            weight_labels.contains(l) && !self.labels.contains(l)
+        });
         let dims: Vec<u32> = result.iter().map(|l| self.extent(&[*l])).collect();
         b.check_size(&dims)?;
         let moves_only = self.weight.is_none() && summed.is_empty();
@@ -218,7 +237,12 @@ impl<'c> Sum<'c> {
     }
 
     /// Brings the labels into the order `N1 B N2 K N3`; the three parts between.
-    fn arrange(&mut self, b: &mut Builder, batch: &Labels, summed: &Labels) -> Result<[Labels; 3], Problem> {
+    fn arrange(
+        &mut self,
+        b: &mut Builder,
+        batch: &Labels,
+        summed: &Labels,
+    ) -> Result<[Labels; 3], Problem> {
         if let Some(parts) = split(&self.labels, batch, summed) {
             return Ok(parts);
         }

@@ -61,7 +61,9 @@ impl Finished {
     pub(super) fn then(&self, step: FinishStep) -> Result<Self, Problem> {
         if !self.element.is_float() && !step.moves() {
             let step = step.to_string();
-            return Err(Problem::Finish(peregrine_ir::FinishError::OfIntegers { step }));
+            return Err(Problem::Finish(peregrine_ir::FinishError::OfIntegers {
+                step,
+            }));
         }
         let element = match step {
             FinishStep::ArgMax { .. } | FinishStep::ArgMin { .. } => Element::INT64,
@@ -121,7 +123,8 @@ impl Finished {
                 parameters: [a, b],
             }),
             _ => {
-                let axis = (axis_of(factor, &self.dims)?.or(axis_of(offset, &self.dims)?)).unwrap_or(0);
+                let axis =
+                    (axis_of(factor, &self.dims)?.or(axis_of(offset, &self.dims)?)).unwrap_or(0);
                 let extent = self.dims.get(axis).copied().unwrap_or(1) as usize;
                 let numbers = |c: &Constant| -> Result<Vec<f64>, Problem> {
                     match (c.uniform(), axis_of(c, &self.dims)?) {
@@ -186,7 +189,15 @@ pub(super) fn is_step(node: &NodeProto) -> bool {
 }
 
 fn is_function(op: &str) -> bool {
-    let whole = ["Softmax", "LogSoftmax", "Sigmoid", "Tanh", "ArgMax", "ArgMin", "PRelu"];
+    let whole = [
+        "Softmax",
+        "LogSoftmax",
+        "Sigmoid",
+        "Tanh",
+        "ArgMax",
+        "ArgMin",
+        "PRelu",
+    ];
     whole.contains(&op) || functions::is_function(op)
 }
 
@@ -202,7 +213,14 @@ pub(super) fn is_movement(op: &str) -> bool {
 pub(super) fn passes(op: &str) -> bool {
     matches!(
         op,
-        "Identity" | "Dropout" | "Cast" | "CastLike" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze"
+        "Identity"
+            | "Dropout"
+            | "Cast"
+            | "CastLike"
+            | "Reshape"
+            | "Flatten"
+            | "Squeeze"
+            | "Unsqueeze"
     )
 }
 
@@ -217,7 +235,12 @@ pub(super) fn constants(graph: &GraphProto) -> BTreeSet<&str> {
     known.insert("");
     for node in &graph.node {
         let of_shapes = matches!(node.op_type.as_str(), "Shape" | "Size");
-        if of_shapes || node.input.iter().all(|input| known.contains(input.as_str())) {
+        if of_shapes
+            || node
+                .input
+                .iter()
+                .all(|input| known.contains(input.as_str()))
+        {
             known.extend(node.output.iter().map(String::as_str));
         }
     }
@@ -234,12 +257,18 @@ pub(super) fn server_side<'m>(graph: &'m GraphProto, needed: &BTreeSet<&str>) ->
             continue;
         }
         let op = node.op_type.as_str();
-        let unknown = node.input.iter().filter(|input| !known.contains(input.as_str()));
+        let unknown = node
+            .input
+            .iter()
+            .filter(|input| !known.contains(input.as_str()));
         let follows = is_step(node) || is_default(node) && (passes(op) || is_arithmetic(op));
         let shape_only = matches!(op, "Shape" | "Size");
         // Refused by its own name, not for what leads to it.
         let labels = node.domain == "ai.onnx.ml" && unsupported::makes_labels(op);
-        if labels || shape_only || follows && unknown.count() <= 1 && !outputs.any(|o| inner.contains(o)) {
+        if labels
+            || shape_only
+            || follows && unknown.count() <= 1 && !outputs.any(|o| inner.contains(o))
+        {
             continue;
         }
         inner.extend(node.input.iter().map(String::as_str));
@@ -274,12 +303,13 @@ pub(super) fn lower(b: &mut Builder, call: &Call) -> Result<Vec<Value>, Problem>
 
 /// A movement: by the client if it can, else on ciphertexts.
 fn lower_movement(b: &mut Builder, call: &Call) -> Result<Vec<Value>, Problem> {
-    let lowered = |b: &mut Builder, call: &Call| {
-        match operators::lowering(&call.node.domain, &call.node.op_type) {
-            Some(Lowering::One(lower)) => lower(b, call).map(|value| vec![value]),
-            Some(Lowering::Many(lower)) => lower(b, call),
-            None => Err(Problem::Constants),
-        }
+    let lowered = |b: &mut Builder, call: &Call| match operators::lowering(
+        &call.node.domain,
+        &call.node.op_type,
+    ) {
+        Some(Lowering::One(lower)) => lower(b, call).map(|value| vec![value]),
+        Some(Lowering::Many(lower)) => lower(b, call),
+        None => Err(Problem::Constants),
     };
     let Some(Some(Value::Encrypted(x))) = call.inputs.first() else {
         return lowered(b, call);

@@ -8,7 +8,10 @@ use peregrine_ir::{Function, FunctionKind};
 
 /// Whether the operator is a function of one number.
 pub(super) fn is_function(op: &str) -> bool {
-    plain(op).is_some() || PARAMETERS.iter().any(|(name, ..)| *name == op) || op == "Clip" || op == "Gelu"
+    plain(op).is_some()
+        || PARAMETERS.iter().any(|(name, ..)| *name == op)
+        || op == "Clip"
+        || op == "Gelu"
 }
 
 /// Operators without parameters.
@@ -52,11 +55,27 @@ const PARAMETERS: [(&str, FunctionKind, &[Parameter]); 8] = [
     ("LeakyRelu", FunctionKind::LeakyRelu, &[("alpha", 0.01)]),
     ("Elu", FunctionKind::Elu, &[("alpha", 1.0)]),
     ("Celu", FunctionKind::Celu, &[("alpha", 1.0)]),
-    ("ThresholdedRelu", FunctionKind::ThresholdedRelu, &[("alpha", 1.0)]),
+    (
+        "ThresholdedRelu",
+        FunctionKind::ThresholdedRelu,
+        &[("alpha", 1.0)],
+    ),
     ("Swish", FunctionKind::Swish, &[("alpha", 1.0)]),
-    ("HardSigmoid", FunctionKind::HardSigmoid, &[("alpha", 0.2), ("beta", 0.5)]),
-    ("Selu", FunctionKind::Selu, &[("alpha", 1.673_263_2), ("gamma", 1.050_701)]),
-    ("Shrink", FunctionKind::Shrink, &[("bias", 0.0), ("lambd", 0.5)]),
+    (
+        "HardSigmoid",
+        FunctionKind::HardSigmoid,
+        &[("alpha", 0.2), ("beta", 0.5)],
+    ),
+    (
+        "Selu",
+        FunctionKind::Selu,
+        &[("alpha", 1.673_263_2), ("gamma", 1.050_701)],
+    ),
+    (
+        "Shrink",
+        FunctionKind::Shrink,
+        &[("bias", 0.0), ("lambd", 0.5)],
+    ),
 ];
 
 /// The function that a node applies to its first operand; `None` where the operator is none, or a parameter is not known.
@@ -125,7 +144,9 @@ fn gelu(call: &Call) -> Result<Function, Problem> {
 
 /// PRelu with the same slope everywhere; other slopes are weights, which clients do not see.
 fn slope(call: &Call) -> Result<Option<Function>, Problem> {
-    let slope = call.optional_constant(1, "the slope")?.and_then(Constant::uniform);
+    let slope = call
+        .optional_constant(1, "the slope")?
+        .and_then(Constant::uniform);
     Ok(slope.map(|alpha| Function {
         kind: FunctionKind::LeakyRelu,
         parameters: [alpha, 0.0],

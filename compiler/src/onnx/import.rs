@@ -1,13 +1,14 @@
 //! The walk over the nodes of a model.
 #![deny(clippy::indexing_slicing)]
 
-use super::begin::{self, Opening};
+use super::begin::Opening;
+use super::budget::{MAX_NODES, MAX_PORTS};
 use super::builder::Builder;
 use super::call::{self, Call, Value};
 use super::constant::Constant;
+use super::element::Element;
 use super::error::{Diagnostic, ImportErrors, Site};
 use super::external::ExternalData;
-use super::element::Element;
 use super::finish::{self, Base, Finished};
 use super::model::{self, Options};
 use super::operators::{self, Lowering};
@@ -42,7 +43,9 @@ pub fn import(
     let model = model::parse(bytes).map_err(whole)?;
     let opset = model::opset(&model).map_err(whole)?;
     let graph = graph(&model).map_err(whole)?;
+    check_counts(graph).map_err(whole)?;
     let mut importer = Importer::new(graph, opset, external);
+    importer.builder.budget.bytes(bytes.len() as u64);
     importer.inputs(options);
     for (index, node) in graph.node.iter().enumerate() {
         importer.node(index, node);
@@ -65,6 +68,26 @@ fn graph(model: &ModelProto) -> Result<&GraphProto, Problem> {
         return Err(Problem::Missing { what: "output" });
     }
     Ok(graph)
+}
+
+/// Refuses graphs of more parts than any network has.
+fn check_counts(graph: &GraphProto) -> Result<(), Problem> {
+    let counts = [
+        ("the model's list of nodes", graph.node.len(), MAX_NODES),
+        (
+            "the model's list of inputs",
+            graph.input.len().saturating_sub(graph.initializer.len()),
+            MAX_PORTS,
+        ),
+        ("the model's list of outputs", graph.output.len(), MAX_PORTS),
+    ];
+    for (what, found, limit) in counts {
+        if found > limit {
+            let (found, limit) = (found as u64, limit as u64);
+            return Err(Problem::TooLarge { what, found, limit });
+        }
+    }
+    Ok(())
 }
 
 struct Importer<'m> {
@@ -432,7 +455,7 @@ impl<'m> Importer<'m> {
             name: proto.name.clone(),
             error,
         })?;
-        constant.check_finite()?;
+        constant.check_numbers()?;
         call::check_rank(constant.dims.len())?;
         self.builder.received(constant.len());
         Ok(constant)

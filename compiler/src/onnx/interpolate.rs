@@ -56,7 +56,10 @@ impl Filter {
                 let pixels = pixels.into_iter().filter(kept);
                 let weights: Vec<(f64, f64)> = pixels.map(|p| (p, cubic(a, at - p))).collect();
                 let total: f64 = weights.iter().map(|(_, w)| w).sum();
-                weights.iter().map(|&(p, w)| (inside(p), w / total)).collect()
+                weights
+                    .iter()
+                    .map(|&(p, w)| (inside(p), w / total))
+                    .collect()
             }
         }
     }

@@ -34,16 +34,20 @@ impl Movement {
         tables: Vec<(usize, Vec<Option<u32>>)>,
     ) -> Result<Self, Problem> {
         let mut output = input.to_vec();
-        let mut axes = Vec::with_capacity(input.len());
-        for (&extent, output_axis) in input.iter().zip(0..) {
-            let table = straight(extent)?;
-            axes.push(AxisMap { output_axis, table });
-        }
+        let mut given: Vec<Option<Vec<Option<u32>>>> = vec![None; input.len()];
         for (axis, table) in tables {
-            if let (Some(dim), Some(map)) = (output.get_mut(axis), axes.get_mut(axis)) {
-                *dim = table.len() as u32;
-                map.table = table;
+            if let Some(slot) = given.get_mut(axis) {
+                *slot = Some(table);
             }
+        }
+        let mut axes = Vec::with_capacity(input.len());
+        for ((dim, given), output_axis) in output.iter_mut().zip(given).zip(0..) {
+            let table = match given {
+                Some(table) => table,
+                None => straight(*dim)?,
+            };
+            *dim = table.len() as u32;
+            axes.push(AxisMap { output_axis, table });
         }
         Ok(Self {
             input: input.to_vec(),

@@ -4,6 +4,7 @@
 use super::arithmetic::dims;
 use super::builder::{Builder, broadcast};
 use super::call::{self, Call, Value};
+use super::constant::Constant;
 use super::movement::Movement;
 use super::problem::Problem;
 
@@ -75,7 +76,14 @@ pub(super) fn slice(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let x = call.value(0, "the operand")?;
     let dims = dims(b, x);
     let missing = |role| Problem::MissingOperand { role };
-    b.check_size(&dims)?;
+    // A constant that is one number everywhere is cut without tables.
+    let splat = match x {
+        Value::Known(c) if c.is_splat() => Some(c),
+        _ => None,
+    };
+    if splat.is_none() {
+        b.check_size(&dims)?;
+    }
     let starts = call
         .list("starts", 1, "the starts")?
         .ok_or(missing("the starts"))?;
@@ -97,37 +105,60 @@ pub(super) fn slice(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
         });
     }
     let mut tables = Vec::new();
+    let mut target = dims.clone();
     for (((&axis, &start), &end), &step) in axes.iter().zip(&starts).zip(&ends).zip(&steps) {
         let extent = dims.get(axis).copied().unwrap_or(1);
-        tables.push((axis, cut(extent, start, end, step)?));
+        let cut = Cut::new(extent, start, end, step)?;
+        if let Some(dim) = target.get_mut(axis) {
+            *dim = cut.count;
+        }
+        if splat.is_none() {
+            tables.push((axis, cut.table()));
+        }
+    }
+    if let Some(c) = splat {
+        let cut = Constant::splat(c.name.clone(), c.element, target, c.at(0));
+        return Ok(Value::Known(cut));
     }
     b.moved(x, Movement::along(&dims, tables)?)
 }
 
-/// The coordinates that a slice keeps.
-fn cut(extent: u32, start: i64, end: i64, step: i64) -> Result<Vec<Option<u32>>, Problem> {
-    if step == 0 {
-        return Err(Problem::Operand {
-            role: "a step",
-            found: "0".to_owned(),
-            expected: "a number other than 0",
-        });
+/// The coordinates that a slice keeps along an axis.
+struct Cut {
+    start: i64,
+    step: i64,
+    count: u32,
+}
+
+impl Cut {
+    fn new(extent: u32, start: i64, end: i64, step: i64) -> Result<Self, Problem> {
+        if step == 0 {
+            return Err(Problem::Operand {
+                role: "a step",
+                found: "0".to_owned(),
+                expected: "a number other than 0",
+            });
+        }
+        let n = i64::from(extent);
+        let from_front = |v: i64| if v < 0 { v.saturating_add(n) } else { v };
+        let (low, high) = if step > 0 { (0, n) } else { (-1, n - 1) };
+        let start = from_front(start).clamp(low.max(0), high.max(0));
+        let end = from_front(end).clamp(low, high.max(low));
+        let distance = if step > 0 { end - start } else { start - end };
+        let count = match extent {
+            0 => 0,
+            _ => (distance.max(0) as u64).div_ceil(step.unsigned_abs()) as u32,
+        };
+        Ok(Self { start, step, count })
     }
-    if extent == 0 {
-        return Ok(Vec::new());
+
+    fn table(&self) -> Vec<Option<u32>> {
+        let at = |i: u32| {
+            self.start
+                .saturating_add(self.step.saturating_mul(i64::from(i)))
+        };
+        (0..self.count).map(|i| Some(at(i) as u32)).collect()
     }
-    let n = i64::from(extent);
-    let from_front = |v: i64| if v < 0 { v.saturating_add(n) } else { v };
-    let (low, high) = if step > 0 { (0, n) } else { (-1, n - 1) };
-    let start = from_front(start).clamp(low.max(0), high.max(0));
-    let end = from_front(end).clamp(low, high);
-    let mut kept = Vec::new();
-    let mut at = start;
-    while (step > 0 && at < end) || (step < 0 && at > end) {
-        kept.push(Some(at as u32));
-        at = at.saturating_add(step);
-    }
-    Ok(kept)
 }
 
 /// Pad by a constant, or with elements of the operand.

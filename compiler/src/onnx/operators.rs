@@ -4,8 +4,8 @@ use super::builder::Builder;
 use super::call::{Call, Value};
 use super::problem::Problem;
 use super::{
-    activation, along, arithmetic, blocks, conv, einsum, fold, gemm, matmul, moves, parts, pool, reduce, reshape,
-    resize, select,
+    activation, along, arithmetic, blocks, conv, einsum, fold, gemm, matmul, moves, parts, pool,
+    reduce, reshape, resize, select,
 };
 
 /// Lowers a node with one result.

@@ -34,6 +34,8 @@ pub(super) fn concat(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let total = (shapes.iter()).fold(0u32, |sum, s| sum.saturating_add(extent(s)));
     let target = with(&first, total);
     b.check_size(&target)?;
+    let entries = u64::from(total).saturating_mul(parts.len() as u64);
+    b.spend(entries)?;
     let mut start = 0u32;
     let mut placed = Vec::new();
     for (part, shape) in parts.iter().zip(&shapes) {

@@ -102,13 +102,17 @@ pub enum Problem {
     #[error("all operands are constants, and this operator is not evaluated at compile time")]
     Constants,
     /// A constant where only an encrypted value can be.
-    #[error("{role} is a constant while another operand is encrypted, only the other way round is supported")]
+    #[error(
+        "{role} is a constant while another operand is encrypted, only the other way round is supported"
+    )]
     Known {
         /// Which.
         role: &'static str,
     },
     /// An operation that the client does not do.
-    #[error("the operand is computed by the client, which does only functions of one element, movements, and arithmetic with constants")]
+    #[error(
+        "the operand is computed by the client, which does only functions of one element, movements, and arithmetic with constants"
+    )]
     OfClient,
     /// An encrypted value where only constants can be computed with.
     #[error("{role} is encrypted, this operator is evaluated on constants only")]

@@ -175,7 +175,9 @@ pub(super) fn cast(_: &mut Builder, call: &Call) -> Result<Value, Problem> {
             let of_input = matches!(y.base, Base::Input(_));
             let kept = match target {
                 Element::Float(_) => of_input || !y.finish.gives_integers(),
-                Element::Integer { bits, .. } => !of_input && y.finish.gives_integers() && bits >= 32,
+                Element::Integer { bits, .. } => {
+                    !of_input && y.finish.gives_integers() && bits >= 32
+                }
                 Element::Bool | Element::Other(_) => false,
             };
             if kept {

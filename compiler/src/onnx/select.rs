@@ -24,8 +24,12 @@ pub(super) fn choose(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     };
     match (yes, no) {
         (Value::Known(_), Value::Known(_)) => fold::choose(b, call),
-        (Value::Encrypted(x), Value::Known(c)) => masked_or(b, *x, (&mask(true), &mask(false)), c, &target),
-        (Value::Known(c), Value::Encrypted(x)) => masked_or(b, *x, (&mask(false), &mask(true)), c, &target),
+        (Value::Encrypted(x), Value::Known(c)) => {
+            masked_or(b, *x, (&mask(true), &mask(false)), c, &target)
+        }
+        (Value::Known(c), Value::Encrypted(x)) => {
+            masked_or(b, *x, (&mask(false), &mask(true)), c, &target)
+        }
         (Value::Encrypted(x), Value::Encrypted(y)) => {
             let x = masked(b, *x, &mask(true), &target)?;
             let y = masked(b, *y, &mask(false), &target)?;
@@ -36,7 +40,12 @@ pub(super) fn choose(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
 }
 
 /// `mask * x`.
-fn masked(b: &mut Builder, x: NodeIndex, mask: &Constant, target: &[u32]) -> Result<NodeIndex, Problem> {
+fn masked(
+    b: &mut Builder,
+    x: NodeIndex,
+    mask: &Constant,
+    target: &[u32],
+) -> Result<NodeIndex, Problem> {
     let x = b.expand(x, target)?;
     let coefficients = vec![b.scalar(0.0)?, b.coefficient(mask)?];
     b.polynomial(x, coefficients)

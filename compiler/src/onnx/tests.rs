@@ -1,6 +1,10 @@
 //! Tests of the front end on models built in memory.
 
+mod client;
+mod constants;
 mod finish;
+mod hostile;
+mod linear;
 mod stated;
 
 use super::*;

@@ -91,7 +91,13 @@ pub(super) fn reason(op: &str) -> Reason {
 pub(super) fn makes_labels(op: &str) -> bool {
     matches!(
         op,
-        "ArrayFeatureExtractor" | "ZipMap" | "LabelEncoder" | "CategoryMapper" | "DictVectorizer" | "CastMap" | "Binarizer"
+        "ArrayFeatureExtractor"
+            | "ZipMap"
+            | "LabelEncoder"
+            | "CategoryMapper"
+            | "DictVectorizer"
+            | "CastMap"
+            | "Binarizer"
     )
 }
 
@@ -108,9 +114,10 @@ impl Reason {
             | Reason::Softmax
             | Reason::Rounding => Some(Note::OnlyRingOperations),
             Reason::Labels
-            | Reason::ControlFlow | Reason::NotATensor | Reason::Domain { .. } | Reason::Unknown => {
-                None
-            }
+            | Reason::ControlFlow
+            | Reason::NotATensor
+            | Reason::Domain { .. }
+            | Reason::Unknown => None,
         }
     }
 
@@ -123,6 +130,7 @@ impl Reason {
             Reason::MaxPool => Help::AveragePool,
             Reason::Closing | Reason::Position | Reason::Softmax => Help::ClientSide,
             Reason::Rounding => Help::ExportFloat,
+            Reason::Labels => Help::RemoveLabels,
             Reason::ControlFlow | Reason::Domain { .. } => Help::Inline,
             Reason::NotATensor | Reason::Unknown => Help::OutsideModel,
         }

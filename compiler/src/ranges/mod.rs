@@ -131,7 +131,9 @@ impl Ranges {
         for (index, name) in graph.inputs() {
             let seen = calibration.and_then(|c| c.nodes.get(index.index()));
             let shape = &graph.node(index).shape;
-            let stated = inputs.get(name).map(|&stated| prepared(graph, name, stated));
+            let stated = inputs
+                .get(name)
+                .map(|&stated| prepared(graph, name, stated));
             match (stated, seen) {
                 (Some(stated), Some(seen)) if !stated.contains(seen.hull()) => {
                     return Err(RangeError::Stated {

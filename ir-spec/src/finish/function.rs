@@ -129,7 +129,10 @@ kinds! {
 impl FunctionKind {
     /// The function of this name in the text form.
     pub fn from_keyword(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.keyword() == word)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.keyword() == word)
     }
 
     /// The function without parameters.
@@ -156,14 +159,37 @@ impl Function {
             F::Round => x.round_ties_even(),
             F::Reciprocal => x.recip(),
             F::Power => x.powf(a),
-            F::Relu | F::LeakyRelu | F::Clip | F::ThresholdedRelu | F::HardSigmoid | F::HardSwish | F::Shrink => {
-                self.piecewise(x)
-            }
-            F::Elu | F::Selu | F::Celu | F::Swish | F::Mish | F::Gelu | F::GeluTanh | F::Softplus | F::Softsign => {
-                self.activation(x)
-            }
-            F::Erf | F::Exp | F::Log | F::Sqrt | F::Sin | F::Cos | F::Tan | F::Asin | F::Acos | F::Atan | F::Sinh
-            | F::Cosh | F::Asinh | F::Acosh | F::Atanh => self.transcendental(x),
+            F::Relu
+            | F::LeakyRelu
+            | F::Clip
+            | F::ThresholdedRelu
+            | F::HardSigmoid
+            | F::HardSwish
+            | F::Shrink => self.piecewise(x),
+            F::Elu
+            | F::Selu
+            | F::Celu
+            | F::Swish
+            | F::Mish
+            | F::Gelu
+            | F::GeluTanh
+            | F::Softplus
+            | F::Softsign => self.activation(x),
+            F::Erf
+            | F::Exp
+            | F::Log
+            | F::Sqrt
+            | F::Sin
+            | F::Cos
+            | F::Tan
+            | F::Asin
+            | F::Acos
+            | F::Atan
+            | F::Sinh
+            | F::Cosh
+            | F::Asinh
+            | F::Acosh
+            | F::Atanh => self.transcendental(x),
         }
     }
 

@@ -167,7 +167,10 @@ impl FinishStep {
     /// Whether elements only go elsewhere.
     pub fn moves(&self) -> bool {
         match self {
-            Self::Reshape { .. } | Self::Transpose { .. } | Self::Slice { .. } | Self::Take { .. } => true,
+            Self::Reshape { .. }
+            | Self::Transpose { .. }
+            | Self::Slice { .. }
+            | Self::Take { .. } => true,
             Self::Softmax { .. }
             | Self::LogSoftmax { .. }
             | Self::Sigmoid
@@ -193,7 +196,11 @@ impl FinishStep {
                 shape: shape.clone(),
             }),
             Self::Elementwise(function) => self.numbers(&function.parameters, shape),
-            Self::Affine { axis, factor, offset } => {
+            Self::Affine {
+                axis,
+                factor,
+                offset,
+            } => {
                 let extent = self.check_axis(*axis, shape)? as usize;
                 if factor.len() != extent || offset.len() != extent || extent > Finish::MAX_LIST {
                     return Err(self.no_axis(shape));
@@ -203,7 +210,12 @@ impl FinishStep {
                 self.numbers(numbers, shape)
             }
             Self::Transpose { order } => self.transposed(order, shape),
-            Self::Slice { axis, start, step, count } => {
+            Self::Slice {
+                axis,
+                start,
+                step,
+                count,
+            } => {
                 let extent = i64::from(self.check_axis(*axis, shape)?);
                 let first = i64::from(*start);
                 let last = first + i64::from(*step) * (i64::from(*count) - 1);
@@ -216,7 +228,8 @@ impl FinishStep {
             Self::Take { axis, positions } => {
                 let extent = self.check_axis(*axis, shape)?;
                 let count = positions.len();
-                if count == 0 || count > Finish::MAX_LIST || positions.iter().any(|&p| p >= extent) {
+                if count == 0 || count > Finish::MAX_LIST || positions.iter().any(|&p| p >= extent)
+                {
                     return Err(self.no_axis(shape));
                 }
                 self.along(*axis, shape, count as u32)
@@ -235,7 +248,9 @@ impl FinishStep {
             step if step.moves() => Some([low, high]),
             Self::Affine { factor, offset, .. } => factor.iter().zip(offset).map(line).reduce(hull),
             Self::Elementwise(function) => match function.kind {
-                FunctionKind::Affine => Some(line((&function.parameters[0], &function.parameters[1]))),
+                FunctionKind::Affine => {
+                    Some(line((&function.parameters[0], &function.parameters[1])))
+                }
                 FunctionKind::Clip
                 | FunctionKind::Relu
                 | FunctionKind::Floor
@@ -274,7 +289,9 @@ impl FinishStep {
             return Err(self.no_axis(shape));
         }
         let dims = shape.dims().iter().zip(0..);
-        let dims: Vec<u32> = dims.map(|(&d, i)| if i == axis { extent } else { d }).collect();
+        let dims: Vec<u32> = dims
+            .map(|(&d, i)| if i == axis { extent } else { d })
+            .collect();
         Shape::new(dims).map_err(|_| self.no_axis(shape))
     }
 
@@ -284,7 +301,10 @@ impl FinishStep {
         if sorted.len() != shape.rank() || !sorted.iter().zip(0..).all(|(&a, i)| a == i) {
             return Err(self.no_axis(shape));
         }
-        let dims: Result<Vec<u32>, _> = order.iter().map(|&axis| self.check_axis(axis, shape)).collect();
+        let dims: Result<Vec<u32>, _> = order
+            .iter()
+            .map(|&axis| self.check_axis(axis, shape))
+            .collect();
         Shape::new(dims?).map_err(|_| self.no_axis(shape))
     }
 
@@ -312,11 +332,20 @@ impl FinishStep {
             }
             Self::Reshape { .. } => {}
             Self::Elementwise(function) => x.iter_mut().for_each(|x| *x = function.apply(*x)),
-            Self::Affine { axis, factor, offset } => {
+            Self::Affine {
+                axis,
+                factor,
+                offset,
+            } => {
                 Lines::new(shape, *axis).scale(&mut x, factor, offset);
             }
             Self::Transpose { order } => return movement::transpose(shape, order, &x),
-            Self::Slice { axis, start, step, count } => {
+            Self::Slice {
+                axis,
+                start,
+                step,
+                count,
+            } => {
                 let at = |i: u32| (i64::from(*start) + i64::from(*step) * i64::from(i)) as u32;
                 let positions: Vec<u32> = (0..*count).map(at).collect();
                 return movement::take(shape, *axis, &positions, &x);
@@ -339,12 +368,24 @@ impl fmt::Display for FinishStep {
             Self::ArgMin { axis, last: l } => write!(f, "argmin axis={axis}{}", last(l)),
             Self::Reshape { shape } => write!(f, "reshape {shape}"),
             Self::Elementwise(function) => function.fmt(f),
-            Self::Affine { axis, factor, offset } => {
+            Self::Affine {
+                axis,
+                factor,
+                offset,
+            } => {
                 write!(f, "affine axis={axis} factor={factor:?} offset={offset:?}")
             }
             Self::Transpose { order } => write!(f, "transpose {order:?}"),
-            Self::Slice { axis, start, step, count } => {
-                write!(f, "slice axis={axis} start={start} step={step} count={count}")
+            Self::Slice {
+                axis,
+                start,
+                step,
+                count,
+            } => {
+                write!(
+                    f,
+                    "slice axis={axis} start={start} step={step} count={count}"
+                )
             }
             Self::Take { axis, positions } => write!(f, "take axis={axis} {positions:?}"),
         }

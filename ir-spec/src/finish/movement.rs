@@ -33,7 +33,9 @@ pub(super) fn transpose(shape: &Shape, order: &[u32], x: &[f64]) -> Vec<f64> {
 /// The elements of `x` at these positions along `axis`.
 pub(super) fn take(shape: &Shape, axis: u32, positions: &[u32], x: &[f64]) -> Vec<f64> {
     let (outer, rest) = shape.dims().split_at(axis as usize);
-    let (extent, inner) = rest.split_first().map_or((1, rest), |(&d, inner)| (d, inner));
+    let (extent, inner) = rest
+        .split_first()
+        .map_or((1, rest), |(&d, inner)| (d, inner));
     let product = |dims: &[u32]| dims.iter().map(|&d| d as usize).product::<usize>();
     let (outer, inner, extent) = (product(outer), product(inner), extent as usize);
     let mut taken = Vec::with_capacity(outer * positions.len() * inner);

@@ -85,18 +85,30 @@ fn elements_move_along_axes() {
     let x: Vec<f64> = (0..12).map(f64::from).collect();
     let order = vec![2, 0, 1];
     let y = apply(FinishStep::Transpose { order }, &[2, 2, 3], &x);
-    assert_eq!(y, [0.0, 3.0, 6.0, 9.0, 1.0, 4.0, 7.0, 10.0, 2.0, 5.0, 8.0, 11.0]);
+    assert_eq!(
+        y,
+        [0.0, 3.0, 6.0, 9.0, 1.0, 4.0, 7.0, 10.0, 2.0, 5.0, 8.0, 11.0]
+    );
     let slice = |axis, start, step, count| FinishStep::Slice {
         axis,
         start,
         step,
         count,
     };
-    assert_eq!(apply(slice(1, 2, -2, 2), &[4, 3], &x), [2.0, 0.0, 5.0, 3.0, 8.0, 6.0, 11.0, 9.0]);
-    assert_eq!(apply(slice(0, 1, 1, 2), &[4, 3], &x), [3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+    assert_eq!(
+        apply(slice(1, 2, -2, 2), &[4, 3], &x),
+        [2.0, 0.0, 5.0, 3.0, 8.0, 6.0, 11.0, 9.0]
+    );
+    assert_eq!(
+        apply(slice(0, 1, 1, 2), &[4, 3], &x),
+        [3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
+    );
     let positions = vec![1, 1, 0];
     let take = FinishStep::Take { axis: 1, positions };
-    assert_eq!(apply(take, &[2, 2, 3], &x)[..9], [3.0, 4.0, 5.0, 3.0, 4.0, 5.0, 0.0, 1.0, 2.0]);
+    assert_eq!(
+        apply(take, &[2, 2, 3], &x)[..9],
+        [3.0, 4.0, 5.0, 3.0, 4.0, 5.0, 0.0, 1.0, 2.0]
+    );
     let (factor, offset) = (vec![1.0, 2.0], vec![0.5, -1.0]);
     let affine = FinishStep::Affine {
         axis: 1,

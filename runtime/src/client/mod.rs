@@ -55,6 +55,7 @@ fn view(port: &InterfacePort) -> PortView<'_> {
     PortView {
         name: &port.name,
         shape: &port.shape,
+        prepare: port.prepare.as_ref(),
         layout: &port.layout,
         range: port.range,
     }

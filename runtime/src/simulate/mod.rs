@@ -281,6 +281,7 @@ fn view<'c>(circuit: &'c Circuit, port: &'c Port) -> Result<PortView<'c>, Simula
         range: port.range,
         name: &port.name,
         shape: &port.shape,
+        prepare: port.prepare.as_ref(),
         layout: layout.ok_or_else(|| SimulateError::Layout {
             port: port.name.clone(),
         })?,

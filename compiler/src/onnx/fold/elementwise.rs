@@ -106,7 +106,11 @@ pub(in crate::onnx) fn choose(b: &mut Builder, call: &Call) -> Result<Value, Pro
     let (condition, left, right) = (expanded(condition)?, expanded(yes)?, expanded(no)?);
     let picked = |((c, y), n): ((f64, f64), f64)| if c != 0.0 { y } else { n };
     let data = (condition.values().zip(left.values()).zip(right.values())).map(picked);
-    let name = if yes.len() >= no.len() { &yes.name } else { &no.name };
+    let name = if yes.len() >= no.len() {
+        &yes.name
+    } else {
+        &no.name
+    };
     let constant = Constant::new(name.clone(), yes.element, target.clone(), data.collect());
     Ok(Value::Known(constant))
 }

@@ -15,8 +15,8 @@ use crate::onnx::element::{Element, FloatType};
 use crate::onnx::problem::Problem;
 use onnx_protobuf::tensor_shape_proto::{Dimension, dimension};
 use onnx_protobuf::{
-    GraphProto, Message as _, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto,
-    ValueInfoProto, type_proto,
+    GraphProto, Message as _, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
+    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tract_onnx::prelude::*;
@@ -103,7 +103,10 @@ pub(super) fn evaluate(b: &mut Builder, call: &Call) -> Result<Vec<Value>, Probl
     b.spend(sizes.iter().copied().fold(0, u64::saturating_add))?;
     b.work(work(call, &operands, sizes.first().copied().unwrap_or(0)))?;
     let results = run(|| results(call, &operands))?;
-    Ok(results.into_iter().map(|c| c.map_or(Value::Unavailable, Value::Known)).collect())
+    Ok(results
+        .into_iter()
+        .map(|c| c.map_or(Value::Unavailable, Value::Known))
+        .collect())
 }
 
 /// What `f` gives, unless it fails or panics.
@@ -121,7 +124,10 @@ fn generated(call: &Call, operands: &[Option<&Constant>]) -> u64 {
         ("OneHot", Some(indices), Some(depth)) => indices.len().saturating_mul(depth.at(0) as u64),
         ("Resize" | "Upsample", Some(x), _) => {
             let factors = operands.iter().skip(1).flatten().filter(|c| c.len() <= 64);
-            let grown = factors.map(|c| c.values().fold(x.len() as f64, |n, factor| n * factor.max(1.0)));
+            let grown = factors.map(|c| {
+                c.values()
+                    .fold(x.len() as f64, |n, factor| n * factor.max(1.0))
+            });
             grown.fold(0.0, f64::max) as u64
         }
         _ => 0,
@@ -130,12 +136,26 @@ fn generated(call: &Call, operands: &[Option<&Constant>]) -> u64 {
 
 /// Multiplications, at most, of the operators that need more than a few per element.
 fn work(call: &Call, operands: &[Option<&Constant>], result: u64) -> u64 {
-    let dims = |i: usize| operands.get(i).copied().flatten().map_or(&[][..], |c| c.dims.as_slice());
+    let dims = |i: usize| {
+        operands
+            .get(i)
+            .copied()
+            .flatten()
+            .map_or(&[][..], |c| c.dims.as_slice())
+    };
     let each = match call.node.op_type.as_str() {
-        "MatMul" | "MatMulInteger" | "Gemm" => u64::from(dims(0).iter().copied().max().unwrap_or(1)),
+        "MatMul" | "MatMulInteger" | "Gemm" => {
+            u64::from(dims(0).iter().copied().max().unwrap_or(1))
+        }
         "Conv" | "ConvInteger" => elements(dims(1).get(1..).unwrap_or(&[])),
         "ConvTranspose" => elements(dims(1)),
-        "Einsum" => operands.iter().flatten().fold(1, |n: u64, c| n.saturating_mul(c.len())) / result.max(1),
+        "Einsum" => {
+            operands
+                .iter()
+                .flatten()
+                .fold(1, |n: u64, c| n.saturating_mul(c.len()))
+                / result.max(1)
+        }
         "AveragePool" | "MaxPool" => 1 << 10,
         "LRN" => call.int_or("size", 1).unwrap_or(1).unsigned_abs(),
         _ => 1,
@@ -154,8 +174,10 @@ fn sizes(call: &Call, operands: &[Option<&Constant>]) -> TractResult<Vec<u64>> {
     let mut sizes = Vec::new();
     for outlet in model.output_outlets()?.to_vec() {
         let shape = model.outlet_fact(outlet)?.shape.concretize();
-        let dims = shape.iter().flatten().map(|d| d.to_usize().map(|d| d as u64));
-        let dims: Vec<u64> = dims.collect::<TractResult<_>>()?;
+        let mut dims = Vec::new();
+        for dim in shape.iter().flatten() {
+            dims.push(dim.to_usize()? as u64);
+        }
         // Sizes that depend on numbers, as of NonZero, are bounded by those of the operands.
         sizes.push(dims.iter().copied().fold(1, u64::saturating_mul));
     }
@@ -168,13 +190,12 @@ fn results(call: &Call, operands: &[Option<&Constant>]) -> TractResult<Vec<Optio
     model.analyse(false)?;
     let plan = model.into_typed()?.into_runnable()?;
     let mut values = plan.run(tvec![])?.into_iter();
-    let outputs = call.node.output.iter();
-    outputs
-        .map(|name| match (name.is_empty(), values.next_if(|_| !name.is_empty())) {
-            (false, Some(value)) => received(name, &value).map(Some),
-            _ => Ok(None),
-        })
-        .collect()
+    let mut results = Vec::new();
+    for name in &call.node.output {
+        let value = if name.is_empty() { None } else { values.next() };
+        results.push(value.map(|value| received(name, &value)).transpose()?);
+    }
+    Ok(results)
 }
 
 /// The node as a model; operands for which `told` says so are constants, the others inputs.
@@ -198,7 +219,12 @@ fn model(
             *input = name;
         }
     }
-    for (i, output) in node.output.iter_mut().enumerate().filter(|(_, o)| !o.is_empty()) {
+    for (i, output) in node
+        .output
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, o)| !o.is_empty())
+    {
         *output = format!("o{i}");
         let mut info = ValueInfoProto::new();
         info.name.clone_from(output);
@@ -295,15 +321,27 @@ fn received(name: &str, value: &Tensor) -> TractResult<Constant> {
         DatumType::I64 | DatumType::TDim => Element::INT64,
         other => bail!("results of type {other:?} are not read"),
     };
-    let dims: Vec<u32> = value.shape().iter().map(|&d| u32::try_from(d)).collect::<Result<_, _>>()?;
+    let dims: Vec<u32> = value
+        .shape()
+        .iter()
+        .map(|&d| u32::try_from(d))
+        .collect::<Result<_, _>>()?;
     let data = match element.is_float() || element == Element::Bool {
         true => {
             let numbers = value.cast_to::<f64>()?;
-            numbers.to_plain_array_view::<f64>()?.iter().copied().collect()
+            numbers
+                .to_plain_array_view::<f64>()?
+                .iter()
+                .copied()
+                .collect()
         }
         false => {
             let numbers = value.cast_to::<i64>()?;
-            numbers.to_plain_array_view::<i64>()?.iter().map(|&x| x as f64).collect()
+            numbers
+                .to_plain_array_view::<i64>()?
+                .iter()
+                .map(|&x| x as f64)
+                .collect()
         }
     };
     Ok(Constant::new(name, element, dims, data))

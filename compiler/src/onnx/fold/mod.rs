@@ -48,12 +48,16 @@ pub(super) fn lowering(call: &Call) -> Option<Lowering> {
 
 /// Whether the lowering of encrypted values does the same for constants.
 fn folds_itself(call: &Call) -> bool {
-    let interpolates = || call.string_or("mode", "nearest").is_ok_and(|mode| mode != "nearest");
+    let interpolates = || {
+        call.string_or("mode", "nearest")
+            .is_ok_and(|mode| mode != "nearest")
+    };
     match call.node.op_type.as_str() {
-        "Add" | "Sub" | "Mul" | "Div" | "Neg" | "Pow" | "Sum" | "Mean" | "Identity" | "Dropout" | "Cast"
-        | "CastLike" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose" | "Expand" | "Tile" | "Slice"
-        | "Pad" | "Gather" | "Concat" | "DepthToSpace" | "SpaceToDepth" | "Shape" | "Size" | "Range"
-        | "ConstantOfShape" | "ReduceSum" | "ReduceMean" | "ReduceSumSquare" => true,
+        "Add" | "Sub" | "Mul" | "Div" | "Neg" | "Pow" | "Sum" | "Mean" | "Identity" | "Dropout"
+        | "Cast" | "CastLike" | "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" | "Transpose"
+        | "Expand" | "Tile" | "Slice" | "Pad" | "Gather" | "Concat" | "DepthToSpace"
+        | "SpaceToDepth" | "Shape" | "Size" | "Range" | "ConstantOfShape" | "ReduceSum"
+        | "ReduceMean" | "ReduceSumSquare" => true,
         "Resize" | "Upsample" => !interpolates(),
         _ => false,
     }

@@ -29,7 +29,7 @@ pub(in crate::onnx) fn constant(b: &mut Builder, call: &Call) -> Result<Value, P
         };
         let mut constant = read::constant(proto, &NoExternalData).map_err(error)?;
         constant.name = name.into();
-        constant.check_finite()?;
+        constant.check_numbers()?;
         return Ok(Value::Known(constant));
     }
     if let Some(value) = call.float("value_float")? {
