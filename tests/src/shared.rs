@@ -3,16 +3,23 @@
 //! The folder is named by the environment variable `PEREGRINE_SHARED`, or lies as `shared` beside the workspace. A test
 //! that needs it and does not find it says so and passes.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// A folder or file of the shared data, or `None` with a line on standard output that says that `test` was skipped.
+/// A folder or file of the shared data, or `None` with a line on standard error that says that `test` was skipped, and why: past
+/// the test harness, which keeps what tests that pass print to itself.
 pub fn shared(test: &str, path: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("PEREGRINE_SHARED").map_or_else(beside, PathBuf::from);
     let found = folder.join(path);
     if found.exists() {
         return Some(found);
     }
-    println!("skipped: {test}: no shared models");
+    let said = format!(
+        "skipped: {test}: {} is not there; PEREGRINE_SHARED=FOLDER says where shared data lies\n",
+        found.display()
+    );
+    // A test is not failed for want of a terminal.
+    let _ = io::stderr().write_all(said.as_bytes());
     None
 }
 
