@@ -8,7 +8,7 @@
 //!   <https://eprint.iacr.org/2020/1533>
 
 use crate::binding;
-use crate::ckks::{Ciphertext, CkksError, Complex64, Decryptor, Encoder, Encryptor};
+use crate::ckks::{Ciphertext, CkksError, Decryptor, Encoder, Encryptor, Slots};
 use crate::exec::HeldKeys;
 use crate::params::{ParametersError, PerRing, Rings};
 use crate::ports::{Arrays, PortError, PortView, check_names};
@@ -256,11 +256,13 @@ impl Client {
         let mut flood = flood;
         for (port, encrypted) in self.interface.outputs().iter().zip(&outputs.ports) {
             let slots = self.decrypt_port(&decryptors, port, &encrypted.ciphertexts)?;
-            squares += slots.iter().flatten().map(|z| z.im * z.im).sum::<f64>();
-            count += slots.iter().map(Vec::len).sum::<usize>();
-            let mut real: Vec<Vec<f64>> = Vec::with_capacity(slots.len());
+            let all = slots.iter().flat_map(|slots| slots.iter());
+            squares += all.map(|z| z.im * z.im).sum::<f64>();
+            count += slots.iter().map(|slots| slots.len()).sum::<usize>();
+            // Slots beside the tensor are nobody's but the secret key's: wiped, as all are.
+            let mut real: Zeroizing<Vec<Vec<f64>>> = Zeroizing::default();
             for slots in slots {
-                real.push(slots.into_iter().map(|z| z.re).collect());
+                real.push(slots.iter().map(|z| z.re).collect());
             }
             if let Some(flood) = &mut flood {
                 real.iter_mut().flatten().for_each(|x| *x += flood.draw());
@@ -281,7 +283,7 @@ impl Client {
         decryptors: &PerRing<Decryptor>,
         port: &InterfacePort,
         ciphertexts: &[Ciphertext],
-    ) -> Result<Vec<Vec<Complex64>>, ClientError> {
+    ) -> Result<Vec<Slots>, ClientError> {
         let scale = scale(port, self.interface.ring())?;
         let decryptor = decryptors.at(binding::level(port.level));
         let decrypted = ciphertexts.par_iter().map(|c| decryptor.decrypt(c, scale));
