@@ -1,6 +1,6 @@
 //! The command line: what each verb takes.
 
-use crate::values::{InputArg, RangeArg, bytes, flood_bits, log_n, optimisation};
+use crate::values::{InputArg, RangeArg, bytes, flood_bits, log_n, optimisation, threads};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use peregrine_compiler::optimisation::Optimisation;
 use std::num::NonZeroUsize;
@@ -130,6 +130,8 @@ pub struct Compile {
     #[arg(long)]
     pub ablate: bool,
     #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
     pub json: Json,
 }
 
@@ -188,7 +190,7 @@ pub struct Simulate {
     pub circuit: PathBuf,
     #[command(flatten)]
     pub input: InputArgs,
-    /// Where the outputs go
+    /// Where the outputs go: .npz by name; .npy or, in lines, .csv where there is one output
     #[arg(short, long, value_name = "FILE.npz")]
     pub output: Option<PathBuf>,
     /// Add noise as encryption would, and say what it leaves of the outputs
@@ -197,6 +199,8 @@ pub struct Simulate {
     /// Where the noise starts
     #[arg(long, value_name = "S", requires = "noise", default_value_t = 0)]
     pub seed: u64,
+    #[command(flatten)]
+    pub force: Force,
     #[command(flatten)]
     pub json: Json,
 }
@@ -235,6 +239,8 @@ pub struct Encrypt {
     #[arg(short, long, value_name = "FILE.ct")]
     pub output: PathBuf,
     #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
     pub json: Json,
 }
 
@@ -256,6 +262,8 @@ pub struct Run {
     #[command(flatten)]
     pub machine: MachineArgs,
     #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
     pub json: Json,
 }
 
@@ -266,7 +274,7 @@ pub struct MachineArgs {
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<u64>,
     /// Threads to compute with [default: one per processor]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
 }
 
@@ -282,7 +290,7 @@ pub struct Decrypt {
     /// The encrypted outputs
     #[arg(long, value_name = "FILE.ct")]
     pub input: PathBuf,
-    /// Where the outputs go
+    /// Where the outputs go: .npz by name; .npy or, in lines, .csv where there is one output
     #[arg(short, long, value_name = "FILE.npz")]
     pub output: Option<PathBuf>,
     /// Add Gaussian noise of standard deviation 2^-B to every value, for values that are given away
@@ -297,6 +305,8 @@ pub struct Decrypt {
     #[arg(long, value_name = "B", allow_negative_numbers = true, value_parser = flood_bits)]
     pub flood_bits: Option<f64>,
     #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
     pub json: Json,
 }
 
@@ -308,7 +318,7 @@ pub struct Infer {
     pub model: PathBuf,
     #[command(flatten)]
     pub input: InputArgs,
-    /// Where the outputs go
+    /// Where the outputs go: .npz by name; .npy or, in lines, .csv where there is one output
     #[arg(short, long, value_name = "FILE.npz")]
     pub output: Option<PathBuf>,
     /// What the images show (.npy of integers)
@@ -321,6 +331,8 @@ pub struct Infer {
     pub choices: Choices,
     #[command(flatten)]
     pub machine: MachineArgs,
+    #[command(flatten)]
+    pub force: Force,
     #[command(flatten)]
     pub json: Json,
 }
@@ -339,13 +351,28 @@ pub struct Bench {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(13..=16))]
     pub log_n: Option<u32>,
     /// Threads to measure on [default: 1, then one per processor]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
     /// Where a profile of this machine goes, for `compile --profile`
     #[arg(long, value_name = "FILE.json")]
     pub profile_out: Option<PathBuf>,
     #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
     pub json: Json,
+}
+
+/// `--force`.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Force {
+    /// Write outputs over files of another kind, but never over a secret key
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl Force {
+    /// Write over anything but a secret key.
+    pub const ALL: Self = Self { force: true };
 }
 
 /// `--json`.
@@ -359,7 +386,8 @@ pub struct Json {
 /// `--input`.
 #[derive(Debug, Args)]
 pub struct InputArgs {
-    /// An input: .npy, or .npz with one array per input; NAME may be left out when there is one input
+    /// An input: .npy, or .npz with one array per input; NAME may be left out when there is one input. A file of the whole name
+    /// comes first
     #[arg(long = "input", value_name = "[NAME=]FILE", required = true)]
     pub files: Vec<InputArg>,
 }

@@ -80,11 +80,17 @@ impl FileProblem {
                 "--force overwrites it; what was encrypted with an old key can then not be decrypted",
             ),
             Self::SecretKey => Some("choose another output, or remove the key first"),
+            Self::Overwrites(_) => Some("choose another output; --force overwrites it"),
+            Self::Absent(wanted, _) => Some(wanted.help()),
+            Self::Content { found, wanted } => Some(wanted.help_with(found)),
+            Self::Outputs { .. } => Some("a .npz holds all of them by name"),
             Self::Array(problem) => problem.help(),
             Self::Read(_)
             | Self::Write(_)
             | Self::TooLarge { .. }
             | Self::NotRegular
+            | Self::Folder
+            | Self::Ending(_)
             | Self::Twice(..) => None,
         }
     }

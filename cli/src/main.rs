@@ -12,7 +12,6 @@ mod ablation_table;
 mod args;
 mod arrays;
 mod costs;
-mod elements;
 mod error;
 mod files;
 mod help;

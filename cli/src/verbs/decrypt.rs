@@ -3,11 +3,12 @@
 //! Where values are flooded, nothing that is printed tells of the noise below the flood.
 
 use crate::args::Decrypt;
-use crate::arrays;
+use crate::arrays::NewArrays;
 use crate::error::Error;
-use crate::files::{self, NewFile};
+use crate::files::{self, Wanted};
 use crate::outputs::{self, Output};
 use crate::report;
+use peregrine_ir::FileKind;
 use peregrine_runtime::client::Flood;
 use peregrine_runtime::ring::Randomness;
 use serde::Serialize;
@@ -39,11 +40,13 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
     let secret = client
         .read_secret(&secret)
         .map_err(Error::client(&args.secret))?;
-    let outputs = files::read(&args.input)?;
+    let outputs = files::read(&args.input, Wanted::Own(FileKind::Ciphertext))?;
     let outputs = client
         .read_outputs(&outputs)
         .map_err(Error::client(&args.input))?;
-    let file = args.output.as_deref().map(NewFile::create).transpose()?;
+    let ports = client.interface().outputs().iter();
+    let names: Vec<&str> = ports.map(|port| port.name.as_str()).collect();
+    let file = NewArrays::create(args.output.as_deref(), &names, args.force)?;
     let mut randomness = Randomness::from_os();
     let flood = args.flood_bits.map(|bits| Flood {
         bits,
@@ -52,8 +55,8 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
     let decryption = client
         .decrypt(&secret, &outputs, flood)
         .map_err(Error::client(&args.input))?;
-    if let (Some(file), Some(path)) = (file, &args.output) {
-        arrays::write(file, path, &decryption.outputs)?;
+    if let Some(file) = file {
+        file.write(&decryption.outputs)?;
     }
     let noise_log2 = decryption.imaginary.log2();
     if let Some(bits) = args.flood_bits.filter(|bits| -bits < noise_log2) {

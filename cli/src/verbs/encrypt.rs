@@ -6,6 +6,7 @@ use crate::files::{self, NewFile};
 use crate::inputs::Inputs;
 use crate::report;
 use crate::values::InputArg;
+use peregrine_ir::FileKind;
 use peregrine_runtime::ring::Randomness;
 use serde::Serialize;
 
@@ -35,7 +36,7 @@ pub fn run(args: &Encrypt) -> Result<(), Error> {
     let ports = client.interface().inputs();
     let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
     let inputs = Inputs::read(&args.input.files, &names, &args.client)?;
-    let mut file = NewFile::create(&args.output)?;
+    let mut file = NewFile::create(&args.output, FileKind::Ciphertext, args.force)?;
     let encrypted = client.encrypt(&secret, &inputs.arrays, &mut Randomness::from_os());
     let encrypted = encrypted.map_err(|error| inputs.refuse_client(error))?;
     file.write(&client.write_inputs(&encrypted))?;

@@ -1,10 +1,11 @@
 //! `keygen`: the secret key and the evaluation keys of a circuit.
 
-use crate::args::Keygen;
+use crate::args::{Force, Keygen};
 use crate::error::{Error, FileProblem};
-use crate::files::{self, NewFile, Readers};
+use crate::files::{self, Existing, NewFile, Readers, commit_together};
 use crate::progress::Bar;
 use crate::report;
+use peregrine_ir::FileKind;
 use peregrine_runtime::ring::Randomness;
 use serde::Serialize;
 use std::path::Path;
@@ -35,12 +36,13 @@ pub fn run(args: &Keygen) -> Result<(), Error> {
         refuse_existing(&args.evaluation)?;
     }
     let mut secret_file = NewFile::replace(&args.secret, Readers::Owner)?;
-    let mut evaluation_file = NewFile::replace(&args.evaluation, Readers::Anyone)?;
+    // A secret key is lost under --secret only.
+    let mut evaluation_file =
+        NewFile::create(&args.evaluation, FileKind::EvaluationKeys, Force::ALL)?;
     let started = Instant::now();
     let mut randomness = Randomness::from_os();
     let failed = || Error::client(&args.client);
     let secret = client.generate_secret(&mut randomness).map_err(failed())?;
-    secret_file.write(&client.write_secret(&secret).map_err(failed())?)?;
     let bar = Bar::new("keygen");
     let out = evaluation_file.out();
     let made = |done, total| bar.count(done, total);
@@ -48,12 +50,12 @@ pub fn run(args: &Keygen) -> Result<(), Error> {
         .write_evaluation_keys(&secret, &mut randomness, out, made)
         .map_err(Error::client(&args.evaluation))?;
     drop(bar);
-    let evaluation_bytes = commit(args, evaluation_file)?;
-    if let Err(error) = commit(args, secret_file) {
-        // Evaluation keys without their secret key are of no use.
-        let _ = std::fs::remove_file(&args.evaluation);
-        return Err(error);
-    }
+    secret_file.write(&client.write_secret(&secret).map_err(failed())?)?;
+    let existing = match args.force {
+        true => Existing::Replaced,
+        false => Existing::Kept,
+    };
+    let [_, evaluation_bytes] = commit_together([secret_file, evaluation_file], existing)?;
     let report = Report {
         fingerprint: report::hex(client.interface().fingerprint()),
         secret: args.secret.display().to_string(),
@@ -69,14 +71,6 @@ fn refuse_existing(path: &Path) -> Result<(), Error> {
     match path.symlink_metadata() {
         Ok(_) => Err(Error::file(path, FileProblem::Exists)),
         Err(_) => Ok(()),
-    }
-}
-
-fn commit(args: &Keygen, file: NewFile) -> Result<u64, Error> {
-    if args.force {
-        file.commit()
-    } else {
-        file.commit_new()
     }
 }
 

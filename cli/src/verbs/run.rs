@@ -2,10 +2,11 @@
 
 use crate::args::Run;
 use crate::error::Error;
-use crate::files::{self, NewFile};
+use crate::files::{self, NewFile, Wanted};
 use crate::machine::{self, Memory};
 use crate::progress::Bar;
 use crate::report;
+use peregrine_ir::FileKind;
 use peregrine_runtime::exec::{CkksRunError, ExecError};
 use peregrine_runtime::server::{Resources, Server, ServerError, Usage};
 use peregrine_runtime::wire;
@@ -38,12 +39,13 @@ pub fn run(args: &Run) -> Result<(), Error> {
     files::distinct(&roles)?;
     let server =
         Server::new(files::circuit(&args.circuit)?).map_err(Error::server(&args.circuit))?;
-    let keys = wire::map_file(&args.evaluation).map_err(Error::reading(&args.evaluation))?;
+    let keys = files::open(&args.evaluation, Wanted::Own(FileKind::EvaluationKeys))?;
+    let keys = wire::KeyBytes::map(&keys).map_err(Error::reading(&args.evaluation))?;
     let keys = server
         .read_keys(keys)
         .map_err(Error::server(&args.evaluation))?;
     let inputs = {
-        let file = files::read(&args.input)?;
+        let file = files::read(&args.input, Wanted::Own(FileKind::Ciphertext))?;
         let inputs = server.read_inputs(&file);
         inputs.map_err(Error::server(&args.input))?
     };
@@ -55,7 +57,7 @@ pub fn run(args: &Run) -> Result<(), Error> {
     let session = server
         .session_for(Arc::new(keys), resources, usage)
         .map_err(Error::server(&args.circuit))?;
-    let mut file = NewFile::create(&args.output)?;
+    let mut file = NewFile::create(&args.output, FileKind::Ciphertext, args.force)?;
     let started = Instant::now();
     let outputs = session.run(inputs, &Bar::new("run"));
     let outputs = outputs.map_err(|error| Error::server(culprit(args, &error))(error))?;

@@ -1,9 +1,9 @@
 //! `simulate`: a circuit on cleartext.
 
 use crate::args::Simulate;
-use crate::arrays;
+use crate::arrays::NewArrays;
 use crate::error::Error;
-use crate::files::{self, NewFile};
+use crate::files;
 use crate::inputs::{self, Inputs};
 use crate::outputs::{self, Output};
 use crate::precision;
@@ -46,7 +46,9 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
     let names: Vec<&str> = ports.iter().map(|(name, _)| *name).collect();
     let inputs = Inputs::read(&args.input.files, &names, &args.circuit)?;
     let images = inputs.images(&ports)?;
-    let file = args.output.as_deref().map(NewFile::create).transpose()?;
+    let outputs = circuit.outputs.iter();
+    let outputs: Vec<&str> = outputs.map(|port| port.name.as_str()).collect();
+    let file = NewArrays::create(args.output.as_deref(), &outputs, args.force)?;
     let options = Options {
         noise: args.noise.then_some(args.seed),
     };
@@ -63,8 +65,8 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
         None => None,
     };
     let outputs = inputs::stack(&simulations.outputs);
-    if let (Some(file), Some(path)) = (file, &args.output) {
-        arrays::write(file, path, &outputs)?;
+    if let Some(file) = file {
+        file.write(&outputs)?;
     }
     let precision = exact.as_ref().map(|exact| deviation(&simulations, exact));
     let report = Report {

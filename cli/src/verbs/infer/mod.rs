@@ -4,9 +4,9 @@ mod report;
 
 use super::model;
 use crate::args::Infer;
-use crate::arrays;
+use crate::arrays::{self, NewArrays};
 use crate::error::{Error, InputProblem};
-use crate::files::{self, NewFile};
+use crate::files;
 use crate::inputs::{self, Inputs};
 use crate::machine::{self, Memory};
 use crate::outputs::{self, Output};
@@ -49,7 +49,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let inputs = Inputs::read(&args.input.files, &model::names(&graph), &args.model)?;
     let images = inputs.images(&model::ports(&graph))?;
     let labels = labels(args, images.len())?;
-    let file = args.output.as_deref().map(NewFile::create).transpose()?;
+    let file = output(args, &graph)?;
     let mut seconds = Seconds::default();
 
     let config = config(args, &graph)?;
@@ -92,8 +92,8 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         rows.push(row);
         results.push(decryption.outputs);
     }
-    if let (Some(file), Some(path)) = (file, &args.output) {
-        arrays::write(file, path, &inputs::stack(&results))?;
+    if let Some(file) = file {
+        file.write(&inputs::stack(&results))?;
     }
     let memory = Memory::measure(setup.session.prediction());
     seconds.total = started.elapsed().as_secs_f64();
@@ -101,6 +101,13 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let precision = Precision::new(measured, predicted(&server, &inputs, &samples)?);
     let report = Report::new((circuit, &stats), rows, precision, (seconds, memory));
     print(args.json.json, &report, report::text)
+}
+
+/// The file of outputs, if one is asked for.
+fn output(args: &Infer, graph: &Graph) -> Result<Option<NewArrays>, Error> {
+    let outputs = graph.outputs.iter();
+    let outputs: Vec<&str> = outputs.map(|output| output.name.as_str()).collect();
+    NewArrays::create(args.output.as_deref(), &outputs, args.force)
 }
 
 /// The configuration that was chosen, with the headroom that the model states when none was.

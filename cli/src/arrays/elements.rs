@@ -1,6 +1,7 @@
 //! The numbers in `.npy` data: any width, either byte order, one type for each use.
 
-use crate::arrays::ArrayProblem;
+use super::ArrayProblem;
+use half::f16;
 use ndarray_npy::{ReadDataError, ReadableElement};
 use py_literal::Value as PyValue;
 use std::io::{self, Read};
@@ -16,6 +17,9 @@ pub struct Real(pub f64);
 #[derive(Clone, Copy, Debug)]
 pub struct Integer(pub i64);
 
+/// Integers beyond this are not all doubles.
+const EXACT: u64 = 1 << 53;
+
 impl ReadableElement for Real {
     fn read_to_end_exact_vec<R: Read>(
         reader: R,
@@ -23,11 +27,18 @@ impl ReadableElement for Real {
         len: usize,
     ) -> Result<Vec<Self>, ReadDataError> {
         match word(descriptor).as_str() {
+            "<f2" => words(reader, len, |b| Self(f16::from_le_bytes(b).into())),
+            ">f2" => words(reader, len, |b| Self(f16::from_be_bytes(b).into())),
             "<f4" => words(reader, len, |b| Self(f32::from_le_bytes(b).into())),
             ">f4" => words(reader, len, |b| Self(f32::from_be_bytes(b).into())),
             "<f8" => words(reader, len, |b| Self(f64::from_le_bytes(b))),
             ">f8" => words(reader, len, |b| Self(f64::from_be_bytes(b))),
-            found => Err(wrong_type(found, "float32 or float64")),
+            "|b1" => words(reader, len, |[b]: [u8; 1]| Self((b != 0).into())),
+            _ => {
+                let expected = "real numbers or integers";
+                let integers = integers(reader, descriptor, len, expected)?;
+                integers.into_iter().map(exact).collect()
+            }
         }
     }
 }
@@ -38,18 +49,47 @@ impl ReadableElement for Integer {
         descriptor: &PyValue,
         len: usize,
     ) -> Result<Vec<Self>, ReadDataError> {
-        match word(descriptor).as_str() {
-            "|u1" => words(reader, len, |[b]: [u8; 1]| Self(b.into())),
-            "|i1" => words(reader, len, |b| Self(i8::from_le_bytes(b).into())),
-            "<u2" => words(reader, len, |b| Self(u16::from_le_bytes(b).into())),
-            "<i2" => words(reader, len, |b| Self(i16::from_le_bytes(b).into())),
-            "<u4" => words(reader, len, |b| Self(u32::from_le_bytes(b).into())),
-            "<i4" => words(reader, len, |b| Self(i32::from_le_bytes(b).into())),
-            "<u8" => words(reader, len, |b| Self(u64::from_le_bytes(b) as i64)),
-            "<i8" => words(reader, len, |b| Self(i64::from_le_bytes(b))),
-            found => Err(wrong_type(found, "integers")),
-        }
+        let integers = integers(reader, descriptor, len, "integers")?;
+        // What is no class of any model stays none.
+        let class = |x: i128| Self(x.try_into().unwrap_or(i64::MAX));
+        Ok(integers.into_iter().map(class).collect())
     }
+}
+
+/// Integers of any width.
+fn integers(
+    reader: impl Read,
+    descriptor: &PyValue,
+    len: usize,
+    expected: &'static str,
+) -> Result<Vec<i128>, ReadDataError> {
+    match word(descriptor).as_str() {
+        "|u1" => words(reader, len, |b| u8::from_le_bytes(b).into()),
+        "|i1" => words(reader, len, |b| i8::from_le_bytes(b).into()),
+        "<u2" => words(reader, len, |b| u16::from_le_bytes(b).into()),
+        ">u2" => words(reader, len, |b| u16::from_be_bytes(b).into()),
+        "<i2" => words(reader, len, |b| i16::from_le_bytes(b).into()),
+        ">i2" => words(reader, len, |b| i16::from_be_bytes(b).into()),
+        "<u4" => words(reader, len, |b| u32::from_le_bytes(b).into()),
+        ">u4" => words(reader, len, |b| u32::from_be_bytes(b).into()),
+        "<i4" => words(reader, len, |b| i32::from_le_bytes(b).into()),
+        ">i4" => words(reader, len, |b| i32::from_be_bytes(b).into()),
+        "<u8" => words(reader, len, |b| u64::from_le_bytes(b).into()),
+        ">u8" => words(reader, len, |b| u64::from_be_bytes(b).into()),
+        "<i8" => words(reader, len, |b| i64::from_le_bytes(b).into()),
+        ">i8" => words(reader, len, |b| i64::from_be_bytes(b).into()),
+        found => Err(wrong_type(found, expected)),
+    }
+}
+
+fn exact(x: i128) -> Result<Real, ReadDataError> {
+    if x.unsigned_abs() > EXACT.into() {
+        let value = x.to_string();
+        return Err(ReadDataError::ParseData(Box::new(ArrayProblem::Inexact {
+            value,
+        })));
+    }
+    Ok(Real(x as f64))
 }
 
 fn word(descriptor: &PyValue) -> String {
