@@ -244,8 +244,16 @@ pub struct Encrypt {
     pub json: Json,
 }
 
+/// What can happen to the files that `run` reads.
+const RUN_HELP: &str = "\
+The evaluation keys stay in their file and are read where they are used. Every key is compared with its checksum \
+before it is used first, and the length of the file is looked at before each use: a file that is cut off while the circuit runs \
+ends the run with an error. One that is cut off in the very moment of use ends it with the signal SIGBUS: copy keys from a store that \
+others write to before you run. Replacing the file by another one of the same name does no harm.";
+
 /// `run`.
 #[derive(Debug, Args)]
+#[command(after_long_help = RUN_HELP)]
 pub struct Run {
     /// The circuit
     #[arg(value_name = "MODEL.fhe")]

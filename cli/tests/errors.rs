@@ -52,7 +52,10 @@ fn files_that_are_not_there_or_not_whole() {
     error: changed.fhe: file is damaged: chunk 0x65746176697270 does not match its checksum
     help: copy or make the file again
     ");
-    assert_snapshot!(folder.fails("compile digits.onnx -o there/digits.fhe"), @"error: there/digits.fhe: cannot be written: No such file or directory");
+    assert_snapshot!(folder.fails("compile digits.onnx -o there/digits.fhe"), @r"
+    error: there/digits.fhe: cannot be written: No such file or directory
+    help: the folder is not there: make it first
+    ");
 }
 
 #[test]

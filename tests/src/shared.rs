@@ -7,20 +7,25 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// A folder or file of the shared data, or `None` with a line on standard error that says that `test` was skipped, and why: past
-/// the test harness, which keeps what tests that pass print to itself.
+/// the harness, which keeps to itself what tests print that pass.
 pub fn shared(test: &str, path: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("PEREGRINE_SHARED").map_or_else(beside, PathBuf::from);
     let found = folder.join(path);
     if found.exists() {
         return Some(found);
     }
-    let said = format!(
-        "skipped: {test}: {} is not there; PEREGRINE_SHARED=FOLDER says where shared data lies\n",
-        found.display()
+    let found = found.display();
+    skipped(
+        test,
+        &format!("{found} is not there; PEREGRINE_SHARED=FOLDER says where shared data lies"),
     );
-    // A test is not failed for want of a terminal.
-    let _ = io::stderr().write_all(said.as_bytes());
     None
+}
+
+/// Says that a test is skipped, and why.
+pub fn skipped(test: &str, why: &str) {
+    // A test is not failed for want of a terminal.
+    let _ = writeln!(io::stderr(), "skipped: {test}: {why}");
 }
 
 fn beside() -> PathBuf {

@@ -138,7 +138,7 @@ fn unsafe_code_is_confined_and_argued() {
     // Mapping a file and counting allocations are unsafe by signature; everything else belongs to the kernels of the ring.
     let homes = [
         "runtime/src/ring",
-        "runtime/src/wire/keys.rs",
+        "runtime/src/wire/mapped.rs",
         "runtime/tests/allocation.rs",
         "tests/tests/fuzz_readers.rs",
     ];

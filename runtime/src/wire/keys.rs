@@ -1,5 +1,6 @@
 //! Evaluation keys as a file that is written key by key and read key by key.
 
+use super::mapped::MappedFile;
 use super::messages::{KeyHeader, KeyName, KeysHeader};
 use super::words::{PolyReader, polys_bytes, put_poly, read_seed, seed_bytes};
 use super::{BODY, HEADER, WireError, expect};
@@ -8,9 +9,8 @@ use crate::exec::{KeyForm, KeyResidence, KeySource};
 use crate::params::{Parameters, Rings};
 use crate::ring::{Basis, Seed};
 use crate::rlwe::{self, EvaluationKey, EvaluationKeys, StreamedKey};
-use memmap2::Mmap;
 use peregrine_ir::binary::container::Writer;
-use peregrine_ir::binary::{Container, FileKind, Fingerprint};
+use peregrine_ir::binary::{Container, ContainerError, FileKind, Fingerprint};
 use peregrine_ir::{Interface, Key, KeyKind, Level, Rotation};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub enum KeyBytes {
     /// In memory.
     Held(Vec<u8>),
     /// Mapped: read from disk where it is touched.
-    Mapped(Mmap),
+    Mapped(MappedFile),
 }
 
 impl KeyBytes {
@@ -33,44 +33,29 @@ impl KeyBytes {
     /// # Errors
     /// Those of the operating system.
     pub fn map(file: &std::fs::File) -> io::Result<Self> {
-        // SAFETY: bytes of the map are read only to be compared with a checksum and copied word by word, each word being
-        // checked after it was copied; whoever changes the file meanwhile causes an error at worst. Shortening it may
-        // end the process with a signal, which no reader of a map can avoid.
-        unsafe { Mmap::map(file) }.map(Self::Mapped)
+        MappedFile::new(file).map(Self::Mapped)
     }
-}
 
-impl KeyBytes {
+    /// Looks whether a mapped file is still whole, before a part of it is used.
+    fn check(&self) -> Result<(), ContainerError> {
+        match self {
+            Self::Held(_) => Ok(()),
+            Self::Mapped(file) => file.check(),
+        }
+    }
+
     /// Lets go of the memory behind a part of a mapped file; it is read again when it is touched.
     fn release(&self, part: &Range<usize>) {
-        #[cfg(unix)]
-        if let Self::Mapped(map) = self
-            && part.start <= part.end
-            && part.end <= map.len()
-        {
-            // SAFETY: the map is shared and read only, so its pages hold what the file holds and dropping them changes
-            // no byte that anyone reads; the part lies inside. Only memory is lost if the system does not follow.
-            let _ = unsafe {
-                let advice = memmap2::UncheckedAdvice::DontNeed;
-                map.unchecked_advise_range(advice, part.start, part.len())
-            };
+        if let Self::Mapped(file) = self {
+            file.release(part);
         }
-        #[cfg(not(unix))]
-        let _ = part;
     }
 
     /// Brings a part of a mapped file into memory, all of it at once.
     fn fetch(&self, part: &Range<usize>) {
-        #[cfg(target_os = "linux")]
-        if let Self::Mapped(map) = self
-            && part.start <= part.end
-            && part.end <= map.len()
-        {
-            // Only time is lost if the system does not follow.
-            let _ = map.advise_range(memmap2::Advice::PopulateRead, part.start, part.len());
+        if let Self::Mapped(file) = self {
+            file.fetch(part);
         }
-        #[cfg(not(target_os = "linux"))]
-        let _ = part;
     }
 }
 
@@ -357,6 +342,7 @@ impl KeySource for KeyFile {
 
     fn load(&self, key: Key, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError> {
         let entry = self.entry(key)?;
+        self.bytes.check()?;
         let (bytes, range) = (self.bytes.clone(), self.checked(entry)?);
         let part = Part { bytes, range };
         Ok(Arc::new(match form {

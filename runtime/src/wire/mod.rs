@@ -21,6 +21,7 @@
 
 mod ciphertexts;
 mod keys;
+mod mapped;
 mod messages;
 mod secret;
 mod words;
@@ -30,6 +31,7 @@ pub use ciphertexts::{
     write_outputs,
 };
 pub use keys::{KeyBytes, KeyFile, KeyWriter, PackedKey};
+pub use mapped::MappedFile;
 pub use secret::{read_secret_keys, write_secret_keys};
 
 use crate::ckks::CkksError;
