@@ -1,6 +1,8 @@
 //! The command line: what each verb takes.
 
-use crate::values::{InputArg, RangeArg, bytes, flood_bits, key_budget, log_n, optimisation};
+use crate::values::{
+    InputArg, RangeArg, bytes, flood_bits, key_budget, log_n, optimisation, threads,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use peregrine_compiler::optimisation::Optimisation;
 use peregrine_compiler::passes::keys::KeyBudget;
@@ -147,6 +149,8 @@ pub struct Compile {
     #[arg(long)]
     pub ablate: bool,
     #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
     pub json: Json,
 }
 
@@ -205,7 +209,7 @@ pub struct Simulate {
     pub circuit: PathBuf,
     #[command(flatten)]
     pub input: InputArgs,
-    /// Where the outputs go
+    /// Where the outputs go: .npz by name; .npy or, in lines, .csv where there is one output
     #[arg(short, long, value_name = "FILE.npz")]
     pub output: Option<PathBuf>,
     /// Add noise as encryption would, and say what it leaves of the outputs
@@ -217,9 +221,8 @@ pub struct Simulate {
     /// What the images show (.npy of integers)
     #[arg(long, value_name = "FILE.npy")]
     pub labels: Option<PathBuf>,
-    /// Write the outputs even where they are garbage; the exit code is 3 all the same
-    #[arg(long)]
-    pub force: bool,
+    #[command(flatten)]
+    pub force: Force,
     #[command(flatten)]
     pub json: Json,
 }
@@ -264,11 +267,21 @@ pub struct Encrypt {
     #[arg(short, long, value_name = "FILE.ct")]
     pub output: PathBuf,
     #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
     pub json: Json,
 }
 
+/// What can happen to the files that `run` reads.
+const RUN_HELP: &str = "\
+The evaluation keys stay in their file and are read where they are used. Every key is compared with its checksum \
+before it is used first, and the length of the file is looked at before each use: a file that is cut off while the circuit runs \
+ends the run with an error. One that is cut off in the very moment of use ends it with the signal SIGBUS: copy keys from a store that \
+others write to before you run. Replacing the file by another one of the same name does no harm.";
+
 /// `run`.
 #[derive(Debug, Args)]
+#[command(after_long_help = RUN_HELP)]
 pub struct Run {
     /// The circuit
     #[arg(value_name = "MODEL.fhe")]
@@ -285,6 +298,8 @@ pub struct Run {
     #[command(flatten)]
     pub machine: MachineArgs,
     #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
     pub json: Json,
 }
 
@@ -295,7 +310,7 @@ pub struct MachineArgs {
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<u64>,
     /// Threads to compute with [default: one per processor]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
 }
 
@@ -311,7 +326,7 @@ pub struct Decrypt {
     /// The encrypted outputs
     #[arg(long, value_name = "FILE.ct")]
     pub input: PathBuf,
-    /// Where the outputs go
+    /// Where the outputs go: .npz by name; .npy or, in lines, .csv where there is one output
     #[arg(short, long, value_name = "FILE.npz")]
     pub output: Option<PathBuf>,
     /// Add Gaussian noise of standard deviation 2^-B to every value, for values that are given away
@@ -325,9 +340,8 @@ pub struct Decrypt {
     /// SECURITY.md has an example, and what flooding does not cover.
     #[arg(long, value_name = "B", allow_negative_numbers = true, value_parser = flood_bits)]
     pub flood_bits: Option<f64>,
-    /// Write the outputs even where they are garbage; the exit code is 3 all the same
-    #[arg(long)]
-    pub force: bool,
+    #[command(flatten)]
+    pub force: Force,
     #[command(flatten)]
     pub json: Json,
 }
@@ -341,7 +355,7 @@ pub struct Infer {
     pub model: PathBuf,
     #[command(flatten)]
     pub input: InputArgs,
-    /// Where the outputs go
+    /// Where the outputs go: .npz by name; .npy or, in lines, .csv where there is one output
     #[arg(short, long, value_name = "FILE.npz")]
     pub output: Option<PathBuf>,
     /// What the images show (.npy of integers)
@@ -350,13 +364,12 @@ pub struct Infer {
     /// Most images to run
     #[arg(long, value_name = "K", default_value = "3")]
     pub limit: NonZeroUsize,
-    /// Write the outputs even where they are garbage; the exit code is 3 all the same
-    #[arg(long)]
-    pub force: bool,
     #[command(flatten)]
     pub choices: Choices,
     #[command(flatten)]
     pub machine: MachineArgs,
+    #[command(flatten)]
+    pub force: Force,
     #[command(flatten)]
     pub json: Json,
 }
@@ -375,13 +388,29 @@ pub struct Bench {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(13..=16))]
     pub log_n: Option<u32>,
     /// Threads to measure on [default: 1, then one per processor]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
     /// Where a profile of this machine goes, for `compile --profile`
     #[arg(long, value_name = "FILE.json")]
     pub profile_out: Option<PathBuf>,
     #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
     pub json: Json,
+}
+
+/// `--force`.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Force {
+    /// Write over files of another kind, but never over a secret key; and write outputs that are garbage: the exit code is 3
+    /// all the same
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl Force {
+    /// Write over anything but a secret key.
+    pub const ALL: Self = Self { force: true };
 }
 
 /// `--json`.
@@ -395,7 +424,8 @@ pub struct Json {
 /// `--input`.
 #[derive(Debug, Args)]
 pub struct InputArgs {
-    /// An input: .npy, or .npz with one array per input; NAME may be left out when there is one input
+    /// An input: .npy, or .npz with one array per input; NAME may be left out when there is one input. A file of the whole name
+    /// comes first
     #[arg(long = "input", value_name = "[NAME=]FILE", required = true)]
     pub files: Vec<InputArg>,
 }

@@ -1,6 +1,7 @@
 //! How a failure reads: one line that names the file and the thing, and a way out where one is known.
 
 use crate::arrays::ArrayProblem;
+use crate::files::{Content, Wanted};
 use crate::verbs::bench::BenchError;
 use crate::verdict::{self, Garbage};
 use peregrine_compiler::advice::WaysOut;
@@ -117,9 +118,15 @@ pub enum Error {
 /// What can be wrong with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileProblem {
+    /// It is not there.
+    #[error("cannot be read: {}", reason(.1))]
+    Absent(Wanted, io::Error),
     /// It cannot be read.
     #[error("cannot be read: {}", reason(.0))]
     Read(io::Error),
+    /// It is something else.
+    #[error("{found}, expected {wanted}")]
+    Content { found: Content, wanted: Wanted },
     /// It cannot be written.
     #[error("cannot be written: {}", reason(.0))]
     Write(io::Error),
@@ -132,9 +139,24 @@ pub enum FileProblem {
     /// It holds a secret key that would be lost.
     #[error("would overwrite a secret key")]
     SecretKey,
-    /// A device or a folder.
+    /// It holds something of another kind that would be lost.
+    #[error("{0}, and would be overwritten")]
+    Overwrites(Content),
+    /// A device or a pipe.
     #[error("is not a regular file, so it is not written to")]
     NotRegular,
+    /// A folder.
+    #[error("is a folder, so no file can be written there")]
+    Folder,
+    /// A name that promises another format.
+    #[error("outputs are not written as .{0}, only as .npz, .npy and .csv")]
+    Ending(String),
+    /// Several outputs where there is room for one.
+    #[error("a {format} holds one output, there are {}", outputs.join(", "))]
+    Outputs {
+        format: &'static str,
+        outputs: Vec<String>,
+    },
     /// It is used for two things.
     #[error("is given as {0} and as {1}")]
     Twice(&'static str, &'static str),
@@ -155,6 +177,9 @@ pub enum InputProblem {
     /// Two ranges for one input.
     #[error("input `{name}` has two ranges")]
     RangeTwice { name: String },
+    /// Neither a file nor an input.
+    #[error("there is no such file, and the model has no input `{name}`: its inputs are {}", known.join(", "))]
+    NoSuch { name: String, known: Vec<String> },
     /// Inputs of different batches.
     #[error("input `{name}` has {found} images, another input has {expected}")]
     Batch {

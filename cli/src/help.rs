@@ -8,6 +8,7 @@ use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::PortError;
 use peregrine_runtime::server::ServerError;
 use peregrine_runtime::wire::WireError;
+use std::io::ErrorKind;
 
 impl Error {
     /// The trouble with a container, however deep it lies.
@@ -93,11 +94,20 @@ impl FileProblem {
                 "--force overwrites it; what was encrypted with an old key can then not be decrypted",
             ),
             Self::SecretKey => Some("choose another output, or remove the key first"),
+            Self::Overwrites(_) => Some("choose another output; --force overwrites it"),
+            Self::Absent(wanted, _) => Some(wanted.help()),
+            Self::Content { found, wanted } => Some(wanted.help_with(found)),
+            Self::Outputs { .. } => Some("a .npz holds all of them by name"),
             Self::Array(problem) => problem.help(),
+            Self::Write(error) if error.kind() == ErrorKind::NotFound => {
+                Some("the folder is not there: make it first")
+            }
             Self::Read(_)
             | Self::Write(_)
             | Self::TooLarge { .. }
             | Self::NotRegular
+            | Self::Folder
+            | Self::Ending(_)
             | Self::Twice(..) => None,
         }
     }

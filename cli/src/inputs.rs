@@ -34,9 +34,10 @@ impl Inputs {
                 [only] => Some(*only),
                 _ => None,
             };
-            let wanted = arg.name.as_deref().or(only);
-            for (stored, array) in arrays::read_reals(&arg.path, wanted)? {
-                inputs.add(wanted.map(str::to_owned).or(stored), array, (arg, names))?;
+            let (said, path) = arg.resolve(names)?;
+            let wanted = said.or(only);
+            for (stored, array) in arrays::read_reals(path, wanted)? {
+                inputs.add(wanted.map(str::to_owned).or(stored), array, (path, names))?;
             }
         }
         Ok(inputs)
@@ -46,10 +47,10 @@ impl Inputs {
         &mut self,
         name: Option<String>,
         array: Array,
-        (arg, names): (&InputArg, &[&str]),
+        (path, names): (&Path, &[&str]),
     ) -> Result<(), Error> {
         let failed = |problem| Error::Inputs {
-            path: arg.path.clone(),
+            path: path.to_owned(),
             problem,
         };
         let name = name.ok_or_else(|| {
@@ -59,7 +60,7 @@ impl Inputs {
         if self.arrays.insert(name.clone(), array).is_some() {
             return Err(failed(InputProblem::Twice { name }));
         }
-        self.files.insert(name, arg.path.clone());
+        self.files.insert(name, path.to_owned());
         Ok(())
     }
 

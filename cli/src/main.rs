@@ -14,7 +14,6 @@ mod args;
 mod arrays;
 mod costs;
 mod drawn;
-mod elements;
 mod error;
 mod expectations;
 mod files;

@@ -2,7 +2,8 @@
 
 use crate::range::{self, Outlier};
 use peregrine_ir::{
-    Finish, FinishError, InputElement, InputRange, Layout, Prepare, PrepareError, Shape, given_shape,
+    Finish, FinishError, InputElement, InputRange, Layout, Prepare, PrepareError, Shape,
+    given_shape,
 };
 use std::borrow::Cow;
 use std::collections::BTreeMap;

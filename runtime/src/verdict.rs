@@ -20,6 +20,7 @@ use crate::ckks::Complex64;
 use crate::simulate::Deviation;
 use peregrine_ir::{Expectation, Layout, Origin, Place as SlotPlace};
 use std::fmt;
+use std::ops::Deref;
 
 /// Bits of the largest value of an output that must be right.
 pub const LEAST_BITS: f64 = 1.0;
@@ -202,7 +203,11 @@ pub struct Reading {
 
 impl Reading {
     /// Of the slots of the ciphertexts of an output, where the modulus holds values below `limit`.
-    pub(crate) fn of(layout: &Layout, ciphertexts: &[Vec<Complex64>], limit: f64) -> Self {
+    pub(crate) fn of(
+        layout: &Layout,
+        ciphertexts: &[impl Deref<Target = [Complex64]>],
+        limit: f64,
+    ) -> Self {
         let elements = layout.elements();
         let mut copies = vec![Copies::default(); elements];
         let (mut zeros, mut zero_slots) = (0.0, 0);

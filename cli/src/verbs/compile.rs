@@ -5,7 +5,7 @@ use crate::ablation_table;
 use crate::args::Compile;
 use crate::costs::{self, Predicted};
 use crate::error::Error;
-use crate::files::{self, NewFile};
+use crate::files::{self, Existing, NewFile, commit_together};
 use crate::key_table;
 use crate::measured::InputRange;
 use crate::plan::Plan;
@@ -17,7 +17,7 @@ use crate::verdict;
 use peregrine_compiler::ablation::{Ablation, ablate};
 use peregrine_compiler::passes::keys::KeyChoice;
 use peregrine_ir::stats::Stats;
-use peregrine_ir::{Interface, Remark, binary};
+use peregrine_ir::{FileKind, Interface, Remark, binary};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -82,8 +82,8 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         InputArg::distinct(&args.choices.calibrate, output)?;
     }
     let graph = model::load(&args.model)?;
-    let (mut circuit_file, mut client_file) =
-        (NewFile::create(&args.output)?, NewFile::create(&client)?);
+    let mut circuit_file = NewFile::create(&args.output, FileKind::Circuit, args.force)?;
+    let mut client_file = NewFile::create(&client, FileKind::Interface, args.force)?;
     let plan = Plan::new(&args.model, &graph, &args.choices)?;
     let chosen = plan.choices();
     let Plan {
@@ -107,6 +107,8 @@ pub fn run(args: &Compile) -> Result<(), Error> {
     let ablations = args
         .ablate
         .then(|| ablate(&graph, &config, &compiled.circuit));
+    let [circuit_bytes, client_bytes] =
+        commit_together([circuit_file, client_file], Existing::Replaced)?;
     let report = Report {
         circuit: Summary::of(&interface),
         chosen,
@@ -120,8 +122,8 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         rewrites: compiled.rewrites.counts(),
         remarks: compiled.circuit.remarks.clone(),
         files: vec![
-            written(&args.output, circuit_file.commit()?),
-            written(&client, client_file.commit()?),
+            written(&args.output, circuit_bytes),
+            written(&client, client_bytes),
         ],
         stats: Stats::of(&compiled.circuit),
         predicted: Predicted::new(&config.cost, &compiled.circuit),

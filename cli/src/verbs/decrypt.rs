@@ -4,12 +4,13 @@
 //! value is shown.
 
 use crate::args::Decrypt;
-use crate::arrays;
+use crate::arrays::NewArrays;
 use crate::error::{Belongs, Error};
-use crate::files::{self, NewFile};
+use crate::files::{self, Wanted};
 use crate::outputs::{self, Output};
 use crate::report;
 use crate::verdict::{Finding, Garbage};
+use peregrine_ir::FileKind;
 use peregrine_runtime::client::{Client, Decryption, Flood};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::verdict::{Fault, NoiseSource};
@@ -49,13 +50,15 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
     let secret = client
         .read_secret(&secret)
         .map_err(Error::client(&args.secret))?;
-    let outputs = files::read(&args.input)?;
+    let outputs = files::read(&args.input, Wanted::Own(FileKind::Ciphertext))?;
     let outputs = client
         .read_outputs(&outputs)
         .map_err(Error::client(&args.input))?;
     let pair = Belongs::to(&args.secret, secret.key_pair());
     Belongs::encrypted(&args.input, outputs.key_pair()).check(pair)?;
-    let file = args.output.as_deref().map(NewFile::create).transpose()?;
+    let ports = client.interface().outputs().iter();
+    let names: Vec<&str> = ports.map(|port| port.name.as_str()).collect();
+    let file = NewArrays::create(args.output.as_deref(), &names, args.force)?;
     let mut randomness = Randomness::from_os();
     let flood = args.flood_bits.map(|bits| Flood {
         bits,
@@ -64,9 +67,9 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
     let decryption = client
         .decrypt(&secret, &outputs, flood)
         .map_err(Error::client(&args.input))?;
-    let shown = decryption.faults.is_empty() || args.force;
-    if let (Some(file), Some(path), true) = (file, &args.output, shown) {
-        arrays::write(file, path, &decryption.outputs)?;
+    let shown = decryption.faults.is_empty() || args.force.force;
+    if let (Some(file), true) = (file, shown) {
+        file.write(&decryption.outputs)?;
     }
     let noise = loudest(&client, &decryption);
     let noise_log2 = noise.map_or(f64::NEG_INFINITY, |(noise, ..)| noise.log2());
@@ -119,7 +122,7 @@ fn verdict(args: &Decrypt, faults: Vec<Fault>) -> Result<(), Error> {
         path: args.input.clone(),
         findings: faults.into_iter().map(Finding::general).collect(),
         headroom_bits: None,
-        written: args.force && args.output.is_some(),
+        written: args.force.force && args.output.is_some(),
     })))
 }
 

@@ -7,6 +7,7 @@ use crate::inputs::Inputs;
 use crate::report;
 use crate::values::InputArg;
 use crate::verdict;
+use peregrine_ir::FileKind;
 use peregrine_runtime::range::Outlier;
 use peregrine_runtime::ring::Randomness;
 use serde::Serialize;
@@ -42,7 +43,7 @@ pub fn run(args: &Encrypt) -> Result<(), Error> {
     let refuse = |error| inputs.refuse_client(error);
     let oddities = client.oddities(&inputs.arrays).map_err(refuse)?;
     verdict::warn_of_inputs(&args.client, &oddities);
-    let mut file = NewFile::create(&args.output)?;
+    let mut file = NewFile::create(&args.output, FileKind::Ciphertext, args.force)?;
     let encrypted = client.encrypt(&secret, &inputs.arrays, &mut Randomness::from_os());
     let encrypted = encrypted.map_err(refuse)?;
     file.write(&client.write_inputs(&encrypted))?;

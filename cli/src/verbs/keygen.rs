@@ -3,12 +3,12 @@
 //! Keys that exist are copied as they are. The file with all of them takes the place of the old one at the very end, so that an
 //! interruption loses none.
 
-use crate::args::Keygen;
+use crate::args::{Force, Keygen};
 use crate::error::{Belongs, Error, FileProblem};
-use crate::files::{self, NewFile, Readers};
+use crate::files::{self, Existing, NewFile, Readers, commit_together};
 use crate::progress::Bar;
 use crate::report;
-use peregrine_ir::Interface;
+use peregrine_ir::{FileKind, Interface};
 use peregrine_runtime::client::{KeyOrder, Secret};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::wire::KeyFile;
@@ -88,16 +88,17 @@ fn new(args: &Keygen, order: &KeyOrder) -> Result<(Secret, Made), Error> {
         refuse_existing(&args.evaluation)?;
     }
     let mut secret_file = NewFile::replace(&args.secret, Readers::Owner)?;
-    let mut evaluation_file = NewFile::replace(&args.evaluation, Readers::Anyone)?;
+    // A secret key is lost under --secret only.
+    let mut evaluation_file =
+        NewFile::create(&args.evaluation, FileKind::EvaluationKeys, Force::ALL)?;
     let secret = Secret::generate(&mut Randomness::from_os());
-    secret_file.write(&secret.write())?;
     write(args, &secret, order, &[], &mut evaluation_file)?;
-    let bytes = commit(args, evaluation_file)?;
-    if let Err(error) = commit(args, secret_file) {
-        // Evaluation keys without their secret key are of no use.
-        let _ = std::fs::remove_file(&args.evaluation);
-        return Err(error);
-    }
+    secret_file.write(&secret.write())?;
+    let existing = match args.force {
+        true => Existing::Replaced,
+        false => Existing::Kept,
+    };
+    let [_, bytes] = commit_together([secret_file, evaluation_file], existing)?;
     let made = Made {
         keys: order.shapes().len(),
         kept: 0,
@@ -124,13 +125,16 @@ fn add(args: &Keygen, order: KeyOrder) -> Result<(Secret, Made), Error> {
     let bytes = match order.shapes() {
         [] if !own.is_empty() => std::fs::metadata(&args.evaluation).map_or(0, |known| known.len()),
         _ => {
-            let mut file = NewFile::create(&args.evaluation)?;
+            let kind = FileKind::EvaluationKeys;
+            let mut file = NewFile::create(&args.evaluation, kind, Force::default())?;
             let copied: Vec<&KeyFile> = own.iter().collect();
             write(args, &secret, &order, &copied, &mut file)?;
-            match own.is_empty() {
-                true => file.commit_new()?,
-                false => file.commit()?,
-            }
+            let existing = match own.is_empty() {
+                true => Existing::Kept,
+                false => Existing::Replaced,
+            };
+            let [bytes] = commit_together([file], existing)?;
+            bytes
         }
     };
     Ok((secret, Made { keys, kept, bytes }))
@@ -162,14 +166,6 @@ fn refuse_existing(path: &Path) -> Result<(), Error> {
     match path.symlink_metadata() {
         Ok(_) => Err(Error::file(path, FileProblem::Exists)),
         Err(_) => Ok(()),
-    }
-}
-
-fn commit(args: &Keygen, file: NewFile) -> Result<u64, Error> {
-    if args.force {
-        file.commit()
-    } else {
-        file.commit_new()
     }
 }
 

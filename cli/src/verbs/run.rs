@@ -2,10 +2,11 @@
 
 use crate::args::Run;
 use crate::error::{Belongs, Error};
-use crate::files::{self, NewFile};
+use crate::files::{self, NewFile, Wanted};
 use crate::machine::{self, Memory};
 use crate::progress::Bar;
 use crate::report;
+use peregrine_ir::FileKind;
 use peregrine_runtime::exec::{CkksRunError, ExecError, KeySource};
 use peregrine_runtime::server::{Resources, Server, ServerError, Usage};
 use peregrine_runtime::wire::{KeyFile, StoredKeys};
@@ -41,7 +42,7 @@ pub fn run(args: &Run) -> Result<(), Error> {
         Server::new(files::circuit(&args.circuit)?).map_err(Error::server(&args.circuit))?;
     let keys = keys(args, &server)?;
     let inputs = {
-        let file = files::read(&args.input)?;
+        let file = files::read(&args.input, Wanted::Own(FileKind::Ciphertext))?;
         let inputs = server.read_inputs(&file);
         inputs.map_err(Error::server(&args.input))?
     };
@@ -56,7 +57,7 @@ pub fn run(args: &Run) -> Result<(), Error> {
         .session_for(Arc::new(keys), resources, usage)
         .map_err(Error::server(&args.circuit))?;
     machine::announce(session.prediction(), &args.machine);
-    let mut file = NewFile::create(&args.output)?;
+    let mut file = NewFile::create(&args.output, FileKind::Ciphertext, args.force)?;
     let started = Instant::now();
     let outputs = session.run(inputs, &Bar::new("run"));
     let outputs = outputs.map_err(|error| Error::server(culprit(args, &error))(error))?;

@@ -1,9 +1,9 @@
 //! `simulate`: a circuit on cleartext.
 
 use crate::args::Simulate;
-use crate::arrays;
+use crate::arrays::NewArrays;
 use crate::error::Error;
-use crate::files::{self, NewFile};
+use crate::files;
 use crate::inputs::{self, Inputs};
 use crate::labels;
 use crate::outputs::{self, Output};
@@ -73,7 +73,9 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
     let refuse = |error| inputs.refuse_simulation(error);
     let oddities = simulate::oddities(&circuit, &images).map_err(refuse)?;
     verdict::warn_of_inputs(&args.circuit, &oddities);
-    let file = args.output.as_deref().map(NewFile::create).transpose()?;
+    let outputs = circuit.outputs.iter();
+    let outputs: Vec<&str> = outputs.map(|port| port.name.as_str()).collect();
+    let file = NewArrays::create(args.output.as_deref(), &outputs, args.force)?;
     let started = Instant::now();
     let found = simulated(args, &circuit, &images).map_err(refuse)?;
     let seconds = started.elapsed().as_secs_f64();
@@ -82,10 +84,10 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
         .transpose()?;
     verdict::warn_of_drowned(&circuit, &found.drowned);
     let faults = faults(&circuit, &found);
-    let shown = faults.is_empty() || args.force;
+    let shown = faults.is_empty() || args.force.force;
     let outputs = inputs::stack(&found.simulations.outputs);
-    if let (Some(file), Some(path), true) = (file, &args.output, shown) {
-        arrays::write(file, path, &outputs)?;
+    if let (Some(file), true) = (file, shown) {
+        file.write(&outputs)?;
     }
     let Found {
         simulations, exact, ..
@@ -177,7 +179,7 @@ fn verdict(args: &Simulate, findings: Vec<Finding>) -> Result<(), Error> {
         path: args.circuit.clone(),
         findings,
         headroom_bits: None,
-        written: args.force && args.output.is_some(),
+        written: args.force.force && args.output.is_some(),
     })))
 }
 

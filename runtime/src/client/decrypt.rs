@@ -2,7 +2,7 @@
 
 use super::{Client, ClientError, Flood, Secret, check_circuit, scale, view};
 use crate::binding;
-use crate::ckks::{Ciphertext, Complex64, Decryptor};
+use crate::ckks::{Ciphertext, Decryptor, Slots};
 use crate::params::PerRing;
 use crate::ports::Arrays;
 use crate::verdict::{Fault, Reading, Spread};
@@ -10,6 +10,7 @@ use crate::wire::{self, EncryptedOutputs};
 use peregrine_ir::InterfacePort;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use zeroize::Zeroizing;
 
 /// What a decryption gives.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,9 +73,10 @@ impl Client {
             found.faults.extend(reading.fault(&port.name, expected));
             found.readings.insert(port.name.clone(), reading);
             imaginary = imaginary.join(reading.imaginary);
-            let mut real: Vec<Vec<f64>> = Vec::with_capacity(slots.len());
+            // Slots beside the tensor are nobody's but the secret key's: wiped, as all are.
+            let mut real: Zeroizing<Vec<Vec<f64>>> = Zeroizing::default();
             for slots in slots {
-                real.push(slots.into_iter().map(|z| z.re).collect());
+                real.push(slots.iter().map(|z| z.re).collect());
             }
             if let Some(flood) = &mut flood {
                 real.iter_mut().flatten().for_each(|x| *x += flood.draw());
@@ -89,7 +91,7 @@ impl Client {
     }
 
     /// What the slots of an output show.
-    fn read(&self, port: &InterfacePort, slots: &[Vec<Complex64>]) -> Result<Reading, ClientError> {
+    fn read(&self, port: &InterfacePort, slots: &[Slots]) -> Result<Reading, ClientError> {
         let ring = self.interface.ring();
         let modulus_bits = ring.level_bits(port.level).unwrap_or(0.0);
         let limit = (modulus_bits - 1.0 - scale(port, ring)?.log2()).exp2();
@@ -101,7 +103,7 @@ impl Client {
         decryptors: &PerRing<Decryptor>,
         port: &InterfacePort,
         ciphertexts: &[Ciphertext],
-    ) -> Result<Vec<Vec<Complex64>>, ClientError> {
+    ) -> Result<Vec<Slots>, ClientError> {
         let scale = scale(port, self.interface.ring())?;
         let decryptor = decryptors.at(binding::level(port.level));
         let decrypted = ciphertexts.par_iter().map(|c| decryptor.decrypt(c, scale));

@@ -22,6 +22,7 @@
 
 mod ciphertexts;
 mod keys;
+mod mapped;
 mod messages;
 mod secret;
 mod words;
@@ -31,6 +32,7 @@ pub use ciphertexts::{
     write_outputs,
 };
 pub use keys::{KeyBytes, KeyFile, KeyWriter, MissingKeys, PackedKey, StoredKeys};
+pub use mapped::MappedFile;
 pub use secret::{SecretCoefficients, read_secret, write_secret};
 
 use crate::ckks::CkksError;

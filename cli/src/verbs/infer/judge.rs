@@ -82,7 +82,7 @@ impl Judge<'_> {
             path: path.clone(),
             findings,
             headroom_bits: bits.filter(|&bits| bits <= verdict::MOST_HEADROOM_BITS),
-            written: self.args.force && self.args.output.is_some(),
+            written: self.args.force.force && self.args.output.is_some(),
         }))
     }
 

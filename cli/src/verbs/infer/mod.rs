@@ -5,9 +5,9 @@ mod report;
 
 use super::model;
 use crate::args::Infer;
-use crate::arrays;
+use crate::arrays::NewArrays;
 use crate::error::Error;
-use crate::files::{self, NewFile};
+use crate::files;
 use crate::inputs::{self, Inputs};
 use crate::labels;
 use crate::machine::{self, Memory};
@@ -56,7 +56,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     if let Some(labels) = &labels {
         labels.check(&blank(&graph)?)?;
     }
-    let file = args.output.as_deref().map(NewFile::create).transpose()?;
+    let file = output(args, &graph)?;
     let mut seconds = Seconds::default();
 
     let plan = timed(&mut seconds.compile, || {
@@ -113,10 +113,10 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         predicted: &predicted,
     };
     let garbage = judge.verdict(&found)?;
-    if let (Some(file), Some(path), true) = (file, &args.output, garbage.is_none() || args.force) {
+    if let (Some(file), true) = (file, garbage.is_none() || args.force.force) {
         let answers = found.iter().filter_map(Found::answer);
         let outputs: Vec<Arrays> = answers.map(|answer| answer.outputs.clone()).collect();
-        arrays::write(file, path, &inputs::stack(&outputs))?;
+        file.write(&inputs::stack(&outputs))?;
     }
     let precision = Precision::new(judge.measured(&found), predicted.deviation());
     let faults = garbage.as_ref().map(|garbage| garbage.findings.clone());
@@ -140,6 +140,13 @@ fn blank(graph: &Graph) -> Result<Arrays, Error> {
         Some((output.name.clone(), array.finished(&output.finish).ok()?))
     });
     Ok(outputs.collect())
+}
+
+/// The file of outputs, if one is asked for.
+fn output(args: &Infer, graph: &Graph) -> Result<Option<NewArrays>, Error> {
+    let outputs = graph.outputs.iter();
+    let outputs: Vec<&str> = outputs.map(|output| output.name.as_str()).collect();
+    NewArrays::create(args.output.as_deref(), &outputs, args.force)
 }
 
 /// Says what is odd about images; refuses those that no client would encrypt, before keys are made.

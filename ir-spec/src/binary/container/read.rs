@@ -15,6 +15,12 @@ pub struct Container<'a> {
 }
 
 impl<'a> Container<'a> {
+    /// What the file holds of which these bytes are the beginning, by what it says itself; nothing else is checked.
+    pub fn kind_of(beginning: &[u8]) -> Option<FileKind> {
+        let code = beginning.strip_prefix(&MAGIC)?.get(4..)?.first_chunk()?;
+        FileKind::from_code(u32::from_le_bytes(*code))
+    }
+
     /// Checks the header of a file: magic, version, kind, lengths, its own checksum.
     ///
     /// # Errors

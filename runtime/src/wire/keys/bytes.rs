@@ -1,6 +1,7 @@
 //! The bytes of a file of keys, in memory or mapped.
 
-use memmap2::Mmap;
+use crate::wire::mapped::MappedFile;
+use peregrine_ir::binary::ContainerError;
 use std::fmt;
 use std::io;
 use std::ops::{Deref, Range};
@@ -11,7 +12,7 @@ pub enum KeyBytes {
     /// In memory.
     Held(Vec<u8>),
     /// Mapped: read from disk where it is touched.
-    Mapped(Mmap),
+    Mapped(MappedFile),
 }
 
 impl KeyBytes {
@@ -20,44 +21,29 @@ impl KeyBytes {
     /// # Errors
     /// Those of the operating system.
     pub fn map(file: &std::fs::File) -> io::Result<Self> {
-        // SAFETY: bytes of the map are read only to be compared with a checksum and copied word by word, each word being
-        // checked after it was copied; whoever changes the file meanwhile causes an error at worst. Shortening it may
-        // end the process with a signal, which no reader of a map can avoid.
-        unsafe { Mmap::map(file) }.map(Self::Mapped)
+        MappedFile::new(file).map(Self::Mapped)
     }
-}
 
-impl KeyBytes {
+    /// Looks whether a mapped file is still whole, before a part of it is used.
+    pub(super) fn check(&self) -> Result<(), ContainerError> {
+        match self {
+            Self::Held(_) => Ok(()),
+            Self::Mapped(file) => file.check(),
+        }
+    }
+
     /// Lets go of the memory behind a part of a mapped file; it is read again when it is touched.
     pub(super) fn release(&self, part: &Range<usize>) {
-        #[cfg(unix)]
-        if let Self::Mapped(map) = self
-            && part.start <= part.end
-            && part.end <= map.len()
-        {
-            // SAFETY: the map is shared and read only, so its pages hold what the file holds and dropping them changes
-            // no byte that anyone reads; the part lies inside. Only memory is lost if the system does not follow.
-            let _ = unsafe {
-                let advice = memmap2::UncheckedAdvice::DontNeed;
-                map.unchecked_advise_range(advice, part.start, part.len())
-            };
+        if let Self::Mapped(file) = self {
+            file.release(part);
         }
-        #[cfg(not(unix))]
-        let _ = part;
     }
 
     /// Brings a part of a mapped file into memory, all of it at once.
     pub(super) fn fetch(&self, part: &Range<usize>) {
-        #[cfg(target_os = "linux")]
-        if let Self::Mapped(map) = self
-            && part.start <= part.end
-            && part.end <= map.len()
-        {
-            // Only time is lost if the system does not follow.
-            let _ = map.advise_range(memmap2::Advice::PopulateRead, part.start, part.len());
+        if let Self::Mapped(file) = self {
+            file.fetch(part);
         }
-        #[cfg(not(target_os = "linux"))]
-        let _ = part;
     }
 }
 

@@ -186,6 +186,8 @@ impl KeySource for StoredKeys {
     }
 
     fn load(&self, key: Key, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError> {
+        let entry = self.entry(key)?;
+        entry.file.bytes().check()?;
         let (entry, checked) = self.checked(key)?;
         Ok(Arc::new(match form {
             KeyForm::Streamed => EvaluationKeys::from_iter([checked.key.clone()]),
