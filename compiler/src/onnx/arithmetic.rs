@@ -130,11 +130,25 @@ pub(super) fn div(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
                 },
             )
         }
-        (Value::Encrypted(x), Value::Known(c)) => scale(b, x, &c.map(f64::recip)),
+        (Value::Encrypted(x), Value::Known(c)) => scale(b, x, &reciprocals(&c)?),
         (_, Value::Encrypted(_)) => Err(Problem::Encrypted {
             role: "the divisor",
         }),
         _ => Ok(Value::Unavailable),
+    }
+}
+
+/// `1 / c`, refused where that is not finite.
+fn reciprocals(c: &Constant) -> Result<Constant, Problem> {
+    let mut values = c.values().enumerate();
+    match values.find(|(_, v)| !v.recip().is_finite()) {
+        None => Ok(c.map(f64::recip)),
+        Some((index, found)) => Err(Problem::Element {
+            name: c.name.to_string(),
+            index,
+            found,
+            expected: "a divisor whose reciprocal is finite",
+        }),
     }
 }
 

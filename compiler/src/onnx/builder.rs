@@ -2,6 +2,7 @@
 
 use super::call::Value;
 use super::constant::{Constant, elements};
+use super::element::Element;
 use super::movement::Movement;
 use super::problem::Problem;
 use crate::tensor::{Graph, Node, Op, Polynomial, SourceId};
@@ -174,6 +175,9 @@ impl Builder {
             return Ok(value.clone());
         }
         match value {
+            Value::Encrypted(_) if elements(movement.output()) == 0 => {
+                Ok(nothing(movement.output()))
+            }
             Value::Encrypted(_) if movement.is_reshape() => {
                 let dims = movement.output().to_vec();
                 self.reshaped(value, &dims)
@@ -311,6 +315,12 @@ impl Builder {
             constant.values().map(f).collect()
         })
     }
+}
+
+/// A value without elements, of which everything is known.
+fn nothing(dims: &[u32]) -> Value {
+    let constant = Constant::splat("empty", Element::FLOAT32, dims.to_vec(), 0.0);
+    Value::Known(constant)
 }
 
 /// Refuses integers as weights.
