@@ -17,6 +17,7 @@
 pub mod ablation;
 pub mod cost;
 pub mod layout;
+pub mod magnitude;
 pub mod manage;
 pub mod onnx;
 pub mod optimisation;

@@ -2,6 +2,7 @@
 
 use crate::cost::CostModel;
 use crate::layout::{Cut, LayoutPlan, LayoutPlanError, Place, Planning, Quotes, cuts, depth};
+use crate::magnitude::{self, MagnitudeError};
 use crate::manage::demand::{Demand, Need};
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
@@ -70,6 +71,7 @@ pub struct Compiled {
 /// # Errors
 /// When no ring degree in the configured range holds the depth of the network.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
+    let model = graph;
     let (graph, rewrites) = simplify_without(graph, &config.without)?;
     let Settled {
         mut circuit,
@@ -84,11 +86,19 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
         port.prepare = graph.prepare.get(&port.name).cloned();
     }
     Ok(Compiled {
-        circuit: verify(circuit)?,
+        circuit: verify(circuit).map_err(|errors| refusal(model, errors))?,
         graph,
         rewrites,
         key_choices,
     })
+}
+
+/// What does not verify is a defect of the compiler, unless all that is wrong is a number of the model.
+fn refusal(model: &Graph, errors: VerifyErrors) -> CompileError {
+    match magnitude::explain(model, &errors) {
+        Some(error) => CompileError::Magnitude(error),
+        None => CompileError::Verify(errors),
+    }
 }
 
 /// Circuits before circuit passes that are worth having their keys chosen.
@@ -435,6 +445,9 @@ pub enum CompileError {
     /// A circuit pass failed.
     #[error(transparent)]
     Pass(#[from] PassError),
+    /// A weight that the parameters cannot hold.
+    #[error(transparent)]
+    Magnitude(#[from] MagnitudeError),
     /// The result does not verify: a defect of the compiler.
     #[error("internal error: the compiled circuit does not verify\n{0}")]
     Verify(#[from] VerifyErrors),
