@@ -2,6 +2,7 @@
 
 use crate::cost::CostModel;
 use crate::layout::{Cut, LayoutPlan, LayoutPlanError, Place, Planning, Quotes, cuts, depth};
+use crate::magnitude::{self, MagnitudeError};
 use crate::manage::demand::{Demand, Need};
 use crate::manage::like::Like;
 use crate::manage::parameters::{ParameterError, Planner};
@@ -103,7 +104,9 @@ pub type Watch<'w> = &'w dyn Fn(f64, &str);
 
 /// A network that is compiled for one configuration after another: what does not depend on them is found once.
 #[derive(Debug)]
-pub struct Session {
+pub struct Session<'g> {
+    /// As it was given: what refusals speak of.
+    model: &'g Graph,
     graph: Graph,
     rewrites: rewrite::Report,
     quotes: Quotes,
@@ -111,14 +114,15 @@ pub struct Session {
     demanded: BTreeMap<u32, Demand>,
 }
 
-impl Session {
+impl<'g> Session<'g> {
     /// Simplifies a graph with all but these optimisations.
     ///
     /// # Errors
     /// When the graph is not well formed.
-    pub fn new(graph: &Graph, without: &Without) -> Result<Self, RewriteError> {
-        let (graph, rewrites) = simplify_without(graph, without)?;
+    pub fn new(model: &'g Graph, without: &Without) -> Result<Self, RewriteError> {
+        let (graph, rewrites) = simplify_without(model, without)?;
         Ok(Self {
+            model,
             graph,
             rewrites,
             quotes: Quotes::default(),
@@ -144,6 +148,8 @@ impl Session {
             ..
         } = settled(emitted, config)?;
         circuit.remarks.extend(left_out(&config.without));
+        let like = config.like.as_ref().map(|like| like.remark(&circuit));
+        circuit.remarks.extend(like);
         for (port, output) in circuit.outputs.iter_mut().zip(&self.graph.outputs) {
             port.finish.clone_from(&output.finish);
         }
@@ -151,7 +157,7 @@ impl Session {
             port.prepare = self.graph.prepare.get(&port.name).cloned();
         }
         Ok(Compiled {
-            circuit: verify(circuit)?,
+            circuit: verify(circuit).map_err(|errors| refusal(self.model, errors))?,
             graph: self.graph.clone(),
             rewrites: self.rewrites.clone(),
             key_choices,
@@ -188,6 +194,14 @@ impl Session {
     /// Whether any circuit was made whose demands are known.
     pub(crate) fn is_tried(&self) -> bool {
         !self.demanded.is_empty()
+    }
+}
+
+/// What does not verify is a defect of the compiler, unless all that is wrong is a number of the model.
+fn refusal(model: &Graph, errors: VerifyErrors) -> CompileError {
+    match magnitude::explain(model, &errors) {
+        Some(error) => CompileError::Magnitude(error),
+        None => CompileError::Verify(errors),
     }
 }
 
@@ -254,7 +268,7 @@ fn left_out(without: &Without) -> Option<Remark> {
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
 const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
 
-impl Session {
+impl Session<'_> {
     /// The fastest circuits at the smallest ring degree whose modulus holds the depth.
     fn emitted(&mut self, config: &Config, watch: Watch<'_>) -> Result<Emitted, CompileError> {
         let planner = config.planner();
@@ -609,6 +623,9 @@ pub enum CompileError {
     /// A circuit pass failed.
     #[error(transparent)]
     Pass(#[from] PassError),
+    /// A weight that the parameters cannot hold.
+    #[error(transparent)]
+    Magnitude(#[from] MagnitudeError),
     /// The result does not verify: a defect of the compiler.
     #[error("internal error: the compiled circuit does not verify\n{0}")]
     Verify(#[from] VerifyErrors),

@@ -170,12 +170,26 @@ pub(super) fn div(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
                 },
             )
         }
-        (Value::Encrypted(x), Value::Known(c)) => scale(b, x, &c.map(f64::recip)),
-        (Value::Finished(x), Value::Known(c)) => of_client(b, &x, &c.map(f64::recip), &number(0.0)),
+        (Value::Encrypted(x), Value::Known(c)) => scale(b, x, &reciprocals(&c)?),
+        (Value::Finished(x), Value::Known(c)) => of_client(b, &x, &reciprocals(&c)?, &number(0.0)),
         (_, Value::Encrypted(_)) => Err(Problem::Encrypted {
             role: "the divisor",
         }),
         (x, y) => neither(&x, &y),
+    }
+}
+
+/// `1 / c`, refused where that is not finite.
+fn reciprocals(c: &Constant) -> Result<Constant, Problem> {
+    let mut values = c.values().enumerate();
+    match values.find(|(_, v)| !v.recip().is_finite()) {
+        None => Ok(c.map(f64::recip)),
+        Some((index, found)) => Err(Problem::Element {
+            name: c.name.to_string(),
+            index,
+            found,
+            expected: "a divisor whose reciprocal is finite",
+        }),
     }
 }
 

@@ -17,9 +17,9 @@ struct Limit {
     per_byte: u64,
 }
 
-/// Elements of one tensor: an image of a megapixel, or 64 channels of 128x128.
+/// Elements of one tensor: three channels of 400x400, or 32 of 128x128.
 const TENSOR: Limit = Limit {
-    base: 1 << 20,
+    base: 1 << 19,
     per_byte: 1 << 9,
 };
 
@@ -33,6 +33,18 @@ const TENSORS: Limit = Limit {
 const PRODUCTS: Limit = Limit {
     base: 1 << 30,
     per_byte: 1 << 14,
+};
+
+/// Elements that are moved, which are planned one by one.
+const MOVED: Limit = Limit {
+    base: 1 << 18,
+    per_byte: 1 << 8,
+};
+
+/// Products with matrices that are no convolutions, which are planned one by one.
+const ENTRIES: Limit = Limit {
+    base: 1 << 22,
+    per_byte: 1 << 12,
 };
 
 /// Elements computed at compile time: constants, tables of movements.
@@ -51,7 +63,7 @@ const WORK: Limit = Limit {
 const BYTES_PER_WEIGHT: u64 = 4;
 
 /// The most nodes.
-pub(super) const MAX_NODES: usize = 1 << 16;
+pub(super) const MAX_NODES: usize = 1 << 14;
 
 /// The most inputs, and the most outputs.
 pub(super) const MAX_PORTS: usize = 1 << 10;
@@ -62,6 +74,8 @@ pub(super) struct Budget {
     bytes: u64,
     tensors: u64,
     products: u64,
+    moved: u64,
+    entries: u64,
     computed: u64,
     work: u64,
 }
@@ -106,6 +120,26 @@ impl Budget {
             "the products of linear operators together",
             self.products,
             self.limit(PRODUCTS),
+        )
+    }
+
+    /// Counts elements moved on ciphertexts.
+    pub(super) fn add_moved(&mut self, count: u64) -> Result<(), Problem> {
+        self.moved = self.moved.saturating_add(count);
+        within(
+            "the elements moved on ciphertexts",
+            self.moved,
+            self.limit(MOVED),
+        )
+    }
+
+    /// Counts entries of matrices.
+    pub(super) fn add_entries(&mut self, count: u64) -> Result<(), Problem> {
+        self.entries = self.entries.saturating_add(count);
+        within(
+            "the products with matrices together",
+            self.entries,
+            self.limit(ENTRIES),
         )
     }
 

@@ -3,6 +3,7 @@
 use super::budget::Budget;
 use super::call::Value;
 use super::constant::{Constant, elements};
+use super::element::Element;
 use super::movement::Movement;
 use super::problem::Problem;
 use crate::tensor::{Graph, Node, Op, Polynomial, SourceId};
@@ -78,6 +79,11 @@ impl Builder {
         }
         let products = map.bind(&self.graph.tensors)?.macs();
         self.budget.add_products(products)?;
+        match &map.kind {
+            LinearKind::Gather(_) => self.budget.add_moved(products)?,
+            LinearKind::Contract(_) => self.budget.add_entries(products)?,
+            LinearKind::Conv2d(_) | LinearKind::AveragePool(_) | LinearKind::Scale(_) => {}
+        }
         self.push(Op::Linear { map, bias }, output, &[x])
     }
 
@@ -156,6 +162,9 @@ impl Builder {
             return Ok(value.clone());
         }
         match value {
+            Value::Encrypted(_) if elements(movement.output()) == 0 => {
+                Ok(nothing(movement.output()))
+            }
             Value::Encrypted(_) if movement.is_reshape() => {
                 let dims = movement.output().to_vec();
                 self.reshaped(value, &dims)
@@ -287,6 +296,12 @@ impl Builder {
             constant.values().map(f).collect()
         })
     }
+}
+
+/// A value without elements, of which everything is known.
+fn nothing(dims: &[u32]) -> Value {
+    let constant = Constant::splat("empty", Element::FLOAT32, dims.to_vec(), 0.0);
+    Value::Known(constant)
 }
 
 /// Refuses integers as weights.

@@ -129,6 +129,18 @@ impl Constant {
         (self.len() > 0 && (self.is_splat() || self.values().all(|x| x == first))).then_some(first)
     }
 
+    /// All elements as a list of integers: a tensor of at most one axis.
+    pub(super) fn list_of_integers(&self, role: &'static str) -> Result<Vec<i64>, Problem> {
+        if self.dims.len() > 1 {
+            return Err(Problem::Operand {
+                role,
+                found: format!("of shape {:?}", self.dims),
+                expected: "a list, with one axis",
+            });
+        }
+        self.integers(role)
+    }
+
     /// All elements as integers.
     pub(super) fn integers(&self, role: &'static str) -> Result<Vec<i64>, Problem> {
         if self.len() > MAX_LIST {

@@ -314,15 +314,10 @@ fn lower_movement(b: &mut Builder, call: &Call) -> Result<Vec<Value>, Problem> {
     let Some(Some(Value::Encrypted(x))) = call.inputs.first() else {
         return lowered(b, call);
     };
-    let decrypted = Value::Finished(Finished::decrypted(b, *x));
-    let inputs = std::iter::once(Some(decrypted)).chain(call.inputs.iter().skip(1).cloned());
-    let at_client = Call {
-        node: call.node,
-        opset: call.opset,
-        inputs: inputs.collect(),
-        outputs_used: call.outputs_used.clone(),
-    };
-    lowered(b, &at_client).or_else(|_| lowered(b, call))
+    let at_client = call.with_first(Value::Finished(Finished::decrypted(b, *x)));
+    let made = lowered(b, &at_client).or_else(|_| lowered(b, call));
+    call.asked_too(&at_client);
+    made
 }
 
 /// `x` after one more step.

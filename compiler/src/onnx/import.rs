@@ -13,16 +13,19 @@ use super::finish::{self, Base, Finished};
 use super::model::{self, Options};
 use super::operators::{self, Lowering};
 use super::problem::Problem;
+use super::schema::{self, SchemaError, Types};
+use super::sniff::FileType;
 use super::unsupported::{self, Reason};
-use super::{fold, pool, ranges, read};
+use super::{fold, order, pool, ranges, read};
 use crate::tensor::{Graph, Output, Source, SourceId};
-use onnx_protobuf::{GraphProto, ModelProto, NodeProto, TensorProto};
+use onnx_protobuf::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use peregrine_ir::{Finish, InputElement, Prepare, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The tensor graph of a serialized ONNX model.
 ///
-/// Every node of the model is an entry of [`Graph::sources`], in order; the inputs follow as entries of operator `Input`.
+/// Every node of the model is an entry of [`Graph::sources`], in the order of evaluation; the inputs follow as entries of
+/// operator `Input`.
 /// Nodes that no output depends on are not looked at.
 ///
 /// # Errors
@@ -40,11 +43,18 @@ pub fn import(
         }
     };
     let whole = |problem| failed(vec![Diagnostic::new(None, problem)]);
-    let model = model::parse(bytes).map_err(whole)?;
+    if let Some(file) = FileType::of(bytes) {
+        return Err(whole(Problem::NotAModel(file)));
+    }
+    let mut model = model::parse(bytes).map_err(whole)?;
     let opset = model::opset(&model).map_err(whole)?;
+    let places = match model.graph.as_mut() {
+        Some(graph) => order::sort(graph).map_err(whole)?,
+        None => Vec::new(),
+    };
     let graph = graph(&model).map_err(whole)?;
     check_counts(graph).map_err(whole)?;
-    let mut importer = Importer::new(graph, opset, external);
+    let mut importer = Importer::new(graph, (places, opset), external);
     importer.builder.budget.bytes(bytes.len() as u64);
     importer.inputs(options);
     for (index, node) in graph.node.iter().enumerate() {
@@ -92,6 +102,8 @@ fn check_counts(graph: &GraphProto) -> Result<(), Problem> {
 
 struct Importer<'m> {
     proto: &'m GraphProto,
+    /// The place of each node in the file.
+    places: Vec<usize>,
     opset: i64,
     external: &'m dyn ExternalData,
     initializers: BTreeMap<&'m str, &'m TensorProto>,
@@ -104,6 +116,7 @@ struct Importer<'m> {
     /// The inputs that the opening begins with.
     given: Vec<Given<'m>>,
     values: BTreeMap<&'m str, Value>,
+    types: Types<'m>,
     builder: Builder,
     diagnostics: Vec<Diagnostic>,
 }
@@ -127,27 +140,36 @@ fn needed(graph: &GraphProto) -> BTreeSet<&str> {
     needed
 }
 
-/// What provenance calls a node.
-fn source(index: usize, node: &NodeProto) -> Source {
-    let name = if node.name.is_empty() {
-        format!("{}_{}", node.op_type, index + 1)
+/// What messages call the node at this place of the file.
+pub(super) fn name(place: usize, node: &NodeProto) -> String {
+    if node.name.is_empty() {
+        format!("{}_{}", node.op_type, place + 1)
     } else {
         node.name.clone()
-    };
+    }
+}
+
+/// What provenance calls a node.
+fn source(place: usize, node: &NodeProto) -> Source {
     Source {
-        name,
+        name: name(place, node),
         op: node.op_type.clone(),
     }
 }
 
 impl<'m> Importer<'m> {
-    fn new(proto: &'m GraphProto, opset: i64, external: &'m dyn ExternalData) -> Self {
+    fn new(
+        proto: &'m GraphProto,
+        (places, opset): (Vec<usize>, i64),
+        external: &'m dyn ExternalData,
+    ) -> Self {
         let mut builder = Builder::default();
-        let nodes = proto.node.iter().enumerate();
-        builder.graph.sources = nodes.map(|(i, node)| source(i, node)).collect();
+        let nodes = places.iter().zip(&proto.node);
+        builder.graph.sources = nodes.map(|(&place, node)| source(place, node)).collect();
         let needed = needed(proto);
         Self {
             proto,
+            places,
             opset,
             external,
             initializers: (proto.initializer.iter())
@@ -158,6 +180,7 @@ impl<'m> Importer<'m> {
             opening: Opening::default(),
             given: Vec::new(),
             values: BTreeMap::new(),
+            types: Types::default(),
             builder,
             diagnostics: Vec::new(),
         }
@@ -189,6 +212,7 @@ impl<'m> Importer<'m> {
         let of_integers = |name: &str| integers.contains(name);
         self.opening = Opening::new(self.proto, &self.needed, of_integers);
         for input in inputs {
+            self.types.set(input.name, input.element);
             if self.opening.inputs.contains(input.name) && self.given(&input).is_ok() {
                 continue;
             }
@@ -213,6 +237,10 @@ impl<'m> Importer<'m> {
                         let name = input.name.to_owned();
                         self.report(None, Problem::Duplicate { name });
                     }
+                }
+                Err(_) if input.dims.contains(&0) => {
+                    let (input, found) = (input.name.to_owned(), "a tensor without elements");
+                    self.report(None, Problem::InputType { input, found });
                 }
                 Err(problem) => self.report(None, problem),
             }
@@ -303,11 +331,12 @@ impl<'m> Importer<'m> {
     }
 
     fn site(&self, index: usize, node: &NodeProto) -> Site {
-        let Source { name, op } = source(index, node);
+        let place = self.places.get(index).copied().unwrap_or(index);
+        let Source { name, op } = source(place, node);
         Site {
             node: name,
             op,
-            position: index + 1,
+            position: place + 1,
             of: self.proto.node.len(),
             output: node.output.first().cloned().unwrap_or_default(),
         }
@@ -322,13 +351,9 @@ impl<'m> Importer<'m> {
         }
         self.builder.source = SourceId(index as u32);
         let opens = self.opening.nodes.contains(&index);
-        let (inputs, problems) = self.operands(node, opens);
-        let call = Call {
-            node,
-            opset: self.opset,
-            inputs,
-            outputs_used: used,
-        };
+        let (inputs, mut problems) = self.operands(node, opens);
+        problems.extend(self.differences(node, &inputs));
+        let call = Call::new(node, self.opset, inputs, used);
         let constant = fold::is_constant(&call);
         let lowering = if constant {
             fold::lowering(&call)
@@ -338,14 +363,15 @@ impl<'m> Importer<'m> {
             operators::lowering(&node.domain, &node.op_type)
         };
         let results = match lowering {
-            None if constant => Err(Problem::Constants),
-            None => Err(Problem::Operator(refusal(node))),
-            Some(_) if !problems.is_empty() => {
+            None if constant && problems.is_empty() => Err(Problem::Constants),
+            None if problems.is_empty() => Err(Problem::Operator(refusal(node))),
+            _ if !problems.is_empty() => {
                 for problem in problems {
                     self.report(Some(self.site(index, node)), problem);
                 }
                 Ok(Vec::new())
             }
+            None => Ok(Vec::new()),
             Some(lowering) => match self.lower(lowering, &call) {
                 // What the client cannot do after all is done on ciphertexts.
                 Err(_) if opens => self.lower_encrypted(&call),
@@ -371,17 +397,23 @@ impl<'m> Importer<'m> {
         if !problems.is_empty() {
             return Err(problems.remove(0));
         }
-        let (opset, outputs_used) = (call.opset, call.outputs_used.clone());
-        let call = Call {
-            node,
-            opset,
-            inputs,
-            outputs_used,
-        };
+        let call = Call::new(node, call.opset, inputs, call.outputs_used.clone());
         match operators::lowering(&node.domain, &node.op_type) {
             None => Err(Problem::Operator(refusal(node))),
             Some(lowering) => self.lower(lowering, &call),
         }
+    }
+
+    /// In what a node differs from the definition of its operator.
+    fn differences(&mut self, node: &'m NodeProto, operands: &[Option<Value>]) -> Vec<Problem> {
+        let mut errors = schema::check(node, self.opset);
+        if errors.is_empty()
+            && let Ok(Some(signature)) = schema::signature(node, self.opset)
+            && let Err(error) = self.types.follow(node, signature, operands)
+        {
+            errors.push(error);
+        }
+        errors.into_iter().map(Problem::Schema).collect()
     }
 
     /// Whether the client applies this node: only outputs of the model depend on it.
@@ -397,14 +429,16 @@ impl<'m> Importer<'m> {
         if call.inputs.iter().any(unavailable) {
             return Ok(Vec::new());
         }
-        match lowering {
+        let results = match lowering {
             Lowering::One(lower) => {
                 let result = lower(&mut self.builder, call)?;
                 call.only_first_output()?;
-                Ok(vec![result])
+                vec![result]
             }
-            Lowering::Many(lower) => lower(&mut self.builder, call),
-        }
+            Lowering::Many(lower) => lower(&mut self.builder, call)?,
+        };
+        call.all_read()?;
+        Ok(results)
     }
 
     /// The values that `node` reads, and what is wrong with those that are not there.
@@ -493,6 +527,13 @@ impl<'m> Importer<'m> {
             if name.is_empty() {
                 continue;
             }
+            // A lowering computes in double precision, whatever the type.
+            let value = match (value, self.types.get(name)) {
+                (Value::Known(c), Some(element)) if c.element.is_float() && element.is_float() => {
+                    Value::Known(c.with_element(element))
+                }
+                (value, _) => value,
+            };
             let known = self.initializers.contains_key(name.as_str());
             if known || self.values.insert(name, value).is_some() {
                 let name = name.clone();
@@ -513,8 +554,14 @@ impl<'m> Importer<'m> {
     }
 
     fn outputs(&mut self) {
+        let mut listed = BTreeSet::new();
         for output in &self.proto.output {
             let name = output.name.clone();
+            // Two results under one name are one.
+            if !listed.insert(&output.name) {
+                continue;
+            }
+            self.declaration(output);
             match self.server_value(&output.name) {
                 Ok(Value::Encrypted(node)) => {
                     let finish = Finish::default();
@@ -544,6 +591,25 @@ impl<'m> Importer<'m> {
                 Ok(Value::Unavailable) => {}
                 Err(problem) => self.report(None, problem),
             }
+        }
+    }
+}
+
+impl Importer<'_> {
+    /// Refuses an output that is declared with another element type than it has.
+    fn declaration(&mut self, output: &ValueInfoProto) {
+        let declared = model::element(output);
+        let found = self.types.get(&output.name);
+        if let (Some(declared), Some(found)) = (declared, found)
+            && declared != found
+        {
+            let name = output.name.clone();
+            let error = SchemaError::OutputType {
+                name,
+                declared,
+                found,
+            };
+            self.report(None, Problem::Schema(error));
         }
     }
 }

@@ -4,8 +4,11 @@
 use super::along::{Matrix, multiply};
 use super::builder::Builder;
 use super::call::{Call, Value};
+use super::constant::elements;
+use super::coordinates::Coordinates;
 use super::problem::Problem;
-use super::resize::{Plan, Sampling};
+use super::resize::lines;
+use petgraph::graph::NodeIndex;
 
 /// How pixels between those of the image are made.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +27,22 @@ pub(super) enum Filter {
 impl Filter {
     pub(super) fn new(call: &Call, mode: &str) -> Result<Self, Problem> {
         match mode {
-            "linear" | "bilinear" => Ok(Self::Linear),
-            "cubic" => Ok(Self::Cubic {
-                a: call.float_or("cubic_coeff_a", -0.75)?,
-                exclude_outside: call.flag("exclude_outside", false)?,
-            }),
+            // The other attributes of Resize are about the other modes.
+            "linear" | "bilinear" => {
+                (
+                    call.float("cubic_coeff_a")?,
+                    call.flag("exclude_outside", false)?,
+                );
+                call.string_or("nearest_mode", "")?;
+                Ok(Self::Linear)
+            }
+            "cubic" => {
+                call.string_or("nearest_mode", "")?;
+                Ok(Self::Cubic {
+                    a: call.float_or("cubic_coeff_a", -0.75)?,
+                    exclude_outside: call.flag("exclude_outside", false)?,
+                })
+            }
             other => Err(Problem::Attribute {
                 name: "mode",
                 found: other.to_owned(),
@@ -77,15 +91,12 @@ fn cubic(a: f64, distance: f64) -> f64 {
     }
 }
 
-/// The image with these axes interpolated.
-pub(super) fn resize(
-    b: &mut Builder,
-    call: &Call,
-    filter: Filter,
-    (axes, plans): (&[usize], &[Plan]),
-) -> Result<Value, Problem> {
+/// The image with its axes interpolated.
+pub(super) fn resize(b: &mut Builder, call: &Call, mode: &str) -> Result<Value, Problem> {
+    let filter = Filter::new(call, mode)?;
     let x = call.encrypted(0, "the image")?;
-    let shrinks = plans.iter().any(|plan| plan.scale < 1.0);
+    let (axes, lines) = lines(call, &b.dims(x))?;
+    let shrinks = lines.iter().any(|line| line.scale < 1.0);
     if call.flag("antialias", false)? && shrinks {
         return Err(Problem::Attribute {
             name: "antialias",
@@ -93,23 +104,65 @@ pub(super) fn resize(
             supported: "0",
         });
     }
-    let sampling = Sampling::new(call)?;
+    let old = call.opset < 11 || call.node.op_type == "Upsample";
+    let coordinates = match old {
+        true => Coordinates::Asymmetric,
+        false => Coordinates::new(call, "half_pixel")?,
+    };
+    let crops = coordinates == Coordinates::TfCropAndResize;
+    let fill = call.float_or("extrapolation_value", 0.0)?;
     let mut target = b.dims(x);
-    let mut matrices = Vec::new();
-    for (&axis, plan) in axes.iter().zip(plans) {
+    let (mut matrices, mut outside) = (Vec::new(), Vec::new());
+    for (&axis, line) in axes.iter().zip(&lines) {
         if let Some(dim) = target.get_mut(axis) {
-            *dim = plan.output;
+            *dim = line.output;
         }
-        if plan.input == plan.output && plan.scale == 1.0 {
+        b.check_size(&target)?;
+        if line.input == line.output && line.scale == 1.0 && !crops {
             continue;
         }
-        let matrix = Matrix::new(b, [plan.output, plan.input], |row| {
-            filter.taps(sampling.coordinate(plan, f64::from(row)), plan.input)
+        let at = |row| f64::from(coordinates.source(line, row));
+        let inside = |row| !crops || (0.0..=f64::from(line.input) - 1.0).contains(&at(row));
+        let matrix = Matrix::new(b, [line.output, line.input], |row| match inside(row) {
+            true => filter.taps(at(row), line.input),
+            false => Vec::new(),
         })?;
+        let beyond: Vec<u32> = (0..line.output).filter(|&row| !inside(row)).collect();
+        outside.push((axis, beyond));
         matrices.push((axis, matrix));
     }
-    b.check_size(&target)?;
     matrices.sort_by_key(|(axis, _)| *axis);
     let y = multiply(b, x, matrices)?;
-    b.reshaped(&Value::Encrypted(y), &target)
+    let y = b.reshaped(&Value::Encrypted(y), &target)?;
+    match (
+        y,
+        fill != 0.0 && outside.iter().any(|(_, rows)| !rows.is_empty()),
+    ) {
+        (Value::Encrypted(y), true) => filled(b, y, (&target, &outside), fill),
+        (y, _) => Ok(y),
+    }
+}
+
+/// `y` with a value where a coordinate is outside of the image.
+fn filled(
+    b: &mut Builder,
+    y: NodeIndex,
+    (dims, outside): (&[u32], &[(usize, Vec<u32>)]),
+    fill: f64,
+) -> Result<Value, Problem> {
+    let fills = |flat: usize| {
+        let mut rest = flat;
+        let mut is_outside = false;
+        for (axis, &dim) in dims.iter().enumerate().rev() {
+            let at = (rest % dim as usize) as u32;
+            rest /= dim as usize;
+            is_outside |= outside
+                .iter()
+                .any(|(a, rows)| *a == axis && rows.contains(&at));
+        }
+        if is_outside { fill } else { 0.0 }
+    };
+    let data = || (0..elements(dims) as usize).map(fills).collect();
+    let coefficients = vec![b.tensor("extrapolation", dims, data)?, b.scalar(1.0)?];
+    Ok(Value::Encrypted(b.polynomial(y, coefficients)?))
 }

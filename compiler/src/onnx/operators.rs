@@ -5,7 +5,7 @@ use super::call::{Call, Value};
 use super::problem::Problem;
 use super::{
     activation, along, arithmetic, blocks, conv, einsum, fold, gemm, matmul, moves, parts, pool,
-    reduce, reshape, resize, select,
+    reduce, reshape, resize, schema, select,
 };
 
 /// Lowers a node with one result.
@@ -23,8 +23,12 @@ pub(super) enum Lowering {
 /// The domain of the polynomial activations that PolyAct training exports.
 pub(super) const NN_TOOLS: &str = "nn_tools";
 
-/// How `op` of `domain` is lowered, if it is supported.
+/// How `op` of `domain` is lowered, if it is supported. An operator without a row in the table of schemas is not: nothing
+/// would check its attributes.
 pub(super) fn lowering(domain: &str, op: &str) -> Option<Lowering> {
+    if !schema::is_known(domain, op) {
+        return None;
+    }
     match domain {
         "" | "ai.onnx" if op == "Split" => Some(Lowering::Many(parts::split)),
         "" | "ai.onnx" => linear(op)

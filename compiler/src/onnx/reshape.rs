@@ -34,6 +34,15 @@ pub(super) fn dropout(_: &mut Builder, call: &Call) -> Result<Value, Problem> {
             supported: "inference",
         });
     }
+    if let Some(ratio) = call.optional_constant(1, "the ratio")?
+        && !(ratio.len() == 1 && (0.0..1.0).contains(&ratio.at(0)))
+    {
+        return Err(Problem::Operand {
+            role: "the ratio",
+            found: format!("{:?}", ratio.values().take(2).collect::<Vec<_>>()),
+            expected: "one number of at least 0 and less than 1",
+        });
+    }
     Ok(call.value(0, "the operand")?.clone())
 }
 
@@ -43,7 +52,7 @@ pub(super) fn flatten(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let dims = dims(b, x);
     let rank = dims.len() as i64;
     let axis = call.int_or("axis", 1)?;
-    let from_front = if axis < 0 {
+    let from_front = if axis < 0 && call.opset >= 11 {
         axis.saturating_add(rank)
     } else {
         axis
@@ -64,7 +73,7 @@ pub(super) fn reshape(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let x = call.value(0, "the operand")?;
     let shape = call
         .constant(1, "the new shape")?
-        .integers("the new shape")?;
+        .list_of_integers("the new shape")?;
     call::check_rank(shape.len())?;
     let dims = dims(b, x);
     let keep = !call.flag("allowzero", false)?;

@@ -101,6 +101,13 @@ pub(super) fn makes_labels(op: &str) -> bool {
     )
 }
 
+/// Whether the operators of a domain are what ONNX Runtime's optimiser makes of the standard ones.
+fn is_optimised(domain: &str) -> bool {
+    domain == "com.microsoft"
+        || domain.starts_with("com.microsoft.")
+        || domain == "com.ms.internal.nhwc"
+}
+
 impl Reason {
     pub(super) fn note(&self) -> Option<Note> {
         match self {
@@ -131,6 +138,7 @@ impl Reason {
             Reason::Closing | Reason::Position | Reason::Softmax => Help::ClientSide,
             Reason::Rounding => Help::ExportFloat,
             Reason::Labels => Help::RemoveLabels,
+            Reason::Domain { domain } if is_optimised(domain) => Help::BeforeOptimisation,
             Reason::ControlFlow | Reason::Domain { .. } => Help::Inline,
             Reason::NotATensor | Reason::Unknown => Help::OutsideModel,
         }

@@ -102,10 +102,21 @@ pub(super) fn evaluate(b: &mut Builder, call: &Call) -> Result<Vec<Value>, Probl
     let sizes = run(|| sizes(call, &operands))?;
     b.spend(sizes.iter().copied().fold(0, u64::saturating_add))?;
     b.work(work(call, &operands, sizes.first().copied().unwrap_or(0)))?;
+    call.hand_on();
     let results = run(|| results(call, &operands))?;
+    // Halves are computed with as singles, and stay what they are.
+    let float = known().find(|c| c.element.is_float()).map(|c| c.element);
+    let stays = |c: Constant| match float {
+        Some(half @ Element::Float(FloatType::Half | FloatType::BFloat16))
+            if c.element.is_float() =>
+        {
+            c.with_element(half)
+        }
+        _ => c,
+    };
     Ok(results
         .into_iter()
-        .map(|c| c.map_or(Value::Unavailable, Value::Known))
+        .map(|c| c.map_or(Value::Unavailable, |c| Value::Known(stays(c))))
         .collect())
 }
 

@@ -66,6 +66,13 @@ impl<'c> Grid<'c> {
         let x = call.constant(0, "the operand")?;
         let scale = call.constant(1, "the scale")?;
         let zero = call.optional_constant(2, "the zero point")?;
+        let (named, block) = (call.int_or("axis", 1)?, call.int_or("block_size", 0)?);
+        // These are about 8-bit floats, and about the type of what is computed in double precision.
+        (
+            call.int("saturate")?,
+            call.int("output_dtype")?,
+            call.int("precision")?,
+        );
         let wrong = |c: &Constant| Problem::Mismatch {
             what: "the shape of scale or zero point",
             found: format!("{:?}", c.dims),
@@ -84,11 +91,11 @@ impl<'c> Grid<'c> {
         if scale.len() == 1 {
             return Ok(grid);
         }
-        let axis = call::axis(call.int_or("axis", 1)?, x.dims.len(), "attribute `axis`")?;
+        let axis = call::axis(named, x.dims.len(), "attribute `axis`")?;
         let behind = x.dims.iter().skip(axis + 1);
         grid.inner = behind.map(|&d| d as usize).product();
         grid.extent = x.dims.get(axis).map_or(1, |&d| d as usize);
-        let block = usize::try_from(call.int_or("block_size", 0)?).unwrap_or(0);
+        let block = usize::try_from(block).unwrap_or(0);
         if block == 0 {
             let fits = scale.dims.len() == 1 && scale.len() == grid.extent as u64;
             return if fits { Ok(grid) } else { Err(wrong(scale)) };

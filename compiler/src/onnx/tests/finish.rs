@@ -8,7 +8,7 @@ fn left_to_client(opset: i64, nodes: Vec<NodeProto>, outputs: &[&str]) -> Vec<St
     let mut model = model(dims(&[2, 3]), nodes, vec![integers("flat", &[-1])]);
     model.opset_import[0].version = opset;
     let graph = model.graph.as_mut().unwrap();
-    graph.output = outputs.iter().map(|o| declared(o, 1, vec![])).collect();
+    graph.output = outputs.iter().map(|o| declared(o, 0, vec![])).collect();
     let graph = try_import(&model).unwrap_or_else(|e| panic!("{e}"));
     graph.outputs.iter().map(|o| o.finish.to_string()).collect()
 }
@@ -40,7 +40,7 @@ fn a_classifier_may_end_with_its_probabilities_and_its_class() {
         ]
     );
     let mut model = model(dims(&[2, 3]), nodes(), vec![integers("flat", &[-1])]);
-    model.graph.as_mut().unwrap().output = vec![declared("class", 7, vec![])];
+    model.graph.as_mut().unwrap().output = vec![declared("class", 6, vec![])];
     assert_eq!(run(&model, &[3.0, 1.0, 1.0, 5.0, 9.0, 4.0]), [2.0, 2.0]);
 }
 
