@@ -1,8 +1,9 @@
 //! The command line: what each verb takes.
 
-use crate::values::{InputArg, RangeArg, bytes, flood_bits, log_n, optimisation};
+use crate::values::{InputArg, RangeArg, bytes, flood_bits, key_budget, log_n, optimisation};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use peregrine_compiler::optimisation::Optimisation;
+use peregrine_compiler::passes::keys::KeyBudget;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -46,22 +47,25 @@ pub enum Verb {
 /// Choices of the compiler.
 #[derive(Debug, Args)]
 pub struct Choices {
-    /// Bits after the point that the noise of every operation must leave; with `compile --calibrate`, bits of the largest
-    /// output that must be right [default: 12]
+    /// Bits of the largest output that must be right, by simulated noise [default: 8]
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=40))]
     pub precision_bits: Option<u32>,
-    /// log2 of the largest magnitude of any value, sign and margin included
+    /// Instead: bits after the point that the noise of every operation must leave; nothing is simulated
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=40), conflicts_with = "precision_bits")]
+    pub operation_bits: Option<u32>,
+    /// log2 of the largest magnitude of any value, sign and margin included [default: what samples take, with a margin]
     #[arg(long, value_name = "H", value_parser = clap::value_parser!(u32).range(1..=40))]
     pub headroom_bits: Option<u32>,
-    /// log2 of the ring degree [default: the smallest that serves]
+    /// log2 of the ring degree [default: the smallest that serves, up to 17]
     #[arg(long, value_name = "N", value_parser = log_n)]
     pub log_n: Option<u32>,
     /// What the parameters must promise
     #[arg(long, value_enum, default_value = "128")]
     pub security: SecurityArg,
-    /// Most that all evaluation keys may take in a file, as 2GiB or 500MB: rotations are composed of others [default: no limit]
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
-    pub key_budget: Option<u64>,
+    /// Most that all evaluation keys may take in a file, as 2GiB or 500MB, or `none`: rotations are composed of others [default:
+    /// as few as make the run at most 5 % longer, never more than 4GiB]
+    #[arg(long, value_name = "SIZE", value_parser = key_budget)]
+    pub key_budget: Option<KeyBudget>,
     /// Plan within the rings, primes and levels of another circuit, so that its keys serve this one, too; --key-budget then counts
     /// new keys only
     #[arg(long, value_name = "OTHER.client", conflicts_with = "log_n")]
@@ -70,6 +74,15 @@ pub struct Choices {
     /// profile]
     #[arg(long, value_name = "MACHINE.json")]
     pub profile: Option<PathBuf>,
+    /// Sample inputs (.npy, .npz): report the range of all values, set the headroom from it, and the precision from the outputs
+    #[arg(long, value_name = "[NAME=]FILE")]
+    pub calibrate: Vec<InputArg>,
+    /// What inputs are never outside of; without NAME for all inputs [default: what samples have, else -3,3 is assumed]
+    #[arg(long, value_name = "[NAME=]LO,HI", allow_hyphen_values = true)]
+    pub input_range: Vec<RangeArg>,
+    /// Leave an optimisation out
+    #[arg(long, value_name = "NAME", value_parser = optimisation())]
+    pub without: Vec<Optimisation>,
 }
 
 /// `--security`.
@@ -84,27 +97,30 @@ pub enum SecurityArg {
 
 /// Which values a circuit has room for, and how precise its outputs are.
 const COMPILE_HELP: &str = "\
-A circuit represents values below 2^(H - 1) in magnitude, for H bits of headroom. Three ways to know that values stay there:
+Without options, `compile` chooses all of these and says in five lines what and why:
 
---calibrate evaluates the model on samples. Without --headroom-bits, H is what they take, with 2 bits of margin and one for \
-the sign; with it, they must not take more. A node that takes more than was asked for, or than the parameters hold, or \
-whose values are not finite, is an error that names it. Images unlike the samples can still leave the range.
+ring       the smallest degree up to 2^17 whose modulus is secure and long enough (--log-n, --security).
 
---input-range bounds all values by interval arithmetic, for every input within the range; without it, inputs are taken to \
-stay within what the samples have. Where everything is bounded below 2^(H - 1), the report says `proven`. Bounds are safe, \
-not tight, and grow with depth, so a bound beyond the range is reported and is no error.
+range      what inputs are like. --calibrate gives samples; the metadata key `peregrine.ranges` of a model, which \
+peregrine-finetune writes, states what training has seen; --input-range says what inputs are never outside of. With none of \
+these it is assumed: -3 to 3, which images scaled to 0..1 or -1..1 and normalised ones stay within, or less where values would \
+grow too large. Inputs are then drawn from the range: smooth images, noise, blocks and constants.
 
-The metadata key `peregrine.ranges` of a model, which peregrine-finetune writes, states what values training has seen; \
-interval arithmetic says what follows for others. Without --calibrate and --headroom-bits, H is what they take, with the same \
-margin. --calibrate overrides it.
+headroom   values below 2^(H - 1) in magnitude are represented. H is what samples or stated ranges take, with 2 bits of margin and \
+one for the sign, or what drawn inputs take, with 4 bits. Where --headroom-bits is given, samples must not take more: the node that \
+does is named. Values can still leave it on inputs unlike the samples. For every input within its range interval arithmetic bounds \
+all values; where they stay below 2^(H - 1) the report says `proven`. Bounds are safe, not tight, and grow with depth.
 
-Each gives a table of nodes: least and largest value, the largest magnitude inside a polynomial (its powers and inner \
-factors), and the bits left below 2^(H - 1). Nodes are those after simplification, which scales values. Noise is not in it.
+precision  --precision-bits of the largest output are right: the circuit is run on three samples with simulated noise, and log2 of \
+the largest output over the largest error must not be less. Samples that are drawn are taken one by one, and the worst counts. The \
+bits that operations need for it are found in at most 4 compilations; --operation-bits sets them, relative to 1 and not to \
+the outputs, and nothing is simulated.
 
---precision-bits is about the outputs where there are samples: the circuit is run on up to three of them with simulated \
-noise, and log2 of the largest output over the largest error, over all of them, must not be less. The bits that operations \
-need for it are found in at most 4 compilations. Without samples it is about operations: the noise of each stays below \
-2^-B, relative to 1 and not to the outputs; what that leads to is seen with `simulate --noise` and `infer`.";
+keys       evaluation keys for fewer rotations than there are, as few as make the predicted run at most 5 % longer than with a \
+key for each, and never more than 4 GiB (--key-budget; `none` for no limit).
+
+A table of nodes gives the least and largest value, the largest magnitude inside a polynomial (its powers and inner \
+factors), and the bits left below 2^(H - 1). Nodes are those after simplification, which scales values. Noise is not in it.";
 
 /// `compile`.
 #[derive(Debug, Args)]
@@ -121,15 +137,6 @@ pub struct Compile {
     pub client: Option<PathBuf>,
     #[command(flatten)]
     pub choices: Choices,
-    /// Sample inputs (.npy, .npz): report the range of all values, set the headroom from it, and the precision from the outputs
-    #[arg(long, value_name = "[NAME=]FILE")]
-    pub calibrate: Vec<InputArg>,
-    /// What inputs are never outside of: report what no value can leave; without NAME for all inputs
-    #[arg(long, value_name = "[NAME=]LO,HI", allow_hyphen_values = true)]
-    pub input_range: Vec<RangeArg>,
-    /// Leave an optimisation out
-    #[arg(long, value_name = "NAME", value_parser = optimisation())]
-    pub without: Vec<Optimisation>,
     /// Report what each optimisation buys: compile without it, too, one at a time
     #[arg(long)]
     pub ablate: bool,
@@ -312,6 +319,7 @@ pub struct Decrypt {
 
 /// `infer`.
 #[derive(Debug, Args)]
+#[command(after_long_help = COMPILE_HELP)]
 pub struct Infer {
     /// The ONNX model
     #[arg(value_name = "MODEL.onnx")]

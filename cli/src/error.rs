@@ -2,7 +2,9 @@
 
 use crate::arrays::ArrayProblem;
 use crate::verbs::bench::BenchError;
+use peregrine_compiler::advice::WaysOut;
 use peregrine_compiler::cost::ProfileError;
+use peregrine_compiler::manage::parameters::ParameterError;
 use peregrine_compiler::onnx::{ImportErrors, LoadError};
 use peregrine_compiler::pipeline::CompileError;
 use peregrine_compiler::precision::PrecisionError;
@@ -29,6 +31,13 @@ pub enum Error {
     /// A model for which there is no circuit.
     #[error("{}: {source}", path.display())]
     Compile { path: PathBuf, source: CompileError },
+    /// A model that no parameters hold.
+    #[error("{}: {source}", path.display())]
+    NoParameters {
+        path: PathBuf,
+        source: ParameterError,
+        ways_out: WaysOut,
+    },
     /// A precision that no circuit for a model has.
     #[error("{}: {source}", path.display())]
     Precision {
@@ -249,7 +258,8 @@ impl Error {
             Self::Import(errors) => errors.to_string(),
             error => format!("error: {error}"),
         };
-        if let Some(help) = self.help() {
+        let found = self.found_help();
+        if let Some(help) = found.as_deref().or_else(|| self.help()) {
             text.push_str("\nhelp: ");
             text.push_str(help);
         }

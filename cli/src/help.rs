@@ -70,10 +70,6 @@ impl Error {
             } => Some("write --input NAME=FILE"),
             Self::Input { source, .. } => port_help(source),
             Self::Ranges { source, .. } => range_help(source),
-            Self::Precision { .. } => Some(
-                "ask for fewer --precision-bits, or leave --log-n out; where few values are large, a penalty on large activations \
-                 in fine-tuning leaves room for more",
-            ),
             Self::Client {
                 source: ClientError::Decrypt { .. },
                 ..

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::files;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use peregrine_compiler::optimisation::Optimisation;
+use peregrine_compiler::passes::keys::KeyBudget;
 use peregrine_compiler::ranges::Interval;
 use peregrine_ir::Ring;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,16 @@ pub fn flood_bits(text: &str) -> Result<f64, String> {
 pub fn optimisation() -> impl TypedValueParser<Value = Optimisation> {
     let known = Optimisation::ALL.map(|o| PossibleValue::new(o.name()).help(o.summary()));
     PossibleValuesParser::new(known).try_map(|name| name.parse::<Optimisation>())
+}
+
+/// A budget for evaluation keys: a number of bytes, or none.
+pub fn key_budget(text: &str) -> Result<KeyBudget, String> {
+    match text {
+        "none" => Ok(KeyBudget::Unlimited),
+        size => bytes(size).map(KeyBudget::AtMost).map_err(|_| {
+            "expected a size such as 2GiB or 500MB, or `none` for no limit".to_owned()
+        }),
+    }
 }
 
 /// A number of bytes: digits, then a unit.

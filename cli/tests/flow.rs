@@ -131,7 +131,7 @@ fn precision_of_the_outputs_is_asked_for_predicted_and_measured() {
     // The same circuit, on ciphertexts.
     let (internal, headroom) = (&report["precision_bits"], &report["headroom_bits"]);
     let line = format!(
-        "infer digits.onnx --input images.npy --precision-bits {internal} --headroom-bits {headroom}"
+        "infer digits.onnx --input images.npy --operation-bits {internal} --headroom-bits {headroom}"
     );
     let inferred = folder.json(&line);
     assert_eq!(
@@ -146,7 +146,7 @@ fn precision_of_the_outputs_is_asked_for_predicted_and_measured() {
         "{measured} and {predicted}"
     );
 
-    let without = folder.json("compile digits.onnx -o digits.fhe --precision-bits 14");
+    let without = folder.json("compile digits.onnx -o digits.fhe --operation-bits 14");
     assert!(without["precision"].is_null());
     assert_eq!(without["precision_bits"], 14);
 }

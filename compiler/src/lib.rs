@@ -15,6 +15,7 @@
 //! ([`optimisation`]); [`ablation`] compares.
 
 pub mod ablation;
+pub mod advice;
 pub mod cost;
 pub mod layout;
 pub mod manage;

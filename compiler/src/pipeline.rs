@@ -8,12 +8,13 @@ use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
 use crate::manage::{ManageError, emit, settle};
 use crate::optimisation::{Optimisation, Without};
-use crate::passes::keys::{self, Having, KeyChoice, KeyError, Settled};
+use crate::passes::keys::{self, Having, KeyBudget, KeyChoice, KeyError, Settled};
 use crate::passes::{PassError, run_all};
 use crate::rewrite::{self, RewriteError, simplify_without};
 use crate::slots::{LowerError, lower};
 use crate::tensor::Graph;
 use peregrine_ir::{Circuit, Remark, Ring, Security, Verified, VerifyErrors, verify};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// What the compiler may choose and what it must keep.
@@ -30,7 +31,7 @@ pub struct Config {
     /// Ring degrees to try, as logarithms; the smallest that holds the depth is taken.
     pub log_n: RangeInclusive<u32>,
     /// Most bytes that all evaluation keys may take together, in a file.
-    pub key_budget: Option<u64>,
+    pub key_budget: KeyBudget,
     /// What the machine that will run the circuit takes for what: layouts are chosen by it.
     pub cost: CostModel,
     /// What is left out, to see what it is good for.
@@ -41,15 +42,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// 128-bit security; errors about 2^-12; outputs up to 2^9 in magnitude; the built-in cost model.
+    /// 128-bit security; errors about 2^-12; outputs up to 2^9 in magnitude; keys without limit; the built-in cost model.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             security: Security::Classical128,
             precision_bits: 12,
             headroom_bits: 10,
-            log_n: 11..=16,
-            key_budget: None,
+            log_n: 11..=17,
+            key_budget: KeyBudget::Unlimited,
             cost: CostModel::default(),
             without: Without::new(),
             like: None,
@@ -61,6 +62,17 @@ impl Config {
         match &self.like {
             Some(like) => like.ring().log_n..=like.ring().log_n,
             None => self.log_n.clone(),
+        }
+    }
+
+    fn planner(&self) -> Planner<'_> {
+        Planner {
+            security: self.security,
+            precision_bits: self.precision_bits,
+            headroom_bits: self.headroom_bits,
+            cost: &self.cost,
+            without: &self.without,
+            like: self.like.as_ref(),
         }
     }
 }
@@ -83,31 +95,106 @@ pub struct Compiled {
 /// # Errors
 /// When no ring degree in the configured range holds the depth of the network.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
-    let (graph, rewrites) = simplify_without(graph, &config.without)?;
-    let Settled {
-        mut circuit,
-        table: key_choices,
-        ..
-    } = settled(emitted(&graph, config)?, config)?;
-    circuit.remarks.extend(left_out(&config.without));
-    let like = config.like.as_ref();
-    let like = like.map(|like| like.remark(&circuit));
-    circuit.remarks.extend(like);
-    for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
-        port.finish.clone_from(&output.finish);
+    Session::new(graph, &config.without)?.compile(config, &|_, _| {})
+}
+
+/// Told what share of the search at one ring degree is done, and what comes next.
+pub type Watch<'w> = &'w dyn Fn(f64, &str);
+
+/// A network that is compiled for one configuration after another: what does not depend on them is found once.
+#[derive(Debug)]
+pub struct Session {
+    graph: Graph,
+    rewrites: rewrite::Report,
+    quotes: Quotes,
+    /// What circuits demanded for which rings of these degrees were too small.
+    demanded: BTreeMap<u32, Demand>,
+}
+
+impl Session {
+    /// Simplifies a graph with all but these optimisations.
+    ///
+    /// # Errors
+    /// When the graph is not well formed.
+    pub fn new(graph: &Graph, without: &Without) -> Result<Self, RewriteError> {
+        let (graph, rewrites) = simplify_without(graph, without)?;
+        Ok(Self {
+            graph,
+            rewrites,
+            quotes: Quotes::default(),
+            demanded: BTreeMap::new(),
+        })
     }
-    Ok(Compiled {
-        circuit: verify(circuit)?,
-        graph,
-        rewrites,
-        key_choices,
-    })
+
+    /// The graph after rewriting.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Compiles the network. The configuration leaves out what was left out of the session.
+    ///
+    /// # Errors
+    /// As for [`compile`].
+    pub fn compile(&mut self, config: &Config, watch: Watch<'_>) -> Result<Compiled, CompileError> {
+        let emitted = self.emitted(config, watch)?;
+        watch(1.0, "choosing keys");
+        let Settled {
+            mut circuit,
+            table: key_choices,
+            ..
+        } = settled(emitted, config)?;
+        circuit.remarks.extend(left_out(&config.without));
+        let like = config.like.as_ref();
+        let like = like.map(|like| like.remark(&circuit));
+        circuit.remarks.extend(like);
+        for (port, output) in circuit.outputs.iter_mut().zip(&self.graph.outputs) {
+            port.finish.clone_from(&output.finish);
+        }
+        Ok(Compiled {
+            circuit: verify(circuit)?,
+            graph: self.graph.clone(),
+            rewrites: self.rewrites.clone(),
+            key_choices,
+        })
+    }
+
+    /// Refuses what no ring of the configuration can hold, in the time that it takes to look at every node.
+    ///
+    /// # Errors
+    /// Says what is missing at the largest ring.
+    pub fn possible(&self, config: &Config) -> Result<(), CompileError> {
+        let planner = config.planner();
+        let mut refused = None;
+        for log_n in config.degrees() {
+            match planner.possible(&self.graph, log_n) {
+                Ok(()) => return Ok(()),
+                Err(error) => refused = Some(error),
+            }
+        }
+        Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
+    }
+
+    /// Whether a configuration has parameters at a degree, as far as is known: by what a circuit demanded that did not fit, or
+    /// else by what no circuit can do without.
+    pub(crate) fn fits(&self, config: &Config, log_n: u32) -> Result<(), ParameterError> {
+        let planner = config.planner();
+        planner.possible(&self.graph, log_n)?;
+        match self.demanded.values().next_back() {
+            Some(demand) => planner.ring(log_n, demand).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether any circuit was made whose demands are known.
+    pub(crate) fn is_tried(&self) -> bool {
+        !self.demanded.is_empty()
+    }
 }
 
 /// Circuits before circuit passes that are worth having their keys chosen.
 struct Emitted {
-    /// The fastest with one ring.
-    one: Circuit,
+    /// The fastest with one ring, and its predicted seconds with a key for each rotation.
+    one: (Circuit, f64),
     /// The fastest that goes on at half the degree, if any is secure, and what is said of it.
     half: Option<(Circuit, String)>,
 }
@@ -121,11 +208,16 @@ fn settled(Emitted { one, half }: Emitted, config: &Config) -> Result<Settled, K
         like: config.like.as_ref(),
     };
     let settle = |circuit| keys::settle(circuit, having, config.key_budget);
-    let one = settle(one);
+    let (one, seconds) = one;
     let Some((half, reason)) = half else {
-        return one;
+        return settle(one);
     };
-    match (one, settle(half)) {
+    let half = match settle(half) {
+        // Fewer keys make no run faster.
+        Ok(half) if half.shared_seconds() < seconds => return Ok(remarked(half, reason)),
+        half => half,
+    };
+    match (settle(one), half) {
         (Ok(one), Ok(half)) => Ok(faster(one, (half, reason))),
         (Err(KeyError::Budget { .. }), Ok(half)) => Ok(remarked(half, reason)),
         (one, Err(KeyError::Budget { .. })) => one,
@@ -162,49 +254,55 @@ fn left_out(without: &Without) -> Option<Remark> {
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
 const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
 
-/// The fastest circuits at the smallest ring degree whose modulus holds the depth.
-fn emitted(graph: &Graph, config: &Config) -> Result<Emitted, CompileError> {
-    let planner = Planner {
-        security: config.security,
-        precision_bits: config.precision_bits,
-        headroom_bits: config.headroom_bits,
-        cost: &config.cost,
-        without: &config.without,
-        like: config.like.as_ref(),
-    };
-    let mut known = Demand::default();
-    let mut refused = None;
-    for log_n in config.degrees() {
-        // The demand hardly depends on the degree: a ring too small for an earlier lowering needs no new one.
-        let least = match planner.ring(log_n, &known) {
-            Ok(ring) => ring,
-            Err(error) => {
-                refused = Some(error);
-                continue;
+impl Session {
+    /// The fastest circuits at the smallest ring degree whose modulus holds the depth.
+    fn emitted(&mut self, config: &Config, watch: Watch<'_>) -> Result<Emitted, CompileError> {
+        let planner = config.planner();
+        let mut refused = None;
+        for log_n in config.degrees() {
+            let least = match self.promising(&planner, log_n) {
+                Ok(ring) => ring,
+                Err(error) => {
+                    refused = Some(error);
+                    continue;
+                }
+            };
+            let attempt = Attempt {
+                graph: &self.graph,
+                config,
+                planner: &planner,
+                log_n,
+                cut: None,
+                watch,
+            };
+            attempt.begin(0.0, "layouts");
+            let priced = attempt.priced().unwrap_or(least);
+            let mut planning = attempt.planning(&priced, &mut self.quotes)?;
+            let plan = planning.fewest_levels()?;
+            match attempt.fastest(&plan)? {
+                Ok(fewest) => {
+                    let best = attempt.with_more_levels(&mut planning, fewest)?;
+                    let half = attempt.switched(&best, &mut self.quotes)?;
+                    let one = (best.circuit, best.seconds);
+                    return Ok(Emitted { one, half });
+                }
+                Err((demand, error)) => {
+                    self.demanded.insert(log_n, demand);
+                    refused = Some(error);
+                }
             }
-        };
-        let attempt = Attempt {
-            graph,
-            config,
-            planner: &planner,
-            log_n,
-            cut: None,
-        };
-        let priced = attempt.priced().unwrap_or(least);
-        let mut quotes = Quotes::default();
-        let mut planning = attempt.planning(&priced, &mut quotes)?;
-        let plan = planning.fewest_levels()?;
-        match attempt.fastest(&plan)? {
-            Ok(fewest) => {
-                let best = attempt.with_more_levels(&mut planning, fewest)?;
-                let half = attempt.switched(&best, &mut quotes)?;
-                let one = best.circuit;
-                return Ok(Emitted { one, half });
-            }
-            Err((demand, error)) => (known, refused) = (demand, Some(error)),
         }
+        Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
     }
-    Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
+
+    /// A ring for what is known of the network at a degree, before its layouts there. The demand hardly depends on the degree: a
+    /// ring too small for an earlier lowering needs no new one.
+    fn promising(&self, planner: &Planner<'_>, log_n: u32) -> Result<Ring, ParameterError> {
+        planner.possible(&self.graph, log_n)?;
+        let known = self.demanded.range(..=log_n).next_back();
+        let known = known.map(|(_, demand)| demand.clone());
+        planner.ring(log_n, &known.unwrap_or_default())
+    }
 }
 
 /// Compiling at one ring degree, or from one to another.
@@ -216,6 +314,7 @@ struct Attempt<'a> {
     log_n: u32,
     /// After which node the degree is half of that.
     cut: Option<Cut>,
+    watch: Watch<'a>,
 }
 
 /// A circuit before its passes, and what it is predicted to take after them.
@@ -248,7 +347,16 @@ impl Candidate {
     }
 }
 
+/// Shares of the search at one degree: plans that spend no level, those that do, and half the degree.
+const PLANNED: f64 = 0.3;
+const SPENT: f64 = 0.5;
+
 impl<'a> Attempt<'a> {
+    /// Says what comes next.
+    fn begin(&self, share: f64, what: &str) {
+        (self.watch)(share, &format!("degree 2^{}: {what}", self.log_n));
+    }
+
     /// A ring for what is expected of the network before anyone knows its layouts: what layouts are priced in.
     fn priced(&self) -> Result<Ring, ParameterError> {
         // A linear operator on products that were not rescaled is what most levels hold.
@@ -328,7 +436,9 @@ impl<'a> Attempt<'a> {
     ) -> Result<Candidate, CompileError> {
         let without = fewest.seconds;
         let mut best = fewest;
-        for reluctance in RELUCTANCE {
+        for (i, reluctance) in RELUCTANCE.into_iter().enumerate() {
+            let done = i as f64 / RELUCTANCE.len() as f64;
+            self.begin(PLANNED + (SPENT - PLANNED) * done, "levels for conversions");
             let Some(plan) = planning.worthwhile_levels(reluctance)? else {
                 break;
             };
@@ -364,7 +474,13 @@ impl<'a> Attempt<'a> {
             return Ok(None);
         }
         let mut fastest: Option<(Candidate, Cut)> = None;
-        for cut in cuts(self.graph).into_iter().rev() {
+        let all = cuts(self.graph);
+        let count = all.len();
+        for (i, cut) in all.into_iter().rev().enumerate() {
+            self.begin(
+                SPENT + (1.0 - SPENT) * i as f64 / count as f64,
+                "half of it",
+            );
             let attempt = Self {
                 cut: Some(cut),
                 ..*self

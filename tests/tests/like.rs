@@ -9,6 +9,7 @@
 use peregrine_compiler::manage::like::{Like, Misfit};
 use peregrine_compiler::manage::parameters::ParameterError;
 use peregrine_compiler::onnx::{self, NoExternalData, Options};
+use peregrine_compiler::passes::keys::KeyBudget;
 use peregrine_compiler::pipeline::{CompileError, Config, compile};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::{Interface, KeyKind, Security, Verified, fingerprint};
@@ -94,6 +95,41 @@ fn the_same_network_with_other_weights_needs_no_new_keys() {
     }
 }
 
+/// As few keys as make a run little longer are those of its siblings, too.
+#[test]
+fn the_keys_of_a_budget_by_default_serve_siblings() {
+    let [first, second] = [1, 2].map(|seed| import(&networks::convolutions(seed, 8, &[4, 4])));
+    let mut config = toy("first");
+    config.key_budget = KeyBudget::DEFAULT;
+    let one = compile(&first, &config).unwrap().circuit;
+    let mut config = like("second", &one);
+    config.key_budget = KeyBudget::DEFAULT;
+    let other = compile(&second, &config).unwrap().circuit;
+    let new = config.like.as_ref().map(|like| like.lacks(&other));
+    assert_eq!(new, Some(Vec::new()));
+    assert_eq!(one.ring, other.ring);
+}
+
+/// What is asked of a circuit in bits is what another circuit's parameters leave, and fewer where more headroom is needed.
+#[test]
+fn precision_is_that_of_the_other_circuit() {
+    let graph = import(&networks::convolutions(1, 8, &[4]));
+    let mut config = toy("first");
+    config.precision_bits = 15;
+    let one = compile(&graph, &config).unwrap().circuit;
+    let like = Like::new(&Interface::of(&one));
+    let headroom = config.headroom_bits;
+    assert_eq!(
+        [headroom - 3, headroom].map(|bits| like.precision_bits(bits)),
+        [15, 15]
+    );
+    let more = like.precision_bits(headroom + 4);
+    assert!((10..=12).contains(&more), "{more}");
+    config.like = Some(like);
+    (config.precision_bits, config.headroom_bits) = (more, headroom + 4);
+    compile(&graph, &config).unwrap();
+}
+
 #[test]
 fn a_network_with_two_rings_has_the_keys_of_its_siblings() {
     let [first, second] = [1, 2].map(|seed| import(&networks::resnet8_of(seed)));
@@ -164,7 +200,7 @@ fn a_budget_bounds_the_new_keys_only() {
             .iter()
             .all(|key| matches!(key.kind(), KeyKind::Rotation(_)))
     );
-    config.key_budget = Some(0);
+    config.key_budget = KeyBudget::AtMost(0);
     let none = match compile(&second, &config) {
         Ok(compiled) => compiled.circuit,
         Err(error) => panic!("{error}"),

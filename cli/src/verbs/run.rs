@@ -47,7 +47,7 @@ pub fn run(args: &Run) -> Result<(), Error> {
     };
     let pair = Belongs::to(first_keys(args), keys.key_pair());
     Belongs::encrypted(&args.input, inputs.key_pair()).check(pair)?;
-    let resources = Resources::of_thread_pool(args.machine.memory);
+    let resources = Resources::of_thread_pool(machine::memory_limit(&args.machine));
     let usage = Usage {
         process: machine::PROGRAM_BYTES,
         ..Usage::default()
@@ -55,6 +55,7 @@ pub fn run(args: &Run) -> Result<(), Error> {
     let session = server
         .session_for(Arc::new(keys), resources, usage)
         .map_err(Error::server(&args.circuit))?;
+    machine::announce(session.prediction(), &args.machine);
     let mut file = NewFile::create(&args.output)?;
     let started = Instant::now();
     let outputs = session.run(inputs, &Bar::new("run"));

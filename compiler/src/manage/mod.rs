@@ -20,6 +20,7 @@ mod emit;
 mod levels;
 pub mod like;
 pub mod parameters;
+pub mod possible;
 pub mod primes;
 pub mod rescales;
 mod scales;

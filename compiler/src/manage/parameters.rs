@@ -11,6 +11,7 @@
 
 use super::demand::{Demand, Need, Work};
 use super::like::{Like, Misfit};
+use super::possible::Path;
 use super::primes::MAX_PRIME_BITS;
 use super::table::{Table, Wanted};
 use crate::cost::CostModel;
@@ -25,7 +26,7 @@ const NUMBER_GUARD_BITS: u32 = 6;
 /// Bits of weights beyond what one of them needs: the errors of up to 4^this add up.
 const WEIGHT_GUARD_BITS: u32 = 4;
 /// How much longer than a digit the special primes are, in bits.
-const SPECIAL_SLACK_BITS: f64 = 6.0;
+pub(super) const SPECIAL_SLACK_BITS: f64 = 6.0;
 /// The longest base: what decryption handles exactly.
 pub const MAX_BASE_BITS: u32 = 99;
 
@@ -161,6 +162,11 @@ impl Planner<'_> {
     pub fn unit_bits(&self, log_n: u32) -> u32 {
         // log2(N sqrt(1/18)) = log_n - 2.08
         self.precision_bits + GUARD_BITS + log_n - 2
+    }
+
+    /// The bits of precision that a working scale leaves, at least one.
+    pub(super) fn precision_of(unit_bits: u32, log_n: u32) -> u32 {
+        (unit_bits + 2).saturating_sub(GUARD_BITS + log_n).max(1)
     }
 
     pub(super) fn limit(&self, log_n: u32) -> Result<f64, ParameterError> {
@@ -356,6 +362,21 @@ pub enum ParameterError {
         /// The line.
         limit: f64,
     },
+    /// The network is too deep, whatever its layouts.
+    #[error(
+        "{} products and {} sums one after the other need a modulus of at least {bits:.0} bits; at ring degree 2^{log_n} the limit \
+         for 128-bit security is {limit:.0}: {:.0} bits are missing", path.products, path.linear, (bits - limit).ceil()
+    )]
+    Depth {
+        /// log2 of the degree.
+        log_n: u32,
+        /// The longest path.
+        path: Path,
+        /// The least bits of a modulus, special primes included.
+        bits: f64,
+        /// The line.
+        limit: f64,
+    },
     /// The parameters of another circuit do not hold the network.
     #[error(
         "the parameters of `{circuit}` do not hold this network: {misfit}; compile without --like for keys of its own"
@@ -402,6 +423,7 @@ impl ParameterError {
                 limit,
                 ..
             } => Some(chain_bits + special_bits - limit),
+            Self::Depth { bits, limit, .. } => Some(bits - limit),
             Self::Like { misfit, .. } => misfit.missing_bits(),
             _ => None,
         }

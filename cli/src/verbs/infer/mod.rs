@@ -10,12 +10,11 @@ use crate::files::{self, NewFile};
 use crate::inputs::{self, Inputs};
 use crate::machine::{self, Memory};
 use crate::outputs::{self, Output};
+use crate::plan::Plan;
 use crate::precision;
 use crate::progress::Bar;
-use crate::ranges;
 use crate::report::{Summary, print};
 use crate::values::InputArg;
-use peregrine_compiler::pipeline::Config;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Interface;
 use peregrine_ir::stats::Stats;
@@ -52,12 +51,14 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let file = args.output.as_deref().map(NewFile::create).transpose()?;
     let mut seconds = Seconds::default();
 
-    let config = config(args, &graph)?;
-    let compiled = timed(&mut seconds.compile, || {
-        model::compile(&args.model, &graph, &config)
+    let Plan { compiled, .. } = timed(&mut seconds.compile, || {
+        Plan::new(&args.model, &graph, &args.choices)
     })?;
     let interface = Interface::of(&compiled.circuit);
     let (circuit, stats) = (Summary::of(&interface), Stats::of(&compiled.circuit));
+    let foreseen = machine::foresee(&compiled.circuit, &args.machine)
+        .map_err(|error| Error::server(&args.model)(error.into()))?;
+    machine::announce(foreseen, &args.machine);
     let failed = || Error::client(&args.model);
     let client = Client::new(interface).map_err(failed())?;
     let count = images.len().min(args.limit.get());
@@ -103,14 +104,6 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     print(args.json.json, &report, report::text)
 }
 
-/// The configuration that was chosen, with the headroom that the model states when none was.
-fn config(args: &Infer, graph: &Graph) -> Result<Config, Error> {
-    let mut config = model::config(&args.model, &args.choices)?;
-    let chosen = args.choices.headroom_bits;
-    ranges::settle_stated(&args.model, graph, chosen, &mut config)?;
-    Ok(config)
-}
-
 /// How far the outputs of encrypted samples should be from those of the model.
 fn predicted(server: &Server, inputs: &Inputs, samples: &[Sample]) -> Result<Deviation, Error> {
     let predicted = precision::predict(server.circuit(), samples);
@@ -124,7 +117,7 @@ fn session<'s>(
     args: &Infer,
     runs: usize,
 ) -> Result<Session<'s>, Error> {
-    let resources = Resources::of_thread_pool(args.machine.memory);
+    let resources = Resources::of_thread_pool(machine::memory_limit(&args.machine));
     let usage = Usage {
         cache: machine::cache_budget(&args.machine, runs),
         process: machine::beside_keys(server.circuit()),
@@ -140,7 +133,8 @@ fn distinct(args: &Infer) -> Result<(), Error> {
         return Ok(());
     };
     files::distinct(&[("the model", &args.model), ("the output", output)])?;
-    InputArg::distinct(&args.input.files, output)
+    InputArg::distinct(&args.input.files, output)?;
+    InputArg::distinct(&args.choices.calibrate, output)
 }
 
 fn labels(args: &Infer, images: usize) -> Result<Option<Vec<i64>>, Error> {

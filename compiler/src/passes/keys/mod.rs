@@ -21,12 +21,16 @@
 //!
 //! Assumes: rotations are whole (`rotate`) where they may be composed. Those in phases stay, and so do their keys.
 
+mod budget;
 mod compose;
 mod groups;
+mod knee;
 mod search;
 #[cfg(test)]
 mod tests;
 mod tree;
+
+pub use budget::KeyBudget;
 
 use super::{PassError, remove_dead, run_all};
 use crate::cost::{CostModel, LinearCost};
@@ -141,7 +145,7 @@ pub struct Settled {
     pub table: Vec<KeyChoice>,
 }
 
-/// Composes rotations so that all evaluation keys fit the budget, and runs all passes. Without a budget only keys that are not
+/// Composes rotations so that all evaluation keys fit the budget, and runs all passes. Without a limit only keys that are not
 /// worth their loading are given up; without [`Optimisation::KeySelection`] none is, whatever the budget.
 ///
 /// # Errors
@@ -149,7 +153,7 @@ pub struct Settled {
 pub fn settle(
     circuit: Circuit,
     having: Having<'_>,
-    budget: Option<u64>,
+    budget: KeyBudget,
 ) -> Result<Settled, KeyError> {
     // What nothing needs would have its say.
     let dropped = (remove_dead::PASS.run)(circuit, having.cost);
@@ -158,21 +162,17 @@ pub fn settle(
         source,
     })?;
     let mut chooser = Chooser::new(&circuit, having)?;
-    let (mut table, mut chosen) = (Vec::new(), None);
-    for each in budgets(&circuit, chooser.all.bytes, budget) {
-        let (circuit, choice) = chooser.choose(each)?;
-        table.push(choice.clone());
-        if each == budget {
-            chosen = Some((circuit, choice));
-        }
-    }
-    let Chooser { plain, all, .. } = chooser;
-    let (mut circuit, chosen) = chosen.unwrap_or_else(|| (plain, all.clone()));
-    if let (Some(budget), false) = (budget, chosen.fits) {
+    let Found { choice, table } = match budget {
+        KeyBudget::Unlimited => chooser.table(None)?,
+        KeyBudget::AtMost(bytes) => chooser.table(Some(bytes))?,
+        KeyBudget::Knee { slower, most } => chooser.knee(slower, most)?,
+    };
+    let (mut circuit, chosen) = choice;
+    if let (Some(budget), false) = (chosen.budget, chosen.fits) {
         let least = chosen.bytes;
         return Err(KeyError::Budget { budget, least });
     }
-    if let Some(text) = chosen.remark(&all) {
+    if let Some(text) = chosen.remark(&chooser.all) {
         circuit.remarks.push(Remark { node: None, text });
     }
     Ok(Settled {
@@ -182,22 +182,18 @@ pub fn settle(
     })
 }
 
+/// What was found for a budget: a circuit, and what else was looked at.
+struct Found {
+    choice: (Circuit, KeyChoice),
+    /// The largest budget first, the chosen one among them.
+    table: Vec<KeyChoice>,
+}
+
 impl Settled {
     /// Predicted seconds, with the share of one run in loading the keys.
     pub fn shared_seconds(&self) -> f64 {
         self.chosen.shared_seconds()
     }
-}
-
-/// The budgets to look at, the largest first.
-fn budgets(circuit: &Circuit, all: u64, wanted: Option<u64>) -> Vec<Option<u64>> {
-    let mut budgets = vec![None, wanted];
-    if circuit.values.len() <= LARGEST_WITH_TABLE {
-        budgets.extend([2, 4, 8].map(|part| Some(all / part)));
-    }
-    budgets.sort_by_key(|budget| Reverse(budget.unwrap_or(u64::MAX)));
-    budgets.dedup();
-    budgets
 }
 
 /// Chooses keys for budgets that get smaller.
@@ -223,6 +219,36 @@ impl<'c> Chooser<'c> {
             all: KeyChoice::of(&plain, having, None),
             plain,
         })
+    }
+
+    /// For one budget, among others that are looked at for the table.
+    fn table(&mut self, wanted: Option<u64>) -> Result<Found, PassError> {
+        let (mut table, mut chosen) = (Vec::new(), None);
+        for each in self.budgets(wanted) {
+            let (circuit, choice) = self.choose(each)?;
+            table.push(choice.clone());
+            if each == wanted {
+                chosen = Some((circuit, choice));
+            }
+        }
+        let choice = chosen.unwrap_or_else(|| (self.plain.clone(), self.all.clone()));
+        Ok(Found { choice, table })
+    }
+
+    /// The budgets to look at, the largest first.
+    fn budgets(&self, wanted: Option<u64>) -> Vec<Option<u64>> {
+        let mut budgets = vec![None, wanted];
+        if self.has_table() {
+            budgets.extend([2, 4, 8].map(|part| Some(self.all.bytes / part)));
+        }
+        budgets.sort_by_key(|budget| Reverse(budget.unwrap_or(u64::MAX)));
+        budgets.dedup();
+        budgets
+    }
+
+    /// Whether the circuit is small enough for budgets that nobody asked for.
+    fn has_table(&self) -> bool {
+        self.circuit.values.len() <= LARGEST_WITH_TABLE
     }
 
     /// For a budget that is not larger than those before: the search only ever gives up more.
