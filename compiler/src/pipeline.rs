@@ -1,5 +1,7 @@
 //! The pipeline: from a tensor graph to a verified circuit.
 
+mod like;
+
 use crate::cost::CostModel;
 use crate::layout::{Cut, LayoutPlan, LayoutPlanError, Place, Planning, Quotes, cuts, depth};
 use crate::manage::demand::{Demand, Need};
@@ -62,6 +64,14 @@ impl Config {
         match &self.like {
             Some(like) => like.ring().log_n..=like.ring().log_n,
             None => self.log_n.clone(),
+        }
+    }
+
+    fn having(&self) -> Having<'_> {
+        Having {
+            cost: &self.cost,
+            without: &self.without,
+            like: self.like.as_ref(),
         }
     }
 
@@ -136,13 +146,19 @@ impl Session {
     /// # Errors
     /// As for [`compile`].
     pub fn compile(&mut self, config: &Config, watch: Watch<'_>) -> Result<Compiled, CompileError> {
-        let emitted = self.emitted(config, watch)?;
-        watch(1.0, "choosing keys");
+        let settled = match &config.like {
+            Some(like) => self.settled_like(like, config, watch)?,
+            None => {
+                let emitted = self.emitted(config, watch)?;
+                watch(1.0, "choosing keys");
+                settled(emitted, config)?
+            }
+        };
         let Settled {
             mut circuit,
             table: key_choices,
             ..
-        } = settled(emitted, config)?;
+        } = settled;
         circuit.remarks.extend(left_out(&config.without));
         let like = config.like.as_ref();
         let like = like.map(|like| like.remark(&circuit));
@@ -197,17 +213,30 @@ struct Emitted {
     one: (Circuit, f64),
     /// The fastest that goes on at half the degree, if any is secure, and what is said of it.
     half: Option<(Circuit, String)>,
+    /// How they came about.
+    plans: Plans,
+}
+
+/// How a circuit is planned.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    policy: Policy,
+    /// How reluctantly levels were spent on conversions, if any were.
+    reluctance: Option<f64>,
+}
+
+/// How the circuits of [`Emitted`] were planned.
+#[derive(Clone, Copy, Debug)]
+struct Plans {
+    one: Plan,
+    half: Option<(Plan, Cut)>,
 }
 
 /// The faster circuit once keys are chosen, and of two that are as fast that with one ring; where only one of them fits the
 /// budget for keys, that one.
-fn settled(Emitted { one, half }: Emitted, config: &Config) -> Result<Settled, KeyError> {
-    let having = Having {
-        cost: &config.cost,
-        without: &config.without,
-        like: config.like.as_ref(),
-    };
-    let settle = |circuit| keys::settle(circuit, having, config.key_budget);
+fn settled(emitted: Emitted, config: &Config) -> Result<Settled, KeyError> {
+    let Emitted { one, half, .. } = emitted;
+    let settle = |circuit| keys::settle(circuit, config.having(), config.key_budget);
     let (one, seconds) = one;
     let Some((half, reason)) = half else {
         return settle(one);
@@ -283,8 +312,13 @@ impl Session {
                 Ok(fewest) => {
                     let best = attempt.with_more_levels(&mut planning, fewest)?;
                     let half = attempt.switched(&best, &mut self.quotes)?;
+                    let plans = Plans {
+                        one: best.plan,
+                        half: half.as_ref().map(|(found, cut, _)| (found.plan, *cut)),
+                    };
+                    let half = half.map(|(found, _, reason)| (found.circuit, reason));
                     let one = (best.circuit, best.seconds);
-                    return Ok(Emitted { one, half });
+                    return Ok(Emitted { one, half, plans });
                 }
                 Err((demand, error)) => {
                     self.demanded.insert(log_n, demand);
@@ -321,9 +355,7 @@ struct Attempt<'a> {
 struct Candidate {
     circuit: Circuit,
     seconds: f64,
-    policy: Policy,
-    /// How reluctantly levels were spent on conversions, if any were.
-    reluctance: Option<f64>,
+    plan: Plan,
 }
 
 /// A circuit, or what it would have demanded and why no modulus holds that.
@@ -423,8 +455,10 @@ impl<'a> Attempt<'a> {
         Ok(Ok(Candidate {
             circuit,
             seconds,
-            policy,
-            reluctance: None,
+            plan: Plan {
+                policy,
+                reluctance: None,
+            },
         }))
     }
 
@@ -443,11 +477,11 @@ impl<'a> Attempt<'a> {
                 break;
             };
             if let Ok(found) = self.fastest(&plan)? {
-                let reluctance = Some(reluctance);
-                best = best.faster(Candidate {
-                    reluctance,
-                    ..found
-                });
+                let plan = Plan {
+                    reluctance: Some(reluctance),
+                    ..found.plan
+                };
+                best = best.faster(Candidate { plan, ..found });
             }
         }
         let seconds = best.seconds;
@@ -467,7 +501,7 @@ impl<'a> Attempt<'a> {
         &self,
         best: &Candidate,
         quotes: &mut Quotes,
-    ) -> Result<Option<(Circuit, String)>, CompileError> {
+    ) -> Result<Option<(Candidate, Cut, String)>, CompileError> {
         if self.config.without.contains(&Optimisation::RingSwitching)
             || self.log_n == *Ring::LOG_N.start()
         {
@@ -488,8 +522,12 @@ impl<'a> Attempt<'a> {
             let Ok(priced) = attempt.priced() else {
                 break;
             };
-            match attempt.like(best, &priced, quotes)? {
+            match attempt.planned(best.plan, &priced, quotes)? {
                 Some(Ok(found)) => {
+                    let found = Candidate {
+                        plan: best.plan,
+                        ..found
+                    };
                     let known = fastest.take();
                     let known = known.filter(|(known, _)| known.seconds <= found.seconds);
                     fastest = Some(known.unwrap_or((found, cut)));
@@ -500,7 +538,7 @@ impl<'a> Attempt<'a> {
         }
         Ok(fastest.map(|(found, cut)| {
             let reason = self.half_the_degree(cut, &found, best);
-            (found.circuit, reason)
+            (found, cut, reason)
         }))
     }
 
@@ -522,10 +560,10 @@ impl<'a> Attempt<'a> {
         )
     }
 
-    /// A circuit planned as another was; none where no tensor lies in two equal halves at the cut.
-    fn like(
+    /// A circuit planned so; none where no tensor lies in two equal halves at the cut.
+    fn planned(
         &self,
-        other: &Candidate,
+        how: Plan,
         priced: &Ring,
         quotes: &mut Quotes,
     ) -> Result<Option<Found>, CompileError> {
@@ -534,7 +572,7 @@ impl<'a> Attempt<'a> {
             Err(LayoutPlanError::NoPlan) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let plan = match other.reluctance {
+        let plan = match how.reluctance {
             Some(reluctance) => planning.worthwhile_levels(reluctance)?,
             None => None,
         };
@@ -542,7 +580,7 @@ impl<'a> Attempt<'a> {
             Some(plan) => plan,
             None => planning.fewest_levels()?,
         };
-        self.candidate(&plan, other.policy).map(Some)
+        self.candidate(&plan, how.policy).map(Some)
     }
 }
 

@@ -6,7 +6,7 @@
 //! Where another circuit's keys are there, no new keys at all are the first choice.
 
 use super::search::Search;
-use super::{Chooser, Found, KeyChoice, PassError};
+use super::{Chooser, Found, KeyChoice, NO_NEW, PassError};
 use peregrine_ir::Circuit;
 use std::cmp::Reverse;
 
@@ -16,9 +16,6 @@ const SHOWN: u32 = 3;
 const MOST: u32 = 12;
 /// How often the last step is halved: what is left is a sixteenth of a halving.
 const REFINEMENTS: u32 = 4;
-
-/// How many times as long a run may be so that a circuit whose keys are there needs no new ones.
-const NO_NEW: f64 = 2.0;
 
 /// A choice, and the search as it was after it.
 struct Step {
