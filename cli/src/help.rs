@@ -3,7 +3,7 @@
 use crate::error::{Error, FileProblem, InputProblem};
 use peregrine_compiler::ranges::{Limit, RangeError};
 use peregrine_ir::binary::ContainerError;
-use peregrine_ir::{FileKind, ReadError};
+use peregrine_ir::{FileKind, KeyShapeError, ReadError};
 use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::PortError;
 use peregrine_runtime::server::ServerError;
@@ -55,6 +55,12 @@ impl Error {
                 "`peregrine keygen --add MODEL.client --secret FILE --evaluation FILE` makes just these; a circuit that is compiled \
                  with `--like OTHER.client` can use the keys of the other",
             ),
+            Self::Client {
+                source:
+                    ClientError::Insecure { .. }
+                    | ClientError::File(WireError::Shape(KeyShapeError::Insecure { .. })),
+                ..
+            } => Some("make keys of their own for circuits without security"),
             Self::Client {
                 source: ClientError::Incompatible { .. },
                 ..

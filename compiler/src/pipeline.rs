@@ -1,6 +1,9 @@
 //! The pipeline: from a tensor graph to a verified circuit.
 
+mod error;
 mod like;
+
+pub use error::CompileError;
 
 use crate::cost::CostModel;
 use crate::layout::{Cut, LayoutPlan, LayoutPlanError, Place, Planning, Quotes, cuts, depth};
@@ -8,14 +11,14 @@ use crate::manage::demand::{Demand, Need};
 use crate::manage::like::Like;
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
-use crate::manage::{ManageError, emit, settle};
+use crate::manage::{emit, settle};
 use crate::optimisation::{Optimisation, Without};
 use crate::passes::keys::{self, Having, KeyBudget, KeyChoice, KeyError, Settled};
-use crate::passes::{PassError, run_all};
+use crate::passes::run_all;
 use crate::rewrite::{self, RewriteError, simplify_without};
-use crate::slots::{LowerError, lower};
+use crate::slots::lower;
 use crate::tensor::Graph;
-use peregrine_ir::{Circuit, Remark, Ring, Security, Verified, VerifyErrors, verify};
+use peregrine_ir::{Circuit, Remark, Ring, Security, Verified, verify};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -582,36 +585,4 @@ impl<'a> Attempt<'a> {
         };
         self.candidate(&plan, how.policy).map(Some)
     }
-}
-
-/// Why a graph does not compile.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum CompileError {
-    /// A rewrite failed.
-    #[error(transparent)]
-    Rewrite(#[from] RewriteError),
-    /// No layout.
-    #[error(transparent)]
-    Layout(#[from] LayoutPlanError),
-    /// Lowering failed.
-    #[error(transparent)]
-    Lower(#[from] LowerError),
-    /// Management failed.
-    #[error(transparent)]
-    Manage(#[from] ManageError),
-    /// No ring degree in range holds the depth.
-    #[error("{0}; use a shallower network, fewer precision bits, or a larger ring")]
-    Parameters(ParameterError),
-    /// The range of ring degrees is empty.
-    #[error("the range of ring degrees to try is empty")]
-    NoDegree,
-    /// Keys that do not fit their budget.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
-    /// A circuit pass failed.
-    #[error(transparent)]
-    Pass(#[from] PassError),
-    /// The result does not verify: a defect of the compiler.
-    #[error("internal error: the compiled circuit does not verify\n{0}")]
-    Verify(#[from] VerifyErrors),
 }

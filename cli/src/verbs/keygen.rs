@@ -8,7 +8,7 @@ use crate::error::{Belongs, Error, FileProblem};
 use crate::files::{self, NewFile, Readers};
 use crate::progress::Bar;
 use crate::report;
-use peregrine_ir::Interface;
+use peregrine_ir::{Interface, Security};
 use peregrine_runtime::client::{KeyOrder, Secret};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::wire::KeyFile;
@@ -89,7 +89,11 @@ fn new(args: &Keygen, order: &KeyOrder) -> Result<(Secret, Made), Error> {
     }
     let mut secret_file = NewFile::replace(&args.secret, Readers::Owner)?;
     let mut evaluation_file = NewFile::replace(&args.evaluation, Readers::Anyone)?;
-    let secret = Secret::generate(&mut Randomness::from_os());
+    let mut randomness = Randomness::from_os();
+    let secret = match order.security() {
+        Security::Classical128 => Secret::generate(&mut randomness),
+        Security::None => Secret::without_security(&mut randomness),
+    };
     secret_file.write(&secret.write())?;
     write(args, &secret, order, &[], &mut evaluation_file)?;
     let bytes = commit(args, evaluation_file)?;
