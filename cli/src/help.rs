@@ -44,7 +44,7 @@ impl Error {
                 source: ServerError::File(WireError::Name { .. }),
                 ..
             } => Some("run takes what `peregrine encrypt` wrote"),
-            Self::KeyPairs { .. } => Some(
+            Self::KeyPairs(_) => Some(
                 "secret key, evaluation keys and ciphertexts go together when they are of one `peregrine keygen`; `keygen --add` \
                  makes more evaluation keys for a secret key there is",
             ),

@@ -226,7 +226,7 @@ fn what_does_not_fit_names_the_rescale_and_the_bits() {
         left,
         missing,
         ..
-    } = misfit
+    } = *misfit
     else {
         panic!("{text}");
     };

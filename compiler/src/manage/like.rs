@@ -295,7 +295,7 @@ impl Planner<'_> {
     pub(super) fn ring_like(&self, like: &Like, wanted: &Wanted) -> Result<Ring, ParameterError> {
         let misfit = |misfit| ParameterError::Like {
             circuit: like.name.clone(),
-            misfit,
+            misfit: Box::new(misfit),
         };
         let unit_bits = self.unit_bits(wanted.log_n);
         let ring = like.within(wanted, unit_bits).map_err(misfit)?;

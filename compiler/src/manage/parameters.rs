@@ -385,7 +385,7 @@ pub enum ParameterError {
         /// Name of the other circuit.
         circuit: String,
         /// Why.
-        misfit: Misfit,
+        misfit: Box<Misfit>,
     },
     /// The security table has no such degree.
     #[error("no 128-bit parameters are known for ring degree 2^{log_n}")]
@@ -408,7 +408,7 @@ impl ParameterError {
         match self {
             Self::Like { circuit, misfit } => Self::Like {
                 circuit,
-                misfit: misfit.at(name),
+                misfit: Box::new(misfit.at(name)),
             },
             other => other,
         }
