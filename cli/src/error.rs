@@ -18,6 +18,7 @@ use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::PortError;
 use peregrine_runtime::server::ServerError;
 use peregrine_runtime::simulate::SimulateError;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -71,8 +72,8 @@ pub enum Error {
     #[error("{}: {source}", path.display())]
     Server { path: PathBuf, source: ServerError },
     /// Two files of two key pairs.
-    #[error("{} {} key pair {}, {} {} key pair {}", one.path.display(), one.how, one.key_pair, other.path.display(), other.how, other.key_pair)]
-    KeyPairs { one: Belongs, other: Belongs },
+    #[error("{}, {}", .0.0, .0.1)]
+    KeyPairs(Box<(Belongs, Belongs)>),
     /// What the simulator refuses.
     #[error("{}: {source}", path.display())]
     Simulate {
@@ -203,6 +204,17 @@ pub struct Belongs {
     key_pair: KeyPairId,
 }
 
+impl fmt::Display for Belongs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            path,
+            how,
+            key_pair,
+        } = self;
+        write!(f, "{} {how} key pair {key_pair}", path.display())
+    }
+}
+
 impl Belongs {
     /// Of keys.
     pub fn to(path: &Path, key_pair: KeyPairId) -> Self {
@@ -225,7 +237,7 @@ impl Belongs {
     pub fn check(self, other: Self) -> Result<(), Error> {
         match self.key_pair == other.key_pair {
             true => Ok(()),
-            false => Err(Error::KeyPairs { one: self, other }),
+            false => Err(Error::KeyPairs(Box::new((self, other)))),
         }
     }
 }

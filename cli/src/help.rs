@@ -3,7 +3,7 @@
 use crate::error::{Error, FileProblem, InputProblem};
 use peregrine_compiler::ranges::{Limit, RangeError};
 use peregrine_ir::binary::ContainerError;
-use peregrine_ir::{FileKind, ReadError};
+use peregrine_ir::{FileKind, KeyShapeError, ReadError};
 use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::PortError;
 use peregrine_runtime::server::ServerError;
@@ -45,7 +45,7 @@ impl Error {
                 source: ServerError::File(WireError::Name { .. }),
                 ..
             } => Some("run takes what `peregrine encrypt` wrote"),
-            Self::KeyPairs { .. } => Some(
+            Self::KeyPairs(_) => Some(
                 "secret key, evaluation keys and ciphertexts go together when they are of one `peregrine keygen`; `keygen --add` \
                  makes more evaluation keys for a secret key there is",
             ),
@@ -56,6 +56,12 @@ impl Error {
                 "`peregrine keygen --add MODEL.client --secret FILE --evaluation FILE` makes just these; a circuit that is compiled \
                  with `--like OTHER.client` can use the keys of the other",
             ),
+            Self::Client {
+                source:
+                    ClientError::Insecure { .. }
+                    | ClientError::File(WireError::Shape(KeyShapeError::Insecure { .. })),
+                ..
+            } => Some("make keys of their own for circuits without security"),
             Self::Client {
                 source: ClientError::Incompatible { .. },
                 ..

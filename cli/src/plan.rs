@@ -88,6 +88,7 @@ impl Plan {
             Security::None => "no security",
         };
         let why = match self.config.log_n.start() == self.config.log_n.end() {
+            _ if self.config.like.is_some() => "that of the other circuit",
             true => "as asked for",
             false => "the smallest that holds the network",
         };
@@ -211,7 +212,15 @@ fn make(
         images,
         are_drawn: measured.origin() != Origin::Calibrated,
     };
-    let (compiled, precision) = goal.compile(path, session, config, &bar)?;
+    let made = match (&config.like, choices.precision_bits) {
+        // What the other circuit's parameters have is taken, and said.
+        (Some(like), None) => {
+            config.precision_bits = like.precision_bits(config.headroom_bits);
+            goal.compile_once(path, session, config, &bar)
+        }
+        _ => goal.compile(path, session, config, &bar),
+    };
+    let (compiled, precision) = made?;
     Ok((compiled, Some(precision)))
 }
 

@@ -120,10 +120,7 @@ impl Goal<'_> {
         bar: &Bar,
     ) -> Result<(Compiled, Precision), Error> {
         let samples = samples(path, session.graph(), self.images)?;
-        let judge = |compiled: &Compiled| match self.are_drawn {
-            true => worst(&compiled.circuit, &samples),
-            false => Ok(predict(&compiled.circuit, &samples)?.bits()),
-        };
+        let judge = |compiled: &Compiled| self.judge(compiled, &samples);
         let watch = |share: f64, what: &str| bar.set(share, what);
         let found = precision::compile_in(session, config, self.bits, judge, &watch);
         let found = found.map_err(|error| {
@@ -149,5 +146,41 @@ impl Goal<'_> {
             samples: samples.len(),
         };
         Ok((compiled, precision))
+    }
+
+    /// Compiles a model for bits per operation that are given; its outputs have what precision that leaves.
+    pub fn compile_once(
+        &self,
+        path: &Path,
+        session: &mut Session,
+        config: &Config,
+        bar: &Bar,
+    ) -> Result<(Compiled, Precision), Error> {
+        let samples = samples(path, session.graph(), self.images)?;
+        let watch = |share: f64, what: &str| bar.set(share, what);
+        let compiled = session.compile(config, &watch).map_err(|source| {
+            let path = path.to_owned();
+            Error::Compile { path, source }
+        })?;
+        let predicted = self.judge(&compiled, &samples).map_err(|source| {
+            let path = path.to_owned();
+            Error::Simulate { path, source }
+        })?;
+        let precision = Precision {
+            asked_bits: self.bits,
+            predicted_bits: Some(predicted).filter(|&bits| bits != f64::INFINITY),
+            internal_bits: config.precision_bits,
+            trials: 1,
+            samples: samples.len(),
+        };
+        Ok((compiled, precision))
+    }
+
+    /// Bits of the outputs of a circuit.
+    fn judge(&self, compiled: &Compiled, samples: &[Sample]) -> Result<f64, SimulateError> {
+        match self.are_drawn {
+            true => worst(&compiled.circuit, samples),
+            false => Ok(predict(&compiled.circuit, samples)?.bits()),
+        }
     }
 }

@@ -96,3 +96,29 @@ fn adding_needs_a_secret_key_and_loses_nothing() {
     let add = "keygen other.client --add --secret secret.key --evaluation eval.keys";
     assert!(folder.fails(add).contains("file is damaged: chunk 0x"));
 }
+
+#[test]
+fn a_circuit_made_like_another_runs_with_its_keys() {
+    let folder = Folder::compiled("like");
+    // The name is part of a circuit.
+    folder.write("twin.onnx", folder.bytes("digits.onnx"));
+    let report = folder.json("compile twin.onnx -o twin.fhe --like digits.client");
+    let remarks = report["remarks"].as_array().unwrap();
+    let said = "made like `digits`: its keys serve this circuit, too";
+    assert!(
+        remarks.iter().any(|remark| remark["text"] == said),
+        "{remarks:?}"
+    );
+    folder.ok("encrypt twin.client --secret secret.key --input image.npy -o twin.ct");
+    folder.ok("run twin.fhe --evaluation eval.keys --input twin.ct -o y.ct");
+    folder.ok("decrypt twin.client --secret secret.key --input y.ct");
+    let made =
+        folder.json("keygen digits.client twin.client --secret both.key --evaluation both.keys");
+    assert_eq!(made["circuits"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        folder.bytes("both.keys").len(),
+        folder.bytes("eval.keys").len()
+    );
+    let both = "compile twin.onnx -o twin.fhe --like digits.client --log-n 13";
+    assert_eq!(folder.run(both).status.code(), Some(2));
+}

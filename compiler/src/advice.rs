@@ -28,6 +28,10 @@ pub struct WaysOut {
 impl WaysOut {
     /// Tries larger rings, fewer bits and no security.
     pub fn search(session: &Session, config: &Config, error: &ParameterError) -> Self {
+        if config.like.is_some() {
+            // Other parameters are not asked for.
+            return Self::default();
+        }
         let most = *config.log_n.end();
         let fits = |config: &Config, log_n| session.fits(config, log_n).is_ok();
         let with_bits = |precision_bits| Config {

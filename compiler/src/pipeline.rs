@@ -1,18 +1,23 @@
 //! The pipeline: from a tensor graph to a verified circuit.
 
+mod error;
+mod like;
+
+pub use error::CompileError;
+
 use crate::cost::CostModel;
 use crate::layout::{Cut, LayoutPlan, LayoutPlanError, Place, Planning, Quotes, cuts, depth};
-use crate::magnitude::{self, MagnitudeError};
+use crate::magnitude;
 use crate::manage::demand::{Demand, Need};
 use crate::manage::like::Like;
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
-use crate::manage::{ManageError, emit, settle};
+use crate::manage::{emit, settle};
 use crate::optimisation::{Optimisation, Without};
 use crate::passes::keys::{self, Having, KeyBudget, KeyChoice, KeyError, Settled};
-use crate::passes::{PassError, run_all};
+use crate::passes::run_all;
 use crate::rewrite::{self, RewriteError, simplify_without};
-use crate::slots::{LowerError, lower};
+use crate::slots::lower;
 use crate::tensor::Graph;
 use peregrine_ir::{Circuit, Remark, Ring, Security, Verified, VerifyErrors, verify};
 use std::collections::BTreeMap;
@@ -63,6 +68,14 @@ impl Config {
         match &self.like {
             Some(like) => like.ring().log_n..=like.ring().log_n,
             None => self.log_n.clone(),
+        }
+    }
+
+    fn having(&self) -> Having<'_> {
+        Having {
+            cost: &self.cost,
+            without: &self.without,
+            like: self.like.as_ref(),
         }
     }
 
@@ -140,13 +153,19 @@ impl<'g> Session<'g> {
     /// # Errors
     /// As for [`compile`].
     pub fn compile(&mut self, config: &Config, watch: Watch<'_>) -> Result<Compiled, CompileError> {
-        let emitted = self.emitted(config, watch)?;
-        watch(1.0, "choosing keys");
+        let settled = match &config.like {
+            Some(like) => self.settled_like(like, config, watch)?,
+            None => {
+                let emitted = self.emitted(config, watch)?;
+                watch(1.0, "choosing keys");
+                settled(emitted, config)?
+            }
+        };
         let Settled {
             mut circuit,
             table: key_choices,
             ..
-        } = settled(emitted, config)?;
+        } = settled;
         circuit.remarks.extend(left_out(&config.without));
         let like = config.like.as_ref().map(|like| like.remark(&circuit));
         circuit.remarks.extend(like);
@@ -211,17 +230,30 @@ struct Emitted {
     one: (Circuit, f64),
     /// The fastest that goes on at half the degree, if any is secure, and what is said of it.
     half: Option<(Circuit, String)>,
+    /// How they came about.
+    plans: Plans,
+}
+
+/// How a circuit is planned.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    policy: Policy,
+    /// How reluctantly levels were spent on conversions, if any were.
+    reluctance: Option<f64>,
+}
+
+/// How the circuits of [`Emitted`] were planned.
+#[derive(Clone, Copy, Debug)]
+struct Plans {
+    one: Plan,
+    half: Option<(Plan, Cut)>,
 }
 
 /// The faster circuit once keys are chosen, and of two that are as fast that with one ring; where only one of them fits the
 /// budget for keys, that one.
-fn settled(Emitted { one, half }: Emitted, config: &Config) -> Result<Settled, KeyError> {
-    let having = Having {
-        cost: &config.cost,
-        without: &config.without,
-        like: config.like.as_ref(),
-    };
-    let settle = |circuit| keys::settle(circuit, having, config.key_budget);
+fn settled(emitted: Emitted, config: &Config) -> Result<Settled, KeyError> {
+    let Emitted { one, half, .. } = emitted;
+    let settle = |circuit| keys::settle(circuit, config.having(), config.key_budget);
     let (one, seconds) = one;
     let Some((half, reason)) = half else {
         return settle(one);
@@ -297,8 +329,13 @@ impl Session<'_> {
                 Ok(fewest) => {
                     let best = attempt.with_more_levels(&mut planning, fewest)?;
                     let half = attempt.switched(&best, &mut self.quotes)?;
+                    let plans = Plans {
+                        one: best.plan,
+                        half: half.as_ref().map(|(found, cut, _)| (found.plan, *cut)),
+                    };
+                    let half = half.map(|(found, _, reason)| (found.circuit, reason));
                     let one = (best.circuit, best.seconds);
-                    return Ok(Emitted { one, half });
+                    return Ok(Emitted { one, half, plans });
                 }
                 Err((demand, error)) => {
                     self.demanded.insert(log_n, demand);
@@ -338,9 +375,7 @@ struct Attempt<'a> {
 struct Candidate {
     circuit: Circuit,
     seconds: f64,
-    policy: Policy,
-    /// How reluctantly levels were spent on conversions, if any were.
-    reluctance: Option<f64>,
+    plan: Plan,
 }
 
 /// A circuit, or what it would have demanded and why no modulus holds that.
@@ -440,8 +475,10 @@ impl<'a> Attempt<'a> {
         Ok(Ok(Candidate {
             circuit,
             seconds,
-            policy,
-            reluctance: None,
+            plan: Plan {
+                policy,
+                reluctance: None,
+            },
         }))
     }
 
@@ -465,11 +502,11 @@ impl<'a> Attempt<'a> {
             }
             known.push(plan.clone());
             if let Ok(found) = self.fastest(&plan)? {
-                let reluctance = Some(reluctance);
-                best = best.faster(Candidate {
-                    reluctance,
-                    ..found
-                });
+                let plan = Plan {
+                    reluctance: Some(reluctance),
+                    ..found.plan
+                };
+                best = best.faster(Candidate { plan, ..found });
             }
         }
         let seconds = best.seconds;
@@ -489,7 +526,7 @@ impl<'a> Attempt<'a> {
         &self,
         best: &Candidate,
         quotes: &mut Quotes,
-    ) -> Result<Option<(Circuit, String)>, CompileError> {
+    ) -> Result<Option<(Candidate, Cut, String)>, CompileError> {
         if self.config.without.contains(&Optimisation::RingSwitching)
             || self.log_n == *Ring::LOG_N.start()
         {
@@ -519,8 +556,9 @@ impl<'a> Attempt<'a> {
             }
         }
         Ok(fastest.and_then(|(found, at)| {
-            let reason = self.half_the_degree(*late.get(at)?, &found, best);
-            Some((found.circuit, reason))
+            let cut = *late.get(at)?;
+            let reason = self.half_the_degree(cut, &found, best);
+            Some((found, cut, reason))
         }))
     }
 
@@ -542,8 +580,12 @@ impl<'a> Attempt<'a> {
         let Ok(priced) = attempt.priced() else {
             return Ok(false);
         };
-        match attempt.like(best, &priced, quotes)? {
+        match attempt.planned(best.plan, &priced, quotes)? {
             Some(Ok(found)) => {
+                let found = Candidate {
+                    plan: best.plan,
+                    ..found
+                };
                 let known = fastest.take();
                 let known = known.filter(|(known, _)| known.seconds <= found.seconds);
                 *fastest = Some(known.unwrap_or((found, at)));
@@ -572,10 +614,10 @@ impl<'a> Attempt<'a> {
         )
     }
 
-    /// A circuit planned as another was; none where no tensor lies in two equal halves at the cut.
-    fn like(
+    /// A circuit planned so; none where no tensor lies in two equal halves at the cut.
+    fn planned(
         &self,
-        other: &Candidate,
+        how: Plan,
         priced: &Ring,
         quotes: &mut Quotes,
     ) -> Result<Option<Found>, CompileError> {
@@ -584,7 +626,7 @@ impl<'a> Attempt<'a> {
             Err(LayoutPlanError::NoPlan) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let plan = match other.reluctance {
+        let plan = match how.reluctance {
             Some(reluctance) => planning.worthwhile_levels(reluctance)?,
             None => None,
         };
@@ -592,41 +634,6 @@ impl<'a> Attempt<'a> {
             Some(plan) => plan,
             None => planning.fewest_levels()?,
         };
-        self.candidate(&plan, other.policy).map(Some)
+        self.candidate(&plan, how.policy).map(Some)
     }
-}
-
-/// Why a graph does not compile.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum CompileError {
-    /// A rewrite failed.
-    #[error(transparent)]
-    Rewrite(#[from] RewriteError),
-    /// No layout.
-    #[error(transparent)]
-    Layout(#[from] LayoutPlanError),
-    /// Lowering failed.
-    #[error(transparent)]
-    Lower(#[from] LowerError),
-    /// Management failed.
-    #[error(transparent)]
-    Manage(#[from] ManageError),
-    /// No ring degree in range holds the depth.
-    #[error("{0}; use a shallower network, fewer precision bits, or a larger ring")]
-    Parameters(ParameterError),
-    /// The range of ring degrees is empty.
-    #[error("the range of ring degrees to try is empty")]
-    NoDegree,
-    /// Keys that do not fit their budget.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
-    /// A circuit pass failed.
-    #[error(transparent)]
-    Pass(#[from] PassError),
-    /// A weight that the parameters cannot hold.
-    #[error(transparent)]
-    Magnitude(#[from] MagnitudeError),
-    /// The result does not verify: a defect of the compiler.
-    #[error("internal error: the compiled circuit does not verify\n{0}")]
-    Verify(#[from] VerifyErrors),
 }

@@ -110,7 +110,7 @@ fn message(error: impl std::error::Error) -> String {
 }
 
 fn secret(seed: u128) -> Secret {
-    Secret::generate(&mut Randomness::from_seed_for_tests(seed))
+    Secret::without_security(&mut Randomness::from_seed_for_tests(seed))
 }
 
 #[test]
@@ -348,4 +348,30 @@ fn a_modulus_beyond_the_line_is_refused_where_the_circuit_promises_security() {
         message(order(&[&secure]).besides(&[&open(&file)]).unwrap_err()),
         insecure
     );
+}
+
+/// Keys and ciphertexts of a toy would give away the secret of secure circuits of its degree.
+#[test]
+fn a_secret_of_secure_circuits_is_used_for_no_toy() {
+    let toy = circuit(TOY.ring(), &[(3, 2)]);
+    let client = Client::new(Interface::of(&toy)).unwrap();
+    let mut randomness = Randomness::from_seed_for_tests(1);
+    let secure = Secret::generate(&mut randomness);
+    let secure = Secret::read(&secure.write()).unwrap();
+    let refused = client.evaluation_keys(&secure, &mut randomness).map(drop);
+    assert!(message(refused.unwrap_err()).contains("degree 2^11 is secure up to 53"));
+    let out = Cursor::new(Vec::new());
+    let refused =
+        secure.write_evaluation_keys(&order(&[&toy]), &[], &mut randomness, out, |_, _| ());
+    assert!(message(refused.map(drop).unwrap_err()).contains("degree 2^11 is secure up to 53"));
+    let refused = client
+        .encrypt(&secure, &inputs(&toy, 1), &mut randomness)
+        .map(drop);
+    assert!(message(refused.unwrap_err()).contains("that would give the secret key away"));
+    // The client of a toy makes a secret for toys.
+    let toys = client.generate_secret(&mut randomness).unwrap();
+    let toys = Secret::read(&toys.write()).unwrap();
+    client
+        .encrypt(&toys, &inputs(&toy, 1), &mut randomness)
+        .unwrap();
 }

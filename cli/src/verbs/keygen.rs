@@ -8,7 +8,7 @@ use crate::error::{Belongs, Error, FileProblem};
 use crate::files::{self, Existing, NewFile, Readers, commit_together};
 use crate::progress::Bar;
 use crate::report;
-use peregrine_ir::{FileKind, Interface};
+use peregrine_ir::{FileKind, Interface, Security};
 use peregrine_runtime::client::{KeyOrder, Secret};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::wire::KeyFile;
@@ -91,7 +91,11 @@ fn new(args: &Keygen, order: &KeyOrder) -> Result<(Secret, Made), Error> {
     // A secret key is lost under --secret only.
     let mut evaluation_file =
         NewFile::create(&args.evaluation, FileKind::EvaluationKeys, Force::ALL)?;
-    let secret = Secret::generate(&mut Randomness::from_os());
+    let mut randomness = Randomness::from_os();
+    let secret = match order.security() {
+        Security::Classical128 => Secret::generate(&mut randomness),
+        Security::None => Secret::without_security(&mut randomness),
+    };
     write(args, &secret, order, &[], &mut evaluation_file)?;
     secret_file.write(&secret.write())?;
     let existing = match args.force {

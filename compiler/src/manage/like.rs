@@ -49,6 +49,17 @@ impl Like {
         &self.ring
     }
 
+    /// Bits per operation that a network like that of the circuit has with so much headroom: those of the circuit, unless it left
+    /// less headroom.
+    pub fn precision_bits(&self, headroom_bits: u32) -> u32 {
+        let ring = &self.ring;
+        let base = ring.level_bits(Level(0)).unwrap_or(0.0) + TOLERANCE_BITS;
+        let unit = ring
+            .unit_bits
+            .min((base as u32).saturating_sub(headroom_bits));
+        Planner::precision_of(unit, ring.log_n)
+    }
+
     /// Whether its keys serve as a key of another ring up to a level.
     pub fn has(&self, ring: &Ring, key: Key, level: Level) -> bool {
         let wanted = KeyShape::of(ring, key, level);
@@ -284,7 +295,7 @@ impl Planner<'_> {
     pub(super) fn ring_like(&self, like: &Like, wanted: &Wanted) -> Result<Ring, ParameterError> {
         let misfit = |misfit| ParameterError::Like {
             circuit: like.name.clone(),
-            misfit,
+            misfit: Box::new(misfit),
         };
         let unit_bits = self.unit_bits(wanted.log_n);
         let ring = like.within(wanted, unit_bits).map_err(misfit)?;

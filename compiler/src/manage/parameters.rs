@@ -164,6 +164,11 @@ impl Planner<'_> {
         self.precision_bits + GUARD_BITS + log_n - 2
     }
 
+    /// The bits of precision that a working scale leaves, at least one.
+    pub(super) fn precision_of(unit_bits: u32, log_n: u32) -> u32 {
+        (unit_bits + 2).saturating_sub(GUARD_BITS + log_n).max(1)
+    }
+
     pub(super) fn limit(&self, log_n: u32) -> Result<f64, ParameterError> {
         match self.security {
             Security::None => Ok(f64::INFINITY),
@@ -380,7 +385,7 @@ pub enum ParameterError {
         /// Name of the other circuit.
         circuit: String,
         /// Why.
-        misfit: Misfit,
+        misfit: Box<Misfit>,
     },
     /// The security table has no such degree.
     #[error("no 128-bit parameters are known for ring degree 2^{log_n}")]
@@ -403,7 +408,7 @@ impl ParameterError {
         match self {
             Self::Like { circuit, misfit } => Self::Like {
                 circuit,
-                misfit: misfit.at(name),
+                misfit: Box::new(misfit.at(name)),
             },
             other => other,
         }

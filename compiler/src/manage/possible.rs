@@ -125,6 +125,7 @@ mod tests {
             headroom_bits: 10,
             cost: &cost,
             without: &without,
+            like: None,
         };
         let graph = squares(20);
         let Err(ParameterError::Depth {

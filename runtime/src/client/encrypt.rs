@@ -7,7 +7,7 @@ use crate::ports::{Arrays, check_names};
 use crate::range::Outlier;
 use crate::ring::Randomness;
 use crate::wire::{self, EncryptedInputs, EncryptedPort};
-use peregrine_ir::{InterfacePort, Ring};
+use peregrine_ir::{InterfacePort, Ring, Security};
 use rayon::prelude::*;
 
 impl Client {
@@ -49,6 +49,7 @@ impl Client {
         for port in self.interface.inputs() {
             let packed = view(port).pack(inputs)?;
             let scale = check_range(port, self.interface.ring(), &packed)?;
+            check_security(secret, port, self.interface.ring())?;
             let level = binding::level(port.level);
             let row = self.rings.at(level).row(level)?;
             let (encoder, encryptor) = tools.at(level);
@@ -73,6 +74,22 @@ impl Client {
     /// What a server receives, as a file.
     pub fn write_inputs(&self, inputs: &EncryptedInputs) -> Vec<u8> {
         wire::write_inputs(inputs, &self.rings)
+    }
+}
+
+/// Whether a secret that promises security may encrypt modulo the primes of a port.
+fn check_security(secret: &Secret, port: &InterfacePort, ring: &Ring) -> Result<(), ClientError> {
+    let bits = ring.level_bits(port.level).unwrap_or(f64::INFINITY);
+    let log_n = ring.at(port.level).log_n;
+    let limit = Security::max_modulus_bits(log_n).unwrap_or(0);
+    match secret.security {
+        Security::Classical128 if bits > f64::from(limit) => Err(ClientError::Insecure {
+            input: port.name.clone(),
+            log_n,
+            bits,
+            limit,
+        }),
+        Security::Classical128 | Security::None => Ok(()),
     }
 }
 

@@ -50,6 +50,21 @@ pub enum ClientError {
         /// The pair of the secret key.
         expected: KeyPairId,
     },
+    /// A secret key that promises security, and a modulus that has none.
+    #[error(
+        "input `{input}` would be encrypted modulo {bits:.0} bits, degree 2^{log_n} is secure up to {limit}: that would give the secret \
+         key away, which is for secure circuits"
+    )]
+    Insecure {
+        /// Name of the input.
+        input: String,
+        /// log2 of the degree.
+        log_n: u32,
+        /// Bits of the modulus.
+        bits: f64,
+        /// The line.
+        limit: u32,
+    },
     /// A secret key without coefficients of a degree.
     #[error("the secret key is not for degree 2^{log_n}")]
     NoDegree {

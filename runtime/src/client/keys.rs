@@ -171,6 +171,9 @@ impl<'s> Maker<'s> {
     ) -> Result<Self, ClientError> {
         let mut primes: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
         for shape in shapes {
+            shape
+                .check_security(secret.security)
+                .map_err(WireError::from)?;
             for log_n in [shape.log_n(), shape.to_log_n()] {
                 primes.entry(log_n).or_default().extend(shape.primes());
             }

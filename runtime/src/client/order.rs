@@ -83,6 +83,11 @@ impl KeyOrder {
         Ok(self)
     }
 
+    /// What the circuits promise: security, if one of them does.
+    pub fn security(&self) -> Security {
+        self.security
+    }
+
     /// What the keys are.
     pub fn shapes(&self) -> &[KeyShape] {
         &self.shapes

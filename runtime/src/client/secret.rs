@@ -5,7 +5,7 @@ use crate::params::Parameters;
 use crate::ring::{Randomness, Ring, sample_ternary};
 use crate::rlwe::{SecretKey, SecretKeys};
 use crate::wire::{self, SecretCoefficients};
-use peregrine_ir::KeyPairId;
+use peregrine_ir::{KeyPairId, Security};
 use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct Secret {
     pub(super) key_pair: KeyPairId,
+    pub(super) security: Security,
     coefficients: SecretCoefficients,
 }
 
@@ -27,8 +28,18 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// A fresh secret key, with the identity of a new key pair.
+    /// A fresh secret key, with the identity of a new key pair, for circuits that promise 128 bits of security: it is used with no
+    /// modulus beyond the line, since that would give it away for all others.
     pub fn generate(randomness: &mut Randomness) -> Self {
+        Self::promising(Security::Classical128, randomness)
+    }
+
+    /// The same for circuits some of which promise nothing.
+    pub fn without_security(randomness: &mut Randomness) -> Self {
+        Self::promising(Security::None, randomness)
+    }
+
+    pub(super) fn promising(security: Security, randomness: &mut Randomness) -> Self {
         let halves = [(); 2].map(|()| randomness.seed().0.to_le_bytes());
         let mut key_pair = [0; 32];
         for (byte, drawn) in key_pair.iter_mut().zip(halves.as_flattened()) {
@@ -40,6 +51,7 @@ impl Secret {
         });
         Self {
             key_pair: KeyPairId(key_pair),
+            security,
             coefficients: coefficients.collect(),
         }
     }
@@ -49,16 +61,18 @@ impl Secret {
     /// # Errors
     /// When the file is damaged or of another kind.
     pub fn read(file: &[u8]) -> Result<Self, ClientError> {
-        let (key_pair, coefficients) = wire::read_secret(file)?;
+        let ((key_pair, security), coefficients) = wire::read_secret(file)?;
         Ok(Self {
             key_pair,
+            security,
             coefficients,
         })
     }
 
     /// The secret key as a file.
     pub fn write(&self) -> Zeroizing<Vec<u8>> {
-        wire::write_secret(self.key_pair, &self.coefficients)
+        let about = (self.key_pair, self.security);
+        wire::write_secret(about, &self.coefficients)
     }
 
     /// The pair that it is of: public, and carried by everything made with it.
@@ -76,12 +90,13 @@ impl Secret {
 }
 
 impl Client {
-    /// A fresh secret key: [`Secret::generate`].
+    /// A fresh secret key that promises what the circuit does: [`Secret::generate`].
     ///
     /// # Errors
     /// None.
     pub fn generate_secret(&self, randomness: &mut Randomness) -> Result<Secret, ClientError> {
-        Ok(Secret::generate(randomness))
+        let security = self.interface.security();
+        Ok(Secret::promising(security, randomness))
     }
 
     /// Reads a secret key: [`Secret::read`].

@@ -3,6 +3,7 @@
 use super::messages::SecretHeader;
 use super::{BODY, HEADER, WireError, expect};
 use crate::rlwe::RlweError;
+use peregrine_ir::Security;
 use peregrine_ir::binary::{Container, FileKind, KeyPairId, container};
 use prost::Message;
 use std::collections::BTreeMap;
@@ -12,12 +13,16 @@ use zeroize::Zeroizing;
 /// The coefficients of a secret for each degree, by log2 of the degree; wiped when dropped.
 pub type SecretCoefficients = BTreeMap<u32, Arc<Zeroizing<Vec<i8>>>>;
 
-/// A secret key as a file; wiped when dropped. Degrees must follow each other.
-pub fn write_secret(key_pair: KeyPairId, secret: &SecretCoefficients) -> Zeroizing<Vec<u8>> {
+/// A secret key, with its pair and what is promised of it, as a file; wiped when dropped. Degrees must follow each other.
+pub fn write_secret(
+    (key_pair, security): (KeyPairId, Security),
+    secret: &SecretCoefficients,
+) -> Zeroizing<Vec<u8>> {
     let degree = |entry: Option<(&u32, &Arc<_>)>| entry.map_or(0, |(&log_n, _)| log_n);
     let header = SecretHeader {
         least_log_n: degree(secret.first_key_value()),
         most_log_n: degree(secret.last_key_value()),
+        promises_nothing: security == Security::None,
     };
     let header = header.encode_to_vec();
     let bytes = |coefficients: &Arc<Zeroizing<Vec<i8>>>| {
@@ -35,12 +40,13 @@ pub fn write_secret(key_pair: KeyPairId, secret: &SecretCoefficients) -> Zeroizi
 ///
 /// # Errors
 /// When the file is damaged, of another kind, or does not hold as many coefficients of -1, 0 or 1 as each degree has.
-pub fn read_secret(file: &[u8]) -> Result<(KeyPairId, SecretCoefficients), WireError> {
+pub fn read_secret(file: &[u8]) -> Result<((KeyPairId, Security), SecretCoefficients), WireError> {
     let container = Container::parse(file)?;
     container.expect_kind(FileKind::SecretKey)?;
     let SecretHeader {
         least_log_n,
         most_log_n,
+        promises_nothing,
     } = SecretHeader::decode(container.chunk(HEADER)?)?;
     let supported = peregrine_ir::Ring::LOG_N;
     if least_log_n < *supported.start() || most_log_n > *supported.end() || least_log_n > most_log_n
@@ -56,7 +62,11 @@ pub fn read_secret(file: &[u8]) -> Result<(KeyPairId, SecretCoefficients), WireE
     let degrees = (BODY..).zip(least_log_n..=most_log_n);
     let read = |(tag, log_n)| Ok((log_n, Arc::new(read(container.chunk(tag)?, log_n)?)));
     let secret = degrees.map(read).collect::<Result<_, WireError>>()?;
-    Ok((container.key_pair(), secret))
+    let security = match promises_nothing {
+        true => Security::None,
+        false => Security::Classical128,
+    };
+    Ok(((container.key_pair(), security), secret))
 }
 
 fn read(body: &[u8], log_n: u32) -> Result<Zeroizing<Vec<i8>>, WireError> {

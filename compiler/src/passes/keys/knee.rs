@@ -2,9 +2,11 @@
 //!
 //! Budgets are halved until a run is too long, then the last step is halved a few times: every budget is priced after all
 //! passes, and the search for keys only ever gives up more, so the state before a step is kept to go back to.
+//!
+//! Where another circuit's keys are there, no new keys at all are the first choice.
 
 use super::search::Search;
-use super::{Chooser, Found, KeyChoice, PassError};
+use super::{Chooser, Found, KeyChoice, NO_NEW, PassError};
 use peregrine_ir::Circuit;
 use std::cmp::Reverse;
 
@@ -25,6 +27,15 @@ impl Chooser<'_> {
     /// As few bytes of keys as leave the run no more than `slower` times as long as without a limit, at most `most`.
     pub(super) fn knee(&mut self, slower: f64, most: u64) -> Result<Found, PassError> {
         let free = self.step(None)?;
+        if self.having.like.is_some() {
+            let none = self.step(Some(0))?;
+            if none.choice.1.fits && none.choice.1.seconds <= free.choice.1.seconds * NO_NEW {
+                let table = vec![free.choice.1, none.choice.1.clone()];
+                let choice = none.choice;
+                return Ok(Found { choice, table });
+            }
+            self.search = free.after.clone();
+        }
         let longest = free.choice.1.seconds * slower;
         let mut table = vec![free.choice.1.clone()];
         let (mut best, refused) = self.halved(free, longest, &mut table)?;

@@ -48,6 +48,9 @@ const NAME: &str = "compose-rotations";
 /// Circuits with more instructions than this get no table: every row takes all passes.
 const LARGEST_WITH_TABLE: usize = 100_000;
 
+/// How many times as long a run may be so that a circuit that is made like another needs no new keys.
+pub(crate) const NO_NEW: f64 = 2.0;
+
 /// What a budget for keys leads to.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct KeyChoice {

@@ -4,6 +4,10 @@ use super::{
     ALIGNMENT, ContainerError, ENTRY, Entry, FIXED, FORMAT_VERSION, FileKind, HASH, MAGIC, checksum,
 };
 use crate::binary::{Fingerprint, KeyPairId, Owner};
+use std::ops::Range;
+
+/// Bytes of the pieces in which a chunk is compared with its checksum.
+const PIECE: usize = 1 << 18;
 
 /// A file in memory (or mapped), header checked.
 #[derive(Clone, Debug)]
@@ -144,15 +148,51 @@ impl<'a> Container<'a> {
     /// # Errors
     /// When there is no such chunk, or its bytes were changed.
     pub fn chunk(&self, tag: u64) -> Result<&'a [u8], ContainerError> {
-        let entry = self.entry(tag)?;
-        let bytes = usize::try_from(entry.offset)
-            .ok()
-            .and_then(|start| self.data.get(start..)?.get(..entry.length as usize))
-            .ok_or(ContainerError::Directory { tag })?;
-        if checksum(bytes) != entry.hash {
+        let (bytes, _) = self.unchecked(tag)?;
+        if checksum(bytes) != self.entry(tag)?.hash {
             return Err(ContainerError::ChunkChecksum { tag });
         }
         Ok(bytes)
+    }
+
+    /// Where in the file a chunk lies, which is not compared with its checksum.
+    ///
+    /// # Errors
+    /// When there is no such chunk.
+    pub fn place(&self, tag: u64) -> Result<Range<usize>, ContainerError> {
+        Ok(self.unchecked(tag)?.1)
+    }
+
+    /// Compares a chunk with its checksum piece by piece; each piece is handed on after it was read, as a place in the file, so that
+    /// a mapped one need not stay in memory.
+    ///
+    /// # Errors
+    /// When there is no such chunk, or its bytes were changed.
+    pub fn check(
+        &self,
+        tag: u64,
+        mut read: impl FnMut(Range<usize>),
+    ) -> Result<(), ContainerError> {
+        let (bytes, place) = self.unchecked(tag)?;
+        let (mut hash, mut start) = (blake3::Hasher::new(), place.start);
+        for piece in bytes.chunks(PIECE) {
+            hash.update(piece);
+            let end = start + piece.len();
+            read(start..end);
+            start = end;
+        }
+        match <[u8; HASH]>::from(hash.finalize()) == self.entry(tag)?.hash {
+            true => Ok(()),
+            false => Err(ContainerError::ChunkChecksum { tag }),
+        }
+    }
+
+    fn unchecked(&self, tag: u64) -> Result<(&'a [u8], Range<usize>), ContainerError> {
+        let entry = self.entry(tag)?;
+        let start = usize::try_from(entry.offset).ok();
+        let place = start.and_then(|start| Some(start..start.checked_add(entry.length as usize)?));
+        let found = place.and_then(|place| Some((self.data.get(place.clone())?, place)));
+        found.ok_or(ContainerError::Directory { tag })
     }
 }
 

@@ -55,15 +55,24 @@ impl KeyFile {
         self.keys.iter().map(|key| &key.shape)
     }
 
-    /// Where a key lies, after it was compared with its checksum.
+    /// Where a key lies, which is not compared with its checksum.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub(super) fn place(&self, index: usize) -> Result<Range<usize>, WireError> {
+        Ok(Container::parse(&self.bytes)?.place(BODY + index as u64)?)
+    }
+
+    /// Compares a key with its checksum, piece by piece; places of pieces that were read are handed on.
     ///
     /// # Errors
     /// When there is no such key or it is damaged.
-    pub(super) fn place(&self, index: usize) -> Result<Range<usize>, WireError> {
-        let body = Container::parse(&self.bytes)?.chunk(BODY + index as u64)?;
-        let start = body.as_ptr().addr();
-        let start = start.wrapping_sub(self.bytes.as_ptr().addr());
-        Ok(start..start.wrapping_add(body.len()))
+    pub(super) fn check(
+        &self,
+        index: usize,
+        read: impl FnMut(Range<usize>),
+    ) -> Result<(), WireError> {
+        Ok(Container::parse(&self.bytes)?.check(BODY + index as u64, read)?)
     }
 
     pub(super) fn key(&self, index: usize) -> Option<&Described> {

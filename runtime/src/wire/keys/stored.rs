@@ -151,10 +151,13 @@ impl Entry {
         let used = key.used(&self.params).into_iter();
         let used = used.map(|part| range.start + part.start..range.start + part.end);
         let used: Vec<Range<usize>> = used.collect();
-        if used.iter().map(Range::len).sum::<usize>() < range.len() {
-            // The checksum had all of it read.
-            bytes.release(&range);
-        }
+        // The checksum is that of all of it, and memory is counted for what is used.
+        let partly = used.iter().map(Range::len).sum::<usize>() < range.len();
+        self.file.check(self.index, |piece| {
+            if partly {
+                bytes.release(&piece);
+            }
+        })?;
         key.check(self.params.ring())?;
         Ok(Checked { key, used })
     }

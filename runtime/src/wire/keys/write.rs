@@ -76,6 +76,7 @@ impl<W: Write + Seek> KeyWriter<W> {
     /// Those of `out`; when the other file is damaged there.
     pub(crate) fn copy(&mut self, from: &KeyFile, index: usize) -> Result<(), WireError> {
         let described = from.key(index).ok_or(WireError::NoKind { index })?;
+        from.check(index, |_| ())?;
         let (place, bytes) = (from.place(index)?, from.bytes());
         self.append(described, bytes.get(place.clone()).unwrap_or_default())?;
         bytes.release(&place);
