@@ -114,12 +114,12 @@ impl Goal<'_> {
     /// Compiles a model so that its outputs have the precision; the configuration is then that of the circuit.
     pub fn compile(
         &self,
-        path: &Path,
+        (path, graph): (&Path, &Graph),
         session: &mut Session,
         config: &mut Config,
         bar: &Bar,
     ) -> Result<(Compiled, Precision), Error> {
-        let samples = samples(path, session.graph(), self.images)?;
+        let samples = samples(path, graph, self.images)?;
         let judge = |compiled: &Compiled| match self.are_drawn {
             true => worst(&compiled.circuit, &samples),
             false => Ok(predict(&compiled.circuit, &samples)?.bits()),
