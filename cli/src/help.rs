@@ -166,8 +166,8 @@ fn range_help(error: &RangeError) -> Option<&'static str> {
             ..
         } => Some(
             "fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; \
-             where the model states ranges, --calibrate overrides them; fewer \
-             --precision-bits or a smaller ring (--log-n) leave room for a few bits more",
+             where the model states ranges, --calibrate overrides them; where inputs are drawn, a narrower --input-range or \
+             --calibrate makes values smaller; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more",
         ),
         RangeError::Stated { .. } => Some("state a wider --input-range, or none: samples give one"),
         RangeError::Linear(_) => None,

@@ -175,3 +175,19 @@ impl Memory {
         format!("at most {total} predicted ({parts}){measured}")
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_limit_most_of_what_is_free_may_be_taken() {
+        let args = |memory| MachineArgs {
+            memory,
+            threads: None,
+        };
+        assert_eq!(memory_limit(&args(Some(5))), Some(5));
+        let (limit, physical) = (memory_limit(&args(None)).unwrap(), physical().unwrap());
+        assert!(0 < limit && limit < physical, "{limit} of {physical}");
+    }
+}

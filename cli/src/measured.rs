@@ -9,6 +9,7 @@ use crate::progress::Bar;
 use crate::ranges::{Metadata, Report, Samples};
 use crate::values::InputArg;
 use crate::verbs::model;
+use peregrine_compiler::manage::possible::macs;
 use peregrine_compiler::pipeline::{CompileError, Config};
 use peregrine_compiler::ranges::{
     Calibration, DRAWN_MARGIN_BITS, Interval, Limit, Ranges, Reach, StatedPlanes,
@@ -243,7 +244,7 @@ impl Measuring<'_> {
         for choice in 0..drawn::ASSUMED.len() {
             let inputs = self.assumed(choice);
             let intervals = intervals(&inputs);
-            let images = drawn::samples(&model::ports(self.graph), &intervals);
+            let images = drawn::samples(&model::ports(self.graph), &intervals, macs(self.simple));
             let calibration = self.evaluate(&images)?;
             let ranges = self.ranges(Some(&calibration), &intervals, None)?;
             let ranges = ranges.with_margin(DRAWN_MARGIN_BITS);
@@ -286,7 +287,8 @@ impl Measuring<'_> {
     ) -> Result<Vec<Arrays>, Error> {
         let mut intervals = intervals(inputs);
         for _ in 0..CONTRASTS {
-            let mut images = drawn::samples(&model::ports(self.graph), &intervals);
+            let mut images =
+                drawn::samples(&model::ports(self.graph), &intervals, macs(self.simple));
             images.truncate(drawn::JUDGED);
             let calibration = self.evaluate(&images)?;
             let reached = self.ranges(Some(&calibration), &BTreeMap::new(), None)?;

@@ -11,6 +11,7 @@ use crate::progress::Bar;
 use crate::report;
 use crate::verbs::model;
 use peregrine_compiler::advice::WaysOut;
+use peregrine_compiler::manage::possible::macs;
 use peregrine_compiler::passes::keys::KeyBudget;
 use peregrine_compiler::pipeline::{CompileError, Compiled, Config, Session};
 use peregrine_compiler::precision::LEAST_BITS;
@@ -24,6 +25,9 @@ use std::path::Path;
 /// Bits of the largest output that are right when nobody asks for more or fewer.
 const PRECISION_BITS: u32 = 8;
 
+/// Networks with more multiplications are simulated on request only: it takes longer than to compile them.
+const MOST_SIMULATED: u64 = 300_000_000;
+
 /// A circuit and how it came about.
 #[derive(Debug)]
 pub struct Plan {
@@ -35,7 +39,7 @@ pub struct Plan {
     pub prediction: Option<Prediction>,
     /// What is known of the values of the model.
     pub measured: Measured,
-    /// Of the outputs; none where bits per operation were asked for.
+    /// Of the outputs; none where it was not simulated.
     pub precision: Option<Precision>,
 }
 
@@ -51,7 +55,7 @@ impl Plan {
         refuse_hopeless(path, &session, &config, choices)?;
         let measured = Measured::new(path, choices, graph, session.graph())?;
         measured.settle(choices.headroom_bits, &mut config)?;
-        let made = make(path, &mut session, &mut config, choices, &measured);
+        let made = make((path, graph), &mut session, &mut config, choices, &measured);
         let (mut compiled, precision) = made.map_err(|error| {
             let error = measured.explain(error, config.headroom_bits);
             with_ways_out(error, &session, &config)
@@ -140,7 +144,7 @@ impl Plan {
         match &self.precision {
             Some(precision) => format!("{} (--precision-bits)", precision.line()),
             None => format!(
-                "{} bits after the point in every operation; nothing is simulated (--operation-bits)",
+                "{} bits after the point in every operation, not simulated (--precision-bits, --operation-bits)",
                 self.config.precision_bits
             ),
         }
@@ -191,7 +195,7 @@ fn refuse_hopeless(
 
 /// Compiles for the precision that is asked of the outputs on samples, or of operations.
 fn make(
-    path: &Path,
+    (path, graph): (&Path, &Graph),
     session: &mut Session,
     config: &mut Config,
     choices: &Choices,
@@ -199,7 +203,9 @@ fn make(
 ) -> Result<(Compiled, Option<Precision>), Error> {
     let bar = Bar::new("compile");
     let images = measured.images();
-    if choices.operation_bits.is_some() || images.is_empty() {
+    let is_asked = choices.precision_bits.is_some() || measured.origin() == Origin::Calibrated;
+    let is_simulated = is_asked || macs(session.graph()) <= MOST_SIMULATED;
+    if choices.operation_bits.is_some() || images.is_empty() || !is_simulated {
         let compiled = session.compile(config, &|share, what| bar.set(share, what));
         let compiled = compiled.map_err(|source| Error::Compile {
             path: path.to_owned(),
@@ -216,9 +222,9 @@ fn make(
         // What the other circuit's parameters have is taken, and said.
         (Some(like), None) => {
             config.precision_bits = like.precision_bits(config.headroom_bits);
-            goal.compile_once(path, session, config, &bar)
+            goal.compile_once((path, graph), session, config, &bar)
         }
-        _ => goal.compile(path, session, config, &bar),
+        _ => goal.compile((path, graph), session, config, &bar),
     };
     let (compiled, precision) = made?;
     Ok((compiled, Some(precision)))

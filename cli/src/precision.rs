@@ -114,12 +114,12 @@ impl Goal<'_> {
     /// Compiles a model so that its outputs have the precision; the configuration is then that of the circuit.
     pub fn compile(
         &self,
-        path: &Path,
+        (path, graph): (&Path, &Graph),
         session: &mut Session,
         config: &mut Config,
         bar: &Bar,
     ) -> Result<(Compiled, Precision), Error> {
-        let samples = samples(path, session.graph(), self.images)?;
+        let samples = samples(path, graph, self.images)?;
         let judge = |compiled: &Compiled| self.judge(compiled, &samples);
         let watch = |share: f64, what: &str| bar.set(share, what);
         let found = precision::compile_in(session, config, self.bits, judge, &watch);
@@ -151,12 +151,12 @@ impl Goal<'_> {
     /// Compiles a model for bits per operation that are given; its outputs have what precision that leaves.
     pub fn compile_once(
         &self,
-        path: &Path,
+        (path, graph): (&Path, &Graph),
         session: &mut Session,
         config: &Config,
         bar: &Bar,
     ) -> Result<(Compiled, Precision), Error> {
-        let samples = samples(path, session.graph(), self.images)?;
+        let samples = samples(path, graph, self.images)?;
         let watch = |share: f64, what: &str| bar.set(share, what);
         let compiled = session.compile(config, &watch).map_err(|source| {
             let path = path.to_owned();

@@ -231,13 +231,13 @@ fn values_that_have_no_room() {
     ");
     array(&folder, "bright.npy", &[3, 1, 8, 8], 1e14f64);
     assert_snapshot!(compile("--calibrate bright.npy"), @r"
-    error: digits.onnx: `/act1/Add_1` (Add) reaches 2^95 in sample 0: with 2 bits of margin and one for the sign that takes 99 headroom bits, 75 fit beside the asked precision at ring degree 2^16
-    help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; where the model states ranges, --calibrate overrides them; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
+    error: digits.onnx: `/act1/Add_1` (Add) reaches 2^95 in sample 0: with 2 bits of margin and one for the sign that takes 99 headroom bits, 74 fit beside the asked precision at ring degree 2^17
+    help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; where the model states ranges, --calibrate overrides them; where inputs are drawn, a narrower --input-range or --calibrate makes values smaller; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
     ");
     array(&folder, "blinding.npy", &[1, 8, 8], 1e200f64);
     assert_snapshot!(compile("--calibrate blinding.npy"), @r"
-    error: digits.onnx: `image` (Input) reaches 2^664 in sample 0: with 2 bits of margin and one for the sign that takes more than 99 headroom bits, 75 fit beside the asked precision at ring degree 2^16
-    help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; where the model states ranges, --calibrate overrides them; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
+    error: digits.onnx: `image` (Input) reaches 2^664 in sample 0: with 2 bits of margin and one for the sign that takes more than 99 headroom bits, 74 fit beside the asked precision at ring degree 2^17
+    help: fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; where the model states ranges, --calibrate overrides them; where inputs are drawn, a narrower --input-range or --calibrate makes values smaller; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more
     ");
     assert_snapshot!(compile("--calibrate images.npy --input-range 0,0.5"), @r"
     error: digits.onnx: input `image` is stated to be within 0 and 0.5, samples reach 0 and 1
@@ -309,7 +309,10 @@ fn keys_that_cannot_be_made_to_fit() {
     assert_eq!(chosen.len(), 1);
     assert_eq!(chosen[0]["bytes"], bytes);
     assert_eq!(choices[0]["budget"], serde_json::Value::Null);
-    assert_snapshot!(folder.fails("compile digits.onnx -o none.fhe --key-budget 100KiB"), @"error: digits.onnx: the evaluation keys take at least 6.1 MiB, the budget is 0.1 MiB: allow more, ask for fewer bits of precision, or make the network shallower");
+    assert_snapshot!(folder.fails("compile digits.onnx -o none.fhe --key-budget 100KiB"), @r"
+    error: digits.onnx: the evaluation keys take at least 2.8 MiB, the budget is 0.1 MiB: allow more, ask for fewer bits of precision, or make the network shallower
+    help: --key-budget 3MiB is the least that was found, `--key-budget none` sets no limit; fewer --precision-bits make keys smaller, too
+    ");
 }
 
 #[test]
@@ -335,8 +338,8 @@ fn a_precision_that_no_parameters_give() {
         "compile digits.onnx -o digits.fhe --calibrate images.npy --precision-bits 20 --log-n 13",
     );
     assert_snapshot!(said, @r"
-    error: digits.onnx: 20 bits of the largest output are asked for, 15.7 are reached, with 14 bits after the point of every operation: 4.3 bits are missing; more has no parameters: depth 3 needs a modulus of 180 bits and special primes of at least 42; at ring degree 2^13 the limit for 128-bit security is 218: 4 bits are missing; use a shallower network, fewer precision bits, or a larger ring
-    help: ask for fewer --precision-bits, or leave --log-n out; where few values are large, a penalty on large activations in fine-tuning leaves room for more
+    error: digits.onnx: 20 bits of the largest output are asked for, 15.6 are reached, with 14 bits after the point of every operation: 4.4 bits are missing; more has no parameters: depth 3 needs a modulus of 180 bits and special primes of at least 42; at ring degree 2^13 the limit for 128-bit security is 218: 4 bits are missing; use a shallower network, fewer precision bits, or a larger ring
+    help: --precision-bits 15 is within reach; or leave --log-n out; where few values are large, a penalty on large activations in fine-tuning leaves room for more
     ");
     assert!(!folder.path("digits.fhe").exists());
 }

@@ -55,7 +55,7 @@ impl WaysOut {
     }
 }
 
-/// How many of the products fit, in proportion to the bits.
+/// How many of the products fit: the path shortened in proportion, beside what every network needs.
 fn held(error: &ParameterError) -> Option<(u32, u32)> {
     let ParameterError::Depth {
         path, bits, limit, ..
@@ -63,6 +63,7 @@ fn held(error: &ParameterError) -> Option<(u32, u32)> {
     else {
         return None;
     };
-    let share = (limit / bits).clamp(0.0, 1.0);
+    let along = f64::from(path.bits);
+    let share = ((limit - (bits - along)) / along).clamp(0.0, 1.0);
     Some(((share * f64::from(path.products)) as u32, path.products))
 }

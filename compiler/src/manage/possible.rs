@@ -56,17 +56,27 @@ impl Path {
 
 /// Whether a linear operator sums several terms, as far as one of its outputs shows.
 fn sums(map: &LinearMap, graph: &Graph) -> bool {
-    if matches!(map.kind, LinearKind::Gather(_) | LinearKind::Scale(_)) {
-        return false;
-    }
-    let Ok(bound) = map.bind(&graph.tensors) else {
-        return false;
-    };
+    !matches!(map.kind, LinearKind::Gather(_) | LinearKind::Scale(_)) && terms(map, graph) > 1
+}
+
+/// The terms of one output of a linear operator.
+fn terms(map: &LinearMap, graph: &Graph) -> u64 {
     let mut terms = 0;
-    bound.for_each_tap(map.output.elements() / 2, |_, weight| {
-        terms += u32::from(weight != 0.0);
-    });
-    terms > 1
+    if let Ok(bound) = map.bind(&graph.tensors) {
+        bound.for_each_tap(map.output.elements() / 2, |_, weight| {
+            terms += u64::from(weight != 0.0);
+        });
+    }
+    terms
+}
+
+/// About how many multiplications and additions an evaluation in the clear takes.
+pub fn macs(graph: &Graph) -> u64 {
+    let macs = |index| match &graph.node(index).op {
+        Op::Linear { map, .. } => map.output.elements() as u64 * terms(map, graph),
+        _ => 0,
+    };
+    graph.nodes().map(macs).sum()
 }
 
 impl Planner<'_> {

@@ -38,13 +38,17 @@ impl Chooser<'_> {
         }
         let longest = free.choice.1.seconds * slower;
         let mut table = vec![free.choice.1.clone()];
-        let (mut best, refused) = self.halved(free, longest, &mut table)?;
-        if let Some(refused) = refused {
-            best = self.refined(best, refused, longest)?;
-        }
+        let mut best = free;
         if best.choice.1.bytes > most {
-            self.search = best.after;
             best = self.step(Some(most))?;
+            table.push(best.choice.1.clone());
+        }
+        if best.choice.1.fits && best.choice.1.seconds <= longest {
+            let (fewest, refused) = self.halved(best, longest, &mut table)?;
+            best = match refused {
+                Some(refused) => self.refined(fewest, refused, longest)?,
+                None => fewest,
+            };
         }
         let choice = best.choice;
         if !table.contains(&choice.1) {
@@ -64,17 +68,20 @@ impl Chooser<'_> {
     /// which it is, if there is one in reach.
     fn halved(
         &mut self,
-        free: Step,
+        first: Step,
         longest: f64,
         table: &mut Vec<KeyChoice>,
     ) -> Result<(Step, Option<u64>), PassError> {
-        let (mut best, mut refused) = (free, None);
+        let (mut best, mut refused) = (first, None);
         for halvings in 1..=MOST {
             let is_shown = halvings <= SHOWN && self.has_table();
             if refused.is_some() && !is_shown {
                 break;
             }
             let budget = self.all.bytes >> halvings;
+            if budget >= best.choice.1.bytes {
+                continue;
+            }
             let step = self.step(Some(budget))?;
             let (_, choice) = &step.choice;
             let (is_least, is_fast) = (!choice.fits, choice.seconds <= longest);
