@@ -29,7 +29,7 @@ pub enum Verb {
     Inspect(Inspect),
     /// Run a circuit on cleartext: fast, and with a model of the noise on request
     Simulate(Simulate),
-    /// Make the secret key and the evaluation keys of a circuit
+    /// Make a secret key, and the evaluation keys that circuits need
     Keygen(Keygen),
     /// Encrypt the inputs of a circuit
     Encrypt(Encrypt),
@@ -62,6 +62,10 @@ pub struct Choices {
     /// Most that all evaluation keys may take in a file, as 2GiB or 500MB: rotations are composed of others [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub key_budget: Option<u64>,
+    /// Plan within the rings, primes and levels of another circuit, so that its keys serve this one, too; --key-budget then counts
+    /// new keys only
+    #[arg(long, value_name = "OTHER.client", conflicts_with = "log_n")]
+    pub like: Option<PathBuf>,
     /// What the machine that runs the circuit takes for what, as `bench --profile-out` writes it [default: a built-in
     /// profile]
     #[arg(long, value_name = "MACHINE.json")]
@@ -208,17 +212,23 @@ pub struct Simulate {
 /// `keygen`.
 #[derive(Debug, Args)]
 pub struct Keygen {
-    /// The client interface
-    #[arg(value_name = "MODEL.client")]
-    pub client: PathBuf,
+    /// The client interfaces: the keys serve each of their circuits
+    #[arg(value_name = "MODEL.client", required = true)]
+    pub clients: Vec<PathBuf>,
     /// Where the secret key goes; whoever has it can decrypt
     #[arg(long, value_name = "FILE")]
     pub secret: PathBuf,
     /// Where the evaluation keys go; they are for the server
     #[arg(long, value_name = "FILE")]
     pub evaluation: PathBuf,
-    /// Overwrite keys that exist
+    /// Keep the secret key and the evaluation keys that are there, and make just the keys that they lack
     #[arg(long)]
+    pub add: bool,
+    /// Other evaluation keys of the pair that the server has, which are not made again; it then runs with both files
+    #[arg(long, value_name = "FILE", requires = "add")]
+    pub besides: Vec<PathBuf>,
+    /// Overwrite keys that exist
+    #[arg(long, conflicts_with = "add")]
     pub force: bool,
     #[command(flatten)]
     pub json: Json,
@@ -258,9 +268,9 @@ pub struct Run {
     /// The circuit
     #[arg(value_name = "MODEL.fhe")]
     pub circuit: PathBuf,
-    /// The evaluation keys
-    #[arg(long, value_name = "FILE")]
-    pub evaluation: PathBuf,
+    /// The evaluation keys; given several times, those of all files
+    #[arg(long, value_name = "FILE", required = true)]
+    pub evaluation: Vec<PathBuf>,
     /// The encrypted inputs
     #[arg(long, value_name = "FILE.ct")]
     pub input: PathBuf,

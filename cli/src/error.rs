@@ -10,7 +10,7 @@ use peregrine_compiler::precision::PrecisionError;
 use peregrine_compiler::ranges::RangeError;
 use peregrine_compiler::rewrite::RewriteError;
 use peregrine_compiler::tensor::EvaluateError;
-use peregrine_ir::ReadError;
+use peregrine_ir::{KeyPairId, ReadError};
 use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::PortError;
 use peregrine_runtime::server::ServerError;
@@ -60,6 +60,9 @@ pub enum Error {
     /// What a server refuses.
     #[error("{}: {source}", path.display())]
     Server { path: PathBuf, source: ServerError },
+    /// Two files of two key pairs.
+    #[error("{} {} key pair {}, {} {} key pair {}", one.path.display(), one.how, one.key_pair, other.path.display(), other.how, other.key_pair)]
+    KeyPairs { one: Belongs, other: Belongs },
     /// What the simulator refuses.
     #[error("{}: {source}", path.display())]
     Simulate {
@@ -174,6 +177,41 @@ pub enum InputProblem {
     /// Not as many labels as images.
     #[error("there are {found} labels for {expected} images")]
     Labels { found: usize, expected: usize },
+}
+
+/// A file and its key pair.
+#[derive(Clone, Debug)]
+pub struct Belongs {
+    path: PathBuf,
+    how: &'static str,
+    key_pair: KeyPairId,
+}
+
+impl Belongs {
+    /// Of keys.
+    pub fn to(path: &Path, key_pair: KeyPairId) -> Self {
+        Self {
+            path: path.to_owned(),
+            how: "belongs to",
+            key_pair,
+        }
+    }
+
+    /// Of ciphertexts.
+    pub fn encrypted(path: &Path, key_pair: KeyPairId) -> Self {
+        Self {
+            how: "was encrypted under",
+            ..Self::to(path, key_pair)
+        }
+    }
+
+    /// Refuses two pairs.
+    pub fn check(self, other: Self) -> Result<(), Error> {
+        match self.key_pair == other.key_pair {
+            true => Ok(()),
+            false => Err(Error::KeyPairs { one: self, other }),
+        }
+    }
 }
 
 /// What the system said, without its number.

@@ -45,6 +45,23 @@ impl Error {
                 source: ServerError::File(WireError::Name { .. }),
                 ..
             } => Some("run takes what `peregrine encrypt` wrote"),
+            Self::KeyPairs { .. } => Some(
+                "secret key, evaluation keys and ciphertexts go together when they are of one `peregrine keygen`; `keygen --add` \
+                 makes more evaluation keys for a secret key there is",
+            ),
+            Self::Server {
+                source: ServerError::File(WireError::Missing(_)),
+                ..
+            } => Some(
+                "`peregrine keygen --add MODEL.client --secret FILE --evaluation FILE` makes just these; a circuit that is compiled \
+                 with `--like OTHER.client` can use the keys of the other",
+            ),
+            Self::Client {
+                source: ClientError::Incompatible { .. },
+                ..
+            } => Some(
+                "compile one of them with `--like OTHER.client`, or make keys for each with `keygen --add` and files of their own",
+            ),
             Self::Profile { .. } => {
                 Some("`peregrine bench --profile-out FILE.json` measures this machine")
             }
@@ -118,7 +135,7 @@ fn container_help(error: &ContainerError) -> Option<&'static str> {
             _ => None,
         },
         ContainerError::Foreign { .. } => Some(
-            "keys and ciphertexts serve one compiled circuit: make them again with its client interface",
+            "ciphertexts are packed for one compiled circuit: encrypt again with its client interface",
         ),
         ContainerError::Version { .. } | ContainerError::UnknownKind { .. } => {
             Some("make the file again with this version of peregrine")

@@ -96,21 +96,13 @@ fn files_of_another_kind() {
 }
 
 #[test]
-fn files_of_another_circuit() {
+fn ciphertexts_of_another_circuit() {
     let folder = Folder::compiled("foreign");
     folder.ok("compile digits.onnx -o other.fhe --precision-bits 11");
     folder.ok("keygen other.client --secret other.key --evaluation other.keys");
-    assert_snapshot!(folder.fails("encrypt digits.client --secret other.key --input image.npy -o y.ct"), @r"
-    error: other.key: belongs to circuit <fingerprint>, expected one for circuit <fingerprint>
-    help: keys and ciphertexts serve one compiled circuit: make them again with its client interface
-    ");
-    assert_snapshot!(folder.fails("run digits.fhe --evaluation other.keys --input x.ct -o y.ct"), @r"
-    error: other.keys: belongs to circuit <fingerprint>, expected one for circuit <fingerprint>
-    help: keys and ciphertexts serve one compiled circuit: make them again with its client interface
-    ");
     assert_snapshot!(folder.fails("run other.fhe --evaluation other.keys --input x.ct -o y.ct"), @r"
     error: x.ct: belongs to circuit <fingerprint>, expected one for circuit <fingerprint>
-    help: keys and ciphertexts serve one compiled circuit: make them again with its client interface
+    help: ciphertexts are packed for one compiled circuit: encrypt again with its client interface
     ");
 }
 

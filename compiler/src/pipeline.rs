@@ -3,11 +3,12 @@
 use crate::cost::CostModel;
 use crate::layout::{Cut, LayoutPlan, LayoutPlanError, Place, Planning, Quotes, cuts, depth};
 use crate::manage::demand::{Demand, Need};
+use crate::manage::like::Like;
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
 use crate::manage::{ManageError, emit, settle};
 use crate::optimisation::{Optimisation, Without};
-use crate::passes::keys::{self, KeyChoice, KeyError, Settled};
+use crate::passes::keys::{self, Having, KeyChoice, KeyError, Settled};
 use crate::passes::{PassError, run_all};
 use crate::rewrite::{self, RewriteError, simplify_without};
 use crate::slots::{LowerError, lower};
@@ -34,6 +35,9 @@ pub struct Config {
     pub cost: CostModel,
     /// What is left out, to see what it is good for.
     pub without: Without,
+    /// A circuit whose keys are to serve this one, too: its rings, primes and levels are used, and of rotations those it has keys
+    /// for cost none. The range of ring degrees is then of no concern.
+    pub like: Option<Like>,
 }
 
 impl Config {
@@ -48,6 +52,15 @@ impl Config {
             key_budget: None,
             cost: CostModel::default(),
             without: Without::new(),
+            like: None,
+        }
+    }
+
+    /// The ring degrees to try.
+    fn degrees(&self) -> RangeInclusive<u32> {
+        match &self.like {
+            Some(like) => like.ring().log_n..=like.ring().log_n,
+            None => self.log_n.clone(),
         }
     }
 }
@@ -77,6 +90,9 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
         ..
     } = settled(emitted(&graph, config)?, config)?;
     circuit.remarks.extend(left_out(&config.without));
+    let like = config.like.as_ref();
+    let like = like.map(|like| like.remark(&circuit));
+    circuit.remarks.extend(like);
     for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
         port.finish.clone_from(&output.finish);
     }
@@ -99,7 +115,12 @@ struct Emitted {
 /// The faster circuit once keys are chosen, and of two that are as fast that with one ring; where only one of them fits the
 /// budget for keys, that one.
 fn settled(Emitted { one, half }: Emitted, config: &Config) -> Result<Settled, KeyError> {
-    let settle = |circuit| keys::settle(circuit, &config.cost, config.key_budget, &config.without);
+    let having = Having {
+        cost: &config.cost,
+        without: &config.without,
+        like: config.like.as_ref(),
+    };
+    let settle = |circuit| keys::settle(circuit, having, config.key_budget);
     let one = settle(one);
     let Some((half, reason)) = half else {
         return one;
@@ -149,10 +170,11 @@ fn emitted(graph: &Graph, config: &Config) -> Result<Emitted, CompileError> {
         headroom_bits: config.headroom_bits,
         cost: &config.cost,
         without: &config.without,
+        like: config.like.as_ref(),
     };
     let mut known = Demand::default();
     let mut refused = None;
-    for log_n in config.log_n.clone() {
+    for log_n in config.degrees() {
         // The demand hardly depends on the degree: a ring too small for an earlier lowering needs no new one.
         let least = match planner.ring(log_n, &known) {
             Ok(ring) => ring,
@@ -273,7 +295,10 @@ impl<'a> Attempt<'a> {
         let settled = settle(lower(self.graph, plan)?, policy)?;
         let ring = match self.planner.ring(self.log_n, &settled.demand) {
             Ok(ring) => ring,
-            Err(error) => return Ok(Err((settled.demand, error))),
+            Err(error) => {
+                let error = error.named(|rescale| settled.rescaled_node(rescale));
+                return Ok(Err((settled.demand, error)));
+            }
         };
         let Config {
             security,

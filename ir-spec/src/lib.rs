@@ -13,6 +13,7 @@ pub mod entity;
 pub mod finish;
 pub mod inst;
 pub mod interface;
+pub mod key_shape;
 pub mod layout;
 pub mod linear;
 pub mod noise;
@@ -29,7 +30,7 @@ pub mod types;
 pub mod typing;
 pub mod verify;
 
-pub use binary::{Container, FileKind, Fingerprint, ReadError, fingerprint};
+pub use binary::{Container, FileKind, Fingerprint, KeyPairId, ReadError, fingerprint};
 pub use build::Builder;
 pub use circuit::{Circuit, Constant, Definition, Keys, Operator, Port, Remark, SourceNode};
 pub use constants::{FillError, Filler, Reach};
@@ -39,6 +40,7 @@ pub use entity::{
 pub use finish::{Finish, FinishError, FinishStep};
 pub use inst::{Inst, Key, KeyKind};
 pub use interface::{Interface, InterfaceError, InterfacePort};
+pub use key_shape::{KeyShape, ShapeError as KeyShapeError};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};
 pub use ring::{Level, Ring, RingPart, RingView, Rotation, Security, SmallRing};
 pub use scale::Scale;

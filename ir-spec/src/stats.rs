@@ -173,7 +173,7 @@ fn polynomial_bytes(ring: &Ring, log_n: u32, row: &[Prime]) -> u64 {
 }
 
 /// As many residues as the degree, of as many bits as the prime has.
-fn limb_bytes(log_n: u32, prime: u64) -> u64 {
+pub(crate) fn limb_bytes(log_n: u32, prime: u64) -> u64 {
     u64::from(u64::BITS - prime.leading_zeros()) * (1 << log_n) / 8
 }
 

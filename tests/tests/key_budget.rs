@@ -10,7 +10,7 @@
 use ndarray::{ArrayD, Axis};
 use peregrine_compiler::cost::CostModel;
 use peregrine_compiler::optimisation::Without;
-use peregrine_compiler::passes::keys::{KeyError, settle};
+use peregrine_compiler::passes::keys::{Having, KeyError, settle};
 use peregrine_compiler::pipeline::{CompileError, Config, compile};
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{
@@ -132,12 +132,12 @@ fn key_bytes(circuit: &Circuit) -> u64 {
 }
 
 fn settled(circuit: &Circuit, budget: Option<u64>) -> Result<Verified, KeyError> {
-    let settled = settle(
-        circuit.clone(),
-        &CostModel::default(),
-        budget,
-        &Without::new(),
-    )?;
+    let having = Having {
+        cost: &CostModel::default(),
+        without: &Without::new(),
+        like: None,
+    };
+    let settled = settle(circuit.clone(), having, budget)?;
     assert_eq!(key_bytes(&settled.circuit), settled.chosen.bytes);
     Ok(verify(settled.circuit).unwrap_or_else(|errors| panic!("{errors}")))
 }

@@ -15,7 +15,7 @@ mod signals;
 mod unfinished;
 
 pub use content::{Content, Wanted};
-pub use new::{Existing, NewFile, commit_together};
+pub use new::{Existing, NewFile, commit_together, lock};
 pub use unfinished::Readers;
 
 use crate::error::{Error, FileProblem};
@@ -23,6 +23,8 @@ use crate::report;
 use peregrine_compiler::cost::{CostModel, Profile};
 use peregrine_ir::{FileKind, Interface, Verified, binary};
 use peregrine_runtime::client::Client;
+use peregrine_runtime::server::ServerError;
+use peregrine_runtime::wire::{KeyBytes, KeyFile};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -116,6 +118,14 @@ pub fn interface(path: &Path) -> Result<Interface, Error> {
 /// The client of an interface in a file.
 pub fn client(path: &Path) -> Result<Client, Error> {
     Client::new(interface(path)?).map_err(Error::client(path))
+}
+
+/// A file of evaluation keys, mapped.
+pub fn key_file(path: &Path) -> Result<KeyFile, Error> {
+    let file = open(path, Wanted::Own(FileKind::EvaluationKeys))?;
+    let bytes = KeyBytes::map(&file).map_err(Error::reading(path))?;
+    let file = KeyFile::open(bytes).map_err(ServerError::from);
+    file.map_err(Error::server(path))
 }
 
 /// The cost model of a machine: the profile in a file, or the built-in one.

@@ -4,7 +4,7 @@
 
 use crate::args::Decrypt;
 use crate::arrays::NewArrays;
-use crate::error::Error;
+use crate::error::{Belongs, Error};
 use crate::files::{self, Wanted};
 use crate::outputs::{self, Output};
 use crate::report;
@@ -44,6 +44,8 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
     let outputs = client
         .read_outputs(&outputs)
         .map_err(Error::client(&args.input))?;
+    let pair = Belongs::to(&args.secret, secret.key_pair());
+    Belongs::encrypted(&args.input, outputs.key_pair()).check(pair)?;
     let ports = client.interface().outputs().iter();
     let names: Vec<&str> = ports.map(|port| port.name.as_str()).collect();
     let file = NewArrays::create(args.output.as_deref(), &names, args.force)?;

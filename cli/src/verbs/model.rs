@@ -4,6 +4,7 @@ use crate::args::{Choices, SecurityArg};
 use crate::error::Error;
 use crate::files;
 use crate::report;
+use peregrine_compiler::manage::like::Like;
 use peregrine_compiler::onnx::{self, Options};
 use peregrine_compiler::pipeline::{self, Compiled, Config};
 use peregrine_compiler::tensor::Graph;
@@ -51,6 +52,8 @@ pub fn config(path: &Path, choices: &Choices) -> Result<Config, Error> {
     if let Some(log_n) = choices.log_n {
         config.log_n = log_n..=log_n;
     }
+    let like = choices.like.as_deref().map(files::interface).transpose()?;
+    config.like = like.as_ref().map(Like::new);
     config.key_budget = choices.key_budget;
     config.cost = files::cost_model(choices.profile.as_deref())?;
     Ok(config)

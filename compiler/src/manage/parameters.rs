@@ -10,6 +10,7 @@
 //!   fit the security line the one with the least predicted time of all key switches and keys wins.
 
 use super::demand::{Demand, Need, Work};
+use super::like::{Like, Misfit};
 use super::primes::MAX_PRIME_BITS;
 use super::table::{Table, Wanted};
 use crate::cost::CostModel;
@@ -41,6 +42,8 @@ pub struct Planner<'c> {
     pub cost: &'c CostModel,
     /// What is left out.
     pub without: &'c Without,
+    /// The circuit within whose parameters those of this one must be, if any.
+    pub like: Option<&'c Like>,
 }
 
 /// log2 of the scales of what is multiplied with.
@@ -122,6 +125,9 @@ impl Planner<'_> {
                 .collect(),
             repeats: demand.small_levels(),
         };
+        if let Some(like) = self.like {
+            return self.ring_like(like, &wanted);
+        }
         let gadget = |table: &Table| self.with_gadget(table, unit_bits, log_n, demand);
         let chain = Table::chain(&wanted).ok_or(ParameterError::Primes { log_n })?;
         let mut best = gadget(&chain);
@@ -157,7 +163,7 @@ impl Planner<'_> {
         self.precision_bits + GUARD_BITS + log_n - 2
     }
 
-    fn limit(&self, log_n: u32) -> Result<f64, ParameterError> {
+    pub(super) fn limit(&self, log_n: u32) -> Result<f64, ParameterError> {
         match self.security {
             Security::None => Ok(f64::INFINITY),
             Security::Classical128 => Security::max_modulus_bits(log_n)
@@ -350,6 +356,16 @@ pub enum ParameterError {
         /// The line.
         limit: f64,
     },
+    /// The parameters of another circuit do not hold the network.
+    #[error(
+        "the parameters of `{circuit}` do not hold this network: {misfit}; compile without --like for keys of its own"
+    )]
+    Like {
+        /// Name of the other circuit.
+        circuit: String,
+        /// Why.
+        misfit: Misfit,
+    },
     /// The security table has no such degree.
     #[error("no 128-bit parameters are known for ring degree 2^{log_n}")]
     Degree {
@@ -365,6 +381,18 @@ pub enum ParameterError {
 }
 
 impl ParameterError {
+    /// With the name of a node in place of the number of a rescale.
+    #[must_use]
+    pub fn named(self, name: impl FnOnce(usize) -> Option<String>) -> Self {
+        match self {
+            Self::Like { circuit, misfit } => Self::Like {
+                circuit,
+                misfit: misfit.at(name),
+            },
+            other => other,
+        }
+    }
+
     /// By how many bits the modulus is longer than security allows, if that is what is wrong.
     pub fn missing_bits(&self) -> Option<f64> {
         match self {
@@ -374,6 +402,7 @@ impl ParameterError {
                 limit,
                 ..
             } => Some(chain_bits + special_bits - limit),
+            Self::Like { misfit, .. } => misfit.missing_bits(),
             _ => None,
         }
     }
@@ -401,6 +430,7 @@ mod tests {
             headroom_bits: 10,
             cost: &CostModel::default(),
             without: &without,
+            like: None,
         };
         planner.ring(log_n, demand)
     }

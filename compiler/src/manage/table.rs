@@ -46,7 +46,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// The least bits that a level may exceed the one below by.
-    fn least_drop(&self) -> u32 {
+    pub(super) fn least_drop(&self) -> u32 {
         self.log_n + PRIME_GUARD_BITS
     }
 }

@@ -16,6 +16,7 @@ mod error;
 mod fingerprint;
 mod finish;
 mod operator;
+mod owner;
 mod private;
 mod program;
 mod public;
@@ -25,6 +26,7 @@ pub use container::{Container, ContainerError, FORMAT_VERSION, FileKind};
 pub use error::{DecodeError, ReadError};
 pub use fingerprint::Fingerprint;
 pub(crate) use fingerprint::PrivateHash;
+pub use owner::{KeyPairId, Owner};
 
 use crate::interface::{Interface, PublicPart};
 use crate::verify::{Verified, verify};

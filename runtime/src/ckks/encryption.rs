@@ -41,8 +41,13 @@ impl Encryptor {
         randomness: &mut Randomness,
     ) -> Result<SeededCiphertext, CkksError> {
         let (row, seed) = (self.params.row(level)?, randomness.seed());
-        let (mut body, _) =
-            encrypt_zero(&self.params, self.secret.poly(), row, (seed, 0), randomness)?;
+        let (mut body, _) = encrypt_zero(
+            self.params.ring(),
+            self.secret.poly(),
+            row,
+            (seed, 0),
+            randomness,
+        )?;
         self.params.ring().add_assign(&mut body, plaintext.poly())?;
         SeededCiphertext::from_parts(&self.params, body, seed, level)
     }

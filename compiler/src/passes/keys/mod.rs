@@ -30,10 +30,11 @@ mod tree;
 
 use super::{PassError, remove_dead, run_all};
 use crate::cost::{CostModel, LinearCost};
+use crate::manage::like::Like;
 use crate::optimisation::{Optimisation, Without};
 use groups::Groups;
-use peregrine_ir::stats::KeyStats;
-use peregrine_ir::{Circuit, Remark};
+use peregrine_ir::stats::key_bytes;
+use peregrine_ir::{Circuit, Key, Keys, Level, Remark};
 use search::Search;
 use std::cmp::Reverse;
 
@@ -50,7 +51,7 @@ pub struct KeyChoice {
     pub budget: Option<u64>,
     /// Whether that was reached; otherwise the rest is as near as one gets.
     pub fits: bool,
-    /// Evaluation keys.
+    /// Evaluation keys; where another circuit's are there, those that it lacks.
     pub keys: usize,
     /// Bytes of all of them in a file.
     pub bytes: u64,
@@ -60,18 +61,38 @@ pub struct KeyChoice {
     pub key_seconds: f64,
 }
 
+/// What keys are chosen by.
+#[derive(Clone, Copy, Debug)]
+pub struct Having<'c> {
+    /// What operations and keys take.
+    pub cost: &'c CostModel,
+    /// What is left out.
+    pub without: &'c Without,
+    /// A circuit whose keys are there: they cost nothing, so only the others count.
+    pub like: Option<&'c Like>,
+}
+
 impl KeyChoice {
-    fn of(circuit: &Circuit, cost: &CostModel, budget: Option<u64>) -> Self {
-        let keys = KeyStats::all(&circuit.ring, &circuit.keys);
-        let bytes = keys.iter().map(|key| key.bytes).sum();
-        let predicted = cost.predict(circuit);
+    fn of(circuit: &Circuit, having: Having<'_>, budget: Option<u64>) -> Self {
+        let (mut keys, mut bytes) = (0, 0);
+        let mut paid = Keys::default();
+        let lacking = |&(&key, &level): &(&Key, &Level)| {
+            let has = having.like.map(|like| like.has(&circuit.ring, key, level));
+            has != Some(true)
+        };
+        let lacking = circuit.keys.levels.iter().filter(lacking);
+        paid.levels = lacking.map(|(&key, &level)| (key, level)).collect();
+        for (key, &level) in &paid.levels {
+            keys += 1;
+            bytes += key_bytes(&circuit.ring, key.kind, level);
+        }
         Self {
             budget,
             fits: budget.is_none_or(|budget| bytes <= budget),
-            keys: keys.len(),
+            keys,
             bytes,
-            seconds: predicted.seconds,
-            key_seconds: predicted.key_seconds,
+            seconds: having.cost.predict(circuit).seconds,
+            key_seconds: having.cost.key_seconds(&circuit.ring, &paid),
         }
     }
 
@@ -127,17 +148,16 @@ pub struct Settled {
 /// When the budget is out of reach; or a pass is defective.
 pub fn settle(
     circuit: Circuit,
-    cost: &CostModel,
+    having: Having<'_>,
     budget: Option<u64>,
-    without: &Without,
 ) -> Result<Settled, KeyError> {
     // What nothing needs would have its say.
-    let dropped = (remove_dead::PASS.run)(circuit, cost);
+    let dropped = (remove_dead::PASS.run)(circuit, having.cost);
     let circuit = dropped.map_err(|source| PassError {
         pass: remove_dead::PASS.name,
         source,
     })?;
-    let mut chooser = Chooser::new(&circuit, cost, without)?;
+    let mut chooser = Chooser::new(&circuit, having)?;
     let (mut table, mut chosen) = (Vec::new(), None);
     for each in budgets(&circuit, chooser.all.bytes, budget) {
         let (circuit, choice) = chooser.choose(each)?;
@@ -183,8 +203,7 @@ fn budgets(circuit: &Circuit, all: u64, wanted: Option<u64>) -> Vec<Option<u64>>
 /// Chooses keys for budgets that get smaller.
 struct Chooser<'c> {
     circuit: &'c Circuit,
-    cost: &'c CostModel,
-    without: &'c Without,
+    having: Having<'c>,
     groups: Groups,
     search: Search,
     /// The circuit with a key for each rotation, after all passes.
@@ -193,36 +212,31 @@ struct Chooser<'c> {
 }
 
 impl<'c> Chooser<'c> {
-    fn new(
-        circuit: &'c Circuit,
-        cost: &'c CostModel,
-        without: &'c Without,
-    ) -> Result<Self, PassError> {
-        let plain = run_all(circuit.clone(), cost, without)?;
+    fn new(circuit: &'c Circuit, having: Having<'c>) -> Result<Self, PassError> {
+        let plain = run_all(circuit.clone(), having.cost, having.without)?;
         let groups = Groups::of(circuit);
         Ok(Self {
             circuit,
-            cost,
-            without,
-            search: Search::new(circuit, &groups, cost),
+            having,
+            search: Search::new(circuit, &groups, having),
             groups,
-            all: KeyChoice::of(&plain, cost, None),
+            all: KeyChoice::of(&plain, having, None),
             plain,
         })
     }
 
     /// For a budget that is not larger than those before: the search only ever gives up more.
     fn choose(&mut self, budget: Option<u64>) -> Result<(Circuit, KeyChoice), PassError> {
-        if self.without.contains(&Optimisation::KeySelection) {
-            let choice = KeyChoice::of(&self.plain, self.cost, budget);
+        if self.having.without.contains(&Optimisation::KeySelection) {
+            let choice = KeyChoice::of(&self.plain, self.having, budget);
             return Ok((self.plain.clone(), choice));
         }
         self.search.reduce(budget);
         let trees = self.search.trees(&self.groups);
         let composed = compose::compose(self.circuit.clone(), &self.groups, &trees);
         let composed = composed.map_err(|source| PassError { pass: NAME, source })?;
-        let circuit = run_all(composed, self.cost, self.without)?;
-        let choice = KeyChoice::of(&circuit, self.cost, budget);
+        let circuit = run_all(composed, self.having.cost, self.having.without)?;
+        let choice = KeyChoice::of(&circuit, self.having, budget);
         let all = KeyChoice {
             budget,
             ..self.all.clone()

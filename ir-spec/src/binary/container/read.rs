@@ -3,14 +3,14 @@
 use super::{
     ALIGNMENT, ContainerError, ENTRY, Entry, FIXED, FORMAT_VERSION, FileKind, HASH, MAGIC, checksum,
 };
-use crate::binary::Fingerprint;
+use crate::binary::{Fingerprint, KeyPairId, Owner};
 
 /// A file in memory (or mapped), header checked.
 #[derive(Clone, Debug)]
 pub struct Container<'a> {
     data: &'a [u8],
     kind: FileKind,
-    fingerprint: Fingerprint,
+    owner: Owner,
     entries: Vec<Entry>,
 }
 
@@ -61,13 +61,13 @@ impl<'a> Container<'a> {
         }
         let code = read_u32(header, 12);
         let kind = FileKind::from_code(code).ok_or(ContainerError::UnknownKind { found: code })?;
-        let fingerprint = Fingerprint(read_hash(header, 16));
+        let owner = Owner(read_hash(header, 16));
         let entries = read_directory(head, header_length, file_length)?;
         check_padding(data, header_length, &entries)?;
         Ok(Self {
             data,
             kind,
-            fingerprint,
+            owner,
             entries,
         })
     }
@@ -77,14 +77,29 @@ impl<'a> Container<'a> {
         self.kind
     }
 
-    /// The circuit it belongs to.
+    /// What it belongs to.
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// The circuit it belongs to, unless it holds keys.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+        Fingerprint(self.owner.0)
+    }
+
+    /// The pair of the keys that it holds, if it holds keys.
+    pub fn key_pair(&self) -> KeyPairId {
+        KeyPairId(self.owner.0)
     }
 
     /// The tags of its chunks, in file order.
     pub fn tags(&self) -> impl ExactSizeIterator<Item = u64> {
         self.entries.iter().map(|entry| entry.tag)
+    }
+
+    /// The tags of its chunks and how many bytes each has, in file order.
+    pub fn chunks(&self) -> impl ExactSizeIterator<Item = (u64, u64)> {
+        self.entries.iter().map(|entry| (entry.tag, entry.length))
     }
 
     /// Asks for a kind of file.
@@ -104,10 +119,10 @@ impl<'a> Container<'a> {
     /// # Errors
     /// When it belongs to another; names both.
     pub fn expect_fingerprint(&self, expected: Fingerprint) -> Result<(), ContainerError> {
-        if self.fingerprint == expected {
+        if self.fingerprint() == expected {
             return Ok(());
         }
-        let found = self.fingerprint;
+        let found = self.fingerprint();
         Err(ContainerError::Foreign { expected, found })
     }
 
