@@ -383,7 +383,7 @@ pub struct Bench {
 /// `--force`.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Force {
-    /// Write outputs over files of another kind, but never over a secret key
+    /// Write over files of another kind, and over .npy and .csv, which do not say what they are of; never over a secret key
     #[arg(long)]
     pub force: bool,
 }

@@ -87,8 +87,6 @@ fn new(args: &Keygen, order: &KeyOrder) -> Result<(Secret, Made), Error> {
         refuse_existing(&args.secret)?;
         refuse_existing(&args.evaluation)?;
     }
-    // Whoever adds to the old keys is done first.
-    let _lock = files::lock(&args.evaluation)?;
     let mut secret_file = NewFile::replace(&args.secret, Readers::Owner)?;
     // A secret key is lost under --secret only.
     let mut evaluation_file =
@@ -101,6 +99,8 @@ fn new(args: &Keygen, order: &KeyOrder) -> Result<(Secret, Made), Error> {
         true => Existing::Replaced,
         false => Existing::Kept,
     };
+    // Whoever adds to the old keys is done first.
+    let _lock = files::lock(&args.evaluation)?;
     let [_, bytes] = commit_together([secret_file, evaluation_file], existing)?;
     let made = Made {
         keys: order.shapes().len(),
