@@ -68,7 +68,7 @@ impl KeyShape {
         }
         let mut seen = BTreeSet::new();
         for &prime in digits.iter().flatten().chain(&special) {
-            if prime < 2 || prime >= Ring::MAX_PRIME || !seen.insert(prime) {
+            if !(2..Ring::MAX_PRIME).contains(&prime) || !seen.insert(prime) {
                 return Err(ShapeError::Prime { prime });
             }
         }

@@ -71,13 +71,16 @@ fn setting(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |value| value.parse().unwrap())
 }
 
+type Make<'a> = Box<dyn Fn(&mut Dice) -> Vec<u8> + 'a>;
+type Read<'a> = Box<dyn Fn(Vec<u8>) -> Result<(), String> + 'a>;
+
 /// A reader, what makes hostile inputs for it, and the memory that it may take.
 struct Reader<'a> {
     name: &'static str,
     /// Bytes for each byte of the input, and beside them.
     memory: (usize, usize),
-    make: Box<dyn Fn(&mut Dice) -> Vec<u8> + 'a>,
-    read: Box<dyn Fn(Vec<u8>) -> Result<(), String> + 'a>,
+    make: Make<'a>,
+    read: Read<'a>,
 }
 
 fn said<T, E: Display>(result: Result<T, E>) -> Result<T, String> {

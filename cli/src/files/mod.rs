@@ -15,7 +15,7 @@ mod signals;
 mod unfinished;
 
 pub use content::{Content, Wanted};
-pub use new::{Existing, NewFile, commit_together};
+pub use new::{Existing, NewFile, commit_together, lock};
 pub use unfinished::Readers;
 
 use crate::error::{Error, FileProblem};
@@ -126,35 +126,6 @@ pub fn key_file(path: &Path) -> Result<KeyFile, Error> {
     let bytes = KeyBytes::map(&file).map_err(Error::reading(path))?;
     let file = KeyFile::open(bytes).map_err(ServerError::from);
     file.map_err(Error::server(path))
-}
-
-/// Keeps other processes that ask for the same from replacing a file, until dropped; nothing where there is no file.
-pub fn lock(path: &Path) -> Result<Option<File>, Error> {
-    loop {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::reading(path)(error)),
-        };
-        file.lock().map_err(Error::reading(path))?;
-        // Whoever had the lock may have put another file in its place.
-        if is_at(&file, path) {
-            return Ok(Some(file));
-        }
-    }
-}
-
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |known: std::fs::Metadata| (known.dev(), known.ino());
-    let at = std::fs::metadata(path).map(identity);
-    file.metadata().map(identity).ok() == at.ok()
-}
-
-#[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> bool {
-    true
 }
 
 /// The cost model of a machine: the profile in a file, or the built-in one.

@@ -46,9 +46,12 @@ impl NewFile {
             Ok(Content::Own(FileKind::SecretKey)) => {
                 return Err(Error::file(path, FileProblem::SecretKey));
             }
-            // What cannot be read may be anything.
             Ok(found) if !force.force && found != Content::Empty && !like(&found) => {
                 return Err(Error::file(path, FileProblem::Overwrites(found)));
+            }
+            // It may be anything.
+            Err(error) if !force.force && error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::writing(path)(error));
             }
             _ => {}
         }
@@ -82,6 +85,12 @@ impl NewFile {
     /// Moves the file to its place, over what is there; its length.
     pub fn commit(self) -> Result<u64, Error> {
         let [length] = commit_together([self], Existing::Replaced)?;
+        Ok(length)
+    }
+
+    /// Moves the file to its place unless there is one; its length.
+    pub fn commit_new(self) -> Result<u64, Error> {
+        let [length] = commit_together([self], Existing::Kept)?;
         Ok(length)
     }
 
@@ -131,7 +140,7 @@ pub fn commit_together<const N: usize>(
         finished.push(file);
     }
     let folders: Vec<&Path> = finished.iter().map(|file| folder(&file.path)).collect();
-    let locks = lock(folders);
+    let locks = lock_folders(folders);
     let placed = signals::held(|_| match existing {
         Existing::Replaced => replace(finished),
         Existing::Kept => add(finished),
@@ -140,8 +149,37 @@ pub fn commit_together<const N: usize>(
     placed.map(|()| lengths)
 }
 
+/// Keeps other processes that ask for the same from replacing a file, until dropped; nothing where there is no file.
+pub fn lock(path: &Path) -> Result<Option<File>, Error> {
+    loop {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::reading(path)(error)),
+        };
+        file.lock().map_err(Error::reading(path))?;
+        // Whoever had the lock may have put another file in its place.
+        if is_at(&file, path) {
+            return Ok(Some(file));
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |known: fs::Metadata| (known.dev(), known.ino());
+    let at = fs::metadata(path).map(identity);
+    file.metadata().map(identity).ok() == at.ok()
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
+}
+
 /// Locks folders, in order so that nobody waits for each other; where locks are unknown, nobody waits at all.
-fn lock(folders: Vec<&Path>) -> Vec<File> {
+fn lock_folders(folders: Vec<&Path>) -> Vec<File> {
     let folders = folders.into_iter().map(|folder| folder.canonicalize());
     let mut folders: Vec<PathBuf> = folders.filter_map(Result::ok).collect();
     folders.sort();

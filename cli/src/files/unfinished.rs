@@ -183,3 +183,83 @@ mod linux {
         PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Stdio};
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    /// Tells this test, run again as a process of its own, where to begin a file and wait.
+    const TARGET: &str = "PEREGRINE_TEST_TARGET";
+
+    /// What systems do that make no files without a name.
+    #[test]
+    fn a_signal_removes_a_file_with_a_temporary_name() {
+        if let Some(target) = std::env::var_os(TARGET) {
+            let mut file = named(Path::new(&target), Readers::Owner).unwrap();
+            file.write_all(b"secret").unwrap();
+            sleep(Duration::from_secs(60));
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let inside = || {
+            std::fs::read_dir(folder.path())
+                .unwrap()
+                .map(Result::unwrap)
+        };
+        for (name, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+            let test = "files::unfinished::tests::a_signal_removes_a_file_with_a_temporary_name";
+            let mut child = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", test])
+                .env(TARGET, folder.path().join("secret.key"))
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            while inside().count() == 0 {
+                assert_eq!(child.try_wait().unwrap(), None);
+                sleep(Duration::from_millis(5));
+            }
+            for file in inside() {
+                assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            }
+            let child_id = child.id().to_string();
+            let sent = Command::new("kill").args(["-s", name, &child_id]).status();
+            assert!(sent.unwrap().success());
+            assert_eq!(child.wait().unwrap().signal(), Some(number));
+            assert_eq!(inside().count(), 0, "{name}");
+        }
+    }
+
+    #[test]
+    fn both_kinds_of_files_move_to_their_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("x");
+        let make = |text: &str| {
+            let unnamed = Unfinished::create(&target, Readers::Anyone).unwrap();
+            let named = Unfinished::Named(named(&target, Readers::Anyone).unwrap());
+            [unnamed, named].map(|mut file| {
+                file.write_all(text.as_bytes()).unwrap();
+                file
+            })
+        };
+        let read = || std::fs::read_to_string(&target).unwrap();
+        for file in make("new") {
+            file.place_new(&target).unwrap();
+            assert_eq!(read(), "new");
+            for file in make("none") {
+                let refused = file.place_new(&target).unwrap_err();
+                assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+            }
+            for file in make("other") {
+                file.beside(&target).unwrap().place(&target).unwrap();
+                assert_eq!(read(), "other");
+            }
+            std::fs::remove_file(&target).unwrap();
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -97,11 +97,14 @@ fn new(args: &Keygen, order: &KeyOrder) -> Result<(Secret, Made), Error> {
         Security::None => Secret::without_security(&mut randomness),
     };
     write(args, &secret, order, &[], &mut evaluation_file)?;
+    // On disk as late as can be.
     secret_file.write(&secret.write())?;
     let existing = match args.force {
         true => Existing::Replaced,
         false => Existing::Kept,
     };
+    // Whoever adds to the old keys is done first.
+    let _lock = files::lock(&args.evaluation)?;
     let [_, bytes] = commit_together([secret_file, evaluation_file], existing)?;
     let made = Made {
         keys: order.shapes().len(),
@@ -129,16 +132,14 @@ fn add(args: &Keygen, order: KeyOrder) -> Result<(Secret, Made), Error> {
     let bytes = match order.shapes() {
         [] if !own.is_empty() => std::fs::metadata(&args.evaluation).map_or(0, |known| known.len()),
         _ => {
-            let kind = FileKind::EvaluationKeys;
-            let mut file = NewFile::create(&args.evaluation, kind, Force::default())?;
+            let mut file =
+                NewFile::create(&args.evaluation, FileKind::EvaluationKeys, Force::default())?;
             let copied: Vec<&KeyFile> = own.iter().collect();
             write(args, &secret, &order, &copied, &mut file)?;
-            let existing = match own.is_empty() {
-                true => Existing::Kept,
-                false => Existing::Replaced,
-            };
-            let [bytes] = commit_together([file], existing)?;
-            bytes
+            match own.is_empty() {
+                true => file.commit_new()?,
+                false => file.commit()?,
+            }
         }
     };
     Ok((secret, Made { keys, kept, bytes }))

@@ -1,7 +1,7 @@
 //! This program's own files.
 
 use super::{Dice, bytes, protobuf};
-use peregrine_ir::binary::{Container, Fingerprint, container as format};
+use peregrine_ir::binary::{Container, Owner, container as format};
 
 type Chunks = Vec<(u64, Vec<u8>)>;
 
@@ -10,7 +10,7 @@ pub fn container(dice: &mut Dice, file: &[u8]) -> Vec<u8> {
     let Some((opened, mut chunks)) = open(file) else {
         return file.to_vec();
     };
-    let mut fingerprint = opened.fingerprint();
+    let mut owner = opened.owner();
     match dice.roll(10) {
         0 => {
             let mut file = file.to_vec();
@@ -19,7 +19,7 @@ pub fn container(dice: &mut Dice, file: &[u8]) -> Vec<u8> {
         }
         1 => return numbers(dice, file),
         2 => rearrange(dice, &mut chunks),
-        3 => fingerprint = Fingerprint([dice.roll(256) as u8; 32]),
+        3 => owner = Owner([dice.roll(256) as u8; 32]),
         _ => {
             let shortest = chunks
                 .iter()
@@ -37,7 +37,7 @@ pub fn container(dice: &mut Dice, file: &[u8]) -> Vec<u8> {
             }
         }
     }
-    close(&opened, fingerprint, &chunks)
+    close(&opened, owner, &chunks)
 }
 
 fn open(file: &[u8]) -> Option<(Container<'_>, Chunks)> {
@@ -47,9 +47,9 @@ fn open(file: &[u8]) -> Option<(Container<'_>, Chunks)> {
     Some((container, chunks))
 }
 
-fn close(like: &Container<'_>, fingerprint: Fingerprint, chunks: &[(u64, Vec<u8>)]) -> Vec<u8> {
+fn close(like: &Container<'_>, owner: Owner, chunks: &[(u64, Vec<u8>)]) -> Vec<u8> {
     let chunks: Vec<(u64, &[u8])> = chunks.iter().map(|(tag, b)| (*tag, b.as_slice())).collect();
-    format::encode(like.kind(), fingerprint, &chunks)
+    format::encode(like.kind(), owner, &chunks)
 }
 
 /// Removes, repeats or exchanges chunks, or adds many.

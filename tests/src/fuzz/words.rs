@@ -86,6 +86,9 @@ fn number(dice: &mut Dice, text: &str) -> String {
 /// A line less, twice, or somewhere else.
 fn lines(dice: &mut Dice, text: &str) -> String {
     let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    if lines.is_empty() {
+        return String::new();
+    }
     let (at, to) = (dice.roll(lines.len()), dice.roll(lines.len()));
     match dice.roll(3) {
         0 => drop(lines.remove(at)),

@@ -102,6 +102,7 @@ impl StoredKeys {
     /// A key, its checksum and residues checked.
     fn checked(&self, key: Key) -> Result<(&Entry, &Checked), WireError> {
         let entry = self.entry(key)?;
+        entry.file.bytes().check()?;
         if let Some(checked) = entry.checked.get() {
             return Ok((entry, checked));
         }
