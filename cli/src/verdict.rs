@@ -103,7 +103,7 @@ impl Garbage {
                      it; where values run away, fine-tune with a penalty on large activations"
                 ),
                 None => format!(
-                    "{scale}; no parameters hold such values: fine-tune with a penalty on large activations"
+                    "{scale}; --headroom-bits cannot ask for so much: fine-tune with a penalty on large activations"
                 ),
             }
         } else if faults().any(|fault| {
@@ -120,7 +120,8 @@ impl Garbage {
              where weights leave some values far smaller than others, balance or fine-tune them"
                 .to_owned()
         };
-        match self.written {
+        let unreadable = faults().any(|fault| matches!(fault, Fault::Unreadable { .. }));
+        match self.written || unreadable {
             true => help,
             false => help + "; --force writes the answer all the same",
         }

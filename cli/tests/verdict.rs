@@ -184,7 +184,7 @@ fn values_without_room_are_an_error_that_names_the_node_and_the_way_out() {
 #[test]
 fn garbage_is_written_only_by_force_and_the_exit_code_stays() {
     let folder = Folder::new("forced");
-    scaled(&folder, "x.npy", (1, 255.0));
+    scaled(&folder, "x.npy", (1, 16.0));
     folder.ok("compile digits.onnx -o digits.fhe --headroom-bits 10");
     folder.ok("keygen digits.client --secret secret.key --evaluation eval.keys");
     let encrypt = "encrypt digits.client --secret secret.key --input x.npy -o x.ct";
@@ -197,6 +197,11 @@ fn garbage_is_written_only_by_force_and_the_exit_code_stays() {
     ] {
         let (code, printed, said) = run(&folder, &format!("{line} --force -o y.npz"));
         assert_eq!(code, 3, "{line}: {said}");
+        if said.contains("fill the modulus") {
+            // There is nothing that could be written.
+            assert!(line.starts_with("decrypt") && !folder.path("y.npz").exists());
+            continue;
+        }
         assert!(said.contains("(written all the same)"), "{line}: {said}");
         assert!(
             printed.contains("logits") || line.starts_with("infer"),

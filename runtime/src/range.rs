@@ -14,8 +14,8 @@ use std::fmt;
 pub const MARGIN: f64 = 0.5;
 /// How far outside rounding may bring a value.
 const ROUNDING: f64 = 1e-6;
-/// The largest magnitude of an input: no parameters have more headroom.
-pub const LARGEST: f64 = (1u64 << 40) as f64;
+/// The largest magnitude of an input: beyond what any parameters hold of it and its square.
+pub const LARGEST: f64 = (1u64 << 63) as f64;
 /// What part of its range an input has to cover, and of how many elements, not to be odd.
 const COVERED: f64 = 1.0 / 64.0;
 const MANY: usize = 16;
@@ -191,7 +191,7 @@ mod tests {
         let error = check("x", None, &array).unwrap_err().to_string();
         assert_eq!(
             error,
-            "input `x` holds -3e38 at [1], no circuit holds more than 1.099511627776e12"
+            "input `x` holds -3e38 at [1], no circuit holds more than 9.223372036854776e18"
         );
         assert!(checked(&[3e38], Origin::Assumed).is_err());
     }

@@ -11,7 +11,8 @@ use crate::outputs::{self, Output};
 use crate::report;
 use crate::verdict::{Finding, Garbage};
 use peregrine_ir::FileKind;
-use peregrine_runtime::client::{Client, Decryption, Flood};
+use peregrine_runtime::ckks::CkksError;
+use peregrine_runtime::client::{Client, ClientError, Decryption, Flood};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::verdict::{Fault, NoiseSource};
 use serde::Serialize;
@@ -64,24 +65,48 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
         bits,
         randomness: &mut randomness,
     });
-    let decryption = client
-        .decrypt(&secret, &outputs, flood)
-        .map_err(Error::client(&args.input))?;
-    let shown = decryption.faults.is_empty() || args.force.force;
+    let decryption = match client.decrypt(&secret, &outputs, flood) {
+        Ok(decryption) => decryption,
+        Err(ClientError::Decrypt { output, source }) => unreadable(output, &source),
+        Err(error) => return Err(Error::client(&args.input)(error)),
+    };
+    let readable = !decryption.outputs.is_empty();
+    let shown = readable && (decryption.faults.is_empty() || args.force.force);
     if let (Some(file), true) = (file, shown) {
         file.write(&decryption.outputs)?;
     }
-    let noise = loudest(&client, &decryption);
+    let report = reported(args, &client, decryption, shown);
+    report::print(args.json.json, &report, |report| {
+        let outputs = outputs::show_all(&report.outputs);
+        format!("{outputs}\n{}\n", noise_line(report))
+    })?;
+    verdict(args, report.faults, shown)
+}
+
+/// What is said of an answer that does not decrypt.
+fn unreadable(output: String, source: &CkksError) -> Decryption {
+    let reason = source.to_string();
+    Decryption {
+        faults: vec![Fault::Unreadable { output, reason }],
+        ..Decryption::default()
+    }
+}
+
+/// What is said of an answer; values where they are shown.
+fn reported(args: &Decrypt, client: &Client, decryption: Decryption, shown: bool) -> Report {
+    let noise = loudest(client, &decryption);
     let noise_log2 = noise.map_or(f64::NEG_INFINITY, |(noise, ..)| noise.log2());
     // Slots that hold nothing may have less noise than values have.
     let most = noise_log2.max(decryption.imaginary.log2());
     if let Some(bits) = args.flood_bits.filter(|bits| -bits < most) {
         report::warn_of_small_flood(bits);
     }
-    let report = Report {
+    Report {
         fingerprint: report::hex(client.interface().fingerprint()),
         flood_bits: args.flood_bits,
-        noise_log2: args.flood_bits.is_none().then_some(noise_log2),
+        noise_log2: noise
+            .filter(|_| args.flood_bits.is_none())
+            .map(|(noise, ..)| noise.log2()),
         expected_noise_log2: noise.and_then(|(_, _, expected)| Some(expected?.log2())),
         judged_by: noise.map(|(_, source, _)| source),
         faults: decryption.faults,
@@ -94,12 +119,7 @@ pub fn run(args: &Decrypt) -> Result<(), Error> {
             true => Output::all(&decryption.outputs),
             false => BTreeMap::new(),
         },
-    };
-    report::print(args.json.json, &report, |report| {
-        let outputs = outputs::show_all(&report.outputs);
-        format!("{outputs}\n{}\n", noise_line(report))
-    })?;
-    verdict(args, report.faults)
+    }
 }
 
 /// The noise of the output that has most, what shows it, and what is predicted for that output.
@@ -114,7 +134,7 @@ fn loudest(client: &Client, found: &Decryption) -> Option<(f64, NoiseSource, Opt
 }
 
 /// An error where there are faults.
-fn verdict(args: &Decrypt, faults: Vec<Fault>) -> Result<(), Error> {
+fn verdict(args: &Decrypt, faults: Vec<Fault>, shown: bool) -> Result<(), Error> {
     if faults.is_empty() {
         return Ok(());
     }
@@ -122,7 +142,7 @@ fn verdict(args: &Decrypt, faults: Vec<Fault>) -> Result<(), Error> {
         path: args.input.clone(),
         findings: faults.into_iter().map(Finding::general).collect(),
         headroom_bits: None,
-        written: args.force.force && args.output.is_some(),
+        written: shown && args.output.is_some(),
     })))
 }
 

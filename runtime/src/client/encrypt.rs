@@ -21,6 +21,7 @@ impl Client {
     /// As [`Self::encrypt`] as far as the tensors are concerned.
     pub fn oddities(&self, inputs: &Arrays) -> Result<Vec<Outlier>, ClientError> {
         let ports = self.interface.inputs().iter();
+        check_names(inputs, ports.clone().map(|p| p.name.as_str()))?;
         let odd = ports.map(|port| Ok(view(port).checked(inputs)?.1));
         let odd: Result<Vec<_>, ClientError> = odd.collect();
         Ok(odd?.into_iter().flatten().collect())

@@ -9,7 +9,7 @@ use crate::arrays::NewArrays;
 use crate::error::Error;
 use crate::files;
 use crate::inputs::{self, Inputs};
-use crate::labels;
+use crate::labels::{self, Labels};
 use crate::machine::{self, Memory};
 use crate::outputs::{self, Output};
 use crate::plan::Plan;
@@ -44,34 +44,56 @@ struct Setup<'a> {
     randomness: Randomness,
 }
 
+/// What is to be inferred.
+struct Task {
+    graph: Graph,
+    inputs: Inputs,
+    images: Vec<Arrays>,
+    labels: Option<Labels>,
+}
+
+impl Task {
+    fn new(args: &Infer) -> Result<Self, Error> {
+        let graph = model::load(&args.model)?;
+        let inputs = Inputs::read(&args.input.files, &model::names(&graph), &args.model)?;
+        let images = inputs.images(&model::ports(&graph))?;
+        let labels = labels::read(args.labels.as_deref(), images.len())?;
+        if let Some(labels) = &labels {
+            labels.check(&blank(&graph)?)?;
+        }
+        Ok(Self {
+            graph,
+            inputs,
+            images,
+            labels,
+        })
+    }
+}
+
 /// Infers.
 pub fn run(args: &Infer) -> Result<(), Error> {
     let started = Instant::now();
     distinct(args)?;
     machine::start_threads(&args.machine)?;
-    let graph = model::load(&args.model)?;
-    let inputs = Inputs::read(&args.input.files, &model::names(&graph), &args.model)?;
-    let images = inputs.images(&model::ports(&graph))?;
-    let labels = labels::read(args.labels.as_deref(), images.len())?;
-    if let Some(labels) = &labels {
-        labels.check(&blank(&graph)?)?;
-    }
-    let file = output(args, &graph)?;
+    let task = Task::new(args)?;
+    let (graph, inputs) = (&task.graph, &task.inputs);
+    let file = output(args, graph)?;
     let mut seconds = Seconds::default();
 
     let plan = timed(&mut seconds.compile, || {
-        Plan::new(&args.model, &graph, &args.choices)
+        Plan::new(&args.model, graph, &args.choices)
     })?;
     let interface = Interface::of(&plan.compiled.circuit);
-    let (circuit, stats) = (Summary::of(&interface), Stats::of(&plan.compiled.circuit));
+    let summary = Summary::of(&interface);
     let foreseen = machine::foresee(&plan.compiled.circuit, &args.machine)
         .map_err(|error| Error::server(&args.model)(error.into()))?;
     machine::announce(foreseen, &args.machine);
     let failed = || Error::client(&args.model);
     let client = Client::new(interface).map_err(failed())?;
-    let count = images.len().min(args.limit.get());
-    let samples = precision::samples(&args.model, &graph, images.get(..count).unwrap_or_default())?;
-    warn_of_inputs(&client, &inputs, &samples)?;
+    let count = task.images.len().min(args.limit.get());
+    let images = task.images.get(..count).unwrap_or_default();
+    let samples = precision::samples(&args.model, graph, images)?;
+    warn_of_inputs(&client, inputs, &samples)?;
     let mut randomness = Randomness::from_os();
     let (secret, keys) = timed(&mut seconds.keygen, || {
         let secret = client.generate_secret(&mut randomness)?;
@@ -83,27 +105,18 @@ pub fn run(args: &Infer) -> Result<(), Error> {
     let session = session(&server, keys, args, count)?;
     let mut setup = Setup {
         args,
-        graph: &graph,
-        inputs: &inputs,
+        graph,
+        inputs,
         client,
         secret,
         session,
         randomness,
     };
-
-    let (mut rows, mut found) = (Vec::new(), Vec::new());
-    for (i, sample) in samples.iter().enumerate() {
-        let bar = Bar::new(format!("image {} of {count}", i + 1));
-        let (mut row, answer) = setup.image(sample, &bar)?;
-        row.label = labels.as_ref().and_then(|labels| labels.of(i));
-        seconds.add(&row.seconds);
-        rows.push(row);
-        found.push(answer);
-    }
+    let (rows, found) = setup.images(&samples, task.labels.as_ref(), &mut seconds)?;
     let memory = Memory::measure(setup.session.prediction());
     seconds.total = started.elapsed().as_secs_f64();
     // Afterwards, so that neither memory nor time of the images is that of a simulation.
-    let predicted = predicted(&server, &inputs, &samples)?;
+    let predicted = predicted(&server, inputs, &samples)?;
     verdict::warn_of_drowned(server.circuit(), &predicted.drowned);
     let judge = Judge {
         args,
@@ -112,21 +125,29 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         samples: &samples,
         predicted: &predicted,
     };
-    let garbage = judge.verdict(&found)?;
+    let images = (rows, task.images.len());
+    let circuit = (summary, &Stats::of(server.circuit()));
+    conclude(judge, file, (&found, images), (circuit, seconds, memory))
+}
+
+/// Writes and prints what was found, and says whether it is garbage.
+fn conclude(
+    judge: Judge<'_>,
+    file: Option<NewArrays>,
+    (found, images): (&[Found], (Vec<Image>, usize)),
+    (circuit, seconds, memory): ((Summary, &Stats), Seconds, Memory),
+) -> Result<(), Error> {
+    let args = judge.args;
+    let garbage = judge.verdict(found)?;
     if let (Some(file), true) = (file, garbage.is_none() || args.force.force) {
         let answers = found.iter().filter_map(Found::answer);
         let outputs: Vec<Arrays> = answers.map(|answer| answer.outputs.clone()).collect();
         file.write(&inputs::stack(&outputs))?;
     }
-    let precision = Precision::new(judge.measured(&found), predicted.deviation());
+    let precision = Precision::new(judge.measured(found), judge.predicted.deviation());
     let faults = garbage.as_ref().map(|garbage| garbage.findings.clone());
-    let faults = faults.unwrap_or_default();
-    let report = Report::new(
-        (circuit, &stats),
-        (rows, images.len()),
-        (precision, faults),
-        (seconds, memory),
-    );
+    let judged = (precision, faults.unwrap_or_default());
+    let report = Report::new(circuit, images, judged, (seconds, memory));
     print(args.json.json, &report, report::text)?;
     garbage.map_or(Ok(()), |garbage| Err(Error::Garbage(Box::new(garbage))))
 }
@@ -196,6 +217,25 @@ fn distinct(args: &Infer) -> Result<(), Error> {
 }
 
 impl Setup<'_> {
+    /// All images, one after the other.
+    fn images(
+        &mut self,
+        samples: &[Sample],
+        labels: Option<&Labels>,
+        seconds: &mut Seconds,
+    ) -> Result<(Vec<Image>, Vec<Found>), Error> {
+        let (mut rows, mut found) = (Vec::new(), Vec::new());
+        for (i, sample) in samples.iter().enumerate() {
+            let bar = Bar::new(format!("image {} of {}", i + 1, samples.len()));
+            let (mut row, answer) = self.image(sample, &bar)?;
+            row.label = labels.and_then(|labels| labels.of(i));
+            seconds.add(&row.seconds);
+            rows.push(row);
+            found.push(answer);
+        }
+        Ok((rows, found))
+    }
+
     fn image(&mut self, sample: &Sample, bar: &Bar) -> Result<(Image, Found), Error> {
         let path = &self.args.model;
         let mut seconds = Seconds::default();
