@@ -9,9 +9,9 @@ pub(super) struct SecretHeader {
     /// log2 of the largest degree.
     #[prost(uint32, tag = "2")]
     pub(super) most_log_n: u32,
-    /// Whether it may be used with moduli that are not secure.
-    #[prost(bool, tag = "3")]
-    pub(super) promises_nothing: bool,
+    /// Which moduli it is used with: 1 for secure ones only, 2 for any.
+    #[prost(uint32, tag = "3")]
+    pub(super) security: u32,
 }
 
 /// Of a file of ciphertexts.

@@ -10,6 +10,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
+/// What the header says of a secret that is used with secure moduli only.
+const SECURE: u32 = 1;
+/// And of one that is used with any.
+const ANY: u32 = 2;
+
 /// The coefficients of a secret for each degree, by log2 of the degree; wiped when dropped.
 pub type SecretCoefficients = BTreeMap<u32, Arc<Zeroizing<Vec<i8>>>>;
 
@@ -22,7 +27,10 @@ pub fn write_secret(
     let header = SecretHeader {
         least_log_n: degree(secret.first_key_value()),
         most_log_n: degree(secret.last_key_value()),
-        promises_nothing: security == Security::None,
+        security: match security {
+            Security::Classical128 => SECURE,
+            Security::None => ANY,
+        },
     };
     let header = header.encode_to_vec();
     let bytes = |coefficients: &Arc<Zeroizing<Vec<i8>>>| {
@@ -46,7 +54,7 @@ pub fn read_secret(file: &[u8]) -> Result<((KeyPairId, Security), SecretCoeffici
     let SecretHeader {
         least_log_n,
         most_log_n,
-        promises_nothing,
+        security,
     } = SecretHeader::decode(container.chunk(HEADER)?)?;
     let supported = peregrine_ir::Ring::LOG_N;
     if least_log_n < *supported.start() || most_log_n > *supported.end() || least_log_n > most_log_n
@@ -62,9 +70,13 @@ pub fn read_secret(file: &[u8]) -> Result<((KeyPairId, Security), SecretCoeffici
     let degrees = (BODY..).zip(least_log_n..=most_log_n);
     let read = |(tag, log_n)| Ok((log_n, Arc::new(read(container.chunk(tag)?, log_n)?)));
     let secret = degrees.map(read).collect::<Result<_, WireError>>()?;
-    let security = match promises_nothing {
-        true => Security::None,
-        false => Security::Classical128,
+    let security = match security {
+        SECURE => Security::Classical128,
+        ANY => Security::None,
+        found => {
+            expect("the promise of the secret key", found.into(), SECURE.into())?;
+            Security::Classical128
+        }
     };
     Ok(((container.key_pair(), security), secret))
 }
