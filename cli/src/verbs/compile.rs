@@ -19,7 +19,7 @@ use peregrine_ir::stats::Stats;
 use peregrine_ir::{Interface, Remark, binary};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What was compiled.
 #[derive(Debug, Serialize)]
@@ -61,25 +61,7 @@ struct Written {
 
 /// Compiles.
 pub fn run(args: &Compile) -> Result<(), Error> {
-    let client = args
-        .client
-        .clone()
-        .unwrap_or_else(|| args.output.with_extension("client"));
-    let mut roles = vec![
-        ("the model", args.model.as_path()),
-        ("the circuit", &args.output),
-        ("the client interface", &client),
-    ];
-    roles.extend(
-        args.choices
-            .profile
-            .iter()
-            .map(|path| ("the profile", path.as_path())),
-    );
-    files::distinct(&roles)?;
-    for output in [&args.output, &client] {
-        InputArg::distinct(&args.choices.calibrate, output)?;
-    }
+    let client = distinct(args)?;
     let graph = model::load(&args.model)?;
     let (mut circuit_file, mut client_file) =
         (NewFile::create(&args.output)?, NewFile::create(&client)?);
@@ -123,6 +105,30 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         ablations,
     };
     report::print(args.json.json, &report, text)
+}
+
+/// Where the client interface goes; refuses files that are given as two things.
+fn distinct(args: &Compile) -> Result<PathBuf, Error> {
+    let client = args
+        .client
+        .clone()
+        .unwrap_or_else(|| args.output.with_extension("client"));
+    let mut roles = vec![
+        ("the model", args.model.as_path()),
+        ("the circuit", &args.output),
+        ("the client interface", &client),
+    ];
+    roles.extend(
+        args.choices
+            .profile
+            .iter()
+            .map(|path| ("the profile", path.as_path())),
+    );
+    files::distinct(&roles)?;
+    for output in [&args.output, &client] {
+        InputArg::distinct(&args.choices.calibrate, output)?;
+    }
+    Ok(client)
 }
 
 fn text(report: &Report) -> String {
