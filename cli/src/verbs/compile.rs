@@ -20,7 +20,7 @@ use peregrine_ir::stats::Stats;
 use peregrine_ir::{FileKind, Interface, Remark, binary};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What was compiled.
 #[derive(Debug, Serialize)]
@@ -62,25 +62,7 @@ struct Written {
 
 /// Compiles.
 pub fn run(args: &Compile) -> Result<(), Error> {
-    let client = args
-        .client
-        .clone()
-        .unwrap_or_else(|| args.output.with_extension("client"));
-    let mut roles = vec![
-        ("the model", args.model.as_path()),
-        ("the circuit", &args.output),
-        ("the client interface", &client),
-    ];
-    roles.extend(
-        args.choices
-            .profile
-            .iter()
-            .map(|path| ("the profile", path.as_path())),
-    );
-    files::distinct(&roles)?;
-    for output in [&args.output, &client] {
-        InputArg::distinct(&args.choices.calibrate, output)?;
-    }
+    let client = distinct(args)?;
     let graph = model::load(&args.model)?;
     let mut circuit_file = NewFile::create(&args.output, FileKind::Circuit, args.force)?;
     let mut client_file = NewFile::create(&client, FileKind::Interface, args.force)?;
@@ -131,6 +113,30 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         ablations,
     };
     report::print(args.json.json, &report, text)
+}
+
+/// Where the client interface goes; refuses files that are given as two things.
+fn distinct(args: &Compile) -> Result<PathBuf, Error> {
+    let client = args
+        .client
+        .clone()
+        .unwrap_or_else(|| args.output.with_extension("client"));
+    let mut roles = vec![
+        ("the model", args.model.as_path()),
+        ("the circuit", &args.output),
+        ("the client interface", &client),
+    ];
+    roles.extend(
+        args.choices
+            .profile
+            .iter()
+            .map(|path| ("the profile", path.as_path())),
+    );
+    files::distinct(&roles)?;
+    for output in [&args.output, &client] {
+        InputArg::distinct(&args.choices.calibrate, output)?;
+    }
+    Ok(client)
 }
 
 fn text(report: &Report) -> String {
