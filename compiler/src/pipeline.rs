@@ -22,7 +22,8 @@ pub struct Config {
     pub name: String,
     /// What its parameters must promise.
     pub security: Security,
-    /// Bits after the point that the noise of every operation must leave.
+    /// Bits after the point that the noise of every operation must leave, in the units in which the model has its values: where
+    /// the compiler stores them smaller, operations get more.
     pub precision_bits: u32,
     /// log2 of the largest magnitude of any value, sign and margin included.
     pub headroom_bits: u32,
@@ -71,11 +72,12 @@ pub struct Compiled {
 /// When no ring degree in the configured range holds the depth of the network.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
     let (graph, rewrites) = simplify_without(graph, &config.without)?;
+    let precision_bits = config.precision_bits.saturating_add(rewrites.noise_bits());
     let Settled {
         mut circuit,
         table: key_choices,
         ..
-    } = settled(emitted(&graph, config)?, config)?;
+    } = settled(emitted(&graph, config, precision_bits)?, config)?;
     circuit.remarks.extend(left_out(&config.without));
     for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
         port.finish.clone_from(&output.finish);
@@ -141,11 +143,12 @@ fn left_out(without: &Without) -> Option<Remark> {
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
 const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
 
-/// The fastest circuits at the smallest ring degree whose modulus holds the depth.
-fn emitted(graph: &Graph, config: &Config) -> Result<Emitted, CompileError> {
+/// The fastest circuits at the smallest ring degree whose modulus holds the depth, with so many bits after the point of every
+/// operation.
+fn emitted(graph: &Graph, config: &Config, precision_bits: u32) -> Result<Emitted, CompileError> {
     let planner = Planner {
         security: config.security,
-        precision_bits: config.precision_bits,
+        precision_bits,
         headroom_bits: config.headroom_bits,
         cost: &config.cost,
         without: &config.without,
@@ -187,6 +190,10 @@ fn emitted(graph: &Graph, config: &Config) -> Result<Emitted, CompileError> {
 
 /// The places at which half the degree is tried before those beside the fastest are.
 const MAX_CUTS: usize = 24;
+
+/// Instructions of all circuits, about, that are made to find the place; and the places that are tried nevertheless.
+const CUT_INSTRUCTIONS: usize = 2_000_000;
+const LEAST_CUTS: usize = 6;
 
 /// Compiling at one ring degree, or from one to another.
 #[derive(Clone, Copy)]
@@ -349,7 +356,8 @@ impl<'a> Attempt<'a> {
         let mut late: Vec<Cut> = cuts(self.graph);
         late.reverse();
         let mut fastest: Option<(Candidate, usize)> = None;
-        let mut stride = late.len().div_ceil(MAX_CUTS).max(1);
+        let affordable = (CUT_INSTRUCTIONS / best.circuit.values.len().max(1)).max(LEAST_CUTS);
+        let mut stride = late.len().div_ceil(affordable.min(MAX_CUTS)).max(1);
         for at in (0..late.len()).step_by(stride) {
             if !self.cut_at(&late, at, (best, &mut *quotes), &mut fastest)? {
                 break;

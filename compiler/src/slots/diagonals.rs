@@ -77,7 +77,9 @@ impl Diagonals {
             }
             let mut all = NumberSet::default();
             let distinct = distinct.finish();
-            distinct.into_iter().for_each(|d| all.insert(rotation(d), mask + 1));
+            distinct
+                .into_iter()
+                .for_each(|d| all.insert(rotation(d), mask + 1));
             all.finish()
         };
         let pairs = displacements.pairs.iter();

@@ -30,9 +30,7 @@ impl Displacements {
     /// Element by element; for any map.
     pub(super) fn by_elements(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Self {
         let mut sets = PairSets::new(input.slots());
-        let places: Vec<Place> = (0..input.elements())
-            .map(|x| input.place_flat(x))
-            .collect();
+        let places: Vec<Place> = (0..input.elements()).map(|x| input.place_flat(x)).collect();
         for y in 0..output.elements() {
             let to = output.place_flat(y);
             map.for_each_tap(y, |x, weight| {
@@ -213,7 +211,10 @@ impl Channels {
             }
         };
         let whole = shape[0] / share;
-        vec![part(0..whole, share), part(whole..whole + 1, shape[0] % share)]
+        vec![
+            part(0..whole, share),
+            part(whole..whole + 1, shape[0] % share),
+        ]
     }
 }
 

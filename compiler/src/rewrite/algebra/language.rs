@@ -84,7 +84,10 @@ impl Tables {
             Op::Linear { map, .. } => map.weight(),
             _ => None,
         };
-        let alike = self.alike.entry((weight, shape.dims().to_vec())).or_default();
+        let alike = self
+            .alike
+            .entry((weight, shape.dims().to_vec()))
+            .or_default();
         let same = |&&index: &&usize| {
             let known = self.operators.get(index);
             known.is_some_and(|(other, other_shape)| other == op && other_shape == shape)
