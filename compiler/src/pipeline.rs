@@ -30,7 +30,8 @@ pub struct Config {
     pub name: String,
     /// What its parameters must promise.
     pub security: Security,
-    /// Bits after the point that the noise of every operation must leave.
+    /// Bits after the point that the noise of every operation must leave, in the units in which the model has its values: where
+    /// the compiler stores them smaller, operations get more.
     pub precision_bits: u32,
     /// log2 of the largest magnitude of any value, sign and margin included.
     pub headroom_bits: u32,
@@ -188,7 +189,7 @@ impl<'g> Session<'g> {
     /// # Errors
     /// Says what is missing at the largest ring.
     pub fn possible(&self, config: &Config) -> Result<(), CompileError> {
-        let planner = config.planner();
+        let planner = self.planner(config);
         let mut refused = None;
         for log_n in config.degrees() {
             match planner.possible(&self.graph, log_n) {
@@ -202,11 +203,21 @@ impl<'g> Session<'g> {
     /// Whether a configuration has parameters at a degree, as far as is known: by what a circuit demanded that did not fit, or
     /// else by what no circuit can do without.
     pub(crate) fn fits(&self, config: &Config, log_n: u32) -> Result<(), ParameterError> {
-        let planner = config.planner();
+        let planner = self.planner(config);
         planner.possible(&self.graph, log_n)?;
         match self.demanded.values().next_back() {
             Some(demand) => planner.ring(log_n, demand).map(|_| ()),
             None => Ok(()),
+        }
+    }
+
+    /// Finds parameters that also make up for the bits that the simplified graph loses.
+    fn planner<'c>(&self, config: &'c Config) -> Planner<'c> {
+        let planner = config.planner();
+        let bits = planner.precision_bits;
+        Planner {
+            precision_bits: bits.saturating_add(self.rewrites.noise_bits()),
+            ..planner
         }
     }
 
@@ -303,7 +314,7 @@ const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
 impl Session<'_> {
     /// The fastest circuits at the smallest ring degree whose modulus holds the depth.
     fn emitted(&mut self, config: &Config, watch: Watch<'_>) -> Result<Emitted, CompileError> {
-        let planner = config.planner();
+        let planner = self.planner(config);
         let mut refused = None;
         for log_n in config.degrees() {
             let least = match self.promising(&planner, log_n) {
@@ -358,6 +369,10 @@ impl Session<'_> {
 
 /// The places at which half the degree is tried before those beside the fastest are.
 const MAX_CUTS: usize = 24;
+
+/// Instructions of all circuits, about, that are made to find the place; and the places that are tried nevertheless.
+const CUT_INSTRUCTIONS: usize = 2_000_000;
+const LEAST_CUTS: usize = 6;
 
 /// Compiling at one ring degree, or from one to another.
 #[derive(Clone, Copy)]
@@ -535,7 +550,8 @@ impl<'a> Attempt<'a> {
         let mut late: Vec<Cut> = cuts(self.graph);
         late.reverse();
         let mut fastest: Option<(Candidate, usize)> = None;
-        let mut stride = late.len().div_ceil(MAX_CUTS).max(1);
+        let affordable = (CUT_INSTRUCTIONS / best.circuit.values.len().max(1)).max(LEAST_CUTS);
+        let mut stride = late.len().div_ceil(affordable.min(MAX_CUTS)).max(1);
         for at in (0..late.len()).step_by(stride) {
             let done = at as f64 / late.len() as f64;
             self.begin(SPENT + (1.0 - SPENT) * done, "half of it");

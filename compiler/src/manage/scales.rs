@@ -7,7 +7,8 @@
 //!
 //! Two members of one class may be fixed at different scales. Then the later of them is multiplied by 1 and the analysis
 //! starts again: that product is free in its scale. It costs a level, and happens only where two products of different
-//! history meet ([`settle`]). In each class those that share the scale of its first such member go together, so the
+//! history meet, or where the exponents of a product become large: powers of powers with no linear operator between
+//! ([`settle`]). In each class those that share the scale of its first such member go together, so the
 //! number of analyses does not grow with the number of ciphertexts.
 
 use super::ManageError;
@@ -19,6 +20,9 @@ use peregrine_ir::{Entity, Level, Prime, Ring, Scale};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
+
+/// The largest exponents of a scale, summed, that a product of ciphertexts may have.
+const MAX_EXPONENTS: u64 = 128;
 
 /// The working scale, symbolically: the ring gives `D = 2^d` its size. Stands for `2^1` until then.
 const UNIT: i32 = 1;
@@ -141,8 +145,13 @@ fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis, ManageErr
                 let operands = inst.map(|inst| inst.op.operands());
                 scales.settle_freely(operands.unwrap_or_default());
             }
-            let Some(fixed) = fixed(program, value, rescales, &scales)? else {
-                continue;
+            let fixed = match fixed(program, value, rescales, &scales)? {
+                Fixed::Scale(scale) => scale,
+                Fixed::Free => continue,
+                Fixed::Long(operands) => {
+                    conflicts.values.extend(operands);
+                    continue;
+                }
             };
             let Some(&class) = scales.classes.get(value.index()) else {
                 continue;
@@ -225,32 +234,56 @@ fn classes(program: &Program, depth: &impl Fn(SlotValue) -> u32) -> Vec<usize> {
     sets.into_labeling()
 }
 
+/// What an operation says of the scale of its result.
+enum Fixed {
+    /// Nothing: a constant makes it what it has to be.
+    Free,
+    /// It is this one.
+    Scale(Scale),
+    /// It would have large exponents; those operands have them already.
+    Long(Vec<SlotValue>),
+}
+
 /// The scale that an operation leaves no choice about.
 fn fixed(
     program: &Program,
     value: SlotValue,
     rescales: &Rescales,
     scales: &Scales,
-) -> Result<Option<Scale>, ManageError> {
+) -> Result<Fixed, ManageError> {
     let runaway = ManageError::Internal {
         what: "the exponents of a scale run away",
     };
+    let known = |scale: Option<Scale>| scale.map_or(Fixed::Free, Fixed::Scale);
     match program.values.get(value).map(|inst| &inst.op) {
-        Some(SlotOp::Input) => Ok(Some(Scale::power_of_two(UNIT))),
-        Some(SlotOp::SwitchRing(a)) => Ok(scales.of(*a).cloned()),
+        Some(SlotOp::Input) => Ok(Fixed::Scale(Scale::power_of_two(UNIT))),
+        Some(SlotOp::SwitchRing(a)) => Ok(known(scales.of(*a).cloned())),
         Some(SlotOp::Mul(a, b)) => {
-            let (Some(a), Some(b)) = (scales.of(*a), scales.of(*b)) else {
-                return Ok(None);
+            let (Some(of_a), Some(of_b)) = (scales.of(*a), scales.of(*b)) else {
+                return Ok(Fixed::Free);
             };
-            let product = a.checked_mul(b).ok_or(runaway.clone())?;
+            if exponents(of_a) + exponents(of_b) > MAX_EXPONENTS {
+                let long = [(*a, of_a), (*b, of_b)].into_iter();
+                let long = long.filter(|(_, scale)| 2 * exponents(scale) > MAX_EXPONENTS);
+                return Ok(Fixed::Long(long.map(|(operand, _)| operand).collect()));
+            }
+            let product = of_a.checked_mul(of_b).ok_or(runaway.clone())?;
             if rescales.is_lazy(value) {
-                return Ok(Some(product));
+                return Ok(Fixed::Scale(product));
             }
             let dropped = Scale::prime(Prime(rescales.depth(value)));
-            product.checked_div(&dropped).map(Some).ok_or(runaway)
+            let rescaled = product.checked_div(&dropped).ok_or(runaway)?;
+            Ok(Fixed::Scale(rescaled))
         }
-        _ => Ok(None),
+        _ => Ok(Fixed::Free),
     }
+}
+
+/// How long a scale is as a monomial.
+fn exponents(scale: &Scale) -> u64 {
+    let primes = scale.prime_part().iter().map(|&(_, e)| e);
+    let all = primes.chain([scale.log2_part()]);
+    all.map(|e| u64::from(e.unsigned_abs())).sum()
 }
 
 /// Lets every use of `conflicts` go through a product with 1.
@@ -329,6 +362,20 @@ mod tests {
         program.inputs = vec![port("x", inputs)];
         program.outputs = vec![port("y", sums)];
         program
+    }
+
+    #[test]
+    fn powers_of_powers_have_scales_of_bounded_length() {
+        let mut program = Program::default();
+        let x = program.push(SlotOp::Input, Node(0));
+        let mut power = x;
+        for _ in 0..30 {
+            power = program.push(SlotOp::Mul(power, power), Node(0));
+        }
+        let settled = settle(program, Policy::Eager).unwrap();
+        let values = settled.program.values.keys();
+        let longest = values.filter_map(|v| settled.scales.of(v)).map(exponents);
+        assert!(longest.max().unwrap() <= MAX_EXPONENTS + 1);
     }
 
     #[test]

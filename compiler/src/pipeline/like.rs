@@ -56,7 +56,7 @@ impl Session<'_> {
         watch: Watch<'_>,
     ) -> Result<Option<Circuit>, CompileError> {
         let log_n = *alone.log_n.start();
-        let (planner, pricing) = (config.planner(), alone.planner());
+        let (planner, pricing) = (self.planner(config), self.planner(alone));
         let least = self.promising(&pricing, log_n);
         let attempt = Attempt {
             graph: &self.graph,

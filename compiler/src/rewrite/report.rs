@@ -4,6 +4,9 @@ use crate::tensor::{Graph, Source, SourceId};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// The loss of precision that guard bits of operations make up for.
+pub(super) const SPARE_LOSS: f64 = 8.0;
+
 /// One application of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -14,10 +17,12 @@ pub struct Step {
 }
 
 /// The rules applied, in order. Equal graphs give equal reports.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     steps: Vec<Step>,
     effort: u64,
+    /// log2 of the loss of precision.
+    loss_bits: f64,
 }
 
 impl Report {
@@ -38,6 +43,17 @@ impl Report {
     /// Whether nothing was done.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Bits that every operation must have beyond what is asked for, because values are stored smaller than the model has them: the
+    /// results are then as precise as if they were not.
+    pub fn noise_bits(&self) -> u32 {
+        (self.loss_bits - SPARE_LOSS.log2()).max(0.0).ceil() as u32
+    }
+
+    /// Adds a loss of precision to those before; less than one is none.
+    pub(super) fn lose(&mut self, loss: f64) {
+        self.loss_bits += loss.max(1.0).log2();
     }
 
     /// What it took: rules tried, edges changed and e-nodes searched.

@@ -5,7 +5,8 @@
 //! windows `A t` depends on the position: such a constant stays before the operator, at the price of an addition.
 //!
 //! Squares are completed only where the shift is moderate: `(x + t)^2` is larger than `x^2 + 2 t x` by `t^2`, which the
-//! biases after it take away again, but the rounding of their weights meets the large value.
+//! biases after it take away again, but the rounding of their weights meets the large value. Without, it is a product of
+//! `x` and `x + 2 t`, no deeper. So do constants of affine maps stay where before them they would be large.
 //!
 //! - *Before*: the operator that computes the value, or one solely used term of the sum that computes it.
 //! - *After*: every user must absorb: a linear operator does, a reshape passes on, a sum lets a solely used linear
@@ -36,7 +37,7 @@ fn complete_square(draft: &mut Draft, place: Place) -> Option<()> {
         return None;
     }
     let shift = b.zip(&a, |b, a| b / (2.0 * a))?;
-    shift.all(|t| t.abs() <= MAX_SHIFT).then_some(())?;
+    is_moderate(&shift).then_some(())?;
     let removed = b.zip(&shift, |b, t| b * t / 2.0)?;
     let constant = polynomial.coefficient(0).zip(&removed, |c, r| c - r)?;
     let square = polynomial
@@ -49,6 +50,13 @@ fn complete_square(draft: &mut Draft, place: Place) -> Option<()> {
     Some(())
 }
 
+/// Whether the squares of shifts, which weights round against, are within [`MAX_SHIFT`]: their errors add up in squares.
+fn is_moderate(shift: &Field) -> bool {
+    let fourth: f64 = shift.data().iter().map(|t| t.powi(4)).sum();
+    let mean = fourth / shift.data().len().max(1) as f64;
+    mean.sqrt() <= MAX_SHIFT && shift.all(|t| t.abs() <= MAX_SHIFT)
+}
+
 /// `a x + c` becomes `a x` of `x + c / a`.
 fn shift_before(draft: &mut Draft, place: Place) -> Option<()> {
     let polynomial = draft.polynomial(place)?;
@@ -57,7 +65,7 @@ fn shift_before(draft: &mut Draft, place: Place) -> Option<()> {
         return None;
     }
     let shift = constant.zip(&polynomial.leading(), |c, a| c / a)?;
-    shift.all(f64::is_finite).then_some(())?;
+    shift.all(|t| t.abs() <= MAX_SHIFT).then_some(())?;
     let scale = polynomial.with_coefficient(0, Field::scalar(0.0))?;
     let edits = before(draft, draft.operand(place)?, &shift)?;
     let op = draft.polynomial_op(place, &scale)?;

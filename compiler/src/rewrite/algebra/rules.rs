@@ -18,6 +18,11 @@ const MAX_EXPANDED_DEGREE: usize = 8;
 /// The variables of which a class is known to be a polynomial.
 const MAX_READINGS: usize = 16;
 
+/// A composition of two nonlinear polynomials is monic for operands stored at most so many times smaller, with coefficients up
+/// to the second number: beyond, rounding is multiplied by more than operations have guard bits for.
+const MAX_REDUCTION: f64 = 8.0;
+const MAX_COMPOSED: f64 = 8.0;
+
 /// All rules, in the order in which they are tried.
 #[rustfmt::skip]
 pub(super) fn rules() -> Vec<Rewrite<Expr, Tables>> {
@@ -47,8 +52,27 @@ fn is_identity(p: &str) -> impl Fn(&mut Egraph, Id, &Subst) -> bool {
 /// Whether `P(Q(x))` as one polynomial is no deeper than its parts, and small enough to evaluate well.
 fn worth_composing(outer: &Univariate, inner: &Univariate) -> bool {
     let (p, q) = (outer.degree(), inner.degree());
+    if p.min(q) <= 1 {
+        return true;
+    }
     let shallow = Univariate::depth(p * q) <= Univariate::depth(p) + Univariate::depth(q);
-    p.min(q) <= 1 || (p * q <= MAX_EXPANDED_DEGREE && shallow)
+    p * q <= MAX_EXPANDED_DEGREE && shallow
+}
+
+/// Whether a polynomial is monic, with moderate coefficients, for operands stored moderately smaller: then it is as precise as the
+/// nonlinear polynomials that it is composed of.
+fn is_well_posed(polynomial: &Univariate) -> bool {
+    let (leading, degree) = (polynomial.leading(), polynomial.degree() as f64);
+    let reduction = leading.map(|a| match a == 0.0 {
+        true => 1.0,
+        false => a.abs().powf(-1.0 / degree),
+    });
+    let lower = polynomial.coefficients().iter().enumerate().skip(1);
+    let mut moderate = lower.map(|(k, c)| {
+        let scaled = c.zip(&reduction, |c, g| c.abs() * g.powi(k as i32));
+        scaled.is_some_and(|scaled| scaled.all(|c| c <= MAX_COMPOSED))
+    });
+    reduction.all(|g| g <= MAX_REDUCTION) && moderate.all(|moderate| moderate)
 }
 
 /// `P(x) Q(x)` written out, when nothing can cancel (one is a power of `x`), it is a step of Horner's rule (one is
@@ -102,7 +126,9 @@ impl Applier<Expr, Tables> for Compose {
         for (y, q) in readings(egraph, subst[variable("?x")]) {
             let inner = egraph.analysis.polynomial(q);
             let composed = worth_composing(&outer, inner).then(|| outer.compose(inner));
-            if let Some(result) = composed.flatten() {
+            let affine = outer.degree().min(inner.degree()) <= 1;
+            let composed = composed.flatten().filter(|c| affine || is_well_posed(c));
+            if let Some(result) = composed {
                 changed.extend(offer(egraph, rule, class, y, result));
             }
         }

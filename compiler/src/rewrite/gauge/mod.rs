@@ -12,8 +12,8 @@
 //!    the equation is solved *forward*, `g(y) = |a| g(x)^d`; when `g(y)` is given, by roots. Last to first, chains
 //!    through residual sums are solved by roots, which keep factors near one; first to last they would be solved by
 //!    powers. Signs follow: an even power gives the result the sign of `a`, an odd one passes it either way.
-//! 3. A polynomial is left alone when an equation fails, a leading coefficient is zero somewhere, or another coefficient
-//!    would be large beside the leading one: an error of `x` is multiplied by it, at a price above the level saved. All
+//! 3. A polynomial is left alone when an equation fails, a leading coefficient is zero somewhere, or values would be stored
+//!    so much smaller or larger that the precision lost takes more modulus than the level saved ([`solve`]). All
 //!    are left alone when this makes no further polynomial monic or a weight would stop being finite.
 //! 4. Weights, biases and coefficients are rewritten with the factors around them.
 //!
@@ -59,7 +59,7 @@ pub(super) fn normalise(draft: &mut Draft, report: &mut Report) -> bool {
     let Some(cells) = Cells::new(draft) else {
         return false;
     };
-    let solution = solve::solve(draft, &cells, &candidates);
+    let solution = solve::solve(draft, &cells, &candidates, rescales(draft));
     if solution.monic.len() <= before.len() {
         return false;
     }
@@ -73,7 +73,24 @@ pub(super) fn normalise(draft: &mut Draft, report: &mut Report) -> bool {
         report.record(rule, &draft.sources, draft.items[*place].source);
     }
     draft.refresh();
+    report.lose(solution.loss);
     true
+}
+
+/// About how many rescales follow each other on the longest path.
+fn rescales(draft: &Draft) -> u32 {
+    let mut depths = vec![0u32; draft.items.len()];
+    for place in draft.live() {
+        let item = &draft.items[place];
+        let own = match &item.op {
+            Op::Linear { .. } | Op::Multiply => 1,
+            Op::Polynomial(p) => Univariate::depth(p.degree()),
+            Op::Input { .. } | Op::Add | Op::Reshape => 0,
+        };
+        let before = item.operands.iter().map(|&operand| depths[operand]).max();
+        depths[place] = before.unwrap_or(0) + own;
+    }
+    depths.into_iter().max().unwrap_or(0)
 }
 
 /// Whether the leading coefficient is one, or minus one, everywhere.

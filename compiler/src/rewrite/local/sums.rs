@@ -5,17 +5,25 @@ use super::super::univariate::Univariate;
 use crate::tensor::Op;
 use std::collections::BTreeMap;
 
-/// An operand that is itself a sum, solely used here, gives its operands.
+/// Operands that are themselves sums, solely used here, give their operands, and theirs do: all at once, at the outermost sum.
 pub(super) fn flatten_sum(draft: &mut Draft, place: Place) -> Option<()> {
     let outer = sum_operands(draft, place)?;
-    let solely_here =
-        |&&p: &&Place| sum_operands(draft, p).is_some() && draft.sole_user(p) == Some(place);
-    let inner = *outer.iter().find(solely_here)?;
-    let operands = outer.iter().flat_map(|&p| match p == inner {
-        true => draft.items[inner].operands.clone(),
-        false => vec![p],
-    });
-    draft.edit(place).operands = operands.collect();
+    let is_inner = |p: Place| sum_operands(draft, p).is_some();
+    if draft.sole_user(place).is_some_and(is_inner) {
+        return None;
+    }
+    let mut pending: Vec<(Place, Place)> = outer.iter().rev().map(|&p| (p, place)).collect();
+    let mut terms = Vec::with_capacity(outer.len());
+    while let Some((term, user)) = pending.pop() {
+        match sum_operands(draft, term) {
+            Some(inner) if draft.sole_user(term) == Some(user) => {
+                pending.extend(inner.iter().rev().map(|&p| (p, term)));
+            }
+            _ => terms.push(term),
+        }
+    }
+    (terms.len() > outer.len()).then_some(())?;
+    draft.edit(place).operands = terms;
     Some(())
 }
 

@@ -1,5 +1,6 @@
 //! Tests of simplification: rule by rule, whole networks, random networks.
 
+mod effort;
 mod net;
 mod random;
 mod rules;
