@@ -6,7 +6,8 @@
 //!    most [`NO_NEW`] times as long, otherwise the faster.
 //! 3. Where no plan fits, one is sought within the rows.
 
-use super::{Attempt, CompileError, Config, Plan, Plans, Session, Watch, settled};
+use super::attempt::Attempt;
+use super::{CompileError, Config, Plan, Plans, Session, Watch, settled};
 use crate::layout::Cut;
 use crate::manage::like::Like;
 use crate::passes::keys::{self, KeyError, NO_NEW, Settled};
