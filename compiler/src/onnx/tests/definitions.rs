@@ -124,17 +124,29 @@ fn flags_are_0_or_1() {
 
 #[test]
 fn an_attribute_that_the_lowering_does_not_ask_for_is_refused() {
-    // fmod changes the sign of remainders.
-    let known = |name: &str| node("ConstantOfShape", &["shape"], name, []);
-    let modulo = node("Mod", &["a", "b"], "c", [int("fmod", 1)]);
-    let nodes = vec![
-        known("a"),
-        known("b"),
-        modulo,
-        node("Add", &["x", "c"], "y", []),
-    ];
-    let text = errors(&model(dims(&[2]), nodes, vec![integers("shape", &[2])]));
-    assert!(text.contains("attribute `fmod`"), "{text}");
+    // Sizes and a number of parts may say different things.
+    let mut split = node("Split", &["x", "sizes"], "y", [int("num_outputs", 2)]);
+    split.output.push("z".to_owned());
+    let mut model = model(dims(&[2]), vec![split], vec![integers("sizes", &[1, 1])]);
+    model.opset_import[0].version = 18;
+    let text = errors(&model);
+    assert!(text.contains("attribute `num_outputs`"), "{text}");
+}
+
+#[test]
+fn remainders_have_the_sign_that_fmod_says() {
+    for (fmod, expected) in [(0, 1.0), (1, -1.0)] {
+        let nodes = vec![
+            node("Mod", &["a", "b"], "c", [int("fmod", fmod)]),
+            node("Cast", &["c"], "f", [int("to", 1)]),
+            node("Add", &["x", "f"], "y", []),
+        ];
+        let constants = vec![integers("a", &[-3]), integers("b", &[2])];
+        assert_eq!(
+            run(&model(dims(&[1]), nodes, constants), &[0.0]),
+            [expected]
+        );
+    }
 }
 
 #[test]
