@@ -124,13 +124,12 @@ fn flags_are_0_or_1() {
 
 #[test]
 fn an_attribute_that_the_lowering_does_not_ask_for_is_refused() {
-    // Sizes and a number of parts may say different things.
-    let mut split = node("Split", &["x", "sizes"], "y", [int("num_outputs", 2)]);
-    split.output.push("z".to_owned());
-    let mut model = model(dims(&[2]), vec![split], vec![integers("sizes", &[1, 1])]);
-    model.opset_import[0].version = 18;
-    let text = errors(&model);
-    assert!(text.contains("attribute `num_outputs`"), "{text}");
+    let modulo = node("Mod", &["a", "b"], "c", [int("fmod", 1)]);
+    let call = call::Call::new(&modulo, 17, vec![], vec![true]);
+    let text = call.all_read().unwrap_err().to_string();
+    assert!(text.contains("attribute `fmod`"), "{text}");
+    assert_eq!(call.flag("fmod", false), Ok(true));
+    assert_eq!(call.all_read(), Ok(()));
 }
 
 #[test]
