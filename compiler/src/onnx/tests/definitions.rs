@@ -124,17 +124,28 @@ fn flags_are_0_or_1() {
 
 #[test]
 fn an_attribute_that_the_lowering_does_not_ask_for_is_refused() {
-    // fmod changes the sign of remainders.
-    let known = |name: &str| node("ConstantOfShape", &["shape"], name, []);
     let modulo = node("Mod", &["a", "b"], "c", [int("fmod", 1)]);
-    let nodes = vec![
-        known("a"),
-        known("b"),
-        modulo,
-        node("Add", &["x", "c"], "y", []),
-    ];
-    let text = errors(&model(dims(&[2]), nodes, vec![integers("shape", &[2])]));
+    let call = call::Call::new(&modulo, 17, vec![], vec![true]);
+    let text = call.all_read().unwrap_err().to_string();
     assert!(text.contains("attribute `fmod`"), "{text}");
+    assert_eq!(call.flag("fmod", false), Ok(true));
+    assert_eq!(call.all_read(), Ok(()));
+}
+
+#[test]
+fn remainders_have_the_sign_that_fmod_says() {
+    for (fmod, expected) in [(0, 1.0), (1, -1.0)] {
+        let nodes = vec![
+            node("Mod", &["a", "b"], "c", [int("fmod", fmod)]),
+            node("Cast", &["c"], "f", [int("to", 1)]),
+            node("Add", &["x", "f"], "y", []),
+        ];
+        let constants = vec![integers("a", &[-3]), integers("b", &[2])];
+        assert_eq!(
+            run(&model(dims(&[1]), nodes, constants), &[0.0]),
+            [expected]
+        );
+    }
 }
 
 #[test]

@@ -218,15 +218,14 @@ fn interpolation() {
 
 #[test]
 fn normalisations_are_refused_with_their_reason() {
-    for op in [
-        "InstanceNormalization",
-        "LayerNormalization",
-        "GroupNormalization",
-        "RMSNormalization",
-        "LpNormalization",
-    ] {
-        let nodes = vec![node(op, &["x"], "a", []), node("Mul", &["a", "x"], "y", [])];
-        let text = errors(&model(dims(&[1, 2, 2, 2]), nodes, vec![]));
+    let refused = |op: &str, inputs: &[&str]| {
+        let nodes = vec![node(op, inputs, "a", []), node("Mul", &["a", "x"], "y", [])];
+        let gain = floats("gain", &[2], &[1.0, 1.0]);
+        let text = errors(&model(dims(&[1, 2, 2, 2]), nodes, vec![gain]));
         assert!(text.contains("by statistics of encrypted values"), "{text}");
-    }
+    };
+    refused("InstanceNormalization", &["x", "gain", "gain"]);
+    refused("LayerNormalization", &["x", "gain"]);
+    refused("LpNormalization", &["x"]);
+    refused("MeanVarianceNormalization", &["x"]);
 }
