@@ -11,14 +11,22 @@ use super::problem::Problem;
 use crate::tensor::Polynomial;
 use petgraph::graph::NodeIndex;
 
-/// Two operands; those of opset 6 are aligned at the attribute `axis` instead of the last one.
+/// Two operands; those of opset 6 have one shape, or are aligned at the attribute `axis` instead of the last one.
 fn operands(b: &mut Builder, call: &Call) -> Result<(Value, Value), Problem> {
     let left = call.value(0, "the first operand")?.clone();
     let mut right = call.value(1, "the second operand")?.clone();
-    if call.opset < 7
-        && call.flag("broadcast", false)?
-        && let Some(axis) = call.int("axis")?
-    {
+    if call.opset >= 7 {
+        return Ok((left, right));
+    }
+    let (spreads, axis) = (call.flag("broadcast", false)?, call.int("axis")?);
+    if !spreads && dims(b, &left) != dims(b, &right) {
+        return Err(Problem::Mismatch {
+            what: "the second operand's shape",
+            found: format!("{:?}", dims(b, &right)),
+            expected: format!("{:?}, since `broadcast` is 0", dims(b, &left)),
+        });
+    }
+    if spreads && let Some(axis) = axis {
         let rank = dims(b, &left).len();
         let axis = call::axis(axis, rank, "axis")?;
         let mut aligned = dims(b, &right);

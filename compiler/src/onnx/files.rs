@@ -115,7 +115,8 @@ pub enum LoadError {
     Import(#[from] ImportErrors),
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;

@@ -151,7 +151,7 @@ fn bias(b: &mut Builder, call: &Call, output: [u32; 2]) -> Result<Option<TensorI
     let Some(Value::Known(c)) = call.optional(2)? else {
         return Ok(None);
     };
-    check_c(&c.dims, output)?;
+    check_c(call, &c.dims, output)?;
     if beta == 0.0 {
         return Ok(None);
     }
@@ -163,14 +163,21 @@ fn bias(b: &mut Builder, call: &Call, output: [u32; 2]) -> Result<Option<TensorI
     Ok(Some(id))
 }
 
-fn check_c(c: &[u32], output: [u32; 2]) -> Result<(), Problem> {
-    if broadcast(c, &output)? == output {
+/// Before opset 7 the bias broadcasts only when an attribute says so.
+fn check_c(call: &Call, c: &[u32], output: [u32; 2]) -> Result<(), Problem> {
+    let spreads = call.opset >= 7 || call.flag("broadcast", false)?;
+    if c == output || spreads && broadcast(c, &output)? == output {
         return Ok(());
     }
+    let way = if spreads {
+        "broadcasts to"
+    } else {
+        "has shape"
+    };
     Err(Problem::Mismatch {
         what: "the bias",
         found: format!("{c:?}"),
-        expected: format!("one that broadcasts to {output:?}"),
+        expected: format!("one that {way} {output:?}"),
     })
 }
 
@@ -180,7 +187,7 @@ fn add_c(b: &mut Builder, call: &Call, y: NodeIndex) -> Result<Value, Problem> {
         return Ok(Value::Encrypted(y));
     };
     let dims = b.dims(y);
-    check_c(&b.dims(*c), pair(&dims)?)?;
+    check_c(call, &b.dims(*c), pair(&dims)?)?;
     let beta = call.float_or("beta", 1.0)?;
     let scaled = if beta == 1.0 {
         *c

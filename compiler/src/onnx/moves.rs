@@ -193,7 +193,7 @@ pub(super) fn pad(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
             expected: "two per axis".to_owned(),
         });
     }
-    let mode = call.string_or("mode", "constant")?;
+    let mode = Mode::new(call)?;
     let (begins, ends) = pads.split_at(axes.len());
     let mut target = dims.clone();
     let mut paddings = Vec::new();
@@ -207,9 +207,35 @@ pub(super) fn pad(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     b.check_size(&target)?;
     let mut tables = Vec::new();
     for (axis, padding) in paddings {
-        tables.push((axis, padding.table(&mode)?));
+        tables.push((axis, padding.table(mode)?));
     }
     b.moved_onto(x, Movement::along(&dims, tables)?, fill)
+}
+
+/// How an axis goes on where it is padded.
+#[derive(Clone, Copy)]
+enum Mode {
+    Constant,
+    Edge,
+    Reflect,
+    Wrap,
+}
+
+impl Mode {
+    fn new(call: &Call) -> Result<Self, Problem> {
+        let name = call.string_or("mode", "constant")?;
+        match name.as_str() {
+            "constant" => Ok(Self::Constant),
+            "edge" => Ok(Self::Edge),
+            "reflect" => Ok(Self::Reflect),
+            "wrap" => Ok(Self::Wrap),
+            _ => Err(Problem::Attribute {
+                name: "mode",
+                found: name,
+                supported: "constant, edge, wrap, reflect",
+            }),
+        }
+    }
 }
 
 /// What Pad does to one axis: negative paddings cut pixels off first, the others continue what is left.
@@ -247,7 +273,7 @@ impl Padding {
             .saturating_add(self.after)
     }
 
-    fn table(&self, mode: &str) -> Result<Vec<Option<u32>>, Problem> {
+    fn table(&self, mode: Mode) -> Result<Vec<Option<u32>>, Problem> {
         let source = |i: i64| -> Result<Option<u32>, Problem> {
             let at = self.source(mode, i.saturating_sub(self.before))?;
             Ok(at.map(|at| (self.start + at) as u32))
@@ -256,33 +282,28 @@ impl Padding {
     }
 
     /// Which of the pixels that are left is continued to coordinate `at`; `None` for the constant.
-    fn source(&self, mode: &str, at: i64) -> Result<Option<i64>, Problem> {
+    fn source(&self, mode: Mode, at: i64) -> Result<Option<i64>, Problem> {
         let left = self.left;
         if (0..left).contains(&at) {
             return Ok(Some(at));
         }
         match mode {
-            "constant" => Ok(None),
-            "edge" if left > 0 => Ok(Some(at.clamp(0, left - 1))),
-            "wrap" if left > 0 => Ok(Some(at.rem_euclid(left))),
+            Mode::Constant => Ok(None),
+            Mode::Edge if left > 0 => Ok(Some(at.clamp(0, left - 1))),
+            Mode::Wrap if left > 0 => Ok(Some(at.rem_euclid(left))),
             // Reflected once only: further implementations do not agree.
-            "reflect" if at > -left && at < 2 * left - 1 => {
+            Mode::Reflect if at > -left && at < 2 * left - 1 => {
                 Ok(Some(if at < 0 { -at } else { 2 * (left - 1) - at }))
             }
-            "reflect" => Err(Problem::Mismatch {
+            Mode::Reflect => Err(Problem::Mismatch {
                 what: "the pads",
                 found: format!("{} and {}", self.before, self.after),
                 expected: format!("less than the {left} pixels to reflect"),
             }),
-            "edge" | "wrap" => Err(Problem::Mismatch {
+            Mode::Edge | Mode::Wrap => Err(Problem::Mismatch {
                 what: "number of pixels to pad with",
                 found: "0".to_owned(),
                 expected: "at least 1".to_owned(),
-            }),
-            _ => Err(Problem::Attribute {
-                name: "mode",
-                found: mode.to_owned(),
-                supported: "constant, edge, wrap, reflect",
             }),
         }
     }

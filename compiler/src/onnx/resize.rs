@@ -315,10 +315,10 @@ impl Sampling {
     }
 
     /// Refuses points so close to the boundary between two pixels that rounding errors decide, where implementations do
-    /// not round in the same order: half_pixel_symmetric with a scale that moves the centre or is no binary fraction.
+    /// not round in the same order: half_pixel_symmetric with a scale that moves the centre or is no short binary fraction.
     fn check_decided(&self, line: &Line, at: f32) -> Result<(), Problem> {
         let whole = f64::from(line.scale) * f64::from(line.input) == f64::from(line.output);
-        let exact = whole && (0.5 / line.scale).fract() % 0.125 == 0.0;
+        let exact = whole && (64.0 * line.scale).fract() == 0.0;
         if self.coordinates != Coordinates::HalfPixelSymmetric || exact {
             return Ok(());
         }

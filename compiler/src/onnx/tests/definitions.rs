@@ -1,5 +1,6 @@
 //! Nodes are what ONNX defines them to be, in any order; everything else is refused.
 
+use super::super::call::Call;
 use super::*;
 
 #[test]
@@ -127,9 +128,12 @@ fn an_attribute_that_the_lowering_does_not_ask_for_is_refused() {
     let modulo = node("Mod", &["a", "b"], "c", [int("fmod", 1)]);
     let call = call::Call::new(&modulo, 17, vec![], vec![true]);
     let text = call.all_read().unwrap_err().to_string();
-    assert!(text.contains("attribute `fmod`"), "{text}");
+    assert_eq!(text, "attribute `fmod` is not supported");
     assert_eq!(call.flag("fmod", false), Ok(true));
     assert_eq!(call.all_read(), Ok(()));
+    let dropout = node("Dropout", &["x"], "y", [int("seed", 1)]);
+    let ignorable = call::Call::new(&dropout, 17, vec![], vec![true]);
+    assert_eq!(ignorable.all_read(), Ok(()));
 }
 
 #[test]
@@ -225,4 +229,13 @@ fn negative_pads_cut_before_the_others_continue_what_is_left() {
     assert_eq!(pad("edge", [-3, 2]), [3.0, 3.0, 3.0]);
     assert_eq!(pad("reflect", [-1, 2]), [1.0, 2.0, 3.0, 2.0, 1.0]);
     assert_eq!(pad("constant", [2, -4]), [0.0, 0.0]);
+}
+
+#[test]
+fn operators_of_optimised_models_are_refused_with_the_way_back() {
+    let mut fused = node("FusedConv", &["x"], "y", []);
+    fused.domain = "com.microsoft".to_owned();
+    let text = errors(&model(dims(&[2]), vec![fused], vec![]));
+    assert!(text.contains("the domain `com.microsoft`"), "{text}");
+    assert!(text.contains("before ONNX Runtime optimised"), "{text}");
 }
