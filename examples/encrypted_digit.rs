@@ -50,7 +50,11 @@ fn recognise() -> Result<usize, Box<dyn Error>> {
     let answer = session.run(encrypted, &Silent)?;
 
     // Back at the client: ten scores, the largest wins.
-    let scores = client.decrypt(&secret, &answer, None)?.outputs;
+    let decryption = client.decrypt(&secret, &answer, None)?;
+    if let Some(fault) = decryption.faults.first() {
+        return Err(format!("the answer is garbage: {fault}").into());
+    }
+    let scores = decryption.outputs;
     let scores = scores
         .values()
         .next()

@@ -1,10 +1,18 @@
 //! The command line: what each verb takes.
 
-use crate::values::{InputArg, RangeArg, bytes, flood_bits, log_n, optimisation};
+use crate::values::{
+    InputArg, RangeArg, bytes, flood_bits, key_budget, log_n, optimisation, threads,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use peregrine_compiler::optimisation::Optimisation;
+use peregrine_compiler::passes::keys::KeyBudget;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+
+/// What exit codes mean.
+const EXIT_CODES: &str = "\
+Exit codes: 0 success; 1 failure; 2 a command line that cannot be understood; 3 an answer that is garbage (infer, simulate, \
+decrypt): less than a bit of it is right, far less than predicted, or values have left the room that the circuit has for them.";
 
 /// Compile neural networks to programs on encrypted data, and run them.
 #[derive(Debug, Parser)]
@@ -12,7 +20,8 @@ use std::path::PathBuf;
     name = "peregrine",
     version,
     propagate_version = true,
-    max_term_width = 100
+    max_term_width = 100,
+    after_help = EXIT_CODES
 )]
 pub struct Cli {
     /// What to do.
@@ -29,7 +38,7 @@ pub enum Verb {
     Inspect(Inspect),
     /// Run a circuit on cleartext: fast, and with a model of the noise on request
     Simulate(Simulate),
-    /// Make the secret key and the evaluation keys of a circuit
+    /// Make a secret key, and the evaluation keys that circuits need
     Keygen(Keygen),
     /// Encrypt the inputs of a circuit
     Encrypt(Encrypt),
@@ -46,26 +55,42 @@ pub enum Verb {
 /// Choices of the compiler.
 #[derive(Debug, Args)]
 pub struct Choices {
-    /// Bits after the point that the noise of every operation must leave; with `compile --calibrate`, bits of the largest
-    /// output that must be right [default: 12]
+    /// Bits of the largest output that must be right, by simulated noise [default: 8]
     #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=40))]
     pub precision_bits: Option<u32>,
-    /// log2 of the largest magnitude of any value, sign and margin included
+    /// Instead: bits after the point that the noise of every operation must leave; nothing is simulated
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u32).range(1..=40), conflicts_with = "precision_bits")]
+    pub operation_bits: Option<u32>,
+    /// log2 of the largest magnitude of any value, sign and margin included [default: what samples take, with a margin]
     #[arg(long, value_name = "H", value_parser = clap::value_parser!(u32).range(1..=40))]
     pub headroom_bits: Option<u32>,
-    /// log2 of the ring degree [default: the smallest that serves]
+    /// log2 of the ring degree [default: the smallest that serves, up to 17]
     #[arg(long, value_name = "N", value_parser = log_n)]
     pub log_n: Option<u32>,
     /// What the parameters must promise
     #[arg(long, value_enum, default_value = "128")]
     pub security: SecurityArg,
-    /// Most that all evaluation keys may take in a file, as 2GiB or 500MB: rotations are composed of others [default: no limit]
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
-    pub key_budget: Option<u64>,
+    /// Most that all evaluation keys may take in a file, as 2GiB or 500MB, or `none`: rotations are composed of others [default:
+    /// as few as make the run at most 5 % longer, never more than 4GiB]
+    #[arg(long, value_name = "SIZE", value_parser = key_budget)]
+    pub key_budget: Option<KeyBudget>,
+    /// Plan within the rings, primes and levels of another circuit, so that its keys serve this one, too; --key-budget then counts
+    /// new keys only
+    #[arg(long, value_name = "OTHER.client", conflicts_with = "log_n")]
+    pub like: Option<PathBuf>,
     /// What the machine that runs the circuit takes for what, as `bench --profile-out` writes it [default: a built-in
     /// profile]
     #[arg(long, value_name = "MACHINE.json")]
     pub profile: Option<PathBuf>,
+    /// Sample inputs (.npy, .npz): report the range of all values, set the headroom from it, and the precision from the outputs
+    #[arg(long, value_name = "[NAME=]FILE")]
+    pub calibrate: Vec<InputArg>,
+    /// What inputs are never outside of; without NAME for all inputs [default: what samples have, else -3,3 is assumed]
+    #[arg(long, value_name = "[NAME=]LO,HI", allow_hyphen_values = true)]
+    pub input_range: Vec<RangeArg>,
+    /// Leave an optimisation out
+    #[arg(long, value_name = "NAME", value_parser = optimisation())]
+    pub without: Vec<Optimisation>,
 }
 
 /// `--security`.
@@ -80,27 +105,30 @@ pub enum SecurityArg {
 
 /// Which values a circuit has room for, and how precise its outputs are.
 const COMPILE_HELP: &str = "\
-A circuit represents values below 2^(H - 1) in magnitude, for H bits of headroom. Three ways to know that values stay there:
+Without options, `compile` chooses all of these and says in five lines what and why:
 
---calibrate evaluates the model on samples. Without --headroom-bits, H is what they take, with 2 bits of margin and one for \
-the sign; with it, they must not take more. A node that takes more than was asked for, or than the parameters hold, or \
-whose values are not finite, is an error that names it. Images unlike the samples can still leave the range.
+ring       the smallest degree up to 2^17 whose modulus is secure and long enough (--log-n, --security).
 
---input-range bounds all values by interval arithmetic, for every input within the range; without it, inputs are taken to \
-stay within what the samples have. Where everything is bounded below 2^(H - 1), the report says `proven`. Bounds are safe, \
-not tight, and grow with depth, so a bound beyond the range is reported and is no error.
+range      what inputs are like. --calibrate gives samples; the metadata key `peregrine.ranges` of a model, which \
+peregrine-finetune writes, states what training has seen; --input-range says what inputs are never outside of. With none of \
+these it is assumed: -3 to 3, which images scaled to 0..1 or -1..1 and normalised ones stay within, or less where values would \
+grow too large. Inputs are then drawn from the range: smooth images, noise, blocks and constants.
 
-The metadata key `peregrine.ranges` of a model, which peregrine-finetune writes, states what values training has seen; \
-interval arithmetic says what follows for others. Without --calibrate and --headroom-bits, H is what they take, with the same \
-margin. --calibrate overrides it.
+headroom   values below 2^(H - 1) in magnitude are represented. H is what samples or stated ranges take, with 2 bits of margin and \
+one for the sign, or what drawn inputs take, with 4 bits. Where --headroom-bits is given, samples must not take more: the node that \
+does is named. Values can still leave it on inputs unlike the samples. For every input within its range interval arithmetic bounds \
+all values; where they stay below 2^(H - 1) the report says `proven`. Bounds are safe, not tight, and grow with depth.
 
-Each gives a table of nodes: least and largest value, the largest magnitude inside a polynomial (its powers and inner \
-factors), and the bits left below 2^(H - 1). Nodes are those after simplification, which scales values. Noise is not in it.
+precision  --precision-bits of the largest output are right: the circuit is run on three samples with simulated noise, and log2 of \
+the largest output over the largest error must not be less. Samples that are drawn are taken one by one, and the worst counts. The \
+bits that operations need for it are found in at most 4 compilations; --operation-bits sets them, relative to 1 and not to \
+the outputs, and nothing is simulated.
 
---precision-bits is about the outputs where there are samples: the circuit is run on up to three of them with simulated \
-noise, and log2 of the largest output over the largest error, over all of them, must not be less. The bits that operations \
-need for it are found in at most 4 compilations. Without samples it is about operations: the noise of each stays below \
-2^-B, relative to 1 and not to the outputs; what that leads to is seen with `simulate --noise` and `infer`.";
+keys       evaluation keys for fewer rotations than there are, as few as make the predicted run at most 5 % longer than with a \
+key for each, and never more than 4 GiB (--key-budget; `none` for no limit).
+
+A table of nodes gives the least and largest value, the largest magnitude inside a polynomial (its powers and inner \
+factors), and the bits left below 2^(H - 1). Nodes are those after simplification, which scales values. Noise is not in it.";
 
 /// `compile`.
 #[derive(Debug, Args)]
@@ -117,18 +145,11 @@ pub struct Compile {
     pub client: Option<PathBuf>,
     #[command(flatten)]
     pub choices: Choices,
-    /// Sample inputs (.npy, .npz): report the range of all values, set the headroom from it, and the precision from the outputs
-    #[arg(long, value_name = "[NAME=]FILE")]
-    pub calibrate: Vec<InputArg>,
-    /// What inputs are never outside of: report what no value can leave; without NAME for all inputs
-    #[arg(long, value_name = "[NAME=]LO,HI", allow_hyphen_values = true)]
-    pub input_range: Vec<RangeArg>,
-    /// Leave an optimisation out
-    #[arg(long, value_name = "NAME", value_parser = optimisation())]
-    pub without: Vec<Optimisation>,
     /// Report what each optimisation buys: compile without it, too, one at a time
     #[arg(long)]
     pub ablate: bool,
+    #[command(flatten)]
+    pub force: Force,
     #[command(flatten)]
     pub json: Json,
 }
@@ -188,7 +209,7 @@ pub struct Simulate {
     pub circuit: PathBuf,
     #[command(flatten)]
     pub input: InputArgs,
-    /// Where the outputs go
+    /// Where the outputs go: .npz by name; .npy or, in lines, .csv where there is one output
     #[arg(short, long, value_name = "FILE.npz")]
     pub output: Option<PathBuf>,
     /// Add noise as encryption would, and say what it leaves of the outputs
@@ -197,6 +218,11 @@ pub struct Simulate {
     /// Where the noise starts
     #[arg(long, value_name = "S", requires = "noise", default_value_t = 0)]
     pub seed: u64,
+    /// What the images show (.npy of integers)
+    #[arg(long, value_name = "FILE.npy")]
+    pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub force: Force,
     #[command(flatten)]
     pub json: Json,
 }
@@ -204,17 +230,23 @@ pub struct Simulate {
 /// `keygen`.
 #[derive(Debug, Args)]
 pub struct Keygen {
-    /// The client interface
-    #[arg(value_name = "MODEL.client")]
-    pub client: PathBuf,
+    /// The client interfaces: the keys serve each of their circuits
+    #[arg(value_name = "MODEL.client", required = true)]
+    pub clients: Vec<PathBuf>,
     /// Where the secret key goes; whoever has it can decrypt
     #[arg(long, value_name = "FILE")]
     pub secret: PathBuf,
     /// Where the evaluation keys go; they are for the server
     #[arg(long, value_name = "FILE")]
     pub evaluation: PathBuf,
-    /// Overwrite keys that exist
+    /// Keep the secret key and the evaluation keys that are there, and make just the keys that they lack
     #[arg(long)]
+    pub add: bool,
+    /// Other evaluation keys of the pair that the server has, which are not made again; it then runs with both files
+    #[arg(long, value_name = "FILE", requires = "add")]
+    pub besides: Vec<PathBuf>,
+    /// Overwrite keys that exist
+    #[arg(long, conflicts_with = "add")]
     pub force: bool,
     #[command(flatten)]
     pub json: Json,
@@ -235,18 +267,28 @@ pub struct Encrypt {
     #[arg(short, long, value_name = "FILE.ct")]
     pub output: PathBuf,
     #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
     pub json: Json,
 }
 
+/// What can happen to the files that `run` reads.
+const RUN_HELP: &str = "\
+The evaluation keys stay in their file and are read where they are used. Every key is compared with its checksum \
+before it is used first, and the length of the file is looked at before each use: a file that is cut off while the circuit runs \
+ends the run with an error. One that is cut off in the very moment of use ends it with the signal SIGBUS: copy keys from a store that \
+others write to before you run. Replacing the file by another one of the same name does no harm.";
+
 /// `run`.
 #[derive(Debug, Args)]
+#[command(after_long_help = RUN_HELP)]
 pub struct Run {
     /// The circuit
     #[arg(value_name = "MODEL.fhe")]
     pub circuit: PathBuf,
-    /// The evaluation keys
-    #[arg(long, value_name = "FILE")]
-    pub evaluation: PathBuf,
+    /// The evaluation keys; given several times, those of all files
+    #[arg(long, value_name = "FILE", required = true)]
+    pub evaluation: Vec<PathBuf>,
     /// The encrypted inputs
     #[arg(long, value_name = "FILE.ct")]
     pub input: PathBuf,
@@ -255,6 +297,8 @@ pub struct Run {
     pub output: PathBuf,
     #[command(flatten)]
     pub machine: MachineArgs,
+    #[command(flatten)]
+    pub force: Force,
     #[command(flatten)]
     pub json: Json,
 }
@@ -266,7 +310,7 @@ pub struct MachineArgs {
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub memory: Option<u64>,
     /// Threads to compute with [default: one per processor]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
 }
 
@@ -282,33 +326,36 @@ pub struct Decrypt {
     /// The encrypted outputs
     #[arg(long, value_name = "FILE.ct")]
     pub input: PathBuf,
-    /// Where the outputs go
+    /// Where the outputs go: .npz by name; .npy or, in lines, .csv where there is one output
     #[arg(short, long, value_name = "FILE.npz")]
     pub output: Option<PathBuf>,
     /// Add Gaussian noise of standard deviation 2^-B to every value, for values that are given away
     ///
     /// Decrypted values carry noise from which anyone who also has the ciphertexts can compute the secret key. Values that
     /// only the owner of the key sees need no flooding. Before values go to anyone else, choose B = p - s + 1 - log2(n) / 2.
-    /// Here 2^-p bounds the noise of every value: take the noise that `decrypt` prints without this option, over several
-    /// inputs, and 4 bits more. n counts all values that are ever given away under this key, each once per decryption. 2^-s
+    /// Here 2^-p bounds the noise of every value: take the noise that `decrypt` prints without this option, measured or
+    /// predicted, whichever is larger, over several inputs, and 4 bits more. n counts all values that are ever given away under this key, each once per decryption. 2^-s
     /// is the advantage left to an attacker; s = 15 is the least to be taken seriously. What remains is right to about 2^-B.
     /// Where that is too little, give away the class instead of its scores, or compile with more --precision-bits.
     /// SECURITY.md has an example, and what flooding does not cover.
     #[arg(long, value_name = "B", allow_negative_numbers = true, value_parser = flood_bits)]
     pub flood_bits: Option<f64>,
     #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
     pub json: Json,
 }
 
 /// `infer`.
 #[derive(Debug, Args)]
+#[command(after_long_help = COMPILE_HELP)]
 pub struct Infer {
     /// The ONNX model
     #[arg(value_name = "MODEL.onnx")]
     pub model: PathBuf,
     #[command(flatten)]
     pub input: InputArgs,
-    /// Where the outputs go
+    /// Where the outputs go: .npz by name; .npy or, in lines, .csv where there is one output
     #[arg(short, long, value_name = "FILE.npz")]
     pub output: Option<PathBuf>,
     /// What the images show (.npy of integers)
@@ -321,6 +368,8 @@ pub struct Infer {
     pub choices: Choices,
     #[command(flatten)]
     pub machine: MachineArgs,
+    #[command(flatten)]
+    pub force: Force,
     #[command(flatten)]
     pub json: Json,
 }
@@ -339,13 +388,29 @@ pub struct Bench {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(13..=16))]
     pub log_n: Option<u32>,
     /// Threads to measure on [default: 1, then one per processor]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
     /// Where a profile of this machine goes, for `compile --profile`
     #[arg(long, value_name = "FILE.json")]
     pub profile_out: Option<PathBuf>,
     #[command(flatten)]
+    pub force: Force,
+    #[command(flatten)]
     pub json: Json,
+}
+
+/// `--force`.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Force {
+    /// Write over files of another kind, and over .npy and .csv, which do not say what they are of, but never over a secret
+    /// key; and write outputs that are garbage: the exit code is 3 all the same
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl Force {
+    /// Write over anything but a secret key.
+    pub const ALL: Self = Self { force: true };
 }
 
 /// `--json`.
@@ -359,7 +424,8 @@ pub struct Json {
 /// `--input`.
 #[derive(Debug, Args)]
 pub struct InputArgs {
-    /// An input: .npy, or .npz with one array per input; NAME may be left out when there is one input
+    /// An input: .npy, or .npz with one array per input; NAME may be left out when there is one input. A file of the whole name
+    /// comes first
     #[arg(long = "input", value_name = "[NAME=]FILE", required = true)]
     pub files: Vec<InputArg>,
 }

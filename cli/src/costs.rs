@@ -4,7 +4,7 @@ use crate::report::{bytes, count, percent, plain, short, shorten, show, table, t
 use peregrine_compiler::cost::{CostModel, Machine, Prediction};
 use peregrine_ir::bounds::Bounds;
 use peregrine_ir::stats::{Counts, KeyStats, NodeStats, PortStats, Stats};
-use peregrine_ir::{Circuit, KeyKind, Level, Remark};
+use peregrine_ir::{Circuit, Expectation, InputRange, KeyKind, Level, Remark};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -70,6 +70,7 @@ pub fn ports(inputs: &[PortStats], outputs: &[PortStats]) -> String {
             "level",
             "scale bits",
             "then",
+            "expects",
         ],
         &[3, 4, 5],
     );
@@ -83,11 +84,35 @@ pub fn ports(inputs: &[PortStats], outputs: &[PortStats]) -> String {
                 level(port.level),
                 port.scale_bits
                     .map_or(String::new(), |bits| format!("{bits:.1}")),
-                port.finish.to_string(),
+                match &port.prepare {
+                    Some(prepare) => format!("from {prepare}"),
+                    None => port.finish.to_string(),
+                },
+                expects(port),
             ]);
         }
     }
     show(&table)
+}
+
+/// What a client is told of the values of a port.
+fn expects(port: &PortStats) -> String {
+    let range = port.range.map(|range| {
+        let InputRange { low, high, origin } = range;
+        format!("{low:.4} to {high:.4}, {origin}")
+    });
+    let values = port.expectation.map(|expected| {
+        let Expectation {
+            magnitude,
+            noise,
+            origin,
+        } = expected;
+        format!(
+            "up to {magnitude:.4}, noise 2^{:.1}, {origin}",
+            noise.log2()
+        )
+    });
+    range.or(values).unwrap_or_default()
 }
 
 /// The work of a circuit in one line.

@@ -1,19 +1,24 @@
 //! How a failure reads: one line that names the file and the thing, and a way out where one is known.
 
 use crate::arrays::ArrayProblem;
+use crate::files::{Content, Wanted};
 use crate::verbs::bench::BenchError;
+use crate::verdict::{self, Garbage};
+use peregrine_compiler::advice::WaysOut;
 use peregrine_compiler::cost::ProfileError;
+use peregrine_compiler::manage::parameters::ParameterError;
 use peregrine_compiler::onnx::{ImportErrors, LoadError};
 use peregrine_compiler::pipeline::CompileError;
 use peregrine_compiler::precision::PrecisionError;
 use peregrine_compiler::ranges::RangeError;
 use peregrine_compiler::rewrite::RewriteError;
 use peregrine_compiler::tensor::EvaluateError;
-use peregrine_ir::ReadError;
+use peregrine_ir::{KeyPairId, ReadError};
 use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::PortError;
 use peregrine_runtime::server::ServerError;
 use peregrine_runtime::simulate::SimulateError;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +34,13 @@ pub enum Error {
     /// A model for which there is no circuit.
     #[error("{}: {source}", path.display())]
     Compile { path: PathBuf, source: CompileError },
+    /// A model that no parameters hold.
+    #[error("{}: {source}", path.display())]
+    NoParameters {
+        path: PathBuf,
+        source: ParameterError,
+        ways_out: WaysOut,
+    },
     /// A precision that no circuit for a model has.
     #[error("{}: {source}", path.display())]
     Precision {
@@ -59,12 +71,18 @@ pub enum Error {
     /// What a server refuses.
     #[error("{}: {source}", path.display())]
     Server { path: PathBuf, source: ServerError },
+    /// Two files of two key pairs.
+    #[error("{}, {}", .0.0, .0.1)]
+    KeyPairs(Box<(Belongs, Belongs)>),
     /// What the simulator refuses.
     #[error("{}: {source}", path.display())]
     Simulate {
         path: PathBuf,
         source: SimulateError,
     },
+    /// An answer that is garbage.
+    #[error("{0}")]
+    Garbage(Box<Garbage>),
     /// An input tensor that the model does not take.
     #[error("{}: {source}", path.display())]
     Input { path: PathBuf, source: PortError },
@@ -101,9 +119,15 @@ pub enum Error {
 /// What can be wrong with a file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileProblem {
+    /// It is not there.
+    #[error("cannot be read: {}", reason(.1))]
+    Absent(Wanted, io::Error),
     /// It cannot be read.
     #[error("cannot be read: {}", reason(.0))]
     Read(io::Error),
+    /// It is something else.
+    #[error("{found}, expected {wanted}")]
+    Content { found: Content, wanted: Wanted },
     /// It cannot be written.
     #[error("cannot be written: {}", reason(.0))]
     Write(io::Error),
@@ -116,9 +140,24 @@ pub enum FileProblem {
     /// It holds a secret key that would be lost.
     #[error("would overwrite a secret key")]
     SecretKey,
-    /// A device or a folder.
+    /// It holds something of another kind that would be lost.
+    #[error("{0}, and would be overwritten")]
+    Overwrites(Content),
+    /// A device or a pipe.
     #[error("is not a regular file, so it is not written to")]
     NotRegular,
+    /// A folder.
+    #[error("is a folder, so no file can be written there")]
+    Folder,
+    /// A name that promises another format.
+    #[error("outputs are not written as .{0}, only as .npz, .npy and .csv")]
+    Ending(String),
+    /// Several outputs where there is room for one.
+    #[error("a {format} holds one output, there are {}", outputs.join(", "))]
+    Outputs {
+        format: &'static str,
+        outputs: Vec<String>,
+    },
     /// It is used for two things.
     #[error("is given as {0} and as {1}")]
     Twice(&'static str, &'static str),
@@ -139,6 +178,9 @@ pub enum InputProblem {
     /// Two ranges for one input.
     #[error("input `{name}` has two ranges")]
     RangeTwice { name: String },
+    /// Neither a file nor an input.
+    #[error("there is no such file, and the model has no input `{name}`: its inputs are {}", known.join(", "))]
+    NoSuch { name: String, known: Vec<String> },
     /// Inputs of different batches.
     #[error("input `{name}` has {found} images, another input has {expected}")]
     Batch {
@@ -149,6 +191,55 @@ pub enum InputProblem {
     /// Not as many labels as images.
     #[error("there are {found} labels for {expected} images")]
     Labels { found: usize, expected: usize },
+    /// Labels for outputs that have no class.
+    #[error("labels are classes, but the outputs are not vectors of scores: {}", outputs.join(", "))]
+    NoClasses { outputs: Vec<String> },
+}
+
+/// A file and its key pair.
+#[derive(Clone, Debug)]
+pub struct Belongs {
+    path: PathBuf,
+    how: &'static str,
+    key_pair: KeyPairId,
+}
+
+impl fmt::Display for Belongs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            path,
+            how,
+            key_pair,
+        } = self;
+        write!(f, "{} {how} key pair {key_pair}", path.display())
+    }
+}
+
+impl Belongs {
+    /// Of keys.
+    pub fn to(path: &Path, key_pair: KeyPairId) -> Self {
+        Self {
+            path: path.to_owned(),
+            how: "belongs to",
+            key_pair,
+        }
+    }
+
+    /// Of ciphertexts.
+    pub fn encrypted(path: &Path, key_pair: KeyPairId) -> Self {
+        Self {
+            how: "was encrypted under",
+            ..Self::to(path, key_pair)
+        }
+    }
+
+    /// Refuses two pairs.
+    pub fn check(self, other: Self) -> Result<(), Error> {
+        match self.key_pair == other.key_pair {
+            true => Ok(()),
+            false => Err(Error::KeyPairs(Box::new((self, other)))),
+        }
+    }
 }
 
 /// What the system said, without its number.
@@ -204,6 +295,18 @@ impl Error {
         }
     }
 
+    /// The exit code of a verb that fails so.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Garbage(_)
+            | Self::Client {
+                source: ClientError::Decrypt { .. },
+                ..
+            } => verdict::EXIT_CODE,
+            _ => 1,
+        }
+    }
+
     /// The lines to print.
     pub fn render(&self) -> String {
         let mut text = match self {
@@ -211,7 +314,8 @@ impl Error {
             Self::Import(errors) => errors.to_string(),
             error => format!("error: {error}"),
         };
-        if let Some(help) = self.help() {
+        let found = self.found_help();
+        if let Some(help) = found.as_deref().or_else(|| self.help()) {
             text.push_str("\nhelp: ");
             text.push_str(help);
         }

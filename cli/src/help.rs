@@ -3,11 +3,12 @@
 use crate::error::{Error, FileProblem, InputProblem};
 use peregrine_compiler::ranges::{Limit, RangeError};
 use peregrine_ir::binary::ContainerError;
-use peregrine_ir::{FileKind, ReadError};
+use peregrine_ir::{FileKind, KeyShapeError, ReadError};
 use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::PortError;
 use peregrine_runtime::server::ServerError;
 use peregrine_runtime::wire::WireError;
+use std::io::ErrorKind;
 
 impl Error {
     /// The trouble with a container, however deep it lies.
@@ -44,6 +45,29 @@ impl Error {
                 source: ServerError::File(WireError::Name { .. }),
                 ..
             } => Some("run takes what `peregrine encrypt` wrote"),
+            Self::KeyPairs(_) => Some(
+                "secret key, evaluation keys and ciphertexts go together when they are of one `peregrine keygen`; `keygen --add` \
+                 makes more evaluation keys for a secret key there is",
+            ),
+            Self::Server {
+                source: ServerError::File(WireError::Missing(_)),
+                ..
+            } => Some(
+                "`peregrine keygen --add MODEL.client --secret FILE --evaluation FILE` makes just these; a circuit that is compiled \
+                 with `--like OTHER.client` can use the keys of the other",
+            ),
+            Self::Client {
+                source:
+                    ClientError::Insecure { .. }
+                    | ClientError::File(WireError::Shape(KeyShapeError::Insecure { .. })),
+                ..
+            } => Some("make keys of their own for circuits without security"),
+            Self::Client {
+                source: ClientError::Incompatible { .. },
+                ..
+            } => Some(
+                "compile one of them with `--like OTHER.client`, or make keys for each with `keygen --add` and files of their own",
+            ),
             Self::Profile { .. } => {
                 Some("`peregrine bench --profile-out FILE.json` measures this machine")
             }
@@ -53,10 +77,6 @@ impl Error {
             } => Some("write --input NAME=FILE"),
             Self::Input { source, .. } => port_help(source),
             Self::Ranges { source, .. } => range_help(source),
-            Self::Precision { .. } => Some(
-                "ask for fewer --precision-bits, or leave --log-n out; where few values are large, a penalty on large activations \
-                 in fine-tuning leaves room for more",
-            ),
             Self::Client {
                 source: ClientError::Decrypt { .. },
                 ..
@@ -80,11 +100,20 @@ impl FileProblem {
                 "--force overwrites it; what was encrypted with an old key can then not be decrypted",
             ),
             Self::SecretKey => Some("choose another output, or remove the key first"),
+            Self::Overwrites(_) => Some("choose another output; --force overwrites it"),
+            Self::Absent(wanted, _) => Some(wanted.help()),
+            Self::Content { found, wanted } => Some(wanted.help_with(found)),
+            Self::Outputs { .. } => Some("a .npz holds all of them by name"),
             Self::Array(problem) => problem.help(),
+            Self::Write(error) if error.kind() == ErrorKind::NotFound => {
+                Some("the folder is not there: make it first")
+            }
             Self::Read(_)
             | Self::Write(_)
             | Self::TooLarge { .. }
             | Self::NotRegular
+            | Self::Folder
+            | Self::Ending(_)
             | Self::Twice(..) => None,
         }
     }
@@ -108,7 +137,7 @@ fn container_help(error: &ContainerError) -> Option<&'static str> {
             _ => None,
         },
         ContainerError::Foreign { .. } => Some(
-            "keys and ciphertexts serve one compiled circuit: make them again with its client interface",
+            "ciphertexts are packed for one compiled circuit: encrypt again with its client interface",
         ),
         ContainerError::Version { .. } | ContainerError::UnknownKind { .. } => {
             Some("make the file again with this version of peregrine")
@@ -137,8 +166,8 @@ fn range_help(error: &RangeError) -> Option<&'static str> {
             ..
         } => Some(
             "fine-tune the model with a penalty on large activations, or leave samples out on which it fails anyway; \
-             where the model states ranges, --calibrate overrides them; fewer \
-             --precision-bits or a smaller ring (--log-n) leave room for a few bits more",
+             where the model states ranges, --calibrate overrides them; where inputs are drawn, a narrower --input-range or \
+             --calibrate makes values smaller; fewer --precision-bits or a smaller ring (--log-n) leave room for a few bits more",
         ),
         RangeError::Stated { .. } => Some("state a wider --input-range, or none: samples give one"),
         RangeError::Linear(_) => None,
@@ -154,6 +183,16 @@ fn port_help(error: &PortError) -> Option<&'static str> {
         PortError::Shape { .. } => Some(
             "give one image in the shape of the model; a leading axis of size 1 may be left out",
         ),
+        PortError::TooLarge { .. } | PortError::OutOfRange(_) => Some(
+            "scale inputs as the model was trained; where they are right, compile with --calibrate FILE on inputs like these, or \
+             with --input-range LO,HI",
+        ),
+        PortError::Integers { .. } => {
+            Some("scale as the model was trained, and save with `x.astype('float32')`")
+        }
+        PortError::Prepare { .. } => {
+            Some("give the numbers that the model declares: unscaled bytes for uint8")
+        }
         PortError::Unknown { .. } | PortError::Length { .. } | PortError::Finish(_) => None,
     }
 }

@@ -6,6 +6,7 @@ use crate::values::InputArg;
 use peregrine_ir::Shape;
 use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::{Array, Arrays, PortError};
+use peregrine_runtime::range::Outlier;
 use peregrine_runtime::simulate::SimulateError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,9 +34,10 @@ impl Inputs {
                 [only] => Some(*only),
                 _ => None,
             };
-            let wanted = arg.name.as_deref().or(only);
-            for (stored, array) in arrays::read_reals(&arg.path, wanted)? {
-                inputs.add(wanted.map(str::to_owned).or(stored), array, (arg, names))?;
+            let (said, path) = arg.resolve(names)?;
+            let wanted = said.or(only);
+            for (stored, array) in arrays::read_reals(path, wanted)? {
+                inputs.add(wanted.map(str::to_owned).or(stored), array, (path, names))?;
             }
         }
         Ok(inputs)
@@ -45,10 +47,10 @@ impl Inputs {
         &mut self,
         name: Option<String>,
         array: Array,
-        (arg, names): (&InputArg, &[&str]),
+        (path, names): (&Path, &[&str]),
     ) -> Result<(), Error> {
         let failed = |problem| Error::Inputs {
-            path: arg.path.clone(),
+            path: path.to_owned(),
             problem,
         };
         let name = name.ok_or_else(|| {
@@ -58,8 +60,14 @@ impl Inputs {
         if self.arrays.insert(name.clone(), array).is_some() {
             return Err(failed(InputProblem::Twice { name }));
         }
-        self.files.insert(name, arg.path.clone());
+        self.files.insert(name, path.to_owned());
         Ok(())
+    }
+
+    /// The file of the first input that is odd.
+    pub fn path(&self, odd: &[Outlier]) -> &Path {
+        let file = odd.first().and_then(|odd| self.files.get(&odd.name));
+        file.unwrap_or(&self.model)
     }
 
     /// What is wrong with an input, said of its file.
@@ -68,7 +76,11 @@ impl Inputs {
             PortError::Missing { name }
             | PortError::Unknown { name, .. }
             | PortError::Shape { name, .. }
-            | PortError::NotFinite { name, .. } => Some(name),
+            | PortError::NotFinite { name, .. }
+            | PortError::TooLarge { name, .. }
+            | PortError::Integers { name }
+            | PortError::Prepare { name, .. } => Some(name),
+            PortError::OutOfRange(outlier) => Some(&outlier.name),
             PortError::Length { .. } | PortError::Finish(_) => None,
         };
         let path = name.and_then(|name| self.files.get(name));
@@ -153,7 +165,11 @@ impl Inputs {
             }));
         }
         let images = array.data().chunks(shape.elements());
-        let images = images.map(|image| Array::new(shape.clone(), image.to_vec()));
+        let make = match array.is_integer() {
+            true => Array::of_integers,
+            false => Array::new,
+        };
+        let images = images.map(|image| make(shape.clone(), image.to_vec()));
         images.collect::<Result<_, _>>().map_err(|e| self.refuse(e))
     }
 }

@@ -4,9 +4,12 @@ use crate::args::MachineArgs;
 use crate::error::Error;
 use crate::report;
 use peregrine_ir::{Circuit, Key, Level};
-use peregrine_runtime::exec::memory::{Prediction, Sizes};
+use peregrine_runtime::exec::KeyResidence;
+use peregrine_runtime::exec::memory::{self, Budget, MemoryError, Prediction, Sizes};
 use serde::Serialize;
 use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 /// What the program takes beside circuits, keys and values: code and data that are touched, stacks, the allocator's own.
 pub const PROGRAM_BYTES: u64 = 13 << 19;
@@ -15,6 +18,62 @@ pub const PROGRAM_BYTES: u64 = 13 << 19;
 const CACHE_SHARE: u64 = 4;
 /// The same where the memory of the machine is not known.
 const CACHE_BYTES: u64 = 1 << 30;
+
+/// Share of the memory that is free which a run may take when no limit is given: the rest is for what starts meanwhile.
+const FREE_SHARE: f64 = 0.9;
+
+/// The most bytes that this process may take: what was asked for, else most of what is free beside it; none where the system does
+/// not say.
+pub fn memory_limit(args: &MachineArgs) -> Option<u64> {
+    args.memory.or_else(|| {
+        let free = field("/proc/meminfo", "MemAvailable:")?;
+        let free = group_room().map_or(free, |room| room.min(free));
+        Some(resident().unwrap_or(0) + (free as f64 * FREE_SHARE) as u64)
+    })
+}
+
+/// Bytes that the control group of this process has left, where it has a limit.
+fn group_room() -> Option<u64> {
+    let number = |file: &str| {
+        let text = fs::read_to_string(Path::new("/sys/fs/cgroup").join(file)).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    let (most, taken) = (number("memory.max")?, number("memory.current")?);
+    Some(most.saturating_sub(taken))
+}
+
+/// Less than this is said on a terminal only.
+const WORTH_SAYING: u64 = 1 << 30;
+
+/// Says on standard error what a run will need, before it starts.
+pub fn announce(prediction: Prediction, args: &MachineArgs) {
+    if prediction.total() < WORTH_SAYING && !io::stderr().is_terminal() {
+        return;
+    }
+    let limit = memory_limit(args).map_or(String::new(), |limit| {
+        let whose = if args.memory.is_some() {
+            "by --memory"
+        } else {
+            "free; --memory sets a limit"
+        };
+        format!(" of {} ({whose})", report::bytes(limit))
+    });
+    let needs = report::bytes(prediction.total());
+    let _ = writeln!(io::stderr(), "memory: at most {needs}{limit}");
+}
+
+/// What a run will need with all evaluation keys in memory, before they are made.
+pub fn foresee(circuit: &Circuit, args: &MachineArgs) -> Result<Prediction, MemoryError> {
+    let budget = Budget {
+        window: rayon::current_num_threads(),
+        keys: KeyResidence::Held,
+        expanded: 0,
+        limit: memory_limit(args),
+        cache: 0,
+        process: PROGRAM_BYTES,
+    };
+    memory::fit(circuit, budget).map(|(_, prediction)| prediction)
+}
 
 /// Starts the threads that were asked for.
 pub fn start_threads(args: &MachineArgs) -> Result<(), Error> {
@@ -114,5 +173,21 @@ impl Memory {
             format!("; measured {}", report::bytes(bytes))
         });
         format!("at most {total} predicted ({parts}){measured}")
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_limit_most_of_what_is_free_may_be_taken() {
+        let args = |memory| MachineArgs {
+            memory,
+            threads: None,
+        };
+        assert_eq!(memory_limit(&args(Some(5))), Some(5));
+        let (limit, physical) = (memory_limit(&args(None)).unwrap(), physical().unwrap());
+        assert!(0 < limit && limit < physical, "{limit} of {physical}");
     }
 }

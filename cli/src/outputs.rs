@@ -105,6 +105,11 @@ pub fn class(array: &Array) -> Option<usize> {
     best.filter(|_| vector)
 }
 
+/// Whether the outputs of a model say what an image shows: each is a vector of scores or a position, so that each has a class.
+pub fn are_classes<'a>(outputs: impl IntoIterator<Item = &'a Array>) -> bool {
+    outputs.into_iter().all(|array| class(array).is_some())
+}
+
 /// The largest magnitude; NaN when there is one.
 pub fn largest(values: &[f64]) -> f64 {
     values.iter().fold(

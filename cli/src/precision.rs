@@ -4,12 +4,12 @@ use crate::error::Error;
 use crate::inputs::values;
 use crate::progress::Bar;
 use crate::report;
-use peregrine_compiler::pipeline::{Compiled, Config};
+use peregrine_compiler::pipeline::{Compiled, Config, Session};
 use peregrine_compiler::precision::{self, Found, SearchError};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::Verified;
 use peregrine_runtime::ports::Arrays;
-use peregrine_runtime::simulate::{self, Deviation, Sample, SimulateError};
+use peregrine_runtime::simulate::{self, Deviation, Prediction, Sample, SimulateError};
 use serde::Serialize;
 use std::path::Path;
 
@@ -72,44 +72,115 @@ pub fn samples(path: &Path, graph: &Graph, images: &[Arrays]) -> Result<Vec<Samp
     images.iter().map(sample).collect()
 }
 
-/// How far outputs will be from those of the model.
-pub fn predict(circuit: &Verified, samples: &[Sample]) -> Result<Deviation, SimulateError> {
+/// What simulated noise will leave of the outputs.
+pub fn predict(circuit: &Verified, samples: &[Sample]) -> Result<Prediction, SimulateError> {
     simulate::predict(circuit, samples, &Bar::new("simulate"))
 }
 
-/// Compiles a model so that its outputs on some images have the precision that the configuration asks for; the configuration
-/// is then that of the circuit. Warns when the circuit is not secure.
-pub fn compile(
-    path: &Path,
-    graph: &Graph,
-    config: &mut Config,
-    images: &[Arrays],
-) -> Result<(Compiled, Precision), Error> {
-    let (asked_bits, samples) = (config.precision_bits, samples(path, graph, images)?);
-    let judge = |compiled: &Compiled| Ok(predict(&compiled.circuit, &samples)?.bits());
-    let found = precision::compile(graph, config, asked_bits, judge);
-    let found = found.map_err(|error| {
-        let path = path.to_owned();
-        match error {
-            SearchError::Compile(source) => Error::Compile { path, source },
-            SearchError::Precision(source) => Error::Precision { path, source },
-            SearchError::Judge(source) => Error::Simulate { path, source },
+/// Bits of the outputs on samples that were drawn: the worst of them counts, since nobody knows which is like the inputs to
+/// come. A sample whose outputs happen to be small counts as having a sixteenth of the largest.
+pub fn worst(circuit: &Verified, samples: &[Sample]) -> Result<f64, SimulateError> {
+    const LEAST_SHARE: f64 = 1.0 / 16.0;
+    let inputs: Vec<Arrays> = samples.iter().map(|s| s.inputs.clone()).collect();
+    let options = simulate::Options { noise: Some(0) };
+    let found = simulate::run_all(circuit, &inputs, options, &Bar::new("simulate"))?.decrypted;
+    let deviations = found.iter().zip(samples);
+    let deviations: Vec<Deviation> = deviations
+        .map(|(found, sample)| Deviation::of(found, &sample.expected))
+        .collect();
+    let largest = deviations.iter().map(|d| d.largest).fold(0.0, f64::max);
+    let bits = deviations.iter().map(|deviation| {
+        let largest = deviation.largest.max(largest * LEAST_SHARE);
+        let deviation = Deviation {
+            largest,
+            ..*deviation
+        };
+        deviation.bits()
+    });
+    Ok(bits.fold(f64::INFINITY, f64::min))
+}
+
+/// What is asked of the outputs, and how it is judged.
+pub struct Goal<'a> {
+    /// Bits of the largest output.
+    pub bits: u32,
+    /// The samples.
+    pub images: &'a [Arrays],
+    /// Whether they were drawn, and not given.
+    pub are_drawn: bool,
+}
+
+impl Goal<'_> {
+    /// Compiles a model so that its outputs have the precision; the configuration is then that of the circuit.
+    pub fn compile(
+        &self,
+        (path, graph): (&Path, &Graph),
+        session: &mut Session,
+        config: &mut Config,
+        bar: &Bar,
+    ) -> Result<(Compiled, Precision), Error> {
+        let samples = samples(path, graph, self.images)?;
+        let judge = |compiled: &Compiled| self.judge(compiled, &samples);
+        let watch = |share: f64, what: &str| bar.set(share, what);
+        let found = precision::compile_in(session, config, self.bits, judge, &watch);
+        let found = found.map_err(|error| {
+            let path = path.to_owned();
+            match error {
+                SearchError::Compile(source) => Error::Compile { path, source },
+                SearchError::Precision(source) => Error::Precision { path, source },
+                SearchError::Judge(source) => Error::Simulate { path, source },
+            }
+        })?;
+        let Found {
+            compiled,
+            predicted_bits,
+            internal_bits,
+            trials,
+        } = found;
+        config.precision_bits = internal_bits;
+        let precision = Precision {
+            asked_bits: self.bits,
+            predicted_bits: Some(predicted_bits).filter(|&bits| bits != f64::INFINITY),
+            internal_bits,
+            trials,
+            samples: samples.len(),
+        };
+        Ok((compiled, precision))
+    }
+
+    /// Compiles a model for bits per operation that are given; its outputs have what precision that leaves.
+    pub fn compile_once(
+        &self,
+        (path, graph): (&Path, &Graph),
+        session: &mut Session,
+        config: &Config,
+        bar: &Bar,
+    ) -> Result<(Compiled, Precision), Error> {
+        let samples = samples(path, graph, self.images)?;
+        let watch = |share: f64, what: &str| bar.set(share, what);
+        let compiled = session.compile(config, &watch).map_err(|source| {
+            let path = path.to_owned();
+            Error::Compile { path, source }
+        })?;
+        let predicted = self.judge(&compiled, &samples).map_err(|source| {
+            let path = path.to_owned();
+            Error::Simulate { path, source }
+        })?;
+        let precision = Precision {
+            asked_bits: self.bits,
+            predicted_bits: Some(predicted).filter(|&bits| bits != f64::INFINITY),
+            internal_bits: config.precision_bits,
+            trials: 1,
+            samples: samples.len(),
+        };
+        Ok((compiled, precision))
+    }
+
+    /// Bits of the outputs of a circuit.
+    fn judge(&self, compiled: &Compiled, samples: &[Sample]) -> Result<f64, SimulateError> {
+        match self.are_drawn {
+            true => worst(&compiled.circuit, samples),
+            false => Ok(predict(&compiled.circuit, samples)?.bits()),
         }
-    })?;
-    report::meet(&config.name, config.security);
-    let Found {
-        compiled,
-        predicted_bits,
-        internal_bits,
-        trials,
-    } = found;
-    config.precision_bits = internal_bits;
-    let precision = Precision {
-        asked_bits,
-        predicted_bits: Some(predicted_bits).filter(|&bits| bits != f64::INFINITY),
-        internal_bits,
-        trials,
-        samples: samples.len(),
-    };
-    Ok((compiled, precision))
+    }
 }

@@ -1,39 +1,14 @@
-//! `--calibrate`, `--input-range` and the ranges in a model's metadata: what values the nodes of a model take, and how much
-//! room that needs.
+//! The ranges of a model's values, for reading and as JSON.
 
-use crate::args::Compile;
-use crate::error::{Error, InputProblem};
-use crate::inputs::{Inputs, values};
-use crate::progress::Bar;
 use crate::report::{plain, shorten, show, table};
-use crate::verbs::model;
 use peregrine_compiler::onnx::RANGES_KEY;
-use peregrine_compiler::optimisation::Without;
-use peregrine_compiler::pipeline::{CompileError, Config};
-use peregrine_compiler::ranges::{
-    Calibration, Interval, Limit, NodeRange, Ranges, Reach, StatedPlanes,
-};
-use peregrine_compiler::rewrite::simplify_without;
+use peregrine_compiler::ranges::{Interval, NodeRange, Ranges, Reach};
 use peregrine_compiler::tensor::{Graph, Stated};
-use peregrine_runtime::ports::{Arrays, PortError};
-use peregrine_runtime::simulate::SAMPLES;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 /// The longest name of a node that the table shows in full.
 const LONGEST_NAME: usize = 44;
-
-/// The ranges of a model that was read.
-#[derive(Debug)]
-pub struct Measured {
-    model: PathBuf,
-    ranges: Ranges,
-    samples: Option<Samples>,
-    metadata: Option<Metadata>,
-    /// The first samples.
-    images: Vec<Arrays>,
-}
 
 /// The ranges that come with a model, in short.
 #[derive(Clone, Debug, Serialize)]
@@ -59,174 +34,8 @@ pub struct Samples {
     overall: f64,
 }
 
-impl Measured {
-    /// The ranges that a command line asks for, or else those that the model states, of the graph that is compiled without
-    /// `without`.
-    pub fn new(args: &Compile, graph: &Graph, without: &Without) -> Result<Option<Self>, Error> {
-        let found = graph.stated.as_ref();
-        let found = found.filter(|_| args.calibrate.is_empty());
-        if args.calibrate.is_empty() && args.input_range.is_empty() && found.is_none() {
-            return Ok(None);
-        }
-        let stated = stated(args, graph)?;
-        let (graph, carried) = simplified(&args.model, graph, without, found)?;
-        let graph = &graph;
-        let (calibration, images) = match args.calibrate.is_empty() {
-            true => (None, Vec::new()),
-            false => {
-                let (calibration, images) = calibrate(args, graph)?;
-                (Some(calibration), images)
-            }
-        };
-        let ranges = Ranges::with_stated(graph, calibration.as_ref(), &stated, carried.as_ref())
-            .map_err(|source| Error::ranges(&args.model, source))?;
-        let samples = calibration.map(|c| Samples::of(graph, &ranges, c.samples()));
-        let metadata = found.map(|found| Metadata::of(found, &ranges));
-        Ok(Some(Self {
-            model: args.model.clone(),
-            ranges,
-            samples,
-            metadata,
-            images,
-        }))
-    }
-
-    /// Takes the headroom from the samples, or else from what the model states, unless it was chosen; then samples have to
-    /// stay in it.
-    pub fn settle(&self, chosen: Option<u32>, config: &mut Config) -> Result<(), Error> {
-        match (chosen, &self.samples, &self.metadata) {
-            (Some(bits), Some(_), _) => self.check(Limit::Asked(bits)),
-            (None, Some(_), _) | (None, None, Some(_)) => {
-                config.headroom_bits = self.ranges.headroom_bits();
-                Ok(())
-            }
-            (_, None, _) => Ok(()),
-        }
-    }
-
-    /// A failure of the compiler, or the node that asked for more than fits.
-    pub fn explain(&self, error: Error, headroom_bits: u32) -> Error {
-        let Error::Compile {
-            source: CompileError::Parameters(source),
-            ..
-        } = &error
-        else {
-            return error;
-        };
-        let Some((log_n, excess)) = source.too_long() else {
-            return error;
-        };
-        let bits = headroom_bits.saturating_sub(excess);
-        match self.check(Limit::Parameters { log_n, bits }) {
-            Ok(()) => error,
-            Err(named) => named,
-        }
-    }
-
-    fn check(&self, limit: Limit) -> Result<(), Error> {
-        let checked = self.ranges.check(limit);
-        checked.map_err(|source| Error::ranges(&self.model, source))
-    }
-
-    /// The first samples, if there are any.
-    pub fn images(&self) -> &[Arrays] {
-        &self.images
-    }
-
-    /// What samples reach, in short.
-    pub fn samples(&self) -> Option<Samples> {
-        self.samples.clone()
-    }
-
-    /// What the model states, in short.
-    pub fn metadata(&self) -> Option<Metadata> {
-        self.metadata.clone()
-    }
-
-    /// What is known of each node, for this much headroom.
-    pub fn report(&self, headroom_bits: u32) -> Report {
-        let rows = self.ranges.nodes.iter();
-        Report {
-            proven: self.ranges.is_proven(headroom_bits),
-            nodes: rows.map(|node| Row::of(node, headroom_bits)).collect(),
-        }
-    }
-}
-
-/// Takes the headroom from what the model states, if it does and none was chosen.
-pub fn settle_stated(
-    path: &Path,
-    graph: &Graph,
-    chosen: Option<u32>,
-    config: &mut Config,
-) -> Result<(), Error> {
-    let (Some(found), None) = (&graph.stated, chosen) else {
-        return Ok(());
-    };
-    let (graph, carried) = simplified(path, graph, &config.without, Some(found))?;
-    let ranges = Ranges::with_stated(&graph, None, &BTreeMap::new(), carried.as_ref());
-    let ranges = ranges.map_err(|source| Error::ranges(path, source))?;
-    config.headroom_bits = ranges.headroom_bits();
-    Ok(())
-}
-
-/// The graph that is compiled without `without`, and what `found` says of it.
-fn simplified(
-    path: &Path,
-    graph: &Graph,
-    without: &Without,
-    found: Option<&Stated>,
-) -> Result<(Graph, Option<StatedPlanes>), Error> {
-    let (simple, _) = simplify_without(graph, without).map_err(|source| Error::Rewrite {
-        path: path.to_owned(),
-        source,
-    })?;
-    let carried = found.map(|found| StatedPlanes::new(graph, found, &simple));
-    let carried = carried.transpose().map_err(Error::evaluate(path))?;
-    Ok((simple, carried))
-}
-
-/// The intervals that are stated, by input; one without a name is for all inputs.
-fn stated(args: &Compile, graph: &Graph) -> Result<BTreeMap<String, Interval>, Error> {
-    let names = model::names(graph);
-    let mut stated = BTreeMap::new();
-    for arg in &args.input_range {
-        let meant: Vec<&str> = match &arg.name {
-            Some(name) => vec![name],
-            None => names.clone(),
-        };
-        for name in meant {
-            let (path, name) = (args.model.clone(), name.to_owned());
-            if !names.contains(&name.as_str()) {
-                let known = names.iter().map(|name| format!("`{name}`")).collect();
-                let source = PortError::Unknown { name, known };
-                return Err(Error::Input { path, source });
-            }
-            if stated.insert(name.clone(), arg.interval).is_some() {
-                let problem = InputProblem::RangeTwice { name };
-                return Err(Error::Inputs { path, problem });
-            }
-        }
-    }
-    Ok(stated)
-}
-
-/// Evaluates the model, as it will be compiled, on samples; and the first of them.
-fn calibrate(args: &Compile, graph: &Graph) -> Result<(Calibration, Vec<Arrays>), Error> {
-    let inputs = Inputs::read(&args.calibrate, &model::names(graph), &args.model)?;
-    let mut images = inputs.images(&model::ports(graph))?;
-    let bar = Bar::new("calibrate");
-    let sample = |i: usize| images.get(i).map(values).unwrap_or_default();
-    let calibration = Calibration::new(graph, images.len(), sample, |done| {
-        bar.count(done, images.len());
-    });
-    let calibration = calibration.map_err(Error::evaluate(&args.model))?;
-    images.truncate(SAMPLES);
-    Ok((calibration, images))
-}
-
 impl Samples {
-    fn of(graph: &Graph, ranges: &Ranges, samples: usize) -> Self {
+    pub fn of(graph: &Graph, ranges: &Ranges, samples: usize) -> Self {
         let reached = |at: usize| ranges.nodes.get(at).and_then(|node| node.calibrated);
         let largest = |at: usize| reached(at).map_or(0.0, |reach| reach.values.largest());
         let outputs = graph.outputs.iter();
@@ -255,7 +64,7 @@ impl Samples {
 }
 
 impl Metadata {
-    fn of(stated: &Stated, ranges: &Ranges) -> Self {
+    pub fn of(stated: &Stated, ranges: &Ranges) -> Self {
         let nodes = ranges.nodes.iter().filter_map(|node| node.stated.as_ref());
         Self {
             key: RANGES_KEY,
@@ -341,6 +150,15 @@ impl Row {
 }
 
 impl Report {
+    /// What is known, for this much headroom.
+    pub fn of(ranges: &Ranges, headroom_bits: u32) -> Self {
+        let rows = ranges.nodes.iter();
+        Self {
+            proven: ranges.is_proven(headroom_bits),
+            nodes: rows.map(|node| Row::of(node, headroom_bits)).collect(),
+        }
+    }
+
     /// One line about what is certain.
     pub fn line(&self, headroom_bits: u32) -> Option<String> {
         let limit = format!("2^{}", headroom_bits.saturating_sub(1));
@@ -418,15 +236,6 @@ fn number(x: f64) -> String {
         magnitude if magnitude.is_infinite() => "unbounded".to_owned(),
         magnitude if magnitude >= 1e6 => format!("{sign}2^{:.0}", magnitude.log2().ceil()),
         _ => format!("{x:.3}"),
-    }
-}
-
-impl Error {
-    fn ranges(path: &Path, source: peregrine_compiler::ranges::RangeError) -> Self {
-        Self::Ranges {
-            path: path.to_owned(),
-            source,
-        }
     }
 }
 

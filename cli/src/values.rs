@@ -1,46 +1,84 @@
 //! Values on the command line that are not plain numbers.
 
-use crate::error::Error;
+use crate::error::{Error, InputProblem};
 use crate::files;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use peregrine_compiler::optimisation::Optimisation;
+use peregrine_compiler::passes::keys::KeyBudget;
 use peregrine_compiler::ranges::Interval;
 use peregrine_ir::Ring;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::str::FromStr;
+use std::thread;
 
 /// Beyond this a flood is lost beside any double, or any double beside it.
 const MAX_FLOOD_BITS: f64 = 64.0;
 
-/// A file, and the input it is for.
+/// A file, and the input it is for: `FILE` or `NAME=FILE`, where both may contain `=`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InputArg {
-    /// The input, if it is named.
-    pub name: Option<String>,
-    /// The file.
-    pub path: PathBuf,
+pub struct InputArg(OsString);
+
+impl From<OsString> for InputArg {
+    fn from(text: OsString) -> Self {
+        Self(text)
+    }
 }
 
 impl InputArg {
     /// Refuses an output that is also an input.
     pub fn distinct(inputs: &[Self], output: &Path) -> Result<(), Error> {
-        let mut inputs = inputs.iter();
-        inputs
-            .try_for_each(|arg| files::distinct(&[("an input", &arg.path), ("the output", output)]))
+        let paths = inputs.iter().flat_map(Self::paths);
+        paths
+            .into_iter()
+            .try_for_each(|path| files::distinct(&[("an input", path), ("the output", output)]))
     }
-}
 
-impl FromStr for InputArg {
-    type Err = std::convert::Infallible;
+    /// The file, and the input it is said to be for. A file of the whole text is meant where there is one; else what stands before
+    /// an `=` is the name of an input of the model.
+    pub fn resolve(&self, inputs: &[&str]) -> Result<(Option<&str>, &Path), Error> {
+        let whole = Path::new(&self.0);
+        let mut splits = self.splits().peekable();
+        if splits.peek().is_none() || whole.exists() {
+            return Ok((None, whole));
+        }
+        let known = |name: &str| inputs.contains(&name);
+        if let Some((name, path)) = self.splits().find(|(name, _)| known(name)) {
+            return Ok((Some(name), path));
+        }
+        match splits.find(|(_, path)| path.exists()) {
+            // The name is the mistake, which is said where inputs are put together.
+            Some((name, path)) => Ok((Some(name), path)),
+            None => Err(self.refuse(inputs)),
+        }
+    }
 
-    /// Everything before the first `=` is the name.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, path) = match text.split_once('=') {
-            Some((name, path)) => (Some(name.to_owned()), path),
-            None => (None, text),
+    fn refuse(&self, inputs: &[&str]) -> Error {
+        let name = self.splits().next().map_or("", |(name, _)| name);
+        Error::Inputs {
+            path: (&self.0).into(),
+            problem: InputProblem::NoSuch {
+                name: name.to_owned(),
+                known: inputs.iter().map(|name| format!("`{name}`")).collect(),
+            },
+        }
+    }
+
+    /// The whole text, and what may be a file in it.
+    fn paths(&self) -> Vec<&Path> {
+        let parts = self.splits().map(|(_, path)| path);
+        std::iter::once(Path::new(&self.0)).chain(parts).collect()
+    }
+
+    /// What stands before and after each `=`.
+    fn splits(&self) -> impl Iterator<Item = (&str, &Path)> {
+        let text = self.0.to_str().unwrap_or_default();
+        let split = |(at, sign): (usize, &str)| {
+            let (name, path) = (text.get(..at)?, text.get(at + sign.len()..)?);
+            Some((name, Path::new(path)))
         };
-        let path = path.into();
-        Ok(Self { name, path })
+        text.match_indices('=').filter_map(split)
     }
 }
 
@@ -72,6 +110,20 @@ impl FromStr for RangeArg {
     }
 }
 
+/// Threads for each processor, beyond which they only get in each other's way.
+const THREADS_PER_PROCESSOR: usize = 8;
+
+/// A number of threads that this machine can make use of.
+pub fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let most = THREADS_PER_PROCESSOR * processors;
+    let value: Option<NonZeroUsize> = text.parse().ok();
+    let value = value.filter(|threads| threads.get() <= most);
+    value.ok_or_else(|| {
+        format!("expected a number from 1 to {most}, {THREADS_PER_PROCESSOR} for each of the {processors} processors here")
+    })
+}
+
 /// A ring degree as a logarithm.
 pub fn log_n(text: &str) -> Result<u32, String> {
     let (least, most) = (Ring::LOG_N.start(), Ring::LOG_N.end());
@@ -91,6 +143,16 @@ pub fn flood_bits(text: &str) -> Result<f64, String> {
 pub fn optimisation() -> impl TypedValueParser<Value = Optimisation> {
     let known = Optimisation::ALL.map(|o| PossibleValue::new(o.name()).help(o.summary()));
     PossibleValuesParser::new(known).try_map(|name| name.parse::<Optimisation>())
+}
+
+/// A budget for evaluation keys: a number of bytes, or none.
+pub fn key_budget(text: &str) -> Result<KeyBudget, String> {
+    match text {
+        "none" => Ok(KeyBudget::Unlimited),
+        size => bytes(size).map(KeyBudget::AtMost).map_err(|_| {
+            "expected a size such as 2GiB or 500MB, or `none` for no limit".to_owned()
+        }),
+    }
 }
 
 /// A number of bytes: digits, then a unit.
@@ -154,21 +216,26 @@ mod tests {
     }
 
     #[test]
-    fn a_name_ends_at_the_first_equals_sign() {
-        let arg = |text: &str| text.parse::<InputArg>().unwrap();
-        assert_eq!(
-            arg("a=b=c.npy"),
-            InputArg {
-                name: Some("a".into()),
-                path: "b=c.npy".into()
-            }
-        );
-        assert_eq!(
-            arg("x.npy"),
-            InputArg {
-                name: None,
-                path: "x.npy".into()
-            }
-        );
+    fn a_name_is_one_of_the_model() {
+        let resolve = |text: &str, inputs: &[&str]| {
+            let arg = InputArg(text.into());
+            let (name, path) = arg.resolve(inputs).ok()?;
+            Some((name.map(str::to_owned), path.to_owned()))
+        };
+        let named = |name: &str, path: &str| Some((Some(name.to_owned()), path.into()));
+        assert_eq!(resolve("a=b=c.npy", &["a", "x"]), named("a", "b=c.npy"));
+        assert_eq!(resolve("a=b=c.npy", &["a=b"]), named("a=b", "c.npy"));
+        assert_eq!(resolve("x.npy", &["a"]), Some((None, "x.npy".into())));
+        assert_eq!(resolve("b=missing.npy", &["a"]), None);
+        // Paths are relative to the package here.
+        assert_eq!(resolve("b=Cargo.toml", &["a"]), named("b", "Cargo.toml"));
+    }
+
+    #[test]
+    fn as_many_threads_as_help() {
+        assert_eq!(threads("1").map(NonZeroUsize::get), Ok(1));
+        for wrong in ["0", "-1", "1000000", "many"] {
+            assert!(threads(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -12,7 +12,8 @@ use common::Folder;
 #[cfg(not(target_os = "linux"))]
 #[test]
 fn skipped_because_peak_memory_is_only_read_on_linux() {
-    eprintln!("skipped: memory limits");
+    let why = "peak memory of a process is only read on Linux";
+    peregrine_tests::shared::skipped("memory limits", why);
 }
 
 #[cfg(target_os = "linux")]

@@ -92,6 +92,25 @@ fn the_headroom_follows_from_what_the_model_states() {
 }
 
 #[test]
+fn inputs_outside_what_the_model_states_are_refused() {
+    let folder = Folder::new("stated-inputs");
+    let mut bytes = ranges(4.0);
+    bytes["inputs"][0]["high"] = json!(0.25);
+    with_ranges(&folder, "stated.onnx", &bytes);
+    folder.ok("compile stated.onnx -o stated.fhe");
+    for line in [
+        "infer stated.onnx --input image.npy",
+        "simulate stated.fhe --input image.npy",
+    ] {
+        let said = folder.fails(line);
+        assert!(
+            said.contains("outside 0 to 0.25 (stated by the model)"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn samples_and_a_chosen_headroom_override_it() {
     let folder = Folder::new("overridden");
     with_ranges(&folder, "stated.onnx", &ranges(64.0));

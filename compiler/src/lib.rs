@@ -15,8 +15,10 @@
 //! ([`optimisation`]); [`ablation`] compares.
 
 pub mod ablation;
+pub mod advice;
 pub mod cost;
 pub mod layout;
+pub mod magnitude;
 pub mod manage;
 pub mod onnx;
 pub mod optimisation;

@@ -1,18 +1,25 @@
 //! The pipeline: from a tensor graph to a verified circuit.
 
+mod attempt;
+mod error;
+mod like;
+
+pub use error::CompileError;
+
 use crate::cost::CostModel;
-use crate::layout::{Cut, LayoutPlan, LayoutPlanError, Place, Planning, Quotes, cuts, depth};
-use crate::manage::demand::{Demand, Need};
+use crate::layout::{Cut, Quotes};
+use crate::magnitude;
+use crate::manage::demand::Demand;
+use crate::manage::like::Like;
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
-use crate::manage::{ManageError, emit, settle};
-use crate::optimisation::{Optimisation, Without};
-use crate::passes::keys::{self, KeyChoice, KeyError, Settled};
-use crate::passes::{PassError, run_all};
+use crate::optimisation::Without;
+use crate::passes::keys::{self, Having, KeyBudget, KeyChoice, KeyError, Settled};
 use crate::rewrite::{self, RewriteError, simplify_without};
-use crate::slots::{LowerError, lower};
 use crate::tensor::Graph;
+use attempt::Attempt;
 use peregrine_ir::{Circuit, Remark, Ring, Security, Verified, VerifyErrors, verify};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 /// What the compiler may choose and what it must keep.
@@ -30,25 +37,56 @@ pub struct Config {
     /// Ring degrees to try, as logarithms; the smallest that holds the depth is taken.
     pub log_n: RangeInclusive<u32>,
     /// Most bytes that all evaluation keys may take together, in a file.
-    pub key_budget: Option<u64>,
+    pub key_budget: KeyBudget,
     /// What the machine that will run the circuit takes for what: layouts are chosen by it.
     pub cost: CostModel,
     /// What is left out, to see what it is good for.
     pub without: Without,
+    /// A circuit whose keys are to serve this one, too: its rings, primes and levels are used, and of rotations those it has keys
+    /// for cost none. The range of ring degrees is then of no concern.
+    pub like: Option<Like>,
 }
 
 impl Config {
-    /// 128-bit security; errors about 2^-12; outputs up to 2^9 in magnitude; the built-in cost model.
+    /// 128-bit security; errors about 2^-12; outputs up to 2^9 in magnitude; keys without limit; the built-in cost model.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             security: Security::Classical128,
             precision_bits: 12,
             headroom_bits: 10,
-            log_n: 11..=16,
-            key_budget: None,
+            log_n: 11..=17,
+            key_budget: KeyBudget::Unlimited,
             cost: CostModel::default(),
             without: Without::new(),
+            like: None,
+        }
+    }
+
+    /// The ring degrees to try.
+    fn degrees(&self) -> RangeInclusive<u32> {
+        match &self.like {
+            Some(like) => like.ring().log_n..=like.ring().log_n,
+            None => self.log_n.clone(),
+        }
+    }
+
+    fn having(&self) -> Having<'_> {
+        Having {
+            cost: &self.cost,
+            without: &self.without,
+            like: self.like.as_ref(),
+        }
+    }
+
+    fn planner(&self) -> Planner<'_> {
+        Planner {
+            security: self.security,
+            precision_bits: self.precision_bits,
+            headroom_bits: self.headroom_bits,
+            cost: &self.cost,
+            without: &self.without,
+            like: self.like.as_ref(),
         }
     }
 }
@@ -71,42 +109,171 @@ pub struct Compiled {
 /// # Errors
 /// When no ring degree in the configured range holds the depth of the network.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
-    let (graph, rewrites) = simplify_without(graph, &config.without)?;
-    let precision_bits = config.precision_bits.saturating_add(rewrites.noise_bits());
-    let Settled {
-        mut circuit,
-        table: key_choices,
-        ..
-    } = settled(emitted(&graph, config, precision_bits)?, config)?;
-    circuit.remarks.extend(left_out(&config.without));
-    for (port, output) in circuit.outputs.iter_mut().zip(&graph.outputs) {
-        port.finish.clone_from(&output.finish);
+    Session::new(graph, &config.without)?.compile(config, &|_, _| {})
+}
+
+/// Told what share of the search at one ring degree is done, and what comes next.
+pub type Watch<'w> = &'w dyn Fn(f64, &str);
+
+/// A network that is compiled for one configuration after another: what does not depend on them is found once.
+#[derive(Debug)]
+pub struct Session<'g> {
+    /// As it was given: what refusals speak of.
+    model: &'g Graph,
+    graph: Graph,
+    rewrites: rewrite::Report,
+    quotes: Quotes,
+    /// What circuits demanded for which rings of these degrees were too small.
+    demanded: BTreeMap<u32, Demand>,
+}
+
+impl<'g> Session<'g> {
+    /// Simplifies a graph with all but these optimisations.
+    ///
+    /// # Errors
+    /// When the graph is not well formed.
+    pub fn new(model: &'g Graph, without: &Without) -> Result<Self, RewriteError> {
+        let (graph, rewrites) = simplify_without(model, without)?;
+        Ok(Self {
+            model,
+            graph,
+            rewrites,
+            quotes: Quotes::default(),
+            demanded: BTreeMap::new(),
+        })
     }
-    Ok(Compiled {
-        circuit: verify(circuit)?,
-        graph,
-        rewrites,
-        key_choices,
-    })
+
+    /// The graph after rewriting.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Compiles the network. The configuration leaves out what was left out of the session.
+    ///
+    /// # Errors
+    /// As for [`compile`].
+    pub fn compile(&mut self, config: &Config, watch: Watch<'_>) -> Result<Compiled, CompileError> {
+        let settled = match &config.like {
+            Some(like) => self.settled_like(like, config, watch)?,
+            None => {
+                let emitted = self.emitted(config, watch)?;
+                watch(1.0, "choosing keys");
+                settled(emitted, config)?
+            }
+        };
+        let Settled {
+            mut circuit,
+            table: key_choices,
+            ..
+        } = settled;
+        circuit.remarks.extend(left_out(&config.without));
+        let like = config.like.as_ref().map(|like| like.remark(&circuit));
+        circuit.remarks.extend(like);
+        for (port, output) in circuit.outputs.iter_mut().zip(&self.graph.outputs) {
+            port.finish.clone_from(&output.finish);
+        }
+        for port in &mut circuit.inputs {
+            port.prepare = self.graph.prepare.get(&port.name).cloned();
+        }
+        Ok(Compiled {
+            circuit: verify(circuit).map_err(|errors| refusal(self.model, errors))?,
+            graph: self.graph.clone(),
+            rewrites: self.rewrites.clone(),
+            key_choices,
+        })
+    }
+
+    /// Refuses what no ring of the configuration can hold, in the time that it takes to look at every node.
+    ///
+    /// # Errors
+    /// Says what is missing at the largest ring.
+    pub fn possible(&self, config: &Config) -> Result<(), CompileError> {
+        let planner = self.planner(config);
+        let mut refused = None;
+        for log_n in config.degrees() {
+            match planner.possible(&self.graph, log_n) {
+                Ok(()) => return Ok(()),
+                Err(error) => refused = Some(error),
+            }
+        }
+        Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
+    }
+
+    /// Whether a configuration has parameters at a degree, as far as is known: by what a circuit demanded that did not fit, or
+    /// else by what no circuit can do without.
+    pub(crate) fn fits(&self, config: &Config, log_n: u32) -> Result<(), ParameterError> {
+        let planner = self.planner(config);
+        planner.possible(&self.graph, log_n)?;
+        match self.demanded.values().next_back() {
+            Some(demand) => planner.ring(log_n, demand).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Finds parameters that also make up for the bits that the simplified graph loses.
+    fn planner<'c>(&self, config: &'c Config) -> Planner<'c> {
+        let planner = config.planner();
+        let bits = planner.precision_bits;
+        Planner {
+            precision_bits: bits.saturating_add(self.rewrites.noise_bits()),
+            ..planner
+        }
+    }
+
+    /// Whether any circuit was made whose demands are known.
+    pub(crate) fn is_tried(&self) -> bool {
+        !self.demanded.is_empty()
+    }
+}
+
+/// What does not verify is a defect of the compiler, unless all that is wrong is a number of the model.
+fn refusal(model: &Graph, errors: VerifyErrors) -> CompileError {
+    match magnitude::explain(model, &errors) {
+        Some(error) => CompileError::Magnitude(error),
+        None => CompileError::Verify(errors),
+    }
 }
 
 /// Circuits before circuit passes that are worth having their keys chosen.
 struct Emitted {
-    /// The fastest with one ring.
-    one: Circuit,
+    /// The fastest with one ring, and its predicted seconds with a key for each rotation.
+    one: (Circuit, f64),
     /// The fastest that goes on at half the degree, if any is secure, and what is said of it.
     half: Option<(Circuit, String)>,
+    /// How they came about.
+    plans: Plans,
+}
+
+/// How a circuit is planned.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    policy: Policy,
+    /// How reluctantly levels were spent on conversions, if any were.
+    reluctance: Option<f64>,
+}
+
+/// How the circuits of [`Emitted`] were planned.
+#[derive(Clone, Copy, Debug)]
+struct Plans {
+    one: Plan,
+    half: Option<(Plan, Cut)>,
 }
 
 /// The faster circuit once keys are chosen, and of two that are as fast that with one ring; where only one of them fits the
 /// budget for keys, that one.
-fn settled(Emitted { one, half }: Emitted, config: &Config) -> Result<Settled, KeyError> {
-    let settle = |circuit| keys::settle(circuit, &config.cost, config.key_budget, &config.without);
-    let one = settle(one);
+fn settled(emitted: Emitted, config: &Config) -> Result<Settled, KeyError> {
+    let Emitted { one, half, .. } = emitted;
+    let settle = |circuit| keys::settle(circuit, config.having(), config.key_budget);
+    let (one, seconds) = one;
     let Some((half, reason)) = half else {
-        return one;
+        return settle(one);
     };
-    match (one, settle(half)) {
+    let half = match settle(half) {
+        // Fewer keys make no run faster.
+        Ok(half) if half.shared_seconds() < seconds => return Ok(remarked(half, reason)),
+        half => half,
+    };
+    match (settle(one), half) {
         (Ok(one), Ok(half)) => Ok(faster(one, (half, reason))),
         (Err(KeyError::Budget { .. }), Ok(half)) => Ok(remarked(half, reason)),
         (one, Err(KeyError::Budget { .. })) => one,
@@ -140,347 +307,58 @@ fn left_out(without: &Without) -> Option<Remark> {
     (!names.is_empty()).then_some(Remark { node: None, text })
 }
 
-/// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
-const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
-
-/// The fastest circuits at the smallest ring degree whose modulus holds the depth, with so many bits after the point of every
-/// operation.
-fn emitted(graph: &Graph, config: &Config, precision_bits: u32) -> Result<Emitted, CompileError> {
-    let planner = Planner {
-        security: config.security,
-        precision_bits,
-        headroom_bits: config.headroom_bits,
-        cost: &config.cost,
-        without: &config.without,
-    };
-    let mut known = Demand::default();
-    let mut refused = None;
-    for log_n in config.log_n.clone() {
-        // The demand hardly depends on the degree: a ring too small for an earlier lowering needs no new one.
-        let least = match planner.ring(log_n, &known) {
-            Ok(ring) => ring,
-            Err(error) => {
-                refused = Some(error);
-                continue;
-            }
-        };
-        let attempt = Attempt {
-            graph,
-            config,
-            planner: &planner,
-            log_n,
-            cut: None,
-        };
-        let priced = attempt.priced().unwrap_or(least);
-        let mut quotes = Quotes::default();
-        let mut planning = attempt.planning(&priced, &mut quotes)?;
-        let plan = planning.fewest_levels()?;
-        match attempt.fastest(&plan)? {
-            Ok(fewest) => {
-                let best = attempt.with_more_levels(&mut planning, fewest)?;
-                let half = attempt.switched(&best, &mut quotes)?;
-                let one = best.circuit;
-                return Ok(Emitted { one, half });
-            }
-            Err((demand, error)) => (known, refused) = (demand, Some(error)),
-        }
-    }
-    Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
-}
-
-/// The places at which half the degree is tried before those beside the fastest are.
-const MAX_CUTS: usize = 24;
-
-/// Instructions of all circuits, about, that are made to find the place; and the places that are tried nevertheless.
-const CUT_INSTRUCTIONS: usize = 2_000_000;
-const LEAST_CUTS: usize = 6;
-
-/// Compiling at one ring degree, or from one to another.
-#[derive(Clone, Copy)]
-struct Attempt<'a> {
-    graph: &'a Graph,
-    config: &'a Config,
-    planner: &'a Planner<'a>,
-    log_n: u32,
-    /// After which node the degree is half of that.
-    cut: Option<Cut>,
-}
-
-/// A circuit before its passes, and what it is predicted to take after them.
-struct Candidate {
-    circuit: Circuit,
-    seconds: f64,
-    policy: Policy,
-    /// How reluctantly levels were spent on conversions, if any were.
-    reluctance: Option<f64>,
-}
-
-/// A circuit, or what it would have demanded and why no modulus holds that.
-type Found = Result<Candidate, (Demand, ParameterError)>;
-
-/// Of two refusals the one that misses fewer bits, the first one where there is nothing to compare.
-fn nearer(a: (Demand, ParameterError), b: (Demand, ParameterError)) -> (Demand, ParameterError) {
-    match (a.1.missing_bits(), b.1.missing_bits()) {
-        (Some(missing), Some(others)) if others < missing => b,
-        _ => a,
-    }
-}
-
-impl Candidate {
-    /// The faster of two, the first one between equals.
-    fn faster(self, other: Self) -> Self {
-        match self.seconds <= other.seconds {
-            true => self,
-            false => other,
-        }
-    }
-}
-
-impl<'a> Attempt<'a> {
-    /// A ring for what is expected of the network before anyone knows its layouts: what layouts are priced in.
-    fn priced(&self) -> Result<Ring, ParameterError> {
-        // A linear operator on products that were not rescaled is what most levels hold.
-        let need = Need::LINEAR.of_product();
-        let expected = Demand::uniform(depth::expected(self.graph), need);
-        let expected = match self.cut {
-            Some(cut) => expected.switched_after(depth::before(self.graph, cut)),
-            None => expected,
-        };
-        self.planner.ring(self.log_n, &expected)
-    }
-
-    fn planning<'q>(
-        &self,
-        priced: &Ring,
-        quotes: &'q mut Quotes,
-    ) -> Result<Planning<'q>, LayoutPlanError>
-    where
-        'a: 'q,
-    {
-        let place = Place {
-            graph: self.graph,
-            log_slots: self.log_n - 1,
-            cut: self.cut,
-            without: &self.config.without,
-        };
-        Planning::new(place, self.config.cost.prices(priced), quotes)
-    }
-
-    /// The fastest circuit of a plan, or what it demands and why no modulus holds that.
-    fn fastest(&self, plan: &LayoutPlan) -> Result<Found, CompileError> {
-        let eager = self.candidate(plan, Policy::Eager)?;
-        if self.config.without.contains(&Optimisation::TowerReuse) {
-            return Ok(eager);
-        }
-        Ok(match (self.candidate(plan, Policy::Lazy)?, eager) {
-            (Ok(lazy), Ok(eager)) => Ok(lazy.faster(eager)),
-            (Ok(found), Err(_)) | (_, Ok(found)) => Ok(found),
-            (Err(lazy), Err(eager)) => Err(nearer(lazy, eager)),
-        })
-    }
-
-    fn candidate(&self, plan: &LayoutPlan, policy: Policy) -> Result<Found, CompileError> {
-        let settled = settle(lower(self.graph, plan)?, policy)?;
-        let ring = match self.planner.ring(self.log_n, &settled.demand) {
-            Ok(ring) => ring,
-            Err(error) => return Ok(Err((settled.demand, error))),
-        };
-        let Config {
-            security,
-            name,
-            cost,
-            without,
-            ..
-        } = self.config;
-        let bits = self.planner.scale_bits(self.log_n);
-        let circuit = emit(settled, ring, bits, *security, name)?;
-        let seconds = cost
-            .predict(&run_all(circuit.clone(), cost, without)?)
-            .seconds;
-        Ok(Ok(Candidate {
-            circuit,
-            seconds,
-            policy,
-            reluctance: None,
-        }))
-    }
-
-    /// The fastest of a circuit that spends no level on conversions, and some that do.
-    fn with_more_levels(
-        &self,
-        planning: &mut Planning<'_>,
-        fewest: Candidate,
-    ) -> Result<Candidate, CompileError> {
-        let without = fewest.seconds;
-        let mut best = fewest;
-        let mut known: Vec<LayoutPlan> = Vec::new();
-        for reluctance in RELUCTANCE {
-            let Some(plan) = planning.worthwhile_levels(reluctance)? else {
-                break;
+impl Session<'_> {
+    /// The fastest circuits at the smallest ring degree whose modulus holds the depth.
+    fn emitted(&mut self, config: &Config, watch: Watch<'_>) -> Result<Emitted, CompileError> {
+        let planner = self.planner(config);
+        let mut refused = None;
+        for log_n in config.degrees() {
+            let least = match self.promising(&planner, log_n) {
+                Ok(ring) => ring,
+                Err(error) => {
+                    refused = Some(error);
+                    continue;
+                }
             };
-            if known.iter().any(|known| known.chooses_as(&plan)) {
-                continue;
-            }
-            known.push(plan.clone());
-            if let Ok(found) = self.fastest(&plan)? {
-                let reluctance = Some(reluctance);
-                best = best.faster(Candidate {
-                    reluctance,
-                    ..found
-                });
-            }
-        }
-        let seconds = best.seconds;
-        let text = match seconds < without {
-            true => format!(
-                "levels or longer primes are spent on turning copies: {seconds:.2} s predicted, {without:.2} s without"
-            ),
-            false => format!("no level is spent on turning copies: {without:.2} s predicted"),
-        };
-        best.circuit.remarks.insert(0, Remark { node: None, text });
-        Ok(best)
-    }
-
-    /// The fastest circuit that goes on at half the degree after some node, planned as the best one that does not, and what is
-    /// said of it; none where none is secure. The later the node the more secure.
-    fn switched(
-        &self,
-        best: &Candidate,
-        quotes: &mut Quotes,
-    ) -> Result<Option<(Circuit, String)>, CompileError> {
-        if self.config.without.contains(&Optimisation::RingSwitching)
-            || self.log_n == *Ring::LOG_N.start()
-        {
-            return Ok(None);
-        }
-        let mut late: Vec<Cut> = cuts(self.graph);
-        late.reverse();
-        let mut fastest: Option<(Candidate, usize)> = None;
-        let affordable = (CUT_INSTRUCTIONS / best.circuit.values.len().max(1)).max(LEAST_CUTS);
-        let mut stride = late.len().div_ceil(affordable.min(MAX_CUTS)).max(1);
-        for at in (0..late.len()).step_by(stride) {
-            if !self.cut_at(&late, at, (best, &mut *quotes), &mut fastest)? {
-                break;
-            }
-        }
-        // Of many cuts, those beside the fastest, nearer and nearer.
-        while stride > 1 {
-            stride = stride.div_ceil(2);
-            let Some(&(_, at)) = fastest.as_ref() else {
-                break;
+            let attempt = Attempt {
+                graph: &self.graph,
+                config,
+                planner: &planner,
+                log_n,
+                cut: None,
+                watch,
             };
-            for near in [at.checked_sub(stride), at.checked_add(stride)] {
-                if let Some(near) = near {
-                    self.cut_at(&late, near, (best, &mut *quotes), &mut fastest)?;
+            attempt.begin(0.0, "layouts");
+            let priced = attempt.priced().unwrap_or(least);
+            let mut planning = attempt.planning(&priced, &mut self.quotes)?;
+            let plan = planning.fewest_levels()?;
+            match attempt.fastest(&plan)? {
+                Ok(fewest) => {
+                    let best = attempt.with_more_levels(&mut planning, fewest)?;
+                    let half = attempt.switched(&best, &mut self.quotes)?;
+                    let plans = Plans {
+                        one: best.plan,
+                        half: half.as_ref().map(|(found, cut, _)| (found.plan, *cut)),
+                    };
+                    let half = half.map(|(found, _, reason)| (found.circuit, reason));
+                    let one = (best.circuit, best.seconds);
+                    return Ok(Emitted { one, half, plans });
+                }
+                Err((demand, error)) => {
+                    self.demanded.insert(log_n, demand);
+                    refused = Some(error);
                 }
             }
         }
-        Ok(fastest.and_then(|(found, at)| {
-            let reason = self.half_the_degree(*late.get(at)?, &found, best);
-            Some((found.circuit, reason))
-        }))
+        Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
     }
 
-    /// Compares the fastest circuit with the one that is cut at a place of a list; says whether one of less modulus may be secure.
-    fn cut_at(
-        &self,
-        cuts: &[Cut],
-        at: usize,
-        (best, quotes): (&Candidate, &mut Quotes),
-        fastest: &mut Option<(Candidate, usize)>,
-    ) -> Result<bool, CompileError> {
-        let Some(&cut) = cuts.get(at) else {
-            return Ok(true);
-        };
-        let attempt = Self {
-            cut: Some(cut),
-            ..*self
-        };
-        let Ok(priced) = attempt.priced() else {
-            return Ok(false);
-        };
-        match attempt.like(best, &priced, quotes)? {
-            Some(Ok(found)) => {
-                let known = fastest.take();
-                let known = known.filter(|(known, _)| known.seconds <= found.seconds);
-                *fastest = Some(known.unwrap_or((found, at)));
-            }
-            Some(Err(_)) => return Ok(false),
-            None => {}
-        }
-        Ok(true)
+    /// A ring for what is known of the network at a degree, before its layouts there. The demand hardly depends on the degree: a
+    /// ring too small for an earlier lowering needs no new one.
+    fn promising(&self, planner: &Planner<'_>, log_n: u32) -> Result<Ring, ParameterError> {
+        planner.possible(&self.graph, log_n)?;
+        let known = self.demanded.range(..=log_n).next_back();
+        let known = known.map(|(_, demand)| demand.clone());
+        planner.ring(log_n, &known.unwrap_or_default())
     }
-
-    /// What is said of going on at half the degree.
-    fn half_the_degree(&self, Cut(index): Cut, found: &Candidate, one: &Candidate) -> String {
-        const SHOWN: usize = 120;
-        let source = self.graph.node(index).source.0 as usize;
-        let name = self.graph.sources.get(source).map_or("", |s| &s.name);
-        // A remark is a short line, a name may be anything.
-        let name: String = name
-            .chars()
-            .flat_map(char::escape_debug)
-            .take(SHOWN)
-            .collect();
-        let (half, seconds, before) = (self.log_n - 1, found.seconds, one.seconds);
-        format!(
-            "from `{name}` on the degree is 2^{half}: {seconds:.2} s predicted, {before:.2} s with one ring, both before keys are \
-             chosen"
-        )
-    }
-
-    /// A circuit planned as another was; none where no tensor lies in two equal halves at the cut.
-    fn like(
-        &self,
-        other: &Candidate,
-        priced: &Ring,
-        quotes: &mut Quotes,
-    ) -> Result<Option<Found>, CompileError> {
-        let mut planning = match self.planning(priced, quotes) {
-            Ok(planning) => planning,
-            Err(LayoutPlanError::NoPlan) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let plan = match other.reluctance {
-            Some(reluctance) => planning.worthwhile_levels(reluctance)?,
-            None => None,
-        };
-        let plan = match plan {
-            Some(plan) => plan,
-            None => planning.fewest_levels()?,
-        };
-        self.candidate(&plan, other.policy).map(Some)
-    }
-}
-
-/// Why a graph does not compile.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum CompileError {
-    /// A rewrite failed.
-    #[error(transparent)]
-    Rewrite(#[from] RewriteError),
-    /// No layout.
-    #[error(transparent)]
-    Layout(#[from] LayoutPlanError),
-    /// Lowering failed.
-    #[error(transparent)]
-    Lower(#[from] LowerError),
-    /// Management failed.
-    #[error(transparent)]
-    Manage(#[from] ManageError),
-    /// No ring degree in range holds the depth.
-    #[error("{0}; use a shallower network, fewer precision bits, or a larger ring")]
-    Parameters(ParameterError),
-    /// The range of ring degrees is empty.
-    #[error("the range of ring degrees to try is empty")]
-    NoDegree,
-    /// Keys that do not fit their budget.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
-    /// A circuit pass failed.
-    #[error(transparent)]
-    Pass(#[from] PassError),
-    /// The result does not verify: a defect of the compiler.
-    #[error("internal error: the compiled circuit does not verify\n{0}")]
-    Verify(#[from] VerifyErrors),
 }

@@ -6,7 +6,7 @@
 //! That law is exact as long as circuits have the same form; each answer is judged itself.
 
 use crate::manage::parameters::ParameterError;
-use crate::pipeline::{self, CompileError, Compiled, Config};
+use crate::pipeline::{CompileError, Compiled, Config, Session, Watch};
 use crate::tensor::Graph;
 
 /// Most circuits that are judged.
@@ -14,7 +14,7 @@ pub const MAX_TRIALS: usize = 4;
 /// Most compilations that end without parameters.
 const MAX_REFUSALS: usize = 6;
 /// Fewest bits per operation that are tried: of primes as short as fewer need there are not enough for many levels.
-const LEAST_BITS: u32 = 6;
+pub const LEAST_BITS: u32 = 6;
 /// Bits of precision that the guard bits of operations leave for networks to gain: the first guess.
 const GAIN_BITS: u32 = 1;
 /// Most bits by which a trial differs from the one before: judges may find no precision at all.
@@ -40,12 +40,28 @@ pub struct Found<T = Compiled> {
 /// With a judge that always says the same of the same circuit, the result is always the same.
 ///
 /// # Errors
-/// When no parameters give the precision, when the judge fails, and as for [`pipeline::compile`].
+/// When no parameters give the precision, when the judge fails, and as for [`crate::pipeline::compile`].
 pub fn compile<E>(
     graph: &Graph,
     config: &Config,
     bits: u32,
+    judge: impl FnMut(&Compiled) -> Result<f64, E>,
+) -> Result<Found, SearchError<E>> {
+    let mut session = Session::new(graph, &config.without)
+        .map_err(|error| SearchError::Compile(CompileError::Rewrite(error)))?;
+    compile_in(&mut session, config, bits, judge, &|_, _| {})
+}
+
+/// The same for a network of which others may have been compiled.
+///
+/// # Errors
+/// As for [`compile`].
+pub fn compile_in<E>(
+    session: &mut Session,
+    config: &Config,
+    bits: u32,
     mut judge: impl FnMut(&Compiled) -> Result<f64, E>,
+    watch: Watch<'_>,
 ) -> Result<Found, SearchError<E>> {
     let mut search = Search::new(bits);
     while let Some(internal) = search.next() {
@@ -53,7 +69,7 @@ pub fn compile<E>(
             precision_bits: internal,
             ..config.clone()
         };
-        match pipeline::compile(graph, &config) {
+        match session.compile(&config, watch) {
             Ok(compiled) => {
                 let predicted = judge(&compiled).map_err(SearchError::Judge)?;
                 let log_n = compiled.circuit.ring.log_n;
@@ -146,6 +162,9 @@ impl<T> Search<T> {
         let asked = f64::from(self.asked);
         if let Some(enough) = &self.enough {
             let spare = (enough.predicted - asked).floor().min(MAX_STEP) as u32;
+            if spare <= self.tolerated() {
+                return None;
+            }
             let fewer = enough.bits.saturating_sub(spare).max(self.least);
             return (fewer < enough.bits).then_some(fewer);
         }
@@ -164,6 +183,11 @@ impl<T> Search<T> {
             _ => wanted,
         };
         (next >= self.least).then_some(next)
+    }
+
+    /// Spare bits that are not worth another compilation: the law has found all but one where it holds.
+    fn tolerated(&self) -> u32 {
+        u32::from(self.trials > 1)
     }
 
     fn finish<E>(self) -> Result<Found<T>, SearchError<E>> {
@@ -208,6 +232,9 @@ impl<T> Search<T> {
 /// the whole modulus shared by all its primes, the special ones taken for one.
 fn excess(error: &ParameterError) -> u32 {
     let excess = match error {
+        ParameterError::Depth {
+            path, bits, limit, ..
+        } => ((bits - limit) / f64::from(path.products + path.linear + 2)).ceil() as u32,
         ParameterError::Precision { .. } => error.too_long().map_or(1, |(_, bits)| bits),
         ParameterError::Security {
             depth,

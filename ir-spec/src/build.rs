@@ -86,6 +86,9 @@ impl Builder {
             layout,
             values: values.clone(),
             finish: Finish::default(),
+            prepare: None,
+            range: None,
+            expectation: None,
         });
         Ok(values)
     }
@@ -98,6 +101,9 @@ impl Builder {
             layout,
             values,
             finish: Finish::default(),
+            prepare: None,
+            range: None,
+            expectation: None,
         });
     }
 

@@ -1,7 +1,8 @@
 //! The circuit: a straight-line program of typed values together with everything it refers to.
 
 use crate::entity::{Arena, Const, LayoutId, Node, OperatorId, TensorId, Value};
-use crate::finish::Finish;
+use crate::expectation::{Expectation, InputRange};
+use crate::finish::{Finish, Prepare};
 use crate::inst::{Inst, Key, KeyKind};
 use crate::layout::Layout;
 use crate::linear::LinearMap;
@@ -76,7 +77,7 @@ pub struct Definition {
 pub struct Port {
     /// Its name in the model.
     pub name: String,
-    /// The shape in which it is packed: the model's, before finishing.
+    /// The shape in which it is packed: the model's, after preparing and before finishing.
     pub shape: Shape,
     /// How it is packed.
     pub layout: LayoutId,
@@ -84,6 +85,12 @@ pub struct Port {
     pub values: Vec<Value>,
     /// What the client does after decryption; nothing for inputs.
     pub finish: Finish,
+    /// What the client is given and does before encryption; `None` where that is the packed tensor, and for outputs.
+    pub prepare: Option<Prepare>,
+    /// Where the values of an input lie, if that is known; nothing for outputs.
+    pub range: Option<InputRange>,
+    /// What the values of an output are like, if that is known; nothing for inputs.
+    pub expectation: Option<Expectation>,
 }
 
 /// The evaluation keys a circuit declares, each with the highest level at which it is used.

@@ -5,7 +5,8 @@
 
 use crate::binary::{self, Fingerprint, PrivateHash};
 use crate::circuit::Keys;
-use crate::finish::Finish;
+use crate::expectation::{Expectation, InputRange};
+use crate::finish::{Finish, Prepare};
 use crate::inst::Inst;
 use crate::layout::Layout;
 use crate::ring::{Level, Ring, Security};
@@ -28,7 +29,7 @@ pub struct Interface {
 pub struct InterfacePort {
     /// Its name in the model.
     pub name: String,
-    /// The shape in which it is packed: the model's, before finishing.
+    /// The shape in which it is packed: the model's, after preparing and before finishing.
     pub shape: Shape,
     /// How it is packed.
     pub layout: Layout,
@@ -38,6 +39,24 @@ pub struct InterfacePort {
     pub scale: Scale,
     /// What the client does after decryption; nothing for inputs.
     pub finish: Finish,
+    /// What the client is given and does before encryption; `None` where that is the packed tensor, and for outputs.
+    pub prepare: Option<Prepare>,
+    /// Where the values of an input lie, if that is known; nothing for outputs.
+    pub range: Option<InputRange>,
+    /// What the values of an output are like, if that is known; nothing for inputs.
+    pub expectation: Option<Expectation>,
+}
+
+impl InterfacePort {
+    /// The shape of the tensor that the client is given for an input.
+    pub fn given_shape(&self) -> &Shape {
+        given_shape(&self.shape, self.prepare.as_ref())
+    }
+}
+
+/// The shape of what the client is given for an input that is packed as `packed`.
+pub fn given_shape<'s>(packed: &'s Shape, prepare: Option<&'s Prepare>) -> &'s Shape {
+    prepare.map_or(packed, |prepare| &prepare.shape)
 }
 
 /// The public fields, unchecked.
@@ -167,6 +186,8 @@ fn check_ports(
         tables::check_slots(subject, &port.layout, ring.at(port.level).slots(), report);
         ports::check_packing(subject, &port.shape, &port.layout, report);
         ports::check_finish(subject, &port.shape, &port.finish, report);
+        ports::check_prepare(subject, &port.shape, port.prepare.as_ref(), report);
+        ports::check_expected(subject, port.range, port.expectation, report);
     }
     let ciphertexts = ports
         .iter()

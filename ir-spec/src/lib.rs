@@ -10,9 +10,11 @@ pub mod build;
 pub mod circuit;
 pub mod constants;
 pub mod entity;
+pub mod expectation;
 pub mod finish;
 pub mod inst;
 pub mod interface;
+pub mod key_shape;
 pub mod layout;
 pub mod linear;
 pub mod noise;
@@ -29,16 +31,21 @@ pub mod types;
 pub mod typing;
 pub mod verify;
 
-pub use binary::{Container, FileKind, Fingerprint, ReadError, fingerprint};
+pub use binary::{Container, FileKind, Fingerprint, KeyPairId, ReadError, fingerprint};
 pub use build::Builder;
 pub use circuit::{Circuit, Constant, Definition, Keys, Operator, Port, Remark, SourceNode};
 pub use constants::{FillError, Filler, Reach};
 pub use entity::{
     Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, SpecialPrime, TensorId, Value,
 };
-pub use finish::{Finish, FinishError, FinishStep};
+pub use expectation::{Expectation, ExpectationError, InputRange, Origin};
+pub use finish::{
+    Finish, FinishError, FinishStep, Function, FunctionKind, InputElement, Prepare, PrepareError,
+};
 pub use inst::{Inst, Key, KeyKind};
+pub use interface::given_shape;
 pub use interface::{Interface, InterfaceError, InterfacePort};
+pub use key_shape::{KeyShape, ShapeError as KeyShapeError};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};
 pub use ring::{Level, Ring, RingPart, RingView, Rotation, Security, SmallRing};
 pub use scale::Scale;

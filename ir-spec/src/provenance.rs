@@ -28,11 +28,6 @@ pub fn node_uses(circuit: &Circuit) -> BTreeMap<Option<Node>, NodeUse> {
     let packed = packed(circuit);
     let layout_of = |value: Value| Some(packed.get(value.index()).copied()??.layout);
     let mut uses: BTreeMap<Option<Node>, NodeUse> = BTreeMap::new();
-    let mut leaving: BTreeSet<Value> = circuit
-        .outputs
-        .iter()
-        .flat_map(|port| port.values.iter().copied())
-        .collect();
     for definition in circuit.values.values() {
         let entry = uses.entry(definition.node).or_default();
         let constants = definition.inst.constants().iter();
@@ -42,11 +37,10 @@ pub fn node_uses(circuit: &Circuit) -> BTreeMap<Option<Node>, NodeUse> {
             let from = circuit.values.get(operand);
             if from.is_some_and(|from| from.node != definition.node && is_cipher(from)) {
                 entry.inputs.extend(layout_of(operand));
-                leaving.insert(operand);
             }
         });
     }
-    for value in leaving {
+    for value in handed_on(circuit) {
         let place = packed.get(value.index()).copied().flatten();
         let definition = circuit.values.get(value).filter(|d| is_result(d));
         if let (Some(place), Some(definition)) = (place.filter(|p| p.shift == 0), definition) {
@@ -58,6 +52,22 @@ pub fn node_uses(circuit: &Circuit) -> BTreeMap<Option<Node>, NodeUse> {
         entry.drop_passed_on(circuit);
     }
     uses
+}
+
+/// The ciphertexts that nodes hand on, to each other or to the client: outputs, and operands of instructions that serve
+/// another node.
+pub fn handed_on(circuit: &Circuit) -> BTreeSet<Value> {
+    let ports = circuit.outputs.iter();
+    let mut values: BTreeSet<Value> = ports.flat_map(|p| p.values.iter().copied()).collect();
+    for definition in circuit.values.values() {
+        definition.inst.for_each_operand(|operand| {
+            let from = circuit.values.get(operand);
+            if from.is_some_and(|from| from.node != definition.node && is_cipher(from)) {
+                values.insert(operand);
+            }
+        });
+    }
+    values
 }
 
 impl NodeUse {

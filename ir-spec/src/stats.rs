@@ -9,7 +9,8 @@
 use crate::bounds::{AllBounds, Bounds};
 use crate::circuit::{Circuit, Keys, Port, SourceNode};
 use crate::entity::Prime;
-use crate::finish::Finish;
+use crate::expectation::{Expectation, InputRange};
+use crate::finish::{Finish, Prepare};
 use crate::inst::{Inst, Key, KeyKind};
 use crate::interface::InterfacePort;
 use crate::ring::{Level, Ring};
@@ -108,6 +109,12 @@ pub struct PortStats {
     pub scale_bits: Option<f64>,
     /// What the client does after decryption.
     pub finish: Finish,
+    /// Where the values of an input lie.
+    pub range: Option<InputRange>,
+    /// What the values of an output are like.
+    pub expectation: Option<Expectation>,
+    /// What the client is given and does before encryption.
+    pub prepare: Option<Prepare>,
 }
 
 impl Stats {
@@ -173,7 +180,7 @@ fn polynomial_bytes(ring: &Ring, log_n: u32, row: &[Prime]) -> u64 {
 }
 
 /// As many residues as the degree, of as many bits as the prime has.
-fn limb_bytes(log_n: u32, prime: u64) -> u64 {
+pub(crate) fn limb_bytes(log_n: u32, prime: u64) -> u64 {
     u64::from(u64::BITS - prime.leading_zeros()) * (1 << log_n) / 8
 }
 
@@ -292,6 +299,9 @@ impl PortStats {
             level: Some(port.level),
             scale_bits: port.scale.bits(&ring.primes),
             finish: port.finish.clone(),
+            range: port.range,
+            expectation: port.expectation,
+            prepare: port.prepare.clone(),
         }
     }
 
@@ -305,6 +315,9 @@ impl PortStats {
             level: ty.map(Type::level),
             scale_bits: ty.and_then(bits),
             finish: port.finish.clone(),
+            range: port.range,
+            expectation: port.expectation,
+            prepare: port.prepare.clone(),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Random circuits survive every form they are written in.
 
 use peregrine_ir::testing::{choices, circuit};
-use peregrine_ir::{FillError, Filler, Interface, Operator, binary, fingerprint, text, verify};
+use peregrine_ir::{
+    FillError, Filler, FinishStep, Interface, Operator, binary, fingerprint, text, verify,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -94,12 +96,21 @@ fn everything_occurs() {
             };
             *words.entry(format!("operator {kind}")).or_default() += 1;
         }
+        let prepared = circuit
+            .inputs
+            .iter()
+            .filter_map(|port| port.prepare.as_ref());
+        *words.entry("prepare".into()).or_default() += prepared.count();
         for step in circuit.outputs.iter().flat_map(|port| &port.finish.0) {
+            if matches!(step, FinishStep::Elementwise(_)) {
+                *words.entry("step of one element".into()).or_default() += 1;
+                continue;
+            }
             let step = step.to_string();
             let function = step.split(' ').next().unwrap_or_default();
             *words.entry(format!("step {function}")).or_default() += 1;
         }
     }
-    assert_eq!(words.len(), 23 + 6 + 7, "{words:#?}");
+    assert_eq!(words.len(), 23 + 6 + 12 + 1, "{words:#?}");
     assert!(words.values().all(|&count| count >= 20), "{words:#?}");
 }

@@ -49,8 +49,8 @@ fn causes_are_told() {
         "the weights of w0 `w` are elided",
     );
     check(
-        "return \"y\" [2] l0 (v0) finish [relu]",
-        "expected a step after decryption, found `relu`",
+        "return \"y\" [2] l0 (v0) finish [hinge]",
+        "expected a step of the client, found `hinge`",
     );
     check(
         "w0 = tensor \"w\" [3] = [1.0]",

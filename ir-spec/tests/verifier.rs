@@ -7,7 +7,8 @@ mod common;
 use common::check_errors;
 use peregrine_ir::linear::{AxisMap, Gather, LinearKind, LinearMap};
 use peregrine_ir::{
-    Circuit, FinishStep, LayoutId, Operator, Remark, Shape, SourceNode, text, verify,
+    Circuit, Finish, FinishStep, InputElement, LayoutId, Operator, Prepare, Remark, Shape,
+    SourceNode, text, verify,
 };
 
 /// Breaks no rule. Level 0 serves nobody, so it can be broken alone.
@@ -479,7 +480,7 @@ fn ports() {
         )],
         &[(
             RETURN,
-            "return \"y\" [1, 8] l0 (v13) finish [sigmoid, softmax axis=2] ; error: output 0 `y`: softmax axis=2: a tensor of shape [1, 8] has no such axis\n",
+            "return \"y\" [1, 8] l0 (v13) finish [sigmoid, softmax axis=2] ; error: output 0 `y`: softmax axis=2: a tensor of shape [1, 8] has no such axis or position\n",
         )],
         &[(
             RETURN,
@@ -487,7 +488,7 @@ fn ports() {
         )],
         &[(
             RETURN,
-            "return \"y\" [1, 8] l0 (v13) finish [argmax axis=1 last, tanh] ; error: output 0 `y`: tanh: only reshapes follow a step that gives integers\n",
+            "return \"y\" [1, 8] l0 (v13) finish [argmax axis=1 last, tanh] ; error: output 0 `y`: tanh: only movements follow a step that gives integers\n",
         )],
         &[
             (RETURN, ""),
@@ -503,7 +504,7 @@ fn ports() {
 #[test]
 fn beyond_the_text() {
     type Change = fn(&mut Circuit);
-    let cases: [(Change, &str); 10] = [
+    let cases: [(Change, &str); 12] = [
         (
             |c| c.ring.log_n = 18,
             "ring: degree 2^18 is not supported, expected 2^3 to 2^17",
@@ -551,6 +552,14 @@ fn beyond_the_text() {
             "input 0 `x`: an input is not decrypted, but has steps that follow decryption",
         ),
         (
+            |c| c.outputs[0].prepare = Some(prepared(&[1, 8])),
+            "output 0 `y`: an output is not encrypted, but has steps that precede encryption",
+        ),
+        (
+            |c| c.inputs[0].prepare = Some(prepared(&[2, 4])),
+            "input 0 `x`: has shape [1, 8], but is prepared as [4, 2]",
+        ),
+        (
             large_gather,
             "circuit `good`: the gather tables have 16777217 entries together",
         ),
@@ -560,6 +569,15 @@ fn beyond_the_text() {
         change(&mut circuit);
         let errors = verify(circuit).unwrap_err().to_string();
         assert!(errors.contains(expected), "{expected} not in\n{errors}");
+    }
+}
+
+/// A tensor of this shape with its axes exchanged.
+fn prepared(dims: &[u32]) -> Prepare {
+    Prepare {
+        shape: Shape::new(dims).unwrap(),
+        element: InputElement::Real,
+        steps: Finish(vec![FinishStep::Transpose { order: vec![1, 0] }]),
     }
 }
 

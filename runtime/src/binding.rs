@@ -3,8 +3,9 @@
 use crate::ckks;
 use crate::params::{Parameters, ParametersError, ParametersLiteral, Rings};
 use crate::params::{RingsLiteral, SmallLiteral};
-use crate::rlwe;
-use peregrine_ir::{Entity, Form, Key, KeyKind, Level, Prime, Ring, RingPart};
+use crate::ring;
+use crate::rlwe::{self, Gadget, Placement, RlweError};
+use peregrine_ir::{Entity, Form, Key, KeyKind, KeyShape, Level, Prime, Ring, RingPart};
 use std::sync::Arc;
 
 /// The parameters of a circuit's rings, with all tables.
@@ -56,14 +57,63 @@ pub(crate) fn key_parameters(rings: &Rings, key: Key) -> Option<&Arc<Parameters>
     }
 }
 
-/// What a key of a circuit is to the engine, in the parameters of the key.
-pub(crate) fn key_kind(params: &Parameters, kind: KeyKind) -> rlwe::KeyKind {
+/// What a key of a circuit is to the engine, in a ring of its degree.
+pub(crate) fn key_kind(ring: &ring::Ring, kind: KeyKind) -> rlwe::KeyKind {
     match kind {
         KeyKind::Relinearization => rlwe::KeyKind::Relinearization,
-        KeyKind::Conjugation => rlwe::KeyKind::Galois(params.ring().conjugation_exponent()),
-        KeyKind::Rotation(k) => rlwe::KeyKind::Galois(params.ring().rotation_exponent(k.0)),
+        KeyKind::Conjugation => rlwe::KeyKind::Galois(ring.conjugation_exponent()),
+        KeyKind::Rotation(k) => rlwe::KeyKind::Galois(ring.rotation_exponent(k.0)),
         KeyKind::RingSwitch => rlwe::KeyKind::RingSwitch,
     }
+}
+
+/// The primes of a key in the numbers of a ring.
+///
+/// # Errors
+/// When the ring lacks one.
+pub(crate) fn gadget(ring: &ring::Ring, shape: &KeyShape) -> Result<Gadget, RlweError> {
+    let digits = shape.digits().iter().enumerate();
+    let digits = digits.map(|(own, digit)| Ok((own, basis(ring, digit)?)));
+    let digits = digits.collect::<Result<_, RlweError>>()?;
+    Gadget::new(digits, basis(ring, shape.special())?)
+}
+
+fn basis(ring: &ring::Ring, primes: &[u64]) -> Result<ring::Basis, RlweError> {
+    let index = |&prime: &u64| {
+        let index = ring.moduli().iter().position(|m| m.value() == prime);
+        index.ok_or(ring::RingError::MissingPrime { prime })
+    };
+    let indices = primes.iter().map(index).collect::<Result<Vec<_>, _>>()?;
+    Ok(ring::Basis::new(indices))
+}
+
+/// How a key, stored or made with limbs of these primes, serves up to a level that it covers.
+///
+/// # Errors
+/// When it lacks a prime, so does not cover that.
+pub(crate) fn placement(
+    params: &Parameters,
+    (kind, level): (KeyKind, Level),
+    (shape, primes): (&KeyShape, &[u64]),
+) -> Result<Placement, RlweError> {
+    let gadget = Gadget::of(params, self::level(level))?;
+    let value = |index: usize| params.ring().modulus(index).value();
+    let limb = |&index: &usize| {
+        let prime = value(index);
+        let limb = primes.iter().position(|&known| known == prime);
+        limb.ok_or(ring::RingError::MissingPrime { prime })
+    };
+    let limbs = gadget.basis().primes().iter().map(limb);
+    let digit = |(number, digit): &(usize, ring::Basis)| {
+        let own = digit.primes().first().copied();
+        Some((*number, shape.digit_of(value(own?))?))
+    };
+    Ok(Placement {
+        kind: key_kind(params.ring(), kind),
+        limbs: limbs.collect::<Result<_, _>>()?,
+        digits: gadget.digits().iter().filter_map(digit).collect(),
+        basis: gadget.basis().clone(),
+    })
 }
 
 /// The circuit's name of the ring of a level.

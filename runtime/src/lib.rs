@@ -10,10 +10,12 @@ pub mod client;
 pub mod exec;
 pub mod params;
 pub mod ports;
+pub mod range;
 pub mod ring;
 pub mod rlwe;
 pub mod server;
 pub mod simulate;
+pub mod verdict;
 pub mod wire;
 
 pub use binding::rings;

@@ -130,6 +130,11 @@ impl Parameters {
         &self.ring
     }
 
+    /// The ring, to be shared.
+    pub(crate) fn shared_ring(&self) -> &Arc<Ring> {
+        &self.ring
+    }
+
     /// What the parameters were made from.
     pub fn literal(&self) -> &ParametersLiteral {
         &self.literal

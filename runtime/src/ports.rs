@@ -1,6 +1,11 @@
 //! Tensors by name, and their way into and out of the slots of a port.
 
-use peregrine_ir::{Finish, FinishError, Layout, Shape};
+use crate::range::{self, Outlier};
+use peregrine_ir::{
+    Finish, FinishError, InputElement, InputRange, Layout, Prepare, PrepareError, Shape,
+    given_shape,
+};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A tensor of numbers in row-major order.
@@ -33,6 +38,17 @@ impl Array {
         })
     }
 
+    /// A tensor of integers, as files of images hold them.
+    ///
+    /// # Errors
+    /// As [`Array::new`].
+    pub fn of_integers(shape: Shape, data: Vec<f64>) -> Result<Self, PortError> {
+        Ok(Self {
+            integers: true,
+            ..Self::new(shape, data)?
+        })
+    }
+
     /// What a client makes of a decrypted tensor.
     ///
     /// # Errors
@@ -59,7 +75,7 @@ impl Array {
         })
     }
 
-    /// Whether the values are positions, not approximate numbers.
+    /// Whether the values are positions or bytes, not approximate numbers.
     pub fn is_integer(&self) -> bool {
         self.integers
     }
@@ -89,20 +105,33 @@ pub(crate) struct PortView<'p> {
     pub(crate) shape: &'p Shape,
     /// How it is packed.
     pub(crate) layout: &'p Layout,
+    /// What the client does before it packs.
+    pub(crate) prepare: Option<&'p Prepare>,
+    /// Where its values lie once they are prepared, if it is an input of which that is known.
+    pub(crate) range: Option<InputRange>,
 }
 
 impl PortView<'_> {
     /// The slots of each ciphertext, from the tensor of this name.
     pub(crate) fn pack(&self, arrays: &Arrays) -> Result<Vec<Vec<f64>>, PortError> {
+        Ok(self.layout.pack(&self.checked(arrays)?.0.data))
+    }
+
+    /// The tensor of this name as it is packed, and what is odd about it.
+    pub(crate) fn checked<'a>(
+        &self,
+        arrays: &'a Arrays,
+    ) -> Result<(Cow<'a, Array>, Option<Outlier>), PortError> {
         let name = || self.name.to_owned();
         let array = arrays
             .get(self.name)
             .ok_or_else(|| PortError::Missing { name: name() })?;
-        if core(&array.shape) != core(self.shape) {
+        let given = given_shape(self.shape, self.prepare);
+        if core(&array.shape) != core(given) {
             return Err(PortError::Shape {
                 name: name(),
                 found: array.shape.clone(),
-                expected: self.shape.clone(),
+                expected: given.clone(),
             });
         }
         if let Some(index) = array.data.iter().position(|x| !x.is_finite()) {
@@ -111,7 +140,27 @@ impl PortView<'_> {
                 index: array.shape.unravel(index),
             });
         }
-        Ok(self.layout.pack(&array.data))
+        let prepared = self.prepared(array)?;
+        let odd = range::check(self.name, self.range, &prepared)?;
+        Ok((prepared, odd))
+    }
+
+    /// What the client makes of the tensor that it is given, before it packs.
+    fn prepared<'a>(&self, array: &'a Array) -> Result<Cow<'a, Array>, PortError> {
+        let element = self.prepare.map_or(InputElement::Real, |p| p.element);
+        if array.integers && element == InputElement::Real {
+            let name = self.name.to_owned();
+            return Err(PortError::Integers { name });
+        }
+        let Some(prepare) = self.prepare else {
+            return Ok(Cow::Borrowed(array));
+        };
+        let prepared = prepare.apply(array.data.clone());
+        let (shape, data) = prepared.map_err(|source| PortError::Prepare {
+            name: self.name.to_owned(),
+            source,
+        })?;
+        Array::new(shape, data).map(Cow::Owned)
     }
 
     /// The tensor that the slots of the ciphertexts hold.
@@ -185,6 +234,35 @@ pub enum PortError {
         name: String,
         /// Where.
         index: Vec<u32>,
+    },
+    /// A magnitude that no circuit holds.
+    #[error("input `{name}` holds {value:e} at {index:?}, no circuit holds more than {limit:e}")]
+    TooLarge {
+        /// Its name.
+        name: String,
+        /// Where.
+        index: Vec<u32>,
+        /// The value.
+        value: f64,
+        /// The limit.
+        limit: f64,
+    },
+    /// Values far outside the range of an input.
+    #[error("{0}")]
+    OutOfRange(Box<Outlier>),
+    /// Integers where the model takes real numbers.
+    #[error("input `{name}` holds integers, the model takes real numbers")]
+    Integers {
+        /// Its name.
+        name: String,
+    },
+    /// Values that are not of the input's type.
+    #[error("input `{name}`: {source}")]
+    Prepare {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        source: PrepareError,
     },
     /// Steps after decryption that do not fit; does not happen for verified circuits.
     #[error(transparent)]

@@ -13,10 +13,11 @@ use crate::exec::{
 };
 use crate::params::{ParametersError, Rings};
 use crate::wire::{
-    self, EncryptedInputs, EncryptedOutputs, EncryptedPort, KeyBytes, KeyFile, WireError,
+    self, EncryptedInputs, EncryptedOutputs, EncryptedPort, KeyBytes, KeyFile, StoredKeys,
+    WireError,
 };
 use peregrine_ir::binary::Fingerprint;
-use peregrine_ir::{Interface, Verified};
+use peregrine_ir::{Interface, KeyPairId, Verified};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -84,12 +85,20 @@ impl Server {
         &self.interface
     }
 
-    /// Opens the evaluation keys made for this circuit; each key is read when it is first used.
+    /// Finds the evaluation keys of this circuit in a file; each key is read when it is first used.
     ///
     /// # Errors
-    /// When they were made for another circuit, or the file is damaged or lacks a key.
-    pub fn read_keys(&self, file: KeyBytes) -> Result<KeyFile, ServerError> {
-        Ok(KeyFile::open(file, &self.interface, &self.rings)?)
+    /// When the file is damaged or lacks a key.
+    pub fn read_keys(&self, file: KeyBytes) -> Result<StoredKeys, ServerError> {
+        self.find_keys(vec![KeyFile::open(file)?])
+    }
+
+    /// The same in several files, of one key pair.
+    ///
+    /// # Errors
+    /// When they are of different pairs, or no file has a key that the circuit needs: names all that are missing.
+    pub fn find_keys(&self, files: Vec<KeyFile>) -> Result<StoredKeys, ServerError> {
+        Ok(StoredKeys::find(files, &self.interface, &self.rings)?)
     }
 
     /// Reads what a client sent.
@@ -108,7 +117,7 @@ impl Server {
     /// Everything a single run needs, checked.
     ///
     /// # Errors
-    /// When a key is missing or made for another circuit, or the run does not fit the memory limit.
+    /// When a key is missing or the keys are for other rings, or the run does not fit the memory limit.
     pub fn session(
         &self,
         keys: Arc<dyn KeySource>,
@@ -127,7 +136,10 @@ impl Server {
         resources: Resources,
         usage: Usage,
     ) -> Result<Session<'_>, ServerError> {
-        self.check_circuit("the set of evaluation keys", keys.fingerprint())?;
+        if keys.rings().literal() != self.rings.literal() {
+            return Err(ServerError::OtherRings);
+        }
+        let key_pair = keys.key_pair();
         let Resources { window, memory } = resources;
         let budget = Budget {
             window,
@@ -142,6 +154,7 @@ impl Server {
         evaluator.accept(&self.circuit)?;
         Ok(Session {
             server: self,
+            key_pair,
             evaluator,
             cache: Cache::of(&plan),
             plan,
@@ -166,6 +179,7 @@ impl Server {
 #[derive(Debug)]
 pub struct Session<'s> {
     server: &'s Server,
+    key_pair: KeyPairId,
     evaluator: CkksEvaluator,
     cache: Cache<Plain>,
     plan: Plan,
@@ -181,7 +195,7 @@ impl Session<'_> {
     /// Runs the circuit.
     ///
     /// # Errors
-    /// When the inputs are for another circuit, or an instruction fails.
+    /// When the inputs are for another circuit or encrypted under another key than that of the session's keys, or an instruction fails.
     pub fn run(
         &self,
         inputs: EncryptedInputs,
@@ -189,6 +203,13 @@ impl Session<'_> {
     ) -> Result<EncryptedOutputs, ServerError> {
         let server = self.server;
         server.check_circuit("the ciphertext", inputs.fingerprint)?;
+        let key_pair = inputs.key_pair;
+        if key_pair != self.key_pair {
+            return Err(ServerError::KeyPair {
+                inputs: key_pair,
+                keys: self.key_pair,
+            });
+        }
         let expand = |port: EncryptedPort<_>| self.expand(port);
         let inputs = inputs.ports.into_iter().map(expand);
         let inputs = inputs.collect::<Result<_, _>>()?;
@@ -203,6 +224,7 @@ impl Session<'_> {
         });
         Ok(EncryptedOutputs {
             fingerprint: server.interface.fingerprint(),
+            key_pair,
             ports: ports.collect(),
         })
     }
@@ -231,6 +253,19 @@ pub enum ServerError {
         /// The circuit of this server.
         expected: Fingerprint,
     },
+    /// Inputs and evaluation keys of two key pairs.
+    #[error(
+        "the ciphertexts were encrypted under key pair {inputs}, the evaluation keys belong to {keys}"
+    )]
+    KeyPair {
+        /// That of the inputs.
+        inputs: KeyPairId,
+        /// That of the evaluation keys.
+        keys: KeyPairId,
+    },
+    /// Evaluation keys in memory that are for other rings.
+    #[error("the evaluation keys are for a circuit with other rings")]
+    OtherRings,
     /// The run does not fit.
     #[error(transparent)]
     Memory(#[from] MemoryError),

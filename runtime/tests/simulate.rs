@@ -255,6 +255,117 @@ fn images_computed_together_have_noise_of_their_own() {
 }
 
 #[test]
+fn twins_are_the_same_images_without_noise() {
+    let circuit = small();
+    let images: Vec<Arrays> = (0..3).map(|seed| inputs(&circuit, seed)).collect();
+    let exact = simulate::run_all(&circuit, &images, Options { noise: None }, &Silent).unwrap();
+    let noisy = simulate::run_all(&circuit, &images, Options { noise: Some(7) }, &Silent).unwrap();
+    for twins in [0, 1, 3, 9] {
+        let found = simulate::run_twins(&circuit, &images, (7, twins), &Silent).unwrap();
+        assert_eq!(found.noisy.outputs, noisy.outputs);
+        assert_eq!(found.exact_outputs, exact.outputs[..twins.min(3)]);
+        assert_eq!(found.drowned, []);
+    }
+}
+
+/// `x`, `c x` at the lowest level, and one node that hands on each.
+fn faint(factor: f64) -> (Verified, Node) {
+    let mut toy = TOY.builder();
+    let x = toy.input("x");
+    let faint = SourceNode {
+        name: "faint".into(),
+        op: "Mul".into(),
+    };
+    let node = toy.builder.circuit().nodes.push(faint);
+    toy.builder.serve(node);
+    let scale = toy.scale();
+    let small = toy.push(Inst::MulScalar {
+        a: x,
+        factor,
+        scale,
+    });
+    let small = toy.push(Inst::Rescale {
+        a: small,
+        to: Level(2),
+    });
+    toy.output(small);
+    (toy.finish(), node)
+}
+
+#[test]
+fn a_node_whose_noise_is_as_large_as_its_values_is_named() {
+    let twins = |factor| {
+        let (circuit, node) = faint(factor);
+        let given = [inputs(&circuit, 1)];
+        let found = simulate::run_twins(&circuit, &given, (1, 1), &Silent).unwrap();
+        (found.drowned, node)
+    };
+    let (drowned, node) = twins(1e-11);
+    let [found] = drowned[..] else {
+        panic!("{drowned:?}");
+    };
+    assert_eq!(found.node, node);
+    assert!(found.magnitude < 1e-10 && found.noise > found.magnitude / 2.0);
+    assert_eq!(twins(0.5).0, []);
+}
+
+#[test]
+fn what_the_modulus_does_not_hold_is_named_where_it_is_handed_on() {
+    let mut toy = TOY.builder();
+    let x = toy.input("x");
+    let low = toy.push(Inst::DropLevel { a: x, to: Level(0) });
+    // A partial sum may be too large, what a node hands on may not.
+    let large = toy.push(Inst::Add(vec![low, low, low, low]));
+    let less = toy.push(Inst::Sub(large, low));
+    let sum = toy.push(Inst::Sub(less, low));
+    toy.output(sum);
+    let circuit = toy.finish();
+    let overflow = |x: f64| {
+        let array = Array::new(circuit.inputs[0].shape.clone(), vec![x; 8]).unwrap();
+        let given = [Arrays::from([("x".to_owned(), array)])];
+        let found = simulate::run_all(&circuit, &given, Options { noise: None }, &Silent).unwrap();
+        (
+            found.headroom.unwrap().bits,
+            found.overflow.map(|h| h.value),
+        )
+    };
+    let fits = 2f64.powf(overflow(1.0).0);
+    assert_eq!(overflow(0.9 * fits).1, None);
+    let (bits, inside) = overflow(1.5 * fits);
+    assert!(bits < 0.0);
+    assert_eq!(inside, None);
+    assert_eq!(overflow(2.5 * fits).1, Some(sum));
+}
+
+#[test]
+fn inputs_outside_a_range_that_someone_vouches_for_are_not_simulated() {
+    let circuit = small();
+    let range = |origin| InputRange {
+        low: -8.0,
+        high: 8.0,
+        origin,
+    };
+    let run = |origin, factor: f64| {
+        let ranges = [("x".to_owned(), range(origin))].into();
+        let circuit = circuit.clone().expecting(&ranges, &[].into()).unwrap();
+        let array = Array::new(circuit.inputs[0].shape.clone(), vec![factor; 8]).unwrap();
+        let given = [Arrays::from([("x".to_owned(), array)])];
+        let odd = simulate::oddities(&circuit, &given).map(|odd| odd.len());
+        let ran = simulate::run_all(&circuit, &given, Options { noise: None }, &Silent);
+        assert_eq!(ran.is_err(), odd.is_err());
+        odd.map_err(|e| e.to_string())
+    };
+    assert_eq!(run(Origin::Calibrated, 7.0), Ok(0));
+    assert_eq!(run(Origin::Calibrated, 9.0), Ok(1));
+    assert_eq!(run(Origin::Assumed, 100.0), Ok(1));
+    assert_eq!(
+        run(Origin::Stated, 100.0).unwrap_err(),
+        "input `x` holds 100 at [0, 0], outside -8 to 8 (stated by the model), as 8 of its 8 values are"
+    );
+    assert!(run(Origin::Assumed, 3e38).is_err());
+}
+
+#[test]
 fn progress_reaches_the_end_and_names_the_node() {
     let circuit = small();
     let seen = std::sync::Mutex::new(Vec::new());

@@ -11,7 +11,7 @@ mod common;
 use common::files::{chunks, forge};
 use common::{Parties, Toy, inputs};
 use peregrine_ir::*;
-use peregrine_runtime::exec::{KeySource, Silent};
+use peregrine_runtime::exec::{KeyForm, KeySource, Silent};
 use peregrine_runtime::server::{Resources, Usage};
 use peregrine_runtime::wire::{EncryptedInputs, KeyBytes};
 use std::sync::Arc;
@@ -150,4 +150,45 @@ fn a_damaged_key_ends_the_run() {
         let text = run(damaged);
         assert!(text.contains("checksum"), "{text}");
     }
+}
+
+#[test]
+fn a_file_that_is_cut_off_while_it_is_mapped_is_an_error() {
+    let circuit = circuit();
+    let mut parties = Parties::new(&circuit);
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("cut.keys");
+    let file = parties.key_file();
+    std::fs::write(&path, &file).unwrap();
+    let open = || {
+        std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&path)
+    };
+    let disk = open().unwrap();
+    let keys = parties
+        .server
+        .read_keys(KeyBytes::map(&disk).unwrap())
+        .unwrap();
+    let all: Vec<Key> = keys.levels().keys().copied().collect();
+    for &key in &all {
+        keys.load(key, KeyForm::Streamed).unwrap();
+    }
+    disk.set_len(file.len() as u64 / 2).unwrap();
+    for &key in &all {
+        for form in [KeyForm::Streamed, KeyForm::Expanded] {
+            let said = keys.load(key, form).unwrap_err().to_string();
+            let expected = format!("file is truncated: expected {} bytes", file.len());
+            assert!(said.starts_with(&expected), "{said}");
+        }
+    }
+    // In another file's place it stays what it was.
+    std::fs::write(&path, &file).unwrap();
+    let keys = parties
+        .server
+        .read_keys(KeyBytes::map(&open().unwrap()).unwrap())
+        .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, b"").unwrap();
+    keys.load(all[0], KeyForm::Expanded).unwrap();
 }

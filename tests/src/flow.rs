@@ -47,7 +47,7 @@ pub fn inputs(graph: &Graph, tensors: &[Vec<f64>]) -> Result<Arrays, Failure> {
     for ((index, name), tensor) in graph.inputs().zip(tensors) {
         arrays.insert(
             name.to_owned(),
-            Array::new(graph.node(index).shape.clone(), tensor.clone())?,
+            Array::new(graph.given_shape(index).clone(), tensor.clone())?,
         );
     }
     Ok(arrays)
@@ -147,7 +147,7 @@ impl Encrypted {
     /// Encrypts, runs and decrypts.
     ///
     /// # Errors
-    /// When the inputs do not fit.
+    /// When the inputs do not fit, or the answer is garbage.
     pub fn run(&self, inputs: &Arrays) -> Result<Arrays, Failure> {
         let encrypted = self
             .client
@@ -156,7 +156,11 @@ impl Encrypted {
             .server
             .session(self.keys.clone(), Resources::of_thread_pool(None))?;
         let answer = session.run(encrypted, &Silent)?;
-        Ok(self.client.decrypt(&self.secret, &answer, None)?.outputs)
+        let decryption = self.client.decrypt(&self.secret, &answer, None)?;
+        match decryption.faults.first() {
+            None => Ok(decryption.outputs),
+            Some(fault) => Err(format!("the answer is garbage: {fault}").into()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod builder;
 pub mod conformance;
 pub mod flow;
+pub mod fuzz;
 pub mod machines;
 pub mod networks;
 pub mod onnx_bytes;

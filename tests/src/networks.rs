@@ -37,6 +37,25 @@ pub fn resnet8() -> Vec<u8> {
     basic_resnet(&[1, 1, 1], 8)
 }
 
+/// The same with other weights for each seed.
+pub fn resnet8_of(seed: u64) -> Vec<u8> {
+    let mut net = Network::new(32);
+    net.state = seed;
+    net.basic_resnet(&[1, 1, 1], 8)
+}
+
+/// Some convolutions of so many channels with squares between, on images of `size` by `size`, with 10 classes; other weights for
+/// each seed.
+pub fn convolutions(seed: u64, size: u32, widths: &[u32]) -> Vec<u8> {
+    let mut net = Network::new(size);
+    net.state = seed;
+    for &width in widths {
+        net.convolution(width, 3, 1);
+        net.square();
+    }
+    net.classifier(10)
+}
+
 /// ResNet-32 on images of 32 by 32, with 10 classes.
 pub fn resnet32() -> Vec<u8> {
     basic_resnet(&[5, 5, 5], 16)
@@ -49,21 +68,7 @@ pub fn resnet18() -> Vec<u8> {
 
 /// Stages of so many blocks of two 3x3 convolutions; each stage but the first halves the image and doubles the width.
 fn basic_resnet(blocks: &[u32], width: u32) -> Vec<u8> {
-    let mut net = Network::new(32);
-    net.convolution(width, 3, 1);
-    net.square();
-    for (stage, &blocks) in blocks.iter().enumerate() {
-        for block in 0..blocks {
-            let widens = stage > 0 && block == 0;
-            let (stride, width) = (1 + u32::from(widens), width << stage);
-            net.residual(stride, widens, width, |net| {
-                net.convolution(width, 3, stride);
-                net.square();
-                net.convolution(width, 3, 1);
-            });
-        }
-    }
-    net.classifier(10)
+    Network::new(32).basic_resnet(blocks, width)
 }
 
 /// SqueezeNet 1.1 on images of `size` by `size`, all widths divided by `width_divisor`, with 1000 classes.
@@ -123,6 +128,24 @@ impl Network {
             mean + spread * ((*state >> 40) as f32 / (1 << 23) as f32 - 1.0)
         });
         self.model.weight(&name, dims, numbers)
+    }
+
+    /// See the function of this name.
+    fn basic_resnet(mut self, blocks: &[u32], width: u32) -> Vec<u8> {
+        self.convolution(width, 3, 1);
+        self.square();
+        for (stage, &blocks) in blocks.iter().enumerate() {
+            for block in 0..blocks {
+                let widens = stage > 0 && block == 0;
+                let (stride, width) = (1 + u32::from(widens), width << stage);
+                self.residual(stride, widens, width, |net| {
+                    net.convolution(width, 3, stride);
+                    net.square();
+                    net.convolution(width, 3, 1);
+                });
+            }
+        }
+        self.classifier(10)
     }
 
     /// A convolution that keeps the extent but for its stride, and a batch normalisation.

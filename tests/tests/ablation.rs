@@ -10,7 +10,7 @@
 use peregrine_compiler::ablation::{Figures, Outcome, ablate};
 use peregrine_compiler::onnx::{self, NoExternalData, Options};
 use peregrine_compiler::optimisation::Optimisation;
-use peregrine_compiler::passes::keys::KeyError;
+use peregrine_compiler::passes::keys::{KeyBudget, KeyError};
 use peregrine_compiler::pipeline::{CompileError, Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::stats::Stats;
@@ -134,7 +134,7 @@ fn without_key_selection_no_budget_is_met() {
     let graph = digits();
     let bytes = Stats::of(&compile(&graph, &config([])).unwrap().circuit).key_bytes;
     let budget = |without: &[Optimisation]| Config {
-        key_budget: Some(bytes / 2),
+        key_budget: KeyBudget::AtMost(bytes / 2),
         ..config(without.iter().copied())
     };
     compile(&graph, &budget(&[])).unwrap();

@@ -15,6 +15,7 @@ use peregrine_ir::stats::Stats;
 use peregrine_ir::{RingPart, Security};
 use peregrine_tests::flow::{self, error_bits};
 use peregrine_tests::networks::{resnet18, resnet32, resnet50, squeezenet};
+use peregrine_tests::shared::skipped;
 use std::time::Instant;
 
 fn compiled(name: &str, model: &[u8], log_n: u32) -> (Graph, Compiled) {
@@ -105,7 +106,8 @@ fn deep_residual_networks_fit_a_secure_modulus() {
 #[test]
 fn whole_networks_compile() {
     if std::env::var_os("PEREGRINE_FULL_SIZE").is_none() {
-        println!("skipped: whole_networks_compile (set PEREGRINE_FULL_SIZE)");
+        let why = "it takes minutes; PEREGRINE_FULL_SIZE=1 runs it";
+        skipped("whole_networks_compile", why);
         return;
     }
     let (_, network) = compiled("squeezenet", &squeezenet(224, 1), 16);

@@ -10,7 +10,7 @@
 use ndarray::{ArrayD, Axis};
 use peregrine_compiler::cost::CostModel;
 use peregrine_compiler::optimisation::Without;
-use peregrine_compiler::passes::keys::{KeyError, settle};
+use peregrine_compiler::passes::keys::{Having, KeyBudget, KeyError, settle};
 use peregrine_compiler::pipeline::{CompileError, Config, compile};
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{
@@ -132,12 +132,13 @@ fn key_bytes(circuit: &Circuit) -> u64 {
 }
 
 fn settled(circuit: &Circuit, budget: Option<u64>) -> Result<Verified, KeyError> {
-    let settled = settle(
-        circuit.clone(),
-        &CostModel::default(),
-        budget,
-        &Without::new(),
-    )?;
+    let having = Having {
+        cost: &CostModel::default(),
+        without: &Without::new(),
+        like: None,
+    };
+    let budget = budget.map_or(KeyBudget::Unlimited, KeyBudget::AtMost);
+    let settled = settle(circuit.clone(), having, budget)?;
     assert_eq!(key_bytes(&settled.circuit), settled.chosen.bytes);
     Ok(verify(settled.circuit).unwrap_or_else(|errors| panic!("{errors}")))
 }
@@ -261,9 +262,10 @@ fn digits_on_ciphertexts_with_half_the_keys() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits");
     let graph = flow::load(&folder.join("digits.onnx")).unwrap();
     let mut config = Config::new("digits");
+    config.key_budget = KeyBudget::Unlimited;
     let all = compile(&graph, &config).unwrap();
     let bytes = key_bytes(&all.circuit);
-    config.key_budget = Some(bytes / 2);
+    config.key_budget = KeyBudget::AtMost(bytes / 2);
     let half = compile(&graph, &config).unwrap();
     let again = compile(&graph, &config).unwrap();
     assert_eq!(
@@ -286,13 +288,54 @@ fn digits_on_ciphertexts_with_half_the_keys() {
     let bits = error_bits(&got, &want);
     assert!(bits <= -10.0, "error 2^{bits:.1}");
 
-    config.key_budget = Some(bytes / 100);
+    config.key_budget = KeyBudget::AtMost(bytes / 100);
     let error = compile(&graph, &config).unwrap_err();
     let CompileError::Keys(KeyError::Budget { least, .. }) = error else {
         panic!("{error}");
     };
-    config.key_budget = Some(least);
+    config.key_budget = KeyBudget::AtMost(least);
     compile(&graph, &config).unwrap();
+}
+
+#[test]
+fn the_knee_is_the_fewest_keys_that_hardly_cost_time() {
+    let model = peregrine_tests::networks::resnet8();
+    let options = peregrine_compiler::onnx::Options::new("resnet8");
+    let graph = peregrine_compiler::onnx::import(
+        &model,
+        &peregrine_compiler::onnx::NoExternalData,
+        &options,
+    )
+    .unwrap();
+    let with = |key_budget| {
+        let config = Config {
+            key_budget,
+            precision_bits: 10,
+            ..Config::new("resnet8")
+        };
+        compile(&graph, &config)
+    };
+    let seconds = |circuit: &Circuit| CostModel::default().predict(circuit).seconds;
+    let free = with(KeyBudget::Unlimited).unwrap().circuit;
+    let (slower, most) = (1.05, 4 << 30);
+    let knee = with(KeyBudget::Knee { slower, most }).unwrap();
+    let bytes = key_bytes(&knee.circuit);
+    assert!(bytes < key_bytes(&free));
+    assert!(seconds(&knee.circuit) <= slower * seconds(&free));
+    assert!(knee.key_choices.iter().any(|choice| choice.bytes == bytes));
+    // An eighth less makes it slower than that, or is out of reach.
+    match with(KeyBudget::AtMost(bytes / 8 * 7)) {
+        Ok(fewer) => assert!(seconds(&fewer.circuit) > slower * seconds(&free)),
+        Err(error) => assert!(matches!(error, CompileError::Keys(KeyError::Budget { .. }))),
+    }
+    // The limit holds, however slow a run is with it.
+    let most = bytes / 2;
+    match with(KeyBudget::Knee { slower, most }) {
+        Ok(limited) => assert!(key_bytes(&limited.circuit) <= most),
+        Err(error) => assert!(
+            matches!(error, CompileError::Keys(KeyError::Budget { budget, .. }) if budget == most)
+        ),
+    }
 }
 
 proptest! {
@@ -310,17 +353,21 @@ proptest! {
         config.log_n = network.log_n..=network.log_n;
         config.precision_bits = 20;
         config.headroom_bits = 14;
+        config.key_budget = KeyBudget::Unlimited;
         let all = key_bytes(&compile(graph, &config).unwrap().circuit);
-        config.key_budget = Some(all / part);
+        config.key_budget = KeyBudget::AtMost(all / part);
         let circuit = match compile(graph, &config) {
             Ok(compiled) => compiled.circuit,
             Err(CompileError::Keys(KeyError::Budget { least, .. })) => {
-                config.key_budget = Some(least);
+                config.key_budget = KeyBudget::AtMost(least);
                 compile(graph, &config).unwrap().circuit
             }
             Err(error) => return Err(TestCaseError::fail(error.to_string())),
         };
-        prop_assert!(Some(key_bytes(&circuit)) <= config.key_budget);
+        let KeyBudget::AtMost(most) = config.key_budget else {
+            unreachable!()
+        };
+        prop_assert!(key_bytes(&circuit) <= most);
         let value = |i: usize| (i as f64 * 1.3).cos() * 0.9;
         let images: Vec<Vec<f64>> = graph
             .inputs()

@@ -9,8 +9,8 @@
 
 mod oracle;
 
-use onnx_protobuf::AttributeProto;
-use oracle::{Chain, agree, int};
+use onnx_protobuf::{AttributeProto, type_proto};
+use oracle::{Chain, agree, int, ints};
 use peregrine_compiler::onnx::{self, NoExternalData, Options};
 use peregrine_compiler::pipeline::{Config, compile};
 use peregrine_ir::{Interface, Security, binary, text};
@@ -94,4 +94,59 @@ fn a_classifier_gives_probabilities_and_a_class_from_ciphertexts() {
             assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }
     }
+}
+
+#[test]
+fn bytes_in_nhwc_become_numbers_before_and_channels_last_after_the_ciphertexts() {
+    let dims = [1, 4, 4, 3];
+    let mut chain = Chain::new(&dims);
+    set_bytes(&mut chain);
+    chain.node("Cast", &[], vec![int("to", 1)]);
+    let (scale, mean) = (chain.weight(&[]), chain.weight(&[3]));
+    chain.node("Mul", &[scale], vec![]);
+    chain.node("Add", &[mean], vec![]);
+    chain.node("Transpose", &[], vec![ints("perm", &[0i64, 3, 1, 2])]);
+    let weight = chain.weight(&[2, 3, 3, 3]);
+    chain.node("Conv", &[weight], vec![ints("pads", &[1i64; 4])]);
+    chain.node("Transpose", &[], vec![ints("perm", &[0i64, 2, 3, 1])]);
+    chain.node("Relu", &[], vec![]);
+    let graph = onnx::import(&chain.bytes(), &NoExternalData, &Options::new("m.onnx")).unwrap();
+    assert_eq!(graph.len(), 2, "an input and a convolution");
+
+    let mut config = Config::new("bytes");
+    config.security = Security::None;
+    config.log_n = 9..=9;
+    config.precision_bits = 18;
+    config.headroom_bits = 14;
+    let circuit = compile(&graph, &config).unwrap().circuit;
+    assert_eq!(text::parse(&text::print(&circuit)).unwrap(), *circuit);
+    let interface = Interface::of(&circuit);
+    let file = binary::write_interface(&interface);
+    assert_eq!(binary::read_interface(&file).unwrap(), interface);
+    assert_eq!(interface.inputs()[0].given_shape().dims(), dims);
+
+    let x: Vec<f64> = (0..48).map(|i| f64::from(i * 37 % 256)).collect();
+    let inputs = flow::inputs(&graph, &[x]).unwrap();
+    let expected = flow::reference(&graph, &inputs).unwrap();
+    let simulated = flow::simulated(&circuit, &inputs, Some(1)).unwrap();
+    let decrypted = Encrypted::new(&circuit).unwrap().run(&inputs).unwrap();
+    for found in [simulated, decrypted] {
+        assert!(error_bits(&found, &expected) < -9.0, "{found:?}");
+        let y = found.values().next().unwrap();
+        assert_eq!(y.shape().dims(), [1, 4, 4, 2]);
+        assert!(y.data().iter().all(|&y| y >= 0.0));
+    }
+    let half = flow::inputs(&graph, &[vec![0.5; 48]]).unwrap();
+    let refused = Encrypted::new(&circuit).unwrap().run(&half);
+    let message = refused.unwrap_err().to_string();
+    assert!(message.contains("is not of type uint8"), "{message}");
+}
+
+/// Declares the input as bytes.
+fn set_bytes(chain: &mut Chain) {
+    let ty = chain.graph.input[0].type_.as_mut().unwrap();
+    let Some(type_proto::Value::TensorType(tensor)) = &mut ty.value else {
+        panic!("an input is a tensor");
+    };
+    tensor.elem_type = 2;
 }

@@ -8,6 +8,7 @@
 
 use peregrine_compiler::onnx::{self, NoExternalData, Options};
 use peregrine_compiler::optimisation::Optimisation;
+use peregrine_compiler::passes::keys::KeyBudget;
 use peregrine_compiler::pipeline::{Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::{Circuit, Inst, KeyKind, RingPart, Security, verify};
@@ -27,7 +28,7 @@ fn compiled(graph: &Graph, without: &[Optimisation], key_budget: Option<u64>) ->
     let mut config = Config::new("resnet8");
     config.precision_bits = BITS;
     config.without = without.iter().copied().collect();
-    config.key_budget = key_budget;
+    config.key_budget = key_budget.map_or(KeyBudget::Unlimited, KeyBudget::AtMost);
     compile(graph, &config).unwrap()
 }
 

@@ -5,25 +5,29 @@ use crate::ablation_table;
 use crate::args::Compile;
 use crate::costs::{self, Predicted};
 use crate::error::Error;
-use crate::files::{self, NewFile};
+use crate::files::{self, Existing, NewFile, commit_together};
 use crate::key_table;
-use crate::precision::{self, Precision};
-use crate::ranges::{self, Measured, Metadata, Samples};
+use crate::measured::InputRange;
+use crate::plan::Plan;
+use crate::precision::Precision;
+use crate::ranges::{self, Metadata, Samples};
 use crate::report::{self, Summary};
+use crate::values::InputArg;
+use crate::verdict;
 use peregrine_compiler::ablation::{Ablation, ablate};
 use peregrine_compiler::passes::keys::KeyChoice;
-use peregrine_compiler::pipeline::{Compiled, Config};
-use peregrine_compiler::tensor::Graph;
 use peregrine_ir::stats::Stats;
-use peregrine_ir::{Interface, Remark, binary};
+use peregrine_ir::{FileKind, Interface, Remark, binary};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What was compiled.
 #[derive(Debug, Serialize)]
 struct Report {
     circuit: Summary,
+    /// What was chosen, why, and with which option to change it.
+    chosen: [[String; 2]; 5],
     /// Bits after the point that every operation leaves.
     precision_bits: u32,
     headroom_bits: u32,
@@ -32,6 +36,8 @@ struct Report {
     calibration: Option<Samples>,
     /// What the model itself states.
     metadata: Option<Metadata>,
+    /// Where the values of each input lie.
+    inputs: BTreeMap<String, InputRange>,
     /// What is known of the values of each node.
     ranges: Option<ranges::Report>,
     /// How often each rewrite was applied.
@@ -56,6 +62,61 @@ struct Written {
 
 /// Compiles.
 pub fn run(args: &Compile) -> Result<(), Error> {
+    let client = distinct(args)?;
+    let graph = model::load(&args.model)?;
+    let mut circuit_file = NewFile::create(&args.output, FileKind::Circuit, args.force)?;
+    let mut client_file = NewFile::create(&client, FileKind::Interface, args.force)?;
+    let plan = Plan::new(&args.model, &graph, &args.choices)?;
+    let chosen = plan.choices();
+    let Plan {
+        config,
+        compiled,
+        prediction,
+        measured,
+        precision,
+    } = plan;
+    if let (Some(_), Some(prediction)) = (measured.samples(), &prediction) {
+        // Inputs that were drawn need not be like any image.
+        verdict::warn_of_drowned(&compiled.circuit, &prediction.drowned);
+    }
+    let interface = Interface::of(&compiled.circuit);
+    circuit_file.write(&binary::write_circuit(&compiled.circuit))?;
+    client_file.write(&binary::write_interface(&interface))?;
+    let written = |path: &Path, bytes| Written {
+        path: path.display().to_string(),
+        bytes,
+    };
+    let ablations = args
+        .ablate
+        .then(|| ablate(&graph, &config, &compiled.circuit));
+    let [circuit_bytes, client_bytes] =
+        commit_together([circuit_file, client_file], Existing::Replaced)?;
+    let report = Report {
+        circuit: Summary::of(&interface),
+        chosen,
+        precision_bits: config.precision_bits,
+        headroom_bits: config.headroom_bits,
+        precision,
+        calibration: measured.samples(),
+        metadata: measured.metadata(),
+        inputs: measured.inputs().clone(),
+        ranges: measured.report(config.headroom_bits),
+        rewrites: compiled.rewrites.counts(),
+        remarks: compiled.circuit.remarks.clone(),
+        files: vec![
+            written(&args.output, circuit_bytes),
+            written(&client, client_bytes),
+        ],
+        stats: Stats::of(&compiled.circuit),
+        predicted: Predicted::new(&config.cost, &compiled.circuit),
+        key_choices: compiled.key_choices,
+        ablations,
+    };
+    report::print(args.json.json, &report, text)
+}
+
+/// Where the client interface goes; refuses files that are given as two things.
+fn distinct(args: &Compile) -> Result<PathBuf, Error> {
     let client = args
         .client
         .clone()
@@ -72,84 +133,18 @@ pub fn run(args: &Compile) -> Result<(), Error> {
             .map(|path| ("the profile", path.as_path())),
     );
     files::distinct(&roles)?;
-    let graph = model::load(&args.model)?;
-    let (mut circuit_file, mut client_file) =
-        (NewFile::create(&args.output)?, NewFile::create(&client)?);
-    let mut config = model::config(&args.model, &args.choices)?;
-    config.without = args.without.iter().copied().collect();
-    let measured = Measured::new(args, &graph, &config.without)?;
-    if let Some(measured) = &measured {
-        measured.settle(args.choices.headroom_bits, &mut config)?;
+    for output in [&args.output, &client] {
+        InputArg::distinct(&args.choices.calibrate, output)?;
     }
-    let (compiled, precision) = compile(args, &graph, &mut config, measured.as_ref())?;
-    let interface = Interface::of(&compiled.circuit);
-    circuit_file.write(&binary::write_circuit(&compiled.circuit))?;
-    client_file.write(&binary::write_interface(&interface))?;
-    let written = |path: &Path, bytes| Written {
-        path: path.display().to_string(),
-        bytes,
-    };
-    let ablations = args
-        .ablate
-        .then(|| ablate(&graph, &config, &compiled.circuit));
-    let report = Report {
-        circuit: Summary::of(&interface),
-        precision_bits: config.precision_bits,
-        headroom_bits: config.headroom_bits,
-        precision,
-        calibration: measured.as_ref().and_then(Measured::samples),
-        metadata: measured.as_ref().and_then(Measured::metadata),
-        ranges: measured.map(|measured| measured.report(config.headroom_bits)),
-        rewrites: compiled.rewrites.counts(),
-        remarks: compiled.circuit.remarks.clone(),
-        files: vec![
-            written(&args.output, circuit_file.commit()?),
-            written(&client, client_file.commit()?),
-        ],
-        stats: Stats::of(&compiled.circuit),
-        predicted: Predicted::new(&config.cost, &compiled.circuit),
-        key_choices: compiled.key_choices,
-        ablations,
-    };
-    report::print(args.json.json, &report, text)
-}
-
-/// Compiles for the precision that is asked of the outputs on samples, or of operations when there are none.
-fn compile(
-    args: &Compile,
-    graph: &Graph,
-    config: &mut Config,
-    measured: Option<&Measured>,
-) -> Result<(Compiled, Option<Precision>), Error> {
-    let Some(measured) = measured else {
-        return Ok((model::compile(&args.model, graph, config)?, None));
-    };
-    let compiled = match measured.images() {
-        [] => model::compile(&args.model, graph, config).map(|compiled| (compiled, None)),
-        images => precision::compile(&args.model, graph, config, images)
-            .map(|(compiled, precision)| (compiled, Some(precision))),
-    };
-    compiled.map_err(|error| measured.explain(error, config.headroom_bits))
+    Ok(client)
 }
 
 fn text(report: &Report) -> String {
     let mut rows = report.circuit.rows();
+    // The lines on what was chosen say these.
+    rows.retain(|[what, _]| what != "ring");
     let mut row = |what: &str, value: String| rows.push([what.to_owned(), value]);
-    let Report {
-        precision_bits,
-        headroom_bits,
-        ..
-    } = report;
-    row(
-        "made for",
-        format!(
-            "{precision_bits} bits after the point in every operation, {headroom_bits} bits of headroom"
-        ),
-    );
-    if let Some(precision) = &report.precision {
-        row("precision", precision.line());
-    }
-    row("keys", costs::keys(&report.stats.keys));
+    let headroom_bits = report.headroom_bits;
     row("predicted run", report.predicted.line());
     row("instructions", report.stats.total.instructions.to_string());
     row(
@@ -169,7 +164,7 @@ fn text(report: &Report) -> String {
         row("stated", metadata.line());
     }
     let ranges = report.ranges.as_ref();
-    if let Some(line) = ranges.and_then(|ranges| ranges.line(*headroom_bits)) {
+    if let Some(line) = ranges.and_then(|ranges| ranges.line(headroom_bits)) {
         row("ranges", line);
     }
     rows.extend(costs::remarks(&report.remarks));
@@ -181,6 +176,7 @@ fn text(report: &Report) -> String {
     let ablations = ablations.map_or(String::new(), |a| {
         "\n".to_owned() + &ablation_table::text(a)
     });
+    let chosen = report::list(&report.chosen);
     let rows = report::list(&rows);
-    format!("{rows}\n{ports}\n{ranges}{nodes}\n{keys}{ablations}")
+    format!("{chosen}\n{rows}\n{ports}\n{ranges}{nodes}\n{keys}{ablations}")
 }

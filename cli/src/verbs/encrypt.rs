@@ -6,6 +6,9 @@ use crate::files::{self, NewFile};
 use crate::inputs::Inputs;
 use crate::report;
 use crate::values::InputArg;
+use crate::verdict;
+use peregrine_ir::FileKind;
+use peregrine_runtime::range::Outlier;
 use peregrine_runtime::ring::Randomness;
 use serde::Serialize;
 
@@ -17,6 +20,8 @@ struct Report {
     ciphertexts: usize,
     path: String,
     bytes: u64,
+    /// What is odd about the inputs.
+    oddities: Vec<Outlier>,
 }
 
 /// Encrypts.
@@ -35,9 +40,12 @@ pub fn run(args: &Encrypt) -> Result<(), Error> {
     let ports = client.interface().inputs();
     let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
     let inputs = Inputs::read(&args.input.files, &names, &args.client)?;
-    let mut file = NewFile::create(&args.output)?;
+    let refuse = |error| inputs.refuse_client(error);
+    let oddities = client.oddities(&inputs.arrays).map_err(refuse)?;
+    verdict::warn_of_inputs(&args.client, &oddities);
+    let mut file = NewFile::create(&args.output, FileKind::Ciphertext, args.force)?;
     let encrypted = client.encrypt(&secret, &inputs.arrays, &mut Randomness::from_os());
-    let encrypted = encrypted.map_err(|error| inputs.refuse_client(error))?;
+    let encrypted = encrypted.map_err(refuse)?;
     file.write(&client.write_inputs(&encrypted))?;
     let report = Report {
         fingerprint: report::hex(client.interface().fingerprint()),
@@ -47,6 +55,7 @@ pub fn run(args: &Encrypt) -> Result<(), Error> {
             .map(|port| port.layout.ciphertexts() as usize)
             .sum(),
         path: args.output.display().to_string(),
+        oddities,
         bytes: file.commit()?,
     };
     report::print(args.json.json, &report, |report| {

@@ -1,11 +1,17 @@
-//! `keygen`: the secret key and the evaluation keys of a circuit.
+//! `keygen`: a secret key, and evaluation keys that serve some circuits; or more evaluation keys for a secret key there is.
+//!
+//! Keys that exist are copied as they are. The file with all of them takes the place of the old one at the very end, so that an
+//! interruption loses none.
 
-use crate::args::Keygen;
-use crate::error::{Error, FileProblem};
-use crate::files::{self, NewFile, Readers};
+use crate::args::{Force, Keygen};
+use crate::error::{Belongs, Error, FileProblem};
+use crate::files::{self, Existing, NewFile, Readers, commit_together};
 use crate::progress::Bar;
 use crate::report;
+use peregrine_ir::{FileKind, Interface, Security};
+use peregrine_runtime::client::{KeyOrder, Secret};
 use peregrine_runtime::ring::Randomness;
+use peregrine_runtime::wire::KeyFile;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Instant;
@@ -13,56 +19,152 @@ use std::time::Instant;
 /// What was made.
 #[derive(Debug, Serialize)]
 struct Report {
-    fingerprint: String,
+    key_pair: String,
+    /// Fingerprints of the circuits that the keys serve.
+    circuits: Vec<String>,
     secret: String,
     evaluation: String,
+    /// Evaluation keys in the file.
     keys: usize,
+    /// Of these, those that were there before.
+    kept: usize,
     evaluation_bytes: u64,
     seconds: f64,
 }
 
 /// Makes keys.
 pub fn run(args: &Keygen) -> Result<(), Error> {
-    let roles = [
-        ("the client interface", args.client.as_path()),
-        ("the secret key", &args.secret),
-        ("the evaluation keys", &args.evaluation),
-    ];
-    files::distinct(&roles)?;
-    let client = files::client(&args.client)?;
+    distinct(args)?;
+    let started = Instant::now();
+    let interfaces = args.clients.iter().map(|path| {
+        // The engine must be able to work in its rings.
+        Ok(files::client(path)?.interface().clone())
+    });
+    let interfaces = interfaces.collect::<Result<Vec<Interface>, Error>>()?;
+    let first = args.clients.first().map_or(Path::new(""), |path| path);
+    let order = KeyOrder::of(&interfaces).map_err(Error::client(first))?;
+    let (secret, made) = match args.add {
+        true => add(args, order)?,
+        false => new(args, &order)?,
+    };
+    let circuits = interfaces.iter().map(|i| report::hex(i.fingerprint()));
+    let report = Report {
+        key_pair: format!("{:?}", secret.key_pair()),
+        circuits: circuits.collect(),
+        secret: args.secret.display().to_string(),
+        evaluation: args.evaluation.display().to_string(),
+        keys: made.keys,
+        kept: made.kept,
+        evaluation_bytes: made.bytes,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    report::print(args.json.json, &report, text)
+}
+
+/// No file in two roles.
+fn distinct(args: &Keygen) -> Result<(), Error> {
+    let clients = args.clients.iter();
+    let mut roles: Vec<(&'static str, &Path)> = clients
+        .map(|path| ("the client interface", path.as_path()))
+        .collect();
+    roles.push(("the secret key", &args.secret));
+    roles.push(("the evaluation keys", &args.evaluation));
+    let besides = args.besides.iter();
+    roles.extend(besides.map(|path| ("evaluation keys that are there", path.as_path())));
+    files::distinct(&roles)
+}
+
+/// A file of evaluation keys that was written.
+struct Made {
+    keys: usize,
+    kept: usize,
+    bytes: u64,
+}
+
+/// A new pair.
+fn new(args: &Keygen, order: &KeyOrder) -> Result<(Secret, Made), Error> {
     if !args.force {
         refuse_existing(&args.secret)?;
         refuse_existing(&args.evaluation)?;
     }
     let mut secret_file = NewFile::replace(&args.secret, Readers::Owner)?;
-    let mut evaluation_file = NewFile::replace(&args.evaluation, Readers::Anyone)?;
-    let started = Instant::now();
+    // A secret key is lost under --secret only.
+    let mut evaluation_file =
+        NewFile::create(&args.evaluation, FileKind::EvaluationKeys, Force::ALL)?;
     let mut randomness = Randomness::from_os();
-    let failed = || Error::client(&args.client);
-    let secret = client.generate_secret(&mut randomness).map_err(failed())?;
-    secret_file.write(&client.write_secret(&secret).map_err(failed())?)?;
-    let bar = Bar::new("keygen");
-    let out = evaluation_file.out();
-    let made = |done, total| bar.count(done, total);
-    client
-        .write_evaluation_keys(&secret, &mut randomness, out, made)
-        .map_err(Error::client(&args.evaluation))?;
-    drop(bar);
-    let evaluation_bytes = commit(args, evaluation_file)?;
-    if let Err(error) = commit(args, secret_file) {
-        // Evaluation keys without their secret key are of no use.
-        let _ = std::fs::remove_file(&args.evaluation);
-        return Err(error);
-    }
-    let report = Report {
-        fingerprint: report::hex(client.interface().fingerprint()),
-        secret: args.secret.display().to_string(),
-        evaluation: args.evaluation.display().to_string(),
-        keys: client.interface().keys().levels.len(),
-        evaluation_bytes,
-        seconds: started.elapsed().as_secs_f64(),
+    let secret = match order.security() {
+        Security::Classical128 => Secret::generate(&mut randomness),
+        Security::None => Secret::without_security(&mut randomness),
     };
-    report::print(args.json.json, &report, text)
+    write(args, &secret, order, &[], &mut evaluation_file)?;
+    // On disk as late as can be.
+    secret_file.write(&secret.write())?;
+    let existing = match args.force {
+        true => Existing::Replaced,
+        false => Existing::Kept,
+    };
+    // Whoever adds to the old keys is done first.
+    let _lock = files::lock(&args.evaluation)?;
+    let [_, bytes] = commit_together([secret_file, evaluation_file], existing)?;
+    let made = Made {
+        keys: order.shapes().len(),
+        kept: 0,
+        bytes,
+    };
+    Ok((secret, made))
+}
+
+/// More evaluation keys of a pair.
+fn add(args: &Keygen, order: KeyOrder) -> Result<(Secret, Made), Error> {
+    let secret = files::read_secret(&args.secret)?;
+    let secret = Secret::read(&secret).map_err(Error::client(&args.secret))?;
+    let _lock = files::lock(&args.evaluation)?;
+    let own = args.evaluation.symlink_metadata().is_ok();
+    let own = own.then(|| known(args, &secret, &args.evaluation));
+    let own: Vec<KeyFile> = own.transpose()?.into_iter().collect();
+    let besides = args.besides.iter().map(|path| known(args, &secret, path));
+    let besides = besides.collect::<Result<Vec<_>, _>>()?;
+    let all: Vec<&KeyFile> = own.iter().chain(&besides).collect();
+    let order = order.besides(&all);
+    let order = order.map_err(Error::client(&args.evaluation))?;
+    let kept: usize = own.iter().map(|file| file.shapes().len()).sum();
+    let keys = kept + order.shapes().len();
+    let bytes = match order.shapes() {
+        [] if !own.is_empty() => std::fs::metadata(&args.evaluation).map_or(0, |known| known.len()),
+        _ => {
+            let mut file =
+                NewFile::create(&args.evaluation, FileKind::EvaluationKeys, Force::default())?;
+            let copied: Vec<&KeyFile> = own.iter().collect();
+            write(args, &secret, &order, &copied, &mut file)?;
+            match own.is_empty() {
+                true => file.commit_new()?,
+                false => file.commit()?,
+            }
+        }
+    };
+    Ok((secret, Made { keys, kept, bytes }))
+}
+
+/// A file of evaluation keys of the pair.
+fn known(args: &Keygen, secret: &Secret, path: &Path) -> Result<KeyFile, Error> {
+    let file = files::key_file(path)?;
+    let own = Belongs::to(&args.secret, secret.key_pair());
+    Belongs::to(path, file.key_pair()).check(own)?;
+    Ok(file)
+}
+
+fn write(
+    args: &Keygen,
+    secret: &Secret,
+    order: &KeyOrder,
+    kept: &[&KeyFile],
+    file: &mut NewFile,
+) -> Result<(), Error> {
+    let bar = Bar::new("keygen");
+    let made = |done, total| bar.count(done, total);
+    let (out, mut randomness) = (file.out(), Randomness::from_os());
+    let written = secret.write_evaluation_keys(order, kept, &mut randomness, out, made);
+    written.map(drop).map_err(Error::client(&args.evaluation))
 }
 
 fn refuse_existing(path: &Path) -> Result<(), Error> {
@@ -72,33 +174,35 @@ fn refuse_existing(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn commit(args: &Keygen, file: NewFile) -> Result<u64, Error> {
-    if args.force {
-        file.commit()
-    } else {
-        file.commit_new()
-    }
-}
-
 fn text(report: &Report) -> String {
     let Report {
         secret,
         evaluation,
         keys,
+        kept,
         evaluation_bytes,
         ..
     } = report;
+    let (keys, bytes) = (
+        report::count(*keys, "key"),
+        report::bytes(*evaluation_bytes),
+    );
+    let kept = match kept {
+        0 => String::new(),
+        kept => format!(" ({kept} of them were there)"),
+    };
     report::list(&[
+        [
+            "key pair".to_owned(),
+            report.key_pair.get(..16).unwrap_or_default().to_owned(),
+        ],
         [
             "secret key".to_owned(),
             format!("{secret}; keep it, and keep it to yourself"),
         ],
         [
             "evaluation keys".to_owned(),
-            format!(
-                "{evaluation}; {keys} keys, {}, for the server",
-                report::bytes(*evaluation_bytes)
-            ),
+            format!("{evaluation}; {keys}{kept}, {bytes}, for the server"),
         ],
     ])
 }

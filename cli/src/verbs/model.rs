@@ -3,9 +3,10 @@
 use crate::args::{Choices, SecurityArg};
 use crate::error::Error;
 use crate::files;
-use crate::report;
+use peregrine_compiler::manage::like::Like;
 use peregrine_compiler::onnx::{self, Options};
-use peregrine_compiler::pipeline::{self, Compiled, Config};
+use peregrine_compiler::passes::keys::KeyBudget;
+use peregrine_compiler::pipeline::Config;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::{Security, Shape};
 use std::path::Path;
@@ -16,21 +17,11 @@ pub fn load(path: &Path) -> Result<Graph, Error> {
     onnx::load(path, &Options::new(name.to_string_lossy())).map_err(Error::load)
 }
 
-/// Compiles a model; warns when the circuit is not secure.
-pub fn compile(path: &Path, graph: &Graph, config: &Config) -> Result<Compiled, Error> {
-    let compiled = pipeline::compile(graph, config).map_err(|source| Error::Compile {
-        path: path.to_owned(),
-        source,
-    })?;
-    report::meet(&config.name, config.security);
-    Ok(compiled)
-}
-
 /// The inputs of a model with their shapes.
 pub fn ports(graph: &Graph) -> Vec<(&str, &Shape)> {
     let inputs = graph.inputs();
     inputs
-        .map(|(node, name)| (name, &graph.node(node).shape))
+        .map(|(node, name)| (name, graph.given_shape(node)))
         .collect()
 }
 
@@ -46,12 +37,15 @@ pub fn config(path: &Path, choices: &Choices) -> Result<Config, Error> {
         SecurityArg::Classical128 => Security::Classical128,
         SecurityArg::None => Security::None,
     };
-    config.precision_bits = choices.precision_bits.unwrap_or(config.precision_bits);
+    config.precision_bits = choices.operation_bits.unwrap_or(config.precision_bits);
     config.headroom_bits = choices.headroom_bits.unwrap_or(config.headroom_bits);
     if let Some(log_n) = choices.log_n {
         config.log_n = log_n..=log_n;
     }
-    config.key_budget = choices.key_budget;
+    let like = choices.like.as_deref().map(files::interface).transpose()?;
+    config.like = like.as_ref().map(Like::new);
+    config.key_budget = choices.key_budget.unwrap_or(KeyBudget::DEFAULT);
+    config.without = choices.without.iter().copied().collect();
     config.cost = files::cost_model(choices.profile.as_deref())?;
     Ok(config)
 }

@@ -1,16 +1,17 @@
 //! `run`: a circuit on encrypted inputs. Reads no secret.
 
 use crate::args::Run;
-use crate::error::Error;
-use crate::files::{self, NewFile};
+use crate::error::{Belongs, Error};
+use crate::files::{self, NewFile, Wanted};
 use crate::machine::{self, Memory};
 use crate::progress::Bar;
 use crate::report;
-use peregrine_runtime::exec::{CkksRunError, ExecError};
+use peregrine_ir::FileKind;
+use peregrine_runtime::exec::{CkksRunError, ExecError, KeySource};
 use peregrine_runtime::server::{Resources, Server, ServerError, Usage};
-use peregrine_runtime::wire;
+use peregrine_runtime::wire::{KeyFile, StoredKeys};
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,25 +30,25 @@ struct Report {
 /// Runs.
 pub fn run(args: &Run) -> Result<(), Error> {
     machine::start_threads(&args.machine)?;
-    let roles = [
+    let mut roles = vec![
         ("the circuit", args.circuit.as_path()),
-        ("the evaluation keys", &args.evaluation),
         ("the inputs", &args.input),
         ("the outputs", &args.output),
     ];
+    let evaluation = args.evaluation.iter();
+    roles.extend(evaluation.map(|path| ("the evaluation keys", path.as_path())));
     files::distinct(&roles)?;
     let server =
         Server::new(files::circuit(&args.circuit)?).map_err(Error::server(&args.circuit))?;
-    let keys = wire::map_file(&args.evaluation).map_err(Error::reading(&args.evaluation))?;
-    let keys = server
-        .read_keys(keys)
-        .map_err(Error::server(&args.evaluation))?;
+    let keys = keys(args, &server)?;
     let inputs = {
-        let file = files::read(&args.input)?;
+        let file = files::read(&args.input, Wanted::Own(FileKind::Ciphertext))?;
         let inputs = server.read_inputs(&file);
         inputs.map_err(Error::server(&args.input))?
     };
-    let resources = Resources::of_thread_pool(args.machine.memory);
+    let pair = Belongs::to(first_keys(args), keys.key_pair());
+    Belongs::encrypted(&args.input, inputs.key_pair()).check(pair)?;
+    let resources = Resources::of_thread_pool(machine::memory_limit(&args.machine));
     let usage = Usage {
         process: machine::PROGRAM_BYTES,
         ..Usage::default()
@@ -55,7 +56,8 @@ pub fn run(args: &Run) -> Result<(), Error> {
     let session = server
         .session_for(Arc::new(keys), resources, usage)
         .map_err(Error::server(&args.circuit))?;
-    let mut file = NewFile::create(&args.output)?;
+    machine::announce(session.prediction(), &args.machine);
+    let mut file = NewFile::create(&args.output, FileKind::Ciphertext, args.force)?;
     let started = Instant::now();
     let outputs = session.run(inputs, &Bar::new("run"));
     let outputs = outputs.map_err(|error| Error::server(culprit(args, &error))(error))?;
@@ -83,6 +85,23 @@ pub fn run(args: &Run) -> Result<(), Error> {
     })
 }
 
+/// The keys of all files, of one pair.
+fn keys(args: &Run, server: &Server) -> Result<StoredKeys, Error> {
+    let files = args.evaluation.iter().map(|path| files::key_file(path));
+    let files = files.collect::<Result<Vec<KeyFile>, Error>>()?;
+    let belongs = |(path, file): (&PathBuf, &KeyFile)| Belongs::to(path, file.key_pair());
+    let mut belongs = args.evaluation.iter().zip(&files).map(belongs);
+    if let Some(first) = belongs.next() {
+        belongs.try_for_each(|other| other.check(first.clone()))?;
+    }
+    let keys = server.find_keys(files);
+    keys.map_err(Error::server(first_keys(args)))
+}
+
+fn first_keys(args: &Run) -> &Path {
+    args.evaluation.first().map_or(Path::new(""), |path| path)
+}
+
 /// The file to blame: keys are read when they are first used.
 fn culprit<'a>(args: &'a Run, error: &ServerError) -> &'a Path {
     match error {
@@ -92,7 +111,7 @@ fn culprit<'a>(args: &'a Run, error: &ServerError) -> &'a Path {
                 source: CkksRunError::Key(_),
                 ..
             },
-        ) => &args.evaluation,
+        ) => first_keys(args),
         _ => &args.circuit,
     }
 }

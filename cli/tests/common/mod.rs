@@ -58,6 +58,22 @@ impl Folder {
         fs::write(self.path(file), bytes).unwrap();
     }
 
+    /// The names of all files, hidden ones among them.
+    pub fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap());
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    pub fn remove(&self, files: &[&str]) {
+        for file in files {
+            fs::remove_file(self.path(file)).unwrap();
+        }
+    }
+
     /// All files and their content.
     fn content(&self) -> BTreeMap<String, Vec<u8>> {
         let entries = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap());

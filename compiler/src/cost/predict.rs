@@ -1,7 +1,9 @@
 //! Predicted seconds of a circuit: the sum over its instructions, each at the level of its operand.
 
 use super::{CostModel, Phases};
-use peregrine_ir::{Circuit, Definition, Form, Inst, Key, KeyKind, Level, SourceNode, Type, Value};
+use peregrine_ir::{
+    Circuit, Definition, Form, Inst, Key, KeyKind, Keys, Level, Ring, SourceNode, Type, Value,
+};
 use std::collections::BTreeMap;
 
 /// What a circuit takes, with as many threads as the profile was measured with.
@@ -51,15 +53,10 @@ impl CostModel {
             let seconds = OVERHEAD * pricing.seconds(definition);
             *nodes.entry(definition.node).or_insert(0.0) += seconds;
         }
-        let keys = circuit.keys.levels.iter();
-        let load = |(key, &level): (&Key, &Level)| match key.kind {
-            KeyKind::RingSwitch => self.bridge(&circuit.ring, level).key_load(),
-            _ => pricing.at(level).key_load(),
-        };
         let insts = circuit.values.values().map(|definition| &definition.inst);
         Prediction {
             sharing_seconds: insts.map(|inst| self.sharing(inst)).sum(),
-            key_seconds: keys.map(load).sum(),
+            key_seconds: self.key_seconds(&circuit.ring, &circuit.keys),
             seconds: nodes.values().sum(),
             nodes: nodes
                 .into_iter()
@@ -73,6 +70,15 @@ impl CostModel {
 }
 
 impl CostModel {
+    /// Seconds of bringing keys into memory.
+    pub fn key_seconds(&self, ring: &Ring, keys: &Keys) -> f64 {
+        let load = |(key, &level): (&Key, &Level)| match key.kind {
+            KeyKind::RingSwitch => self.bridge(ring, level).key_load(),
+            _ => self.phases(ring, level).key_load(),
+        };
+        keys.levels.iter().map(load).sum()
+    }
+
     /// What sharing an instruction between threads takes: as often as it has phases.
     fn sharing(&self, inst: &Inst) -> f64 {
         let phases = match inst {

@@ -9,6 +9,7 @@
 //!    are encoded at whatever makes the result land where its sums need it.
 //!    [`demand`] sums up what every rescale must then drop, in bits: weights and masks need fewer than activations.
 //! 3. [`parameters`]: primes, levels (`table`) and gadget that hold the demand at the wanted security.
+//!    Or [`like`]: parameters within those of another circuit.
 //! 4. `emit`: instructions, with relinearization after sums of products and levels aligned where branches meet.
 //!
 //! Cost: linear in the program. A value that meets a sum at a lower level than its own is brought there by one product
@@ -17,7 +18,9 @@
 pub mod demand;
 mod emit;
 mod levels;
+pub mod like;
 pub mod parameters;
+pub mod possible;
 pub mod primes;
 pub mod rescales;
 mod scales;

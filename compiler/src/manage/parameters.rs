@@ -10,6 +10,8 @@
 //!   fit the security line the one with the least predicted time of all key switches and keys wins.
 
 use super::demand::{Demand, Need, Work};
+use super::like::{Like, Misfit};
+use super::possible::Path;
 use super::primes::MAX_PRIME_BITS;
 use super::table::{Table, Wanted};
 use crate::cost::CostModel;
@@ -24,7 +26,7 @@ const NUMBER_GUARD_BITS: u32 = 6;
 /// Bits of weights beyond what one of them needs: the errors of up to 4^this add up.
 const WEIGHT_GUARD_BITS: u32 = 4;
 /// How much longer than a digit the special primes are, in bits.
-const SPECIAL_SLACK_BITS: f64 = 6.0;
+pub(super) const SPECIAL_SLACK_BITS: f64 = 6.0;
 /// The longest base: what decryption handles exactly.
 pub const MAX_BASE_BITS: u32 = 99;
 
@@ -41,6 +43,8 @@ pub struct Planner<'c> {
     pub cost: &'c CostModel,
     /// What is left out.
     pub without: &'c Without,
+    /// The circuit within whose parameters those of this one must be, if any.
+    pub like: Option<&'c Like>,
 }
 
 /// log2 of the scales of what is multiplied with.
@@ -122,6 +126,9 @@ impl Planner<'_> {
                 .collect(),
             repeats: demand.small_levels(),
         };
+        if let Some(like) = self.like {
+            return self.ring_like(like, &wanted);
+        }
         let gadget = |table: &Table| self.with_gadget(table, unit_bits, log_n, demand);
         let chain = Table::chain(&wanted).ok_or(ParameterError::Primes { log_n })?;
         let mut best = gadget(&chain);
@@ -157,7 +164,12 @@ impl Planner<'_> {
         self.precision_bits + GUARD_BITS + log_n - 2
     }
 
-    fn limit(&self, log_n: u32) -> Result<f64, ParameterError> {
+    /// The bits of precision that a working scale leaves, at least one.
+    pub(super) fn precision_of(unit_bits: u32, log_n: u32) -> u32 {
+        (unit_bits + 2).saturating_sub(GUARD_BITS + log_n).max(1)
+    }
+
+    pub(super) fn limit(&self, log_n: u32) -> Result<f64, ParameterError> {
         match self.security {
             Security::None => Ok(f64::INFINITY),
             Security::Classical128 => Security::max_modulus_bits(log_n)
@@ -350,6 +362,31 @@ pub enum ParameterError {
         /// The line.
         limit: f64,
     },
+    /// The network is too deep, whatever its layouts.
+    #[error(
+        "{} products and {} sums one after the other need a modulus of at least {bits:.0} bits; at ring degree 2^{log_n} the limit \
+         for 128-bit security is {limit:.0}: {:.0} bits are missing", path.products, path.linear, (bits - limit).ceil()
+    )]
+    Depth {
+        /// log2 of the degree.
+        log_n: u32,
+        /// The longest path.
+        path: Path,
+        /// The least bits of a modulus, special primes included.
+        bits: f64,
+        /// The line.
+        limit: f64,
+    },
+    /// The parameters of another circuit do not hold the network.
+    #[error(
+        "the parameters of `{circuit}` do not hold this network: {misfit}; compile without --like for keys of its own"
+    )]
+    Like {
+        /// Name of the other circuit.
+        circuit: String,
+        /// Why.
+        misfit: Box<Misfit>,
+    },
     /// The security table has no such degree.
     #[error("no 128-bit parameters are known for ring degree 2^{log_n}")]
     Degree {
@@ -365,6 +402,18 @@ pub enum ParameterError {
 }
 
 impl ParameterError {
+    /// With the name of a node in place of the number of a rescale.
+    #[must_use]
+    pub fn named(self, name: impl FnOnce(usize) -> Option<String>) -> Self {
+        match self {
+            Self::Like { circuit, misfit } => Self::Like {
+                circuit,
+                misfit: Box::new(misfit.at(name)),
+            },
+            other => other,
+        }
+    }
+
     /// By how many bits the modulus is longer than security allows, if that is what is wrong.
     pub fn missing_bits(&self) -> Option<f64> {
         match self {
@@ -374,6 +423,8 @@ impl ParameterError {
                 limit,
                 ..
             } => Some(chain_bits + special_bits - limit),
+            Self::Depth { bits, limit, .. } => Some(bits - limit),
+            Self::Like { misfit, .. } => misfit.missing_bits(),
             _ => None,
         }
     }
@@ -401,6 +452,7 @@ mod tests {
             headroom_bits: 10,
             cost: &CostModel::default(),
             without: &without,
+            like: None,
         };
         planner.ring(log_n, demand)
     }

@@ -15,7 +15,7 @@ use super::ManageError;
 use super::demand::Demand;
 use super::parameters::spare_bits;
 use super::rescales::{Policy, Rescales};
-use crate::slots::{Program, SlotOp, SlotValue};
+use crate::slots::{Program, SlotInst, SlotOp, SlotValue};
 use peregrine_ir::{Entity, Level, Prime, Ring, Scale};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +72,19 @@ pub struct Settled {
     pub scales: Scales,
     /// What they ask of the modulus.
     pub demand: Demand,
+}
+
+impl Settled {
+    /// The node that is rescaled first at the given rescale on the way from the inputs, the first being 1.
+    pub fn rescaled_node(&self, rescale: usize) -> Option<String> {
+        let mut values = self.program.values.iter();
+        let rescaled = |&(value, inst): &(SlotValue, &SlotInst)| {
+            inst.op.multiplies() && self.rescales.depth(value) as usize == rescale
+        };
+        let (_, inst) = values.find(rescaled)?;
+        let node = self.program.nodes.get(inst.node)?;
+        Some(node.name.clone())
+    }
 }
 
 /// Gives every value a scale, realigning products until no class is fixed twice.

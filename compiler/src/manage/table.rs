@@ -50,13 +50,18 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// The least bits that a level may exceed the one below by.
-    fn least_drop(&self) -> u32 {
-        self.log_n + PRIME_GUARD_BITS
+    pub(super) fn least_drop(&self) -> u32 {
+        least_drop(self.log_n)
     }
 
     fn is_deep(&self) -> bool {
         self.drops.len() > DEEP
     }
+}
+
+/// The fewest bits of a prime at a degree.
+pub(super) fn least_drop(log_n: u32) -> u32 {
+    log_n + PRIME_GUARD_BITS
 }
 
 /// Primes and the rows of levels.

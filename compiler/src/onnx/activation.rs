@@ -8,22 +8,7 @@ use super::problem::Problem;
 
 /// BatchNormalization for inference: `scale * (x - mean) / sqrt(var + epsilon) + bias`, a polynomial of degree 1.
 pub(super) fn batch_normalization(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
-    let training = if call.opset < 7 {
-        !call.flag("is_test", false)?
-    } else {
-        call.flag("training_mode", false)?
-    };
-    if training {
-        return Err(Problem::Attribute {
-            name: if call.opset < 7 {
-                "is_test"
-            } else {
-                "training_mode"
-            },
-            found: "set for training".to_owned(),
-            supported: "inference",
-        });
-    }
+    refuse_training(call)?;
     if !call.flag("spatial", true)? {
         return Err(Problem::Attribute {
             name: "spatial",
@@ -44,6 +29,7 @@ pub(super) fn batch_normalization(b: &mut Builder, call: &Call) -> Result<Value,
     let (scale, bias) = (statistic(1, "the scale")?, statistic(2, "the bias")?);
     let (mean, var) = (statistic(3, "the mean")?, statistic(4, "the variance")?);
     let epsilon = call.float_or("epsilon", 1e-5)?;
+    check_variance(var, epsilon)?;
     let slope = |c: usize| scale.at(c) / (var.at(c) + epsilon).sqrt();
     let mut shape = vec![channels];
     shape.extend(dims.iter().skip(2).map(|_| 1));
@@ -55,6 +41,37 @@ pub(super) fn batch_normalization(b: &mut Builder, call: &Call) -> Result<Value,
     Ok(Value::Encrypted(b.polynomial(x, vec![constant, linear])?))
 }
 
+/// Refuses training mode, in which the statistics are those of the batch: before opset 7 an attribute says so, before
+/// opset 14 the presence of more than one result, then another attribute.
+fn refuse_training(call: &Call) -> Result<(), Problem> {
+    let mode = |name| Problem::Attribute {
+        name,
+        found: "set for training".to_owned(),
+        supported: "inference",
+    };
+    let results = call.node.output.iter().filter(|o| !o.is_empty()).count();
+    match call.opset {
+        ..7 if !call.flag("is_test", false)? => Err(mode("is_test")),
+        14.. if call.flag("training_mode", false)? => Err(mode("training_mode")),
+        7..14 if results > 1 => Err(Problem::TrainingResults { results }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses variances without a square root, and those that no deviation is left of.
+fn check_variance(var: &Constant, epsilon: f64) -> Result<(), Problem> {
+    let fits = |v: f64| v + epsilon > 0.0;
+    match var.values().enumerate().find(|(_, v)| !fits(*v)) {
+        None => Ok(()),
+        Some((index, found)) => Err(Problem::Element {
+            name: var.name.to_string(),
+            index,
+            found,
+            expected: "a variance, which is not negative",
+        }),
+    }
+}
+
 fn per_channel<'a>(
     call: &'a Call,
     i: usize,
@@ -63,7 +80,7 @@ fn per_channel<'a>(
 ) -> Result<&'a Constant, Problem> {
     let constant = call.constant(i, role)?;
     floating(constant)?;
-    if constant.len() != u64::from(channels) {
+    if constant.dims != [channels] {
         return Err(Problem::Mismatch {
             what: role,
             found: format!("{:?}", constant.dims),

@@ -1,5 +1,6 @@
 //! Notes and ways out that go with problems.
 
+use super::sniff::FileType;
 use std::fmt;
 
 /// Why a limit is there.
@@ -36,10 +37,16 @@ pub enum Help {
     ConvertOpset,
     /// Inline functions and subgraphs.
     Inline,
+    /// Take the model before it was optimised.
+    BeforeOptimisation,
     /// Use two-dimensional layers.
     TwoDimensional,
     /// Remove the operator.
     OutsideModel,
+    /// Evaluate what is constant.
+    FoldConstants,
+    /// Remove labels.
+    RemoveLabels,
     /// Keep the files together.
     KeepTogether,
     /// Check the weights.
@@ -50,6 +57,16 @@ pub enum Help {
     NearestNeighbour,
     /// State other ranges, or none.
     ExportRanges,
+    /// Give the model.
+    OtherFile(FileType),
+    /// Get the file again.
+    FetchAgain,
+    /// Break the cycle.
+    CheckCycle,
+    /// Use a newer opset.
+    NewerOpset,
+    /// Make the types equal.
+    CastOperand,
 }
 
 impl fmt::Display for Note {
@@ -83,14 +100,30 @@ impl fmt::Display for Help {
             Help::ExportInference => "export the model for inference (in PyTorch: `model.eval()`)",
             Help::ConvertOpset => "convert the model with `onnx.version_converter`",
             Help::Inline => "inline functions and unroll control flow (`onnx.inliner`, onnx-simplifier) before compiling",
+            Help::BeforeOptimisation => {
+                "give the model as it was before ONNX Runtime optimised or quantised it, or save it with all graph optimisations disabled"
+            }
             Help::TwoDimensional => "use layers with one or two spatial axes",
             Help::OutsideModel => "remove it from the model and do it before encryption or after decryption",
+            Help::FoldConstants => {
+                "fold constants before compiling, as onnx-simplifier does (`onnxsim model.onnx folded.onnx`)"
+            }
+            Help::RemoveLabels => {
+                "remove the outputs that this leads to (class labels, dictionaries of probabilities) and keep the scores or the ArgMax; look labels up after decryption"
+            }
             Help::KeepTogether => "keep the external data files in the model's folder, under the names the model gives",
             Help::CheckWeights => "check the training run, or clean the constant that gives this value",
             Help::IntegerExponent => "use an integer exponent between 0 and 64",
             Help::ExportRanges => {
                 "export the model again with peregrine-finetune, or remove the key from `metadata_props` and compile with --calibrate"
             }
+            Help::OtherFile(file) => file.next_step(),
+            Help::FetchAgain => {
+                "give an .onnx file; if it is one, it is damaged: export or copy it again and compare the sizes"
+            }
+            Help::CheckCycle => "check what edited the model; a network for inference has no cycle",
+            Help::NewerOpset => "export the model at that opset or a later one",
+            Help::CastOperand => "add a Cast, or export the model with all tensors in float32",
             Help::NearestNeighbour => "use the default mode (constant padding, nearest-neighbour resizing)",
         })
     }

@@ -4,6 +4,8 @@
 use super::builder::{Builder, broadcast, floating};
 use super::call::{self, Call, Value};
 use super::constant::Constant;
+use super::element::Element;
+use super::finish::Finished;
 use super::fold;
 use super::problem::Problem;
 use crate::tensor::Polynomial;
@@ -65,6 +67,36 @@ pub(super) fn times(b: &mut Builder, x: NodeIndex, factor: f64) -> Result<NodeIn
     b.polynomial(x, coefficients)
 }
 
+/// `factor x + offset` of what the client computes, which keeps its shape.
+fn of_client(
+    b: &mut Builder,
+    x: &Finished,
+    factor: &Constant,
+    offset: &Constant,
+) -> Result<Value, Problem> {
+    let target = broadcast(&broadcast(&x.dims, &factor.dims)?, &offset.dims)?;
+    let value = b
+        .reshaped(&Value::Finished(x.clone()), &target)
+        .map_err(|_| Problem::OfClient)?;
+    match value {
+        Value::Finished(x) => Ok(Value::Finished(x.affine(factor, offset)?)),
+        other => Ok(other),
+    }
+}
+
+/// Operands that nobody computes with: something of the client's, unless one was refused before.
+fn neither(x: &Value, y: &Value) -> Result<Value, Problem> {
+    match (x, y) {
+        (Value::Unavailable, _) | (_, Value::Unavailable) => Ok(Value::Unavailable),
+        _ => Err(Problem::OfClient),
+    }
+}
+
+/// The number `x`.
+fn number(x: f64) -> Constant {
+    Constant::splat("number", Element::FLOAT32, Vec::new(), x)
+}
+
 /// Both operands broadcast to their common shape.
 fn both(b: &mut Builder, x: NodeIndex, y: NodeIndex) -> Result<[NodeIndex; 2], Problem> {
     let target = broadcast(&b.dims(x), &b.dims(y))?;
@@ -82,7 +114,10 @@ pub(super) fn add(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
             let both = both(b, x, y)?;
             Ok(Value::Encrypted(b.add(&both)?))
         }
-        _ => Ok(Value::Unavailable),
+        (Value::Finished(x), Value::Known(c)) | (Value::Known(c), Value::Finished(x)) => {
+            of_client(b, &x, &number(1.0), &c)
+        }
+        (x, y) => neither(&x, &y),
     }
 }
 
@@ -97,7 +132,9 @@ pub(super) fn sub(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
             let negated = times(b, y, -1.0)?;
             Ok(Value::Encrypted(b.add(&[x, negated])?))
         }
-        _ => Ok(Value::Unavailable),
+        (Value::Finished(x), Value::Known(c)) => of_client(b, &x, &number(1.0), &c.map(|v| -v)),
+        (Value::Known(c), Value::Finished(x)) => of_client(b, &x, &number(-1.0), &c),
+        (x, y) => neither(&x, &y),
     }
 }
 
@@ -112,7 +149,10 @@ pub(super) fn mul(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
             let [x, y] = both(b, x, y)?;
             Ok(Value::Encrypted(b.multiply(x, y)?))
         }
-        _ => Ok(Value::Unavailable),
+        (Value::Finished(x), Value::Known(c)) | (Value::Known(c), Value::Finished(x)) => {
+            of_client(b, &x, &c, &number(0.0))
+        }
+        (x, y) => neither(&x, &y),
     }
 }
 
@@ -130,11 +170,26 @@ pub(super) fn div(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
                 },
             )
         }
-        (Value::Encrypted(x), Value::Known(c)) => scale(b, x, &c.map(f64::recip)),
+        (Value::Encrypted(x), Value::Known(c)) => scale(b, x, &reciprocals(&c)?),
+        (Value::Finished(x), Value::Known(c)) => of_client(b, &x, &reciprocals(&c)?, &number(0.0)),
         (_, Value::Encrypted(_)) => Err(Problem::Encrypted {
             role: "the divisor",
         }),
-        _ => Ok(Value::Unavailable),
+        (x, y) => neither(&x, &y),
+    }
+}
+
+/// `1 / c`, refused where that is not finite.
+fn reciprocals(c: &Constant) -> Result<Constant, Problem> {
+    let mut values = c.values().enumerate();
+    match values.find(|(_, v)| !v.recip().is_finite()) {
+        None => Ok(c.map(f64::recip)),
+        Some((index, found)) => Err(Problem::Element {
+            name: c.name.to_string(),
+            index,
+            found,
+            expected: "a divisor whose reciprocal is finite",
+        }),
     }
 }
 
@@ -143,7 +198,8 @@ pub(super) fn neg(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     match call.value(0, "the operand")? {
         Value::Known(c) => Ok(Value::Known(c.map(|v| -v))),
         Value::Encrypted(x) => Ok(Value::Encrypted(times(b, *x, -1.0)?)),
-        Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => Ok(Value::Unavailable),
+        Value::Finished(x) => of_client(b, x, &number(-1.0), &number(0.0)),
+        Value::Integers { .. } | Value::Unavailable => Ok(Value::Unavailable),
     }
 }
 
@@ -155,7 +211,7 @@ pub(super) fn pow(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
         (_, Value::Encrypted(_)) => Err(Problem::Encrypted {
             role: "the exponent",
         }),
-        _ => Ok(Value::Unavailable),
+        (x, y) => neither(&x, &y),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The graph under construction: canonical operators, weights, and the limits on their size.
 
+use super::budget::Budget;
 use super::call::Value;
 use super::constant::{Constant, elements};
+use super::element::Element;
 use super::movement::Movement;
 use super::problem::Problem;
 use crate::tensor::{Graph, Node, Op, Polynomial, SourceId};
@@ -10,15 +12,6 @@ use peregrine_ir::{Shape, Tensor, TensorId};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-
-/// The largest tensor that is compiled: some hundred ciphertexts.
-const MAX_ELEMENTS: u64 = 1 << 24;
-
-/// How many elements may be computed at compile time from nothing; what the file brings comes on top.
-const MAX_COMPUTED: u64 = 1 << 26;
-
-/// How many elements may be computed for each one read: copies under other shapes.
-const PER_READ: u64 = 8;
 
 /// A weight tensor that is already in the graph, with the storage that its key points to.
 type Known = (Rc<[f64]>, TensorId);
@@ -34,8 +27,8 @@ pub(super) struct Builder {
     pub(super) failing: bool,
     weights: BTreeMap<(usize, Vec<u32>), Known>,
     scalars: BTreeMap<u64, TensorId>,
-    computed: u64,
-    read: u64,
+    /// What the model may still ask for.
+    pub(super) budget: Budget,
 }
 
 impl Builder {
@@ -48,12 +41,9 @@ impl Builder {
     fn push(&mut self, op: Op, dims: &[u32], operands: &[NodeIndex]) -> Result<NodeIndex, Problem> {
         let shape = Shape::new(dims)?;
         let found = shape.elements() as u64;
-        if found > MAX_ELEMENTS {
-            return Err(Problem::TooLarge {
-                what: "the result",
-                found,
-                limit: MAX_ELEMENTS,
-            });
+        self.budget.tensor(found)?;
+        if !self.failing {
+            self.budget.add_tensor(found)?;
         }
         let source = self.source;
         let node = Node { op, shape, source };
@@ -63,15 +53,7 @@ impl Builder {
     /// Refuses a result that [`Builder::push`] would refuse, before tables for it are made.
     pub(super) fn check_size(&self, dims: &[u32]) -> Result<(), Problem> {
         let largest = dims.iter().copied().max().unwrap_or(0);
-        let found = elements(dims).max(u64::from(largest));
-        if found > MAX_ELEMENTS {
-            return Err(Problem::TooLarge {
-                what: "the result",
-                found,
-                limit: MAX_ELEMENTS,
-            });
-        }
-        Ok(())
+        self.budget.tensor(elements(dims).max(u64::from(largest)))
     }
 
     pub(super) fn input(&mut self, name: &str, dims: &[u32]) -> Result<NodeIndex, Problem> {
@@ -95,7 +77,13 @@ impl Builder {
         if self.failing {
             return self.push(Op::Reshape, output, &[x]);
         }
-        map.check(&self.graph.tensors)?;
+        let products = map.bind(&self.graph.tensors)?.macs();
+        self.budget.add_products(products)?;
+        match &map.kind {
+            LinearKind::Gather(_) => self.budget.add_moved(products)?,
+            LinearKind::Contract(_) => self.budget.add_entries(products)?,
+            LinearKind::Conv2d(_) | LinearKind::AveragePool(_) | LinearKind::Scale(_) => {}
+        }
         self.push(Op::Linear { map, bias }, output, &[x])
     }
 
@@ -153,7 +141,7 @@ impl Builder {
             _ if from == dims => value.clone(),
             (Some(x), _) => Value::Encrypted(self.push(Op::Reshape, dims, &[x])?),
             (None, Value::Known(c)) => Value::Known(c.with_dims(dims.to_vec())),
-            (None, Value::Finished(finished)) => Value::Finished(finished.reshaped(self, dims)?),
+            (None, Value::Finished(finished)) => Value::Finished(finished.reshaped(dims)?),
             (None, _) => Value::Unavailable,
         })
     }
@@ -174,6 +162,9 @@ impl Builder {
             return Ok(value.clone());
         }
         match value {
+            Value::Encrypted(_) if elements(movement.output()) == 0 => {
+                Ok(nothing(movement.output()))
+            }
             Value::Encrypted(_) if movement.is_reshape() => {
                 let dims = movement.output().to_vec();
                 self.reshaped(value, &dims)
@@ -191,9 +182,8 @@ impl Builder {
                 self.spend(elements(movement.output()))?;
                 Ok(Value::Known(movement.apply(c, fill)))
             }
-            Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => {
-                Ok(Value::Unavailable)
-            }
+            Value::Finished(finished) => Ok(Value::Finished(finished.moved(&movement)?)),
+            Value::Integers { .. } | Value::Unavailable => Ok(Value::Unavailable),
         }
     }
 
@@ -213,9 +203,8 @@ impl Builder {
         let from = match value {
             Value::Encrypted(x) => self.dims(*x),
             Value::Known(c) => c.dims.clone(),
-            Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => {
-                return Ok(Value::Unavailable);
-            }
+            Value::Finished(finished) => finished.dims.clone(),
+            Value::Integers { .. } | Value::Unavailable => return Ok(Value::Unavailable),
         };
         self.check_size(dims)?;
         self.moved(value, Movement::expand(&from, dims)?)
@@ -231,21 +220,17 @@ impl Builder {
 
     /// Counts elements computed at compile time: a few bytes of model must not ask for any amount of memory.
     pub(super) fn spend(&mut self, count: u64) -> Result<(), Problem> {
-        self.computed = self.computed.saturating_add(count);
-        let limit = MAX_COMPUTED.saturating_add(self.read.saturating_mul(PER_READ));
-        if self.computed > limit {
-            return Err(Problem::TooLarge {
-                what: "constants computed at compile time",
-                found: self.computed,
-                limit,
-            });
-        }
-        Ok(())
+        self.budget.spend(count)
+    }
+
+    /// Counts multiplications done at compile time.
+    pub(super) fn work(&mut self, count: u64) -> Result<(), Problem> {
+        self.budget.work(count)
     }
 
     /// Counts elements read from the model.
     pub(super) fn received(&mut self, count: u64) {
-        self.read = self.read.saturating_add(count);
+        self.budget.read(count);
     }
 
     /// A weight tensor made by `data`, which must fill `dims`.
@@ -311,6 +296,12 @@ impl Builder {
             constant.values().map(f).collect()
         })
     }
+}
+
+/// A value without elements, of which everything is known.
+fn nothing(dims: &[u32]) -> Value {
+    let constant = Constant::splat("empty", Element::FLOAT32, dims.to_vec(), 0.0);
+    Value::Known(constant)
 }
 
 /// Refuses integers as weights.

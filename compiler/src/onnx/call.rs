@@ -5,9 +5,12 @@ use super::constant::Constant;
 use super::element::Element;
 use super::finish::Finished;
 use super::problem::Problem;
+use super::schema::{self, SchemaError};
 use onnx_protobuf::attribute_proto::AttributeType;
 use onnx_protobuf::{AttributeProto, NodeProto, TensorProto};
 use petgraph::graph::NodeIndex;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 /// What is known about a value of the model.
 #[derive(Clone, Debug)]
@@ -16,7 +19,7 @@ pub(super) enum Value {
     Encrypted(NodeIndex),
     /// Known at compile time.
     Known(Constant),
-    /// What the client computes from a decrypted value; only its shape may still change.
+    /// What the client computes, from a decrypted value or from an input that it has not encrypted yet.
     Finished(Finished),
     /// An input that is not of a floating-point type: its shape may be asked for, nothing else.
     Integers {
@@ -37,6 +40,44 @@ pub(super) struct Call<'a> {
     pub(super) inputs: Vec<Option<Value>>,
     /// Which outputs another node or the model's user reads.
     pub(super) outputs_used: Vec<bool>,
+    /// The attributes that its lowering has asked for.
+    asked: RefCell<BTreeSet<&'static str>>,
+    handed_on: Cell<bool>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(
+        node: &'a NodeProto,
+        opset: i64,
+        inputs: Vec<Option<Value>>,
+        outputs_used: Vec<bool>,
+    ) -> Self {
+        Self {
+            node,
+            opset,
+            inputs,
+            outputs_used,
+            asked: RefCell::default(),
+            handed_on: Cell::new(false),
+        }
+    }
+
+    /// The same node with another first operand.
+    pub(super) fn with_first(&self, value: Value) -> Self {
+        let others = self.inputs.iter().skip(1).cloned();
+        let inputs = std::iter::once(Some(value)).chain(others).collect();
+        Self::new(self.node, self.opset, inputs, self.outputs_used.clone())
+    }
+
+    /// Counts the attributes that another lowering of the node has asked for.
+    pub(super) fn asked_too(&self, other: &Self) {
+        self.asked.borrow_mut().extend(other.asked.borrow().iter());
+    }
+
+    /// Counts every attribute as asked for: all are handed on to the library that evaluates the node.
+    pub(super) fn hand_on(&self) {
+        self.handed_on.set(true);
+    }
 }
 
 impl Call<'_> {
@@ -60,7 +101,10 @@ impl Call<'_> {
     pub(super) fn encrypted(&self, i: usize, role: &'static str) -> Result<NodeIndex, Problem> {
         match self.value(i, role)? {
             Value::Encrypted(node) => Ok(*node),
-            _ => Err(Problem::Constants),
+            Value::Known(_) => Err(Problem::Known { role }),
+            Value::Finished(_) | Value::Integers { .. } | Value::Unavailable => {
+                Err(Problem::OfClient)
+            }
         }
     }
 
@@ -94,7 +138,7 @@ impl Call<'_> {
             return Ok(Some(list.to_vec()));
         }
         self.optional_constant(i, role)?
-            .map(|c| c.integers(role))
+            .map(|c| c.list_of_integers(role))
             .transpose()
     }
 
@@ -106,8 +150,26 @@ impl Call<'_> {
         }
     }
 
-    fn attribute(&self, name: &str) -> Option<&AttributeProto> {
+    fn attribute(&self, name: &'static str) -> Option<&AttributeProto> {
+        self.asked.borrow_mut().insert(name);
         self.node.attribute.iter().find(|a| a.name == name)
+    }
+
+    /// Refuses attributes that the lowering did not ask for: none is ignored in silence.
+    pub(super) fn all_read(&self) -> Result<(), Problem> {
+        if self.handed_on.get() {
+            return Ok(());
+        }
+        let asked = self.asked.borrow();
+        let unread = |a: &&AttributeProto| {
+            !asked.contains(a.name.as_str()) && !schema::is_ignorable(&self.node.op_type, &a.name)
+        };
+        match self.node.attribute.iter().find(unread) {
+            Some(attribute) => Err(Problem::Schema(SchemaError::Unread {
+                name: attribute.name.clone(),
+            })),
+            None => Ok(()),
+        }
     }
 
     fn typed(
@@ -137,9 +199,18 @@ impl Call<'_> {
         Ok(self.int(name)?.unwrap_or(default))
     }
 
-    /// An integer attribute that is 0 or 1.
+    /// An integer attribute that is 0 or 1. Of other numbers implementations take some for 0 and some for 1.
     pub(super) fn flag(&self, name: &'static str, default: bool) -> Result<bool, Problem> {
-        Ok(self.int(name)?.map_or(default, |i| i != 0))
+        match self.int(name)? {
+            None => Ok(default),
+            Some(0) => Ok(false),
+            Some(1) => Ok(true),
+            Some(other) => Err(Problem::Attribute {
+                name,
+                found: other.to_string(),
+                supported: "0 or 1",
+            }),
+        }
     }
 
     pub(super) fn ints(&self, name: &'static str) -> Result<Option<&[i64]>, Problem> {

@@ -129,6 +129,18 @@ impl Constant {
         (self.len() > 0 && (self.is_splat() || self.values().all(|x| x == first))).then_some(first)
     }
 
+    /// All elements as a list of integers: a tensor of at most one axis.
+    pub(super) fn list_of_integers(&self, role: &'static str) -> Result<Vec<i64>, Problem> {
+        if self.dims.len() > 1 {
+            return Err(Problem::Operand {
+                role,
+                found: format!("of shape {:?}", self.dims),
+                expected: "a list, with one axis",
+            });
+        }
+        self.integers(role)
+    }
+
     /// All elements as integers.
     pub(super) fn integers(&self, role: &'static str) -> Result<Vec<i64>, Problem> {
         if self.len() > MAX_LIST {
@@ -153,9 +165,9 @@ impl Constant {
             .collect()
     }
 
-    /// Refuses NaN and infinity.
-    pub(super) fn check_finite(&self) -> Result<(), Problem> {
-        match self.values().position(|x| !x.is_finite()) {
+    /// Refuses NaN. Infinities are bounds and masks of exporters; as weights they are refused where they are used.
+    pub(super) fn check_numbers(&self) -> Result<(), Problem> {
+        match self.values().position(|x| x.is_nan()) {
             None => Ok(()),
             Some(index) => Err(Problem::Tensor(TensorError::NotFinite {
                 name: self.name.to_string(),

@@ -6,7 +6,7 @@ use super::call::{Call, Value};
 use super::constant::Constant;
 use super::movement::Movement;
 use super::problem::Problem;
-use super::window::{Image, Rounding, Sweep, kernel};
+use super::window::{AutoPad, Image, Kernel, Odd, Sweep, kernel};
 use peregrine_ir::TensorId;
 use peregrine_ir::linear::{Conv2d, LinearKind, Window};
 use petgraph::graph::NodeIndex;
@@ -27,7 +27,7 @@ pub(super) fn conv(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
             expected: format!("one for {} input channels", image.channels()),
         });
     }
-    let sweep = Sweep::new(call, &image, kernel, Rounding::Floor)?;
+    let sweep = Sweep::new(call, &image, kernel, Kernel::Weights)?;
     let [p, q] = sweep.positions;
     let bias = bias(b, call, m)?;
     let weight = b.weight(weight, &[m, per_group, kernel[0], kernel[1]])?;
@@ -58,7 +58,7 @@ fn bias(b: &mut Builder, call: &Call, m: u32) -> Result<Option<TensorId>, Proble
     let Some(bias) = call.optional_constant(2, "the bias")? else {
         return Ok(None);
     };
-    if bias.len() != u64::from(m) {
+    if bias.dims != [m] {
         return Err(Problem::Mismatch {
             what: "the bias",
             found: format!("{:?}", bias.dims),
@@ -131,63 +131,72 @@ fn transposed_axes(
     let strides = image.pair(call, "strides", 1)?;
     let dilations = image.pair(call, "dilations", 1)?;
     let extra = image.pair(call, "output_padding", 0)?;
-    let auto_pad = call.string_or("auto_pad", "NOTSET")?;
-    let wanted = match call.ints("output_shape")? {
-        // Some exporters state all four dimensions.
-        Some(&[_, _, h, w]) if !image.flat => Some([h, w]),
-        Some(&[h, w]) if !image.flat => Some([h, w]),
-        Some(&[w]) if image.flat => Some([1, w]),
-        _ => None,
-    };
+    let auto_pad = AutoPad::new(call)?;
     let given = image.explicit_pads(call)?;
+    let wanted = match call.ints("output_shape")? {
+        None => None,
+        Some(_) => Some(image.pair(call, "output_shape", 1)?),
+    };
     let axis = |a: usize| -> Result<TransposedAxis, Problem> {
         let pick = |pair: [u32; 2]| i64::from(if a == 0 { pair[0] } else { pair[1] });
         let (input, stride) = (pick(image.extents()), pick(strides));
         let reach = (pick(kernel) - 1) * pick(dilations);
         let full = (input - 1) * stride + pick(extra) + reach + 1;
-        let wanted = wanted.map(|pair| if a == 0 { pair[0] } else { pair[1] });
-        let (begin, end) = match (wanted, auto_pad.as_str()) {
-            (Some(wanted), mode) => split(full.saturating_sub(wanted), mode == "SAME_UPPER"),
-            (None, "" | "NOTSET") => (pick(given.0), pick(given.1)),
-            (None, "VALID") => (0, 0),
-            (None, "SAME_UPPER") => split(full - input * stride, true),
-            (None, "SAME_LOWER") => split(full - input * stride, false),
-            (None, _) => {
-                return Err(Problem::Attribute {
-                    name: "auto_pad",
-                    found: auto_pad.clone(),
-                    supported: "NOTSET, VALID, SAME_UPPER, SAME_LOWER",
-                });
+        let (begin, output) = match (wanted.map(pick), auto_pad) {
+            (Some(wanted), mode) => (first(full - wanted, mode), wanted),
+            (None, AutoPad::Explicit) => {
+                let (begin, end) = (pick(given.0), pick(given.1));
+                (begin, full - begin - end)
+            }
+            (None, AutoPad::Valid) => (0, full),
+            // A kernel shorter than the stride: nothing is cut off, as in ONNX Runtime.
+            (None, mode @ AutoPad::Same(_)) => {
+                let total = full - input * stride;
+                (first(total, mode), full - total.max(0))
             }
         };
-        TransposedAxis::new((input, stride), reach, (full, begin, end))
+        check_zeros(output - (full - pick(extra)), stride)?;
+        check_zeros(pick(extra), stride)?;
+        TransposedAxis::new((input, stride), reach, (begin, output))
     };
     Ok([axis(0)?, axis(1)?])
 }
 
-/// A total padding in two halves; the larger one last when `upper`.
-fn split(total: i64, upper: bool) -> (i64, i64) {
-    let (small, large) = (total / 2, total - total / 2);
-    if upper {
-        (small, large)
+/// The part of a total padding that lies before the image; the larger half but for SAME_UPPER. A negative total adds
+/// zeros at the end only.
+fn first(total: i64, mode: AutoPad) -> i64 {
+    let total = total.max(0);
+    if mode == AutoPad::Same(Odd::Upper) {
+        total / 2
     } else {
-        (large, small)
+        total - total / 2
     }
+}
+
+/// Refuses as many zeros after the last pixel that anything is added to as another input pixel would reach.
+fn check_zeros(zeros: i64, stride: i64) -> Result<(), Problem> {
+    if zeros < stride {
+        return Ok(());
+    }
+    Err(Problem::Mismatch {
+        what: "number of zeros that `output_padding` or `output_shape` adds",
+        found: zeros.to_string(),
+        expected: format!("less than the stride, {stride}"),
+    })
 }
 
 impl TransposedAxis {
     fn new(
         (input, stride): (i64, i64),
         reach: i64,
-        (full, begin, end): (i64, i64, i64),
+        (begin, output): (i64, i64),
     ) -> Result<Self, Problem> {
-        let output = full.saturating_sub(begin).saturating_sub(end);
         let limit = 1i64 << 24;
-        if begin < 0 || end < 0 || output < 1 || output > limit || input * stride > limit {
+        if output < 1 || output > limit || input * stride > limit {
             return Err(Problem::Mismatch {
                 what: "the output's extent",
-                found: format!("{output} with paddings {begin} and {end}"),
-                expected: format!("1 to {limit}, with paddings of at least 0"),
+                found: output.to_string(),
+                expected: format!("1 to {limit}"),
             });
         }
         let pad = reach - begin;

@@ -16,7 +16,7 @@ pub enum Element {
     },
     /// A truth value.
     Bool,
-    /// Strings, complex numbers, 8-bit and 4-bit types, or an unknown number.
+    /// Strings, complex numbers, floats of 8 and 4 bits, or an unknown number.
     Other(i32),
 }
 
@@ -60,6 +60,10 @@ impl Element {
             12 => integer(false, 32),
             13 => integer(false, 64),
             16 => Element::Float(FloatType::BFloat16),
+            21 => integer(false, 4),
+            22 => integer(true, 4),
+            25 => integer(false, 2),
+            26 => integer(true, 2),
             other => Element::Other(other),
         }
     }
@@ -69,13 +73,21 @@ impl Element {
         matches!(self, Element::Float(_))
     }
 
-    /// Bytes of one element in `raw_data`; `None` for types that are not read.
+    /// Bits of one element in `raw_data`, where several share a byte.
+    pub(super) fn shared_bits(self) -> Option<u8> {
+        match self {
+            Element::Integer { bits, .. } if bits < 8 => Some(bits),
+            _ => None,
+        }
+    }
+
+    /// Bytes of one element in `raw_data`, 1 where several share a byte; `None` for types that are not read.
     pub fn bytes(self) -> Option<usize> {
         Some(match self {
             Element::Float(FloatType::Half | FloatType::BFloat16) => 2,
             Element::Float(FloatType::Single) => 4,
             Element::Float(FloatType::Double) => 8,
-            Element::Integer { bits, .. } => usize::from(bits / 8),
+            Element::Integer { bits, .. } => usize::from(bits.div_ceil(8)),
             Element::Bool => 1,
             Element::Other(_) => return None,
         })

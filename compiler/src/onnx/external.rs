@@ -74,6 +74,12 @@ pub enum ExternalError {
         /// The location as the model spells it.
         found: String,
     },
+    /// A symbolic link leaves the model's folder.
+    #[error("external data file `{location}` is a symbolic link out of the model's folder")]
+    Outside {
+        /// The file.
+        location: String,
+    },
     /// There is no such file.
     #[error("external data file `{location}` was not found beside the model")]
     Missing {

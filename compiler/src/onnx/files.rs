@@ -16,16 +16,36 @@ pub fn load(path: &Path, options: &Options) -> Result<Graph, LoadError> {
         path: path.to_owned(),
         source,
     })?;
-    let folder = Folder(path.parent().unwrap_or(Path::new("")).to_owned());
-    Ok(import(&bytes, &folder, options)?)
+    Ok(import(&bytes, &Folder::of(path), options)?)
 }
 
-/// External data in a folder of the file system.
+/// The folder of a model, where its external data are.
+///
+/// A symbolic link may lead to a file in the same folder, or in the folder of the file that the model itself is a link to:
+/// download caches keep both files elsewhere, under the names of their contents.
 #[derive(Clone, Debug)]
-pub struct Folder(pub PathBuf);
+pub struct Folder {
+    beside: PathBuf,
+    /// The folder of the model behind all links, when that is another one.
+    behind: Option<PathBuf>,
+}
 
 impl Folder {
-    /// The file at `location`; symbolic links may not lead out of the folder.
+    /// The folder of the model at `path`.
+    pub fn of(path: &Path) -> Self {
+        let beside = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let behind = path.canonicalize().ok();
+        let behind = behind.and_then(|path| Some(path.parent()?.to_owned()));
+        Self {
+            beside: beside.to_owned(),
+            behind,
+        }
+    }
+
+    /// The file at `location`; symbolic links may not lead anywhere else.
     fn resolve(&self, location: &Location) -> Result<PathBuf, ExternalError> {
         let failed = |error: std::io::Error| match error.kind() {
             ErrorKind::NotFound => ExternalError::Missing {
@@ -36,21 +56,17 @@ impl Folder {
                 reason: error.to_string(),
             },
         };
-        let base = if self.0.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            &self.0
-        };
-        let base = base.canonicalize().map_err(failed)?;
-        let mut path = base.clone();
+        let beside = self.beside.canonicalize().map_err(failed)?;
+        let mut path = beside.clone();
         path.extend(location.names());
         let path = path.canonicalize().map_err(failed)?;
-        if !path.starts_with(&base) {
-            return Err(ExternalError::Location {
-                found: location.to_string(),
-            });
+        let behind = self.behind.as_ref();
+        if path.starts_with(&beside) || behind.is_some_and(|folder| path.starts_with(folder)) {
+            return Ok(path);
         }
-        Ok(path)
+        Err(ExternalError::Outside {
+            location: location.to_string(),
+        })
     }
 }
 
@@ -61,7 +77,14 @@ impl ExternalData for Folder {
             reason: error.to_string(),
         };
         let mut file = File::open(self.resolve(location)?).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
+        let data = file.metadata().map_err(failed)?;
+        if !data.is_file() {
+            return Err(ExternalError::Io {
+                location: location.to_string(),
+                reason: "not a regular file".to_owned(),
+            });
+        }
+        let length = data.len();
         if range.end > length || range.start > range.end {
             return Err(ExternalError::Short {
                 location: location.to_string(),
@@ -90,4 +113,44 @@ pub enum LoadError {
     /// The model cannot be compiled.
     #[error(transparent)]
     Import(#[from] ImportErrors),
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use tempfile::TempDir;
+
+    /// `models/w.bin` is a link to `blobs/weights`.
+    fn linked() -> TempDir {
+        let root = TempDir::new().unwrap();
+        for folder in ["models", "blobs"] {
+            fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        fs::write(root.path().join("blobs/weights"), [1, 2, 3, 4]).unwrap();
+        symlink("../blobs/weights", root.path().join("models/w.bin")).unwrap();
+        root
+    }
+
+    fn read(root: &TempDir) -> Result<Vec<u8>, ExternalError> {
+        let folder = Folder::of(&root.path().join("models/m.onnx"));
+        folder.read(&Location::new("w.bin").unwrap(), 1..3)
+    }
+
+    #[test]
+    fn links_into_the_folder_that_the_model_is_a_link_to_are_followed() {
+        let root = linked();
+        fs::write(root.path().join("blobs/model"), [0]).unwrap();
+        symlink("../blobs/model", root.path().join("models/m.onnx")).unwrap();
+        assert_eq!(read(&root), Ok(vec![2, 3]));
+    }
+
+    #[test]
+    fn links_that_lead_elsewhere_are_refused_as_such() {
+        let root = linked();
+        fs::write(root.path().join("models/m.onnx"), [0]).unwrap();
+        let location = "w.bin".to_owned();
+        assert_eq!(read(&root), Err(ExternalError::Outside { location }));
+    }
 }

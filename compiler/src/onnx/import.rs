@@ -1,25 +1,31 @@
 //! The walk over the nodes of a model.
 #![deny(clippy::indexing_slicing)]
 
+use super::begin::Opening;
+use super::budget::{MAX_NODES, MAX_PORTS};
 use super::builder::Builder;
 use super::call::{self, Call, Value};
 use super::constant::Constant;
+use super::element::Element;
 use super::error::{Diagnostic, ImportErrors, Site};
 use super::external::ExternalData;
-use super::finish::{self, Finished};
+use super::finish::{self, Base, Finished};
 use super::model::{self, Options};
 use super::operators::{self, Lowering};
 use super::problem::Problem;
+use super::schema::{self, SchemaError, Types};
+use super::sniff::FileType;
 use super::unsupported::{self, Reason};
-use super::{pool, ranges, read};
+use super::{fold, order, pool, ranges, read};
 use crate::tensor::{Graph, Output, Source, SourceId};
-use onnx_protobuf::{GraphProto, ModelProto, NodeProto, TensorProto};
-use peregrine_ir::Finish;
+use onnx_protobuf::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use peregrine_ir::{Finish, InputElement, Prepare, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The tensor graph of a serialized ONNX model.
 ///
-/// Every node of the model is an entry of [`Graph::sources`], in order; the inputs follow as entries of operator `Input`.
+/// Every node of the model is an entry of [`Graph::sources`], in the order of evaluation; the inputs follow as entries of
+/// operator `Input`.
 /// Nodes that no output depends on are not looked at.
 ///
 /// # Errors
@@ -37,10 +43,19 @@ pub fn import(
         }
     };
     let whole = |problem| failed(vec![Diagnostic::new(None, problem)]);
-    let model = model::parse(bytes).map_err(whole)?;
+    if let Some(file) = FileType::of(bytes) {
+        return Err(whole(Problem::NotAModel(file)));
+    }
+    let mut model = model::parse(bytes).map_err(whole)?;
     let opset = model::opset(&model).map_err(whole)?;
+    let places = match model.graph.as_mut() {
+        Some(graph) => order::sort(graph).map_err(whole)?,
+        None => Vec::new(),
+    };
     let graph = graph(&model).map_err(whole)?;
-    let mut importer = Importer::new(graph, opset, external);
+    check_counts(graph).map_err(whole)?;
+    let mut importer = Importer::new(graph, (places, opset), external);
+    importer.builder.budget.bytes(bytes.len() as u64);
     importer.inputs(options);
     for (index, node) in graph.node.iter().enumerate() {
         importer.node(index, node);
@@ -65,8 +80,30 @@ fn graph(model: &ModelProto) -> Result<&GraphProto, Problem> {
     Ok(graph)
 }
 
+/// Refuses graphs of more parts than any network has.
+fn check_counts(graph: &GraphProto) -> Result<(), Problem> {
+    let counts = [
+        ("the model's list of nodes", graph.node.len(), MAX_NODES),
+        (
+            "the model's list of inputs",
+            graph.input.len().saturating_sub(graph.initializer.len()),
+            MAX_PORTS,
+        ),
+        ("the model's list of outputs", graph.output.len(), MAX_PORTS),
+    ];
+    for (what, found, limit) in counts {
+        if found > limit {
+            let (found, limit) = (found as u64, limit as u64);
+            return Err(Problem::TooLarge { what, found, limit });
+        }
+    }
+    Ok(())
+}
+
 struct Importer<'m> {
     proto: &'m GraphProto,
+    /// The place of each node in the file.
+    places: Vec<usize>,
     opset: i64,
     external: &'m dyn ExternalData,
     initializers: BTreeMap<&'m str, &'m TensorProto>,
@@ -74,9 +111,21 @@ struct Importer<'m> {
     needed: BTreeSet<&'m str>,
     /// Values that the server needs; what follows the others is the client's.
     server_side: BTreeSet<&'m str>,
+    /// What the client computes before it encrypts.
+    opening: Opening<'m>,
+    /// The inputs that the opening begins with.
+    given: Vec<Given<'m>>,
     values: BTreeMap<&'m str, Value>,
+    types: Types<'m>,
     builder: Builder,
     diagnostics: Vec<Diagnostic>,
+}
+
+/// An input that the client works on before it encrypts.
+struct Given<'m> {
+    name: &'m str,
+    element: Element,
+    source: SourceId,
 }
 
 /// Values that some output depends on; nodes are in topological order, so one pass from the end finds them.
@@ -91,27 +140,36 @@ fn needed(graph: &GraphProto) -> BTreeSet<&str> {
     needed
 }
 
-/// What provenance calls a node.
-fn source(index: usize, node: &NodeProto) -> Source {
-    let name = if node.name.is_empty() {
-        format!("{}_{}", node.op_type, index + 1)
+/// What messages call the node at this place of the file.
+pub(super) fn name(place: usize, node: &NodeProto) -> String {
+    if node.name.is_empty() {
+        format!("{}_{}", node.op_type, place + 1)
     } else {
         node.name.clone()
-    };
+    }
+}
+
+/// What provenance calls a node.
+fn source(place: usize, node: &NodeProto) -> Source {
     Source {
-        name,
+        name: name(place, node),
         op: node.op_type.clone(),
     }
 }
 
 impl<'m> Importer<'m> {
-    fn new(proto: &'m GraphProto, opset: i64, external: &'m dyn ExternalData) -> Self {
+    fn new(
+        proto: &'m GraphProto,
+        (places, opset): (Vec<usize>, i64),
+        external: &'m dyn ExternalData,
+    ) -> Self {
         let mut builder = Builder::default();
-        let nodes = proto.node.iter().enumerate();
-        builder.graph.sources = nodes.map(|(i, node)| source(i, node)).collect();
+        let nodes = places.iter().zip(&proto.node);
+        builder.graph.sources = nodes.map(|(&place, node)| source(place, node)).collect();
         let needed = needed(proto);
         Self {
             proto,
+            places,
             opset,
             external,
             initializers: (proto.initializer.iter())
@@ -119,7 +177,10 @@ impl<'m> Importer<'m> {
                 .collect(),
             server_side: finish::server_side(proto, &needed),
             needed,
+            opening: Opening::default(),
+            given: Vec::new(),
             values: BTreeMap::new(),
+            types: Types::default(),
             builder,
             diagnostics: Vec::new(),
         }
@@ -146,7 +207,15 @@ impl<'m> Importer<'m> {
         for problem in problems {
             self.report(None, problem);
         }
+        let integers = inputs.iter().filter(|input| !input.element.is_float());
+        let integers: BTreeSet<&str> = integers.map(|input| input.name).collect();
+        let of_integers = |name: &str| integers.contains(name);
+        self.opening = Opening::new(self.proto, &self.needed, of_integers);
         for input in inputs {
+            self.types.set(input.name, input.element);
+            if self.opening.inputs.contains(input.name) && self.given(&input).is_ok() {
+                continue;
+            }
             if !input.element.is_float() {
                 let value = Value::Integers {
                     name: input.name.to_owned(),
@@ -169,6 +238,10 @@ impl<'m> Importer<'m> {
                         self.report(None, Problem::Duplicate { name });
                     }
                 }
+                Err(_) if input.dims.contains(&0) => {
+                    let (input, found) = (input.name.to_owned(), "a tensor without elements");
+                    self.report(None, Problem::InputType { input, found });
+                }
                 Err(problem) => self.report(None, problem),
             }
         }
@@ -180,12 +253,90 @@ impl<'m> Importer<'m> {
         }
     }
 
+    /// An input that the client does not encrypt as it is.
+    fn given(&mut self, input: &model::Input<'m>) -> Result<(), Problem> {
+        let source = SourceId(self.builder.graph.sources.len() as u32);
+        let shape = Shape::new(input.dims.clone())?;
+        self.builder.check_size(shape.dims())?;
+        self.builder.graph.sources.push(Source {
+            name: input.name.to_owned(),
+            op: "Input".to_owned(),
+        });
+        let value = Value::Finished(Finished {
+            base: Base::Input(self.given.len()),
+            shape,
+            finish: Finish::default(),
+            dims: input.dims.clone(),
+            element: input.element,
+        });
+        let (name, element) = (input.name, input.element);
+        self.given.push(Given {
+            name,
+            element,
+            source,
+        });
+        if self.values.insert(name, value).is_some() {
+            let name = name.to_owned();
+            self.report(None, Problem::Duplicate { name });
+        }
+        Ok(())
+    }
+
+    /// The encrypted tensor that the client makes of an input.
+    fn encrypt(&mut self, made: &Finished, input: usize) -> Result<Value, Problem> {
+        let Some(given) = self.given.get(input) else {
+            return Ok(Value::Unavailable);
+        };
+        let name = given.name.to_owned();
+        if !made.element.is_float() {
+            let element = made.element;
+            return Err(Problem::Integers { name, element });
+        }
+        let element = match given.element {
+            Element::Integer { signed: true, bits } => InputElement::Signed(bits),
+            Element::Integer { bits, .. } => InputElement::Unsigned(bits),
+            Element::Bool => InputElement::Bool,
+            Element::Float(_) | Element::Other(_) => InputElement::Real,
+        };
+        let (of, shape) = (given.source, made.shape.clone());
+        let of = std::mem::replace(&mut self.builder.source, of);
+        let node = self.builder.input(&name, &made.dims);
+        self.builder.source = of;
+        let node = node?;
+        if !made.finish.is_empty() || element != InputElement::Real {
+            let steps = made.finish.clone();
+            let prepare = Prepare {
+                shape,
+                element,
+                steps,
+            };
+            self.builder.graph.prepare.insert(name, prepare);
+        }
+        Ok(Value::Encrypted(node))
+    }
+
+    /// The value called `name` as the server has it.
+    fn server_value(&mut self, name: &'m str) -> Result<Value, Problem> {
+        let value = self.value(name)?;
+        let Value::Finished(made) = &value else {
+            return Ok(value);
+        };
+        let Base::Input(input) = made.base else {
+            return Ok(value);
+        };
+        let encrypted = self.encrypt(made, input);
+        let kept = encrypted.as_ref().map_or(Value::Unavailable, Value::clone);
+        self.values.insert(name, kept);
+        encrypted
+    }
+
     fn site(&self, index: usize, node: &NodeProto) -> Site {
-        let Source { name, op } = source(index, node);
+        let place = self.places.get(index).copied().unwrap_or(index);
+        let Source { name, op } = source(place, node);
         Site {
             node: name,
             op,
-            position: index + 1,
+            position: place + 1,
             of: self.proto.node.len(),
             output: node.output.first().cloned().unwrap_or_default(),
         }
@@ -199,27 +350,33 @@ impl<'m> Importer<'m> {
             return;
         }
         self.builder.source = SourceId(index as u32);
-        let (inputs, problems) = self.operands(node);
-        let call = Call {
-            node,
-            opset: self.opset,
-            inputs,
-            outputs_used: used,
-        };
-        let lowering = if self.is_left_to_client(&call) {
-            Some(Lowering::One(finish::lower))
+        let opens = self.opening.nodes.contains(&index);
+        let (inputs, mut problems) = self.operands(node, opens);
+        problems.extend(self.differences(node, &inputs));
+        let call = Call::new(node, self.opset, inputs, used);
+        let constant = fold::is_constant(&call);
+        let lowering = if constant {
+            fold::lowering(&call)
+        } else if opens && finish::is_step(node) || self.is_left_to_client(&call) {
+            Some(Lowering::Many(finish::lower))
         } else {
             operators::lowering(&node.domain, &node.op_type)
         };
         let results = match lowering {
-            None => Err(Problem::Operator(refusal(node))),
-            Some(_) if !problems.is_empty() => {
+            None if constant && problems.is_empty() => Err(Problem::Constants),
+            None if problems.is_empty() => Err(Problem::Operator(refusal(node))),
+            _ if !problems.is_empty() => {
                 for problem in problems {
                     self.report(Some(self.site(index, node)), problem);
                 }
                 Ok(Vec::new())
             }
-            Some(lowering) => self.lower(lowering, &call),
+            None => Ok(Vec::new()),
+            Some(lowering) => match self.lower(lowering, &call) {
+                // What the client cannot do after all is done on ciphertexts.
+                Err(_) if opens => self.lower_encrypted(&call),
+                results => results,
+            },
         };
         let results = results.unwrap_or_else(|problem| {
             let stand_in = matches!(&problem, Problem::Operator(_));
@@ -231,6 +388,32 @@ impl<'m> Importer<'m> {
             }
         });
         self.define(index, node, results);
+    }
+
+    /// Lowers a node whose first operand the client was to work on.
+    fn lower_encrypted(&mut self, call: &Call<'m>) -> Result<Vec<Value>, Problem> {
+        let node = call.node;
+        let (inputs, mut problems) = self.operands(node, false);
+        if !problems.is_empty() {
+            return Err(problems.remove(0));
+        }
+        let call = Call::new(node, call.opset, inputs, call.outputs_used.clone());
+        match operators::lowering(&node.domain, &node.op_type) {
+            None => Err(Problem::Operator(refusal(node))),
+            Some(lowering) => self.lower(lowering, &call),
+        }
+    }
+
+    /// In what a node differs from the definition of its operator.
+    fn differences(&mut self, node: &'m NodeProto, operands: &[Option<Value>]) -> Vec<Problem> {
+        let mut errors = schema::check(node, self.opset);
+        if errors.is_empty()
+            && let Ok(Some(signature)) = schema::signature(node, self.opset)
+            && let Err(error) = self.types.follow(node, signature, operands)
+        {
+            errors.push(error);
+        }
+        errors.into_iter().map(Problem::Schema).collect()
     }
 
     /// Whether the client applies this node: only outputs of the model depend on it.
@@ -246,25 +429,36 @@ impl<'m> Importer<'m> {
         if call.inputs.iter().any(unavailable) {
             return Ok(Vec::new());
         }
-        match lowering {
+        let results = match lowering {
             Lowering::One(lower) => {
                 let result = lower(&mut self.builder, call)?;
                 call.only_first_output()?;
-                Ok(vec![result])
+                vec![result]
             }
-            Lowering::Many(lower) => lower(&mut self.builder, call),
-        }
+            Lowering::Many(lower) => lower(&mut self.builder, call)?,
+        };
+        call.all_read()?;
+        Ok(results)
     }
 
     /// The values that `node` reads, and what is wrong with those that are not there.
-    fn operands(&mut self, node: &'m NodeProto) -> (Vec<Option<Value>>, Vec<Problem>) {
+    fn operands(
+        &mut self,
+        node: &'m NodeProto,
+        at_client: bool,
+    ) -> (Vec<Option<Value>>, Vec<Problem>) {
         let mut problems = Vec::new();
+        let at_client = at_client || matches!(node.op_type.as_str(), "Shape" | "Size");
         let inputs = (node.input.iter())
             .map(|name| {
                 if name.is_empty() {
                     return None;
                 }
-                Some(self.value(name).unwrap_or_else(|problem| {
+                let value = match at_client {
+                    true => self.value(name),
+                    false => self.server_value(name),
+                };
+                Some(value.unwrap_or_else(|problem| {
                     problems.push(problem);
                     Value::Unavailable
                 }))
@@ -295,7 +489,7 @@ impl<'m> Importer<'m> {
             name: proto.name.clone(),
             error,
         })?;
-        constant.check_finite()?;
+        constant.check_numbers()?;
         call::check_rank(constant.dims.len())?;
         self.builder.received(constant.len());
         Ok(constant)
@@ -333,6 +527,13 @@ impl<'m> Importer<'m> {
             if name.is_empty() {
                 continue;
             }
+            // A lowering computes in double precision, whatever the type.
+            let value = match (value, self.types.get(name)) {
+                (Value::Known(c), Some(element)) if c.element.is_float() && element.is_float() => {
+                    Value::Known(c.with_element(element))
+                }
+                (value, _) => value,
+            };
             let known = self.initializers.contains_key(name.as_str());
             if known || self.values.insert(name, value).is_some() {
                 let name = name.clone();
@@ -353,15 +554,30 @@ impl<'m> Importer<'m> {
     }
 
     fn outputs(&mut self) {
+        let mut listed = BTreeSet::new();
         for output in &self.proto.output {
             let name = output.name.clone();
-            match self.value(&output.name) {
+            // Two results under one name are one.
+            if !listed.insert(&output.name) {
+                continue;
+            }
+            self.declaration(output);
+            match self.server_value(&output.name) {
                 Ok(Value::Encrypted(node)) => {
                     let finish = Finish::default();
                     let output = Output { name, node, finish };
                     self.builder.graph.outputs.push(output);
                 }
-                Ok(Value::Finished(Finished { node, finish, .. })) => {
+                // What the client computes from inputs is encrypted by now.
+                Ok(Value::Finished(Finished {
+                    base: Base::Input(_),
+                    ..
+                })) => {}
+                Ok(Value::Finished(Finished {
+                    base: Base::Decrypted(node),
+                    finish,
+                    ..
+                })) => {
                     let output = Output { name, node, finish };
                     self.builder.graph.outputs.push(output);
                 }
@@ -379,9 +595,29 @@ impl<'m> Importer<'m> {
     }
 }
 
+impl Importer<'_> {
+    /// Refuses an output that is declared with another element type than it has.
+    fn declaration(&mut self, output: &ValueInfoProto) {
+        let declared = model::element(output);
+        let found = self.types.get(&output.name);
+        if let (Some(declared), Some(found)) = (declared, found)
+            && declared != found
+        {
+            let name = output.name.clone();
+            let error = SchemaError::OutputType {
+                name,
+                declared,
+                found,
+            };
+            self.report(None, Problem::Schema(error));
+        }
+    }
+}
+
 fn refusal(node: &NodeProto) -> Reason {
     match node.domain.as_str() {
         "" | "ai.onnx" => unsupported::reason(&node.op_type),
+        "ai.onnx.ml" if unsupported::makes_labels(&node.op_type) => Reason::Labels,
         domain => Reason::Domain {
             domain: domain.to_owned(),
         },

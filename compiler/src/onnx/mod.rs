@@ -1,8 +1,9 @@
 //! The ONNX front end: from the bytes of a model to the canonical tensor graph.
 //!
-//! 1. `scan` refuses bytes that the protobuf parser must not see; then onnx-protobuf parses.
-//! 2. `model` reads versions, inputs and initializers.
-//! 3. `import` walks the nodes in order. `operators` names the function that lowers each operator; there is one module
+//! 1. `sniff` names what is no model at all, `scan` refuses bytes that the protobuf parser must not see; then onnx-protobuf
+//!    parses.
+//! 2. `model` reads versions, inputs and initializers; `order` sorts the nodes.
+//! 3. `import` walks the nodes in order. `schema` holds each against its operator's definition; `operators` names the function that lowers each operator; there is one module
 //!    per family (`conv`, `pool`, `gemm`, `matmul`, `arithmetic`, `activation`, `reshape`, `moves`, `parts`, `blocks`, `resize`,
 //!    `reduce`). What is known at compile time is a `constant`, folded on the way (`fold`); what is encrypted becomes
 //!    operators of the graph (`builder`). What only the client can compute, at the end of a model, goes with the output (`finish`).
@@ -13,25 +14,33 @@
 
 mod activation;
 mod advice;
+mod along;
 mod arithmetic;
+mod begin;
 mod blocks;
+mod budget;
 mod builder;
 mod call;
 mod constant;
 mod conv;
+mod coordinates;
+mod einsum;
 mod element;
 mod error;
 mod external;
 mod files;
 mod finish;
 mod fold;
+mod functions;
 mod gemm;
 mod import;
+mod interpolate;
 mod matmul;
 mod model;
 mod movement;
 mod moves;
 mod operators;
+mod order;
 mod parts;
 mod pool;
 mod problem;
@@ -41,6 +50,9 @@ mod reduce;
 mod reshape;
 mod resize;
 mod scan;
+mod schema;
+mod select;
+mod sniff;
 mod unsupported;
 mod window;
 
@@ -55,6 +67,8 @@ pub use problem::Problem;
 pub use ranges::{RANGES_KEY, StatedError};
 pub use read::{TensorReadError, TensorValue, read_tensor};
 pub use scan::ScanError;
+pub use schema::{AttributeKind, SchemaError};
+pub use sniff::{FileType, OwnFile};
 pub use unsupported::Reason;
 
 #[cfg(test)]

@@ -123,6 +123,16 @@ fn input<'m>(
     })
 }
 
+/// The element type that a tensor is declared with, if it is.
+pub(super) fn element(info: &ValueInfoProto) -> Option<Element> {
+    match &info.type_.as_ref()?.value {
+        Some(type_proto::Value::TensorType(tensor)) if tensor.elem_type != 0 => {
+            Some(Element::from_onnx(tensor.elem_type))
+        }
+        _ => None,
+    }
+}
+
 /// A dimension as declared.
 enum Size {
     Known(u32),

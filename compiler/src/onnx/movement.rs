@@ -34,16 +34,20 @@ impl Movement {
         tables: Vec<(usize, Vec<Option<u32>>)>,
     ) -> Result<Self, Problem> {
         let mut output = input.to_vec();
-        let mut axes = Vec::with_capacity(input.len());
-        for (&extent, output_axis) in input.iter().zip(0..) {
-            let table = straight(extent)?;
-            axes.push(AxisMap { output_axis, table });
-        }
+        let mut given: Vec<Option<Vec<Option<u32>>>> = vec![None; input.len()];
         for (axis, table) in tables {
-            if let (Some(dim), Some(map)) = (output.get_mut(axis), axes.get_mut(axis)) {
-                *dim = table.len() as u32;
-                map.table = table;
+            if let Some(slot) = given.get_mut(axis) {
+                *slot = Some(table);
             }
+        }
+        let mut axes = Vec::with_capacity(input.len());
+        for ((dim, given), output_axis) in output.iter_mut().zip(given).zip(0..) {
+            let table = match given {
+                Some(table) => table,
+                None => straight(*dim)?,
+            };
+            *dim = table.len() as u32;
+            axes.push(AxisMap { output_axis, table });
         }
         Ok(Self {
             input: input.to_vec(),
@@ -72,6 +76,33 @@ impl Movement {
         })
     }
 
+    /// Input axis `i` runs along output axis `axes[i]` of `rank`; those that share one run together.
+    pub(super) fn diagonal(input: &[u32], axes: &[usize], rank: usize) -> Result<Self, Problem> {
+        let mut output = vec![1; rank];
+        let mut maps = Vec::with_capacity(input.len());
+        for (&extent, &axis) in input.iter().zip(axes) {
+            if let Some(dim) = output.get_mut(axis) {
+                if *dim != 1 && *dim != extent {
+                    return Err(Problem::Mismatch {
+                        what: "the extent of a repeated axis",
+                        found: extent.to_string(),
+                        expected: dim.to_string(),
+                    });
+                }
+                *dim = extent;
+            }
+            maps.push(AxisMap {
+                output_axis: axis as u32,
+                table: straight(extent)?,
+            });
+        }
+        Ok(Self {
+            input: input.to_vec(),
+            output,
+            axes: maps,
+        })
+    }
+
     /// Repeats unit and missing leading axes; `input` must broadcast to `output`.
     pub(super) fn expand(input: &[u32], output: &[u32]) -> Result<Self, Problem> {
         let lead = output.len().saturating_sub(input.len());
@@ -94,6 +125,28 @@ impl Movement {
     /// The dimensions of the result.
     pub(super) fn output(&self) -> &[u32] {
         &self.output
+    }
+
+    /// The tables, one per axis of the operand.
+    pub(super) fn axes(&self) -> &[AxisMap] {
+        &self.axes
+    }
+
+    /// Which axis of the operand is axis `j` of the result, when each is one; the order of the axes where only unit axes of
+    /// the result are none.
+    pub(super) fn order(&self) -> Option<Vec<u32>> {
+        let driven = |j: u32| self.axes.iter().position(|axis| axis.output_axis == j);
+        let mut order = Vec::with_capacity(self.axes.len());
+        for (j, &extent) in (0..).zip(&self.output) {
+            match driven(j) {
+                Some(axis) => order.push(axis as u32),
+                None if extent == 1 => {}
+                None => return None,
+            }
+        }
+        let whole = order.len() == self.axes.len();
+        let same_rank = order.is_sorted() || self.output.len() == order.len();
+        (whole && same_rank).then_some(order)
     }
 
     /// Whether every element stays where it is.

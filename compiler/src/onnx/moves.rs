@@ -4,6 +4,7 @@
 use super::arithmetic::dims;
 use super::builder::{Builder, broadcast};
 use super::call::{self, Call, Value};
+use super::constant::Constant;
 use super::movement::Movement;
 use super::problem::Problem;
 
@@ -35,7 +36,7 @@ pub(super) fn expand(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
 
 /// Operand `i` as a list of dimensions.
 pub(super) fn extents(call: &Call, i: usize, role: &'static str) -> Result<Vec<u32>, Problem> {
-    let list = call.constant(i, role)?.integers(role)?;
+    let list = call.constant(i, role)?.list_of_integers(role)?;
     call::check_rank(list.len())?;
     list.iter()
         .map(|&d| {
@@ -75,7 +76,14 @@ pub(super) fn slice(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let x = call.value(0, "the operand")?;
     let dims = dims(b, x);
     let missing = |role| Problem::MissingOperand { role };
-    b.check_size(&dims)?;
+    // A constant that is one number everywhere is cut without tables.
+    let splat = match x {
+        Value::Known(c) if c.is_splat() => Some(c),
+        _ => None,
+    };
+    if splat.is_none() {
+        b.check_size(&dims)?;
+    }
     let starts = call
         .list("starts", 1, "the starts")?
         .ok_or(missing("the starts"))?;
@@ -86,7 +94,7 @@ pub(super) fn slice(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let named = call.list("axes", 3, "the axes")?.unwrap_or(all);
     let axes = call::axes(&named, dims.len())?;
     let steps = match call.optional_constant(4, "the steps")? {
-        Some(c) => c.integers("the steps")?,
+        Some(c) => c.list_of_integers("the steps")?,
         None => vec![1; starts.len()],
     };
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
@@ -97,37 +105,60 @@ pub(super) fn slice(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
         });
     }
     let mut tables = Vec::new();
+    let mut target = dims.clone();
     for (((&axis, &start), &end), &step) in axes.iter().zip(&starts).zip(&ends).zip(&steps) {
         let extent = dims.get(axis).copied().unwrap_or(1);
-        tables.push((axis, cut(extent, start, end, step)?));
+        let cut = Cut::new(extent, start, end, step)?;
+        if let Some(dim) = target.get_mut(axis) {
+            *dim = cut.count;
+        }
+        if splat.is_none() {
+            tables.push((axis, cut.table()));
+        }
+    }
+    if let Some(c) = splat {
+        let cut = Constant::splat(c.name.clone(), c.element, target, c.at(0));
+        return Ok(Value::Known(cut));
     }
     b.moved(x, Movement::along(&dims, tables)?)
 }
 
-/// The coordinates that a slice keeps.
-fn cut(extent: u32, start: i64, end: i64, step: i64) -> Result<Vec<Option<u32>>, Problem> {
-    if step == 0 {
-        return Err(Problem::Operand {
-            role: "a step",
-            found: "0".to_owned(),
-            expected: "a number other than 0",
-        });
+/// The coordinates that a slice keeps along an axis.
+struct Cut {
+    start: i64,
+    step: i64,
+    count: u32,
+}
+
+impl Cut {
+    fn new(extent: u32, start: i64, end: i64, step: i64) -> Result<Self, Problem> {
+        if step == 0 {
+            return Err(Problem::Operand {
+                role: "a step",
+                found: "0".to_owned(),
+                expected: "a number other than 0",
+            });
+        }
+        let n = i64::from(extent);
+        let from_front = |v: i64| if v < 0 { v.saturating_add(n) } else { v };
+        let (low, high) = if step > 0 { (0, n) } else { (-1, n - 1) };
+        let start = from_front(start).clamp(low.max(0), high.max(0));
+        let end = from_front(end).clamp(low, high.max(low));
+        let distance = if step > 0 { end - start } else { start - end };
+        let count = match extent {
+            0 => 0,
+            _ => (distance.max(0) as u64).div_ceil(step.unsigned_abs()) as u32,
+        };
+        Ok(Self { start, step, count })
     }
-    if extent == 0 {
-        return Ok(Vec::new());
+
+    fn table(&self) -> Vec<Option<u32>> {
+        let at = |i: u32| {
+            self.start
+                .saturating_add(self.step.saturating_mul(i64::from(i)))
+        };
+        (0..self.count).map(|i| Some(at(i) as u32)).collect()
     }
-    let n = i64::from(extent);
-    let from_front = |v: i64| if v < 0 { v.saturating_add(n) } else { v };
-    let (low, high) = if step > 0 { (0, n) } else { (-1, n - 1) };
-    let start = from_front(start).clamp(low.max(0), high.max(0));
-    let end = from_front(end).clamp(low, high);
-    let mut kept = Vec::new();
-    let mut at = start;
-    while (step > 0 && at < end) || (step < 0 && at > end) {
-        kept.push(Some(at as u32));
-        at = at.saturating_add(step);
-    }
-    Ok(kept)
 }
 
 /// Pad by a constant, or with elements of the operand.
@@ -139,12 +170,20 @@ pub(super) fn pad(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
         .ok_or(Problem::MissingOperand { role: "the pads" })?;
     let fill = match call.float("value")? {
         Some(value) => value,
-        None => call
-            .optional_constant(2, "the value")?
-            .map_or(0.0, |c| c.at(0)),
+        None => match call.optional_constant(2, "the value")? {
+            Some(c) if c.len() == 1 => c.at(0),
+            Some(c) => {
+                return Err(Problem::Operand {
+                    role: "the value",
+                    found: format!("{} numbers", c.len()),
+                    expected: "one number",
+                });
+            }
+            None => 0.0,
+        },
     };
     let axes = match call.optional_constant(3, "the axes")? {
-        Some(c) => call::axes(&c.integers("the axes")?, dims.len())?,
+        Some(c) => call::axes(&c.list_of_integers("the axes")?, dims.len())?,
         None => (0..dims.len()).collect(),
     };
     if pads.len() != 2 * axes.len() {
@@ -157,43 +196,95 @@ pub(super) fn pad(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let mode = call.string_or("mode", "constant")?;
     let (begins, ends) = pads.split_at(axes.len());
     let mut target = dims.clone();
-    for ((&axis, begin), end) in axes.iter().zip(begins).zip(ends) {
+    let mut paddings = Vec::new();
+    for ((&axis, &begin), &end) in axes.iter().zip(begins).zip(ends) {
         if let Some(dim) = target.get_mut(axis) {
-            let padded = begin.saturating_add(*end).saturating_add(i64::from(*dim));
-            *dim = u32::try_from(padded.max(0)).unwrap_or(u32::MAX);
+            let padding = Padding::new(*dim, begin, end)?;
+            *dim = u32::try_from(padding.extent()).unwrap_or(u32::MAX);
+            paddings.push((axis, padding));
         }
     }
     b.check_size(&target)?;
     let mut tables = Vec::new();
-    for (&axis, &begin) in axes.iter().zip(begins) {
-        let at = |dims: &[u32]| i64::from(dims.get(axis).copied().unwrap_or(1));
-        let (extent, padded) = (at(&dims), at(&target));
-        let table: Result<Vec<_>, _> = (0..padded)
-            .map(|i| padding(&mode, i.saturating_sub(begin), extent))
-            .collect();
-        tables.push((axis, table?));
+    for (axis, padding) in paddings {
+        tables.push((axis, padding.table(&mode)?));
     }
     b.moved_onto(x, Movement::along(&dims, tables)?, fill)
 }
 
-/// The coordinate that coordinate `at` of a padded axis copies, or `None` for the constant.
-fn padding(mode: &str, at: i64, extent: i64) -> Result<Option<u32>, Problem> {
-    if (0..extent).contains(&at) {
-        return Ok(Some(at as u32));
-    }
-    match mode {
-        "constant" => Ok(None),
-        "edge" if extent > 0 => Ok(Some(at.clamp(0, extent - 1) as u32)),
-        "wrap" if extent > 0 => Ok(Some(at.rem_euclid(extent) as u32)),
-        "reflect" if extent > 1 => {
-            let folded = at.rem_euclid(2 * (extent - 1));
-            Ok(Some(folded.min(2 * (extent - 1) - folded) as u32))
+/// What Pad does to one axis: negative paddings cut pixels off first, the others continue what is left.
+struct Padding {
+    /// The first pixel that is left.
+    start: i64,
+    /// How many are.
+    left: i64,
+    before: i64,
+    after: i64,
+}
+
+impl Padding {
+    fn new(extent: u32, begin: i64, end: i64) -> Result<Self, Problem> {
+        let cut = begin.min(0).saturating_add(end.min(0));
+        let left = i64::from(extent).saturating_add(cut);
+        if left < 0 {
+            return Err(Problem::Mismatch {
+                what: "the pads",
+                found: format!("{begin} and {end}"),
+                expected: format!("to cut off at most {extent}"),
+            });
         }
-        _ => Err(Problem::Attribute {
-            name: "mode",
-            found: mode.to_owned(),
-            supported: "constant, edge, wrap, reflect",
-        }),
+        Ok(Self {
+            start: -begin.min(0),
+            left,
+            before: begin.max(0),
+            after: end.max(0),
+        })
+    }
+
+    fn extent(&self) -> i64 {
+        self.left
+            .saturating_add(self.before)
+            .saturating_add(self.after)
+    }
+
+    fn table(&self, mode: &str) -> Result<Vec<Option<u32>>, Problem> {
+        let source = |i: i64| -> Result<Option<u32>, Problem> {
+            let at = self.source(mode, i.saturating_sub(self.before))?;
+            Ok(at.map(|at| (self.start + at) as u32))
+        };
+        (0..self.extent()).map(source).collect()
+    }
+
+    /// Which of the pixels that are left is continued to coordinate `at`; `None` for the constant.
+    fn source(&self, mode: &str, at: i64) -> Result<Option<i64>, Problem> {
+        let left = self.left;
+        if (0..left).contains(&at) {
+            return Ok(Some(at));
+        }
+        match mode {
+            "constant" => Ok(None),
+            "edge" if left > 0 => Ok(Some(at.clamp(0, left - 1))),
+            "wrap" if left > 0 => Ok(Some(at.rem_euclid(left))),
+            // Reflected once only: further implementations do not agree.
+            "reflect" if at > -left && at < 2 * left - 1 => {
+                Ok(Some(if at < 0 { -at } else { 2 * (left - 1) - at }))
+            }
+            "reflect" => Err(Problem::Mismatch {
+                what: "the pads",
+                found: format!("{} and {}", self.before, self.after),
+                expected: format!("less than the {left} pixels to reflect"),
+            }),
+            "edge" | "wrap" => Err(Problem::Mismatch {
+                what: "number of pixels to pad with",
+                found: "0".to_owned(),
+                expected: "at least 1".to_owned(),
+            }),
+            _ => Err(Problem::Attribute {
+                name: "mode",
+                found: mode.to_owned(),
+                supported: "constant, edge, wrap, reflect",
+            }),
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use super::builder::Builder;
 use super::call::{Call, Value};
 use super::problem::Problem;
 use super::{
-    activation, arithmetic, blocks, conv, fold, gemm, matmul, moves, parts, pool, reduce, reshape,
-    resize,
+    activation, along, arithmetic, blocks, conv, einsum, fold, gemm, matmul, moves, parts, pool,
+    reduce, reshape, resize, schema, select,
 };
 
 /// Lowers a node with one result.
@@ -23,8 +23,12 @@ pub(super) enum Lowering {
 /// The domain of the polynomial activations that PolyAct training exports.
 pub(super) const NN_TOOLS: &str = "nn_tools";
 
-/// How `op` of `domain` is lowered, if it is supported.
+/// How `op` of `domain` is lowered, if it is supported. An operator without a row in the table of schemas is not: nothing
+/// would check its attributes.
 pub(super) fn lowering(domain: &str, op: &str) -> Option<Lowering> {
+    if !schema::is_known(domain, op) {
+        return None;
+    }
     match domain {
         "" | "ai.onnx" if op == "Split" => Some(Lowering::Many(parts::split)),
         "" | "ai.onnx" => linear(op)
@@ -48,6 +52,9 @@ fn linear(op: &str) -> Option<One> {
         "ReduceSum" => reduce::sum,
         "ReduceMean" => reduce::mean,
         "ReduceSumSquare" => reduce::sum_square,
+        "CumSum" => along::cumulative_sum,
+        "Trilu" => along::triangle,
+        "Einsum" => einsum::einsum,
         _ => return None,
     })
 }
@@ -97,10 +104,7 @@ fn known(op: &str) -> Option<One> {
         "Shape" => fold::shape,
         "Size" => fold::size,
         "Range" => fold::range,
-        "Where" => fold::choose,
-        _ if fold::unary_function(op).is_some() || fold::binary_function(op).is_some() => {
-            fold::elementwise
-        }
+        "Where" => select::choose,
         _ => return None,
     })
 }

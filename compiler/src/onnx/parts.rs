@@ -34,6 +34,8 @@ pub(super) fn concat(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let total = (shapes.iter()).fold(0u32, |sum, s| sum.saturating_add(extent(s)));
     let target = with(&first, total);
     b.check_size(&target)?;
+    let entries = u64::from(total).saturating_mul(parts.len() as u64);
+    b.spend(entries)?;
     let mut start = 0u32;
     let mut placed = Vec::new();
     for (part, shape) in parts.iter().zip(&shapes) {
@@ -91,6 +93,22 @@ fn join(b: &mut Builder, parts: Vec<(&Value, Movement)>, target: &[u32]) -> Resu
     }
 }
 
+/// As many parts as the node has results, all as large as the first; the last may be smaller where `num_outputs` says how
+/// many there are.
+fn equal_parts(call: &Call, extent: u32, count: u32) -> Option<Vec<u32>> {
+    let parts = match call.int("num_outputs").ok()? {
+        Some(parts) => u32::try_from(parts).ok()?,
+        None if extent.is_multiple_of(count.max(1)) => count,
+        None => return None,
+    };
+    if parts != count || parts == 0 {
+        return None;
+    }
+    let size = extent.div_ceil(parts);
+    let part = |i: u32| extent.saturating_sub(i.saturating_mul(size)).min(size);
+    Some((0..parts).map(part).collect())
+}
+
 /// Split into stated or equal parts.
 pub(super) fn split(b: &mut Builder, call: &Call) -> Result<Vec<Value>, Problem> {
     let x = call.value(0, "the operand")?;
@@ -104,18 +122,25 @@ pub(super) fn split(b: &mut Builder, call: &Call) -> Result<Vec<Value>, Problem>
         found,
         expected: format!("{count} parts of {extent}"),
     };
-    let sizes: Vec<u32> = match call.list("split", 1, "the split")? {
+    let stated = call.list("split", 1, "the split")?;
+    if call.int("num_outputs")?.is_some() == stated.is_some() && call.opset >= 18 {
+        return Err(Problem::Mismatch {
+            what: "the split and `num_outputs`",
+            found: if stated.is_some() {
+                "both given"
+            } else {
+                "both missing"
+            }
+            .to_owned(),
+            expected: "one of them".to_owned(),
+        });
+    }
+    let sizes: Vec<u32> = match stated {
         Some(list) => (list.iter())
             .map(|&v| u32::try_from(v).map_err(|_| wrong(v.to_string())))
             .collect::<Result<_, _>>()?,
         None => {
-            let parts = call.int_or("num_outputs", i64::from(count))?;
-            let parts = u32::try_from(parts).ok().filter(|&p| p == count && p > 0);
-            let parts = parts.ok_or_else(|| wrong("another number of parts".to_owned()))?;
-            let size = extent.div_ceil(parts);
-            (0..parts)
-                .map(|i| extent.saturating_sub(i.saturating_mul(size)).min(size))
-                .collect()
+            equal_parts(call, extent, count).ok_or_else(|| wrong("into other parts".to_owned()))?
         }
     };
     let total = sizes.iter().fold(0u32, |sum, s| sum.saturating_add(*s));

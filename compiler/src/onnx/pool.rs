@@ -4,7 +4,7 @@
 use super::builder::Builder;
 use super::call::{Call, Value};
 use super::problem::Problem;
-use super::window::{Image, MAX_EXTENT, Rounding, Sweep};
+use super::window::{Image, Kernel, MAX_EXTENT, Sweep};
 use peregrine_ir::linear::{AveragePool, LinearKind, Window};
 use petgraph::graph::NodeIndex;
 
@@ -18,12 +18,8 @@ pub(super) fn average_pool(b: &mut Builder, call: &Call) -> Result<Value, Proble
         });
     }
     let kernel = image.pair(call, "kernel_shape", 1)?;
-    let rounding = if call.flag("ceil_mode", false)? {
-        Rounding::Ceil
-    } else {
-        Rounding::Floor
-    };
-    let sweep = Sweep::new(call, &image, kernel, rounding)?;
+    let ceil = call.flag("ceil_mode", false)?;
+    let sweep = Sweep::new(call, &image, kernel, Kernel::Pool { ceil })?;
     let counts = call.flag("count_include_pad", false)?;
     let kind = LinearKind::AveragePool(AveragePool {
         window: sweep.window,

@@ -5,6 +5,8 @@ use super::element::Element;
 use super::ranges::{RANGES_KEY, StatedError};
 use super::read::TensorReadError;
 use super::scan::ScanError;
+use super::schema::SchemaError;
+use super::sniff::FileType;
 use super::unsupported::Reason;
 use crate::tensor::PolynomialError;
 use peregrine_ir::linear::LinearError;
@@ -22,6 +24,20 @@ pub enum Problem {
         /// What it said.
         reason: String,
     },
+    /// A file of another type.
+    #[error("this is not an ONNX model but {0}")]
+    NotAModel(FileType),
+    /// Nodes that wait for each other.
+    #[error("{}", cycle(nodes, *more))]
+    Cycle {
+        /// The nodes of a cycle, in the order of their data flow.
+        nodes: Vec<String>,
+        /// How many more there are.
+        more: usize,
+    },
+    /// A node that is not as its operator is defined.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// No graph, or a graph without results.
     #[error("the model has no {what}")]
     Missing {
@@ -49,7 +65,7 @@ pub enum Problem {
         symbol: Option<String>,
     },
     /// An input that is not a tensor of known shape.
-    #[error("input `{input}` is {found}, expected a tensor of known shape")]
+    #[error("input `{input}` is {found}, expected a tensor with elements, of known shape")]
     InputType {
         /// The input.
         input: String,
@@ -62,8 +78,10 @@ pub enum Problem {
         /// The output.
         name: String,
     },
-    /// A value used before it is computed, or never.
-    #[error("value `{name}` is not computed by an earlier node")]
+    /// A value that nothing gives.
+    #[error(
+        "value `{name}` is not computed by any node, and is neither an input nor an initializer"
+    )]
     Undefined {
         /// The value.
         name: String,
@@ -101,6 +119,19 @@ pub enum Problem {
     /// No operand is encrypted.
     #[error("all operands are constants, and this operator is not evaluated at compile time")]
     Constants,
+    /// A constant where only an encrypted value can be.
+    #[error(
+        "{role} is a constant while another operand is encrypted, only the other way round is supported"
+    )]
+    Known {
+        /// Which.
+        role: &'static str,
+    },
+    /// An operation that the client does not do.
+    #[error(
+        "the operand is computed by the client, which does only functions of one element, movements, and arithmetic with constants"
+    )]
+    OfClient,
     /// An encrypted value where only constants can be computed with.
     #[error("{role} is encrypted, this operator is evaluated on constants only")]
     ConstantOnly {
@@ -163,6 +194,26 @@ pub enum Problem {
         /// The limit.
         limit: u64,
     },
+    /// An element of a constant has an impossible value.
+    #[error("tensor `{name}` holds {found} at flat index {index}, expected {expected}")]
+    Element {
+        /// The initializer it is or came from.
+        name: String,
+        /// Which element, in row-major order.
+        index: usize,
+        /// Its value.
+        found: f64,
+        /// What would be right.
+        expected: &'static str,
+    },
+    /// Results by which BatchNormalization of old opsets is told to train.
+    #[error(
+        "the node has {results} results, which before opset 14 says that it normalises by the statistics of the batch, as in training"
+    )]
+    TrainingResults {
+        /// How many.
+        results: usize,
+    },
     /// A result that only training needs.
     #[error("output {index} is used, only the first is computed")]
     ExtraOutput {
@@ -197,6 +248,20 @@ pub enum Problem {
     Finish(#[from] FinishError),
 }
 
+fn cycle(nodes: &[String], more: usize) -> String {
+    match (nodes, more) {
+        ([only], _) => format!("the node `{only}` reads its own result"),
+        (nodes, 0) => format!(
+            "the nodes `{}` read each other's results in a cycle",
+            nodes.join("`, `")
+        ),
+        (nodes, more) => format!(
+            "the nodes `{}` and {more} more read each other's results in a cycle",
+            nodes.join("`, `")
+        ),
+    }
+}
+
 impl Problem {
     pub(super) fn note(&self) -> Option<Note> {
         match self {
@@ -215,16 +280,17 @@ impl Problem {
             Problem::Operator(reason) => reason.help(),
             Problem::Encrypted { .. } | Problem::TwoEncrypted => Help::MakeConstant,
             Problem::ConstantOnly { .. } => Help::OutsideModel,
+            Problem::Constants => Help::FoldConstants,
             Problem::Integers { .. } => Help::ExportFloat,
             Problem::Symbolic { .. } | Problem::InputType { .. } | Problem::Shape(_) => {
                 Help::FixShape
             }
             Problem::ConstantOutput { .. }
             | Problem::TooLarge { .. }
-            | Problem::Constants
+            | Problem::OfClient
             | Problem::AfterDecryption { .. }
             | Problem::Finish(_) => Help::OutsideModel,
-            Problem::ExtraOutput { .. } => Help::ExportInference,
+            Problem::ExtraOutput { .. } | Problem::TrainingResults { .. } => Help::ExportInference,
             Problem::Version { .. } => Help::ConvertOpset,
             Problem::Attribute {
                 name: "training_mode" | "is_test",
@@ -243,15 +309,18 @@ impl Problem {
                 error: TensorReadError::External(_),
                 ..
             } => Help::KeepTogether,
-            Problem::Tensor(_) => Help::CheckWeights,
+            Problem::Tensor(_) | Problem::Element { .. } => Help::CheckWeights,
             Problem::Stated(_) => Help::ExportRanges,
-            Problem::Scan(_)
-            | Problem::Parse { .. }
-            | Problem::Missing { .. }
+            Problem::NotAModel(file) => Help::OtherFile(*file),
+            Problem::Schema(error) => return error.help(),
+            Problem::Cycle { .. } => Help::CheckCycle,
+            Problem::Scan(_) | Problem::Parse { .. } => Help::FetchAgain,
+            Problem::Missing { .. }
             | Problem::Undefined { .. }
             | Problem::Duplicate { .. }
             | Problem::Sparse { .. }
             | Problem::MissingOperand { .. }
+            | Problem::Known { .. }
             | Problem::Operand { .. }
             | Problem::Attribute { .. }
             | Problem::Mismatch { .. }

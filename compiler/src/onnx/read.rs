@@ -48,8 +48,12 @@ pub(super) fn constant(
         .ok_or(TensorReadError::Element { element })?;
     let dims = dims(proto)?;
     let count = elements(&dims);
+    let stored = match element.shared_bits() {
+        Some(bits) => count.div_ceil(u64::from(8 / bits)),
+        None => count.saturating_mul(size as u64),
+    };
     let data = if proto.data_location.enum_value() == Ok(DataLocation::EXTERNAL) {
-        let range = external_range(proto, count.saturating_mul(size as u64))?;
+        let range = external_range(proto, stored)?;
         decode(element, &external.read(&range.0, range.1)?)
     } else if proto.raw_data.is_empty() {
         fields(proto, element)
@@ -61,6 +65,13 @@ pub(super) fn constant(
             });
         }
         decode(element, &proto.raw_data)
+    };
+    let data = match element.shared_bits() {
+        // The last byte may hold elements too many.
+        Some(_) if data.len() as u64 - data.len().min(count as usize) as u64 <= 3 => {
+            data.into_iter().take(count as usize).collect()
+        }
+        _ => data,
     };
     if data.len() as u64 != count {
         return Err(TensorReadError::Length {
@@ -94,6 +105,10 @@ fn fields(proto: &TensorProto, element: Element) -> Vec<f64> {
             signed: false,
             bits: 32 | 64,
         } => proto.uint64_data.iter().map(|&x| x as f64).collect(),
+        Element::Integer { bits: 2 | 4, .. } => {
+            let bytes: Vec<u8> = proto.int32_data.iter().map(|&x| x as u8).collect();
+            decode(element, &bytes)
+        }
         Element::Integer { .. } | Element::Bool => {
             proto.int32_data.iter().map(|&x| f64::from(x)).collect()
         }
@@ -114,6 +129,10 @@ fn decode(element: Element, bytes: &[u8]) -> Vec<f64> {
         Element::Float(FloatType::Double) => each(bytes, f64::from_le_bytes),
         Element::Float(FloatType::Half) => each(bytes, |b| f16::from_le_bytes(b).to_f64()),
         Element::Float(FloatType::BFloat16) => each(bytes, |b| bf16::from_le_bytes(b).to_f64()),
+        Element::Integer {
+            signed,
+            bits: bits @ (2 | 4),
+        } => shared(bytes, bits, signed),
         Element::Integer { signed, bits } => match (signed, bits) {
             (true, 8) => each(bytes, |b| f64::from(i8::from_le_bytes(b))),
             (false, 8) => each(bytes, |b| f64::from(u8::from_le_bytes(b))),
@@ -129,6 +148,19 @@ fn decode(element: Element, bytes: &[u8]) -> Vec<f64> {
         }),
         Element::Other(_) => Vec::new(),
     }
+}
+
+/// Integers of few bits, the first in the lowest bits of a byte.
+fn shared(bytes: &[u8], bits: u8, signed: bool) -> Vec<f64> {
+    let place = move |byte: u8, i: u8| {
+        let low = byte << (8 - bits * (i + 1));
+        match signed {
+            true => f64::from((low as i8) >> (8 - bits)),
+            false => f64::from(low >> (8 - bits)),
+        }
+    };
+    let of = |&byte: &u8| (0..8 / bits).map(move |i| place(byte, i));
+    bytes.iter().flat_map(of).collect()
 }
 
 fn each<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {

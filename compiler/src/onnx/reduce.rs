@@ -45,7 +45,11 @@ enum Kind {
 fn reduce(b: &mut Builder, call: &Call, x: Value, kind: Kind) -> Result<Value, Problem> {
     let dims = dims(b, &x);
     let named = call.list("axes", 1, "the axes")?.unwrap_or_default();
-    if named.is_empty() && call.flag("noop_with_empty_axes", false)? {
+    let (keep, noop) = (
+        call.flag("keepdims", true)?,
+        call.flag("noop_with_empty_axes", false)?,
+    );
+    if named.is_empty() && noop {
         return Ok(x);
     }
     let mut axes = if named.is_empty() {
@@ -54,7 +58,6 @@ fn reduce(b: &mut Builder, call: &Call, x: Value, kind: Kind) -> Result<Value, P
         call::axes(&named, dims.len())?
     };
     axes.sort_unstable();
-    let keep = call.flag("keepdims", true)?;
     let target: Vec<u32> = (dims.iter().enumerate())
         .filter(|(i, _)| keep || !axes.contains(i))
         .map(|(i, &d)| if axes.contains(&i) { 1 } else { d })

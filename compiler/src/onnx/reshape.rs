@@ -6,6 +6,7 @@ use super::builder::Builder;
 use super::call::{self, Call, Value};
 use super::constant::elements;
 use super::element::Element;
+use super::finish::{Base, Finished};
 use super::problem::Problem;
 use super::unsupported;
 
@@ -33,6 +34,15 @@ pub(super) fn dropout(_: &mut Builder, call: &Call) -> Result<Value, Problem> {
             supported: "inference",
         });
     }
+    if let Some(ratio) = call.optional_constant(1, "the ratio")?
+        && !(ratio.len() == 1 && (0.0..1.0).contains(&ratio.at(0)))
+    {
+        return Err(Problem::Operand {
+            role: "the ratio",
+            found: format!("{:?}", ratio.values().take(2).collect::<Vec<_>>()),
+            expected: "one number of at least 0 and less than 1",
+        });
+    }
     Ok(call.value(0, "the operand")?.clone())
 }
 
@@ -42,7 +52,7 @@ pub(super) fn flatten(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let dims = dims(b, x);
     let rank = dims.len() as i64;
     let axis = call.int_or("axis", 1)?;
-    let from_front = if axis < 0 {
+    let from_front = if axis < 0 && call.opset >= 11 {
         axis.saturating_add(rank)
     } else {
         axis
@@ -63,7 +73,7 @@ pub(super) fn reshape(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
     let x = call.value(0, "the operand")?;
     let shape = call
         .constant(1, "the new shape")?
-        .integers("the new shape")?;
+        .list_of_integers("the new shape")?;
     call::check_rank(shape.len())?;
     let dims = dims(b, x);
     let keep = !call.flag("allowzero", false)?;
@@ -170,13 +180,20 @@ pub(super) fn cast(_: &mut Builder, call: &Call) -> Result<Value, Problem> {
         Value::Known(c) => Ok(Value::Known(c.with_element(target))),
         Value::Encrypted(x) if target.is_float() => Ok(Value::Encrypted(*x)),
         Value::Finished(y) => {
+            // Integers of an input are numbers from now on; positions stay integers.
+            let of_input = matches!(y.base, Base::Input(_));
             let kept = match target {
-                Element::Float(_) => !y.finish.gives_integers(),
-                Element::Integer { bits, .. } => y.finish.gives_integers() && bits >= 32,
+                Element::Float(_) => of_input || !y.finish.gives_integers(),
+                Element::Integer { bits, .. } => {
+                    !of_input && y.finish.gives_integers() && bits >= 32
+                }
                 Element::Bool | Element::Other(_) => false,
             };
             if kept {
-                return Ok(Value::Finished(y.clone()));
+                return Ok(Value::Finished(Finished {
+                    element: if of_input { target } else { y.element },
+                    ..y.clone()
+                }));
             }
             let to = target.to_string();
             Err(Problem::AfterDecryption { to })

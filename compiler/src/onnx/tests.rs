@@ -1,6 +1,11 @@
 //! Tests of the front end on models built in memory.
 
+mod client;
+mod constants;
+mod definitions;
 mod finish;
+mod hostile;
+mod linear;
 mod stated;
 
 use super::*;
@@ -92,7 +97,7 @@ fn model(
 ) -> ModelProto {
     let mut graph = GraphProto::new();
     graph.input = vec![declared("x", 1, dims)];
-    graph.output = vec![declared("y", 1, vec![])];
+    graph.output = vec![declared("y", 0, vec![])];
     (graph.node, graph.initializer) = (nodes, initializers);
     let mut opset = OperatorSetIdProto::new();
     opset.version = 17;
@@ -228,7 +233,7 @@ fn versions_out_of_range_are_refused() {
 #[test]
 fn values_are_defined_once_and_before_their_use() {
     let undefined = model(dims(&[1]), vec![node("Neg", &["z"], "y", [])], vec![]);
-    assert!(errors(&undefined).contains("value `z` is not computed by an earlier node"));
+    assert!(errors(&undefined).contains("value `z` is not computed by any node"));
     let nodes = vec![node("Neg", &["x"], "y", []), node("Neg", &["x"], "y", [])];
     assert!(errors(&model(dims(&[1]), nodes, vec![])).contains("value `y` is computed twice"));
 }

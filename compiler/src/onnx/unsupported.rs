@@ -28,6 +28,8 @@ pub enum Reason {
     ControlFlow,
     /// Sequences, optionals, strings.
     NotATensor,
+    /// Labels, dictionaries and text made of results.
+    Labels,
     /// A domain whose operators are not known.
     Domain {
         /// The domain.
@@ -85,6 +87,27 @@ pub(super) fn reason(op: &str) -> Reason {
     }
 }
 
+/// Whether an operator of the domain `ai.onnx.ml` turns results into labels.
+pub(super) fn makes_labels(op: &str) -> bool {
+    matches!(
+        op,
+        "ArrayFeatureExtractor"
+            | "ZipMap"
+            | "LabelEncoder"
+            | "CategoryMapper"
+            | "DictVectorizer"
+            | "CastMap"
+            | "Binarizer"
+    )
+}
+
+/// Whether the operators of a domain are what ONNX Runtime's optimiser makes of the standard ones.
+fn is_optimised(domain: &str) -> bool {
+    domain == "com.microsoft"
+        || domain.starts_with("com.microsoft.")
+        || domain == "com.ms.internal.nhwc"
+}
+
 impl Reason {
     pub(super) fn note(&self) -> Option<Note> {
         match self {
@@ -97,9 +120,11 @@ impl Reason {
             | Reason::Normalisation
             | Reason::Softmax
             | Reason::Rounding => Some(Note::OnlyRingOperations),
-            Reason::ControlFlow | Reason::NotATensor | Reason::Domain { .. } | Reason::Unknown => {
-                None
-            }
+            Reason::Labels
+            | Reason::ControlFlow
+            | Reason::NotATensor
+            | Reason::Domain { .. }
+            | Reason::Unknown => None,
         }
     }
 
@@ -112,6 +137,8 @@ impl Reason {
             Reason::MaxPool => Help::AveragePool,
             Reason::Closing | Reason::Position | Reason::Softmax => Help::ClientSide,
             Reason::Rounding => Help::ExportFloat,
+            Reason::Labels => Help::RemoveLabels,
+            Reason::Domain { domain } if is_optimised(domain) => Help::BeforeOptimisation,
             Reason::ControlFlow | Reason::Domain { .. } => Help::Inline,
             Reason::NotATensor | Reason::Unknown => Help::OutsideModel,
         }
@@ -141,6 +168,9 @@ impl fmt::Display for Reason {
             }
             Reason::NotATensor => {
                 f.write_str("sequences, optionals and strings are not supported, only tensors")
+            }
+            Reason::Labels => {
+                f.write_str("looking up labels is not supported, only numbers are computed")
             }
             Reason::Domain { domain } => {
                 write!(f, "operators of the domain `{domain}` are not supported")

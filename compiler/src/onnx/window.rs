@@ -60,7 +60,7 @@ impl Image {
     ) -> Result<[u32; 2], Problem> {
         let list = call.ints(name)?.map(<[i64]>::to_vec);
         let pair = match (list.as_deref(), self.flat) {
-            (None | Some([]), _) => [i64::from(default); 2],
+            (None, _) => [i64::from(default); 2],
             (Some(&[w]), true) => [i64::from(default), w],
             (Some(&[h, w]), false) => [h, w],
             (Some(list), _) => return Err(self.length(name, list)),
@@ -79,16 +79,65 @@ impl Image {
 
     /// Explicit paddings `([top, left], [bottom, right])`.
     pub(super) fn explicit_pads(&self, call: &Call) -> Result<([u32; 2], [u32; 2]), Problem> {
-        let list = call.ints("pads")?.unwrap_or(&[]);
+        let list = call.ints("pads")?;
         let (begin, end) = match (list, self.flat) {
-            ([], _) => ([0, 0], [0, 0]),
-            (&[left, right], true) => ([0, left], [0, right]),
-            (&[top, left, bottom, right], false) => ([top, left], [bottom, right]),
-            _ => return Err(self.length("pads", list)),
+            (None, _) => ([0, 0], [0, 0]),
+            (Some(&[left, right]), true) => ([0, left], [0, right]),
+            (Some(&[top, left, bottom, right]), false) => ([top, left], [bottom, right]),
+            (Some(list), _) => return Err(self.length("pads", list)),
         };
         let [top, left] = begin.map(|v| extent("pads", v, 0));
         let [bottom, right] = end.map(|v| extent("pads", v, 0));
         Ok(([top?, left?], [bottom?, right?]))
+    }
+}
+
+/// Where paddings come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AutoPad {
+    /// They are stated.
+    Explicit,
+    /// There are none.
+    Valid,
+    /// They give as many positions as there are strides in the image, the larger half of an odd padding last or first.
+    Same(Odd),
+}
+
+/// Where an odd padding has its larger half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Odd {
+    /// After the image.
+    Upper,
+    /// Before the image.
+    Lower,
+}
+
+impl AutoPad {
+    /// Attribute `auto_pad`, next to which `pads` that are not 0 would say something else.
+    pub(super) fn new(call: &Call) -> Result<Self, Problem> {
+        let name = call.string_or("auto_pad", "NOTSET")?;
+        let mode = match name.as_str() {
+            "" | "NOTSET" => Self::Explicit,
+            "VALID" => Self::Valid,
+            "SAME_UPPER" => Self::Same(Odd::Upper),
+            "SAME_LOWER" => Self::Same(Odd::Lower),
+            _ => {
+                return Err(Problem::Attribute {
+                    name: "auto_pad",
+                    found: name,
+                    supported: "NOTSET, VALID, SAME_UPPER, SAME_LOWER",
+                });
+            }
+        };
+        let pads = call.ints("pads")?.unwrap_or(&[]);
+        if mode != Self::Explicit && pads.iter().any(|&p| p != 0) {
+            return Err(Problem::Attribute {
+                name: "pads",
+                found: format!("{pads:?} next to `auto_pad`"),
+                supported: "one of the two",
+            });
+        }
+        Ok(mode)
     }
 }
 
@@ -143,11 +192,19 @@ pub(super) struct Sweep {
     pub(super) positions: [u32; 2],
 }
 
-/// Whether a last window that is not full counts.
+/// What moves over the image.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rounding {
-    Floor,
-    Ceil,
+pub(super) enum Kernel {
+    /// Weights.
+    Weights,
+    /// A mean; with `ceil_mode` a last window that is not full counts.
+    Pool { ceil: bool },
+}
+
+impl Kernel {
+    fn ceil(self) -> bool {
+        self == Self::Pool { ceil: true }
+    }
 }
 
 impl Sweep {
@@ -156,31 +213,30 @@ impl Sweep {
         call: &Call,
         image: &Image,
         kernel: [u32; 2],
-        rounding: Rounding,
+        kind: Kernel,
     ) -> Result<Self, Problem> {
         let strides = image.pair(call, "strides", 1)?;
         let dilations = image.pair(call, "dilations", 1)?;
-        let auto_pad = call.string_or("auto_pad", "NOTSET")?;
+        let auto_pad = AutoPad::new(call)?;
+        let (begin, end) = image.explicit_pads(call)?;
         let axis = |a: usize| -> Result<Axis, Problem> {
             let pick = |pair: [u32; 2]| i64::from(if a == 0 { pair[0] } else { pair[1] });
             let line = Line {
                 input: pick(image.extents()),
-                reach: (pick(kernel) - 1) * pick(dilations) + 1,
+                kernel: pick(kernel),
+                dilation: pick(dilations),
                 stride: pick(strides),
             };
-            match auto_pad.as_str() {
-                "" | "NOTSET" => {
-                    let (begin, end) = image.explicit_pads(call)?;
-                    line.explicit((pick(begin), pick(end)), rounding)
+            match auto_pad {
+                AutoPad::Explicit => {
+                    let pads = (pick(begin), pick(end));
+                    if kind != Kernel::Weights {
+                        line.check_pool(pads)?;
+                    }
+                    line.explicit(pads, kind.ceil())
                 }
-                "VALID" => line.valid(rounding),
-                "SAME_UPPER" => line.same(Rounding::Floor),
-                "SAME_LOWER" => line.same(Rounding::Ceil),
-                _ => Err(Problem::Attribute {
-                    name: "auto_pad",
-                    found: auto_pad.clone(),
-                    supported: "NOTSET, VALID, SAME_UPPER, SAME_LOWER",
-                }),
+                AutoPad::Valid => line.valid(kind.ceil()),
+                AutoPad::Same(odd) => line.same(odd, kind),
             }
         };
         let (h, w) = (axis(0)?, axis(1)?);
@@ -204,24 +260,38 @@ struct Axis {
     positions: u32,
 }
 
-/// A window of `reach` pixels moving over a line of `input` pixels by `stride`.
+/// A window of `kernel` pixels, `dilation` apart, moving over a line of `input` pixels by `stride`.
 struct Line {
     input: i64,
-    reach: i64,
+    kernel: i64,
+    dilation: i64,
     stride: i64,
 }
 
 impl Line {
+    /// Pixels from the first to the last of the window.
+    fn reach(&self) -> i64 {
+        (self.kernel - 1) * self.dilation + 1
+    }
+
+    /// Refuses paddings as large as the kernel, with which the mean of nothing would be asked for.
+    fn check_pool(&self, (begin, end): (i64, i64)) -> Result<(), Problem> {
+        if begin < self.kernel && end < self.kernel {
+            return Ok(());
+        }
+        Err(Problem::Mismatch {
+            what: "attribute `pads`",
+            found: begin.max(end).to_string(),
+            expected: format!("less than {}, the size of the kernel", self.kernel),
+        })
+    }
+
     /// Its positions with these paddings.
-    fn explicit(&self, (begin, end): (i64, i64), rounding: Rounding) -> Result<Axis, Problem> {
-        let &Line {
-            input,
-            reach,
-            stride,
-        } = self;
+    fn explicit(&self, (begin, end): (i64, i64), ceil: bool) -> Result<Axis, Problem> {
+        let (input, stride, reach) = (self.input, self.stride, self.reach());
         let room = input + begin + end - reach;
         let mut positions = room.div_euclid(stride) + 1;
-        if rounding == Rounding::Ceil && room >= 0 {
+        if ceil && room >= 0 {
             positions = (room + stride - 1) / stride + 1;
             // A window that starts after the image is not one.
             if (positions - 1) * stride >= input + begin {
@@ -237,15 +307,15 @@ impl Line {
         }
         Ok(Axis {
             begin: begin as u32,
-            end: end as u32,
+            end: end.max(0) as u32,
             positions: positions as u32,
         })
     }
 
     /// Its positions without padding; ONNX gives two formulas for `ceil_mode`, which must agree.
-    fn valid(&self, rounding: Rounding) -> Result<Axis, Problem> {
-        let axis = self.explicit((0, 0), rounding)?;
-        if axis.positions == self.explicit((0, 0), Rounding::Floor)?.positions {
+    fn valid(&self, ceil: bool) -> Result<Axis, Problem> {
+        let axis = self.explicit((0, 0), ceil)?;
+        if axis.positions == self.explicit((0, 0), false)?.positions {
             return Ok(axis);
         }
         Err(Problem::Attribute {
@@ -255,25 +325,32 @@ impl Line {
         })
     }
 
-    /// As many positions as strides in the image; `odd` says where an odd padding has its larger half: before the
-    /// image when rounding up.
-    fn same(&self, odd: Rounding) -> Result<Axis, Problem> {
-        let &Line {
-            input,
-            reach,
-            stride,
-        } = self;
-        let positions = (input + stride - 1) / stride;
-        let total = ((positions - 1) * stride + reach - input).max(0);
-        let begin = match odd {
-            Rounding::Floor => total / 2,
-            Rounding::Ceil => total - total / 2,
+    /// Paddings for as many positions as there are strides in the image.
+    ///
+    /// The paddings of a pool do not count its dilations, as in ONNX Runtime; the number of positions follows from them.
+    /// Where strides leave pixels out on both sides of the window, implementations do not agree where it starts.
+    fn same(&self, odd: Odd, kind: Kernel) -> Result<Axis, Problem> {
+        let (input, stride) = (self.input, self.stride);
+        let reach = match kind {
+            Kernel::Weights => self.reach(),
+            Kernel::Pool { .. } => self.kernel,
         };
-        let fits = |v: i64| extent("auto_pad", v, 0);
-        Ok(Axis {
-            begin: fits(begin)?,
-            end: fits(total - begin)?,
-            positions: positions as u32,
-        })
+        let total = ((input + stride - 1) / stride - 1) * stride + reach - input;
+        if total < -1 {
+            return Err(Problem::Attribute {
+                name: "auto_pad",
+                found: format!(
+                    "SAME where the stride {stride} leaves out {} pixels",
+                    -total
+                ),
+                supported: "explicit `pads` there",
+            });
+        }
+        extent("auto_pad", total.max(0), 0)?;
+        let begin = match odd {
+            Odd::Upper => total / 2,
+            Odd::Lower => (total + 1) / 2,
+        };
+        self.explicit((begin, total - begin), kind.ceil())
     }
 }

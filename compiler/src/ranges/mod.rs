@@ -37,15 +37,19 @@ use std::fmt;
 
 /// How many bits larger than in the samples values may become.
 pub const MARGIN_BITS: u32 = 2;
+/// The same for samples that were drawn because there are none: who knows what real ones are like.
+pub const DRAWN_MARGIN_BITS: u32 = 4;
 
 /// More headroom than any parameters have.
 const MOST_BITS: u32 = MAX_BASE_BITS + 1;
 
 /// What is known of all nodes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Ranges {
     /// In node order.
     pub nodes: Vec<NodeRange>,
+    /// How many bits larger than what is known values may become.
+    pub margin_bits: u32,
 }
 
 /// What is known of a node.
@@ -90,6 +94,15 @@ impl Reach {
     }
 }
 
+/// The interval of what is encrypted for values of an input in `given`.
+fn prepared(graph: &Graph, name: &str, given: Interval) -> Interval {
+    let Some(prepare) = graph.prepare.get(name) else {
+        return given;
+    };
+    let made = prepare.range([given.min(), given.max()]);
+    made.map_or(Interval::ALL, |[min, max]| Interval::new(min, max))
+}
+
 impl Ranges {
     /// The ranges of a graph: what a calibration has seen, and what follows from intervals of the inputs by name. Inputs
     /// without one are taken to stay within what the samples have, plane by plane. No proof is tried without either.
@@ -118,15 +131,18 @@ impl Ranges {
         for (index, name) in graph.inputs() {
             let seen = calibration.and_then(|c| c.nodes.get(index.index()));
             let shape = &graph.node(index).shape;
-            match (inputs.get(name), seen) {
-                (Some(&stated), Some(seen)) if !stated.contains(seen.hull()) => {
+            let stated = inputs
+                .get(name)
+                .map(|&stated| prepared(graph, name, stated));
+            match (stated, seen) {
+                (Some(stated), Some(seen)) if !stated.contains(seen.hull()) => {
                     return Err(RangeError::Stated {
                         name: name.to_owned(),
                         stated,
                         seen: seen.hull(),
                     });
                 }
-                (Some(&stated), _) => domains.insert(name, Planes::new(shape, |_| stated)),
+                (Some(stated), _) => domains.insert(name, Planes::new(shape, |_| stated)),
                 (None, Some(seen)) => domains.insert(name, seen.clone()),
                 (None, None) => None,
             };
@@ -158,14 +174,32 @@ impl Ranges {
         };
         Ok(Self {
             nodes: graph.nodes().map(node).collect(),
+            margin_bits: MARGIN_BITS,
         })
+    }
+
+    /// The same with another margin.
+    #[must_use]
+    pub fn with_margin(self, margin_bits: u32) -> Self {
+        Self {
+            margin_bits,
+            ..self
+        }
     }
 
     /// The headroom bits that what samples reach takes, or else what is stated, margin and sign included; `MOST_BITS` when no
     /// parameters have enough.
     pub fn headroom_bits(&self) -> u32 {
-        let needed = self.nodes.iter().filter_map(NodeRange::headroom_bits);
+        let needed = self.nodes.iter();
+        let needed = needed.filter_map(|node| node.headroom_bits(self.margin_bits));
         needed.max().unwrap_or(0)
+    }
+
+    /// The headroom bits within which every value is proven to stay; nothing without a proof.
+    pub fn proven_headroom_bits(&self) -> Option<u32> {
+        let bits = |node: &NodeRange| Some(headroom_bits(node.proven.as_ref()?.largest(), 0));
+        let bits: Option<Vec<u32>> = self.nodes.iter().map(bits).collect();
+        bits?.into_iter().max()
     }
 
     /// Refuses samples, or ranges that are stated, that leave too little room.
@@ -174,7 +208,8 @@ impl Ranges {
     /// Names the first node that takes more headroom bits than there are.
     pub fn check(&self, limit: Limit) -> Result<(), RangeError> {
         for node in &self.nodes {
-            if let (Some(reach), Some(needed)) = (node.expected(), node.headroom_bits())
+            if let (Some(reach), Some(needed)) =
+                (node.expected(), node.headroom_bits(self.margin_bits))
                 && needed > limit.bits()
             {
                 return Err(RangeError::Leaves {
@@ -182,6 +217,7 @@ impl Ranges {
                     op: node.source.op.clone(),
                     reached: reach.largest(),
                     sample: node.sample,
+                    margin: self.margin_bits,
                     needed,
                     limit,
                 });
@@ -206,11 +242,15 @@ impl NodeRange {
     }
 
     /// The headroom bits that this takes, margin and sign included.
-    fn headroom_bits(&self) -> Option<u32> {
-        let largest = self.expected()?.largest();
-        let bits = (largest.log2() + f64::from(MARGIN_BITS) + 1.0).ceil();
-        Some(bits.clamp(2.0, f64::from(MOST_BITS)) as u32)
+    fn headroom_bits(&self, margin: u32) -> Option<u32> {
+        Some(headroom_bits(self.expected()?.largest(), margin))
     }
+}
+
+/// The headroom bits that a magnitude takes, margin and sign included.
+fn headroom_bits(largest: f64, margin: u32) -> u32 {
+    let bits = (largest.log2() + f64::from(margin) + 1.0).ceil();
+    bits.clamp(2.0, f64::from(MOST_BITS)) as u32
 }
 
 /// What a node reaches, when its operands and itself reach this.
@@ -276,7 +316,7 @@ impl fmt::Display for Limit {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RangeError {
     /// Samples, or the ranges that the model states, drive a node out of the representable range.
-    #[error("`{node}` ({op}) {} {}: {}, {limit}", reaches(*.reached), place(*.sample), takes(*.reached, *.needed))]
+    #[error("`{node}` ({op}) {} {}: {}, {limit}", reaches(*.reached), place(*.sample), takes(*.reached, *.margin, *.needed))]
     Leaves {
         /// The node of the model.
         node: String,
@@ -286,6 +326,8 @@ pub enum RangeError {
         reached: f64,
         /// The sample, counted from 0; none when it follows from what the model states.
         sample: Option<usize>,
+        /// Bits of margin.
+        margin: u32,
         /// The headroom bits that this takes, margin and sign included.
         needed: u32,
         /// The headroom bits there are.
@@ -323,7 +365,7 @@ fn place(sample: Option<usize>) -> String {
     }
 }
 
-fn takes(largest: f64, needed: u32) -> String {
+fn takes(largest: f64, margin: u32, needed: u32) -> String {
     match largest.is_finite() {
         true => {
             let bits = if needed < MOST_BITS {
@@ -332,7 +374,7 @@ fn takes(largest: f64, needed: u32) -> String {
                 format!("more than {}", needed - 1)
             };
             format!(
-                "with {MARGIN_BITS} bits of margin and one for the sign that takes {bits} headroom bits"
+                "with {margin} bits of margin and one for the sign that takes {bits} headroom bits"
             )
         }
         false => "no headroom is enough".to_owned(),

@@ -10,7 +10,7 @@ use super::report::source_name;
 use super::univariate::Univariate;
 use crate::tensor::{Graph, Node, Op, Output, Polynomial, Source, SourceId};
 use peregrine_ir::linear::LinearMap;
-use peregrine_ir::{Entity, Finish, Shape, Tensor, TensorId, Tensors};
+use peregrine_ir::{Entity, Finish, Prepare, Shape, Tensor, TensorId, Tensors};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::mem::take;
@@ -53,6 +53,8 @@ pub(super) struct Draft {
     pub(super) items: Items,
     pub(super) tensors: Tensors,
     pub(super) sources: Vec<Source>,
+    /// What the client makes of inputs.
+    prepare: BTreeMap<String, Prepare>,
     /// What is known about each result and its position, in the model's order.
     outputs: Vec<(Label, Place)>,
     /// Users that something needs, in order; one that uses an operator twice is listed twice.
@@ -93,6 +95,7 @@ impl Draft {
             items: Items::default(),
             tensors: graph.tensors.clone(),
             sources: graph.sources.clone(),
+            prepare: graph.prepare.clone(),
             outputs: Vec::new(),
             users: Vec::new(),
             live: Vec::new(),
@@ -108,6 +111,7 @@ impl Draft {
     pub(super) fn finish(self) -> Graph {
         let mut graph = Graph::default();
         graph.sources.clone_from(&self.sources);
+        graph.prepare.clone_from(&self.prepare);
         let mut kept = vec![false; self.tensors.len()];
         let live = |&(place, _): &(Place, &Item)| self.live[place];
         for (_, item) in self.items.iter().enumerate().filter(live) {

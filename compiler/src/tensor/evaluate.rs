@@ -2,7 +2,7 @@
 
 use super::{Graph, Op};
 use peregrine_ir::linear::LinearError;
-use peregrine_ir::{Broadcast, FinishError};
+use peregrine_ir::{Broadcast, FinishError, PrepareError};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
@@ -102,15 +102,18 @@ impl Graph {
                 let x = inputs
                     .get(name)
                     .ok_or_else(|| EvaluateError::MissingInput { name: name.clone() })?;
-                if x.len() != node.shape.elements() {
-                    let expected = node.shape.elements();
+                let expected = self.given_shape(index).elements();
+                if x.len() != expected {
                     return Err(EvaluateError::InputLength {
                         name: name.clone(),
                         found: x.len(),
                         expected,
                     });
                 }
-                x.clone()
+                match self.prepare.get(name) {
+                    Some(prepare) => prepare.apply(x.clone())?.1,
+                    None => x.clone(),
+                }
             }
             Op::Linear { map, bias } => {
                 let mut y = map.bind(&self.tensors)?.apply(first);
@@ -169,6 +172,9 @@ pub enum EvaluateError {
     /// A linear map is not well formed.
     #[error(transparent)]
     Linear(#[from] LinearError),
+    /// An input cannot be prepared.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
     /// What follows decryption does not fit.
     #[error(transparent)]
     Finish(#[from] FinishError),

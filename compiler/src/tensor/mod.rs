@@ -15,10 +15,11 @@ pub use polynomial::{Polynomial, PolynomialError};
 pub use stated::{Stated, StatedRange};
 
 use peregrine_ir::linear::LinearMap;
-use peregrine_ir::{Finish, Shape, TensorId, Tensors};
+use peregrine_ir::{Finish, Prepare, Shape, TensorId, Tensors};
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
+use std::collections::BTreeMap;
 
 /// A network as a DAG of canonical operators.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,8 @@ pub struct Graph {
     pub sources: Vec<Source>,
     /// Results, in the model's order.
     pub outputs: Vec<Output>,
+    /// What the client makes of inputs before it encrypts them, by name; the others are encrypted as they are.
+    pub prepare: BTreeMap<String, Prepare>,
     /// The ranges that the model states for its own nodes; a graph that rewriting has changed has none.
     pub stated: Option<Stated>,
 }
@@ -62,7 +65,7 @@ pub struct Node {
 /// The canonical operators.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
-    /// An encrypted input. No operands.
+    /// An encrypted input, as [`Graph::prepare`] makes it. No operands.
     Input {
         /// Its name in the model.
         name: String,
@@ -137,6 +140,15 @@ impl Graph {
         (0..self.dag.node_count()).map(NodeIndex::new)
     }
 
+    /// The shape of the tensor that a user gives for an input.
+    pub fn given_shape(&self, index: NodeIndex) -> &Shape {
+        let node = self.node(index);
+        match &node.op {
+            Op::Input { name } => peregrine_ir::given_shape(&node.shape, self.prepare.get(name)),
+            _ => &node.shape,
+        }
+    }
+
     /// Number of nodes.
     pub fn len(&self) -> usize {
         self.dag.node_count()
@@ -147,7 +159,7 @@ impl Graph {
         self.dag.node_count() == 0
     }
 
-    /// Inputs in the model's order: node and name.
+    /// Encrypted inputs: node and name.
     pub fn inputs(&self) -> impl Iterator<Item = (NodeIndex, &str)> {
         self.nodes().filter_map(|index| match &self.node(index).op {
             Op::Input { name } => Some((index, name.as_str())),

@@ -13,9 +13,11 @@
 mod column;
 pub mod container;
 mod error;
+mod expectation;
 mod fingerprint;
 mod finish;
 mod operator;
+mod owner;
 mod private;
 mod program;
 mod public;
@@ -25,6 +27,7 @@ pub use container::{Container, ContainerError, FORMAT_VERSION, FileKind};
 pub use error::{DecodeError, ReadError};
 pub use fingerprint::Fingerprint;
 pub(crate) use fingerprint::PrivateHash;
+pub use owner::{KeyPairId, Owner};
 
 use crate::interface::{Interface, PublicPart};
 use crate::verify::{Verified, verify};

@@ -263,9 +263,12 @@ fn decode_constants(message: &wire::Constants) -> Result<Arena<Const, Constant>,
 
 fn encode_port(port: &Port) -> wire::PortValues {
     let Port {
-        name: _, // these three are public
+        name: _, // these six are public
         shape: _,
         finish: _,
+        prepare: _,
+        range: _,
+        expectation: _,
         layout,
         values,
     } = port;
@@ -298,6 +301,9 @@ fn decode_ports(
             layout: LayoutId(private.layout),
             values,
             finish: public.finish,
+            prepare: public.prepare,
+            range: public.range,
+            expectation: public.expectation,
         })
     };
     public.into_iter().zip(private).map(decode).collect()

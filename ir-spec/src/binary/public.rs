@@ -1,7 +1,7 @@
 //! The public part: what a client may see.
 
 use super::error::DecodeError;
-use super::{finish, wire};
+use super::{expectation, finish, wire};
 use crate::circuit::{Circuit, Keys, Port};
 use crate::entity::{Entity, Prime};
 use crate::inst::{Key, KeyKind};
@@ -39,6 +39,9 @@ fn extract_port(circuit: &Circuit, port: &Port) -> Option<InterfacePort> {
         level: ty.level(),
         scale: ty.scale()?.clone(),
         finish: port.finish.clone(),
+        prepare: port.prepare.clone(),
+        range: port.range,
+        expectation: port.expectation,
     })
 }
 
@@ -228,6 +231,9 @@ fn encode_port(port: &InterfacePort) -> wire::Port {
         level,
         scale,
         finish,
+        prepare,
+        range,
+        expectation,
     } = port;
     wire::Port {
         name: name.clone(),
@@ -236,6 +242,9 @@ fn encode_port(port: &InterfacePort) -> wire::Port {
         level: level.0,
         scale: Some(encode_scale(scale)),
         finish: finish::encode(finish),
+        prepare: prepare.as_ref().map(finish::encode_prepare),
+        range: range.map(expectation::encode_range),
+        expectation: expectation.map(expectation::encode),
     }
 }
 
@@ -248,6 +257,9 @@ fn decode_port(port: wire::Port, ring: &Ring) -> Result<InterfacePort, DecodeErr
         level: Level(port.level),
         scale: decode_scale(&port.scale.ok_or(missing("scale"))?, ring)?,
         finish: finish::decode(port.finish)?,
+        prepare: port.prepare.map(finish::decode_prepare).transpose()?,
+        range: port.range.map(expectation::decode_range).transpose()?,
+        expectation: port.expectation.map(expectation::decode).transpose()?,
     })
 }
 

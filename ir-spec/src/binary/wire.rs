@@ -80,11 +80,50 @@ pub(super) struct Port {
     pub(super) scale: Option<Scale>,
     #[prost(message, repeated, tag = "6")]
     pub(super) finish: Vec<FinishStep>,
+    #[prost(message, optional, tag = "12")]
+    pub(super) prepare: Option<Prepare>,
+    #[prost(message, optional, tag = "7")]
+    pub(super) range: Option<InputRange>,
+    #[prost(message, optional, tag = "8")]
+    pub(super) expectation: Option<Expectation>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Prepare {
+    #[prost(uint32, repeated, tag = "1")]
+    pub(super) shape: Vec<u32>,
+    /// 0: real, 1: bool, then unsigned and signed integers of 8, 16, 32, 64 bits in turn.
+    #[prost(uint32, tag = "2")]
+    pub(super) element: u32,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) steps: Vec<FinishStep>,
+}
+
+/// Origins: 1 assumed, 2 asked, 3 stated, 4 calibrated.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct InputRange {
+    #[prost(double, tag = "1")]
+    pub(super) low: f64,
+    #[prost(double, tag = "2")]
+    pub(super) high: f64,
+    #[prost(uint32, tag = "3")]
+    pub(super) origin: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Expectation {
+    #[prost(double, tag = "1")]
+    pub(super) magnitude: f64,
+    #[prost(double, tag = "2")]
+    pub(super) noise: f64,
+    #[prost(uint32, tag = "3")]
+    pub(super) origin: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct FinishStep {
-    /// 1: softmax, 2: log_softmax, 3: sigmoid, 4: tanh, 5: argmax, 6: argmin, 7: reshape.
+    /// 1: softmax, 2: log_softmax, 3: sigmoid, 4: tanh, 5: argmax, 6: argmin, 7: reshape, 8: affine, 9: transpose,
+    /// 10: slice, 11: take, from 32 on the functions of one element in the order of `FunctionKind::ALL`.
     #[prost(uint32, tag = "1")]
     pub(super) kind: u32,
     #[prost(uint32, tag = "2")]
@@ -92,8 +131,14 @@ pub(super) struct FinishStep {
     /// Of equal elements the last.
     #[prost(bool, tag = "3")]
     pub(super) last: bool,
+    /// Dimensions of a reshape, axes of a transpose, positions of a take; first position and count of a slice.
     #[prost(uint32, repeated, tag = "4")]
     pub(super) shape: Vec<u32>,
+    #[prost(sint32, tag = "5")]
+    pub(super) step: i32,
+    /// Parameters of a function; factors of an affine, then its offsets.
+    #[prost(double, repeated, tag = "6")]
+    pub(super) numbers: Vec<f64>,
 }
 
 #[derive(Clone, PartialEq, Message)]

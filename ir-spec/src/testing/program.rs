@@ -1,7 +1,8 @@
 //! Random well-typed instructions: each step picks operands of suitable types; what does not type is left out.
 
 use super::Draw;
-use super::finish::{fitting, steps};
+use super::expectation;
+use super::finish::{fitting, prepare, steps};
 use super::tables::{layout, name, shape};
 use crate::build::Builder;
 use crate::circuit::Circuit;
@@ -20,7 +21,11 @@ pub(super) fn build(draw: &mut Draw<'_>, circuit: Circuit) -> Circuit {
     };
     program.serve(draw);
     program.input(draw);
+    for port in &mut program.circuit().inputs {
+        port.prepare = prepare(draw, &port.shape);
+    }
     let wished = steps(draw);
+    let (range, expected) = (expectation::range(draw), expectation::expectation(draw));
     while !draw.is_empty() {
         program.step(draw);
     }
@@ -29,6 +34,10 @@ pub(super) fn build(draw: &mut Draw<'_>, circuit: Circuit) -> Circuit {
     }
     for port in &mut program.circuit().outputs {
         port.finish = fitting(&wished, &port.shape);
+        port.expectation = expected;
+    }
+    for port in &mut program.circuit().inputs {
+        port.range = range;
     }
     program.builder.finish()
 }

@@ -32,8 +32,10 @@
 //!
 //! **Ports.** Names differ within inputs and within outputs and are not empty. The shape is the one the layout packs; there is
 //! one two-part ciphertext per ciphertext of the layout, all of one type. The values of input ports are exactly the
-//! `input` instructions, each once. There is an output. What follows decryption fits the tensor: axes exist, reshapes keep the
-//! number of elements, only reshapes follow integers; at most [`Finish::MAX_STEPS`] steps, none for inputs.
+//! `input` instructions, each once. There is an output. What follows decryption fits the tensor: axes and positions exist,
+//! reshapes keep the number of elements, only movements follow integers; at most [`Finish::MAX_STEPS`] steps, none for inputs.
+//! What precedes encryption gives the tensor that is packed, in as many steps, none for outputs.
+//! Ranges are of inputs, with finite ends in order; expectations are of outputs, with finite magnitude and positive finite noise.
 //!
 //! Not checked: that messages keep headroom below the modulus, that noise stays small, that the zeros a layout promises
 //! are zero, that the coefficients behind a uniform constant agree, that the circuit computes what its nodes say, and that tables
@@ -63,7 +65,9 @@ pub use tables::{
 pub use values::{MAX_VALUES, ValueError};
 
 use crate::circuit::Circuit;
+use crate::expectation::{Expectation, InputRange};
 use error::Report;
+use std::collections::BTreeMap;
 use std::ops::Deref;
 
 /// A circuit that obeys every rule of this module.
@@ -74,6 +78,30 @@ impl Verified {
     /// The circuit, to be changed and verified again.
     pub fn into_inner(self) -> Circuit {
         self.0
+    }
+
+    /// The circuit with the ranges of its inputs and what is expected of its outputs, by name; ports without an entry keep
+    /// what they have. Nothing else of a circuit depends on them.
+    ///
+    /// # Errors
+    /// When a range or an expectation breaks a rule.
+    pub fn expecting(
+        self,
+        inputs: &BTreeMap<String, InputRange>,
+        outputs: &BTreeMap<String, Expectation>,
+    ) -> Result<Self, VerifyErrors> {
+        let Self(mut circuit) = self;
+        for port in &mut circuit.inputs {
+            port.range = inputs.get(&port.name).copied().or(port.range);
+        }
+        for port in &mut circuit.outputs {
+            let expected = outputs.get(&port.name).copied();
+            port.expectation = expected.or(port.expectation);
+        }
+        let mut report = Report::default();
+        ports::check(&circuit, &mut report);
+        report.verdict(&circuit)?;
+        Ok(Self(circuit))
     }
 }
 

@@ -5,7 +5,8 @@ use super::tables::{check_name, check_rank, check_slots};
 use super::values::exists;
 use crate::circuit::{Circuit, Port};
 use crate::entity::{LayoutId, Value};
-use crate::finish::{Finish, FinishError, FinishStep};
+use crate::expectation::{Expectation, ExpectationError, InputRange};
+use crate::finish::{Finish, FinishError, FinishStep, Prepare, PrepareError};
 use crate::inst::Inst;
 use crate::layout::Layout;
 use crate::shape::Shape;
@@ -28,6 +29,8 @@ fn check_side(circuit: &Circuit, ports: &[Port], subject: fn(u32) -> Subject, re
         let subject = subject(i as u32);
         check_rank(subject, &port.shape, report);
         check_finish(subject, &port.shape, &port.finish, report);
+        check_prepare(subject, &port.shape, port.prepare.as_ref(), report);
+        check_expected(subject, port.range, port.expectation, report);
         match circuit.layouts.get(port.layout) {
             None => report.push(
                 subject,
@@ -87,13 +90,63 @@ pub(crate) fn check_finish(subject: Subject, shape: &Shape, finish: &Finish, rep
     if matches!(subject, Subject::Input(_)) && !finish.is_empty() {
         report.push(subject, PortError::FinishedInput);
     }
-    for step in &finish.0 {
+    check_ranks(subject, finish, report);
+    if let Err(error) = finish.result_shape(shape) {
+        report.push(subject, PortError::Finish(error));
+    }
+}
+
+fn check_ranks(subject: Subject, steps: &Finish, report: &mut Report) {
+    for step in &steps.0 {
         if let FinishStep::Reshape { shape } = step {
             check_rank(subject, shape, report);
         }
     }
-    if let Err(error) = finish.result_shape(shape) {
-        report.push(subject, PortError::Finish(error));
+}
+
+/// What precedes encryption gives the tensor that is packed; nothing precedes where nothing is encrypted.
+pub(crate) fn check_prepare(
+    subject: Subject,
+    packed: &Shape,
+    prepare: Option<&Prepare>,
+    report: &mut Report,
+) {
+    let Some(prepare) = prepare else {
+        return;
+    };
+    if matches!(subject, Subject::Output(_)) {
+        report.push(subject, PortError::PreparedOutput);
+    }
+    check_rank(subject, &prepare.shape, report);
+    check_ranks(subject, &prepare.steps, report);
+    match prepare.packed_shape() {
+        Ok(shape) if shape == *packed => {}
+        Ok(found) => {
+            let shape = packed.clone();
+            report.push(subject, PortError::Prepared { shape, found });
+        }
+        Err(error) => report.push(subject, PortError::Prepare(error)),
+    }
+}
+
+/// Ranges are of inputs, expectations of outputs, and both have numbers that mean something.
+pub(crate) fn check_expected(
+    subject: Subject,
+    range: Option<InputRange>,
+    expectation: Option<Expectation>,
+    report: &mut Report,
+) {
+    let input = matches!(subject, Subject::Input(_));
+    if range.is_some() && !input {
+        report.push(subject, PortError::OutputRange);
+    }
+    if expectation.is_some() && input {
+        report.push(subject, PortError::ExpectedInput);
+    }
+    let range = range.map_or(Ok(()), |range| range.check());
+    let expectation = expectation.map_or(Ok(()), |expected| expected.check());
+    for error in [range, expectation].into_iter().filter_map(Result::err) {
+        report.push(subject, PortError::Expectation(error));
     }
 }
 
@@ -184,4 +237,16 @@ pub enum PortError {
     FinishedInput,
     #[error(transparent)]
     Finish(#[from] FinishError),
+    #[error("an output is not encrypted, but has steps that precede encryption")]
+    PreparedOutput,
+    #[error("has shape {shape}, but is prepared as {found}")]
+    Prepared { shape: Shape, found: Shape },
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    #[error("a range is for inputs")]
+    OutputRange,
+    #[error("an expectation is for outputs")]
+    ExpectedInput,
+    #[error(transparent)]
+    Expectation(#[from] ExpectationError),
 }

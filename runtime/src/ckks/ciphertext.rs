@@ -160,7 +160,7 @@ impl SeededCiphertext {
         self.level
     }
 
-    /// The whole ciphertext: stream `p` of the seed is the second part modulo prime `p`.
+    /// The whole ciphertext: stream `q` of the seed is the second part modulo the prime `q`.
     ///
     /// # Errors
     /// When it was made under other parameters.

@@ -11,7 +11,10 @@
 use rustfft::num_complex::Complex64;
 use rustfft::{Fft, FftPlanner};
 use std::f64::consts::PI;
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
+use zeroize::Zeroize;
 
 /// Tables for one degree.
 pub(super) struct Embedding {
@@ -73,20 +76,48 @@ impl Embedding {
         out
     }
 
-    /// The slots of a polynomial with N real coefficients, times `factor`.
-    pub(super) fn values(&self, coefficients: &[f64], factor: f64) -> Vec<Complex64> {
+    /// The slots of a polynomial with N real coefficients, times `factor`. No copy of them stays behind.
+    pub(super) fn values(&self, coefficients: &[f64], factor: f64) -> Slots {
         let (low, high) = coefficients.split_at(self.slots());
         let twisted = low
             .iter()
             .zip(high)
             .zip(&self.twists)
             .map(|((&re, &im), twist)| Complex64::new(re, im) * twist * factor);
-        let mut values: Vec<Complex64> = twisted.collect();
-        self.to_points.process(&mut values);
-        self.points
-            .iter()
-            .map(|&point| values[point as usize])
-            .collect()
+        let mut values = Slots(twisted.collect());
+        let scratch = self.to_points.get_inplace_scratch_len();
+        let mut scratch = Slots(vec![Complex64::ZERO; scratch]);
+        self.to_points
+            .process_with_scratch(&mut values.0, &mut scratch.0);
+        let points = self.points.iter();
+        Slots(points.map(|&point| values[point as usize]).collect())
+    }
+}
+
+/// The values of slots as they were decrypted: noise and all, so they tell the secret. Wiped when dropped.
+#[derive(Clone, PartialEq)]
+pub struct Slots(Vec<Complex64>);
+
+impl Deref for Slots {
+    type Target = [Complex64];
+
+    fn deref(&self) -> &[Complex64] {
+        &self.0
+    }
+}
+
+impl Drop for Slots {
+    fn drop(&mut self) {
+        for slot in &mut self.0 {
+            slot.re.zeroize();
+            slot.im.zeroize();
+        }
+    }
+}
+
+impl fmt::Debug for Slots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slots({} values)", self.0.len())
     }
 }
 
@@ -101,7 +132,7 @@ mod tests {
         let coefficients: Vec<f64> = (0..degree).map(|t| (t * t % 7) as f64 - 3.0).collect();
         let values = embedding.values(&coefficients, 1.0);
         let mut exponent = 1;
-        for value in &values {
+        for value in values.iter() {
             let root = |t: usize| Complex64::cis(PI * (t * exponent) as f64 / degree as f64);
             let expected: Complex64 = coefficients
                 .iter()
@@ -111,7 +142,7 @@ mod tests {
             assert!((value - expected).norm() < 1e-12);
             exponent = exponent * 5 % (2 * degree);
         }
-        let back = embedding.coefficients(values.into_iter(), 1.0);
+        let back = embedding.coefficients(values.iter().copied(), 1.0);
         assert!(
             back.iter()
                 .zip(&coefficients)

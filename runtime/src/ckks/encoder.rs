@@ -5,7 +5,7 @@
 //!
 //! Cost: one complex transform of N/2 points, then a pass and a transform for each prime.
 
-use super::embedding::Embedding;
+use super::embedding::{Embedding, Slots};
 use super::integer::MixedRadix;
 use super::{CkksError, Complex64, Message, Plaintext};
 use crate::params::Parameters;
@@ -13,6 +13,7 @@ use crate::ring::{Basis, Coefficient, Modulus, RnsPoly};
 use rayon::prelude::*;
 use std::fmt;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Coefficients handled by one task when decoding.
 const COEFFICIENTS_PER_TASK: usize = 1 << 10;
@@ -146,11 +147,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When the scale is not positive, or a coefficient fills the modulus.
-    pub fn decode(
-        &self,
-        poly: &RnsPoly<Coefficient>,
-        scale: f64,
-    ) -> Result<Vec<Complex64>, CkksError> {
+    pub fn decode(&self, poly: &RnsPoly<Coefficient>, scale: f64) -> Result<Slots, CkksError> {
         if !(scale.is_finite() && scale > 0.0) {
             return Err(CkksError::NotFinite {
                 what: "a scale",
@@ -165,18 +162,18 @@ impl Encoder {
     ///
     /// # Errors
     /// When one fills the modulus.
-    pub fn centred(&self, poly: &RnsPoly<Coefficient>) -> Result<Vec<f64>, CkksError> {
+    pub fn centred(&self, poly: &RnsPoly<Coefficient>) -> Result<Zeroizing<Vec<f64>>, CkksError> {
         let ring = self.params.ring();
         ring.check_basis(poly.basis())?;
         poly.check_degree(ring)?;
         let moduli: Vec<&Modulus> = poly.primes().iter().map(|&p| ring.modulus(p)).collect();
         let limbs: Vec<&[u64]> = poly.limbs().collect();
         let radix = MixedRadix::new(moduli);
-        let mut out = vec![0.0; poly.degree()];
+        let mut out = Zeroizing::new(vec![0.0; poly.degree()]);
         out.par_chunks_mut(COEFFICIENTS_PER_TASK)
             .enumerate()
             .for_each(|(task, chunk)| {
-                let mut digits = vec![0; limbs.len()];
+                let mut digits = Zeroizing::new(vec![0; limbs.len()]);
                 for (i, out) in chunk.iter_mut().enumerate() {
                     let at = task * COEFFICIENTS_PER_TASK + i;
                     *out = radix.centred(|limb| limbs[limb][at], &mut digits);

@@ -7,7 +7,7 @@
 //! - \[LM21\] Li, Micciancio, *On the security of homomorphic encryption on approximate numbers*.
 //!   <https://eprint.iacr.org/2020/1533>
 
-use super::{Ciphertext, CkksError, Complex64, Encoder, Plaintext, SeededCiphertext};
+use super::{Ciphertext, CkksError, Encoder, Plaintext, SeededCiphertext, Slots};
 use crate::params::Parameters;
 use crate::ring::{Coefficient, Randomness, RnsPoly};
 use crate::rlwe::{SecretKey, encrypt_zero, phase};
@@ -41,8 +41,13 @@ impl Encryptor {
         randomness: &mut Randomness,
     ) -> Result<SeededCiphertext, CkksError> {
         let (row, seed) = (self.params.row(level)?, randomness.seed());
-        let (mut body, _) =
-            encrypt_zero(&self.params, self.secret.poly(), row, (seed, 0), randomness)?;
+        let (mut body, _) = encrypt_zero(
+            self.params.ring(),
+            self.secret.poly(),
+            row,
+            (seed, 0),
+            randomness,
+        )?;
         self.params.ring().add_assign(&mut body, plaintext.poly())?;
         SeededCiphertext::from_parts(&self.params, body, seed, level)
     }
@@ -70,11 +75,7 @@ impl Decryptor {
     ///
     /// # Errors
     /// When the ciphertext is not of these parameters, or its message fills the modulus (wrong key, or overflow).
-    pub fn decrypt(
-        &self,
-        ciphertext: &Ciphertext,
-        scale: f64,
-    ) -> Result<Vec<Complex64>, CkksError> {
+    pub fn decrypt(&self, ciphertext: &Ciphertext, scale: f64) -> Result<Slots, CkksError> {
         self.encoder.decode(&*self.phase(ciphertext)?, scale)
     }
 

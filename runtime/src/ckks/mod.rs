@@ -26,6 +26,7 @@ mod noise_tests;
 mod ring_switch;
 
 pub use ciphertext::{Ciphertext, Form, Plaintext, SeededCiphertext};
+pub use embedding::Slots;
 pub use encoder::Encoder;
 pub use encryption::{Decryptor, Encryptor};
 pub use evaluator::Evaluator;

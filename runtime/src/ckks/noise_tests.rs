@@ -76,7 +76,11 @@ impl Bench {
     }
 
     fn decrypt(&self, ciphertext: &Ciphertext, scale: f64) -> Vec<Complex64> {
-        self.setup.decryptor.decrypt(ciphertext, scale).unwrap()
+        self.setup
+            .decryptor
+            .decrypt(ciphertext, scale)
+            .unwrap()
+            .to_vec()
     }
 
     /// Compares the root mean square difference of two slot vectors at a scale with a prediction.

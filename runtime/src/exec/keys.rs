@@ -1,9 +1,9 @@
 //! The evaluation keys of a run: where they come from, and those in memory now.
 
+use crate::params::Rings;
 use crate::rlwe::EvaluationKeys;
 use crate::wire::WireError;
-use peregrine_ir::binary::Fingerprint;
-use peregrine_ir::{Key, Level};
+use peregrine_ir::{Key, KeyPairId, Level};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,8 +28,11 @@ pub enum KeyForm {
 
 /// Where keys come from: a mapped file, or memory.
 pub trait KeySource: fmt::Debug + Send + Sync {
-    /// The circuit the keys were made for.
-    fn fingerprint(&self) -> Fingerprint;
+    /// The pair that the keys are of.
+    fn key_pair(&self) -> KeyPairId;
+
+    /// The rings in whose numbers its keys are.
+    fn rings(&self) -> &Rings;
 
     /// The keys there are, each with the highest level it serves.
     fn levels(&self) -> &BTreeMap<Key, Level>;
@@ -50,19 +53,21 @@ pub trait KeySource: fmt::Debug + Send + Sync {
     fn release(&self, key: Key);
 }
 
-/// Keys held in memory.
+/// Keys held in memory, for circuits of the same rings.
 #[derive(Clone, Debug)]
 pub struct HeldKeys {
-    fingerprint: Fingerprint,
+    key_pair: KeyPairId,
+    rings: Arc<Rings>,
     levels: BTreeMap<Key, Level>,
     keys: BTreeMap<Key, Arc<EvaluationKeys>>,
 }
 
 impl HeldKeys {
-    /// No keys yet for a circuit.
-    pub fn new(fingerprint: Fingerprint) -> Self {
+    /// No keys yet of a pair.
+    pub fn new(key_pair: KeyPairId, rings: &Arc<Rings>) -> Self {
         Self {
-            fingerprint,
+            key_pair,
+            rings: rings.clone(),
             levels: BTreeMap::new(),
             keys: BTreeMap::new(),
         }
@@ -77,8 +82,12 @@ impl HeldKeys {
 }
 
 impl KeySource for HeldKeys {
-    fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+    fn key_pair(&self) -> KeyPairId {
+        self.key_pair
+    }
+
+    fn rings(&self) -> &Rings {
+        &self.rings
     }
 
     fn levels(&self) -> &BTreeMap<Key, Level> {

@@ -24,7 +24,9 @@ pub(crate) enum Halves<'a> {
 pub(crate) struct PackedHalves<'a> {
     /// The primes.
     pub(crate) basis: &'a Basis,
-    /// The first half: packed limbs, one after the other.
+    /// Where in the first half the packed limb of each prime begins.
+    pub(crate) offsets: &'a [usize],
+    /// The first half.
     pub(crate) b: &'a [u8],
     /// What the second half is expanded from.
     pub(crate) seed: Seed,
@@ -51,13 +53,13 @@ impl<'a> Halves<'a> {
                 Some(KeyLimb::Expanded([b.residues(prime)?, a.residues(prime)?]))
             }
             Self::Packed(packed) => {
-                let before = packed.basis.primes()[..packed.basis.position(prime)?].iter();
-                let offset: usize = before.map(|&p| ring.packed_limb_bytes(p)).sum();
-                let stream = packed.first_stream + prime as u64;
+                let offset = *packed.offsets.get(packed.basis.position(prime)?)?;
+                let modulus = ring.modulus(prime);
+                let stream = packed.first_stream + modulus.value();
                 Some(KeyLimb::Packed(Box::new(PackedLimb {
                     prime,
                     b: packed.b.get(offset..)?,
-                    a: UniformStream::new(ring.kernels, packed.seed, stream, ring.modulus(prime)),
+                    a: UniformStream::new(ring.kernels, packed.seed, stream, modulus),
                     words: vec![0; 2 * BLOCK.min(ring.degree())],
                 })))
             }

@@ -35,6 +35,7 @@ pub use basis::Basis;
 pub(crate) use modulus::is_prime;
 pub use modulus::{Factor, Modulus};
 pub use poly::{Coefficient, Ntt, RnsPoly, SecretPoly};
+pub(crate) use sampling::sample_ternary;
 pub use sampling::{NOISE_DEVIATION, Randomness, Seed};
 
 pub(crate) use dot_parts::{FACTORS_AT_ONCE, Multiplier};

@@ -200,6 +200,14 @@ impl<Domain: Sync> RnsPoly<Domain> {
         })
     }
 
+    /// Some of the limbs, by position, under the numbers that another ring of the degree gives to their primes; shares them.
+    pub(crate) fn renumbered(&self, basis: Basis, positions: &[usize]) -> Self {
+        debug_assert_eq!(basis.len(), positions.len(), "a limb for each prime");
+        let limbs = positions.iter().filter_map(|&i| self.limbs.get(i)).cloned();
+        let limbs = limbs.collect();
+        Self::from_shared(basis, self.degree, limbs)
+    }
+
     /// # Errors
     /// When the polynomial is of another degree than the ring.
     pub(crate) fn check_degree(&self, ring: &Ring) -> Result<(), RingError> {

@@ -233,13 +233,14 @@ impl Randomness {
 }
 
 impl Ring {
-    /// Expands a uniformly random polynomial; the limb of prime `p` is stream `first_stream + p`, so that a basis and its
-    /// subsets give the same residues.
+    /// Expands a uniformly random polynomial; the limb modulo `q` is stream `first_stream + q`, so that a basis and its subsets give
+    /// the same residues, whatever numbers their primes have.
     pub fn expand_uniform(&self, basis: &Basis, seed: Seed, first_stream: u64) -> RnsPoly<Ntt> {
         let mut out = RnsPoly::any(self, basis);
         out.par_limbs_mut_heavy(self, |prime, limb| {
-            let stream = first_stream + prime as u64;
-            UniformStream::new(self.kernels, seed, stream, self.modulus(prime)).fill(limb);
+            let modulus = self.modulus(prime);
+            let stream = first_stream + modulus.value();
+            UniformStream::new(self.kernels, seed, stream, modulus).fill(limb);
         });
         out
     }
@@ -247,21 +248,7 @@ impl Ring {
     /// N coefficients, each -1, 0 or 1 with probability 1/3. Timing and addresses depend on which pairs of bits were skipped, and
     /// those say nothing of the others.
     pub fn sample_ternary(&self, seed: Seed) -> Zeroizing<Vec<i8>> {
-        let mut stream = KeyStream::secret(seed);
-        let mut out = Zeroizing::new(vec![0; self.degree()]);
-        let (mut filled, degree) = (0, out.len());
-        while filled < degree {
-            let byte = stream.peek()[0];
-            stream.used += 1;
-            for shift in [0, 2, 4, 6] {
-                let pair = (byte >> shift) & 3;
-                if filled < degree {
-                    out[filled] = pair as i8 - 1;
-                    filled += usize::from(pair != 3);
-                }
-            }
-        }
-        out
+        sample_ternary(seed, self.degree())
     }
 
     /// An error polynomial: coefficients of standard deviation [`NOISE_DEVIATION`], none larger than 21. Takes the same time
@@ -275,6 +262,25 @@ impl Ring {
         });
         Zeroizing::new(out)
     }
+}
+
+/// [`Ring::sample_ternary`] of any length.
+pub(crate) fn sample_ternary(seed: Seed, count: usize) -> Zeroizing<Vec<i8>> {
+    let mut stream = KeyStream::secret(seed);
+    let mut out = Zeroizing::new(vec![0; count]);
+    let mut filled = 0;
+    while filled < count {
+        let byte = stream.peek()[0];
+        stream.used += 1;
+        for shift in [0, 2, 4, 6] {
+            let pair = (byte >> shift) & 3;
+            if filled < count {
+                out[filled] = pair as i8 - 1;
+                filled += usize::from(pair != 3);
+            }
+        }
+    }
+    out
 }
 
 /// Integers of the centred binomial distribution.

@@ -13,17 +13,17 @@
 //!
 //! Size: `digits * primes * N` residues, packed, in a file; twice as many, a word each, once expanded.
 
-use super::{RlweError, SecretKey, SecretKeys, SwitchKey, encrypt_zero};
+use super::{Gadget, Placement, RlweError, SecretKey, SecretKeys, SwitchKey, encrypt_zero};
 use crate::params::{Parameters, Rings};
-use crate::ring::{Basis, Halves, Ntt, Randomness, RnsPoly, Seed};
+use crate::ring::{Basis, Halves, Ntt, Randomness, Ring, RnsPoly, Seed};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Streams of a key's seed reserved for each digit: more than there are primes.
-pub(super) const STREAMS_PER_DIGIT: u64 = 1 << 16;
+/// Streams of a key's seed reserved for each of its digits: streams are numbered by primes, which are below this.
+pub(super) const STREAMS_PER_DIGIT: u64 = Parameters::MAX_PRIME;
 
 /// What a key switches from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,7 +46,7 @@ impl fmt::Display for KeyKind {
     }
 }
 
-/// One digit of a key.
+/// One digit of a key, which is found by its number in the parameters of the key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyDigit {
     digit: usize,
@@ -96,13 +96,27 @@ impl EvaluationKey {
         level: usize,
         randomness: &mut Randomness,
     ) -> Result<Self, RlweError> {
-        let basis = key_basis(params, level)?;
-        let (ring, s) = (params.ring(), secret.poly());
+        let gadget = Gadget::of(params, level)?;
+        Self::within(params.ring(), secret, kind, &gadget, randomness)
+    }
+
+    /// The same over primes of a ring that are no level's.
+    ///
+    /// # Errors
+    /// As for [`Self::generate`].
+    pub(crate) fn within(
+        ring: &Ring,
+        secret: &SecretKey,
+        kind: KeyKind,
+        gadget: &Gadget,
+        randomness: &mut Randomness,
+    ) -> Result<Self, RlweError> {
+        let s = secret.poly();
         let other = Zeroizing::new(match kind {
-            KeyKind::Relinearization => ring.dot(&basis, &[(s, s)])?,
+            KeyKind::Relinearization => ring.dot(gadget.basis(), &[(s, s)])?,
             KeyKind::Galois(exponent) => {
                 ring.permutation(exponent)?;
-                let s = Zeroizing::new(s.restrict(ring, &basis)?);
+                let s = Zeroizing::new(s.restrict(ring, gadget.basis())?);
                 ring.automorphism(&s, ring.inverse_exponent(exponent))?
             }
             KeyKind::RingSwitch => return Err(RlweError::OneSecret),
@@ -111,7 +125,7 @@ impl EvaluationKey {
             KeyKind::Relinearization => (&*other, s),
             KeyKind::Galois(_) | KeyKind::RingSwitch => (s, &*other),
         };
-        Self::between(params, kind, secrets, level, randomness)
+        Self::between(ring, kind, secrets, gadget, randomness)
     }
 
     /// Makes the key that leads from the main ring to a level of the small one, and to every level before it.
@@ -128,69 +142,90 @@ impl EvaluationKey {
     ) -> Result<Self, RlweError> {
         let (params, small) = (rings.bridge(), rings.small().zip(secrets.small()));
         let (params, (small, to)) = params.zip(small).ok_or(RlweError::NoSmallRing)?;
-        let basis = key_basis(params, level)?;
-        let to = params.ring().spread(small.ring(), to.poly(), &basis)?;
-        let to = Zeroizing::new(to);
-        let secrets = (secrets.main().poly(), &*to);
-        Self::between(params, KeyKind::RingSwitch, secrets, level, randomness)
+        let gadget = Gadget::of(params, level)?;
+        let (from, to) = ((params.ring(), &**secrets.main()), (small.ring(), &**to));
+        Self::leading(from, to, &gadget, randomness)
+    }
+
+    /// Makes the key that leads from a ring to one of smaller degree which has the primes of the gadget, too.
+    ///
+    /// # Errors
+    /// When it lacks one, or is no smaller ring.
+    pub(crate) fn leading(
+        (ring, from): (&Ring, &SecretKey),
+        (small, to): (&Ring, &SecretKey),
+        gadget: &Gadget,
+        randomness: &mut Randomness,
+    ) -> Result<Self, RlweError> {
+        let to = Zeroizing::new(ring.spread(small, to.poly(), gadget.basis())?);
+        let secrets = (from.poly(), &*to);
+        Self::between(ring, KeyKind::RingSwitch, secrets, gadget, randomness)
     }
 
     /// The key from one secret to another, both over the primes of the key at least.
     fn between(
-        params: &Parameters,
+        ring: &Ring,
         kind: KeyKind,
         (from, to): (&RnsPoly<Ntt>, &RnsPoly<Ntt>),
-        level: usize,
+        gadget: &Gadget,
         randomness: &mut Randomness,
     ) -> Result<Self, RlweError> {
-        let (ring, basis) = (params.ring(), key_basis(params, level)?);
-        let row = params.key_row(level)?;
         let seed = randomness.seed();
-        let digits = params.digits_of(row);
+        let digits = gadget.digits().iter().enumerate();
         let digits: Vec<_> = digits.map(|digit| (digit, randomness.fork())).collect();
-        let make = |((digit, primes), mut randomness): ((usize, Basis), Randomness)| {
-            let uniform = (seed, digit as u64 * STREAMS_PER_DIGIT);
-            let (mut b, a) = encrypt_zero(params, to, &basis, uniform, &mut randomness)?;
-            ring.add_multiple_assign(&mut b, from, &primes, params.special())?;
-            Ok(KeyDigit { digit, b, a })
-        };
+        let make =
+            |((own, (digit, primes)), mut randomness): ((usize, &(usize, Basis)), Randomness)| {
+                let uniform = (seed, own as u64 * STREAMS_PER_DIGIT);
+                let (mut b, a) = encrypt_zero(ring, to, gadget.basis(), uniform, &mut randomness)?;
+                ring.add_multiple_assign(&mut b, from, primes, gadget.special())?;
+                let digit = *digit;
+                Ok(KeyDigit { digit, b, a })
+            };
         let digits: Result<_, RlweError> = digits.into_par_iter().map(make).collect();
         Ok(Self {
             kind,
             seed,
             digits: digits?,
-            basis,
+            basis: gadget.basis().clone(),
         })
     }
 
-    /// A key from its stored parts: kind, primes, seed, and `(digit, b)` for each digit; expands the uniform halves.
-    ///
-    /// # Errors
-    /// When the primes do not include the special primes, or a digit is over other primes, unknown or repeated.
-    pub fn from_parts(
-        params: &Parameters,
+    /// A key of expanded digits, each over the primes of `basis`.
+    pub(super) fn of_digits(
         kind: KeyKind,
         basis: Basis,
         seed: Seed,
-        halves: Vec<(usize, RnsPoly<Ntt>)>,
-    ) -> Result<Self, RlweError> {
-        let digits: Vec<usize> = halves.iter().map(|(digit, _)| *digit).collect();
-        check_parts(params, kind, &basis, &digits)?;
-        let fits = |b: &RnsPoly<Ntt>| b.basis() == &basis && b.degree() == params.degree();
-        if let Some(&(digit, _)) = halves.iter().find(|(_, b)| !fits(b)) {
-            return Err(RlweError::KeyBasis { kind, digit });
-        }
-        let expand = |(digit, b)| {
-            let first_stream = digit as u64 * STREAMS_PER_DIGIT;
-            let a = params.ring().expand_uniform(&basis, seed, first_stream);
-            KeyDigit { digit, b, a }
-        };
-        Ok(Self {
+        digits: Vec<(usize, [RnsPoly<Ntt>; 2])>,
+    ) -> Self {
+        let digit = |(digit, [b, a]): (usize, [RnsPoly<Ntt>; 2])| KeyDigit { digit, b, a };
+        let digits = digits.into_iter().map(digit).collect();
+        Self {
             kind,
-            seed,
-            digits: halves.into_par_iter().map(expand).collect(),
             basis,
-        })
+            seed,
+            digits,
+        }
+    }
+
+    /// The same key for other parameters of the degree, which has the primes that these use; shares the words.
+    ///
+    /// # Errors
+    /// When the primes do not include the special primes, or a digit is unknown or repeated.
+    pub(crate) fn placed(
+        &self,
+        params: &Parameters,
+        placement: &Placement,
+    ) -> Result<Self, RlweError> {
+        placement.check(params)?;
+        let (kind, basis) = (placement.kind, &placement.basis);
+        let digits = placement.digits.iter().map(|&(digit, own)| {
+            let known = self.digits.get(own);
+            let known = known.ok_or(RlweError::MissingDigit { kind, digit: own })?;
+            let half = |half: &RnsPoly<Ntt>| half.renumbered(basis.clone(), &placement.limbs);
+            Ok((digit, [half(&known.b), half(&known.a)]))
+        });
+        let digits = digits.collect::<Result<_, RlweError>>()?;
+        Ok(Self::of_digits(kind, basis.clone(), self.seed, digits))
     }
 
     /// What it switches from.
@@ -217,40 +252,6 @@ impl EvaluationKey {
         let digit = self.digits.iter().find(|d| d.digit == digit);
         digit.map(KeyDigit::halves)
     }
-}
-
-/// The primes of a key that serves up to a level.
-///
-/// # Errors
-/// When the level does not exist or there are no special primes.
-fn key_basis(params: &Parameters, level: usize) -> Result<Basis, RlweError> {
-    if params.special().is_empty() {
-        return Err(RlweError::NoKeySwitching);
-    }
-    Ok(params.key_row(level)?.union(params.special()))
-}
-
-/// # Errors
-/// When the primes do not include the special primes, the kind is none, or a digit is unknown or repeated.
-pub(super) fn check_parts(
-    params: &Parameters,
-    kind: KeyKind,
-    basis: &Basis,
-    digits: &[usize],
-) -> Result<(), RlweError> {
-    params.ring().check_basis(basis)?;
-    if params.special().is_empty() || !basis.is_superset(params.special()) {
-        return Err(RlweError::NotExtended { kind });
-    }
-    if let KeyKind::Galois(exponent) = kind {
-        params.ring().permutation(exponent)?;
-    }
-    for (i, &digit) in digits.iter().enumerate() {
-        if digit >= params.digits().len() || digits[..i].contains(&digit) {
-            return Err(RlweError::KeyBasis { kind, digit });
-        }
-    }
-    Ok(())
 }
 
 /// The keys of a server, by kind.

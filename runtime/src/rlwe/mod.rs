@@ -12,7 +12,8 @@
 //!
 //! [`key_switch`] is all three, for digits that are used once.
 //!
-//! The gadget `g_d` does not mention a level, so a key made for one level serves at every level whose primes are a subset.
+//! The gadget `g_d` does not mention a level, so a key made for one level serves at every level whose primes are a subset. Nor does it
+//! mention the numbers of primes: a [`Placement`] says how a key serves other parameters, whose digits have some of its primes.
 //!
 //! The key of a ring switch is one of the main ring's degree from `s` to `t(X^r)`, with `t` the secret of the small ring; whoever could
 //! tell it from random could do so with `r` times as many samples of the small ring, so its primes are those of the small ring.
@@ -25,12 +26,14 @@
 //!   with non-sparse keys*. <https://eprint.iacr.org/2020/1203>
 
 mod evaluation_key;
+mod gadget;
 mod key_switch;
 mod secret_key;
 mod secret_keys;
 mod streamed_key;
 
 pub use evaluation_key::{EvaluationKey, EvaluationKeys, KeyDigit, KeyKind};
+pub use gadget::{Gadget, Placement};
 pub use key_switch::{Digits, Switched, decompose, key_inner_product, key_switch, mod_down};
 pub use secret_key::{SecretKey, encrypt_zero, phase};
 pub use secret_keys::SecretKeys;

@@ -2,7 +2,7 @@
 
 use super::RlweError;
 use crate::params::Parameters;
-use crate::ring::{Basis, Ntt, Randomness, RnsPoly, SecretPoly, Seed};
+use crate::ring::{Basis, Ntt, Randomness, Ring, RnsPoly, SecretPoly, Seed};
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -36,6 +36,11 @@ impl SecretKey {
         params: &Parameters,
         coefficients: Zeroizing<Vec<i8>>,
     ) -> Result<Self, RlweError> {
+        Self::over(params.ring(), coefficients)
+    }
+
+    /// The same, modulo every prime of a ring.
+    pub(crate) fn over(ring: &Ring, coefficients: Zeroizing<Vec<i8>>) -> Result<Self, RlweError> {
         if let Some((index, &value)) = coefficients
             .iter()
             .enumerate()
@@ -45,8 +50,8 @@ impl SecretKey {
         }
         let wide: Zeroizing<Vec<i64>> =
             Zeroizing::new(coefficients.iter().map(|&c| i64::from(c)).collect());
-        let ntt = RnsPoly::from_signed(params.ring(), params.all_primes(), &wide)?
-            .into_ntt(params.ring());
+        let all = Basis::new(0..ring.moduli().len());
+        let ntt = RnsPoly::from_signed(ring, &all, &wide)?.into_ntt(ring);
         Ok(Self {
             coefficients,
             ntt: Zeroizing::new(ntt),
@@ -65,18 +70,17 @@ impl SecretKey {
 }
 
 /// An encryption of zero under the secret `s` (any polynomial over at least the primes of `basis`), without its uniform half,
-/// which is stream `first_stream + p` of the public seed for each prime `p`: `-a s + e`.
+/// which is stream `first_stream + q` of the public seed for each prime `q`: `-a s + e`.
 ///
 /// # Errors
 /// When `s` lacks a prime.
 pub fn encrypt_zero(
-    params: &Parameters,
+    ring: &Ring,
     s: &RnsPoly<Ntt>,
     basis: &Basis,
     uniform: (Seed, u64),
     randomness: &mut Randomness,
 ) -> Result<(RnsPoly<Ntt>, RnsPoly<Ntt>), RlweError> {
-    let ring = params.ring();
     let a = ring.expand_uniform(basis, uniform.0, uniform.1);
     let mut noise = ring.sample_noise(basis, randomness.seed());
     let nothing = RnsPoly::zero(ring, &Basis::new([]));

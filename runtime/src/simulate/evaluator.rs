@@ -1,7 +1,8 @@
 //! The back end that computes on cleartext slots and keeps exact books of level, scale and form.
 
 use super::noise::Noise;
-use super::slots::Slots;
+use super::slots::{Factor, Slots};
+use super::watch::{Seen, Watch};
 use crate::exec::{Encoding, Evaluator, ScaleValue, Site};
 use peregrine_ir::{
     Basis, Circuit, Form, Key, Level, Ring, RingPart, Rotation, Scale, Type, Value,
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Simulator {
     ring: Ring,
     noise: Option<Noise>,
+    watch: Watch,
     headroom: Mutex<Option<Headroom>>,
 }
 
@@ -31,9 +33,21 @@ pub struct Cipher {
 #[derive(Debug)]
 pub struct Plain {
     slots: Vec<f64>,
+    /// Without the error of rounding, for so many twins.
+    exact: Option<(usize, Vec<f64>)>,
     level: Level,
     scale: Scale,
     basis: Basis,
+}
+
+impl Plain {
+    fn factor(&self) -> Factor<'_> {
+        let exact = self.exact.as_ref();
+        Factor {
+            slots: &self.slots,
+            exact: exact.map(|(twins, slots)| (*twins, slots.as_slice())),
+        }
+    }
 }
 
 /// Simulated digits: the ciphertext they came from.
@@ -62,10 +76,11 @@ impl Headroom {
 }
 
 impl Simulator {
-    /// A simulator for circuits over this ring; with noise if asked for.
-    pub(super) fn new(ring: Ring, noise: Option<Noise>) -> Self {
+    /// A simulator for a circuit; with noise if asked for.
+    pub(super) fn new(circuit: &Circuit, noise: Option<Noise>) -> Self {
         Self {
-            ring,
+            ring: circuit.ring.clone(),
+            watch: Watch::new(circuit),
             noise,
             headroom: Mutex::new(None),
         }
@@ -84,6 +99,11 @@ impl Simulator {
     /// The smallest headroom met so far.
     pub(super) fn headroom(&self) -> Option<Headroom> {
         *self.headroom.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was seen of the values that nodes hand on.
+    pub(super) fn into_seen(self) -> Seen {
+        self.watch.into_seen()
     }
 
     /// Slots of one image.
@@ -106,6 +126,7 @@ impl Simulator {
             value,
             magnitude,
         };
+        self.watch.room(found);
         let mut least = self.headroom.lock().unwrap_or_else(PoisonError::into_inner);
         *least = Headroom::least(*least, Some(found));
     }
@@ -182,18 +203,23 @@ impl Evaluator for Simulator {
         let Some(noise) = &self.noise else {
             return Ok(a);
         };
-        Ok(noise
-            .disturb(site, &a.slots)
-            .map_or_else(|| a.clone(), |s| a.with(s)))
+        let disturbed = noise.disturb(site, &a.slots);
+        let sealed = disturbed.map_or_else(|| a.clone(), |s| a.with(s));
+        let (width, twins) = (self.width(&sealed), noise.twins());
+        self.watch.twins(site.value, &sealed.slots, (width, twins));
+        Ok(sealed)
     }
 
     fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Plain, Mismatch> {
         let mut slots = slots.to_vec();
+        let twins = self.noise.as_ref().map_or(0, Noise::twins);
+        let exact = (twins > 0).then(|| (twins, slots.clone()));
         if let Some(noise) = &self.noise {
             noise.round(&mut slots, at);
         }
         Ok(Plain {
             slots,
+            exact,
             level: at.level,
             scale: at.scale.exact.clone(),
             basis: at.basis,
@@ -221,7 +247,7 @@ impl Evaluator for Simulator {
         if a.scale != p.scale || a.form == Form::Extended {
             return Err(Mismatch::Operands);
         }
-        Ok(a.with(a.slots.add_real(&p.slots)))
+        Ok(a.with(a.slots.add_real(p.factor())))
     }
 
     fn mul_plain(&self, a: &Cipher, p: &Plain) -> Result<Cipher, Mismatch> {
@@ -249,7 +275,7 @@ impl Evaluator for Simulator {
             }
         }
         let slots: Vec<&Slots> = ciphers.iter().map(|c| &*c.slots).collect();
-        let factors: Vec<&[f64]> = plains.iter().map(|p| &*p.slots).collect();
+        let factors: Vec<Factor<'_>> = plains.iter().map(|p| p.factor()).collect();
         self.product(a, Slots::dot(&slots, &factors), &p.scale)
     }
 

@@ -12,14 +12,19 @@ mod noise;
 mod precision;
 mod random;
 mod slots;
+mod twins;
+mod watch;
 
 pub use evaluator::{Cipher, Digits, Headroom, Mismatch, Plain, Simulator};
-pub use precision::{Deviation, SAMPLES, Sample, predict};
+pub use precision::{Deviation, Foreseen, Prediction, SAMPLES, Sample, predict};
+pub use twins::{Drowned, Twins, run_twins};
 
 use crate::exec::{self, ExecError, KeyResidence, Plan, PlanOptions, Progress, SharedPlains};
 use crate::ports::{Arrays, PortError, PortView, check_names};
+use crate::range::Outlier;
 use noise::Noise;
 use peregrine_ir::{Circuit, Inst, Port, Verified};
+use watch::Seen;
 
 /// How to simulate.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +53,9 @@ pub struct Simulations {
     pub decrypted: Vec<Arrays>,
     /// Where a message came closest to the modulus, over all images; none when every slot was zero.
     pub headroom: Option<Headroom>,
+    /// The first value that a node hands on, to another or to the client, and that is too large for the modulus: an encrypted
+    /// run gives garbage. Partial sums inside a node do not count, because they may wrap around and back.
+    pub overflow: Option<Headroom>,
 }
 
 /// Runs a circuit on tensors, given by the names of its inputs.
@@ -64,6 +72,7 @@ pub fn run(
         outputs,
         decrypted,
         headroom,
+        overflow: _,
     } = run_all(circuit, std::slice::from_ref(inputs), options, progress)?;
     let first = |arrays: Vec<Arrays>| arrays.into_iter().next().unwrap_or_default();
     Ok(Simulation {
@@ -86,6 +95,40 @@ pub fn run_all(
     options: Options,
     progress: &dyn Progress,
 ) -> Result<Simulations, SimulateError> {
+    let mut all = Simulations::of(inputs.len());
+    let kind = Kind {
+        noise: options.noise,
+        twins: 0,
+    };
+    each_group((circuit, inputs), kind, progress, |group| {
+        all.join(group.images)
+    })?;
+    Ok(all)
+}
+
+/// What images are computed with.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    noise: Option<u64>,
+    /// How many of the first images of a group are computed without noise, too.
+    twins: usize,
+}
+
+/// Images that were computed together.
+struct Group {
+    images: Simulations,
+    /// The first of them without noise.
+    exact: Vec<(Arrays, Arrays)>,
+    seen: Seen,
+}
+
+/// Computes images in groups that fit a gigabyte.
+fn each_group(
+    (circuit, inputs): (&Verified, &[Arrays]),
+    kind: Kind,
+    progress: &dyn Progress,
+    mut take: impl FnMut(Group),
+) -> Result<(), SimulateError> {
     let plan = Plan::new(
         circuit,
         PlanOptions {
@@ -94,28 +137,76 @@ pub fn run_all(
             keys: KeyResidence::Held,
         },
     );
-    let mut all = Simulations {
-        outputs: Vec::with_capacity(inputs.len()),
-        decrypted: Vec::with_capacity(inputs.len()),
-        headroom: None,
-    };
-    for images in inputs.chunks(together(bytes_of_image(circuit, &plan), inputs.len())) {
-        let first = all.outputs.len();
-        let noise = options.noise;
-        let noise = noise.map(|seed| Noise::new(&circuit.ring, seed, first));
-        let simulator = Simulator::new(circuit.ring.clone(), noise);
+    let mut first = 0;
+    let copies = if kind.twins > 1 { 2 } else { 1 };
+    let bytes = copies * bytes_of_image(circuit, &plan);
+    for images in inputs.chunks(together(bytes, inputs.len())) {
+        let twins = kind.twins.min(images.len());
+        let noise = kind.noise;
+        let noise = noise.map(|seed| Noise::new(&circuit.ring, seed, (first, twins)));
+        let simulator = Simulator::new(circuit, noise);
+        let all: Vec<&Arrays> = images.iter().take(twins).chain(images).collect();
         let ports = circuit.inputs.iter();
-        let ciphers = ports.map(|port| encrypt(circuit, &simulator, port, images));
+        let ciphers = ports.map(|port| encrypt(circuit, &simulator, port, &all));
         let ciphers = ciphers.collect::<Result<_, _>>()?;
         let results = exec::run(circuit, &simulator, &plan, ciphers, progress)?;
-        for image in 0..images.len() {
+        let mut group = Group {
+            images: Simulations::of(images.len()),
+            exact: Vec::with_capacity(twins),
+            seen: Seen::default(),
+        };
+        for image in 0..all.len() {
             let (outputs, decrypted) = decrypt(circuit, &results, image)?;
-            all.outputs.push(outputs);
-            all.decrypted.push(decrypted);
+            if image < twins {
+                group.exact.push((outputs, decrypted));
+            } else {
+                group.images.outputs.push(outputs);
+                group.images.decrypted.push(decrypted);
+            }
         }
-        all.headroom = Headroom::least(all.headroom, simulator.headroom());
+        first += images.len();
+        group.images.headroom = simulator.headroom();
+        group.seen = simulator.into_seen();
+        group.images.overflow = group.seen.overflow;
+        take(group);
     }
-    Ok(all)
+    Ok(())
+}
+
+impl Simulations {
+    /// None yet of so many.
+    fn of(images: usize) -> Self {
+        Self {
+            outputs: Vec::with_capacity(images),
+            decrypted: Vec::with_capacity(images),
+            headroom: None,
+            overflow: None,
+        }
+    }
+
+    /// Adds those of the next images.
+    fn join(&mut self, next: Self) {
+        self.outputs.extend(next.outputs);
+        self.decrypted.extend(next.decrypted);
+        self.headroom = Headroom::least(self.headroom, next.headroom);
+        self.overflow = watch::first(self.overflow, next.overflow);
+    }
+}
+
+/// What is odd about images that are simulated all the same, the first time that it is: values just outside the range of their
+/// input, or outside one that nobody vouches for, or on another scale.
+///
+/// # Errors
+/// When an image does not fit the inputs, or has values that no client would encrypt.
+pub fn oddities(circuit: &Circuit, images: &[Arrays]) -> Result<Vec<Outlier>, SimulateError> {
+    let mut odd: Vec<Outlier> = Vec::new();
+    for port in &circuit.inputs {
+        let view = view(circuit, port)?;
+        let found = images.iter().map(|image| Ok(view.checked(image)?.1));
+        let found: Result<Vec<_>, SimulateError> = found.collect();
+        odd.extend(found?.into_iter().flatten().next());
+    }
+    Ok(odd)
 }
 
 /// Bytes of the slots of one image that are alive at once, at most.
@@ -143,7 +234,7 @@ fn encrypt(
     circuit: &Circuit,
     simulator: &Simulator,
     port: &Port,
-    images: &[Arrays],
+    images: &[&Arrays],
 ) -> Result<Vec<Cipher>, SimulateError> {
     let view = view(circuit, port)?;
     let mut packed = vec![Vec::new(); port.values.len()];
@@ -187,8 +278,10 @@ fn decrypt(
 fn view<'c>(circuit: &'c Circuit, port: &'c Port) -> Result<PortView<'c>, SimulateError> {
     let layout = circuit.layouts.get(port.layout);
     Ok(PortView {
+        range: port.range,
         name: &port.name,
         shape: &port.shape,
+        prepare: port.prepare.as_ref(),
         layout: layout.ok_or_else(|| SimulateError::Layout {
             port: port.name.clone(),
         })?,

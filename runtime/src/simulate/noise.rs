@@ -7,21 +7,25 @@ use peregrine_ir::noise::{NoiseModel, combine};
 use peregrine_ir::{Entity, Form, Inst, Level, Ring, Scale, Type, Value};
 
 /// Draws noise; the same seed gives the same noise whatever the order of execution, and each image noise of its own
-/// whatever the images beside it. Plaintexts are encoded once for all images.
+/// whatever the images beside it. Plaintexts are encoded once for all images. The first images of a value may be twins: copies of
+/// the next ones that get none.
 #[derive(Debug)]
 pub(super) struct Noise {
     seed: u64,
     /// The number of the first image.
     first: usize,
+    /// How many images are twins.
+    twins: usize,
     ring: Ring,
 }
 
 impl Noise {
-    /// For images numbered from `first`.
-    pub(super) fn new(ring: &Ring, seed: u64, first: usize) -> Self {
+    /// For images numbered from `first`, behind so many twins.
+    pub(super) fn new(ring: &Ring, seed: u64, (first, twins): (usize, usize)) -> Self {
         Self {
             seed,
             first,
+            twins,
             ring: ring.clone(),
         }
     }
@@ -59,13 +63,20 @@ impl Noise {
         };
         let deviation = self.deviation(absolute, site.ty.scale()?)?;
         let (mut disturbed, width) = (slots.clone(), self.ring.at(level).slots() as usize);
-        let mut im = disturbed.im.iter_mut().flat_map(|im| im.chunks_mut(width));
-        for (image, re) in disturbed.re.chunks_mut(width).enumerate() {
+        let im = disturbed.im.iter_mut().flat_map(|im| im.chunks_mut(width));
+        let mut im = im.skip(self.twins);
+        let images = disturbed.re.chunks_mut(width).skip(self.twins);
+        for (image, re) in images.enumerate() {
             let mut normal = self.normal(self.first + image, site.value);
             let parts = re.iter_mut().chain(im.next().into_iter().flatten());
             parts.for_each(|x| *x += deviation * normal.next());
         }
         Some(disturbed)
+    }
+
+    /// How many images are twins.
+    pub(super) fn twins(&self) -> usize {
+        self.twins
     }
 
     /// The slots of a plaintext with the error of rounding its coefficients.

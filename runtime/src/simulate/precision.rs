@@ -1,12 +1,12 @@
 //! How precise outputs are: measured, and predicted by simulated noise.
 //!
 //! Precision is counted in bits of the output: log2 of the largest magnitude over the largest error, both over all elements
-//! of all outputs, as they are decrypted.
+//! of an output, or of all outputs, as they are decrypted.
 
-use super::{Options, SimulateError, run_all};
+use super::{Drowned, Headroom, SimulateError, Twins, run_twins};
 use crate::exec::Progress;
 use crate::ports::Arrays;
-use peregrine_ir::Verified;
+use peregrine_ir::{Expectation, Origin, Verified};
 use std::collections::BTreeMap;
 
 /// An input, and what the model makes of it in the clear.
@@ -28,23 +28,39 @@ pub struct Deviation {
 }
 
 impl Deviation {
-    /// Of decrypted tensors from the expected values.
+    /// Of decrypted tensors from the expected values, over all of them.
     pub fn of(found: &Arrays, expected: &BTreeMap<String, Vec<f64>>) -> Self {
-        let mut deviation = Self::default();
-        for (name, expected) in expected {
+        let each = Self::of_each(found, expected);
+        each.into_values().fold(Self::default(), Self::join)
+    }
+
+    /// Of each decrypted tensor from its expected values.
+    pub fn of_each(
+        found: &Arrays,
+        expected: &BTreeMap<String, Vec<f64>>,
+    ) -> BTreeMap<String, Self> {
+        let of = |(name, expected): (&String, &Vec<f64>)| {
             let found = found.get(name).map(|array| array.data());
-            let Some(found) = found.filter(|found| found.len() == expected.len()) else {
-                deviation.error = f64::INFINITY;
-                continue;
+            let found = found.filter(|found| found.len() == expected.len());
+            (name.clone(), Self::between(found, expected))
+        };
+        expected.iter().map(of).collect()
+    }
+
+    fn between(found: Option<&[f64]>, expected: &[f64]) -> Self {
+        let Some(found) = found else {
+            return Self {
+                error: f64::INFINITY,
+                largest: 0.0,
             };
-            for (found, expected) in found.iter().zip(expected) {
-                let error = (found - expected).abs();
-                let error = if error.is_nan() { f64::INFINITY } else { error };
-                deviation = deviation.join(Self {
-                    error,
-                    largest: expected.abs(),
-                });
-            }
+        };
+        let mut deviation = Self::default();
+        for (found, expected) in found.iter().zip(expected) {
+            let error = (found - expected).abs();
+            deviation = deviation.join(Self {
+                error: if error.is_nan() { f64::INFINITY } else { error },
+                largest: expected.abs(),
+            });
         }
         deviation
     }
@@ -75,24 +91,102 @@ pub const SAMPLES: usize = 3;
 /// Where the noise of [`predict`] starts.
 const SEED: u64 = 0;
 
-/// How far outputs are from those of the model when samples are encrypted: three simulations with noise of their own, over
-/// the first three samples, or over all in turn when there are fewer. The same for the same circuit and samples.
+/// What simulated noise leaves of samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// What is foreseen for each output.
+    pub outputs: BTreeMap<String, Foreseen>,
+    /// The first value that a node hands on and that is too large for its modulus.
+    pub overflow: Option<Headroom>,
+    /// Nodes whose values drown in noise.
+    pub drowned: Vec<Drowned>,
+}
+
+/// What simulated noise leaves of an output.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Foreseen {
+    /// How far it is from that of the model.
+    pub deviation: Deviation,
+    /// Standard deviation of its errors.
+    pub noise: f64,
+}
+
+impl Prediction {
+    fn of(twins: Twins, samples: &[&Sample]) -> Self {
+        let mut outputs: BTreeMap<String, (Deviation, f64, usize)> = BTreeMap::new();
+        for (found, sample) in twins.noisy.decrypted.iter().zip(samples) {
+            for (name, deviation) in Deviation::of_each(found, &sample.expected) {
+                let entry = outputs.entry(name.clone()).or_default();
+                entry.0 = entry.0.join(deviation);
+                let values = found.get(&name).zip(sample.expected.get(&name));
+                let (found, expected) = values.map_or((&[][..], &[][..]), |(f, e)| (f.data(), e));
+                entry.1 += squares(found, expected);
+                entry.2 += expected.len();
+            }
+        }
+        let foreseen = |(deviation, squares, count): (Deviation, f64, usize)| Foreseen {
+            deviation,
+            noise: (squares / count.max(1) as f64).sqrt(),
+        };
+        Self {
+            outputs: outputs.into_iter().map(|(n, o)| (n, foreseen(o))).collect(),
+            overflow: twins.noisy.overflow,
+            drowned: twins.drowned,
+        }
+    }
+
+    /// Over all outputs.
+    pub fn deviation(&self) -> Deviation {
+        let deviations = self.outputs.values().map(|output| output.deviation);
+        deviations.fold(Deviation::default(), Deviation::join)
+    }
+
+    /// Bits of the largest output that are right.
+    pub fn bits(&self) -> f64 {
+        self.deviation().bits()
+    }
+
+    /// What a client is to expect of each output. `magnitudes` may know larger values than the samples have.
+    pub fn expectations(
+        &self,
+        magnitudes: &BTreeMap<String, f64>,
+        origin: Origin,
+    ) -> BTreeMap<String, Expectation> {
+        let expectation = |(name, foreseen): (&String, &Foreseen)| {
+            let known = magnitudes.get(name).copied().unwrap_or(0.0);
+            let magnitude = foreseen.deviation.largest.max(known);
+            let noise = foreseen.noise.max(magnitude * f64::EPSILON);
+            let expectation = Expectation {
+                magnitude,
+                noise: noise.max(f64::MIN_POSITIVE),
+                origin,
+            };
+            // What is not finite is nothing that could be expected.
+            Some((name.clone(), expectation)).filter(|(_, e)| e.check().is_ok())
+        };
+        self.outputs.iter().filter_map(expectation).collect()
+    }
+}
+
+fn squares(found: &[f64], expected: &[f64]) -> f64 {
+    let errors = found.iter().zip(expected).map(|(f, e)| f - e);
+    errors.map(|error| error * error).sum()
+}
+
+/// What outputs will be when samples are encrypted: three simulations with noise of their own, over the first three samples, or
+/// over all in turn when there are fewer. The same for the same circuit and samples.
 ///
 /// # Errors
-/// As for [`run_all`].
+/// As for [`run_all`](super::run_all).
 pub fn predict(
     circuit: &Verified,
     samples: &[Sample],
     progress: &dyn Progress,
-) -> Result<Deviation, SimulateError> {
+) -> Result<Prediction, SimulateError> {
     let samples: Vec<&Sample> = samples.iter().cycle().take(SAMPLES).collect();
     let inputs: Vec<Arrays> = samples.iter().map(|sample| sample.inputs.clone()).collect();
-    let options = Options { noise: Some(SEED) };
-    let found = run_all(circuit, &inputs, options, progress)?.decrypted;
-    let deviations = found.iter().zip(&samples);
-    Ok(deviations
-        .map(|(found, sample)| Deviation::of(found, &sample.expected))
-        .fold(Deviation::default(), Deviation::join))
+    let twins = run_twins(circuit, &inputs, (SEED, 1), progress)?;
+    Ok(Prediction::of(twins, &samples))
 }
 
 #[cfg(test)]

@@ -39,17 +39,18 @@ impl Slots {
         self.each_part(|part| part.iter().map(|x| factor * x).collect())
     }
 
-    /// `a + p` with real `p`, the slots of one image.
-    pub(super) fn add_real(&self, p: &[f64]) -> Self {
+    /// `a + p` with a real `p`.
+    pub(super) fn add_real(&self, p: Factor<'_>) -> Self {
         let mut sum = self.clone();
-        for image in sum.re.chunks_mut(p.len().max(1)) {
-            zip(image, p, |x, y| *x += y);
+        let images = sum.re.chunks_mut(p.slots.len().max(1));
+        for (i, image) in images.enumerate() {
+            zip(image, p.of(i), |x, y| *x += y);
         }
         sum
     }
 
-    /// `a_1 * p_1 + a_2 * p_2 + ...` with real `p`, each the slots of one image.
-    pub(super) fn dot(ciphers: &[&Self], plains: &[&[f64]]) -> Self {
+    /// `a_1 * p_1 + a_2 * p_2 + ...` with real `p`.
+    pub(super) fn dot(ciphers: &[&Self], plains: &[Factor<'_>]) -> Self {
         let slots = ciphers.first().map_or(0, |a| a.re.len());
         let mut sum = Self::real(vec![0.0; slots]);
         let terms = || ciphers.iter().zip(plains);
@@ -190,21 +191,41 @@ fn multiply_add(into: &mut [f64], a: &[f64], b: &[f64]) {
         .for_each(|(s, (x, y))| *s += x * y);
 }
 
+/// A plaintext as a factor: the slots of one image, and those that the first images have instead.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Factor<'p> {
+    /// Of every image but the first ones.
+    pub(super) slots: &'p [f64],
+    /// Of so many first images.
+    pub(super) exact: Option<(usize, &'p [f64])>,
+}
+
+impl<'p> Factor<'p> {
+    /// The slots that an image has.
+    fn of(&self, image: usize) -> &'p [f64] {
+        match self.exact {
+            Some((twins, exact)) if image < twins => exact,
+            _ => self.slots,
+        }
+    }
+}
+
 /// Adds `a_1 * p_1 + a_2 * p_2 + ...`, every `p` as long as one image, `into` and every `a` as long as all of them.
 ///
 /// Block by block, and for each block image by image: sums stay in the cache, and so do the plaintexts that the images
 /// share.
-fn multiply_add_all(into: &mut [f64], terms: &[(&[f64], &[f64])]) {
-    let width = terms.first().map_or(0, |(_, p)| p.len());
+fn multiply_add_all(into: &mut [f64], terms: &[(&[f64], Factor<'_>)]) {
+    let width = terms.first().map_or(1, |(_, p)| p.slots.len()).max(1);
     for start in (0..width).step_by(BLOCK) {
         let length = BLOCK.min(width - start);
-        for image in (0..into.len()).step_by(width) {
-            let at = image + start;
+        for image in 0..into.len() / width {
+            let at = image * width + start;
             let Some(sum) = into.get_mut(at..at + length) else {
                 continue;
             };
             for (a, p) in terms {
-                if let (Some(a), Some(p)) = (a.get(at..at + length), p.get(start..start + length)) {
+                let p = p.of(image).get(start..start + length);
+                if let (Some(a), Some(p)) = (a.get(at..at + length), p) {
                     multiply_add(sum, a, p);
                 }
             }
@@ -258,7 +279,10 @@ mod tests {
     fn images_side_by_side_do_not_meet() {
         let (one, two) = (vec![1.0, 2.0, 3.0, 4.0], vec![5.0, 6.0, 7.0, 8.0]);
         let both = Slots::real([one.clone(), two.clone()].concat());
-        let plain = [0.5, 1.0, 2.0, -1.0];
+        let plain = Factor {
+            slots: &[0.5, 1.0, 2.0, -1.0],
+            exact: None,
+        };
         let apply = |f: &dyn Fn(&Slots) -> Slots| {
             let alone = [f(&Slots::real(one.clone())), f(&Slots::real(two.clone()))];
             let together = f(&both);
@@ -269,8 +293,23 @@ mod tests {
         apply(&|s| s.rotate(3, 4));
         apply(&|s| s.averaged((4, 2)));
         apply(&|s| s.mul_monomial(3, 4).averaged((4, 1)));
-        apply(&|s| s.add_real(&plain));
-        apply(&|s| Slots::dot(&[s, &s.mul_monomial(4, 4)], &[&plain, &plain]));
+        apply(&|s| s.add_real(plain));
+        apply(&|s| Slots::dot(&[s, &s.mul_monomial(4, 4)], &[plain, plain]));
         apply(&|s| s.mul_monomial(3, 4));
+    }
+
+    #[test]
+    fn twins_have_slots_of_their_own() {
+        let three = Slots::real(vec![1.0, 2.0, 1.0, 2.0, 3.0, 4.0]);
+        let factor = Factor {
+            slots: &[10.0, 20.0],
+            exact: Some((1, &[1.0, 2.0])),
+        };
+        assert_eq!(
+            three.add_real(factor).re,
+            [2.0, 4.0, 11.0, 22.0, 13.0, 24.0]
+        );
+        let product = Slots::dot(&[&three], &[factor]);
+        assert_eq!(product.re, [1.0, 4.0, 10.0, 40.0, 30.0, 80.0]);
     }
 }

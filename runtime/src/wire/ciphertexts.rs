@@ -6,7 +6,7 @@ use super::{BODY, HEADER, WireError, expect};
 use crate::binding;
 use crate::ckks::{Ciphertext, SeededCiphertext};
 use crate::params::{Parameters, Rings};
-use peregrine_ir::binary::{Container, FileKind, Fingerprint, container};
+use peregrine_ir::binary::{Container, FileKind, Fingerprint, KeyPairId, container};
 use peregrine_ir::{Interface, InterfacePort, Level};
 use prost::Message;
 
@@ -39,6 +39,7 @@ impl<C> EncryptedPort<C> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncryptedInputs {
     pub(crate) fingerprint: Fingerprint,
+    pub(crate) key_pair: KeyPairId,
     pub(crate) ports: Vec<EncryptedPort<SeededCiphertext>>,
 }
 
@@ -46,6 +47,11 @@ impl EncryptedInputs {
     /// The circuit they are for.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// The pair of the key that they are encrypted under.
+    pub fn key_pair(&self) -> KeyPairId {
+        self.key_pair
     }
 
     /// The tensors, in the order of the circuit.
@@ -58,6 +64,7 @@ impl EncryptedInputs {
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncryptedOutputs {
     pub(crate) fingerprint: Fingerprint,
+    pub(crate) key_pair: KeyPairId,
     pub(crate) ports: Vec<EncryptedPort<Ciphertext>>,
 }
 
@@ -65,6 +72,11 @@ impl EncryptedOutputs {
     /// The circuit they are from.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// The pair of the key that they are encrypted under.
+    pub fn key_pair(&self) -> KeyPairId {
+        self.key_pair
     }
 
     /// The tensors, in the order of the circuit.
@@ -75,7 +87,11 @@ impl EncryptedOutputs {
 
 /// Inputs as a file.
 pub fn write_inputs(inputs: &EncryptedInputs, rings: &Rings) -> Vec<u8> {
-    let EncryptedInputs { fingerprint, ports } = inputs;
+    let EncryptedInputs {
+        fingerprint,
+        key_pair,
+        ports,
+    } = inputs;
     let header = |port: &EncryptedPort<SeededCiphertext>| {
         let seeds = port.ciphertexts.iter().map(|c| seed_bytes(c.seed()));
         let seeds = seeds.collect::<Vec<_>>().concat();
@@ -89,12 +105,17 @@ pub fn write_inputs(inputs: &EncryptedInputs, rings: &Rings) -> Vec<u8> {
         }
         body
     });
-    write(*fingerprint, Direction::Input, headers, bodies.collect())
+    let owners = (*fingerprint, *key_pair);
+    write(owners, Direction::Input, headers, bodies.collect())
 }
 
 /// Outputs as a file.
 pub fn write_outputs(outputs: &EncryptedOutputs, rings: &Rings) -> Vec<u8> {
-    let EncryptedOutputs { fingerprint, ports } = outputs;
+    let EncryptedOutputs {
+        fingerprint,
+        key_pair,
+        ports,
+    } = outputs;
     let header = |port: &EncryptedPort<Ciphertext>| {
         header(&port.name, port.level, port.ciphertexts.len(), Vec::new())
     };
@@ -106,7 +127,8 @@ pub fn write_outputs(outputs: &EncryptedOutputs, rings: &Rings) -> Vec<u8> {
         }
         body
     });
-    write(*fingerprint, Direction::Output, headers, bodies.collect())
+    let owners = (*fingerprint, *key_pair);
+    write(owners, Direction::Output, headers, bodies.collect())
 }
 
 fn header(name: &str, level: Level, ciphertexts: usize, seeds: Vec<u8>) -> PortHeader {
@@ -119,13 +141,17 @@ fn header(name: &str, level: Level, ciphertexts: usize, seeds: Vec<u8>) -> PortH
 }
 
 fn write(
-    fingerprint: Fingerprint,
+    (fingerprint, key_pair): (Fingerprint, KeyPairId),
     direction: Direction,
     ports: Vec<PortHeader>,
     bodies: Vec<Vec<u8>>,
 ) -> Vec<u8> {
-    let direction = direction.into();
-    let header = CiphertextsHeader { direction, ports }.encode_to_vec();
+    let header = CiphertextsHeader {
+        direction: direction.into(),
+        ports,
+        key_pair: key_pair.0.to_vec(),
+    };
+    let header = header.encode_to_vec();
     let mut chunks = vec![(HEADER, header.as_slice())];
     chunks.extend((BODY..).zip(bodies.iter().map(Vec::as_slice)));
     container::encode(FileKind::Ciphertext, fingerprint, &chunks)
@@ -140,7 +166,7 @@ pub fn read_inputs(
     interface: &Interface,
     rings: &Rings,
 ) -> Result<EncryptedInputs, WireError> {
-    let ports = open(file, interface, rings, Direction::Input)?;
+    let (key_pair, ports) = open(file, interface, rings, Direction::Input)?;
     // All are checked before the first is read.
     let readers = ports.iter().map(|port| port.reader(1, SEED_BYTES));
     let readers = readers.collect::<Result<Vec<_>, _>>()?;
@@ -148,6 +174,7 @@ pub fn read_inputs(
     let read = read.map(|(port, reader)| port.seeded(reader));
     Ok(EncryptedInputs {
         fingerprint: interface.fingerprint(),
+        key_pair,
         ports: read.collect::<Result<_, _>>()?,
     })
 }
@@ -161,13 +188,14 @@ pub fn read_outputs(
     interface: &Interface,
     rings: &Rings,
 ) -> Result<EncryptedOutputs, WireError> {
-    let ports = open(file, interface, rings, Direction::Output)?;
+    let (key_pair, ports) = open(file, interface, rings, Direction::Output)?;
     let readers = ports.iter().map(|port| port.reader(2, 0));
     let readers = readers.collect::<Result<Vec<_>, _>>()?;
     let read = ports.iter().zip(readers);
     let read = read.map(|(port, reader)| port.whole(reader));
     Ok(EncryptedOutputs {
         fingerprint: interface.fingerprint(),
+        key_pair,
         ports: read.collect::<Result<_, _>>()?,
     })
 }
@@ -187,7 +215,7 @@ fn open<'a>(
     interface: &'a Interface,
     rings: &'a Rings,
     direction: Direction,
-) -> Result<Vec<Opened<'a>>, WireError> {
+) -> Result<(KeyPairId, Vec<Opened<'a>>), WireError> {
     let expected = match direction {
         Direction::Input => interface.inputs(),
         Direction::Output | Direction::Unspecified => interface.outputs(),
@@ -210,7 +238,12 @@ fn open<'a>(
     expect("the number of chunks", chunks, expected.len() as u64 + 1)?;
     let length = header_bytes(direction, expected);
     expect("the length of the header", header.len() as u64, length)?;
-    let CiphertextsHeader { ports, .. } = CiphertextsHeader::decode(header)?;
+    let CiphertextsHeader {
+        ports, key_pair, ..
+    } = CiphertextsHeader::decode(header)?;
+    let found = key_pair.len();
+    let key_pair = key_pair.try_into();
+    let key_pair = key_pair.map_err(|_| WireError::KeyPairBytes { found })?;
     expect(
         "the number of tensors",
         ports.len() as u64,
@@ -229,7 +262,8 @@ fn open<'a>(
                 body,
             })
         });
-    opened.collect()
+    let opened: Result<_, WireError> = opened.collect();
+    Ok((KeyPairId(key_pair), opened?))
 }
 
 /// Length of the header of a file with these tensors: it does not depend on seeds.
@@ -242,8 +276,12 @@ fn header_bytes(direction: Direction, ports: &[InterfacePort]) -> u64 {
         };
         header(&port.name, port.level, count, seeds)
     };
-    let (direction, ports) = (direction.into(), ports.iter().map(header).collect());
-    CiphertextsHeader { direction, ports }.encoded_len() as u64
+    let header = CiphertextsHeader {
+        direction: direction.into(),
+        ports: ports.iter().map(header).collect(),
+        key_pair: vec![0; size_of::<KeyPairId>()],
+    };
+    header.encoded_len() as u64
 }
 
 fn check_header(header: &PortHeader, port: &InterfacePort) -> Result<(), WireError> {

@@ -1,49 +1,17 @@
 //! The headers, as protocol-buffers messages.
 
 /// Of a secret key.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub(super) struct SecretHeader {
+    /// log2 of the smallest degree.
     #[prost(uint32, tag = "1")]
-    pub(super) log_n: u32,
-    /// That of the small ring, 0 where there is none.
+    pub(super) least_log_n: u32,
+    /// log2 of the largest degree.
     #[prost(uint32, tag = "2")]
-    pub(super) small_log_n: u32,
-}
-
-/// Of a file of evaluation keys.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub(super) struct KeysHeader {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) keys: Vec<KeyHeader>,
-}
-
-/// Of one evaluation key.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub(super) struct KeyHeader {
-    #[prost(oneof = "KeyName", tags = "1, 2, 3, 7")]
-    pub(super) kind: Option<KeyName>,
-    /// The highest level it serves, which also says for which ring it is.
-    #[prost(uint32, tag = "4")]
-    pub(super) level: u32,
-    /// Of the uniform halves; 16 bytes.
-    #[prost(bytes = "vec", tag = "5")]
-    pub(super) seed: Vec<u8>,
-    /// Which digits it has, in the order of the body.
-    #[prost(uint32, repeated, tag = "6")]
-    pub(super) digits: Vec<u32>,
-}
-
-/// The kinds of evaluation keys.
-#[derive(Clone, Copy, PartialEq, Eq, prost::Oneof)]
-pub(super) enum KeyName {
-    #[prost(bool, tag = "1")]
-    Relinearization(bool),
-    #[prost(bool, tag = "2")]
-    Conjugation(bool),
+    pub(super) most_log_n: u32,
+    /// Which moduli it is used with: 1 for secure ones only, 2 for any.
     #[prost(uint32, tag = "3")]
-    Rotation(u32),
-    #[prost(bool, tag = "7")]
-    RingSwitch(bool),
+    pub(super) security: u32,
 }
 
 /// Of a file of ciphertexts.
@@ -53,6 +21,9 @@ pub(super) struct CiphertextsHeader {
     pub(super) direction: i32,
     #[prost(message, repeated, tag = "2")]
     pub(super) ports: Vec<PortHeader>,
+    /// Of the key that they are encrypted under; 32 bytes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) key_pair: Vec<u8>,
 }
 
 /// What a header of ciphertexts begins with; decoding skips the rest.

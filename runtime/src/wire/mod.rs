@@ -1,26 +1,28 @@
 //! Files and messages of the runtime: secret key, evaluation keys, encrypted tensors.
 //!
-//! Every file is a [`peregrine_ir::binary`] container: magic, version, kind, fingerprint of the circuit, checksummed
-//! chunks. Chunk 0 is a small protocol-buffers header; the others hold residues, packed: modulo a prime of `b` bits each takes
-//! `b` bits, lowest first, limb after limb in the order of the pool (`words.rs` says it exactly).
+//! Every file is a [`peregrine_ir::binary`] container: magic, version, kind, owner, checksummed chunks. The owner is a circuit for
+//! ciphertexts and a key pair for keys. Chunk 0 is a small header; the others hold residues, packed: modulo a prime of `b` bits each takes
+//! `b` bits, lowest first, limb after limb (`words.rs` says it exactly).
 //!
 //! | kind | header | chunks |
 //! |---|---|---|
-//! | secret key | degree of each ring | one per ring: N coefficients, one byte each |
-//! | evaluation keys | kind, level, seed, digits of each | one per key: the halves `b_d`, digit after digit |
-//! | ciphertext | ports, levels, seeds | one per port: the parts of each ciphertext that the seed does not give |
+//! | secret key | smallest and largest degree | one per degree: N coefficients, one byte each |
+//! | evaluation keys | degree, kind, primes, digits, seed of each | one per key: the halves `b_d`, digit after digit |
+//! | ciphertext | key pair, ports, levels, seeds | one per port: the parts of each ciphertext that the seed does not give |
 //!
-//! Where a circuit has two rings, the level of a port or a key says which one it is of, and with it how long limbs are and which number
-//! a prime has (a key for switching rings numbers primes as the main ring does).
+//! Keys are of a pair and not of a circuit. A secret key is coefficients of every degree. An evaluation key says by itself of which primes
+//! it is, by value, so one file serves every circuit whose keys it covers ([`peregrine_ir::KeyShape::covers`]). Ciphertexts are packed
+//! as one circuit asks for, so they carry both: the circuit, whose level of a port says which ring it is of, and the key pair.
 //!
-//! Readers trust nothing: what a file may hold follows from the circuit and its parameters, lengths (of the header too) are
-//! compared before anything is allocated, and every residue is compared with its prime. Bytes never make them panic, and a
+//! Readers trust nothing: what a file may hold follows from the circuit and its parameters or, for keys, from the length of their chunks;
+//! lengths are compared before anything is allocated, and every residue is compared with its prime. Bytes never make them panic, and a
 //! file that is refused costs no more memory than its unpacked residues, at most `64 / b` times its size.
 //!
 //! Nothing here opens a file except [`map_file`].
 
 mod ciphertexts;
 mod keys;
+mod mapped;
 mod messages;
 mod secret;
 mod words;
@@ -29,15 +31,16 @@ pub use ciphertexts::{
     EncryptedInputs, EncryptedOutputs, EncryptedPort, read_inputs, read_outputs, write_inputs,
     write_outputs,
 };
-pub use keys::{KeyBytes, KeyFile, KeyWriter, PackedKey};
-pub use secret::{read_secret_keys, write_secret_keys};
+pub use keys::{KeyBytes, KeyFile, KeyWriter, MissingKeys, PackedKey, StoredKeys};
+pub use mapped::MappedFile;
+pub use secret::{SecretCoefficients, read_secret, write_secret};
 
 use crate::ckks::CkksError;
 use crate::params::ParametersError;
 use crate::ring::RingError;
 use crate::rlwe::RlweError;
-use peregrine_ir::Key;
 use peregrine_ir::binary::ContainerError;
+use peregrine_ir::{Key, KeyPairId, KeyShapeError};
 
 /// Maps a file into memory, for reading parts of it when they are needed.
 ///
@@ -90,14 +93,56 @@ pub enum WireError {
         /// Position in the file.
         index: usize,
     },
-    /// Two evaluation keys of one kind.
-    #[error("the file has two keys of one kind ({key})")]
-    KeyTwice {
-        /// The kind.
-        key: Key,
+    /// A secret key of degrees that there are not.
+    #[error(
+        "the secret key is for degrees 2^{least_log_n} to 2^{most_log_n}, supported are 2^{} to 2^{}",
+        peregrine_ir::Ring::LOG_N.start(), peregrine_ir::Ring::LOG_N.end()
+    )]
+    Degrees {
+        /// log2 of the smallest degree.
+        least_log_n: u32,
+        /// log2 of the largest degree.
+        most_log_n: u32,
     },
-    /// A key that the circuit does not use.
-    #[error("the circuit uses no {key}")]
+    /// A file of keys describes one wrongly.
+    #[error("the description of key {index} of the file {what}")]
+    KeyHeader {
+        /// Position in the file.
+        index: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// Something that is no evaluation key, or no secure one.
+    #[error(transparent)]
+    Shape(#[from] KeyShapeError),
+    /// The same evaluation key twice.
+    #[error("the file has the {key} twice, for the same primes")]
+    KeyTwice {
+        /// The key.
+        key: String,
+    },
+    /// No file of evaluation keys was given.
+    #[error("no file of evaluation keys is given")]
+    NoFiles,
+    /// Files of evaluation keys that do not go together.
+    #[error("the evaluation keys belong to two key pairs, {first} and {other}")]
+    KeyPairs {
+        /// Of the first file.
+        first: KeyPairId,
+        /// Of another one.
+        other: KeyPairId,
+    },
+    /// Not all keys that a circuit needs are there.
+    #[error(transparent)]
+    Missing(#[from] MissingKeys),
+    /// A file says for another number of key-pair bytes.
+    #[error("the key pair of the ciphertexts has {found} bytes, expected 32")]
+    KeyPairBytes {
+        /// Bytes found.
+        found: usize,
+    },
+    /// A key that no circuit of these rings can have.
+    #[error("the circuit's rings have no {key}")]
     UnknownKey {
         /// The kind.
         key: Key,

@@ -1,74 +1,95 @@
-//! The secret keys of a circuit as a file.
+//! A secret key as a file.
 
 use super::messages::SecretHeader;
 use super::{BODY, HEADER, WireError, expect};
-use crate::params::{Parameters, Rings};
-use crate::rlwe::{SecretKey, SecretKeys};
-use peregrine_ir::binary::{Container, FileKind, Fingerprint, container};
+use crate::rlwe::RlweError;
+use peregrine_ir::Security;
+use peregrine_ir::binary::{Container, FileKind, KeyPairId, container};
 use prost::Message;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// The secret keys of all rings as a file; wiped when dropped.
-pub fn write_secret_keys(
-    keys: &SecretKeys,
-    rings: &Rings,
-    fingerprint: Fingerprint,
+/// What the header says of a secret that is used with secure moduli only.
+const SECURE: u32 = 1;
+/// And of one that is used with any.
+const ANY: u32 = 2;
+
+/// The coefficients of a secret for each degree, by log2 of the degree; wiped when dropped.
+pub type SecretCoefficients = BTreeMap<u32, Arc<Zeroizing<Vec<i8>>>>;
+
+/// A secret key, with its pair and what is promised of it, as a file; wiped when dropped. Degrees must follow each other.
+pub fn write_secret(
+    (key_pair, security): (KeyPairId, Security),
+    secret: &SecretCoefficients,
 ) -> Zeroizing<Vec<u8>> {
-    let header = header(rings).encode_to_vec();
-    let bodies = [Some(keys.main()), keys.small()].map(|key| key.map(|key| bytes(key)));
-    let bodies = bodies.iter().flatten().map(|body| body.as_slice());
+    let degree = |entry: Option<(&u32, &Arc<_>)>| entry.map_or(0, |(&log_n, _)| log_n);
+    let header = SecretHeader {
+        least_log_n: degree(secret.first_key_value()),
+        most_log_n: degree(secret.last_key_value()),
+        security: match security {
+            Security::Classical128 => SECURE,
+            Security::None => ANY,
+        },
+    };
+    let header = header.encode_to_vec();
+    let bytes = |coefficients: &Arc<Zeroizing<Vec<i8>>>| {
+        let bytes = coefficients.iter().map(|&c| c as u8);
+        Zeroizing::new(bytes.collect::<Vec<u8>>())
+    };
+    let bodies: Vec<_> = secret.values().map(bytes).collect();
+    let bodies = bodies.iter().map(|body| body.as_slice());
     let mut chunks = vec![(HEADER, header.as_slice())];
     chunks.extend((BODY..).zip(bodies));
-    Zeroizing::new(container::encode(FileKind::SecretKey, fingerprint, &chunks))
+    Zeroizing::new(container::encode(FileKind::SecretKey, key_pair, &chunks))
 }
 
-fn header(rings: &Rings) -> SecretHeader {
-    SecretHeader {
-        log_n: rings.main().log_n(),
-        small_log_n: rings.small().map_or(0, |small| small.log_n()),
-    }
-}
-
-fn bytes(key: &SecretKey) -> Zeroizing<Vec<u8>> {
-    let bytes = key.coefficients().iter().map(|&c| c as u8);
-    Zeroizing::new(bytes.collect())
-}
-
-/// Reads the secret keys made for a circuit.
+/// Reads a secret key.
 ///
 /// # Errors
-/// When the file is damaged, of another kind or circuit, or does not hold as many coefficients of -1, 0 or 1 as each ring has.
-pub fn read_secret_keys(
-    file: &[u8],
-    rings: &Rings,
-    fingerprint: Fingerprint,
-) -> Result<SecretKeys, WireError> {
+/// When the file is damaged, of another kind, or does not hold as many coefficients of -1, 0 or 1 as each degree has.
+pub fn read_secret(file: &[u8]) -> Result<((KeyPairId, Security), SecretCoefficients), WireError> {
     let container = Container::parse(file)?;
     container.expect_kind(FileKind::SecretKey)?;
-    container.expect_fingerprint(fingerprint)?;
-    let chunks = if rings.small().is_some() { 3 } else { 2 };
+    let SecretHeader {
+        least_log_n,
+        most_log_n,
+        security,
+    } = SecretHeader::decode(container.chunk(HEADER)?)?;
+    let supported = peregrine_ir::Ring::LOG_N;
+    if least_log_n < *supported.start() || most_log_n > *supported.end() || least_log_n > most_log_n
+    {
+        return Err(WireError::Degrees {
+            least_log_n,
+            most_log_n,
+        });
+    }
     let found = container.tags().len() as u64;
-    expect("the number of chunks", found, chunks)?;
-    let found = SecretHeader::decode(container.chunk(HEADER)?)?;
-    let expected = header(rings);
-    expect("log_n", found.log_n.into(), expected.log_n.into())?;
-    let (found, expected) = (found.small_log_n, expected.small_log_n);
-    expect("log_n of the small ring", found.into(), expected.into())?;
-    let mut tags = BODY..;
-    rings.params().try_map(|params| {
-        let tag = tags.next().unwrap_or(BODY);
-        read(params, container.chunk(tag)?)
-    })
+    let expected = u64::from(most_log_n - least_log_n) + 2;
+    expect("the number of chunks", found, expected)?;
+    let degrees = (BODY..).zip(least_log_n..=most_log_n);
+    let read = |(tag, log_n)| Ok((log_n, Arc::new(read(container.chunk(tag)?, log_n)?)));
+    let secret = degrees.map(read).collect::<Result<_, WireError>>()?;
+    let security = match security {
+        SECURE => Security::Classical128,
+        ANY => Security::None,
+        found => {
+            expect("the promise of the secret key", found.into(), SECURE.into())?;
+            Security::Classical128
+        }
+    };
+    Ok(((container.key_pair(), security), secret))
 }
 
-fn read(params: &Parameters, body: &[u8]) -> Result<Arc<SecretKey>, WireError> {
-    expect(
-        "the number of coefficients",
-        body.len() as u64,
-        params.degree() as u64,
-    )?;
-    let coefficients = Zeroizing::new(body.iter().map(|&byte| byte as i8).collect());
-    let key = SecretKey::from_coefficients(params, coefficients)?;
-    Ok(Arc::new(key))
+fn read(body: &[u8], log_n: u32) -> Result<Zeroizing<Vec<i8>>, WireError> {
+    expect("the number of coefficients", body.len() as u64, 1 << log_n)?;
+    let coefficients = Zeroizing::new(body.iter().map(|&byte| byte as i8).collect::<Vec<i8>>());
+    let wrong = coefficients
+        .iter()
+        .enumerate()
+        .find(|&(_, c)| !(-1..=1).contains(c));
+    match wrong {
+        None => Ok(coefficients),
+        Some((index, &value)) => Err(RlweError::NotTernary { index, value }.into()),
+    }
 }

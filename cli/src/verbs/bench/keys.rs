@@ -3,11 +3,10 @@
 use super::BenchError;
 use super::bed::Bed;
 use super::reference::Reference;
-use peregrine_ir::binary::Fingerprint;
-use peregrine_ir::{Container, KeyKind, Level};
+use peregrine_ir::{Container, KeyKind, KeyPairId, KeyShape};
 use peregrine_runtime::params::Parameters;
 use peregrine_runtime::rlwe::EvaluationKey;
-use peregrine_runtime::wire::{KeyWriter, PackedKey, map_file};
+use peregrine_runtime::wire::{KeyWriter, PackedKey, WireError, map_file};
 use serde::Serialize;
 use std::io::{Cursor, Write};
 use tempfile::{NamedTempFile, TempPath};
@@ -40,12 +39,24 @@ fn size(chain: usize, bed: &mut Bed) -> Result<KeySize, BenchError> {
     Ok(KeySize { chain, bytes })
 }
 
-/// A file of one key.
+/// A file of one key, which nobody computes with.
 fn file(params: &Parameters, level: usize, key: &EvaluationKey) -> Result<Vec<u8>, BenchError> {
-    let mut writer = KeyWriter::new(Cursor::new(Vec::new()), Fingerprint([0; 32]), 1)?;
-    let kind = KeyKind::Relinearization;
-    writer.key(PackedKey::new(params, kind, Level(level as u32), key))?;
+    let mut writer = KeyWriter::new(Cursor::new(Vec::new()), KeyPairId([0; 32]), 1)?;
+    let shape = shape(params, level)?;
+    writer.key(PackedKey::new(params.ring(), &shape, key)?)?;
     Ok(writer.finish()?.into_inner())
+}
+
+/// What a relinearization key for a level is.
+fn shape(params: &Parameters, level: usize) -> Result<KeyShape, BenchError> {
+    let value = |prime: &usize| params.ring().moduli().get(*prime).map(|m| m.value());
+    let values = |primes: &[usize]| primes.iter().filter_map(value).collect();
+    let digits = params.digits_of(params.row(level)?);
+    let digits = digits.map(|(_, digit)| values(digit.primes())).collect();
+    let (kind, log_n) = (KeyKind::Relinearization, params.log_n());
+    let special = values(params.special().primes());
+    let shape = KeyShape::new(kind, (log_n, log_n), digits, special);
+    Ok(shape.map_err(WireError::from)?)
 }
 
 /// Such a file on disk, or rather in the memory that the system keeps of it.

@@ -25,7 +25,7 @@ mod weights;
 
 use crate::args::Bench;
 use crate::error::Error;
-use crate::files::NewFile;
+use crate::files::{Content, NewFile};
 use crate::progress::Bar;
 use crate::report;
 use bed::Bed;
@@ -75,7 +75,7 @@ pub fn run(args: &Bench) -> Result<(), Error> {
     let mut file = args
         .profile_out
         .as_deref()
-        .map(NewFile::create)
+        .map(|path| NewFile::over(path, args.force, |found| *found == Content::Json))
         .transpose()?;
     let degrees = args.log_n.map_or(Reference::LOG_N.collect(), |n| vec![n]);
     let threads = threads(args);

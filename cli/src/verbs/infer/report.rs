@@ -5,6 +5,7 @@ use crate::machine::Memory;
 use crate::outputs::Output;
 use crate::precision;
 use crate::report::{self, Summary};
+use crate::verdict::Finding;
 use peregrine_ir::bounds::Bounds;
 use peregrine_ir::stats::{Counts, Stats};
 use peregrine_runtime::simulate::Deviation;
@@ -20,11 +21,15 @@ pub struct Report {
     pub operations: Counts,
     pub bounds: Bounds,
     pub images: Vec<Image>,
-    /// Images whose class is that of the cleartext model.
-    pub agreeing: usize,
+    /// Images that there were; those after the first ones are left out, see `--limit`.
+    pub given: usize,
+    /// Images whose class is that of the cleartext model; none where outputs are no classes.
+    pub agreeing: Option<usize>,
     /// Images whose class is their label.
     pub correct: Option<usize>,
     pub precision: Precision,
+    /// Why answers are garbage.
+    pub faults: Vec<Finding>,
     pub threads: usize,
     #[serde(flatten)]
     pub memory: Memory,
@@ -95,21 +100,24 @@ impl Report {
     /// Of the images, in order.
     pub fn new(
         circuit: (Summary, &Stats),
-        images: Vec<Image>,
-        precision: Precision,
+        (images, given): (Vec<Image>, usize),
+        (precision, faults): (Precision, Vec<Finding>),
         (seconds, memory): (Seconds, Memory),
     ) -> Self {
         let (circuit, stats) = circuit;
         let count = |agrees: fn(&Image) -> bool| images.iter().filter(|i| agrees(i)).count();
+        let classes = images.iter().any(|image| image.class.is_some());
         let labelled = images.iter().any(|image| image.label.is_some());
         let correct = count(|i| i.class.and_then(|c| i64::try_from(c).ok()) == i.label);
         Self {
             circuit,
             operations: stats.total,
             bounds: stats.bounds,
-            agreeing: count(|i| i.class == i.expected_class),
+            agreeing: classes.then(|| count(|i| i.class == i.expected_class)),
             correct: labelled.then_some(correct),
             precision,
+            faults,
+            given,
             images,
             threads: rayon::current_num_threads(),
             memory,
@@ -125,6 +133,7 @@ pub fn text(report: &Report) -> String {
         operations,
         bounds,
         images,
+        given,
         agreeing,
         correct,
         precision,
@@ -136,10 +145,16 @@ pub fn text(report: &Report) -> String {
     let mut row = |what: &str, value: String| rows.push([what.to_owned(), value]);
     row("work", costs::work(operations, bounds));
     let count = images.len();
-    row(
-        "cleartext",
-        format!("{agreeing} of {count} images have the class of the cleartext model"),
-    );
+    if count < *given {
+        row("images", format!("{count} of {given} images, see --limit"));
+    }
+    match agreeing {
+        Some(agreeing) => row(
+            "cleartext",
+            format!("{agreeing} of {count} images have the class of the cleartext model"),
+        ),
+        None => row("outputs", shapes(images)),
+    }
     if let Some(correct) = correct {
         row(
             "labels",
@@ -152,32 +167,43 @@ pub fn text(report: &Report) -> String {
     format!("{}\n{}", table(images), report::list(&rows))
 }
 
-/// One line for each image.
+/// The outputs of a model that says no class.
+fn shapes(images: &[Image]) -> String {
+    let outputs = images.iter().take(1).flat_map(|image| &image.outputs);
+    let shapes = outputs.map(|(name, output)| format!("`{name}` {:?}", output.shape));
+    shapes.collect::<Vec<_>>().join(", ")
+}
+
+/// One line for each image; classes where outputs are some.
 fn table(images: &[Image]) -> String {
-    let header = [
-        "image",
-        "label",
-        "cleartext",
-        "encrypted",
-        "error (bits)",
-        "encrypt",
-        "run",
-        "decrypt",
-    ];
-    let mut table = report::table(&header, &[0, 1, 2, 3, 4, 5, 6, 7]);
+    let classes = images.iter().any(|image| image.class.is_some());
+    let mut header = vec!["image"];
+    if classes {
+        header.extend(["label", "cleartext", "encrypted"]);
+    }
+    header.extend(["error (bits)", "encrypt", "run", "decrypt"]);
+    let mut table = report::table(&header, &(0..header.len()).collect::<Vec<_>>());
     let class = |class: Option<usize>| class.map_or("-".to_owned(), |class| class.to_string());
     for (i, image) in images.iter().enumerate() {
         let (label, error) = (image.label, image.error_log2);
-        table.add_row([
-            i.to_string(),
-            label.map_or("-".to_owned(), |label| label.to_string()),
-            class(image.expected_class),
-            class(image.class),
-            error.map_or("exact".to_owned(), |bits| format!("{bits:.1}")),
-            time(image.seconds.encrypt),
-            time(image.seconds.run),
-            time(image.seconds.decrypt),
-        ]);
+        let mut row = vec![i.to_string()];
+        if classes {
+            row.push(label.map_or("-".to_owned(), |label| label.to_string()));
+            row.extend([image.expected_class, image.class].map(class));
+        }
+        row.push(match error {
+            None => "exact".to_owned(),
+            Some(bits) if bits.is_finite() => format!("{bits:.1}"),
+            Some(_) => "no answer".to_owned(),
+        });
+        let Seconds {
+            encrypt,
+            run,
+            decrypt,
+            ..
+        } = image.seconds;
+        row.extend([encrypt, run, decrypt].map(time));
+        table.add_row(row);
     }
     report::show(&table)
 }

@@ -11,11 +11,11 @@ mod samples;
 use crate::args::{Format, Inspect};
 use crate::costs::{self, Predicted};
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, Content, Wanted};
 use crate::report::{self, Summary};
 use node::NodeView;
 use peregrine_ir::stats::{KeyStats, PortStats, Stats};
-use peregrine_ir::{Circuit, Container, FileKind, Interface, Node, Remark, SourceNode, text};
+use peregrine_ir::{Circuit, FileKind, Interface, Node, Remark, SourceNode, text};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -48,12 +48,9 @@ struct InterfaceReport {
 
 /// Shows a file.
 pub fn run(args: &Inspect) -> Result<(), Error> {
-    let bytes = files::read(&args.file)?;
-    let kind = Container::parse(&bytes)
-        .ok()
-        .map(|container| container.kind());
-    drop(bytes);
-    if kind == Some(FileKind::Interface) {
+    files::open(&args.file, Wanted::Compiled)?;
+    let found = Content::at(&args.file).map_err(Error::reading(&args.file))?;
+    if found == Content::Own(FileKind::Interface) {
         interface(args)
     } else {
         circuit(args)

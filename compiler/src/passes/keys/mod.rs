@@ -21,19 +21,24 @@
 //!
 //! Assumes: rotations are whole (`rotate`) where they may be composed. Those in phases stay, and so do their keys.
 
+mod budget;
 mod compose;
 mod groups;
+mod knee;
 mod search;
 #[cfg(test)]
 mod tests;
 mod tree;
 
+pub use budget::KeyBudget;
+
 use super::{PassError, remove_dead, run_all};
 use crate::cost::{CostModel, LinearCost};
+use crate::manage::like::Like;
 use crate::optimisation::{Optimisation, Without};
 use groups::Groups;
-use peregrine_ir::stats::KeyStats;
-use peregrine_ir::{Circuit, Remark};
+use peregrine_ir::stats::key_bytes;
+use peregrine_ir::{Circuit, Key, Keys, Level, Remark};
 use search::Search;
 use std::cmp::Reverse;
 
@@ -43,6 +48,9 @@ const NAME: &str = "compose-rotations";
 /// Circuits with more instructions than this get no table: every row takes all passes.
 const LARGEST_WITH_TABLE: usize = 100_000;
 
+/// How many times as long a run may be so that a circuit that is made like another needs no new keys.
+pub(crate) const NO_NEW: f64 = 2.0;
+
 /// What a budget for keys leads to.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct KeyChoice {
@@ -50,7 +58,7 @@ pub struct KeyChoice {
     pub budget: Option<u64>,
     /// Whether that was reached; otherwise the rest is as near as one gets.
     pub fits: bool,
-    /// Evaluation keys.
+    /// Evaluation keys; where another circuit's are there, those that it lacks.
     pub keys: usize,
     /// Bytes of all of them in a file.
     pub bytes: u64,
@@ -60,18 +68,38 @@ pub struct KeyChoice {
     pub key_seconds: f64,
 }
 
+/// What keys are chosen by.
+#[derive(Clone, Copy, Debug)]
+pub struct Having<'c> {
+    /// What operations and keys take.
+    pub cost: &'c CostModel,
+    /// What is left out.
+    pub without: &'c Without,
+    /// A circuit whose keys are there: they cost nothing, so only the others count.
+    pub like: Option<&'c Like>,
+}
+
 impl KeyChoice {
-    fn of(circuit: &Circuit, cost: &CostModel, budget: Option<u64>) -> Self {
-        let keys = KeyStats::all(&circuit.ring, &circuit.keys);
-        let bytes = keys.iter().map(|key| key.bytes).sum();
-        let predicted = cost.predict(circuit);
+    fn of(circuit: &Circuit, having: Having<'_>, budget: Option<u64>) -> Self {
+        let (mut keys, mut bytes) = (0, 0);
+        let mut paid = Keys::default();
+        let lacking = |&(&key, &level): &(&Key, &Level)| {
+            let has = having.like.map(|like| like.has(&circuit.ring, key, level));
+            has != Some(true)
+        };
+        let lacking = circuit.keys.levels.iter().filter(lacking);
+        paid.levels = lacking.map(|(&key, &level)| (key, level)).collect();
+        for (key, &level) in &paid.levels {
+            keys += 1;
+            bytes += key_bytes(&circuit.ring, key.kind, level);
+        }
         Self {
             budget,
             fits: budget.is_none_or(|budget| bytes <= budget),
-            keys: keys.len(),
+            keys,
             bytes,
-            seconds: predicted.seconds,
-            key_seconds: predicted.key_seconds,
+            seconds: having.cost.predict(circuit).seconds,
+            key_seconds: having.cost.key_seconds(&circuit.ring, &paid),
         }
     }
 
@@ -120,39 +148,34 @@ pub struct Settled {
     pub table: Vec<KeyChoice>,
 }
 
-/// Composes rotations so that all evaluation keys fit the budget, and runs all passes. Without a budget only keys that are not
+/// Composes rotations so that all evaluation keys fit the budget, and runs all passes. Without a limit only keys that are not
 /// worth their loading are given up; without [`Optimisation::KeySelection`] none is, whatever the budget.
 ///
 /// # Errors
 /// When the budget is out of reach; or a pass is defective.
 pub fn settle(
     circuit: Circuit,
-    cost: &CostModel,
-    budget: Option<u64>,
-    without: &Without,
+    having: Having<'_>,
+    budget: KeyBudget,
 ) -> Result<Settled, KeyError> {
     // What nothing needs would have its say.
-    let dropped = (remove_dead::PASS.run)(circuit, cost);
+    let dropped = (remove_dead::PASS.run)(circuit, having.cost);
     let circuit = dropped.map_err(|source| PassError {
         pass: remove_dead::PASS.name,
         source,
     })?;
-    let mut chooser = Chooser::new(&circuit, cost, without)?;
-    let (mut table, mut chosen) = (Vec::new(), None);
-    for each in budgets(&circuit, chooser.all.bytes, budget) {
-        let (circuit, choice) = chooser.choose(each)?;
-        table.push(choice.clone());
-        if each == budget {
-            chosen = Some((circuit, choice));
-        }
-    }
-    let Chooser { plain, all, .. } = chooser;
-    let (mut circuit, chosen) = chosen.unwrap_or_else(|| (plain, all.clone()));
-    if let (Some(budget), false) = (budget, chosen.fits) {
+    let mut chooser = Chooser::new(&circuit, having)?;
+    let Found { choice, table } = match budget {
+        KeyBudget::Unlimited => chooser.table(None)?,
+        KeyBudget::AtMost(bytes) => chooser.table(Some(bytes))?,
+        KeyBudget::Knee { slower, most } => chooser.knee(slower, most)?,
+    };
+    let (mut circuit, chosen) = choice;
+    if let (Some(budget), false) = (chosen.budget, chosen.fits) {
         let least = chosen.bytes;
         return Err(KeyError::Budget { budget, least });
     }
-    if let Some(text) = chosen.remark(&all) {
+    if let Some(text) = chosen.remark(&chooser.all) {
         circuit.remarks.push(Remark { node: None, text });
     }
     Ok(Settled {
@@ -162,6 +185,13 @@ pub fn settle(
     })
 }
 
+/// What was found for a budget: a circuit, and what else was looked at.
+struct Found {
+    choice: (Circuit, KeyChoice),
+    /// The largest budget first, the chosen one among them.
+    table: Vec<KeyChoice>,
+}
+
 impl Settled {
     /// Predicted seconds, with the share of one run in loading the keys.
     pub fn shared_seconds(&self) -> f64 {
@@ -169,22 +199,10 @@ impl Settled {
     }
 }
 
-/// The budgets to look at, the largest first.
-fn budgets(circuit: &Circuit, all: u64, wanted: Option<u64>) -> Vec<Option<u64>> {
-    let mut budgets = vec![None, wanted];
-    if circuit.values.len() <= LARGEST_WITH_TABLE {
-        budgets.extend([2, 4, 8].map(|part| Some(all / part)));
-    }
-    budgets.sort_by_key(|budget| Reverse(budget.unwrap_or(u64::MAX)));
-    budgets.dedup();
-    budgets
-}
-
 /// Chooses keys for budgets that get smaller.
 struct Chooser<'c> {
     circuit: &'c Circuit,
-    cost: &'c CostModel,
-    without: &'c Without,
+    having: Having<'c>,
     groups: Groups,
     search: Search,
     /// The circuit with a key for each rotation, after all passes.
@@ -193,36 +211,61 @@ struct Chooser<'c> {
 }
 
 impl<'c> Chooser<'c> {
-    fn new(
-        circuit: &'c Circuit,
-        cost: &'c CostModel,
-        without: &'c Without,
-    ) -> Result<Self, PassError> {
-        let plain = run_all(circuit.clone(), cost, without)?;
+    fn new(circuit: &'c Circuit, having: Having<'c>) -> Result<Self, PassError> {
+        let plain = run_all(circuit.clone(), having.cost, having.without)?;
         let groups = Groups::of(circuit);
         Ok(Self {
             circuit,
-            cost,
-            without,
-            search: Search::new(circuit, &groups, cost),
+            having,
+            search: Search::new(circuit, &groups, having),
             groups,
-            all: KeyChoice::of(&plain, cost, None),
+            all: KeyChoice::of(&plain, having, None),
             plain,
         })
     }
 
+    /// For one budget, among others that are looked at for the table.
+    fn table(&mut self, wanted: Option<u64>) -> Result<Found, PassError> {
+        let (mut table, mut chosen) = (Vec::new(), None);
+        for each in self.budgets(wanted) {
+            let (circuit, choice) = self.choose(each)?;
+            table.push(choice.clone());
+            if each == wanted {
+                chosen = Some((circuit, choice));
+            }
+        }
+        let choice = chosen.unwrap_or_else(|| (self.plain.clone(), self.all.clone()));
+        Ok(Found { choice, table })
+    }
+
+    /// The budgets to look at, the largest first.
+    fn budgets(&self, wanted: Option<u64>) -> Vec<Option<u64>> {
+        let mut budgets = vec![None, wanted];
+        if self.has_table() {
+            budgets.extend([2, 4, 8].map(|part| Some(self.all.bytes / part)));
+        }
+        budgets.sort_by_key(|budget| Reverse(budget.unwrap_or(u64::MAX)));
+        budgets.dedup();
+        budgets
+    }
+
+    /// Whether the circuit is small enough for budgets that nobody asked for.
+    fn has_table(&self) -> bool {
+        self.circuit.values.len() <= LARGEST_WITH_TABLE
+    }
+
     /// For a budget that is not larger than those before: the search only ever gives up more.
     fn choose(&mut self, budget: Option<u64>) -> Result<(Circuit, KeyChoice), PassError> {
-        if self.without.contains(&Optimisation::KeySelection) {
-            let choice = KeyChoice::of(&self.plain, self.cost, budget);
+        if self.having.without.contains(&Optimisation::KeySelection) {
+            let choice = KeyChoice::of(&self.plain, self.having, budget);
             return Ok((self.plain.clone(), choice));
         }
         self.search.reduce(budget);
         let trees = self.search.trees(&self.groups);
         let composed = compose::compose(self.circuit.clone(), &self.groups, &trees);
         let composed = composed.map_err(|source| PassError { pass: NAME, source })?;
-        let circuit = run_all(composed, self.cost, self.without)?;
-        let choice = KeyChoice::of(&circuit, self.cost, budget);
+        let circuit = run_all(composed, self.having.cost, self.having.without)?;
+        let choice = KeyChoice::of(&circuit, self.having, budget);
         let all = KeyChoice {
             budget,
             ..self.all.clone()

@@ -13,6 +13,7 @@
 //! Cost: one tree per use of a key for each price. Prices are those of single operations; where divisions by P move past
 //! products is settled later.
 
+use super::Having;
 use super::groups::{Group, Groups, Hub, Sharing};
 use super::tree::{Held, Tree};
 use crate::cost::{CostModel, LinearCost, Phases};
@@ -130,8 +131,10 @@ pub(super) struct Search {
     held: AllHeld,
     /// Kinds that use each rotation.
     users: BTreeMap<Turn, BTreeSet<usize>>,
-    /// Levels of keys that are used in ways which this pass leaves alone.
+    /// Levels of keys that are used in ways which this pass leaves alone, or that are there at no cost.
     fixed: BTreeMap<Turn, Level>,
+    /// Levels up to which keys are there at no cost.
+    free: BTreeMap<Turn, Level>,
     prices: Vec<Price>,
     /// Keys for other than rotations.
     other_bytes: u64,
@@ -144,19 +147,34 @@ pub(super) struct Search {
 
 impl Search {
     /// All keys that a circuit uses now.
-    pub(super) fn new(circuit: &Circuit, groups: &Groups, cost: &CostModel) -> Self {
-        let ring = &circuit.ring;
+    pub(super) fn new(circuit: &Circuit, groups: &Groups, having: Having<'_>) -> Self {
+        let (ring, cost) = (&circuit.ring, having.cost);
         let required = circuit.required_keys();
+        let there = having
+            .like
+            .map(|like| like.levels(ring))
+            .unwrap_or_default();
         let others = required.levels.iter();
-        let others = others.filter(|(key, _)| !matches!(key.kind, KeyKind::Rotation(_)));
+        let others = others.filter(|(key, level)| {
+            let is_there = there.get(key) >= Some(level);
+            !matches!(key.kind, KeyKind::Rotation(_)) && !is_there
+        });
         let bytes = |(key, &level): (&Key, &Level)| key_bytes(ring, key.kind, level);
         let other_bytes = others.map(bytes).sum();
-        let held = AllHeld::new(ring, &required);
+        let mut held = AllHeld::new(ring, &required);
+        let free = turns(&there);
+        let mut fixed = fixed(circuit);
+        for (&turn, &level) in &free {
+            held.set(turn, held.level(turn).max(Some(level)));
+            let fixed = fixed.entry(turn).or_insert(level);
+            *fixed = level.max(*fixed);
+        }
         let mut search = Self {
             kinds: kinds(circuit, groups, cost, &held),
             held,
             users: BTreeMap::new(),
-            fixed: fixed(circuit),
+            fixed,
+            free,
             prices: prices(ring, cost),
             other_bytes,
             known: BTreeMap::new(),
@@ -176,7 +194,7 @@ impl Search {
     pub(super) fn bytes(&self) -> u64 {
         let rotations = self.users.keys().chain(self.fixed.keys());
         let rotations: BTreeSet<Turn> = rotations.copied().collect();
-        let bytes = |&turn: &Turn| self.price(self.held.level(turn)).bytes;
+        let bytes = |&turn: &Turn| self.price(turn, self.held.level(turn)).bytes;
         self.other_bytes + rotations.iter().map(bytes).sum::<u64>()
     }
 
@@ -214,7 +232,8 @@ impl Search {
         composed.collect()
     }
 
-    fn price(&self, level: Option<Level>) -> Price {
+    fn price(&self, turn: Turn, level: Option<Level>) -> Price {
+        let level = level.filter(|&level| self.free.get(&turn) < Some(&level));
         let price = level.and_then(|level| self.prices.get(level.0 as usize));
         price.copied().unwrap_or_default()
     }
@@ -262,7 +281,7 @@ impl Search {
                 continue;
             }
             let to = next.max(fixed);
-            let (from, after) = (self.price(held), self.price(to));
+            let (from, after) = (self.price(turn, held), self.price(turn, to));
             let step = Move {
                 turn,
                 to,
@@ -294,14 +313,16 @@ impl Search {
                 self.held.set(other, Some(level));
                 let step = self.best_of(turn);
                 self.held.set(other, before);
-                let (from, after) = (self.price(before), self.price(Some(level)));
+                let (from, after) = (self.price(other, before), self.price(other, Some(level)));
                 let Some(step) = step else {
                     continue;
                 };
                 let step = Move {
                     raised: Some((other, level)),
                     seconds: step.seconds + after.seconds - from.seconds,
-                    saved: step.saved.saturating_sub(after.bytes - from.bytes),
+                    saved: step
+                        .saved
+                        .saturating_sub(after.bytes.saturating_sub(from.bytes)),
                     ..step
                 };
                 if step.saved > 0 && best.is_none_or(|best| step.per_byte() < best.per_byte()) {
@@ -372,6 +393,18 @@ impl Search {
             self.known.remove(&turn);
         }
     }
+}
+
+/// The rotations among keys.
+fn turns(keys: &BTreeMap<Key, Level>) -> BTreeMap<Turn, Level> {
+    let turn = |(key, &level): (&Key, &Level)| match key.kind {
+        KeyKind::Rotation(Rotation(by)) => {
+            let part = key.part;
+            Some((Turn { part, by }, level))
+        }
+        KeyKind::Relinearization | KeyKind::Conjugation | KeyKind::RingSwitch => None,
+    };
+    keys.iter().filter_map(turn).collect()
 }
 
 /// The highest level at which each rotation is used in phases.

@@ -4,7 +4,7 @@
 //! 0    magic "PEREGRIN"                              8 bytes
 //! 8    format version                                u32, little endian as all numbers
 //! 12   kind of file                                  u32
-//! 16   fingerprint of the circuit it belongs to      32 bytes
+//! 16   owner: the circuit or key pair it belongs to  32 bytes
 //! 48   number of chunks n                            u32
 //! 52   zero                                          4 bytes
 //! 56   length of the file                            u64
@@ -26,7 +26,7 @@ use std::fmt;
 
 const MAGIC: [u8; 8] = *b"PEREGRIN";
 /// The version of the format this crate reads and writes.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 const FIXED: usize = 64;
 const ENTRY: usize = 64;
 const HASH: usize = 32;

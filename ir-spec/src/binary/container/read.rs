@@ -3,18 +3,28 @@
 use super::{
     ALIGNMENT, ContainerError, ENTRY, Entry, FIXED, FORMAT_VERSION, FileKind, HASH, MAGIC, checksum,
 };
-use crate::binary::Fingerprint;
+use crate::binary::{Fingerprint, KeyPairId, Owner};
+use std::ops::Range;
+
+/// Bytes of the pieces in which a chunk is compared with its checksum.
+const PIECE: usize = 1 << 18;
 
 /// A file in memory (or mapped), header checked.
 #[derive(Clone, Debug)]
 pub struct Container<'a> {
     data: &'a [u8],
     kind: FileKind,
-    fingerprint: Fingerprint,
+    owner: Owner,
     entries: Vec<Entry>,
 }
 
 impl<'a> Container<'a> {
+    /// What the file holds of which these bytes are the beginning, by what it says itself; nothing else is checked.
+    pub fn kind_of(beginning: &[u8]) -> Option<FileKind> {
+        let code = beginning.strip_prefix(&MAGIC)?.get(4..)?.first_chunk()?;
+        FileKind::from_code(u32::from_le_bytes(*code))
+    }
+
     /// Checks the header of a file: magic, version, kind, lengths, its own checksum.
     ///
     /// # Errors
@@ -55,13 +65,13 @@ impl<'a> Container<'a> {
         }
         let code = read_u32(header, 12);
         let kind = FileKind::from_code(code).ok_or(ContainerError::UnknownKind { found: code })?;
-        let fingerprint = Fingerprint(read_hash(header, 16));
+        let owner = Owner(read_hash(header, 16));
         let entries = read_directory(head, header_length, file_length)?;
         check_padding(data, header_length, &entries)?;
         Ok(Self {
             data,
             kind,
-            fingerprint,
+            owner,
             entries,
         })
     }
@@ -71,14 +81,29 @@ impl<'a> Container<'a> {
         self.kind
     }
 
-    /// The circuit it belongs to.
+    /// What it belongs to.
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// The circuit it belongs to, unless it holds keys.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+        Fingerprint(self.owner.0)
+    }
+
+    /// The pair of the keys that it holds, if it holds keys.
+    pub fn key_pair(&self) -> KeyPairId {
+        KeyPairId(self.owner.0)
     }
 
     /// The tags of its chunks, in file order.
     pub fn tags(&self) -> impl ExactSizeIterator<Item = u64> {
         self.entries.iter().map(|entry| entry.tag)
+    }
+
+    /// The tags of its chunks and how many bytes each has, in file order.
+    pub fn chunks(&self) -> impl ExactSizeIterator<Item = (u64, u64)> {
+        self.entries.iter().map(|entry| (entry.tag, entry.length))
     }
 
     /// Asks for a kind of file.
@@ -98,10 +123,10 @@ impl<'a> Container<'a> {
     /// # Errors
     /// When it belongs to another; names both.
     pub fn expect_fingerprint(&self, expected: Fingerprint) -> Result<(), ContainerError> {
-        if self.fingerprint == expected {
+        if self.fingerprint() == expected {
             return Ok(());
         }
-        let found = self.fingerprint;
+        let found = self.fingerprint();
         Err(ContainerError::Foreign { expected, found })
     }
 
@@ -123,15 +148,51 @@ impl<'a> Container<'a> {
     /// # Errors
     /// When there is no such chunk, or its bytes were changed.
     pub fn chunk(&self, tag: u64) -> Result<&'a [u8], ContainerError> {
-        let entry = self.entry(tag)?;
-        let bytes = usize::try_from(entry.offset)
-            .ok()
-            .and_then(|start| self.data.get(start..)?.get(..entry.length as usize))
-            .ok_or(ContainerError::Directory { tag })?;
-        if checksum(bytes) != entry.hash {
+        let (bytes, _) = self.unchecked(tag)?;
+        if checksum(bytes) != self.entry(tag)?.hash {
             return Err(ContainerError::ChunkChecksum { tag });
         }
         Ok(bytes)
+    }
+
+    /// Where in the file a chunk lies, which is not compared with its checksum.
+    ///
+    /// # Errors
+    /// When there is no such chunk.
+    pub fn place(&self, tag: u64) -> Result<Range<usize>, ContainerError> {
+        Ok(self.unchecked(tag)?.1)
+    }
+
+    /// Compares a chunk with its checksum piece by piece; each piece is handed on after it was read, as a place in the file, so that
+    /// a mapped one need not stay in memory.
+    ///
+    /// # Errors
+    /// When there is no such chunk, or its bytes were changed.
+    pub fn check(
+        &self,
+        tag: u64,
+        mut read: impl FnMut(Range<usize>),
+    ) -> Result<(), ContainerError> {
+        let (bytes, place) = self.unchecked(tag)?;
+        let (mut hash, mut start) = (blake3::Hasher::new(), place.start);
+        for piece in bytes.chunks(PIECE) {
+            hash.update(piece);
+            let end = start + piece.len();
+            read(start..end);
+            start = end;
+        }
+        match <[u8; HASH]>::from(hash.finalize()) == self.entry(tag)?.hash {
+            true => Ok(()),
+            false => Err(ContainerError::ChunkChecksum { tag }),
+        }
+    }
+
+    fn unchecked(&self, tag: u64) -> Result<(&'a [u8], Range<usize>), ContainerError> {
+        let entry = self.entry(tag)?;
+        let start = usize::try_from(entry.offset).ok();
+        let place = start.and_then(|start| Some(start..start.checked_add(entry.length as usize)?));
+        let found = place.and_then(|place| Some((self.data.get(place.clone())?, place)));
+        found.ok_or(ContainerError::Directory { tag })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Writing a file, from memory or chunk by chunk.
 
 use super::{ENTRY, Entry, FIXED, FORMAT_VERSION, FileKind, HASH, MAGIC, checksum};
-use crate::binary::Fingerprint;
+use crate::binary::Owner;
 use std::io::{self, Seek, SeekFrom, Write};
 
 /// Writes a container chunk by chunk; the directory is filled in at the end.
@@ -9,7 +9,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 pub struct Writer<W> {
     out: W,
     kind: FileKind,
-    fingerprint: Fingerprint,
+    owner: Owner,
     expected: u32,
     end: u64,
     entries: Vec<Entry>,
@@ -23,7 +23,7 @@ impl<W: Write + Seek> Writer<W> {
     pub fn new(
         mut out: W,
         kind: FileKind,
-        fingerprint: Fingerprint,
+        owner: impl Into<Owner>,
         chunks: u32,
     ) -> io::Result<Self> {
         let length = FIXED as u64 + u64::from(chunks) * ENTRY as u64 + HASH as u64;
@@ -32,7 +32,7 @@ impl<W: Write + Seek> Writer<W> {
         Ok(Self {
             out,
             kind,
-            fingerprint,
+            owner: owner.into(),
             expected: chunks,
             end: length,
             entries: Vec::new(),
@@ -70,7 +70,7 @@ impl<W: Write + Seek> Writer<W> {
                 format!("{} of {} chunks", self.entries.len(), self.expected),
             ));
         }
-        let header = header(self.kind, self.fingerprint, &self.entries, self.end);
+        let header = header(self.kind, self.owner, &self.entries, self.end);
         self.out.seek(SeekFrom::Start(0))?;
         self.out.write_all(&header)?;
         self.out.seek(SeekFrom::Start(self.end))?;
@@ -80,13 +80,13 @@ impl<W: Write + Seek> Writer<W> {
 }
 
 /// A whole file from chunks that are in memory. Tags must differ, or the file will not open.
-pub fn encode(kind: FileKind, fingerprint: Fingerprint, chunks: &[(u64, &[u8])]) -> Vec<u8> {
+pub fn encode(kind: FileKind, owner: impl Into<Owner>, chunks: &[(u64, &[u8])]) -> Vec<u8> {
     let mut end = (FIXED + chunks.len() * ENTRY + HASH) as u64;
     let entries: Vec<Entry> = chunks
         .iter()
         .map(|(tag, bytes)| Entry::after(&mut end, *tag, bytes))
         .collect();
-    let mut file = header(kind, fingerprint, &entries, end);
+    let mut file = header(kind, owner.into(), &entries, end);
     file.reserve_exact((end as usize).saturating_sub(file.len()));
     for (entry, (_, bytes)) in entries.iter().zip(chunks) {
         file.resize(entry.offset as usize, 0);
@@ -96,12 +96,12 @@ pub fn encode(kind: FileKind, fingerprint: Fingerprint, chunks: &[(u64, &[u8])])
 }
 
 /// The header with its checksum.
-fn header(kind: FileKind, fingerprint: Fingerprint, entries: &[Entry], end: u64) -> Vec<u8> {
+fn header(kind: FileKind, owner: Owner, entries: &[Entry], end: u64) -> Vec<u8> {
     let mut header = Vec::with_capacity(FIXED + entries.len() * ENTRY + HASH);
     header.extend(MAGIC);
     header.extend(FORMAT_VERSION.to_le_bytes());
     header.extend(kind.code().to_le_bytes());
-    header.extend(fingerprint.0);
+    header.extend(owner.0);
     header.extend((entries.len() as u32).to_le_bytes());
     header.extend([0; 4]);
     header.extend(end.to_le_bytes());

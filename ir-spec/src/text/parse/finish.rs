@@ -1,7 +1,8 @@
-//! What follows decryption: `finish [softmax axis=1, reshape [10]]`.
+//! What the client does: `prepare uint8 [1, 8, 8, 1] [transpose [0, 3, 1, 2]]` before encryption,
+//! `finish [softmax axis=1, reshape [10]]` after decryption.
 
 use super::cursor::{Cursor, Parsed};
-use crate::finish::{Finish, FinishStep};
+use crate::finish::{Finish, FinishStep, Function, FunctionKind, InputElement, Prepare};
 use crate::text::lexer::Kind;
 
 /// The steps in brackets, if the word `finish` announces them.
@@ -12,10 +13,29 @@ pub(super) fn parse_finish(cursor: &mut Cursor<'_>) -> Parsed<Finish> {
     cursor.list(step).map(Finish)
 }
 
+/// Type, shape and steps, if the word `prepare` announces them.
+pub(super) fn parse_prepare(cursor: &mut Cursor<'_>) -> Parsed<Option<Prepare>> {
+    if !cursor.accept_word("prepare") {
+        return Ok(None);
+    }
+    let named = |word| InputElement::ALL.into_iter().find(|e| e.keyword() == word);
+    let element = match cursor.token().kind {
+        Kind::Word(word) => named(word),
+        _ => None,
+    };
+    let element = element.ok_or_else(|| cursor.expected("a type of numbers"))?;
+    cursor.advance();
+    Ok(Some(Prepare {
+        element,
+        shape: cursor.shape()?,
+        steps: cursor.list(step).map(Finish)?,
+    }))
+}
+
 fn step(cursor: &mut Cursor<'_>) -> Parsed<FinishStep> {
     let at = cursor.token();
     let Kind::Word(word) = at.kind else {
-        return Err(cursor.expected("a step after decryption"));
+        return Err(cursor.expected("a step of the client"));
     };
     cursor.advance();
     Ok(match word {
@@ -38,6 +58,48 @@ fn step(cursor: &mut Cursor<'_>) -> Parsed<FinishStep> {
         "reshape" => FinishStep::Reshape {
             shape: cursor.shape()?,
         },
-        _ => return Err(cursor.expected_at(at, "a step after decryption")),
+        "affine" => FinishStep::Affine {
+            axis: cursor.number_attribute("axis")?,
+            factor: numbers(cursor, "factor")?,
+            offset: numbers(cursor, "offset")?,
+        },
+        "transpose" => FinishStep::Transpose {
+            order: cursor.list(Cursor::u32)?,
+        },
+        "slice" => slice(cursor)?,
+        "take" => FinishStep::Take {
+            axis: cursor.number_attribute("axis")?,
+            positions: cursor.list(Cursor::u32)?,
+        },
+        word => match FunctionKind::from_keyword(word) {
+            Some(kind) => FinishStep::Elementwise(function(cursor, kind)?),
+            None => return Err(cursor.expected_at(at, "a step of the client")),
+        },
     })
+}
+
+fn numbers(cursor: &mut Cursor<'_>, name: &str) -> Parsed<Vec<f64>> {
+    cursor.attribute(name)?;
+    cursor.list(Cursor::f64)
+}
+
+fn slice(cursor: &mut Cursor<'_>) -> Parsed<FinishStep> {
+    Ok(FinishStep::Slice {
+        axis: cursor.number_attribute("axis")?,
+        start: cursor.number_attribute("start")?,
+        step: {
+            cursor.attribute("step")?;
+            cursor.number("a step")?
+        },
+        count: cursor.number_attribute("count")?,
+    })
+}
+
+fn function(cursor: &mut Cursor<'_>, kind: FunctionKind) -> Parsed<Function> {
+    let mut parameters = [0.0; 2];
+    for (name, parameter) in kind.parameters().iter().zip(&mut parameters) {
+        cursor.attribute(name)?;
+        *parameter = cursor.f64()?;
+    }
+    Ok(Function { kind, parameters })
 }

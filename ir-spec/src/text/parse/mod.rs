@@ -3,6 +3,7 @@
 #![deny(clippy::indexing_slicing)]
 
 mod cursor;
+mod expectation;
 mod finish;
 mod operator;
 mod preamble;

@@ -2,7 +2,8 @@
 
 use super::Parser;
 use super::cursor::{Cursor, Parsed};
-use super::finish::parse_finish;
+use super::expectation::{parse_expectation, parse_range};
+use super::finish::{parse_finish, parse_prepare};
 use super::types::{parse_scale, parse_type};
 use crate::circuit::{Definition, Port};
 use crate::entity::{Const, Entity, Node, Value};
@@ -15,12 +16,12 @@ use crate::types::Type;
 use crate::verify::Subject;
 
 impl<'s> Parser<'s> {
-    /// `entry "image" [1, 1, 4, 4] l0 (v0: ct<2, D>)`; a value without type is defined elsewhere.
+    /// `entry "image" [1, 1, 4, 4] l0 (v0: ct<2, D>) range [0.0, 1.0] asked`; a value without type is defined elsewhere.
     pub(super) fn entry(&mut self) -> Parsed<()> {
         let port = self.circuit.inputs.len() as u32;
         self.map
             .note(Subject::Input(port), self.cursor.token().line);
-        let port = self.port(|parser| {
+        let mut port = self.port(|parser| {
             let at = parser.cursor.token();
             let value = parser.cursor.entity()?;
             if parser.cursor.accept(":") {
@@ -33,17 +34,20 @@ impl<'s> Parser<'s> {
             }
             Ok(value)
         })?;
+        port.prepare = parse_prepare(&mut self.cursor)?;
+        port.range = parse_range(&mut self.cursor)?;
         self.circuit.inputs.push(port);
         Ok(())
     }
 
-    /// `return "y" [1, 10] l0 (v13) finish [softmax axis=1]`.
+    /// `return "y" [1, 10] l0 (v13) finish [softmax axis=1] expect magnitude=7.5 noise=0.001 asked`.
     pub(super) fn output(&mut self) -> Parsed<()> {
         let port = self.circuit.outputs.len() as u32;
         self.map
             .note(Subject::Output(port), self.cursor.token().line);
         let mut port = self.port(|parser| parser.cursor.entity())?;
         port.finish = parse_finish(&mut self.cursor)?;
+        port.expectation = parse_expectation(&mut self.cursor)?;
         self.circuit.outputs.push(port);
         Ok(())
     }
@@ -67,6 +71,9 @@ impl<'s> Parser<'s> {
             layout,
             values,
             finish: Finish::default(),
+            prepare: None,
+            range: None,
+            expectation: None,
         })
     }
 

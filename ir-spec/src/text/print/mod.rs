@@ -195,7 +195,10 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         shape,
         layout,
         values,
-        finish: _, // an input has none
+        prepare,
+        range,
+        finish: _, // an input has neither
+        expectation: _,
     } in &circuit.inputs
     {
         write!(f, "entry {} {shape} {layout} (", Quoted(name))?;
@@ -208,7 +211,14 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
                 write!(f, ": {}", ty.display(circuit.ring.unit_bits))?;
             }
         }
-        f.write_str(")\n")?;
+        f.write_str(")")?;
+        if let Some(prepare) = prepare {
+            write!(f, " prepare {prepare}")?;
+        }
+        if let Some(range) = range {
+            write!(f, " {range}")?;
+        }
+        f.write_str("\n")?;
     }
     for (value, definition) in circuit.values.iter() {
         if !entered.contains(&value) {
@@ -221,12 +231,18 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         layout,
         values,
         finish,
+        expectation,
+        prepare: _, // an output has neither
+        range: _,
     } in &circuit.outputs
     {
         let values = CommaList(values);
         write!(f, "    return {} {shape} {layout} ({values})", Quoted(name))?;
         if !finish.is_empty() {
             write!(f, " finish [{finish}]")?;
+        }
+        if let Some(expectation) = expectation {
+            write!(f, " {expectation}")?;
         }
         f.write_str("\n")?;
     }

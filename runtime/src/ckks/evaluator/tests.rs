@@ -3,7 +3,7 @@
 use super::*;
 use crate::ckks::{Complex64, Plaintext};
 use crate::ring::Basis;
-use crate::rlwe::{EvaluationKey, KeyKind, RlweError, SwitchKey};
+use crate::rlwe::{KeyKind, RlweError, StreamedKey, SwitchKey};
 use crate::testing::{SCALE, Setup, rotated, toy_literal};
 
 /// Rings the tests run on.
@@ -456,31 +456,8 @@ fn keys_survive_taking_apart() {
     let SwitchKey::Expanded(key) = s.evaluator.keys().get(KeyKind::Galois(5)).unwrap() else {
         panic!("a key that was just made is expanded");
     };
-    let halves: Vec<_> = key
-        .digits()
-        .iter()
-        .map(|d| (d.digit(), d.b().clone()))
-        .collect();
-    let from_parts =
-        |kind, basis, halves| EvaluationKey::from_parts(&s.params, kind, basis, key.seed(), halves);
-    let rebuilt = from_parts(key.kind(), key.basis().clone(), halves.clone()).unwrap();
-    assert_eq!(&rebuilt, key);
-    let error =
-        from_parts(key.kind(), s.params.row(3).unwrap().clone(), halves.clone()).unwrap_err();
-    assert_eq!(error, RlweError::NotExtended { kind: key.kind() });
-    let error = from_parts(
-        key.kind(),
-        s.params.extended_row(4).unwrap().clone(),
-        halves,
-    )
-    .unwrap_err();
-    assert_eq!(
-        error,
-        RlweError::KeyBasis {
-            kind: key.kind(),
-            digit: 0
-        }
-    );
+    let stored = StreamedKey::of(&s.params, key).unwrap();
+    assert_eq!(&stored.expanded(s.params.ring()).unwrap(), key);
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Bench {
     fn decrypt(&self, a: &Ciphertext, scale: f64) -> Vec<Complex64> {
         let level = a.level();
         let decryptor = Decryptor::new(self.rings.at(level), self.secrets.at(level));
-        decryptor.decrypt(a, scale).unwrap()
+        decryptor.decrypt(a, scale).unwrap().to_vec()
     }
 
     fn switch(&self, a: &Ciphertext, to: usize) -> Ciphertext {

@@ -3,19 +3,28 @@
 //! What a header promises is not believed: memory grows with the bytes that are there. Files are told apart by their
 //! first bytes, not by their names.
 
-use crate::elements::{Integer, MAX_ELEMENTS, Real};
+mod elements;
+#[cfg(test)]
+mod fuzz_tests;
+mod write;
+
+pub use write::NewArrays;
+
 use crate::error::{Error, FileProblem};
-use crate::files::{self, NewFile};
-use ndarray::{ArrayD, ArrayView, IxDyn};
-use ndarray_npy::{NpzWriter, ReadNpyError, ReadNpyExt, ReadableElement, WriteNpzError};
+use crate::files::{self, Wanted};
+use elements::{Integer, MAX_ELEMENTS, Real, Whole};
+use ndarray::ArrayD;
+use ndarray_npy::{ReadNpyError, ReadNpyExt, ReadableElement};
 use peregrine_ir::{Shape, ShapeError};
-use peregrine_runtime::ports::{Array, Arrays};
-use std::io::{self, Cursor, Read};
+use peregrine_runtime::ports::{Array, PortError};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-/// Most bytes of an array in an archive.
+/// Most bytes of the arrays in an archive, unpacked.
 const MAX_BYTES: u64 = 8 * MAX_ELEMENTS as u64 + MAX_HEADER as u64;
 /// Most bytes of a header.
 const MAX_HEADER: usize = 1 << 16;
@@ -27,13 +36,31 @@ pub type Named<T> = Vec<(Option<String>, ArrayD<T>)>;
 
 /// The tensors of a file; of a `.npz` only `name`, if it is given and there.
 pub fn read_reals(path: &Path, name: Option<&str>) -> Result<Vec<(Option<String>, Array)>, Error> {
-    let arrays: Named<Real> = read(path, name)?;
-    let tensor = |(name, array): (_, ArrayD<Real>)| {
+    let bytes = files::read(path, Wanted::Arrays)?;
+    let failed = |problem| Error::file(path, FileProblem::Array(problem));
+    match parsed::<Real>(&bytes, name) {
+        Ok(arrays) => tensors(path, arrays, |x| x.0, Array::new),
+        // Images of bytes, which some models take.
+        Err(ArrayProblem::Type { .. }) => {
+            let arrays = parsed::<Whole>(&bytes, name).map_err(failed)?;
+            tensors(path, arrays, |x| x.0, Array::of_integers)
+        }
+        Err(problem) => Err(failed(problem)),
+    }
+}
+
+/// Arrays as tensors of numbers.
+fn tensors<T: Copy>(
+    path: &Path,
+    arrays: Named<T>,
+    number: impl Fn(T) -> f64,
+    make: impl Fn(Shape, Vec<f64>) -> Result<Array, PortError>,
+) -> Result<Vec<(Option<String>, Array)>, Error> {
+    let tensor = |(name, array): (_, ArrayD<T>)| {
         let dims: Option<Vec<u32>> = array.shape().iter().map(|&d| d.try_into().ok()).collect();
         let shape = Shape::new(dims.unwrap_or_default()).map_err(ArrayProblem::Shape);
-        let values = array.iter().map(|x| x.0).collect();
-        let array =
-            shape.and_then(|shape| Array::new(shape, values).map_err(|_| ArrayProblem::Empty));
+        let values = array.iter().map(|&x| number(x)).collect();
+        let array = shape.and_then(|shape| make(shape, values).map_err(|_| ArrayProblem::Empty));
         let array = array.map_err(|problem| Error::file(path, FileProblem::Array(problem)))?;
         Ok((name, array))
     };
@@ -49,40 +76,29 @@ pub fn read_integers(path: &Path) -> Result<Vec<i64>, Error> {
     first.ok_or_else(|| Error::file(path, FileProblem::Array(ArrayProblem::Empty)))
 }
 
-/// Writes tensors by name as a `.npz`, integers as such; its length.
-pub fn write(mut file: NewFile, path: &Path, arrays: &Arrays) -> Result<u64, Error> {
-    let mut archive = NpzWriter::new(file.out());
-    for (name, array) in arrays {
-        let dims: Vec<usize> = array.shape().dims().iter().map(|&d| d as usize).collect();
-        let failed = |e: WriteNpzError| Error::writing(path)(io::Error::other(e));
-        // The shape of a tensor is that of its data.
-        if array.is_integer() {
-            let integers = array.data().iter().map(|&x| x as i64).collect();
-            let Ok(integers) = ArrayD::<i64>::from_shape_vec(IxDyn(&dims), integers) else {
-                continue;
-            };
-            archive.add_array(name.as_str(), &integers)
-        } else {
-            let Ok(view) = ArrayView::from_shape(IxDyn(&dims), array.data()) else {
-                continue;
-            };
-            archive.add_array(name.as_str(), &view)
-        }
-        .map_err(failed)?;
-    }
-    let finished = archive.finish().map(drop);
-    finished.map_err(|e| Error::writing(path)(io::Error::other(e)))?;
-    file.commit()
+/// Whether a `.npz` holds arrays of these names and nothing else.
+fn names(path: &Path, expected: &[&str]) -> bool {
+    let archive = File::open(path).ok().map(BufReader::new);
+    let archive = archive.and_then(|file| ZipArchive::new(file).ok());
+    archive.is_some_and(|archive| {
+        let names: BTreeSet<&str> = archive
+            .file_names()
+            .map(|name| name.strip_suffix(".npy").unwrap_or(name))
+            .collect();
+        names == expected.iter().copied().collect()
+    })
 }
 
 fn read<T: ReadableElement>(path: &Path, name: Option<&str>) -> Result<Named<T>, Error> {
-    let bytes = files::read(path)?;
-    let arrays = if bytes.starts_with(b"PK") {
-        read_archive(&bytes, name)
-    } else {
-        parse(&bytes).map(|array| vec![(None, array)])
-    };
-    arrays.map_err(|problem| Error::file(path, FileProblem::Array(problem)))
+    let bytes = files::read(path, Wanted::Arrays)?;
+    parsed(&bytes, name).map_err(|problem| Error::file(path, FileProblem::Array(problem)))
+}
+
+fn parsed<T: ReadableElement>(bytes: &[u8], name: Option<&str>) -> Result<Named<T>, ArrayProblem> {
+    if bytes.starts_with(b"PK") {
+        return read_archive(bytes, name);
+    }
+    parse(bytes).map(|array| vec![(None, array)])
 }
 
 fn read_archive<T: ReadableElement>(
@@ -90,7 +106,8 @@ fn read_archive<T: ReadableElement>(
     wanted: Option<&str>,
 ) -> Result<Named<T>, ArrayProblem> {
     let mut archive = ZipArchive::new(Cursor::new(bytes))?;
-    let entries: Vec<String> = archive.file_names().map(str::to_owned).collect();
+    let entries = archive.file_names().filter(|name| name.ends_with(".npy"));
+    let entries: Vec<String> = entries.map(str::to_owned).collect();
     let name = |entry: &str| entry.strip_suffix(".npy").unwrap_or(entry).to_owned();
     let chosen: Vec<&String> = match wanted {
         // The only array of a file is meant, whatever it is called.
@@ -100,6 +117,9 @@ fn read_archive<T: ReadableElement>(
             .collect(),
         _ => entries.iter().collect(),
     };
+    if entries.is_empty() {
+        return Err(ArrayProblem::Empty);
+    }
     if let (true, Some(wanted)) = (chosen.is_empty(), wanted) {
         return Err(ArrayProblem::NoArray {
             name: wanted.to_owned(),
@@ -109,11 +129,15 @@ fn read_archive<T: ReadableElement>(
                 .collect(),
         });
     }
+    // All arrays together: an archive may unpack to a thousand times its size.
+    let mut left = MAX_BYTES;
     let read = chosen.into_iter().map(|entry| {
         let mut data = Vec::new();
-        let mut bytes = archive.by_name(entry)?.take(MAX_BYTES);
+        let mut bytes = archive.by_name(entry)?.take(left + 1);
         let read = bytes.read_to_end(&mut data);
         read.map_err(|e| ArrayProblem::Archive(e.to_string()))?;
+        let over = ArrayProblem::Unpacked { limit: MAX_BYTES };
+        left = left.checked_sub(data.len() as u64).ok_or(over)?;
         Ok((Some(name(entry)), parse(&data)?))
     });
     read.collect()
@@ -173,6 +197,12 @@ pub enum ArrayProblem {
     /// More than fits.
     #[error("the array has {elements} elements, the limit is {MAX_ELEMENTS}")]
     TooLarge { elements: usize },
+    /// More than fits, unpacked.
+    #[error("the arrays unpack to more than {limit} bytes")]
+    Unpacked { limit: u64 },
+    /// An integer that no double holds.
+    #[error("the integer {value} has more than the 53 bits that are read exactly")]
+    Inexact { value: String },
     /// No array of this name.
     #[error("there is no array `{name}` in it, only {}", known.join(", "))]
     NoArray { name: String, known: Vec<String> },
@@ -189,17 +219,30 @@ impl ArrayProblem {
     pub fn help(&self) -> Option<&'static str> {
         match self {
             Self::NotNpy => Some("save the array with `numpy.save` or `numpy.savez`"),
+            Self::Inexact { .. } => {
+                Some("scale as the model was trained, and save with `x.astype('float32')`")
+            }
+            Self::Type { found, .. } if found.starts_with('[') => Some(
+                "save one array of numbers, not of records: a single field, as with `x['field']`",
+            ),
+            Self::Type { found, .. } if found.ends_with("V2") => {
+                Some("numpy has no bfloat16: save with `x.astype('float32')`")
+            }
+            Self::Type { found, .. } if found.contains('c') => {
+                Some("complex numbers have no meaning here: save the real parts")
+            }
             Self::Type {
                 expected: "integers",
                 ..
             } => Some("save class numbers, as with `labels.astype('int64')`"),
             Self::Type { .. } => {
-                Some("scale as the model was trained, and save with `x.astype('float32')`")
+                Some("save numbers, as with `x.astype('float32')`, scaled as the model was trained")
             }
             Self::Damaged(_)
             | Self::Header
             | Self::Archive(_)
             | Self::TooLarge { .. }
+            | Self::Unpacked { .. }
             | Self::NoArray { .. }
             | Self::Empty
             | Self::Shape(_) => None,

@@ -1,0 +1,376 @@
+//! What is known of the values of a model: by samples, by its metadata, or by inputs that are drawn from a range which is
+//! asked for or assumed.
+
+use crate::args::Choices;
+use crate::drawn;
+use crate::error::{Error, InputProblem};
+use crate::inputs::{Inputs, values};
+use crate::progress::Bar;
+use crate::ranges::{Metadata, Report, Samples};
+use crate::values::InputArg;
+use crate::verbs::model;
+use peregrine_compiler::manage::possible::macs;
+use peregrine_compiler::pipeline::{CompileError, Config};
+use peregrine_compiler::ranges::{
+    Calibration, DRAWN_MARGIN_BITS, Interval, Limit, Ranges, Reach, StatedPlanes,
+};
+use peregrine_compiler::tensor::{Graph, Stated};
+pub use peregrine_ir::{InputRange, Origin};
+use peregrine_runtime::ports::{Arrays, PortError};
+use peregrine_runtime::simulate::SAMPLES;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn input_range(interval: Interval, origin: Origin) -> InputRange {
+    let (low, high) = (interval.min(), interval.max());
+    InputRange { low, high, origin }
+}
+
+fn interval(range: &InputRange) -> Interval {
+    Interval::new(range.low, range.high)
+}
+
+/// The ranges of a model that was read.
+#[derive(Debug)]
+pub struct Measured {
+    model: PathBuf,
+    ranges: Ranges,
+    /// What somebody vouches for, if anybody does.
+    vouched: Option<Ranges>,
+    samples: Option<Samples>,
+    metadata: Option<Metadata>,
+    /// Samples on which precision is judged.
+    images: Vec<Arrays>,
+    inputs: BTreeMap<String, InputRange>,
+}
+
+impl Measured {
+    /// What is known of a model and of `simple`, which is compiled: by the samples that a command line gives, by the ranges that
+    /// the model states, or by samples drawn from the range that is asked for or assumed.
+    pub fn new(path: &Path, args: &Choices, graph: &Graph, simple: &Graph) -> Result<Self, Error> {
+        let asked = stated(path, args, graph)?;
+        let measuring = Measuring {
+            path,
+            graph,
+            simple,
+            asked,
+        };
+        match &graph.stated {
+            _ if !args.calibrate.is_empty() => measuring.calibrated(&args.calibrate),
+            Some(found) => measuring.stated(found),
+            None => measuring.drawn(),
+        }
+    }
+
+    /// Takes the headroom from what is known, unless it was chosen; then samples that were given have to stay in it.
+    pub fn settle(&self, chosen: Option<u32>, config: &mut Config) -> Result<(), Error> {
+        match (chosen, &self.samples) {
+            (Some(bits), Some(_)) => self.check(Limit::Asked(bits)),
+            (Some(_), None) => Ok(()),
+            (None, _) => {
+                config.headroom_bits = self.headroom_bits();
+                Ok(())
+            }
+        }
+    }
+
+    /// What is known takes so much, margin included; what was proven of a range that somebody vouches for needs no margin.
+    fn headroom_bits(&self) -> u32 {
+        let known = self.ranges.headroom_bits();
+        let is_drawn = self.origin() <= Origin::Asked;
+        let vouched = self.inputs.values().all(|r| r.origin > Origin::Assumed);
+        let proven = self.ranges.proven_headroom_bits();
+        let proven = proven.filter(|_| is_drawn && vouched);
+        proven.map_or(known, |proven| known.min(proven))
+    }
+
+    /// Who says what values are like.
+    pub fn origin(&self) -> Origin {
+        let origins = self.inputs.values().map(|range| range.origin);
+        match (&self.samples, &self.metadata) {
+            (Some(_), _) => Origin::Calibrated,
+            (None, Some(_)) => Origin::Stated,
+            (None, None) => origins.min().unwrap_or(Origin::Assumed),
+        }
+    }
+
+    /// Where the values of each input lie.
+    pub fn inputs(&self) -> &BTreeMap<String, InputRange> {
+        &self.inputs
+    }
+
+    /// The largest magnitude that is known, without margin.
+    pub fn largest(&self) -> f64 {
+        let nodes = self.ranges.nodes.iter();
+        let reach = nodes.filter_map(|node| node.calibrated.as_ref().or(node.stated.as_ref()));
+        reach.map(Reach::largest).fold(0.0, f64::max)
+    }
+
+    /// A failure of the compiler, or the node that asked for more than fits.
+    pub fn explain(&self, error: Error, headroom_bits: u32) -> Error {
+        let Error::Compile {
+            source: CompileError::Parameters(source),
+            ..
+        } = &error
+        else {
+            return error;
+        };
+        let Some((log_n, excess)) = source.too_long() else {
+            return error;
+        };
+        let bits = headroom_bits.saturating_sub(excess);
+        match self.check(Limit::Parameters { log_n, bits }) {
+            Ok(()) => error,
+            Err(named) => named,
+        }
+    }
+
+    fn check(&self, limit: Limit) -> Result<(), Error> {
+        let checked = self.ranges.check(limit);
+        checked.map_err(|source| Error::ranges(&self.model, source))
+    }
+
+    /// The largest magnitude that a node of the graph that is compiled is known to have, or is stated to.
+    pub fn magnitude(&self, node: usize) -> Option<f64> {
+        let node = self.ranges.nodes.get(node)?;
+        let reach = node.calibrated.as_ref().or(node.stated.as_ref())?;
+        Some(reach.values.largest()).filter(|largest| largest.is_finite())
+    }
+
+    /// The first samples, if there are any.
+    pub fn images(&self) -> &[Arrays] {
+        &self.images
+    }
+
+    /// What samples reach, in short.
+    pub fn samples(&self) -> Option<Samples> {
+        self.samples.clone()
+    }
+
+    /// What the model states, in short.
+    pub fn metadata(&self) -> Option<Metadata> {
+        self.metadata.clone()
+    }
+
+    /// What is known of each node, for this much headroom; nothing where the range of inputs is assumed.
+    pub fn report(&self, headroom_bits: u32) -> Option<Report> {
+        let vouched = self.vouched.as_ref();
+        vouched.map(|ranges| Report::of(ranges, headroom_bits))
+    }
+}
+
+/// What finds ranges.
+struct Measuring<'a> {
+    path: &'a Path,
+    graph: &'a Graph,
+    simple: &'a Graph,
+    asked: BTreeMap<String, Interval>,
+}
+
+impl Measuring<'_> {
+    fn measured(self, ranges: Ranges, images: Vec<Arrays>) -> Measured {
+        Measured {
+            model: self.path.to_owned(),
+            vouched: Some(ranges.clone()),
+            ranges,
+            samples: None,
+            metadata: None,
+            images,
+            inputs: BTreeMap::new(),
+        }
+    }
+
+    fn ranges(
+        &self,
+        calibration: Option<&Calibration>,
+        inputs: &BTreeMap<String, Interval>,
+        carried: Option<&StatedPlanes>,
+    ) -> Result<Ranges, Error> {
+        Ranges::with_stated(self.simple, calibration, inputs, carried)
+            .map_err(|source| Error::ranges(self.path, source))
+    }
+
+    /// By samples that are given.
+    fn calibrated(self, files: &[InputArg]) -> Result<Measured, Error> {
+        let inputs = Inputs::read(files, &model::names(self.graph), self.path)?;
+        let mut images = inputs.images(&model::ports(self.graph))?;
+        let calibration = self.evaluate(&images)?;
+        let ranges = self.ranges(Some(&calibration), &self.asked, None)?;
+        let samples = Samples::of(self.simple, &ranges, calibration.samples());
+        let inputs = hulls(&images);
+        let inputs = inputs.into_iter().map(|(name, seen)| {
+            let range = match self.asked.get(&name) {
+                Some(&asked) => input_range(asked, Origin::Asked),
+                None => input_range(seen, Origin::Calibrated),
+            };
+            (name, range)
+        });
+        let inputs = inputs.collect();
+        images.truncate(SAMPLES);
+        Ok(Measured {
+            samples: Some(samples),
+            inputs,
+            ..self.measured(ranges, images)
+        })
+    }
+
+    /// By the ranges that the model states; samples are drawn within them, for the precision of the outputs.
+    fn stated(self, found: &Stated) -> Result<Measured, Error> {
+        let carried = StatedPlanes::new(self.graph, found, self.simple);
+        let carried = carried.map_err(Error::evaluate(self.path))?;
+        let ranges = self.ranges(None, &self.asked, Some(&carried))?;
+        let metadata = Metadata::of(found, &ranges);
+        let mut inputs = self.assumed(0);
+        for stated in &found.values {
+            let input = self.graph.inputs().find(|(node, _)| *node == stated.node);
+            let name = input.map(|(_, name)| name);
+            if let Some(range) = name.and_then(|name| inputs.get_mut(name))
+                && range.origin == Origin::Assumed
+            {
+                *range = input_range(Interval::new(stated.min, stated.max), Origin::Stated);
+            }
+        }
+        let images = self.within(&inputs, ranges.headroom_bits())?;
+        Ok(Measured {
+            metadata: Some(metadata),
+            inputs,
+            ..self.measured(ranges, images)
+        })
+    }
+
+    /// By samples that are drawn from what is asked for, or from the widest of the usual ranges in which values stay small enough.
+    fn drawn(self) -> Result<Measured, Error> {
+        let mut found = None;
+        for choice in 0..drawn::ASSUMED.len() {
+            let inputs = self.assumed(choice);
+            let intervals = intervals(&inputs);
+            let images = drawn::samples(&model::ports(self.graph), &intervals, macs(self.simple));
+            let calibration = self.evaluate(&images)?;
+            let ranges = self.ranges(Some(&calibration), &intervals, None)?;
+            let ranges = ranges.with_margin(DRAWN_MARGIN_BITS);
+            let fits = ranges.headroom_bits() <= MOST_DRAWN_BITS;
+            let is_fixed = inputs.values().all(|range| range.origin != Origin::Assumed);
+            found = Some((inputs, ranges, images));
+            if fits || is_fixed {
+                break;
+            }
+        }
+        let (inputs, ranges, mut images) = found.unwrap_or_default();
+        images.truncate(drawn::JUDGED);
+        let is_asked = !self.asked.is_empty();
+        let vouched = is_asked.then(|| self.ranges(None, &self.asked, None));
+        let vouched = vouched.transpose()?;
+        Ok(Measured {
+            vouched,
+            inputs,
+            ..self.measured(ranges, images)
+        })
+    }
+
+    /// The range of each input: what is asked for, or the given one of those that are usual.
+    fn assumed(&self, choice: usize) -> BTreeMap<String, InputRange> {
+        let ends = drawn::ASSUMED.get(choice).copied().unwrap_or_default();
+        let range = |name: &str| match self.asked.get(name) {
+            Some(&asked) => input_range(asked, Origin::Asked),
+            None => input_range(Interval::new(ends.0, ends.1), Origin::Assumed),
+        };
+        let names = model::names(self.graph).into_iter();
+        names.map(|name| (name.to_owned(), range(name))).collect()
+    }
+
+    /// Samples of ordinary size whose values stay within a headroom: inputs that are drawn are unlike those a network was
+    /// trained on, so contrast is taken from them until they do.
+    fn within(
+        &self,
+        inputs: &BTreeMap<String, InputRange>,
+        headroom_bits: u32,
+    ) -> Result<Vec<Arrays>, Error> {
+        let mut intervals = intervals(inputs);
+        for _ in 0..CONTRASTS {
+            let mut images =
+                drawn::samples(&model::ports(self.graph), &intervals, macs(self.simple));
+            images.truncate(drawn::JUDGED);
+            let calibration = self.evaluate(&images)?;
+            let reached = self.ranges(Some(&calibration), &BTreeMap::new(), None)?;
+            if reached.with_margin(0).headroom_bits() <= headroom_bits {
+                return Ok(images);
+            }
+            for interval in intervals.values_mut() {
+                let (middle, half) = (
+                    interval.min().midpoint(interval.max()),
+                    (interval.max() - interval.min()) / 4.0,
+                );
+                *interval = Interval::new(middle - half, middle + half);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Evaluates the model, as it will be compiled, on samples.
+    fn evaluate(&self, images: &[Arrays]) -> Result<Calibration, Error> {
+        let bar = Bar::new("evaluate samples");
+        let sample = |i: usize| images.get(i).map(values).unwrap_or_default();
+        let calibration = Calibration::new(self.simple, images.len(), sample, |done| {
+            bar.count(done, images.len());
+        });
+        calibration.map_err(Error::evaluate(self.path))
+    }
+}
+
+/// More headroom than this is not worth a wider assumption.
+const MOST_DRAWN_BITS: u32 = 32;
+/// How often the contrast of samples is halved.
+const CONTRASTS: usize = 6;
+
+fn intervals(inputs: &BTreeMap<String, InputRange>) -> BTreeMap<String, Interval> {
+    let inputs = inputs.iter();
+    inputs
+        .map(|(name, range)| (name.clone(), interval(range)))
+        .collect()
+}
+
+/// What the inputs have in samples.
+fn hulls(images: &[Arrays]) -> BTreeMap<String, Interval> {
+    let mut hulls: BTreeMap<String, Interval> = BTreeMap::new();
+    for (name, array) in images.iter().flatten() {
+        if let Some(seen) = Interval::around(array.data()) {
+            let hull = hulls.entry(name.clone()).or_insert(seen);
+            *hull = hull.hull(seen);
+        }
+    }
+    hulls
+}
+
+/// The intervals that are stated, by input; one without a name is for all inputs.
+fn stated(path: &Path, args: &Choices, graph: &Graph) -> Result<BTreeMap<String, Interval>, Error> {
+    let names = model::names(graph);
+    let mut stated = BTreeMap::new();
+    for arg in &args.input_range {
+        let meant: Vec<&str> = match &arg.name {
+            Some(name) => vec![name],
+            None => names.clone(),
+        };
+        for name in meant {
+            let (path, name) = (path.to_owned(), name.to_owned());
+            if !names.contains(&name.as_str()) {
+                let known = names.iter().map(|name| format!("`{name}`")).collect();
+                let source = PortError::Unknown { name, known };
+                return Err(Error::Input { path, source });
+            }
+            if stated.insert(name.clone(), arg.interval).is_some() {
+                let problem = InputProblem::RangeTwice { name };
+                return Err(Error::Inputs { path, problem });
+            }
+        }
+    }
+    Ok(stated)
+}
+
+impl Error {
+    pub fn ranges(path: &Path, source: peregrine_compiler::ranges::RangeError) -> Self {
+        Self::Ranges {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}

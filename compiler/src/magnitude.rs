@@ -1,0 +1,103 @@
+//! Weights that the parameters cannot hold, named as the user's: what the verifier says of the plaintexts made of them.
+//!
+//! A plaintext is its numbers times a scale, and must stay below the modulus of its level. Which scale and level a weight
+//! meets is known only once the circuit is made, so the verifier is the judge; here its verdict is traced back to the
+//! tensors of the model.
+
+use crate::tensor::{Graph, Op};
+use peregrine_ir::verify::{Cause, ValueError};
+use peregrine_ir::{SourceNode, TensorId, VerifyErrors};
+use std::collections::BTreeSet;
+
+/// A number of the model that is too large for every plaintext it could be in.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error(
+    "{op} `{node}`: tensor `{tensor}` holds {magnitude:e}{}, the parameters hold constants up to about {limit:.1e} there; check the training run, scale the tensor down and a neighbour up, or ask for fewer --precision-bits",
+    made(*magnitude, *number)
+)]
+pub struct MagnitudeError {
+    /// The operator of the node.
+    pub op: String,
+    /// The node of the model.
+    pub node: String,
+    /// The tensor of the model.
+    pub tensor: String,
+    /// Its largest magnitude.
+    pub magnitude: f64,
+    /// The number that the compiler makes of it, combined with other constants.
+    pub number: f64,
+    /// What would fit, about.
+    pub limit: f64,
+}
+
+fn made(magnitude: f64, number: f64) -> String {
+    if (magnitude / number - 1.0).abs() < 1e-6 {
+        String::new()
+    } else {
+        format!(", of which the compiler makes {number:e}")
+    }
+}
+
+/// The tensor of the model to blame, when all that the verifier found is that numbers are too large.
+pub(crate) fn explain(graph: &Graph, errors: &VerifyErrors) -> Option<MagnitudeError> {
+    let mut worst: Option<(f64, f64, Option<&SourceNode>)> = None;
+    for error in &errors.errors {
+        let Cause::Value(ValueError::TooLarge {
+            number,
+            bits,
+            limit,
+            ..
+        }) = &error.cause
+        else {
+            return None;
+        };
+        if worst.is_none_or(|(other, ..)| *number > other) {
+            let fits = number * (limit - bits).exp2();
+            worst = Some((*number, fits, error.node.as_ref()));
+        }
+    }
+    let (number, limit, node) = worst?;
+    let (source, magnitude, tensor) = largest(graph, node).or_else(|| largest(graph, None))?;
+    let source = graph.sources.get(source as usize)?;
+    Some(MagnitudeError {
+        op: source.op.clone(),
+        node: source.name.clone(),
+        tensor,
+        magnitude,
+        number,
+        limit,
+    })
+}
+
+/// The node, the magnitude and the name of the tensor with the largest number, of one node of the model or of all.
+fn largest(graph: &Graph, of: Option<&SourceNode>) -> Option<(u32, f64, String)> {
+    let mut found: Option<(u32, f64, TensorId)> = None;
+    for index in graph.nodes() {
+        let node = graph.node(index);
+        let source = graph.sources.get(node.source.0 as usize);
+        let wanted = of.is_none_or(|of| source.is_some_and(|s| s.name == of.name && s.op == of.op));
+        if !wanted {
+            continue;
+        }
+        for id in tensors(&node.op) {
+            let Some(tensor) = graph.tensors.get(id) else {
+                continue;
+            };
+            let magnitude = tensor.data().iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+            if found.is_none_or(|(_, other, _)| magnitude > other) {
+                found = Some((node.source.0, magnitude, id));
+            }
+        }
+    }
+    let (source, magnitude, id) = found?;
+    Some((source, magnitude, graph.tensors.get(id)?.name.clone()))
+}
+
+/// The tensors that an operator reads.
+fn tensors(op: &Op) -> BTreeSet<TensorId> {
+    match op {
+        Op::Linear { map, bias } => map.weight().into_iter().chain(*bias).collect(),
+        Op::Polynomial(polynomial) => polynomial.coefficients().iter().copied().collect(),
+        Op::Input { .. } | Op::Add | Op::Multiply | Op::Reshape => BTreeSet::new(),
+    }
+}

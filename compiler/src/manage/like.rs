@@ -1,0 +1,435 @@
+//! Parameters within those of another circuit, so that keys made for that one serve this one, too.
+//!
+//! Notation: the other circuit has rows of primes, ascending in bits. Each level here is one of these rows.
+//!
+//! 1. The lowest level is the lowest row that is long enough. Each level above is the lowest row that exceeds the one below by what
+//!    its rescale drops, which may be several steps of the other circuit. Taking the lowest leaves most to the levels above, so if any
+//!    choice of rows holds the demand, this one does.
+//! 2. Rings are switched where the other circuit switches them.
+//! 3. Primes that no level has are left out; digits keep those that are left, special primes all. A key of the other circuit covers
+//!    what is used here at a level if it was made for the row of that level or a longer one.
+
+use super::parameters::{ParameterError, Planner};
+use super::primes::TOLERANCE_BITS;
+use super::table::Wanted;
+use peregrine_ir::{
+    Arena, Circuit, Entity, Interface, Key, KeyShape, Level, Prime, Remark, Ring, SmallRing,
+    key_shape,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What another circuit has that a new one may share: its rings, and the keys that are made for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Like {
+    name: String,
+    ring: Ring,
+    keys: Vec<KeyShape>,
+}
+
+impl Like {
+    /// Of a circuit, by its interface.
+    pub fn new(interface: &Interface) -> Self {
+        let ring = interface.ring().clone();
+        let keys = interface.keys().levels.iter();
+        let keys = keys.filter_map(|(&key, &level)| KeyShape::of(&ring, key, level));
+        Self {
+            name: interface.name().to_owned(),
+            keys: keys.collect(),
+            ring,
+        }
+    }
+
+    /// Name of the circuit.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its rings.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// Bits per operation that a network like that of the circuit has with so much headroom: those of the circuit, unless it left
+    /// less headroom.
+    pub fn precision_bits(&self, headroom_bits: u32) -> u32 {
+        let ring = &self.ring;
+        let base = ring.level_bits(Level(0)).unwrap_or(0.0) + TOLERANCE_BITS;
+        let unit = ring
+            .unit_bits
+            .min((base as u32).saturating_sub(headroom_bits));
+        Planner::precision_of(unit, ring.log_n)
+    }
+
+    /// Whether its keys serve as a key of another ring up to a level.
+    pub fn has(&self, ring: &Ring, key: Key, level: Level) -> bool {
+        let wanted = KeyShape::of(ring, key, level);
+        wanted.is_some_and(|wanted| self.keys.iter().any(|known| known.covers(&wanted)))
+    }
+
+    /// The keys that a circuit declares and the other one lacks.
+    pub fn lacks(&self, circuit: &Circuit) -> Vec<KeyShape> {
+        let (ring, keys) = (&circuit.ring, circuit.keys.levels.iter());
+        let lacking = keys.filter(|&(&key, &level)| !self.has(ring, key, level));
+        let shapes = lacking.filter_map(|(&key, &level)| KeyShape::of(ring, key, level));
+        shapes.collect()
+    }
+
+    /// What is said of a circuit that was made like the other.
+    pub fn remark(&self, circuit: &Circuit) -> Remark {
+        let (all, lacking, name) = (circuit.keys.levels.len(), self.lacks(circuit), &self.name);
+        let bytes: u64 = lacking.iter().map(KeyShape::bytes).sum();
+        let text = match lacking.len() {
+            0 => format!("made like `{name}`: its keys serve this circuit, too"),
+            some => format!(
+                "made like `{name}`: of {all} evaluation keys {some} are new, {:.1} MiB: {}",
+                bytes as f64 / f64::from(1 << 20),
+                key_shape::describe(&lacking)
+            ),
+        };
+        Remark { node: None, text }
+    }
+
+    /// The highest level of a ring up to which its keys serve, for each key that it has.
+    pub fn levels(&self, ring: &Ring) -> BTreeMap<Key, Level> {
+        let mut levels = BTreeMap::new();
+        for part in ring.parts() {
+            for kind in self.keys.iter().map(KeyShape::kind) {
+                let key = Key { part, kind };
+                let covered = ring
+                    .levels_of(part)
+                    .filter(|&level| self.has(ring, key, level));
+                if let Some(highest) = covered.last() {
+                    levels.insert(key, highest);
+                }
+            }
+        }
+        levels
+    }
+
+    /// A ring with levels as they are wanted.
+    fn within(&self, wanted: &Wanted, unit_bits: u32) -> Result<Ring, Misfit> {
+        let rows = self.rows(wanted)?;
+        let level = |&row: &usize| self.ring.levels.get(row).cloned().unwrap_or_default();
+        let levels: Vec<Vec<Prime>> = rows.iter().map(level).collect();
+        let used: BTreeSet<Prime> = levels.iter().flatten().copied().collect();
+        let renamed: BTreeMap<Prime, Prime> = (0u32..)
+            .zip(&used)
+            .map(|(new, &old)| (old, Prime::new(new)))
+            .collect();
+        let primes: Arena<Prime, u64> = used
+            .iter()
+            .filter_map(|&old| self.ring.primes.get(old).copied())
+            .collect();
+        let kept = |sets: &[Vec<Prime>], among: &dyn Fn(Prime) -> bool| -> Vec<Vec<Prime>> {
+            let set = |set: &Vec<Prime>| -> Vec<Prime> {
+                let kept = set.iter().filter(|&&p| among(p));
+                kept.filter_map(|p| renamed.get(p)).copied().collect()
+            };
+            let sets = sets.iter().map(set);
+            sets.filter(|set| !set.is_empty()).collect()
+        };
+        let small = match (&self.ring.small, wanted.repeats) {
+            (Some(small), Some(count)) => {
+                let own: BTreeSet<Prime> = levels.iter().take(count).flatten().copied().collect();
+                Some(SmallRing {
+                    levels: count as u32,
+                    digits: kept(&small.digits, &|prime| own.contains(&prime)),
+                    ..small.clone()
+                })
+            }
+            _ => None,
+        };
+        Ok(Ring {
+            log_n: self.ring.log_n,
+            unit_bits,
+            primes,
+            special: self.ring.special.clone(),
+            levels: kept(&levels, &|_| true),
+            digits: kept(&self.ring.digits, &|_| true),
+            small,
+        })
+    }
+
+    /// The row of each level.
+    fn rows(&self, wanted: &Wanted) -> Result<Vec<usize>, Misfit> {
+        let bits = |row: usize| self.ring.level_bits(Level(row as u32)).unwrap_or(0.0);
+        let count = self.ring.levels.len();
+        let small = self.ring.small.as_ref().map(|small| small.levels as usize);
+        let switch = match (wanted.repeats, small) {
+            (Some(_), None) => return Err(Misfit::OneRing),
+            (Some(at), Some(small)) => Some((at, small)),
+            (None, _) => None,
+        };
+        let least = wanted.least_drop();
+        let drops = std::iter::once(wanted.base).chain(wanted.drops.iter().map(|&d| d.max(least)));
+        let (mut rows, mut below): (Vec<usize>, f64) = (Vec::new(), 0.0);
+        for (level, drop) in drops.enumerate() {
+            let next = rows.last().map_or(0, |row| row + 1);
+            // Levels of the small ring are rows of the small ring, and the last of them the last of these.
+            let (from, to) = match switch {
+                Some((at, small)) if level + 1 < at => (next, small.saturating_sub(1)),
+                Some((at, small)) if level + 1 == at => (small.saturating_sub(1).max(next), small),
+                Some((at, small)) if level == at => (small, small + 1),
+                _ => (next, count),
+            };
+            let enough = below + f64::from(drop) - TOLERANCE_BITS;
+            let repeats = wanted.repeats == Some(level);
+            let mut range = (from..to.min(count)).filter(|&row| repeats || bits(row) >= enough);
+            let row = range.next().ok_or_else(|| {
+                let left = (bits(to.min(count).saturating_sub(1)) - below).max(0.0);
+                self.misfit(wanted, (below, level), (f64::from(drop), left))
+            })?;
+            below = bits(row);
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    /// Says that a level above so many bits has no row.
+    fn misfit(
+        &self,
+        wanted: &Wanted,
+        (below, level): (f64, usize),
+        (needed, left): (f64, f64),
+    ) -> Misfit {
+        let least = wanted.least_drop();
+        let drops = std::iter::once(wanted.base).chain(wanted.drops.iter().map(|&d| d.max(least)));
+        let rest: f64 = drops.skip(level).map(f64::from).sum();
+        let top = self.ring.top().and_then(|top| self.ring.level_bits(top));
+        let missing = (below + rest - top.unwrap_or(0.0)).max(1.0);
+        let rescales = wanted.drops.len();
+        match level {
+            0 => Misfit::Base {
+                needed,
+                left,
+                missing,
+            },
+            _ => Misfit::Rescale {
+                rescale: rescales + 1 - level,
+                rescales,
+                node: None,
+                needed,
+                left,
+                missing,
+            },
+        }
+    }
+}
+
+/// Why the rows of another circuit do not hold a network.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Misfit {
+    /// There is no small ring to switch to.
+    #[error("it has no smaller ring to switch to")]
+    OneRing,
+    /// The lowest level has no row.
+    #[error(
+        "precision and headroom ask for a last modulus of {needed:.0} bits, its levels have at most {left:.0}"
+    )]
+    Base {
+        /// Bits that it must have.
+        needed: f64,
+        /// Bits that the longest row has.
+        left: f64,
+        /// Bits that this level and those above lack together.
+        missing: f64,
+    },
+    /// A level above has no row.
+    #[error(
+        "rescale {rescale} of {rescales}{} drops {needed:.0} bits, its levels leave {left:.0}; {missing:.0} bits are missing in all",
+        at(node.as_deref())
+    )]
+    Rescale {
+        /// Which one on the way from the inputs, the first being 1.
+        rescale: usize,
+        /// How many there are.
+        rescales: usize,
+        /// The node that is rescaled there, if it is known.
+        node: Option<String>,
+        /// Bits that it must drop.
+        needed: f64,
+        /// Bits that it can.
+        left: f64,
+        /// Bits that it and the rescales before it lack together.
+        missing: f64,
+    },
+    /// The other circuit promises no security.
+    #[error(
+        "its modulus of {bits:.0} bits is beyond the {limit:.0} that are secure at ring degree 2^{log_n}"
+    )]
+    Insecure {
+        /// log2 of the degree.
+        log_n: u32,
+        /// Bits of the modulus.
+        bits: f64,
+        /// The line.
+        limit: f64,
+    },
+}
+
+fn at(node: Option<&str>) -> String {
+    node.map_or(String::new(), |node| format!(" (node `{node}`)"))
+}
+
+impl Misfit {
+    /// By how many bits the network is too deep, if that is what is wrong.
+    pub fn missing_bits(&self) -> Option<f64> {
+        match self {
+            Self::Base { missing, .. } | Self::Rescale { missing, .. } => Some(*missing),
+            Self::OneRing | Self::Insecure { .. } => None,
+        }
+    }
+
+    /// With the name of the node that is rescaled, by the number of the rescale.
+    #[must_use]
+    pub fn at(mut self, name: impl FnOnce(usize) -> Option<String>) -> Self {
+        if let Self::Rescale { rescale, node, .. } = &mut self {
+            *node = name(*rescale);
+        }
+        self
+    }
+}
+
+impl Planner<'_> {
+    /// A ring within that of another circuit.
+    pub(super) fn ring_like(&self, like: &Like, wanted: &Wanted) -> Result<Ring, ParameterError> {
+        let misfit = |misfit| ParameterError::Like {
+            circuit: like.name.clone(),
+            misfit: Box::new(misfit),
+        };
+        let unit_bits = self.unit_bits(wanted.log_n);
+        let ring = like.within(wanted, unit_bits).map_err(misfit)?;
+        for part in ring.parts() {
+            let log_n = ring.view(part).log_n;
+            let (bits, limit) = (ring.total_bits(part), self.limit(log_n)?);
+            if bits > limit {
+                return Err(misfit(Misfit::Insecure { log_n, bits, limit }));
+            }
+        }
+        Ok(ring)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manage::table::Table;
+    use proptest::prelude::*;
+
+    fn wanted(base: u32, drops: Vec<u32>, repeats: Option<usize>) -> Wanted {
+        let work = vec![1.0; drops.len() + 1];
+        Wanted {
+            log_n: 13,
+            base,
+            drops,
+            work,
+            repeats,
+        }
+    }
+
+    /// A ring with the levels of a table.
+    fn like(table: &Table, small: Option<u32>) -> Like {
+        let levels = table.rows.len();
+        let ring = Ring {
+            log_n: 13,
+            unit_bits: 30,
+            primes: table.primes.clone(),
+            special: table.special(13, 2, 49.0).unwrap(),
+            levels: table.rows.clone(),
+            digits: table.digits(levels, 2),
+            small: small.map(|levels| SmallRing {
+                log_n: 12,
+                levels,
+                special: 1,
+                digits: table.digits(levels as usize, 1),
+            }),
+        };
+        Like {
+            name: "other".to_owned(),
+            keys: Vec::new(),
+            ring,
+        }
+    }
+
+    fn bits(ring: &Ring) -> Vec<f64> {
+        let levels = (0..ring.levels.len() as u32).map(Level);
+        levels
+            .map(|level| ring.level_bits(level).unwrap())
+            .collect()
+    }
+
+    fn holds(ring: &Ring, wanted: &Wanted) -> bool {
+        let mut below = 0.0;
+        let drops = std::iter::once(&wanted.base).chain(&wanted.drops);
+        let mut levels = bits(ring).into_iter().zip(drops).enumerate();
+        levels.all(|(level, (bits, &drop))| {
+            let repeats = wanted.repeats == Some(level);
+            let enough = bits - below >= f64::from(drop) - TOLERANCE_BITS - 1e-6;
+            below = bits;
+            repeats || enough
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_ring_was_made_for_fits_it_and_uses_all_of_it(
+            base in 25u32..60,
+            drops in proptest::collection::vec(20u32..80, 1..12),
+            at in 1usize..12,
+            switches: bool,
+        ) {
+            let repeats = Some(at).filter(|&at| switches && at <= drops.len());
+            let wanted = wanted(base, drops, repeats);
+            for table in [Table::chain(&wanted).unwrap()].into_iter().chain(Table::granular(&wanted)) {
+                let like = like(&table, repeats.map(|at| at as u32));
+                let ring = like.within(&wanted, 30).unwrap();
+                prop_assert_eq!(&ring.levels, &like.ring.levels);
+                prop_assert_eq!(&ring, &like.ring);
+            }
+        }
+
+        #[test]
+        fn rows_are_found_whenever_there_are_any(
+            base in 25u32..60,
+            drops in proptest::collection::vec(20u32..80, 1..8),
+            others in proptest::collection::vec(20u32..80, 1..8),
+            lower in 0u32..10,
+        ) {
+            let made = wanted(base, drops, None);
+            let like = like(&Table::granular(&made)[0], None);
+            let asked = wanted(base.saturating_sub(lower), others, None);
+            // Every choice of rows, by its bits.
+            let rows = bits(&like.ring);
+            let levels = asked.drops.len() + 1;
+            let fits = (0u32..1 << rows.len()).filter(|set| set.count_ones() as usize == levels).any(|set| {
+                let chosen: Vec<f64> = (0..).zip(&rows).filter(|(i, _)| set >> i & 1 == 1).map(|(_, &b)| b).collect();
+                let mut below = 0.0;
+                let drops = std::iter::once(&asked.base).chain(&asked.drops);
+                chosen.iter().zip(drops).all(|(&bits, &drop)| {
+                    let enough = bits >= below + f64::from(drop.max(if below == 0.0 { 0 } else { asked.least_drop() })) - TOLERANCE_BITS;
+                    below = bits;
+                    enough
+                })
+            });
+            match like.within(&asked, 30) {
+                Ok(ring) => {
+                    prop_assert!(holds(&ring, &asked));
+                    let known: BTreeSet<u64> = like.ring.primes.values().copied().collect();
+                    prop_assert!(ring.primes.values().all(|prime| known.contains(prime)));
+                }
+                Err(misfit) => {
+                    prop_assert!(!fits, "{misfit:?}");
+                    prop_assert!(misfit.missing_bits() >= Some(1.0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_ring_without_a_small_one_has_nowhere_to_switch_to() {
+        let made = wanted(40, vec![40; 3], None);
+        let like = like(&Table::chain(&made).unwrap(), None);
+        let switching = wanted(40, vec![40; 3], Some(1));
+        assert_eq!(like.within(&switching, 30), Err(Misfit::OneRing));
+    }
+}

@@ -1,0 +1,157 @@
+//! Whether a ring can hold a network at all, before anything is known of layouts.
+//!
+//! Whatever the layouts, a product of ciphertexts takes the working scale, a sum of several terms at least the shorter of the
+//! scales of numbers and masks, and the lowest level and the special primes come on top. What is refused so needs no search; what
+//! passes may turn out to be too deep yet.
+
+use super::parameters::{ParameterError, Planner, SPECIAL_SLACK_BITS, ScaleBits};
+use super::table::least_drop;
+use crate::tensor::{Graph, Op};
+use peregrine_ir::linear::{LinearKind, LinearMap};
+
+/// What the longest path through a network needs, whatever its layouts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Path {
+    /// Bits that its rescales drop together, at least.
+    pub bits: u32,
+    /// Products of ciphertexts, one after the other.
+    pub products: u32,
+    /// Linear operators that sum several terms.
+    pub linear: u32,
+}
+
+impl Path {
+    /// The path on which rescales drop most.
+    pub fn longest(graph: &Graph, scales: &ScaleBits) -> Self {
+        let factor = scales.numbers.min(scales.mask);
+        let mut paths: Vec<Self> = Vec::with_capacity(graph.len());
+        for index in graph.nodes() {
+            let operands = graph.operands(index);
+            let before = operands.iter().filter_map(|i| paths.get(i.index()));
+            let before = before.max_by_key(|path| path.bits).copied();
+            let mut path = before.unwrap_or_default();
+            match &graph.node(index).op {
+                Op::Linear { map, .. } if sums(map, graph) => {
+                    path.bits += factor;
+                    path.linear += 1;
+                }
+                Op::Multiply => path.multiply(1, scales),
+                Op::Polynomial(polynomial) => {
+                    let degree = polynomial.degree().max(1);
+                    path.multiply(degree.next_power_of_two().ilog2(), scales);
+                }
+                Op::Linear { .. } | Op::Input { .. } | Op::Add | Op::Reshape => {}
+            }
+            paths.push(path);
+        }
+        let longest = paths.into_iter().max_by_key(|path| path.bits);
+        longest.unwrap_or_default()
+    }
+
+    fn multiply(&mut self, products: u32, scales: &ScaleBits) {
+        self.bits += products * scales.unit;
+        self.products += products;
+    }
+}
+
+/// Whether a linear operator sums several terms, as far as one of its outputs shows.
+fn sums(map: &LinearMap, graph: &Graph) -> bool {
+    !matches!(map.kind, LinearKind::Gather(_) | LinearKind::Scale(_)) && terms(map, graph) > 1
+}
+
+/// The terms of one output of a linear operator.
+fn terms(map: &LinearMap, graph: &Graph) -> u64 {
+    let mut terms = 0;
+    if let Ok(bound) = map.bind(&graph.tensors) {
+        bound.for_each_tap(map.output.elements() / 2, |_, weight| {
+            terms += u64::from(weight != 0.0);
+        });
+    }
+    terms
+}
+
+/// About how many multiplications and additions an evaluation in the clear takes.
+pub fn macs(graph: &Graph) -> u64 {
+    let macs = |index| match &graph.node(index).op {
+        Op::Linear { map, .. } => map.output.elements() as u64 * terms(map, graph),
+        _ => 0,
+    };
+    graph.nodes().map(macs).sum()
+}
+
+impl Planner<'_> {
+    /// Refuses a ring degree whose modulus is too short for what no choice of layouts avoids.
+    ///
+    /// # Errors
+    /// When the rescales of the longest path, the lowest level and the shortest special prime together cross the security line.
+    pub fn possible(&self, graph: &Graph, log_n: u32) -> Result<(), ParameterError> {
+        let limit = self.limit(log_n)?;
+        let path = Path::longest(graph, &self.scale_bits(log_n));
+        let base = self.unit_bits(log_n) + self.headroom_bits;
+        let special = f64::from(least_drop(log_n)) + SPECIAL_SLACK_BITS;
+        let bits = f64::from(path.bits + base) + special;
+        match bits <= limit {
+            true => Ok(()),
+            false => Err(ParameterError::Depth {
+                log_n,
+                path,
+                bits,
+                limit,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::CostModel;
+    use crate::optimisation::Without;
+    use crate::tensor::{Node, SourceId};
+    use peregrine_ir::{Security, Shape};
+
+    /// A chain of squares.
+    fn squares(count: usize) -> Graph {
+        let mut graph = Graph::default();
+        let shape = Shape::new([4]).unwrap();
+        let node = |op| Node {
+            op,
+            shape: shape.clone(),
+            source: SourceId(0),
+        };
+        let mut last = graph.add(node(Op::Input { name: "x".into() }), &[]);
+        for _ in 0..count {
+            last = graph.add(node(Op::Multiply), &[last, last]);
+        }
+        graph
+    }
+
+    #[test]
+    fn a_chain_of_squares_is_refused_where_its_bits_exceed_the_line() {
+        let (without, cost) = (Without::new(), CostModel::default());
+        let planner = Planner {
+            security: Security::Classical128,
+            precision_bits: 12,
+            headroom_bits: 10,
+            cost: &cost,
+            without: &without,
+            like: None,
+        };
+        let graph = squares(20);
+        let Err(ParameterError::Depth {
+            path, bits, limit, ..
+        }) = planner.possible(&graph, 13)
+        else {
+            panic!("possible");
+        };
+        // The working scale at this degree is 12 + 4 + 13 - 2 bits.
+        assert_eq!((path.products, path.linear, path.bits), (20, 0, 20 * 27));
+        assert!(bits > limit && limit == 218.0);
+        assert_eq!(planner.possible(&graph, 15), Ok(()));
+        let insecure = Planner {
+            security: Security::None,
+            ..planner
+        };
+        assert_eq!(insecure.possible(&graph, 13), Ok(()));
+    }
+}

@@ -1,0 +1,242 @@
+//! In what a node differs from its operator.
+
+use super::super::advice::Help;
+use super::super::element::Element;
+use std::fmt;
+
+/// A node that is not as its operator is defined.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    /// The operator came later.
+    #[error("this operator needs opset {since}, the model says {opset}")]
+    Newer {
+        /// Its first opset.
+        since: i64,
+        /// That of the model.
+        opset: i64,
+    },
+    /// The operator is gone.
+    #[error("this operator was removed in opset {since}, the model says {opset}")]
+    Removed {
+        /// The first opset without it.
+        since: i64,
+        /// That of the model.
+        opset: i64,
+    },
+    /// No version of the operator has this attribute.
+    #[error("this operator has no attribute `{name}`{}", similar.map_or(String::new(), |s| format!("; did you mean `{s}`?")))]
+    UnknownAttribute {
+        /// The attribute.
+        name: String,
+        /// One that is spelt almost like it.
+        similar: Option<&'static str>,
+    },
+    /// Later versions of the operator have this attribute.
+    #[error("attribute `{name}` needs opset {since}, the model says {opset}")]
+    NewerAttribute {
+        /// The attribute.
+        name: String,
+        /// The first opset with it.
+        since: i64,
+        /// That of the model.
+        opset: i64,
+    },
+    /// Earlier versions of the operator have this attribute.
+    #[error("this operator has no attribute `{name}` at opset {opset}, it was one of older opsets")]
+    OlderAttribute {
+        /// The attribute.
+        name: String,
+        /// That of the model.
+        opset: i64,
+    },
+    /// An attribute of another type.
+    #[error("attribute `{name}` is of type {found}, expected {expected}")]
+    AttributeType {
+        /// The attribute.
+        name: &'static str,
+        /// Its type.
+        found: AttributeKind,
+        /// The type that the operator defines.
+        expected: &'static str,
+    },
+    /// An attribute that must be given.
+    #[error("attribute `{name}` is missing")]
+    MissingAttribute {
+        /// The attribute.
+        name: &'static str,
+    },
+    /// An attribute that is given twice.
+    #[error("attribute `{name}` is given twice")]
+    Repeated {
+        /// The attribute.
+        name: String,
+    },
+    /// An attribute that the compiler does not take into account.
+    #[error("attribute `{name}` is not supported")]
+    Unread {
+        /// The attribute.
+        name: String,
+    },
+    /// Too many operands or too few.
+    #[error("the node has {found} operands, expected {}", range(*least, *most))]
+    Operands {
+        /// How many.
+        found: usize,
+        /// At least.
+        least: usize,
+        /// At most, if there is a limit.
+        most: Option<usize>,
+    },
+    /// Too many results or too few.
+    #[error("the node has {found} results, expected {}", range(*least, *most))]
+    Results {
+        /// How many.
+        found: usize,
+        /// At least.
+        least: usize,
+        /// At most, if there is a limit.
+        most: Option<usize>,
+    },
+    /// An operand that may not be left out.
+    #[error("operand {} is left out", index + 1)]
+    EmptyOperand {
+        /// Which, from 0.
+        index: usize,
+    },
+    /// Operands that must be of one type.
+    #[error("operand `{name}` is of type {found}, expected {expected}{}", like.as_ref().map_or(String::new(), |l| format!(" as `{l}`")))]
+    OperandType {
+        /// The operand.
+        name: String,
+        /// Its type.
+        found: Element,
+        /// The type it must have.
+        expected: Element,
+        /// The operand that has it.
+        like: Option<String>,
+    },
+    /// A result that is declared otherwise.
+    #[error("output `{name}` is declared as {declared}, the nodes give {found}")]
+    OutputType {
+        /// The output of the model.
+        name: String,
+        /// The declaration.
+        declared: Element,
+        /// What it is.
+        found: Element,
+    },
+}
+
+impl SchemaError {
+    pub(in crate::onnx) fn help(&self) -> Option<Help> {
+        Some(match self {
+            Self::Newer { .. } | Self::NewerAttribute { .. } => Help::NewerOpset,
+            Self::Removed { .. } | Self::OlderAttribute { .. } => Help::ConvertOpset,
+            Self::OperandType { .. } | Self::OutputType { .. } => Help::CastOperand,
+            Self::AttributeType {
+                found: AttributeKind::Reference,
+                ..
+            } => Help::Inline,
+            Self::UnknownAttribute { .. }
+            | Self::AttributeType { .. }
+            | Self::MissingAttribute { .. }
+            | Self::Repeated { .. }
+            | Self::Unread { .. }
+            | Self::Operands { .. }
+            | Self::Results { .. }
+            | Self::EmptyOperand { .. } => return None,
+        })
+    }
+}
+
+fn range(least: usize, most: Option<usize>) -> String {
+    match most {
+        None => format!("at least {least}"),
+        Some(most) if most == least => least.to_string(),
+        Some(most) => format!("{least} to {most}"),
+    }
+}
+
+/// The type of an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttributeKind {
+    /// An integer.
+    Int,
+    /// Integers.
+    Ints,
+    /// A number.
+    Float,
+    /// Numbers.
+    Floats,
+    /// Text.
+    String,
+    /// Texts.
+    Strings,
+    /// A tensor.
+    Tensor,
+    /// A tensor stored by its nonzero elements.
+    SparseTensor,
+    /// A parameter of a function, outside of one.
+    Reference,
+    /// A graph, a type, or nothing known.
+    Other,
+}
+
+impl AttributeKind {
+    /// As ONNX spells it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Ints => "ints",
+            Self::Float => "float",
+            Self::Floats => "floats",
+            Self::String => "string",
+            Self::Strings => "strings",
+            Self::Tensor => "tensor",
+            Self::SparseTensor => "sparse_tensor",
+            Self::Reference => "reference to a function's parameter",
+            Self::Other => "none that is known",
+        }
+    }
+}
+
+impl fmt::Display for AttributeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// The candidate that differs from `name` in fewest characters, when those are few.
+pub(super) fn similar(
+    name: &str,
+    candidates: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
+    let limit = name.len().div_ceil(3).min(3);
+    candidates
+        .map(|candidate| (distance(name, candidate), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many characters are inserted, left out or replaced to make `b` of `a` (Levenshtein), capitals apart.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
+    // A name of a hostile file may be of any length; only the first bytes are compared.
+    let a: Vec<u8> = a.bytes().take(64).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for (above, y) in row.iter().skip(1).zip(b.bytes()) {
+            left = (diagonal + usize::from(*x != y))
+                .min(above + 1)
+                .min(left + 1);
+            diagonal = *above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}

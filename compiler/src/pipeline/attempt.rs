@@ -1,0 +1,303 @@
+//! One attempt to compile a network: at one ring degree, or from one to half of it.
+
+use super::{CompileError, Config, Plan, Watch};
+use crate::layout::{Cut, LayoutPlan, LayoutPlanError, Place, Planning, Quotes, cuts, depth};
+use crate::manage::demand::{Demand, Need};
+use crate::manage::parameters::{ParameterError, Planner};
+use crate::manage::rescales::Policy;
+use crate::manage::{emit, settle};
+use crate::optimisation::Optimisation;
+use crate::passes::run_all;
+use crate::slots::lower;
+use crate::tensor::Graph;
+use peregrine_ir::{Circuit, Remark, Ring};
+
+/// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
+const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
+
+/// The places at which half the degree is tried before those beside the fastest are.
+const MAX_CUTS: usize = 24;
+
+/// Instructions of all circuits, about, that are made to find the place; and the places that are tried nevertheless.
+const CUT_INSTRUCTIONS: usize = 2_000_000;
+const LEAST_CUTS: usize = 6;
+
+/// Compiling at one ring degree, or from one to another.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) config: &'a Config,
+    pub(super) planner: &'a Planner<'a>,
+    pub(super) log_n: u32,
+    /// After which node the degree is half of that.
+    pub(super) cut: Option<Cut>,
+    pub(super) watch: Watch<'a>,
+}
+
+/// A circuit before its passes, and what it is predicted to take after them.
+pub(super) struct Candidate {
+    pub(super) circuit: Circuit,
+    pub(super) seconds: f64,
+    pub(super) plan: Plan,
+}
+
+/// A circuit, or what it would have demanded and why no modulus holds that.
+pub(super) type Found = Result<Candidate, (Demand, ParameterError)>;
+
+/// Of two refusals the one that misses fewer bits, the first one where there is nothing to compare.
+fn nearer(a: (Demand, ParameterError), b: (Demand, ParameterError)) -> (Demand, ParameterError) {
+    match (a.1.missing_bits(), b.1.missing_bits()) {
+        (Some(missing), Some(others)) if others < missing => b,
+        _ => a,
+    }
+}
+
+impl Candidate {
+    /// The faster of two, the first one between equals.
+    fn faster(self, other: Self) -> Self {
+        match self.seconds <= other.seconds {
+            true => self,
+            false => other,
+        }
+    }
+}
+
+/// Shares of the search at one degree: plans that spend no level, those that do, and half the degree.
+const PLANNED: f64 = 0.3;
+const SPENT: f64 = 0.5;
+
+impl<'a> Attempt<'a> {
+    /// Says what comes next.
+    pub(super) fn begin(&self, share: f64, what: &str) {
+        (self.watch)(share, &format!("degree 2^{}: {what}", self.log_n));
+    }
+
+    /// A ring for what is expected of the network before anyone knows its layouts: what layouts are priced in.
+    pub(super) fn priced(&self) -> Result<Ring, ParameterError> {
+        // A linear operator on products that were not rescaled is what most levels hold.
+        let need = Need::LINEAR.of_product();
+        let expected = Demand::uniform(depth::expected(self.graph), need);
+        let expected = match self.cut {
+            Some(cut) => expected.switched_after(depth::before(self.graph, cut)),
+            None => expected,
+        };
+        self.planner.ring(self.log_n, &expected)
+    }
+
+    pub(super) fn planning<'q>(
+        &self,
+        priced: &Ring,
+        quotes: &'q mut Quotes,
+    ) -> Result<Planning<'q>, LayoutPlanError>
+    where
+        'a: 'q,
+    {
+        let place = Place {
+            graph: self.graph,
+            log_slots: self.log_n - 1,
+            cut: self.cut,
+            without: &self.config.without,
+        };
+        Planning::new(place, self.config.cost.prices(priced), quotes)
+    }
+
+    /// The fastest circuit of a plan, or what it demands and why no modulus holds that.
+    pub(super) fn fastest(&self, plan: &LayoutPlan) -> Result<Found, CompileError> {
+        let eager = self.candidate(plan, Policy::Eager)?;
+        if self.config.without.contains(&Optimisation::TowerReuse) {
+            return Ok(eager);
+        }
+        Ok(match (self.candidate(plan, Policy::Lazy)?, eager) {
+            (Ok(lazy), Ok(eager)) => Ok(lazy.faster(eager)),
+            (Ok(found), Err(_)) | (_, Ok(found)) => Ok(found),
+            (Err(lazy), Err(eager)) => Err(nearer(lazy, eager)),
+        })
+    }
+
+    fn candidate(&self, plan: &LayoutPlan, policy: Policy) -> Result<Found, CompileError> {
+        let settled = settle(lower(self.graph, plan)?, policy)?;
+        let ring = match self.planner.ring(self.log_n, &settled.demand) {
+            Ok(ring) => ring,
+            Err(error) => {
+                let error = error.named(|rescale| settled.rescaled_node(rescale));
+                return Ok(Err((settled.demand, error)));
+            }
+        };
+        let Config {
+            security,
+            name,
+            cost,
+            without,
+            ..
+        } = self.config;
+        let bits = self.planner.scale_bits(self.log_n);
+        let circuit = emit(settled, ring, bits, *security, name)?;
+        let seconds = cost
+            .predict(&run_all(circuit.clone(), cost, without)?)
+            .seconds;
+        Ok(Ok(Candidate {
+            circuit,
+            seconds,
+            plan: Plan {
+                policy,
+                reluctance: None,
+            },
+        }))
+    }
+
+    /// The fastest of a circuit that spends no level on conversions, and some that do.
+    pub(super) fn with_more_levels(
+        &self,
+        planning: &mut Planning<'_>,
+        fewest: Candidate,
+    ) -> Result<Candidate, CompileError> {
+        let without = fewest.seconds;
+        let mut best = fewest;
+        let mut known: Vec<LayoutPlan> = Vec::new();
+        for (i, reluctance) in RELUCTANCE.into_iter().enumerate() {
+            let done = i as f64 / RELUCTANCE.len() as f64;
+            self.begin(PLANNED + (SPENT - PLANNED) * done, "levels for conversions");
+            let Some(plan) = planning.worthwhile_levels(reluctance)? else {
+                break;
+            };
+            if known.iter().any(|known| known.chooses_as(&plan)) {
+                continue;
+            }
+            known.push(plan.clone());
+            if let Ok(found) = self.fastest(&plan)? {
+                let plan = Plan {
+                    reluctance: Some(reluctance),
+                    ..found.plan
+                };
+                best = best.faster(Candidate { plan, ..found });
+            }
+        }
+        let seconds = best.seconds;
+        let text = match seconds < without {
+            true => format!(
+                "levels or longer primes are spent on turning copies: {seconds:.2} s predicted, {without:.2} s without"
+            ),
+            false => format!("no level is spent on turning copies: {without:.2} s predicted"),
+        };
+        best.circuit.remarks.insert(0, Remark { node: None, text });
+        Ok(best)
+    }
+
+    /// The fastest circuit that goes on at half the degree after some node, planned as the best one that does not, and what is
+    /// said of it; none where none is secure. The later the node the more secure.
+    pub(super) fn switched(
+        &self,
+        best: &Candidate,
+        quotes: &mut Quotes,
+    ) -> Result<Option<(Candidate, Cut, String)>, CompileError> {
+        if self.config.without.contains(&Optimisation::RingSwitching)
+            || self.log_n == *Ring::LOG_N.start()
+        {
+            return Ok(None);
+        }
+        let mut late: Vec<Cut> = cuts(self.graph);
+        late.reverse();
+        let mut fastest: Option<(Candidate, usize)> = None;
+        let affordable = (CUT_INSTRUCTIONS / best.circuit.values.len().max(1)).max(LEAST_CUTS);
+        let mut stride = late.len().div_ceil(affordable.min(MAX_CUTS)).max(1);
+        for at in (0..late.len()).step_by(stride) {
+            let done = at as f64 / late.len() as f64;
+            self.begin(SPENT + (1.0 - SPENT) * done, "half of it");
+            if !self.cut_at(&late, at, (best, &mut *quotes), &mut fastest)? {
+                break;
+            }
+        }
+        // Of many cuts, those beside the fastest, nearer and nearer.
+        while stride > 1 {
+            stride = stride.div_ceil(2);
+            let Some(&(_, at)) = fastest.as_ref() else {
+                break;
+            };
+            for near in [at.checked_sub(stride), at.checked_add(stride)] {
+                if let Some(near) = near {
+                    self.cut_at(&late, near, (best, &mut *quotes), &mut fastest)?;
+                }
+            }
+        }
+        Ok(fastest.and_then(|(found, at)| {
+            let cut = *late.get(at)?;
+            let reason = self.half_the_degree(cut, &found, best);
+            Some((found, cut, reason))
+        }))
+    }
+
+    /// Compares the fastest circuit with the one that is cut at a place of a list; says whether one of less modulus may be secure.
+    fn cut_at(
+        &self,
+        cuts: &[Cut],
+        at: usize,
+        (best, quotes): (&Candidate, &mut Quotes),
+        fastest: &mut Option<(Candidate, usize)>,
+    ) -> Result<bool, CompileError> {
+        let Some(&cut) = cuts.get(at) else {
+            return Ok(true);
+        };
+        let attempt = Self {
+            cut: Some(cut),
+            ..*self
+        };
+        let Ok(priced) = attempt.priced() else {
+            return Ok(false);
+        };
+        match attempt.planned(best.plan, &priced, quotes)? {
+            Some(Ok(found)) => {
+                let found = Candidate {
+                    plan: best.plan,
+                    ..found
+                };
+                let known = fastest.take();
+                let known = known.filter(|(known, _)| known.seconds <= found.seconds);
+                *fastest = Some(known.unwrap_or((found, at)));
+            }
+            Some(Err(_)) => return Ok(false),
+            None => {}
+        }
+        Ok(true)
+    }
+
+    /// What is said of going on at half the degree.
+    fn half_the_degree(&self, Cut(index): Cut, found: &Candidate, one: &Candidate) -> String {
+        const SHOWN: usize = 120;
+        let source = self.graph.node(index).source.0 as usize;
+        let name = self.graph.sources.get(source).map_or("", |s| &s.name);
+        // A remark is a short line, a name may be anything.
+        let name: String = name
+            .chars()
+            .flat_map(char::escape_debug)
+            .take(SHOWN)
+            .collect();
+        let (half, seconds, before) = (self.log_n - 1, found.seconds, one.seconds);
+        format!(
+            "from `{name}` on the degree is 2^{half}: {seconds:.2} s predicted, {before:.2} s with one ring, both before keys are \
+             chosen"
+        )
+    }
+
+    /// A circuit planned so; none where no tensor lies in two equal halves at the cut.
+    pub(super) fn planned(
+        &self,
+        how: Plan,
+        priced: &Ring,
+        quotes: &mut Quotes,
+    ) -> Result<Option<Found>, CompileError> {
+        let mut planning = match self.planning(priced, quotes) {
+            Ok(planning) => planning,
+            Err(LayoutPlanError::NoPlan) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let plan = match how.reluctance {
+            Some(reluctance) => planning.worthwhile_levels(reluctance)?,
+            None => None,
+        };
+        let plan = match plan {
+            Some(plan) => plan,
+            None => planning.fewest_levels()?,
+        };
+        self.candidate(&plan, how.policy).map(Some)
+    }
+}

@@ -1,0 +1,432 @@
+//! What an evaluation key is by itself, whatever circuit it was made for, and which other keys it can stand in for.
+//!
+//! Notation: a key of degree N holds, for each digit `d` of a set of primes B, an encryption of `P g_d s'` modulo the product of B
+//! and of the special primes, whose product is P. The gadget `g_d` is 1 modulo the primes of `d` and 0 modulo the others of B.
+//!
+//! Nothing of that mentions a circuit, a level or the number that a circuit gives to a prime. Reduced modulo fewer primes of B, a
+//! key is what would have been made for these: that is [`KeyShape::covers`].
+//!
+//! # Security
+//! Keys of one secret for different sets of primes are as secure as those for the largest: errors are independent, so encryptions
+//! modulo different moduli do not combine to one modulo their product, and one modulo a smaller modulus, with the same error, is
+//! no easier to attack than one modulo a larger modulus. So every key must respect the line of its degree
+//! ([`KeyShape::check_security`]), and all of them together need no more.
+
+use crate::inst::{Key, KeyKind};
+use crate::ring::{Level, Ring, Security};
+use crate::stats::limb_bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Degree, kind, digits and special primes of an evaluation key.
+///
+/// Primes are given by value. They ascend within a digit, and digits ascend by their first primes, so equal keys have equal
+/// shapes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyShape {
+    log_n: u32,
+    to_log_n: u32,
+    kind: KeyKind,
+    digits: Vec<Vec<u64>>,
+    special: Vec<u64>,
+}
+
+impl KeyShape {
+    /// A key of degree `2^log_n`, whose result is under the secret of degree `2^to_log_n`: the same but for a key that switches
+    /// rings.
+    ///
+    /// # Errors
+    /// When a degree is not supported or no such key leads from one to the other, a rotation is none of the ring, there are no
+    /// digits or special primes or one is empty, or a prime is repeated or too large.
+    pub fn new(
+        kind: KeyKind,
+        (log_n, to_log_n): (u32, u32),
+        mut digits: Vec<Vec<u64>>,
+        mut special: Vec<u64>,
+    ) -> Result<Self, ShapeError> {
+        for log_n in [log_n, to_log_n] {
+            if !Ring::LOG_N.contains(&log_n) {
+                return Err(ShapeError::Degree { log_n });
+            }
+        }
+        let leads = match kind {
+            KeyKind::RingSwitch => to_log_n < log_n,
+            _ => to_log_n == log_n,
+        };
+        if !leads {
+            return Err(ShapeError::Degrees { log_n, to_log_n });
+        }
+        let slots = 1 << (log_n - 1);
+        if let KeyKind::Rotation(rotation) = kind
+            && !(1..slots).contains(&rotation.0)
+        {
+            let rotation = rotation.0;
+            return Err(ShapeError::Rotation { rotation, slots });
+        }
+        if digits.is_empty() || special.is_empty() || digits.iter().any(Vec::is_empty) {
+            return Err(ShapeError::Empty);
+        }
+        let mut seen = BTreeSet::new();
+        for &prime in digits.iter().flatten().chain(&special) {
+            if !(2..Ring::MAX_PRIME).contains(&prime) || !seen.insert(prime) {
+                return Err(ShapeError::Prime { prime });
+            }
+        }
+        digits.iter_mut().for_each(|digit| digit.sort_unstable());
+        digits.sort_unstable();
+        special.sort_unstable();
+        Ok(Self {
+            log_n,
+            to_log_n,
+            kind,
+            digits,
+            special,
+        })
+    }
+
+    /// What a circuit's key for use up to a level must be; none where its ring has no such key.
+    pub fn of(ring: &Ring, key: Key, level: Level) -> Option<Self> {
+        if ring.part(level) != key.part {
+            return None;
+        }
+        let (row, view) = (ring.key_row(level), ring.view(key.part));
+        let value = |prime| ring.primes.get(prime).copied();
+        let digit = |digit: &Vec<_>| -> Vec<u64> {
+            let shared = digit.iter().filter(|prime| row.contains(prime));
+            shared.filter_map(|&prime| value(prime)).collect()
+        };
+        let digits = view.digits.iter().map(digit);
+        let log_n = match key.kind {
+            KeyKind::RingSwitch => ring.log_n,
+            _ => view.log_n,
+        };
+        let digits = digits.filter(|digit| !digit.is_empty()).collect();
+        Self::new(key.kind, (log_n, view.log_n), digits, view.special.to_vec()).ok()
+    }
+
+    /// log2 of the degree of its polynomials.
+    pub fn log_n(&self) -> u32 {
+        self.log_n
+    }
+
+    /// log2 of the degree of the secret that it leads to, on which its security rests.
+    pub fn to_log_n(&self) -> u32 {
+        self.to_log_n
+    }
+
+    /// What it switches from.
+    pub fn kind(&self) -> KeyKind {
+        self.kind
+    }
+
+    /// The primes of each digit.
+    pub fn digits(&self) -> &[Vec<u64>] {
+        &self.digits
+    }
+
+    /// The special primes.
+    pub fn special(&self) -> &[u64] {
+        &self.special
+    }
+
+    /// All primes in the order of its limbs: digit after digit, special primes last.
+    pub fn primes(&self) -> impl Iterator<Item = u64> + '_ {
+        self.digits.iter().flatten().chain(&self.special).copied()
+    }
+
+    /// The digit that a prime is in.
+    pub fn digit_of(&self, prime: u64) -> Option<usize> {
+        let has = |digit: &Vec<u64>| digit.binary_search(&prime).is_ok();
+        self.digits.iter().position(has)
+    }
+
+    /// Bytes of each limb of a digit in a file.
+    pub fn limb_bytes(&self) -> impl Iterator<Item = u64> + '_ {
+        self.primes().map(|prime| limb_bytes(self.log_n, prime))
+    }
+
+    /// Bytes of the key in a file; seed and checksum, some hundred bytes, are not counted.
+    pub fn bytes(&self) -> u64 {
+        self.digits.len() as u64 * self.limb_bytes().sum::<u64>()
+    }
+
+    /// log2 of the product of all its primes: what its security depends on.
+    pub fn modulus_bits(&self) -> f64 {
+        self.primes().map(|prime| (prime as f64).log2()).sum()
+    }
+
+    /// Whether this key can be used in place of another, each use giving as exact a result.
+    ///
+    /// That is so when degree, kind and special primes are the same, it has every prime of the digits of the other, and each two of these
+    /// primes are in one digit here if and only if they are there. Primes that the other lacks do not matter: the gadget of each
+    /// digit, reduced modulo the other's primes, is the gadget of the other's digit.
+    pub fn covers(&self, other: &Self) -> bool {
+        if !self.is_like(other) {
+            return false;
+        }
+        let mut taken = BTreeSet::new();
+        other.digits.iter().all(|digit| {
+            let mut places = digit.iter().map(|&prime| self.digit_of(prime));
+            let Some(first) = places.next().flatten() else {
+                return false;
+            };
+            places.all(|place| place == Some(first)) && taken.insert(first)
+        })
+    }
+
+    /// Same degree, kind and special primes.
+    fn is_like(&self, other: &Self) -> bool {
+        self.ring_and_kind() == other.ring_and_kind() && self.special == other.special
+    }
+
+    /// What the key is called whatever its primes are.
+    fn ring_and_kind(&self) -> (u32, u32, KeyKind) {
+        (self.log_n, self.to_log_n, self.kind)
+    }
+
+    /// Whether both are of one degree and kind, whatever their primes are.
+    pub fn is_kind_of(&self, other: &Self) -> bool {
+        self.ring_and_kind() == other.ring_and_kind()
+    }
+
+    /// The smallest key that covers both; none where no key does.
+    pub fn join(&self, other: &Self) -> Option<Self> {
+        if !self.is_like(other) {
+            return None;
+        }
+        // Digits that share a prime are parts of one.
+        let mut digits = self.digits.clone();
+        for digit in &other.digits {
+            let meets = |own: &Vec<u64>| own.iter().any(|prime| digit.contains(prime));
+            let mut merged: BTreeSet<u64> = digit.iter().copied().collect();
+            digits.retain(|own| {
+                let meets = meets(own);
+                merged.extend(own.iter().filter(|_| meets));
+                !meets
+            });
+            digits.push(merged.into_iter().collect());
+        }
+        let special = self.special.clone();
+        let joined = Self::new(self.kind, (self.log_n, self.to_log_n), digits, special).ok()?;
+        (joined.covers(self) && joined.covers(other)).then_some(joined)
+    }
+
+    /// Asks for a modulus that its degree is secure with.
+    ///
+    /// # Errors
+    /// When security is promised and the modulus is longer than the line.
+    pub fn check_security(&self, security: Security) -> Result<(), ShapeError> {
+        let (log_n, bits) = (self.to_log_n, self.modulus_bits());
+        match (security, Security::max_modulus_bits(log_n)) {
+            (Security::None, _) => Ok(()),
+            (Security::Classical128, Some(limit)) if bits <= f64::from(limit) => Ok(()),
+            (Security::Classical128, limit) => Err(ShapeError::Insecure {
+                key: self.to_string(),
+                log_n,
+                bits,
+                limit: limit.unwrap_or(0),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for KeyShape {
+    /// As a sentence names it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = Key::main(self.kind);
+        match self.to_log_n == self.log_n {
+            true => write!(f, "{key} of degree 2^{}", self.log_n),
+            false => write!(
+                f,
+                "{key} from degree 2^{} to 2^{}",
+                self.log_n, self.to_log_n
+            ),
+        }
+    }
+}
+
+/// Evaluation keys in words, alike ones together: `17 rotation keys of degree 2^15 (1, 2, 3, 4, ...), relinearization key of degree
+/// 2^15`.
+pub fn describe<'k>(keys: impl IntoIterator<Item = &'k KeyShape>) -> String {
+    const SHOWN: usize = 6;
+    let mut rotations: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    let mut others = BTreeSet::new();
+    for key in keys {
+        match key.kind {
+            KeyKind::Rotation(rotation) => {
+                rotations.entry(key.log_n).or_default().insert(rotation.0);
+            }
+            _ => {
+                others.insert(key.to_string());
+            }
+        }
+    }
+    let many = |(log_n, steps): (&u32, &BTreeSet<u32>)| {
+        let shown: Vec<String> = steps.iter().take(SHOWN).map(u32::to_string).collect();
+        let (noun, more) = match steps.len() {
+            1 => ("key", ""),
+            SHOWN.. if steps.len() > SHOWN => ("keys", ", ..."),
+            _ => ("keys", ""),
+        };
+        let (count, shown) = (steps.len(), shown.join(", "));
+        format!("{count} rotation {noun} of degree 2^{log_n} ({shown}{more})")
+    };
+    let parts: Vec<String> = rotations.iter().map(many).chain(others).collect();
+    parts.join(", ")
+}
+
+/// Why something is no evaluation key, or none to be made.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the sentences name every field")]
+pub enum ShapeError {
+    #[error("an evaluation key of degree 2^{log_n} is not supported, expected 2^{} to 2^{}", Ring::LOG_N.start(), Ring::LOG_N.end())]
+    Degree { log_n: u32 },
+    #[error("no key of this kind leads from degree 2^{log_n} to 2^{to_log_n}")]
+    Degrees { log_n: u32, to_log_n: u32 },
+    #[error("rotation {rotation} is not in 1..{slots}")]
+    Rotation { rotation: u32, slots: u32 },
+    #[error("an evaluation key has no digits, an empty one, or no special primes")]
+    Empty,
+    #[error("the prime {prime} of an evaluation key is repeated, below 2 or not below 2^50")]
+    Prime { prime: u64 },
+    #[error("the {key} has a modulus of {bits:.0} bits, degree 2^{log_n} is secure up to {limit}")]
+    Insecure {
+        key: String,
+        log_n: u32,
+        bits: f64,
+        limit: u32,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::Rotation;
+    use proptest::prelude::*;
+
+    fn shape(digits: &[&[u64]], special: &[u64]) -> KeyShape {
+        let digits = digits.iter().map(|digit| digit.to_vec()).collect();
+        let kind = KeyKind::Rotation(Rotation(3));
+        KeyShape::new(kind, (5, 5), digits, special.to_vec()).unwrap()
+    }
+
+    /// The digits as a relation: whether two primes are in one.
+    fn together(shape: &KeyShape, a: u64, b: u64) -> Option<bool> {
+        Some(shape.digit_of(a)? == shape.digit_of(b)?)
+    }
+
+    /// Primes of 2 to 13 (small numbers serve: nothing is computed modulo them) in up to four digits.
+    fn any_shape() -> impl Strategy<Value = KeyShape> {
+        let places = proptest::collection::vec(0..5usize, 6);
+        places.prop_filter_map("no digit", |places| {
+            let mut digits = vec![Vec::new(); 4];
+            for (place, prime) in places.into_iter().zip([2, 3, 5, 7, 11, 13]) {
+                if let Some(digit) = digits.get_mut(place) {
+                    digit.push(prime);
+                }
+            }
+            digits.retain(|digit| !digit.is_empty());
+            let kind = KeyKind::Relinearization;
+            KeyShape::new(kind, (5, 5), digits, vec![17, 19]).ok()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_covers_what_has_fewer_primes_in_the_same_digits(a in any_shape(), b in any_shape()) {
+            let primes: Vec<u64> = b.digits().concat();
+            let pairs = primes.iter().flat_map(|&p| primes.iter().map(move |&q| (p, q)));
+            let same = pairs.into_iter().all(|(p, q)| together(&a, p, q) == together(&b, p, q));
+            prop_assert_eq!(a.covers(&b), same);
+            prop_assert!(a.covers(&a));
+            prop_assert!(!(a.covers(&b) && b.covers(&a)) || a == b);
+            prop_assert!(!a.covers(&b) || a.bytes() >= b.bytes());
+        }
+
+        #[test]
+        fn a_join_is_the_least_key_that_covers_both(a in any_shape(), b in any_shape(), c in any_shape()) {
+            match a.join(&b) {
+                Some(joined) => {
+                    prop_assert!(joined.covers(&a) && joined.covers(&b));
+                    prop_assert!(!(c.covers(&a) && c.covers(&b)) || c.modulus_bits() + 1e-9 >= joined.modulus_bits());
+                    prop_assert_eq!(Some(joined), b.join(&a));
+                }
+                None => prop_assert!(!(c.covers(&a) && c.covers(&b))),
+            }
+            prop_assert_eq!(a.join(&b).as_ref() == Some(&a), a.covers(&b));
+        }
+    }
+
+    #[test]
+    fn other_special_primes_degrees_and_kinds_are_not_covered() {
+        let key = shape(&[&[2, 3], &[5]], &[17, 19]);
+        assert!(key.covers(&shape(&[&[3], &[5]], &[19, 17])));
+        assert!(!key.covers(&shape(&[&[3], &[5]], &[17])));
+        let other = |kind, degrees| {
+            KeyShape::new(kind, degrees, key.digits().to_vec(), key.special().to_vec()).unwrap()
+        };
+        assert!(!key.covers(&other(KeyKind::Rotation(Rotation(4)), (5, 5))));
+        assert!(!key.covers(&other(KeyKind::Rotation(Rotation(3)), (6, 6))));
+        assert!(!key.covers(&other(KeyKind::Conjugation, (5, 5))));
+        let switch = other(KeyKind::RingSwitch, (6, 5));
+        assert!(!switch.covers(&other(KeyKind::RingSwitch, (6, 4))));
+        assert!(
+            switch.to_string().contains("from degree 2^6 to 2^5"),
+            "{switch}"
+        );
+    }
+
+    #[test]
+    fn each_refusal_says_what_is_wrong() {
+        let kind = KeyKind::Rotation(Rotation(16));
+        let new = |kind, degrees, digits: &[&[u64]], special: &[u64]| {
+            let digits = digits.iter().map(|digit| digit.to_vec()).collect();
+            KeyShape::new(kind, degrees, digits, special.to_vec()).unwrap_err()
+        };
+        let (slots, rotation) = (16, 16);
+        let refused = new(kind, (5, 5), &[&[3]], &[5]);
+        assert_eq!(refused, ShapeError::Rotation { rotation, slots });
+        let kind = KeyKind::Conjugation;
+        assert_eq!(
+            new(kind, (2, 2), &[&[3]], &[5]),
+            ShapeError::Degree { log_n: 2 }
+        );
+        let (log_n, to_log_n) = (6, 5);
+        let refused = new(kind, (6, 5), &[&[3]], &[5]);
+        assert_eq!(refused, ShapeError::Degrees { log_n, to_log_n });
+        for (digits, special) in [(&[&[][..]][..], &[5][..]), (&[], &[5]), (&[&[3]], &[])] {
+            assert_eq!(new(kind, (5, 5), digits, special), ShapeError::Empty);
+        }
+        for prime in [3, 1, 1 << 50] {
+            let refused = new(kind, (5, 5), &[&[3], &[prime]], &[5]);
+            assert_eq!(refused, ShapeError::Prime { prime });
+        }
+    }
+
+    #[test]
+    fn a_modulus_beyond_the_line_is_refused_where_security_is_promised() {
+        let large: Vec<Vec<u64>> = (1..3).map(|i| vec![(1 << 49) + i]).collect();
+        let key = |log_n| {
+            let kind = KeyKind::Conjugation;
+            KeyShape::new(kind, (log_n, log_n), large.clone(), vec![1 << 49]).unwrap()
+        };
+        let secure = |log_n| key(log_n).check_security(Security::Classical128).is_ok();
+        assert_eq!([9, 12, 13].map(secure), [false, false, true]);
+        key(9).check_security(Security::None).unwrap();
+    }
+
+    #[test]
+    fn keys_are_described_by_kind() {
+        let rotation = |k| {
+            let kind = KeyKind::Rotation(Rotation(k));
+            KeyShape::new(kind, (5, 5), vec![vec![3]], vec![5]).unwrap()
+        };
+        let some: Vec<KeyShape> = (1..9).map(rotation).collect();
+        assert_eq!(describe(&some[..1]), "1 rotation key of degree 2^5 (1)");
+        let text = describe(&some);
+        assert_eq!(
+            text,
+            "8 rotation keys of degree 2^5 (1, 2, 3, 4, 5, 6, ...)"
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! The client: makes keys, encrypts inputs, decrypts outputs. Knows the interface of a circuit, never its weights.
+//!
+//! A [`Secret`] is wiped when dropped and does not print itself. Decrypted values carry noise that depends on it: whoever
+//! gives them away floods them first, see [`Client::decrypt`].
+//!
+//! # References
+//! - \[LM21\] Li, Micciancio, *On the Security of Homomorphic Encryption on Approximate Numbers*.
+//!   <https://eprint.iacr.org/2020/1533>
+
+mod decrypt;
+mod encrypt;
+mod error;
+mod flood;
+mod keys;
+mod order;
+mod secret;
+
+pub use decrypt::Decryption;
+pub use error::ClientError;
+pub use flood::Flood;
+pub use order::KeyOrder;
+pub use secret::Secret;
+
+use crate::binding;
+use crate::params::Rings;
+use crate::ports::PortView;
+use peregrine_ir::binary::Fingerprint;
+use peregrine_ir::{Interface, InterfacePort, Ring};
+use std::sync::Arc;
+
+/// The client of one circuit. Its secret key serves others, too.
+#[derive(Debug)]
+pub struct Client {
+    interface: Interface,
+    rings: Arc<Rings>,
+}
+
+impl Client {
+    /// The client of a circuit.
+    ///
+    /// # Errors
+    /// When the engine cannot work with the circuit's rings.
+    pub fn new(interface: Interface) -> Result<Self, ClientError> {
+        let rings = binding::rings(interface.ring())?;
+        Ok(Self { interface, rings })
+    }
+
+    /// What it knows of the circuit.
+    pub fn interface(&self) -> &Interface {
+        &self.interface
+    }
+}
+
+fn view(port: &InterfacePort) -> PortView<'_> {
+    PortView {
+        name: &port.name,
+        shape: &port.shape,
+        prepare: port.prepare.as_ref(),
+        layout: &port.layout,
+        range: port.range,
+    }
+}
+
+fn scale(port: &InterfacePort, ring: &Ring) -> Result<f64, ClientError> {
+    let value = port.scale.value(&ring.primes);
+    value.ok_or_else(|| ClientError::Scale {
+        port: port.name.clone(),
+    })
+}
+
+fn check_circuit(
+    what: &'static str,
+    found: Fingerprint,
+    interface: &Interface,
+) -> Result<(), ClientError> {
+    let expected = interface.fingerprint();
+    if found == expected {
+        return Ok(());
+    }
+    Err(ClientError::Foreign {
+        what,
+        found,
+        expected,
+    })
+}

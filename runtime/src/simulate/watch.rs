@@ -1,0 +1,106 @@
+//! What a simulation watches on its way: the values that nodes hand on, to each other or to the client.
+//!
+//! Only these are judged. Partial sums inside a node may wrap around the modulus and back before the sum is complete, and
+//! may be small beside their noise, without any harm to the sum.
+
+use super::evaluator::Headroom;
+use super::slots::Slots;
+use peregrine_ir::provenance::handed_on;
+use peregrine_ir::{Circuit, Node, Value};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Watches.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// By value: the node that hands it on, where one does.
+    nodes: BTreeMap<Value, Option<Node>>,
+    seen: Mutex<Seen>,
+}
+
+/// What was seen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    /// The first value that has less than no headroom.
+    pub(super) overflow: Option<Headroom>,
+    /// By node: messages and their noise.
+    pub(super) tensors: BTreeMap<Node, Loudness>,
+}
+
+/// How large the values that a node hands on are, and how large the noise in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Loudness {
+    /// The largest magnitude of a slot without noise.
+    pub(super) magnitude: f64,
+    /// The largest error of a slot.
+    pub(super) noise: f64,
+}
+
+impl Loudness {
+    /// The larger of both.
+    fn join(&mut self, other: Self) {
+        self.magnitude = self.magnitude.max(other.magnitude);
+        self.noise = self.noise.max(other.noise);
+    }
+}
+
+impl Seen {
+    /// That of both.
+    pub(super) fn join(&mut self, other: Self) {
+        self.overflow = first(self.overflow, other.overflow);
+        for (node, loudness) in other.tensors {
+            self.tensors.entry(node).or_default().join(loudness);
+        }
+    }
+}
+
+/// The one that comes first in the program; of the same value the one that leaves less.
+pub(super) fn first(a: Option<Headroom>, b: Option<Headroom>) -> Option<Headroom> {
+    let order = |x: &Headroom, y: &Headroom| x.value.cmp(&y.value).then(x.bits.total_cmp(&y.bits));
+    a.into_iter().chain(b).min_by(order)
+}
+
+impl Watch {
+    pub(super) fn new(circuit: &Circuit) -> Self {
+        let values = handed_on(circuit).into_iter();
+        let node = |value| circuit.values.get(value).and_then(|d| d.node);
+        Self {
+            nodes: values.map(|value| (value, node(value))).collect(),
+            seen: Mutex::default(),
+        }
+    }
+
+    pub(super) fn into_seen(self) -> Seen {
+        self.seen
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how much room a value has.
+    pub(super) fn room(&self, found: Headroom) {
+        if found.bits < 0.0 && self.nodes.contains_key(&found.value) {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.overflow = first(seen.overflow, Some(found));
+        }
+    }
+
+    /// Compares the first images of a value, which have no noise, with their copies right behind them, which have.
+    pub(super) fn twins(&self, value: Value, slots: &Slots, (width, twins): (usize, usize)) {
+        let Some(Some(node)) = self.nodes.get(&value).filter(|_| twins > 0) else {
+            return;
+        };
+        let length = width * twins;
+        let mut found = Loudness::default();
+        for part in [Some(&slots.re), slots.im.as_ref()].into_iter().flatten() {
+            let noisy = part.iter().skip(length);
+            for (exact, noisy) in part.iter().take(length).zip(noisy) {
+                found.join(Loudness {
+                    magnitude: exact.abs(),
+                    noise: (noisy - exact).abs(),
+                });
+            }
+        }
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.tensors.entry(*node).or_default().join(found);
+    }
+}

@@ -1,0 +1,268 @@
+//! The keys of files that a circuit needs.
+
+use super::bytes::{KeyBytes, Part};
+use super::file::KeyFile;
+use crate::binding;
+use crate::exec::{KeyForm, KeyResidence, KeySource};
+use crate::params::{Parameters, Rings};
+use crate::rlwe::{EvaluationKeys, StreamedKey};
+use crate::wire::WireError;
+use peregrine_ir::{Interface, Key, KeyPairId, KeyShape, Level, key_shape};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+/// What a circuit needs of one or more files of evaluation keys; each key is read when it is first used.
+///
+/// The files may hold more keys than the circuit needs, and keys of more primes: what it does not use is not read but for the
+/// checksum.
+#[derive(Debug)]
+pub struct StoredKeys {
+    key_pair: KeyPairId,
+    rings: Arc<Rings>,
+    levels: BTreeMap<Key, Level>,
+    entries: BTreeMap<Key, Entry>,
+}
+
+/// Where the key of a circuit is.
+#[derive(Debug)]
+struct Entry {
+    file: Arc<KeyFile>,
+    index: usize,
+    params: Arc<Parameters>,
+    level: Level,
+    /// The parts of it that are used, once it was found to be sound; places in the file.
+    checked: OnceLock<Checked>,
+}
+
+#[derive(Debug)]
+struct Checked {
+    key: StreamedKey,
+    used: Vec<Range<usize>>,
+}
+
+impl StoredKeys {
+    /// Finds the keys that a circuit declares: of several that would do, the shortest.
+    ///
+    /// # Errors
+    /// When the files are of different key pairs, keys are missing, or the circuit promises security and a key of the files has a
+    /// modulus beyond the line.
+    pub fn find(
+        files: Vec<KeyFile>,
+        interface: &Interface,
+        rings: &Arc<Rings>,
+    ) -> Result<Self, WireError> {
+        let files: Vec<Arc<KeyFile>> = files.into_iter().map(Arc::new).collect();
+        let first = files.first().ok_or(WireError::NoFiles)?;
+        let key_pair = first.key_pair();
+        if let Some(other) = files.iter().find(|file| file.key_pair() != key_pair) {
+            return Err(WireError::KeyPairs {
+                first: key_pair,
+                other: other.key_pair(),
+            });
+        }
+        for shape in files.iter().flat_map(|file| file.shapes()) {
+            shape.check_security(interface.security())?;
+        }
+        let (mut entries, mut missing) = (BTreeMap::new(), Vec::new());
+        for (key, level, wanted) in wanted(interface)? {
+            match shortest(&files, &wanted) {
+                None => missing.push(wanted),
+                Some((file, index)) => {
+                    let params = binding::key_parameters(rings, key);
+                    let params = params.ok_or(WireError::UnknownKey { key })?.clone();
+                    let checked = OnceLock::new();
+                    let entry = Entry {
+                        file,
+                        index,
+                        params,
+                        level,
+                        checked,
+                    };
+                    entries.insert(key, entry);
+                }
+            }
+        }
+        if !missing.is_empty() {
+            return Err(MissingKeys::new(missing, &files).into());
+        }
+        Ok(Self {
+            key_pair,
+            rings: rings.clone(),
+            levels: interface.keys().levels.clone(),
+            entries,
+        })
+    }
+
+    fn entry(&self, key: Key) -> Result<&Entry, WireError> {
+        self.entries.get(&key).ok_or(WireError::NoKey { key })
+    }
+
+    /// A key, its checksum and residues checked.
+    fn checked(&self, key: Key) -> Result<(&Entry, &Checked), WireError> {
+        let entry = self.entry(key)?;
+        entry.file.bytes().check()?;
+        if let Some(checked) = entry.checked.get() {
+            return Ok((entry, checked));
+        }
+        let checked = entry.check(key)?;
+        Ok((entry, entry.checked.get_or_init(|| checked)))
+    }
+}
+
+/// What each key of a circuit must be.
+fn wanted(interface: &Interface) -> Result<Vec<(Key, Level, KeyShape)>, WireError> {
+    let keys = interface.keys().levels.iter();
+    let shape = |(&key, &level): (&Key, &Level)| {
+        let shape = KeyShape::of(interface.ring(), key, level);
+        Ok((key, level, shape.ok_or(WireError::UnknownKey { key })?))
+    };
+    keys.map(shape).collect()
+}
+
+/// The shortest key that serves as another.
+fn shortest(files: &[Arc<KeyFile>], wanted: &KeyShape) -> Option<(Arc<KeyFile>, usize)> {
+    let all = files.iter().flat_map(|file| {
+        let shapes = file.shapes().enumerate();
+        shapes.map(move |(index, shape)| (file, index, shape))
+    });
+    let serving = all.filter(|(.., shape)| shape.covers(wanted));
+    let shortest = serving.min_by_key(|(.., shape)| shape.bytes());
+    shortest.map(|(file, index, _)| (file.clone(), index))
+}
+
+impl Entry {
+    fn check(&self, key: Key) -> Result<Checked, WireError> {
+        let range = self.file.place(self.index)?;
+        let described = self.file.key(self.index).ok_or(WireError::NoKey { key })?;
+        let bytes = self.file.bytes();
+        let part = Part {
+            bytes: bytes.clone(),
+            range: range.clone(),
+        };
+        let shape = &described.shape;
+        let primes: Vec<u64> = shape.primes().collect();
+        let serving = (key.kind, self.level);
+        let placement = binding::placement(&self.params, serving, (shape, &primes))?;
+        let limbs = shape.limb_bytes().map(|length| length as usize);
+        let limbs: Vec<usize> = limbs.collect();
+        let part = Arc::new(part);
+        let key = StreamedKey::new(&self.params, placement, &limbs, described.seed, part)?;
+        let used = key.used(&self.params).into_iter();
+        let used = used.map(|part| range.start + part.start..range.start + part.end);
+        let used: Vec<Range<usize>> = used.collect();
+        // The checksum is that of all of it, and memory is counted for what is used.
+        let partly = used.iter().map(Range::len).sum::<usize>() < range.len();
+        self.file.check(self.index, |piece| {
+            if partly {
+                bytes.release(&piece);
+            }
+        })?;
+        key.check(self.params.ring())?;
+        Ok(Checked { key, used })
+    }
+
+    /// Does something to each part of the file that is used.
+    fn each_used(&self, mut f: impl FnMut(&KeyBytes, &Range<usize>)) {
+        let used = self.checked.get().map(|checked| &checked.used);
+        used.into_iter()
+            .flatten()
+            .for_each(|part| f(self.file.bytes(), part));
+    }
+}
+
+impl KeySource for StoredKeys {
+    fn key_pair(&self) -> KeyPairId {
+        self.key_pair
+    }
+
+    fn rings(&self) -> &Rings {
+        &self.rings
+    }
+
+    fn levels(&self) -> &BTreeMap<Key, Level> {
+        &self.levels
+    }
+
+    fn residence(&self) -> KeyResidence {
+        KeyResidence::Stored
+    }
+
+    fn load(&self, key: Key, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError> {
+        let entry = self.entry(key)?;
+        entry.file.bytes().check()?;
+        let (entry, checked) = self.checked(key)?;
+        Ok(Arc::new(match form {
+            KeyForm::Streamed => EvaluationKeys::from_iter([checked.key.clone()]),
+            KeyForm::Expanded => {
+                let expanded = checked.key.expanded(entry.params.ring())?;
+                entry.each_used(KeyBytes::release);
+                EvaluationKeys::from_iter([expanded])
+            }
+        }))
+    }
+
+    fn fetch(&self, key: Key) {
+        if let Some(entry) = self.entries.get(&key) {
+            entry.each_used(KeyBytes::fetch);
+        }
+    }
+
+    fn release(&self, key: Key) {
+        if let Some(entry) = self.entries.get(&key) {
+            entry.each_used(KeyBytes::release);
+        }
+    }
+}
+
+/// Evaluation keys that a circuit needs and nobody has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MissingKeys {
+    /// What they must be.
+    pub keys: Vec<KeyShape>,
+    /// How many of them there are for other primes.
+    pub other_primes: usize,
+}
+
+impl MissingKeys {
+    fn new(keys: Vec<KeyShape>, files: &[Arc<KeyFile>]) -> Self {
+        let known = |wanted: &&KeyShape| {
+            let mut shapes = files.iter().flat_map(|file| file.shapes());
+            shapes.any(|shape| shape.is_kind_of(wanted))
+        };
+        Self {
+            other_primes: keys.iter().filter(known).count(),
+            keys,
+        }
+    }
+
+    /// Bytes of all of them in a file.
+    pub fn bytes(&self) -> u64 {
+        self.keys.iter().map(KeyShape::bytes).sum()
+    }
+}
+
+impl fmt::Display for MissingKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, bytes) = (self.keys.len(), crate::exec::memory::Bytes(self.bytes()));
+        let (noun, verb) = match count {
+            1 => ("key", "is"),
+            _ => ("keys", "are"),
+        };
+        write!(
+            f,
+            "{count} evaluation {noun} that the circuit needs {verb} missing, {bytes} in a file: "
+        )?;
+        f.write_str(&key_shape::describe(&self.keys))?;
+        match self.other_primes {
+            0 => Ok(()),
+            some => write!(
+                f,
+                "; {some} of them would be there if they were for the same primes"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for MissingKeys {}
