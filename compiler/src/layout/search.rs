@@ -84,6 +84,7 @@ pub fn search(
         depths: depth::of(graph, cut),
         last_use: last_uses(graph),
         reach: reach(graph),
+        agreed: Live::new(),
         quotes,
         without,
     };
@@ -108,7 +109,7 @@ pub fn search(
                 }
             }
         }
-        states = cheapest(next);
+        states = search.agree(index, cheapest(next));
     }
     let best = states
         .into_values()
@@ -169,6 +170,9 @@ struct Search<'a> {
     /// The node after which a tensor is dead.
     last_use: Vec<usize>,
     reach: u32,
+    /// Live tensors that have the same layout in every state, which states do not list then: with many terms of one sum there
+    /// are many.
+    agreed: Live,
     quotes: &'a mut Quotes,
     without: &'a Without,
 }
@@ -198,7 +202,10 @@ impl Search<'_> {
         let operands = graph.operands(index);
         let packed = operands
             .iter()
-            .map(|o| live.get(&(o.index() as u32)).copied())
+            .map(|o| {
+                let node = o.index() as u32;
+                live.get(&node).or(self.agreed.get(&node)).copied()
+            })
             .collect::<Option<Vec<Layout>>>();
         let packed = packed.ok_or(LayoutPlanError::Operand {
             node: index.index(),
@@ -334,6 +341,32 @@ impl Search<'_> {
     /// More than a whole network costs: what nobody would choose for gain.
     fn whole(&self) -> f64 {
         1e6 * (1.0 + self.prices.after(0).square)
+    }
+
+    /// The states without what they agree on, in the same order.
+    fn agree(&mut self, index: NodeIndex, states: BTreeMap<Live, State>) -> BTreeMap<Live, State> {
+        let last_use = &self.last_use;
+        let is_live = |node: u32| {
+            let last = last_use.get(node as usize);
+            last.is_some_and(|&last| last > index.index())
+        };
+        self.agreed.retain(|&node, _| is_live(node));
+        let Some(mut same) = states.keys().next().cloned() else {
+            return states;
+        };
+        for live in states.keys() {
+            same.retain(|node, layout| live.get(node) == Some(layout));
+        }
+        if same.is_empty() {
+            return states;
+        }
+        let without = |(mut live, state): (Live, State)| {
+            live.retain(|node, _| !same.contains_key(node));
+            (live, state)
+        };
+        let states = states.into_iter().map(without).collect();
+        self.agreed.append(&mut same);
+        states
     }
 
     fn live_after(&self, index: NodeIndex, live: &Live, layout: Layout) -> Live {

@@ -29,6 +29,10 @@ const PRIME_GUARD_BITS: u32 = 6;
 const SHORT_BITS: (u32, u32) = (20, 3);
 /// Tables that are worth a closer look.
 const FINALISTS: usize = 6;
+/// Deeper tables are searched with every second length of short primes, and with so many states at a level: the states that no
+/// other is better than become more with every level.
+const DEEP: usize = 80;
+const DEEP_STATES: usize = 64;
 
 /// What a table must hold.
 #[derive(Clone, Debug)]
@@ -48,6 +52,10 @@ impl Wanted {
     /// The least bits that a level may exceed the one below by.
     pub(super) fn least_drop(&self) -> u32 {
         least_drop(self.log_n)
+    }
+
+    fn is_deep(&self) -> bool {
+        self.drops.len() > DEEP
     }
 }
 
@@ -97,6 +105,10 @@ impl Table {
     pub(super) fn granular(wanted: &Wanted) -> Vec<Self> {
         let (shortest, step) = SHORT_BITS;
         let shortest = shortest.max(wanted.least_drop());
+        let step = match wanted.is_deep() {
+            true => 2 * step,
+            false => step,
+        };
         let lengths: Vec<u32> = (shortest..MAX_PRIME_BITS as u32)
             .step_by(step as usize)
             .collect();
@@ -288,7 +300,11 @@ impl<'w> Search<'w> {
                     .flat_map(|(at, state)| self.above(at, state, f64::from(drop), work))
                     .collect(),
             };
-            kept.push(efficient(above));
+            let above = efficient(above);
+            kept.push(match wanted.is_deep() {
+                true => thinned(above),
+                false => above,
+            });
         }
         let cheapest = |states: &Vec<State>| {
             let states = states.iter().enumerate();
@@ -348,6 +364,16 @@ impl<'w> Search<'w> {
             short: shorts.len(),
         }
     }
+}
+
+/// So many of a list of efficient states: evenly spread, from the one with the fewest bits to the cheapest.
+fn thinned(states: Vec<State>) -> Vec<State> {
+    let count = states.len();
+    if count <= DEEP_STATES {
+        return states;
+    }
+    let chosen = (0..DEEP_STATES).map(|i| i * (count - 1) / (DEEP_STATES - 1));
+    chosen.filter_map(|i| states.get(i).copied()).collect()
 }
 
 /// The states that no other is better than, both in bits and in cost; ascending in bits.
@@ -453,6 +479,15 @@ mod tests {
             for table in &tables {
                 check(table, &wanted, alpha);
             }
+        }
+    }
+
+    #[test]
+    fn deep_tables_hold_what_is_wanted() {
+        let drops = (0..200).map(|i| 26 + i * 7 % 45).collect();
+        let wanted = wanted(16, 45, drops);
+        for table in Table::granular(&wanted) {
+            check(&table, &wanted, 12);
         }
     }
 

@@ -213,10 +213,11 @@ impl<'a> Attempt<'a> {
             let Some(&(_, at)) = fastest.as_ref() else {
                 break;
             };
-            for near in [at.checked_sub(stride), at.checked_add(stride)] {
-                if let Some(near) = near {
-                    self.cut_at(&late, near, (best, &mut *quotes), &mut fastest)?;
-                }
+            for near in [at.checked_sub(stride), at.checked_add(stride)]
+                .into_iter()
+                .flatten()
+            {
+                self.cut_at(&late, near, (best, &mut *quotes), &mut fastest)?;
             }
         }
         Ok(fastest.and_then(|(found, at)| {

@@ -57,7 +57,7 @@ pub(super) fn collect_like_terms(draft: &mut Draft, place: Place) -> Option<()> 
             };
             Some((*operands.get(i)?, j, *x, own.sum(&other)?))
         };
-        others.filter_map(|j| sum(j)).next()
+        others.filter_map(sum).next()
     };
     let (kept, dropped, x, sum) = (0..operands.len()).find_map(pair)?;
     let at = if operands.len() == 2 { place } else { kept };
