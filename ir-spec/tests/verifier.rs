@@ -4,11 +4,10 @@
 
 mod common;
 
-use common::check_errors;
+use common::{check_errors, prepared};
 use peregrine_ir::linear::{AxisMap, Gather, LinearKind, LinearMap};
 use peregrine_ir::{
-    Circuit, Finish, FinishStep, InputElement, LayoutId, Operator, Prepare, Remark, Shape,
-    SourceNode, text, verify,
+    Circuit, FinishStep, LayoutId, Operator, Remark, Shape, SourceNode, text, verify,
 };
 
 /// Breaks no rule. Level 0 serves nobody, so it can be broken alone.
@@ -569,15 +568,6 @@ fn beyond_the_text() {
         change(&mut circuit);
         let errors = verify(circuit).unwrap_err().to_string();
         assert!(errors.contains(expected), "{expected} not in\n{errors}");
-    }
-}
-
-/// A tensor of this shape with its axes exchanged.
-fn prepared(dims: &[u32]) -> Prepare {
-    Prepare {
-        shape: Shape::new(dims).unwrap(),
-        element: InputElement::Real,
-        steps: Finish(vec![FinishStep::Transpose { order: vec![1, 0] }]),
     }
 }
 

@@ -64,6 +64,7 @@ fn a_classifier_gives_probabilities_and_a_class_from_ciphertexts() {
     chain.node("Softmax", &[], vec![int("axis", 1)]);
     let probabilities = chain.last.clone();
     chain.node("ArgMax", &[], vec![int("axis", 1), int("keepdims", 0)]);
+    chain.element = 7;
     let x: Vec<f64> = chain.numbers(6).into_iter().map(f64::from).collect();
     let model = chain.bytes_with(&[(&logits, 1), (&probabilities, 1)]);
     let graph = onnx::import(&model, &NoExternalData, &Options::new("m.onnx")).unwrap();

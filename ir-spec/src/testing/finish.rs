@@ -78,11 +78,46 @@ pub(super) fn prepare(draw: &mut Draw<'_>, packed: &Shape) -> Option<Prepare> {
     })
 }
 
+/// The step with positions and numbers for the extents of a shape.
+fn adapted(step: &FinishStep, shape: &Shape) -> FinishStep {
+    let mut step = step.clone();
+    let extent = |axis: u32| shape.dims().get(axis as usize).copied().unwrap_or(1);
+    match &mut step {
+        FinishStep::Affine {
+            axis,
+            factor,
+            offset,
+        } => {
+            factor.resize(extent(*axis) as usize, 0.5);
+            offset.resize(extent(*axis) as usize, -0.5);
+        }
+        FinishStep::Slice {
+            axis,
+            start,
+            step,
+            count,
+        } => {
+            *start %= extent(*axis);
+            let there = *step == 1 && *start + *count <= extent(*axis);
+            *count = if there { *count } else { 1 };
+        }
+        FinishStep::Take { axis, positions } => {
+            positions.iter_mut().for_each(|p| *p %= extent(*axis));
+        }
+        _ => {}
+    }
+    step
+}
+
 /// Those of the steps that fit a tensor and each other, and a reshape behind them.
 pub(super) fn fitting(wished: &[FinishStep], shape: &Shape) -> Finish {
     let mut finish = Finish::default();
     for step in wished {
-        let longer = Finish([finish.0.as_slice(), std::slice::from_ref(step)].concat());
+        let step = finish
+            .result_shape(shape)
+            .map(|shape| adapted(step, &shape));
+        let step = step.into_iter().collect::<Vec<_>>();
+        let longer = Finish([finish.0.as_slice(), &step].concat());
         if longer.result_shape(shape).is_ok() {
             finish = longer;
         }

@@ -37,3 +37,15 @@ pub fn announced(source: &str) -> Vec<(u32, &str)> {
         .filter_map(|(line, part)| Some((line, part.trim().strip_prefix("error: ")?)))
         .collect()
 }
+
+/// A tensor of this shape with its axes exchanged.
+#[allow(dead_code, reason = "each test file is a crate and uses its part")]
+pub fn prepared(dims: &[u32]) -> peregrine_ir::Prepare {
+    peregrine_ir::Prepare {
+        shape: peregrine_ir::Shape::new(dims).unwrap(),
+        element: peregrine_ir::InputElement::Real,
+        steps: peregrine_ir::Finish(vec![peregrine_ir::FinishStep::Transpose {
+            order: vec![1, 0],
+        }]),
+    }
+}
