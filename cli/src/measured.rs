@@ -15,8 +15,9 @@ use peregrine_compiler::ranges::{
     Calibration, DRAWN_MARGIN_BITS, Interval, Limit, Ranges, Reach, StatedPlanes,
 };
 use peregrine_compiler::tensor::{Graph, Stated};
+use peregrine_ir::InputElement;
 pub use peregrine_ir::{InputRange, Origin};
-use peregrine_runtime::ports::{Arrays, PortError};
+use peregrine_runtime::ports::{Array, Arrays, PortError};
 use peregrine_runtime::simulate::SAMPLES;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -186,7 +187,10 @@ impl Measuring<'_> {
         inputs: &BTreeMap<String, Interval>,
         carried: Option<&StatedPlanes>,
     ) -> Result<Ranges, Error> {
-        Ranges::with_stated(self.simple, calibration, inputs, carried)
+        // What the client makes of an input before encryption lies elsewhere.
+        let mut inputs = inputs.clone();
+        inputs.retain(|name, _| !self.graph.prepare.contains_key(name));
+        Ranges::with_stated(self.simple, calibration, &inputs, carried)
             .map_err(|source| Error::ranges(self.path, source))
     }
 
@@ -244,7 +248,7 @@ impl Measuring<'_> {
         for choice in 0..drawn::ASSUMED.len() {
             let inputs = self.assumed(choice);
             let intervals = intervals(&inputs);
-            let images = drawn::samples(&model::ports(self.graph), &intervals, macs(self.simple));
+            let images = self.draw(&intervals)?;
             let calibration = self.evaluate(&images)?;
             let ranges = self.ranges(Some(&calibration), &intervals, None)?;
             let ranges = ranges.with_margin(DRAWN_MARGIN_BITS);
@@ -270,12 +274,41 @@ impl Measuring<'_> {
     /// The range of each input: what is asked for, or the given one of those that are usual.
     fn assumed(&self, choice: usize) -> BTreeMap<String, InputRange> {
         let ends = drawn::ASSUMED.get(choice).copied().unwrap_or_default();
-        let range = |name: &str| match self.asked.get(name) {
-            Some(&asked) => input_range(asked, Origin::Asked),
-            None => input_range(Interval::new(ends.0, ends.1), Origin::Assumed),
+        let range = |name: &str| match (self.asked.get(name), self.integers(name)) {
+            (Some(&asked), _) => input_range(asked, Origin::Asked),
+            (None, Some(values)) => input_range(values, Origin::Assumed),
+            (None, None) => input_range(Interval::new(ends.0, ends.1), Origin::Assumed),
         };
         let names = model::names(self.graph).into_iter();
         names.map(|name| (name.to_owned(), range(name))).collect()
+    }
+
+    /// What an input of integers is taken to hold: bytes, whatever its type has room for.
+    fn integers(&self, name: &str) -> Option<Interval> {
+        let ends = match self.graph.prepare.get(name)?.element {
+            InputElement::Real => return None,
+            InputElement::Bool => (0.0, 1.0),
+            InputElement::Unsigned(_) => (0.0, 255.0),
+            InputElement::Signed(_) => (-128.0, 127.0),
+        };
+        Some(Interval::new(ends.0, ends.1))
+    }
+
+    /// Samples within these intervals, whole numbers where an input holds integers.
+    fn draw(&self, intervals: &BTreeMap<String, Interval>) -> Result<Vec<Arrays>, Error> {
+        let ports = model::ports(self.graph);
+        let mut images = drawn::samples(&ports, intervals, macs(self.simple));
+        for (name, array) in images.iter_mut().flatten() {
+            if self.integers(name).is_some() {
+                let whole = array.data().iter().map(|x| x.round()).collect();
+                let made = Array::of_integers(array.shape().clone(), whole);
+                *array = made.map_err(|source| Error::Input {
+                    path: self.path.to_owned(),
+                    source,
+                })?;
+            }
+        }
+        Ok(images)
     }
 
     /// Samples of ordinary size whose values stay within a headroom: inputs that are drawn are unlike those a network was
@@ -287,8 +320,7 @@ impl Measuring<'_> {
     ) -> Result<Vec<Arrays>, Error> {
         let mut intervals = intervals(inputs);
         for _ in 0..CONTRASTS {
-            let mut images =
-                drawn::samples(&model::ports(self.graph), &intervals, macs(self.simple));
+            let mut images = self.draw(&intervals)?;
             images.truncate(drawn::JUDGED);
             let calibration = self.evaluate(&images)?;
             let reached = self.ranges(Some(&calibration), &BTreeMap::new(), None)?;

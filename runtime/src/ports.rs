@@ -107,7 +107,7 @@ pub(crate) struct PortView<'p> {
     pub(crate) layout: &'p Layout,
     /// What the client does before it packs.
     pub(crate) prepare: Option<&'p Prepare>,
-    /// Where its values lie once they are prepared, if it is an input of which that is known.
+    /// Where its values lie as they are given, if it is an input of which that is known.
     pub(crate) range: Option<InputRange>,
 }
 
@@ -140,9 +140,8 @@ impl PortView<'_> {
                 index: array.shape.unravel(index),
             });
         }
-        let prepared = self.prepared(array)?;
-        let odd = range::check(self.name, self.range, &prepared)?;
-        Ok((prepared, odd))
+        let odd = range::check(self.name, self.range, array)?;
+        Ok((self.prepared(array)?, odd))
     }
 
     /// What the client makes of the tensor that it is given, before it packs.
