@@ -38,6 +38,22 @@ fn made(magnitude: f64, number: f64) -> String {
     }
 }
 
+/// The largest magnitude of a weight: beside a larger one, values of ordinary size drown in the noise of any parameters.
+const LARGEST: f64 = (1u64 << 32) as f64;
+
+/// Refuses a model with a number that is too large for any parameters.
+///
+/// # Errors
+/// Names the tensor with the largest one.
+pub(crate) fn check(graph: &Graph) -> Result<(), MagnitudeError> {
+    match blamed(graph, largest(graph, None), |magnitude| {
+        (magnitude, LARGEST)
+    }) {
+        Some(error) if error.magnitude > LARGEST => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The tensor of the model to blame, when all that the verifier found is that numbers are too large.
 pub(crate) fn explain(graph: &Graph, errors: &VerifyErrors) -> Option<MagnitudeError> {
     let mut worst: Option<(f64, f64, Option<&SourceNode>)> = None;
@@ -57,7 +73,18 @@ pub(crate) fn explain(graph: &Graph, errors: &VerifyErrors) -> Option<MagnitudeE
         }
     }
     let (number, limit, node) = worst?;
-    let (source, magnitude, tensor) = largest(graph, node).or_else(|| largest(graph, None))?;
+    let found = largest(graph, node).or_else(|| largest(graph, None));
+    blamed(graph, found, |_| (number, limit))
+}
+
+/// An error about a tensor that was found, with the number made of it and what would fit.
+fn blamed(
+    graph: &Graph,
+    found: Option<(u32, f64, String)>,
+    made: impl FnOnce(f64) -> (f64, f64),
+) -> Option<MagnitudeError> {
+    let (source, magnitude, tensor) = found?;
+    let (number, limit) = made(magnitude);
     let source = graph.sources.get(source as usize)?;
     Some(MagnitudeError {
         op: source.op.clone(),

@@ -153,6 +153,7 @@ impl<'g> Session<'g> {
     /// # Errors
     /// As for [`compile`].
     pub fn compile(&mut self, config: &Config, watch: Watch<'_>) -> Result<Compiled, CompileError> {
+        magnitude::check(self.model)?;
         let settled = match &config.like {
             Some(like) => self.settled_like(like, config, watch)?,
             None => {
