@@ -415,12 +415,15 @@ impl NumberSet {
 
 /// The numbers whose bits are set, ascending.
 fn members(bits: &[u64]) -> Vec<u32> {
-    let of_word = |(i, &word): (usize, &u64)| {
-        (0..64u32)
-            .filter(move |b| word >> b & 1 == 1)
-            .map(move |b| i as u32 * 64 + b)
-    };
-    bits.iter().enumerate().flat_map(of_word).collect()
+    let mut members = Vec::new();
+    for (word, first) in bits.iter().zip((0u32..).step_by(64)) {
+        let mut rest = *word;
+        while rest != 0 {
+            members.push(first + rest.trailing_zeros());
+            rest &= rest - 1;
+        }
+    }
+    members
 }
 
 fn mark(bits: &mut [u64], k: u32) {
