@@ -269,7 +269,7 @@ pub(super) fn axis(axis: i64, rank: usize, name: &'static str) -> Result<usize, 
 }
 
 /// The largest number of axes.
-const MAX_RANK: usize = 64;
+const MAX_RANK: usize = 32;
 
 /// Refuses tensors of absurd rank.
 pub(super) fn check_rank(rank: usize) -> Result<(), Problem> {
