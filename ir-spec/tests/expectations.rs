@@ -70,7 +70,8 @@ fn they_are_part_of_the_fingerprint_and_replaced_by_name() {
 
 #[test]
 fn what_means_nothing_is_refused() {
-    let cases: [(fn(&mut Circuit), &str); 6] = [
+    type Spoil = fn(&mut Circuit);
+    let cases: [(Spoil, &str); 6] = [
         (
             |c| c.inputs[0].range = range(1.0, 1.0),
             "input 0 `x`: a range from 1.0 to 1.0: the ends must be finite, the first below the second",

@@ -29,10 +29,8 @@ impl Filter {
         match mode {
             // The other attributes of Resize are about the other modes.
             "linear" | "bilinear" => {
-                (
-                    call.float("cubic_coeff_a")?,
-                    call.flag("exclude_outside", false)?,
-                );
+                call.float("cubic_coeff_a")?;
+                call.flag("exclude_outside", false)?;
                 call.string_or("nearest_mode", "")?;
                 Ok(Self::Linear)
             }

@@ -40,6 +40,7 @@ pub fn announced(source: &str) -> Vec<(u32, &str)> {
 
 /// A tensor of this shape with its axes exchanged.
 #[allow(dead_code, reason = "each test file is a crate and uses its part")]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 pub fn prepared(dims: &[u32]) -> peregrine_ir::Prepare {
     peregrine_ir::Prepare {
         shape: peregrine_ir::Shape::new(dims).unwrap(),

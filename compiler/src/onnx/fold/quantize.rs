@@ -68,11 +68,9 @@ impl<'c> Grid<'c> {
         let zero = call.optional_constant(2, "the zero point")?;
         let (named, block) = (call.int_or("axis", 1)?, call.int_or("block_size", 0)?);
         // These are about 8-bit floats, and about the type of what is computed in double precision.
-        (
-            call.int("saturate")?,
-            call.int("output_dtype")?,
-            call.int("precision")?,
-        );
+        for name in ["saturate", "output_dtype", "precision"] {
+            call.int(name)?;
+        }
         let wrong = |c: &Constant| Problem::Mismatch {
             what: "the shape of scale or zero point",
             found: format!("{:?}", c.dims),

@@ -1,6 +1,5 @@
 //! Nodes are what ONNX defines them to be, in any order; everything else is refused.
 
-use super::super::call::Call;
 use super::*;
 
 #[test]
