@@ -12,7 +12,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 /// What the program takes beside circuits, keys and values: code and data that are touched, stacks, the allocator's own.
-pub const PROGRAM_BYTES: u64 = 13 << 19;
+pub const PROGRAM_BYTES: u64 = 13 << 20;
 
 /// Share of the machine's memory that encoded constants may take when there are several runs and no limit.
 const CACHE_SHARE: u64 = 4;

@@ -187,10 +187,7 @@ impl Measuring<'_> {
         inputs: &BTreeMap<String, Interval>,
         carried: Option<&StatedPlanes>,
     ) -> Result<Ranges, Error> {
-        // What the client makes of an input before encryption lies elsewhere.
-        let mut inputs = inputs.clone();
-        inputs.retain(|name, _| !self.graph.prepare.contains_key(name));
-        Ranges::with_stated(self.simple, calibration, &inputs, carried)
+        Ranges::with_stated(self.simple, calibration, inputs, carried)
             .map_err(|source| Error::ranges(self.path, source))
     }
 

@@ -16,6 +16,9 @@ pub fn held<T>(f: impl FnOnce(&mut Vec<PathBuf>) -> T) -> T {
     f(&mut NAMES.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
+#[cfg(all(test, unix))]
+pub use unix::is_ignored;
+
 #[cfg(unix)]
 mod unix {
     use super::NAMES;
@@ -52,6 +55,12 @@ mod unix {
             }
             let _ = emulate_default_handler(signal);
         }
+    }
+
+    /// Whether the program was started to ignore a signal.
+    #[cfg(test)]
+    pub fn is_ignored(signal: i32) -> bool {
+        ignored()(signal)
     }
 
     /// What the program was started to ignore, as by `nohup`, it goes on to ignore.

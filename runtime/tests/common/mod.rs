@@ -273,9 +273,15 @@ pub fn numbers(seed: u64, count: usize) -> Vec<f64> {
 /// Inputs for every port of a circuit.
 pub fn inputs(circuit: &Circuit, seed: u64) -> Arrays {
     let arrays = circuit.inputs.iter().enumerate().map(|(i, port)| {
-        let data = numbers(seed + i as u64, port.shape.elements());
-        let array = Array::new(port.shape.clone(), data).unwrap();
-        (port.name.clone(), array)
+        let shape = given_shape(&port.shape, port.prepare.as_ref()).clone();
+        let data = numbers(seed + i as u64, shape.elements());
+        let element = port.prepare.as_ref().map(|prepare| prepare.element);
+        let array = match element {
+            None | Some(InputElement::Real) => Array::new(shape, data),
+            // Every type of integers has 0 and 1.
+            Some(_) => Array::of_integers(shape, data.iter().map(|x| x.abs().round()).collect()),
+        };
+        (port.name.clone(), array.unwrap())
     });
     arrays.collect()
 }
