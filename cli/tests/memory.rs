@@ -112,11 +112,16 @@ mod linux {
     /// A folder in which the example is compiled with these choices, with keys and an encrypted image.
     fn compiled(name: &str, choices: &str) -> Folder {
         let folder = Folder::new(name);
-        folder.ok(&format!("compile digits.onnx -o digits.fhe {choices}"));
+        folder.ok(&format!(
+            "compile digits.onnx -o digits.fhe {LARGE} {choices}"
+        ));
         folder.ok("keygen digits.client --secret secret.key --evaluation eval.keys");
         folder.ok("encrypt digits.client --secret secret.key --input image.npy -o x.ct");
         folder
     }
+
+    /// Options for a circuit that is large enough to be measured.
+    const LARGE: &str = "--operation-bits 12 --headroom-bits 10 --key-budget none";
 
     const RUN: &str = "run digits.fhe --evaluation eval.keys --input x.ct -o y.ct";
 
@@ -140,14 +145,14 @@ mod linux {
     #[test]
     fn inference_keeps_its_limit_and_uses_what_is_left_for_constants() {
         let folder = Folder::new("memory-infer");
-        let line = "infer digits.onnx --input images.npy --limit 3";
+        let line = &format!("infer digits.onnx --input images.npy --limit 3 {LARGE}");
         // What the process holds when keys are made differs a little from run to run.
         let runs = keeps_its_limits(&folder, line, &[1.05, 1.2, 4.0]);
         let cache = |ran: &Ran| ran.report["predicted_memory"]["cache"].as_u64().unwrap();
         let cached: Vec<u64> = runs.iter().map(cache).collect();
         assert!(cached.is_sorted() && cached[0] < cached[2], "{cached:?}");
         assert_eq!(cache(&measure(&folder, line)), cached[2]);
-        let once = "infer digits.onnx --input images.npy --limit 1";
+        let once = &format!("infer digits.onnx --input images.npy --limit 1 {LARGE}");
         assert_eq!(cache(&measure(&folder, once)), 0);
     }
 }

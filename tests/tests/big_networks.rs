@@ -80,6 +80,7 @@ fn deep_residual_networks_fit_a_secure_modulus() {
         let graph = onnx::import(&model, &NoExternalData, &Options::new(name)).unwrap();
         let mut config = Config::new(name);
         config.precision_bits = precision_bits;
+        config.log_n = 11..=16;
         let start = Instant::now();
         match compile(&graph, &config) {
             Ok(compiled) => {

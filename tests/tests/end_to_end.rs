@@ -138,7 +138,9 @@ fn a_network_too_deep_for_every_ring_is_refused_with_figures() {
     config.log_n = 11..=12;
     let error = compile(&graph, &config).unwrap_err().to_string();
     assert!(
-        error.contains("depth 5") && error.contains("109") && error.contains("93 bits are missing"),
+        error.contains("2 products and 3 sums")
+            && error.contains("109")
+            && error.contains("63 bits are missing"),
         "{error}"
     );
 }
