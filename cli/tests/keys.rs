@@ -80,10 +80,13 @@ fn a_circuit_names_the_keys_that_it_lacks_and_add_makes_just_these() {
 fn adding_needs_a_secret_key_and_loses_nothing() {
     let folder = Folder::compiled("add-refused");
     let said = folder.fails("keygen digits.client --add --secret none.key --evaluation eval.keys");
-    assert_snapshot!(said, @"error: none.key: cannot be read: No such file or directory");
+    assert_snapshot!(said, @r"
+    error: none.key: cannot be read: No such file or directory
+    help: `peregrine keygen` makes the secret key together with the evaluation keys
+    ");
     let said = folder.fails("keygen digits.client --add --secret secret.key --evaluation x.ct");
     assert_snapshot!(said, @r"
-    error: x.ct: expected an evaluation keys file, found a ciphertext file
+    error: x.ct: holds ciphertexts, expected evaluation keys
     help: ciphertexts are for --input of run and decrypt
     ");
     let force = "keygen digits.client --add --force --secret secret.key --evaluation eval.keys";
