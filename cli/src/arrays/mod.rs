@@ -30,6 +30,8 @@ const MAX_BYTES: u64 = 8 * MAX_ELEMENTS as u64 + MAX_HEADER as u64;
 const MAX_HEADER: usize = 1 << 16;
 /// Brackets of a header of numbers: the dictionary, the shape, the fields.
 const MAX_BRACKETS: usize = 64;
+/// How deep they lie in each other: fields of fields in the dictionary. What the parser takes grows by a factor with each.
+const MAX_NESTING: usize = 6;
 
 /// What a file holds: one array of a `.npy`, or those of a `.npz` by name.
 pub type Named<T> = Vec<(Option<String>, ArrayD<T>)>;
@@ -149,10 +151,16 @@ fn parse<T: ReadableElement>(bytes: &[u8]) -> Result<ArrayD<T>, ArrayProblem> {
         return Err(ArrayProblem::NotNpy);
     }
     let header = header(bytes).ok_or(ArrayProblem::Header)?;
-    // The parser recurses: no header of numbers nests deeper than a list of pairs in a dictionary.
-    let brackets = header.iter().filter(|b| b"([{".contains(b)).count();
-    if brackets > MAX_BRACKETS {
-        return Err(ArrayProblem::Header);
+    let (mut brackets, mut depth) = (0, 0usize);
+    for byte in header {
+        match byte {
+            b'(' | b'[' | b'{' => (brackets, depth) = (brackets + 1, depth + 1),
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if brackets > MAX_BRACKETS || depth > MAX_NESTING {
+            return Err(ArrayProblem::Header);
+        }
     }
     Ok(ArrayD::read_npy(bytes)?)
 }
