@@ -247,8 +247,23 @@ pub(super) fn constants(graph: &GraphProto) -> BTreeSet<&str> {
     known
 }
 
+/// What of a model's end is left to the client beside functions that are no polynomials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ending {
+    /// Nothing.
+    Functions,
+    /// Movements of elements.
+    Movements,
+    /// Movements, and arithmetic with constants.
+    Arithmetic,
+}
+
 /// The values that the server needs: those that some needed node reads that the client cannot follow.
-pub(super) fn server_side<'m>(graph: &'m GraphProto, needed: &BTreeSet<&str>) -> BTreeSet<&'m str> {
+pub(super) fn server_side<'m>(
+    graph: &'m GraphProto,
+    needed: &BTreeSet<&str>,
+    ending: Ending,
+) -> BTreeSet<&'m str> {
     let known = constants(graph);
     let mut inner = BTreeSet::new();
     for node in graph.node.iter().rev() {
@@ -261,7 +276,11 @@ pub(super) fn server_side<'m>(graph: &'m GraphProto, needed: &BTreeSet<&str>) ->
             .input
             .iter()
             .filter(|input| !known.contains(input.as_str()));
-        let follows = is_step(node) || is_default(node) && (passes(op) || is_arithmetic(op));
+        let follows = match (is_movement(op), is_arithmetic(op)) {
+            (true, _) => ending >= Ending::Movements && is_step(node),
+            (_, true) => ending >= Ending::Arithmetic && is_default(node),
+            _ => is_step(node) || is_default(node) && passes(op),
+        };
         let shape_only = matches!(op, "Shape" | "Size");
         // Refused by its own name, not for what leads to it.
         let labels = node.domain == "ai.onnx.ml" && unsupported::makes_labels(op);

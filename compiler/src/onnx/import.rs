@@ -10,7 +10,7 @@ use super::call::{self, Call, Value};
 use super::constant::Constant;
 use super::error::{Diagnostic, ImportErrors, Site};
 use super::external::ExternalData;
-use super::finish::{self, Base, Finished};
+use super::finish::{self, Base, Ending, Finished};
 use super::model::{self, Options};
 use super::operators::{self, Lowering};
 use super::problem::Problem;
@@ -55,19 +55,29 @@ pub fn import(
     };
     let graph = graph(&model).map_err(whole)?;
     check_counts(graph).map_err(whole)?;
-    let mut importer = Importer::new(graph, (places, opset), external);
-    importer.builder.budget.bytes(bytes.len() as u64);
-    importer.inputs(options);
-    for (index, node) in graph.node.iter().enumerate() {
-        importer.node(index, node);
-    }
-    importer.outputs();
-    importer.stated(&model);
-    if importer.diagnostics.is_empty() {
-        Ok(importer.builder.graph)
-    } else {
-        Err(failed(importer.diagnostics))
-    }
+    let attempt = |ending: Ending| {
+        let mut importer = Importer::new(graph, (places.clone(), opset), external, ending);
+        importer.builder.budget.bytes(bytes.len() as u64);
+        importer.inputs(options);
+        for (index, node) in graph.node.iter().enumerate() {
+            importer.node(index, node);
+        }
+        importer.outputs();
+        importer.stated(&model);
+        match importer.diagnostics.is_empty() {
+            true => Ok(importer.builder.graph),
+            false => Err(importer.diagnostics),
+        }
+    };
+    let of_client = |all: &[Diagnostic]| all.iter().any(|d| d.problem == Problem::OfClient);
+    let first = match attempt(Ending::Arithmetic) {
+        Err(diagnostics) if of_client(&diagnostics) => diagnostics,
+        result => return result.map_err(failed),
+    };
+    // What the client cannot follow after all may be the server's, with what comes before.
+    let rest = [Ending::Movements, Ending::Functions].into_iter();
+    let found = rest.map(attempt).find_map(Result::ok);
+    found.ok_or_else(|| failed(first))
 }
 
 fn graph(model: &ModelProto) -> Result<&GraphProto, Problem> {
@@ -156,6 +166,7 @@ impl<'m> Importer<'m> {
         proto: &'m GraphProto,
         (places, opset): (Vec<usize>, i64),
         external: &'m dyn ExternalData,
+        ending: Ending,
     ) -> Self {
         let mut builder = Builder::default();
         let nodes = places.iter().zip(&proto.node);
@@ -169,7 +180,7 @@ impl<'m> Importer<'m> {
             initializers: (proto.initializer.iter())
                 .map(|t| (t.name.as_str(), t))
                 .collect(),
-            server_side: finish::server_side(proto, &needed),
+            server_side: finish::server_side(proto, &needed, ending),
             needed,
             opening: Opening::default(),
             given: Vec::new(),
