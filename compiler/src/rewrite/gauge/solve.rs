@@ -195,26 +195,28 @@ fn within(cells: &Cells, systems: &[System], limit: f64) -> Solution {
     }
     let signs = signs(cells, &all);
     let sign = |cell: Cell| signs.get(&cell).copied().unwrap_or(1.0);
-    let one_sign = |solved: &&Solved<'_>| {
-        let result = |e: &Equation| {
-            let power = if e.degree().is_multiple_of(2) {
-                1.0
-            } else {
-                sign(e.x)
-            };
-            e.leading().signum() * power * sign(e.y)
-        };
-        let mut results = solved.equations.iter().map(result);
-        let first = results.next();
-        results.all(|other| Some(other) == first)
-    };
-    let monic = all.iter().filter(one_sign).map(|s| (s.place, s.rule));
+    let monic = all.iter().filter(|s| has_one_sign(s, sign));
+    let monic = monic.map(|s| (s.place, s.rule));
     Solution {
         factors: magnitudes.iter().map(|(&c, g)| (c, g * sign(c))).collect(),
         solved: all.iter().map(|s| s.place).collect(),
         monic: monic.collect(),
         loss: largest / (1.0 + f64::from(nonlinear.saturating_sub(1)) / 4.0).sqrt(),
     }
+}
+
+/// Whether the leading coefficients of a system that was solved all come out with one sign.
+fn has_one_sign(solved: &Solved<'_>, sign: impl Fn(Cell) -> f64) -> bool {
+    let result = |e: &Equation| {
+        let power = match e.degree().is_multiple_of(2) {
+            true => 1.0,
+            false => sign(e.x),
+        };
+        e.leading().signum() * power * sign(e.y)
+    };
+    let mut results = solved.equations.iter().map(result);
+    let first = results.next();
+    results.all(|other| Some(other) == first)
 }
 
 /// The equations of a polynomial, or `None` when its leading coefficient differs between two cells.
