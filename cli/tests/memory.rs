@@ -147,7 +147,7 @@ mod linux {
         let folder = Folder::new("memory-infer");
         let line = &format!("infer digits.onnx --input images.npy --limit 3 {LARGE}");
         // What the process holds when keys are made differs a little from run to run.
-        let runs = keeps_its_limits(&folder, line, &[1.05, 1.2, 4.0]);
+        let runs = keeps_its_limits(&folder, line, &[1.1, 1.3, 4.0]);
         let cache = |ran: &Ran| ran.report["predicted_memory"]["cache"].as_u64().unwrap();
         let cached: Vec<u64> = runs.iter().map(cache).collect();
         assert!(cached.is_sorted() && cached[0] < cached[2], "{cached:?}");

@@ -80,7 +80,11 @@ proptest! {
             prop_assert!(error <= 64.0 * predicted + 1e-9, "error {error:e}, predicted {predicted:e}");
             for port in &circuit.outputs {
                 let finished = found.decrypted[&port.name].finished(&port.finish).unwrap();
-                prop_assert_eq!(&found.outputs[&port.name], &finished);
+                let output = &found.outputs[&port.name];
+                prop_assert_eq!(output.shape(), finished.shape());
+                // A function may be undefined where its operand lies.
+                let mut pairs = output.data().iter().zip(finished.data());
+                prop_assert!(pairs.all(|(x, y)| x.total_cmp(y).is_eq()));
             }
             COMPARED.fetch_add(1, Ordering::Relaxed);
             let switches = |d: &Definition| matches!(d.inst, Inst::SwitchRing { .. });

@@ -17,9 +17,9 @@ struct Limit {
     per_byte: u64,
 }
 
-/// Elements of one tensor: three channels of 400x400, or 32 of 128x128.
+/// Elements of one tensor: three channels of 800x800, or 32 of 256x256.
 const TENSOR: Limit = Limit {
-    base: 1 << 19,
+    base: 1 << 21,
     per_byte: 1 << 9,
 };
 

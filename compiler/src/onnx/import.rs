@@ -280,6 +280,9 @@ impl<'m> Importer<'m> {
         self.builder.source = SourceId(index as u32);
         let opens = self.opening.nodes.contains(&index);
         let (inputs, mut problems) = self.operands(node, opens);
+        // What comes before may have been encrypted after all.
+        let encrypted = |value: &Value| matches!(value, Value::Encrypted(_));
+        let opens = opens && !inputs.iter().flatten().any(encrypted);
         problems.extend(self.differences(node, &inputs));
         let call = Call::new(node, self.opset, inputs, used);
         let constant = fold::is_constant(&call);
