@@ -73,9 +73,7 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
     let refuse = |error| inputs.refuse_simulation(error);
     let oddities = simulate::oddities(&circuit, &images).map_err(refuse)?;
     verdict::warn_of_inputs(&args.circuit, &oddities);
-    let outputs = circuit.outputs.iter();
-    let outputs: Vec<&str> = outputs.map(|port| port.name.as_str()).collect();
-    let file = NewArrays::create(args.output.as_deref(), &outputs, args.force)?;
+    let file = output(args, &circuit)?;
     let started = Instant::now();
     let found = simulated(args, &circuit, &images).map_err(refuse)?;
     let seconds = started.elapsed().as_secs_f64();
@@ -112,6 +110,13 @@ pub fn run(args: &Simulate) -> Result<(), Error> {
     };
     report::print(args.json.json, &report, |report| text(report, args.noise))?;
     verdict(args, report.faults)
+}
+
+/// The file of outputs, if one is asked for.
+fn output(args: &Simulate, circuit: &Verified) -> Result<Option<NewArrays>, Error> {
+    let outputs = circuit.outputs.iter();
+    let outputs: Vec<&str> = outputs.map(|port| port.name.as_str()).collect();
+    NewArrays::create(args.output.as_deref(), &outputs, args.force)
 }
 
 /// Runs the circuit; with noise beside the same images without.
