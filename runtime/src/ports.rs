@@ -109,6 +109,8 @@ pub(crate) struct PortView<'p> {
     pub(crate) prepare: Option<&'p Prepare>,
     /// Where its values lie as they are given, if it is an input of which that is known.
     pub(crate) range: Option<InputRange>,
+    /// The largest magnitude of its values: infinite where nothing is encrypted.
+    pub(crate) largest: f64,
 }
 
 impl PortView<'_> {
@@ -140,7 +142,7 @@ impl PortView<'_> {
                 index: array.shape.unravel(index),
             });
         }
-        let odd = range::check(self.name, self.range, array)?;
+        let odd = range::check(self.name, self.range, array, self.largest)?;
         Ok((self.prepared(array)?, odd))
     }
 

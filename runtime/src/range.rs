@@ -84,20 +84,21 @@ impl fmt::Display for Outlier {
 /// What is odd about the values of an input, all of them finite.
 ///
 /// # Errors
-/// When one is larger than anything a circuit holds, or so far outside a range that somebody vouches for that an answer
+/// When one is larger than `largest`, or so far outside a range that somebody vouches for that an answer
 /// would be meaningless.
 pub(crate) fn check(
     name: &str,
     range: Option<InputRange>,
     array: &Array,
+    largest: f64,
 ) -> Result<Option<Outlier>, PortError> {
     let data = array.data();
-    if let Some(at) = data.iter().position(|x| x.abs() > LARGEST) {
+    if let Some(at) = data.iter().position(|x| x.abs() > largest) {
         return Err(PortError::TooLarge {
             name: name.to_owned(),
             index: array.shape().unravel(at),
             value: data.get(at).copied().unwrap_or(f64::NAN),
-            limit: LARGEST,
+            limit: largest,
         });
     }
     let Some(range) = range else {
@@ -157,6 +158,7 @@ mod tests {
             "x",
             Some(range),
             &Array::new(shape, values.to_vec()).unwrap(),
+            LARGEST,
         )
     }
 
@@ -188,7 +190,7 @@ mod tests {
     fn what_no_circuit_holds_is_refused_whatever_is_known() {
         let shape = Shape::new([2]).unwrap();
         let array = Array::new(shape, vec![0.0, -3e38]).unwrap();
-        let error = check("x", None, &array).unwrap_err().to_string();
+        let error = check("x", None, &array, LARGEST).unwrap_err().to_string();
         assert_eq!(
             error,
             "input `x` holds -3e38 at [1], no circuit holds more than 9.223372036854776e18"

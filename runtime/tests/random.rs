@@ -44,7 +44,7 @@ static COMPARED: AtomicUsize = AtomicUsize::new(0);
 static SWITCHED: AtomicUsize = AtomicUsize::new(0);
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2400, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     fn ciphertexts_follow_the_simulator(circuit in circuits(24), seed in 0..1000u64) {
         let circuit = unbounded(circuit);

@@ -6,7 +6,8 @@
 
 use super::parameters::{ParameterError, Planner, SPECIAL_SLACK_BITS, ScaleBits};
 use super::table::least_drop;
-use crate::tensor::{Graph, Op};
+use crate::tensor::{Graph, Op, Polynomial};
+use peregrine_ir::TensorId;
 use peregrine_ir::linear::{LinearKind, LinearMap};
 
 /// What the longest path through a network needs, whatever its layouts.
@@ -37,7 +38,7 @@ impl Path {
                 }
                 Op::Multiply => path.multiply(1, scales),
                 Op::Polynomial(polynomial) => {
-                    let degree = polynomial.degree().max(1);
+                    let degree = degree(polynomial, graph).max(1);
                     path.multiply(degree.next_power_of_two().ilog2(), scales);
                 }
                 Op::Linear { .. } | Op::Input { .. } | Op::Add | Op::Reshape => {}
@@ -52,6 +53,16 @@ impl Path {
         self.bits += products * scales.unit;
         self.products += products;
     }
+}
+
+/// The highest power in a polynomial whose coefficients are not all zero.
+fn degree(polynomial: &Polynomial, graph: &Graph) -> usize {
+    let powers = polynomial.coefficients().iter().enumerate().rev();
+    let occurs = |&(_, &id): &(usize, &TensorId)| {
+        let tensor = graph.tensors.get(id);
+        tensor.is_some_and(|tensor| tensor.data().iter().any(|&x| x != 0.0))
+    };
+    powers.clone().find(occurs).map_or(0, |(power, _)| power)
 }
 
 /// Whether a linear operator sums several terms, as far as one of its outputs shows.

@@ -24,6 +24,7 @@ pub use secret::Secret;
 use crate::binding;
 use crate::params::Rings;
 use crate::ports::PortView;
+use crate::range;
 use peregrine_ir::binary::Fingerprint;
 use peregrine_ir::{Interface, InterfacePort, Ring};
 use std::sync::Arc;
@@ -58,6 +59,7 @@ fn view(port: &InterfacePort) -> PortView<'_> {
         prepare: port.prepare.as_ref(),
         layout: &port.layout,
         range: port.range,
+        largest: range::LARGEST,
     }
 }
 

@@ -279,6 +279,7 @@ fn view<'c>(circuit: &'c Circuit, port: &'c Port) -> Result<PortView<'c>, Simula
     let layout = circuit.layouts.get(port.layout);
     Ok(PortView {
         range: port.range,
+        largest: f64::INFINITY,
         name: &port.name,
         shape: &port.shape,
         prepare: port.prepare.as_ref(),
