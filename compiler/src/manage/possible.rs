@@ -65,9 +65,21 @@ fn degree(polynomial: &Polynomial, graph: &Graph) -> usize {
     powers.clone().find(occurs).map_or(0, |(power, _)| power)
 }
 
-/// Whether a linear operator sums several terms, as far as one of its outputs shows.
+/// Whether a linear operator sums terms with different weights, as far as one of its outputs shows: a sum with equal ones may
+/// come about by rotations alone, its factor taken in elsewhere.
 fn sums(map: &LinearMap, graph: &Graph) -> bool {
-    !matches!(map.kind, LinearKind::Gather(_) | LinearKind::Scale(_)) && terms(map, graph) > 1
+    if matches!(map.kind, LinearKind::Gather(_) | LinearKind::Scale(_)) {
+        return false;
+    }
+    let (mut first, mut differ) = (None, false);
+    if let Ok(bound) = map.bind(&graph.tensors) {
+        bound.for_each_tap(map.output.elements() / 2, |_, weight| {
+            if weight != 0.0 {
+                differ |= *first.get_or_insert(weight) != weight;
+            }
+        });
+    }
+    differ
 }
 
 /// The terms of one output of a linear operator.
