@@ -119,10 +119,6 @@ fn is_bounded_by_its_ring(graph: &Graph, config: &Config) -> Result<(), TestCase
         return Ok(());
     };
     let ring = &compiled.circuit.ring;
-    if ring.levels.len() == 1 {
-        // What comes out does not depend on what goes in: nothing is multiplied.
-        return Ok(());
-    }
     let path = Path::longest(&compiled.graph, &ScaleBits::new(ring.unit_bits, ring.log_n));
     let top = Level(ring.levels.len() as u32 - 1);
     let (has, base) = (
