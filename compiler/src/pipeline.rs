@@ -113,7 +113,7 @@ pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError>
 }
 
 /// Told what share of the search at one ring degree is done, and what comes next.
-pub type Watch<'w> = &'w dyn Fn(f64, &str);
+pub type Watch<'w> = &'w (dyn Fn(f64, &str) + Sync);
 
 /// A network that is compiled for one configuration after another: what does not depend on them is found once.
 #[derive(Debug)]

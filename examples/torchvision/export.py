@@ -17,7 +17,7 @@ NETWORKS = [
 ]  # fmt: skip
 ACTIVATIONS: dict[object, Callable[[Tensor], Tensor]] = {
     nn.ReLU: functional.relu, nn.ReLU6: functional.relu6, nn.Hardswish: functional.hardswish, nn.SiLU: functional.silu,
-    functional.relu: functional.relu, functional.relu6: functional.relu6, torch.relu: functional.relu,
+    nn.Sigmoid: torch.sigmoid, functional.relu: functional.relu, functional.relu6: functional.relu6, torch.relu: functional.relu,
 }  # fmt: skip
 
 

@@ -51,6 +51,21 @@ impl Builder {
         Ok(self.circuit.values.push(Definition { inst, ty, node }))
     }
 
+    /// Appends an instruction as another circuit of the same ring defines it. One without operands has its type in both: that is
+    /// taken over.
+    ///
+    /// # Errors
+    /// When it does not type.
+    pub fn push_known(&mut self, inst: Inst, ty: &Type) -> Result<Value, TypeError> {
+        match inst {
+            Inst::Encode { .. } => {
+                let (ty, node) = (ty.clone(), self.node);
+                Ok(self.circuit.values.push(Definition { inst, ty, node }))
+            }
+            inst => self.push(inst),
+        }
+    }
+
     /// The type of a value defined here.
     pub fn type_of(&self, value: Value) -> Option<&Type> {
         self.circuit.type_of(value)

@@ -1,6 +1,6 @@
 //! The ring a circuit runs in: degree, prime pool, levels, gadget digits, and the security line it must respect.
 
-use crate::entity::{Arena, Prime, SpecialPrime};
+use crate::entity::{Arena, Entity, Prime, SpecialPrime};
 use crate::scale::Scale;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -217,8 +217,20 @@ impl Ring {
     /// Ascending; none at a level that does not exist.
     pub fn key_row(&self, level: Level) -> Vec<Prime> {
         let rows = self.levels.get(..=level.0 as usize).unwrap_or_default();
-        let primes: BTreeSet<Prime> = rows.iter().flatten().copied().collect();
-        primes.into_iter().collect()
+        let mut held = vec![false; self.primes.len()];
+        // Of a ring that nobody has verified yet.
+        let mut unknown = BTreeSet::new();
+        for &prime in rows.iter().flatten() {
+            match held.get_mut(prime.index()) {
+                Some(held) => *held = true,
+                None => {
+                    unknown.insert(prime);
+                }
+            }
+        }
+        let known = self.primes.keys().zip(held);
+        let known = known.filter_map(|(prime, held)| held.then_some(prime));
+        known.chain(unknown).collect()
     }
 
     /// The highest level.

@@ -36,7 +36,9 @@ proptest! {
         prop_assert!(read.is_ok(), "{}", read.unwrap_err());
         let read = read.unwrap();
         prop_assert_eq!(&read, &circuit);
-        prop_assert_eq!(binary::write_circuit(&read), file);
+        let mut streamed = std::io::Cursor::new(Vec::new());
+        binary::write_circuit_to(&read, &mut streamed).unwrap();
+        prop_assert_eq!(streamed.into_inner(), file);
         prop_assert_eq!(fingerprint(&read), fingerprint(&circuit));
     }
 

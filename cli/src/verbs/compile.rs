@@ -79,16 +79,19 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         // Inputs that were drawn need not be like any image.
         verdict::warn_of_drowned(&compiled.circuit, &prediction.drowned);
     }
+    let ablations = args
+        .ablate
+        .then(|| ablate(&graph, &config, &compiled.circuit));
+    // It may be as large as the circuit.
+    drop(graph);
     let interface = Interface::of(&compiled.circuit);
-    circuit_file.write(&binary::write_circuit(&compiled.circuit))?;
+    let written = binary::write_circuit_to(&compiled.circuit, circuit_file.out());
+    written.map_err(Error::writing(&args.output))?;
     client_file.write(&binary::write_interface(&interface))?;
     let written = |path: &Path, bytes| Written {
         path: path.display().to_string(),
         bytes,
     };
-    let ablations = args
-        .ablate
-        .then(|| ablate(&graph, &config, &compiled.circuit));
     let [circuit_bytes, client_bytes] =
         commit_together([circuit_file, client_file], Existing::Replaced)?;
     let report = Report {

@@ -11,6 +11,10 @@ use crate::optimisation::{Optimisation, Without};
 use peregrine_ir::linear::{AxisMap, LinearKind, LinearMap};
 use peregrine_ir::{Layout, LayoutError, LayoutParts};
 
+/// How many times as many ciphertexts as a dense packing and the operand have pixels may be spread over that stay where they are:
+/// a pixel that is copied to all of a large image would have one for each.
+const MOST_SPREAD: u32 = 16;
+
 /// Distinct layouts in the order of discovery.
 #[derive(Debug, Default)]
 struct Found(Vec<Layout>);
@@ -58,16 +62,21 @@ pub fn of_input(
 /// Never for shapes that the front end accepts.
 pub fn of(map: &LinearMap, from: &Layout, without: &Without) -> Result<Vec<Layout>, LayoutError> {
     let shape = map.output.chw();
+    let dense = dense(shape, from.parts().log_slots)?;
     let mut found = Found::default();
     if from.parts().shape == map.input.chw() {
+        let most = dense
+            .ciphertexts()
+            .max(from.ciphertexts())
+            .saturating_mul(MOST_SPREAD);
         for moves in movements(map) {
-            found.push(kept(shape, from, moves));
+            found.push(kept(shape, from, moves).filter(|kept| kept.ciphertexts() <= most));
         }
     }
     if matches!(map.kind, LinearKind::Scale(_)) {
         found.push(*from);
     }
-    found.push(dense(shape, from.parts().log_slots)?);
+    found.push(dense);
     Ok(found.with_skewed(without))
 }
 

@@ -1,7 +1,7 @@
 //! Prices of linear operators between layouts.
 
 use crate::cost::LinearCost;
-use crate::slots::LinearOptions;
+use crate::slots::{Displaced, LinearOptions};
 use peregrine_ir::linear::{BoundMap, LinearError, LinearMap};
 use peregrine_ir::{Entity, Layout, TensorId, Tensors};
 use std::collections::BTreeMap;
@@ -21,6 +21,8 @@ pub struct Quotes {
     /// Operators that need the same steps, whatever their weights.
     alike: BTreeMap<String, usize>,
     known: BTreeMap<(usize, Layout, Layout, bool), Option<LinearOptions>>,
+    /// Of the operators that were asked for last.
+    displaced: (usize, Displaced),
 }
 
 /// A linear map that quotes are asked for.
@@ -62,9 +64,15 @@ impl Quotes {
         cost: &LinearCost,
     ) -> Quote {
         let key = (map.alike, *from, *to, turned);
-        let options = self.known.entry(key).or_insert_with(|| match turned {
-            false => LinearOptions::regular(&map.bound, from, to),
-            true => LinearOptions::turned(&map.bound, from, to),
+        let options = self.known.entry(key).or_insert_with(|| {
+            if self.displaced.0 != map.alike {
+                self.displaced = (map.alike, Displaced::default());
+            }
+            let displaced = &mut self.displaced.1;
+            match turned {
+                false => LinearOptions::regular(&map.bound, from, to, displaced),
+                true => LinearOptions::turned(&map.bound, from, to, displaced),
+            }
         });
         match options {
             Some(options) => Quote {

@@ -21,7 +21,6 @@
 use super::primes::{MAX_PRIME_BITS, PrimeSource, TOLERANCE_BITS};
 use peregrine_ir::{Arena, Entity, Prime, SpecialPrime};
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 
 /// By how many bits a prime must exceed the degree, for there to be some of its size.
 const PRIME_GUARD_BITS: u32 = 6;
@@ -132,8 +131,20 @@ impl Table {
 
     /// The primes of its `levels` lowest levels, ascending.
     fn names(&self, levels: usize) -> Vec<Prime> {
-        let names: BTreeSet<Prime> = self.rows.iter().take(levels).flatten().copied().collect();
-        names.into_iter().collect()
+        let held = self.held(self.rows.iter().take(levels).flatten());
+        let names = self.primes.keys().zip(held);
+        names.filter_map(|(p, held)| held.then_some(p)).collect()
+    }
+
+    /// Whether a prime is one of these, for each of the pool.
+    fn held<'p>(&self, primes: impl IntoIterator<Item = &'p Prime>) -> Vec<bool> {
+        let mut held = vec![false; self.primes.len()];
+        for prime in primes {
+            if let Some(held) = held.get_mut(prime.index()) {
+                *held = true;
+            }
+        }
+        held
     }
 
     /// log2 of the product of the primes of its `levels` lowest levels.
@@ -171,15 +182,20 @@ impl Table {
     /// Most bits that any of the `levels` lowest levels has of a digit.
     pub(super) fn longest_digit(&self, levels: usize, alpha: usize) -> f64 {
         let digits = self.digits(levels, alpha);
-        let at = |digit: &Vec<Prime>, row: &Vec<Prime>| -> f64 {
-            let shared = digit.iter().filter(|p| row.contains(p));
-            shared.map(|&p| self.prime_bits(p)).sum()
-        };
-        let all = digits.iter().flat_map(|digit| {
-            let rows = self.rows.iter().take(levels);
-            rows.map(move |row| at(digit, row))
-        });
-        all.fold(0.0, f64::max)
+        let lengths = self.primes.keys().map(|p| self.prime_bits(p));
+        let lengths: Vec<f64> = lengths.collect();
+        let mut longest: f64 = 0.0;
+        for row in self.rows.iter().take(levels) {
+            let held = self.held(row);
+            let bits = |p: &Prime| match held.get(p.index()) {
+                Some(true) => lengths.get(p.index()).copied().unwrap_or(0.0),
+                _ => 0.0,
+            };
+            for digit in &digits {
+                longest = longest.max(digit.iter().map(bits).sum());
+            }
+        }
+        longest
     }
 
     /// So many more primes of at most `bits` bits, for P; none where there are too few.

@@ -52,7 +52,7 @@ impl Rebuild {
     /// Emits the instruction as it is, on renamed operands.
     pub fn copy(&mut self, definition: &Definition) -> Result<Value, TypeError> {
         let inst = self.rename(&definition.inst)?;
-        self.builder.push(inst)
+        self.builder.push_known(inst, &definition.ty)
     }
 
     /// The instruction on renamed operands.

@@ -103,11 +103,12 @@ impl<'a> Attempt<'a> {
 
     /// The fastest circuit of a plan, or what it demands and why no modulus holds that.
     pub(super) fn fastest(&self, plan: &LayoutPlan) -> Result<Found, CompileError> {
-        let eager = self.candidate(plan, Policy::Eager)?;
+        let eager = || self.candidate(plan, Policy::Eager);
         if self.config.without.contains(&Optimisation::TowerReuse) {
-            return Ok(eager);
+            return eager();
         }
-        Ok(match (self.candidate(plan, Policy::Lazy)?, eager) {
+        let (eager, lazy) = rayon::join(eager, || self.candidate(plan, Policy::Lazy));
+        Ok(match (lazy?, eager?) {
             (Ok(lazy), Ok(eager)) => Ok(lazy.faster(eager)),
             (Ok(found), Err(_)) | (_, Ok(found)) => Ok(found),
             (Err(lazy), Err(eager)) => Err(nearer(lazy, eager)),

@@ -7,7 +7,7 @@
 //! split by [`LinearCost`] wins; ties go to the smaller size, so the choice is deterministic.
 
 use super::diagonals::Diagonals;
-use super::displacements::NumberSet;
+use super::sets::NumberSet;
 use crate::cost::LinearCost;
 use peregrine_ir::Layout;
 use std::collections::{BTreeMap, BTreeSet};
@@ -172,20 +172,24 @@ impl Needs {
 
 /// The union of the sets of each ciphertext on one side, and how many have it.
 fn unions(diagonals: &Diagonals, side: fn((u32, u32)) -> u32) -> BTreeMap<Vec<u32>, u32> {
-    let mut groups: BTreeMap<u32, Vec<&Vec<u32>>> = BTreeMap::new();
+    // Sets that are equal are one: their places tell them apart.
+    let mut groups: BTreeMap<u32, BTreeMap<*const u32, &[u32]>> = BTreeMap::new();
     for (&pair, set) in &diagonals.pairs {
         let group = groups.entry(side(pair)).or_default();
-        if !group.contains(&set) {
-            group.push(set);
-        }
+        group.insert(set.as_ptr(), set);
+    }
+    let mut alike: BTreeMap<Vec<*const u32>, (Vec<&[u32]>, u32)> = BTreeMap::new();
+    for group in groups.into_values() {
+        let (places, sets) = group.into_iter().unzip();
+        alike.entry(places).or_insert((sets, 0)).1 += 1;
     }
     let mut unions: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
-    for sets in groups.into_values() {
+    for (sets, count) in alike.into_values() {
         let mut union = NumberSet::default();
         let all = || sets.iter().copied().flatten();
         let bound = all().max().map_or(1, |largest| largest + 1);
         all().for_each(|&k| union.insert(k, bound));
-        *unions.entry(union.finish()).or_insert(0) += 1;
+        *unions.entry(union.finish()).or_insert(0) += count;
     }
     unions
 }

@@ -7,16 +7,18 @@
 //! With `r` skewed replicas and a fold by `r`, one rotation shows `r` displacements at once: a set of displacements needs about
 //! one in `r` rotations.
 
-use super::displacements::{Displacements, NumberSet, PairSets};
+use super::displacements::Displacements;
+use super::sets::{ByPair, NumberSet, PairSets, Shared};
 use peregrine_ir::linear::BoundMap;
 use peregrine_ir::{Layout, Reach};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Needed rotations by (output ciphertext, input ciphertext), ascending; all are below [`Reach::bound`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagonals {
     /// By pair.
-    pub pairs: BTreeMap<(u32, u32), Vec<u32>>,
+    pub pairs: ByPair,
 }
 
 impl Diagonals {
@@ -69,12 +71,12 @@ impl Diagonals {
             let nearest = shown.get(at).or(shown.first()).copied().unwrap_or(0);
             (d + nearest) & mask
         };
-        let rotations = |set: &Vec<u32>| {
+        let turned_back = wanted.iter().map(|turn| turn.wrapping_neg() & mask);
+        let turned_back = NumberSet::of(turned_back, mask + 1);
+        let rotations = |set: &[u32]| {
+            let set = NumberSet::of(set.iter().map(|d| d & mask), mask + 1);
             let mut distinct = NumberSet::default();
-            for &turn in &wanted {
-                let turned = set.iter().map(|&d| d.wrapping_sub(turn) & mask);
-                turned.for_each(|d| distinct.insert(d, mask + 1));
-            }
+            distinct.insert_sums(&set, &turned_back, mask + 1);
             let mut all = NumberSet::default();
             let distinct = distinct.finish();
             distinct
@@ -82,15 +84,19 @@ impl Diagonals {
                 .for_each(|d| all.insert(rotation(d), mask + 1));
             all.finish()
         };
-        let pairs = displacements.pairs.iter();
-        Self {
-            pairs: pairs.map(|(&pair, set)| (pair, rotations(set))).collect(),
+        let (mut pairs, mut shared) = (ByPair::new(), Shared::default());
+        let mut known: BTreeMap<*const u32, Arc<[u32]>> = BTreeMap::new();
+        for (&pair, set) in &displacements.pairs {
+            let known = known.entry(set.as_ptr());
+            let found = known.or_insert_with(|| shared.of(rotations(set)));
+            pairs.insert(pair, Arc::clone(found));
         }
+        Self { pairs }
     }
 
     /// Number of products with a plaintext.
     pub fn products(&self) -> usize {
-        self.pairs.values().map(Vec::len).sum()
+        self.pairs.values().map(|set| set.len()).sum()
     }
 
     /// All `(output, input, rotation)`.

@@ -5,7 +5,7 @@
 
 use super::bsgs::{Split, Steps};
 use super::diagonals::{Diagonals, is_regular};
-use super::displacements::Displacements;
+use super::displacements::Displaced;
 use super::scalars::Scalars;
 use super::wiring::Wiring;
 use super::{Packed, Program, SlotOp, SlotValue, identity};
@@ -78,15 +78,20 @@ pub struct DiagonalOptions {
 }
 
 impl LinearOptions {
-    /// Those between layouts that suit each other ([`is_regular`]).
-    pub fn regular(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
+    /// Those between layouts that suit each other ([`is_regular`]); `displaced` is of this map.
+    pub fn regular(
+        map: &BoundMap<'_>,
+        input: &Layout,
+        output: &Layout,
+        displaced: &mut Displaced,
+    ) -> Option<Self> {
         if Wiring::of(map, input, output).is_some() {
             return Some(Self::Wiring);
         }
         if let Some(scalars) = Scalars::of(map, input, output) {
             return Some(Self::Scalars(scalars));
         }
-        let options = regular_diagonals(map, input, output)?;
+        let options = regular_diagonals(map, input, output, displaced)?;
         let options = options
             .into_iter()
             .map(|(fold, diagonals)| DiagonalOptions {
@@ -97,8 +102,13 @@ impl LinearOptions {
         Some(Self::Diagonals(options.collect()))
     }
 
-    /// Those by way of exact copies.
-    pub fn turned(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
+    /// Those by way of exact copies; `displaced` is of this map.
+    pub fn turned(
+        map: &BoundMap<'_>,
+        input: &Layout,
+        output: &Layout,
+        displaced: &mut Displaced,
+    ) -> Option<Self> {
         let copies = output.untwisted();
         if copies == *output {
             return None;
@@ -107,8 +117,8 @@ impl LinearOptions {
         let none = Tensors::new();
         let moved = identity.bind(&none).ok()?;
         match (
-            Self::regular(map, input, &copies)?,
-            Self::regular(&moved, &copies, output)?,
+            Self::regular(map, input, &copies, displaced)?,
+            Self::regular(&moved, &copies, output, &mut Displaced::default())?,
         ) {
             (Self::Diagonals(sums), Self::Diagonals(turn)) => {
                 Some(Self::Turned { sums, copies, turn })
@@ -169,15 +179,16 @@ fn regular_diagonals(
     map: &BoundMap<'_>,
     input: &Layout,
     output: &Layout,
+    displaced: &mut Displaced,
 ) -> Option<Vec<(u32, Diagonals)>> {
     let mut folds = folds(input, output);
     folds.retain(|&fold| is_regular(input, output, fold));
     if folds.is_empty() {
         return None;
     }
-    let displacements = Displacements::of(map, input, output);
+    let displacements = displaced.of(map, input, output);
     let diagonals = folds.into_iter().map(|fold| {
-        let diagonals = Diagonals::from_displacements(&displacements, input, output, fold);
+        let diagonals = Diagonals::from_displacements(displacements, input, output, fold);
         (fold, diagonals)
     });
     Some(diagonals.collect())
@@ -205,7 +216,8 @@ impl LinearPlan {
         if let Some(scalars) = Scalars::of(map, input, output) {
             return Some(Self::Scalars(scalars));
         }
-        let diagonals = regular_diagonals(map, input, output)?.into_iter();
+        let diagonals =
+            regular_diagonals(map, input, output, &mut Displaced::default())?.into_iter();
         let plans = diagonals
             .map(|(fold, diagonals)| DiagonalPlan::new(diagonals, fold, (input, output), cost));
         let price = |plan: &DiagonalPlan| plan.price(output, cost);
@@ -404,7 +416,7 @@ impl DiagonalPlan {
             let Some(value) = x.values.get(input as usize).copied().flatten() else {
                 continue;
             };
-            for &rotation in rotations {
+            for &rotation in rotations.iter() {
                 let (baby, giant) = self.split.steps(rotation);
                 let group = groups.entry(giant).or_default();
                 group.push((value, input, baby, rotation));

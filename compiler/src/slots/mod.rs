@@ -13,8 +13,10 @@ pub mod linear;
 mod lower;
 mod polynomial;
 pub mod scalars;
+pub mod sets;
 pub mod wiring;
 
+pub use displacements::Displaced;
 pub use linear::{LinearOptions, LinearPlan};
 pub use lower::{LowerError, identity, lower};
 pub(crate) use polynomial::Evaluation;

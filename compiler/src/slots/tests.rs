@@ -1,12 +1,12 @@
 use super::diagonals::Diagonals;
-use super::displacements::Displacements;
+use super::displacements::{Displaced, Displacements, Joined, by_axes};
 use super::linear::{DiagonalPlan, LinearPlan, emit};
 use super::*;
 use crate::cost::{LinearCost, Prices};
 use crate::layout::candidates;
 use crate::optimisation::Without;
 use crate::tensor::{Graph, Op};
-use peregrine_ir::linear::{Conv2d, LinearKind, LinearMap, Window};
+use peregrine_ir::linear::{Contract, Conv2d, LinearKind, LinearMap, Window};
 use peregrine_ir::{Circuit, Filler, LayoutParts, Ring, Security, Tensor};
 use proptest::prelude::*;
 
@@ -109,6 +109,43 @@ prop_compose! {
             }
         }
     }
+}
+
+/// A matrix whose every `sparse`-th entry is zero, none for zero.
+fn matrix() -> impl Strategy<Value = (LinearMap, Tensors, Layout, Layout)> {
+    (1..40u32, 1..40u32, 0..9usize)
+        .prop_map(|(m, k, sparse)| {
+            let mut tensors = Tensors::new();
+            let is_zero = |i: usize| sparse > 0 && (i * 7).is_multiple_of(sparse);
+            let data = (0..m as usize * k as usize)
+                .map(|i| if is_zero(i) { 0.0 } else { 1.0 + i as f64 })
+                .collect();
+            let shape = Shape::new([1, m, k]).unwrap();
+            let weight = tensors.push(Tensor::new("w", shape, data).unwrap());
+            let kind = LinearKind::Contract(Contract {
+                weight,
+                outer: 1,
+                groups: 1,
+                rows: 1,
+                m,
+                k,
+                inner: 1,
+            });
+            let shape = |extent| Shape::new([1, extent]).unwrap();
+            let (input, output) = (shape(k), shape(m));
+            (
+                LinearMap {
+                    kind,
+                    input,
+                    output,
+                },
+                tensors,
+            )
+        })
+        .prop_flat_map(|(map, tensors)| {
+            let (from, to) = (layout_of(map.input.chw()), layout_of(map.output.chw()));
+            (Just(map), Just(tensors), from, to)
+        })
 }
 
 fn convolution() -> impl Strategy<Value = (LinearMap, Tensors, Layout, Layout)> {
@@ -241,8 +278,9 @@ proptest! {
     fn options_cost_what_the_plan_of_them_does((map, tensors, from, to) in convolution(), dear in [0.1..10.0f64, 0.1..10.0f64]) {
         let bound = map.bind(&tensors).unwrap();
         let cost = LinearCost { baby: COST.baby * dear[0], giant: COST.giant * dear[1], ..COST };
-        let regular = (LinearOptions::regular(&bound, &from, &to), LinearPlan::regular(&bound, &from, &to, &cost));
-        let turned = (LinearOptions::turned(&bound, &from, &to), LinearPlan::turned(&bound, &from, &to, &cost));
+        let mut displaced = Displaced::default();
+        let regular = (LinearOptions::regular(&bound, &from, &to, &mut displaced), LinearPlan::regular(&bound, &from, &to, &cost));
+        let turned = (LinearOptions::turned(&bound, &from, &to, &mut displaced), LinearPlan::turned(&bound, &from, &to, &cost));
         for (options, plan) in [regular, turned] {
             let priced = options.map(|options| (options.price(&to, &cost), options.depth()));
             let depth = |plan: &LinearPlan| u32::from(!matches!(plan, LinearPlan::Wiring(_)));
@@ -260,8 +298,20 @@ proptest! {
             *tensor = Tensor::new("w", tensor.shape().clone(), data).unwrap();
         }
         let bound = map.bind(&tensors).unwrap();
-        let quick = Displacements::by_axes(&bound, &from, &to).unwrap();
-        prop_assert_eq!(quick, Displacements::by_elements(&bound, &from, &to));
+        let slow = Displacements::by_elements(&bound, &from, &to);
+        // What is few decides the way, not what is found.
+        for share in [1, 4, 1000] {
+            let joined = Joined::all_of(&bound, share);
+            let quick = by_axes(&bound, &joined, &from, &to);
+            prop_assert_eq!(quick.as_ref(), Some(&slow));
+        }
+    }
+
+    #[test]
+    fn displacements_of_a_matrix_are_those_by_elements((map, tensors, from, to) in matrix()) {
+        let bound = map.bind(&tensors).unwrap();
+        let quick = Displacements::by_matrix(&bound, &from, &to);
+        prop_assert_eq!(quick, Some(Displacements::by_elements(&bound, &from, &to)));
     }
 
     /// Every degree, sparse or full, at the promised depth.

@@ -15,7 +15,7 @@ pub struct Wiring {
 impl Wiring {
     /// The wiring that `map` is between two layouts, if it is one.
     ///
-    /// Cost: O(slots of all output ciphertexts); much less where the answer is no, which one element with its copies mostly shows.
+    /// Cost: O(slots of all output ciphertexts), of one copy where copies are alike; much less where the answer is no, which one element with its copies mostly shows.
     pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
         if !matches!(map.map().kind, LinearKind::Gather(_)) || input.slots() != output.slots() {
             return None;
@@ -43,8 +43,9 @@ impl Wiring {
 
     /// Whether every slot of every output holds what its input holds there, replicas and zeros included.
     fn is_exact(&self, map: &BoundMap<'_>, input: &Layout, output: &Layout) -> bool {
+        let deciding = deciding(input, output);
         (0u32..).zip(&self.sources).all(|(o, &source)| {
-            (0..output.slots()).all(|slot| {
+            (0..deciding).all(|slot| {
                 let at = |ciphertext| Place { ciphertext, slot };
                 let x = source.and_then(|i| input.element_flat(at(i)));
                 match (output.element_flat(at(o)), x) {
@@ -69,6 +70,19 @@ impl Wiring {
             layout,
             values: self.sources.iter().map(value).collect(),
         }
+    }
+}
+
+/// So many slots of a ciphertext decide about all of them: both layouts repeat after them, or turn their copies alike.
+fn deciding(input: &Layout, output: &Layout) -> u32 {
+    let turns = |layout: &Layout| {
+        let parts = layout.parts();
+        (parts.replicas, parts.skew, parts.jump, parts.run)
+    };
+    let alike = turns(input) == turns(output) || (input.is_aligned() && output.is_aligned());
+    match alike {
+        true => input.block().max(output.block()),
+        false => output.slots(),
     }
 }
 

@@ -31,6 +31,7 @@ pub use owner::{KeyPairId, Owner};
 
 use crate::interface::{Interface, PublicPart};
 use crate::verify::{Verified, verify};
+use std::io::{self, Seek, Write};
 
 /// Tag of the chunk with the public part.
 pub const PUBLIC: u64 = u64::from_le_bytes(*b"public\0\0");
@@ -58,6 +59,19 @@ pub fn write_circuit(circuit: &Verified) -> Vec<u8> {
     let fingerprint = Fingerprint::of(&public, PrivateHash::of(&private));
     let chunks = [(PUBLIC, public.as_slice()), (PRIVATE, private.as_slice())];
     container::encode(FileKind::Circuit, fingerprint, &chunks)
+}
+
+/// Writes the file of a circuit, as [`write_circuit`] gives it, without a copy of it in memory.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_circuit_to(circuit: &Verified, out: impl Write + Seek) -> io::Result<()> {
+    let (_, public, private) = split(circuit);
+    let fingerprint = Fingerprint::of(&public, PrivateHash::of(&private));
+    let mut file = container::Writer::new(out, FileKind::Circuit, fingerprint, 2)?;
+    file.chunk(PUBLIC, &public)?;
+    file.chunk(PRIVATE, &private)?;
+    file.finish().map(drop)
 }
 
 /// Reads and verifies a circuit.

@@ -27,6 +27,14 @@ pub struct Contract {
 }
 
 impl Contract {
+    /// Whether it is one matrix that is applied once.
+    pub const fn is_matrix(&self) -> bool {
+        matches!(
+            [self.outer, self.groups, self.rows, self.inner],
+            [1, 1, 1, 1]
+        )
+    }
+
     pub(super) fn check(&self, map: &LinearMap, tensors: &Tensors) -> Result<(), LinearError> {
         let extents = [self.outer, self.groups, self.rows, self.inner];
         let around = extents

@@ -158,6 +158,36 @@ impl Conv2d {
         }
     }
 
+    pub(super) fn for_each_zero(
+        &self,
+        map: &LinearMap,
+        weights: &Weights<'_>,
+        mut zero: impl FnMut([u32; 2], u32, u32),
+    ) {
+        let (input, output) = (nchw(&map.input), nchw(&map.output));
+        let [rows, columns] = self.window.kernel;
+        let taps = (0..rows).flat_map(|i| (0..columns).map(move |j| [i, j]));
+        let taps = taps.map(|tap| (tap, self.weight_element(tap, weights.kernel)));
+        let taps: Vec<_> = taps.collect();
+        let [height, width] = weights.kernel.map(|extent| extent as usize);
+        let mut elements = weights.data.chunks_exact(height * width);
+        for m in 0..output[1] {
+            let (group_in, first) = self.group(input, output, m);
+            for (c, element) in (0..group_in).zip(&mut elements) {
+                // Nearly always there is none.
+                if !element.contains(&0.0) {
+                    continue;
+                }
+                for &(tap, [i, j]) in &taps {
+                    if element.get(i as usize * width + j as usize) == Some(&0.0) {
+                        (0..input[0])
+                            .for_each(|n| zero(tap, n * output[1] + m, n * input[1] + first + c));
+                    }
+                }
+            }
+        }
+    }
+
     pub(super) fn coefficient(
         &self,
         [inputs, outputs]: &[Extents; 2],

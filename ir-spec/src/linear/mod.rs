@@ -245,6 +245,30 @@ impl BoundMap<'_> {
         }
     }
 
+    /// Calls `zero(tap, output channel, input channel)` for every weight of a convolution that is zero, in the order of the
+    /// weights; those of a batch follow each other. Nothing for other maps.
+    pub fn for_each_zero(&self, zero: impl FnMut([u32; 2], u32, u32)) {
+        if let LinearKind::Conv2d(conv) = &self.map.kind {
+            conv.for_each_zero(self.map, &self.weights, zero);
+        }
+    }
+
+    /// Calls `zero(output, input)` for every entry of a single matrix that is zero: of a [`LinearKind::Contract`] with nothing
+    /// around its rows and columns. Nothing for other maps.
+    pub fn for_each_zero_entry(&self, mut zero: impl FnMut(usize, usize)) {
+        if let LinearKind::Contract(contract) = &self.map.kind
+            && contract.is_matrix()
+        {
+            let columns = contract.k as usize;
+            for (row, weights) in self.weights.data.chunks_exact(columns).enumerate() {
+                let weights = weights.iter().enumerate();
+                weights
+                    .filter(|(_, w)| **w == 0.0)
+                    .for_each(|(column, _)| zero(row, column));
+            }
+        }
+    }
+
     /// `A x` in f64: the reference semantics.
     pub fn apply(&self, x: &[f64]) -> Vec<f64> {
         match &self.map.kind {
