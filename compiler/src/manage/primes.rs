@@ -1,13 +1,7 @@
 //! Primes that suit the transforms of a ring.
 
 use peregrine_ir::Ring;
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-
-thread_local! {
-    /// Numbers that were tested: tables are made again and again of the same candidates.
-    static TESTED: RefCell<BTreeMap<u64, bool>> = const { RefCell::new(BTreeMap::new()) };
-}
+use std::collections::BTreeSet;
 
 /// Primes stay below 2^50: the fast transforms need it.
 pub(super) const MAX_PRIME_BITS: f64 = 49.95;
@@ -81,17 +75,9 @@ impl PrimeSource {
     fn take(&mut self, candidate: u64) -> bool {
         candidate % self.step == 1
             && !self.used.contains(&candidate)
-            && is_prime(candidate)
+            && primal_check::miller_rabin(candidate)
             && self.used.insert(candidate)
     }
-}
-
-/// Whether a number is prime; each is tested once.
-fn is_prime(number: u64) -> bool {
-    TESTED.with_borrow_mut(|tested| {
-        let known = tested.entry(number);
-        *known.or_insert_with(|| primal_check::miller_rabin(number))
-    })
 }
 
 #[cfg(test)]

@@ -111,16 +111,11 @@ impl Table {
         let lengths: Vec<u32> = (shortest..MAX_PRIME_BITS as u32)
             .step_by(step as usize)
             .collect();
-        let mut sets = vec![Vec::new()];
-        for (i, &a) in lengths.iter().enumerate() {
-            sets.push(vec![a]);
-            sets.extend(lengths.iter().skip(i).map(|&b| vec![a, b]));
-        }
         let Some(longs) = Longs::new(wanted) else {
             return Vec::new();
         };
-        let tables = sets.iter();
-        let tables = tables.filter_map(|short| Search::new(wanted, &longs, short)?.run());
+        let tables = longs.short_sets(wanted.log_n, &lengths).into_iter();
+        let tables = tables.filter_map(|shorts| Search::new(wanted, &longs, shorts).run());
         let mut tables: Vec<(f64, Self)> = tables.collect();
         tables.sort_by(|a, b| a.0.total_cmp(&b.0));
         // Where a short prime is of no use, its length makes no difference.
@@ -261,6 +256,25 @@ impl Longs {
         }
         Some(Self { primes, bits })
     }
+
+    /// No short prime, one of each length, and two of each two lengths, as far as there are any beside the long ones.
+    fn short_sets(&self, log_n: u32, lengths: &[u32]) -> Vec<Vec<u64>> {
+        let nearest = lengths.iter().map(|&bits| {
+            let mut source = PrimeSource::new(log_n);
+            self.primes.iter().for_each(|&prime| source.reserve(prime));
+            [(); 2].map(|()| source.near(f64::from(bits)))
+        });
+        let nearest: Vec<[Option<u64>; 2]> = nearest.collect();
+        let mut sets = vec![Vec::new()];
+        for (i, &[first, _]) in nearest.iter().enumerate() {
+            sets.extend(first.map(|first| vec![first]));
+            for others in nearest.iter().skip(i) {
+                let other = others.iter().flatten().find(|&&other| Some(other) != first);
+                sets.extend(first.zip(other.copied()).map(|(a, b)| vec![a, b]));
+            }
+        }
+        sets
+    }
 }
 
 /// Rows from one set of short primes.
@@ -273,25 +287,18 @@ struct Search<'w> {
 }
 
 impl<'w> Search<'w> {
-    /// None where there are too few primes.
-    fn new(wanted: &'w Wanted, longs: &'w Longs, lengths: &[u32]) -> Option<Self> {
-        let mut source = PrimeSource::new(wanted.log_n);
-        for &prime in &longs.primes {
-            source.reserve(prime);
-        }
-        let shorts = lengths.iter().map(|&bits| source.near(f64::from(bits)));
-        let shorts: Vec<u64> = shorts.collect::<Option<_>>()?;
+    fn new(wanted: &'w Wanted, longs: &'w Longs, shorts: Vec<u64>) -> Self {
         let length = |set: u32| -> f64 {
             let chosen = (0u32..).zip(&shorts).filter(|(i, _)| set >> i & 1 == 1);
             chosen.map(|(_, &p)| (p as f64).log2()).sum()
         };
         let short_bits = (0..1 << shorts.len()).map(length).collect();
-        Some(Self {
+        Self {
             wanted,
             shorts,
             short_bits,
             longs,
-        })
+        }
     }
 
     /// The cheapest rows and their cost; none where long primes run out.
