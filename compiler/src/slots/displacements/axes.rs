@@ -215,6 +215,29 @@ fn channel(layout: &Layout, c: u32) -> (u32, u32) {
     (place.ciphertext, place.slot)
 }
 
+/// These steps.
+fn only(
+    steps: impl Iterator<Item = ((u32, u32), u32)>,
+    (input, output): (&Layout, &Layout),
+) -> PairSets {
+    /// Tables of so many sets are quick and small.
+    const TABLE: usize = 1 << 16;
+    let slots = input.slots();
+    let (rows, columns) = (output.ciphertexts() as usize, input.ciphertexts() as usize);
+    if rows * columns > TABLE {
+        let mut sets = PairSets::new(slots);
+        steps.for_each(|(pair, by)| sets.insert(pair, by));
+        return sets;
+    }
+    let mut table = vec![NumberSet::default(); rows * columns];
+    for ((to, from), by) in steps {
+        if let Some(set) = table.get_mut(to as usize * columns + from as usize) {
+            set.insert(by, slots);
+        }
+    }
+    PairSets::of_table(table, columns, slots)
+}
+
 /// Steps between channels, with the taps they are for: those of equal steps together.
 fn channels(
     joined: &[Joined],
@@ -229,24 +252,6 @@ fn channels(
     let step = |&(m, c): &(u32, u32)| {
         let (&(to, y), &(from, x)) = (to.get(m as usize)?, from.get(c as usize)?);
         Some(((to, from), x.wrapping_sub(y) & (slots - 1)))
-    };
-    let only = |pairs: &[(u32, u32)]| {
-        /// Tables of so many sets are quick and small.
-        const TABLE: usize = 1 << 16;
-        let (rows, columns) = (output.ciphertexts() as usize, input.ciphertexts() as usize);
-        let steps = pairs.iter().filter_map(step);
-        if rows * columns > TABLE {
-            let mut sets = PairSets::new(slots);
-            steps.for_each(|(pair, by)| sets.insert(pair, by));
-            return sets;
-        }
-        let mut table = vec![NumberSet::default(); rows * columns];
-        for ((to, from), by) in steps {
-            if let Some(set) = table.get_mut(to as usize * columns + from as usize) {
-                set.insert(by, slots);
-            }
-        }
-        PairSets::of_table(table, columns, slots)
     };
     let all_but = |pairs: &[(u32, u32)]| {
         let mut steps = all_channels((input, output));
@@ -268,7 +273,7 @@ fn channels(
     let mut groups: Vec<(Vec<[u32; 2]>, PairSets)> = Vec::new();
     for Joined { taps, pairs } in joined {
         let steps = match pairs {
-            Pairs::Only(pairs) => only(pairs),
+            Pairs::Only(pairs) => only(pairs.iter().filter_map(step), (input, output)),
             Pairs::AllBut(pairs) => all_but(pairs),
         };
         match groups.iter_mut().find(|(_, known)| *known == steps) {
