@@ -8,6 +8,7 @@ use peregrine_compiler::advice::WaysOut;
 use peregrine_compiler::cost::ProfileError;
 use peregrine_compiler::manage::parameters::ParameterError;
 use peregrine_compiler::onnx::{ImportErrors, LoadError};
+use peregrine_compiler::passes::keys::KeyError;
 use peregrine_compiler::pipeline::CompileError;
 use peregrine_compiler::precision::PrecisionError;
 use peregrine_compiler::ranges::RangeError;
@@ -40,6 +41,13 @@ pub enum Error {
         path: PathBuf,
         source: ParameterError,
         ways_out: WaysOut,
+    },
+    /// Evaluation keys that are larger than their budget, with so many bits per operation.
+    #[error("{}: with {internal} bits per operation, {source}", path.display())]
+    Keys {
+        path: PathBuf,
+        internal: u32,
+        source: KeyError,
     },
     /// A precision that no circuit for a model has.
     #[error("{}: {source}", path.display())]

@@ -127,6 +127,11 @@ impl Goal<'_> {
             let path = path.to_owned();
             match error {
                 SearchError::Compile(source) => Error::Compile { path, source },
+                SearchError::Keys { internal, error } => Error::Keys {
+                    path,
+                    internal,
+                    source: error,
+                },
                 SearchError::Precision(source) => Error::Precision { path, source },
                 SearchError::Judge(source) => Error::Simulate { path, source },
             }

@@ -21,6 +21,15 @@ impl Error {
                  smaller, too",
                 least.div_ceil(1 << 20)
             )),
+            Self::Keys {
+                internal,
+                source: KeyError::Budget { least, .. },
+                ..
+            } => Some(format!(
+                "`--operation-bits {internal} --key-budget {}MiB` compiles it, for outputs as precise as that makes them; more bits \
+                 need larger keys; `--key-budget none` sets no limit",
+                least.div_ceil(1 << 20)
+            )),
             _ => None,
         }
     }

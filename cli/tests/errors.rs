@@ -315,9 +315,13 @@ fn keys_that_cannot_be_made_to_fit() {
     assert_eq!(chosen[0]["bytes"], bytes);
     assert_eq!(choices[0]["budget"], serde_json::Value::Null);
     assert_snapshot!(folder.fails("compile digits.onnx -o none.fhe --key-budget 100KiB"), @r"
-    error: digits.onnx: the evaluation keys take at least 2.8 MiB, the budget is 0.1 MiB: allow more, ask for fewer bits of precision, or make the network shallower
-    help: --key-budget 3MiB is the least that was found, `--key-budget none` sets no limit; fewer --precision-bits make keys smaller, too
+    error: digits.onnx: with 7 bits per operation, the evaluation keys take at least 2.8 MiB, the budget is 0.1 MiB: allow more, ask for fewer bits of precision, or make the network shallower
+    help: `--operation-bits 7 --key-budget 3MiB` compiles it, for outputs as precise as that makes them; more bits need larger keys; `--key-budget none` sets no limit
     ");
+    let way_out =
+        folder.json("compile digits.onnx -o least.fhe --operation-bits 7 --key-budget 3MiB");
+    assert!(way_out["stats"]["key_bytes"].as_u64().unwrap() <= 3 << 20);
+    assert_snapshot!(folder.fails("compile digits.onnx -o none.fhe --operation-bits 9 --key-budget 100KiB"), @"");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! That law is exact as long as circuits have the same form; each answer is judged itself.
 
 use crate::manage::parameters::ParameterError;
+use crate::passes::keys::KeyError;
 use crate::pipeline::{CompileError, Compiled, Config, Session, Watch};
 use crate::tensor::Graph;
 
@@ -75,7 +76,14 @@ pub fn compile_in<E>(
                 let log_n = compiled.circuit.ring.log_n;
                 search.judged(internal, (predicted, log_n), compiled);
             }
-            Err(CompileError::Parameters(error)) => search.refused(internal, error),
+            Err(CompileError::Parameters(error)) => search.refused(internal, error.into()),
+            Err(CompileError::Keys(error)) => {
+                let refusal = Refusal::Keys { internal, error };
+                if !refusal.is_near() {
+                    return Err(refusal.into());
+                }
+                search.refused(internal, refusal);
+            }
             Err(error) => return Err(SearchError::Compile(error)),
         }
     }
@@ -98,7 +106,50 @@ struct Search<T> {
     /// The fewest that are too many for any parameters.
     most: Option<u32>,
     /// The last refusal.
-    refusal: Option<ParameterError>,
+    refusal: Option<Refusal>,
+}
+
+/// Why bits per operation are too many, or too few.
+#[derive(Clone, Debug)]
+enum Refusal {
+    /// There are no parameters for them.
+    Parameters(ParameterError),
+    /// Evaluation keys are too large with them.
+    Keys {
+        /// The bits.
+        internal: u32,
+        /// By how much.
+        error: KeyError,
+    },
+}
+
+impl Refusal {
+    /// Whether fewer bits may change it: keys become smaller with them, but not by half.
+    fn is_near(&self) -> bool {
+        match self {
+            Self::Keys {
+                error: KeyError::Budget { budget, least },
+                ..
+            } => *least <= budget.saturating_add(budget / 2),
+            Self::Parameters(_) => true,
+            Self::Keys { .. } => false,
+        }
+    }
+}
+
+impl From<ParameterError> for Refusal {
+    fn from(error: ParameterError) -> Self {
+        Self::Parameters(error)
+    }
+}
+
+impl<E> From<Refusal> for SearchError<E> {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Parameters(error) => Self::Compile(CompileError::Parameters(error)),
+            Refusal::Keys { internal, error } => Self::Keys { internal, error },
+        }
+    }
 }
 
 /// Bits per operation that are enough.
@@ -144,14 +195,14 @@ impl<T> Search<T> {
         }
     }
 
-    fn refused(&mut self, internal: u32, error: ParameterError) {
+    fn refused(&mut self, internal: u32, refusal: Refusal) {
         self.refusals += 1;
-        match error {
+        match refusal {
             // Of short primes there are too few.
-            ParameterError::Primes { .. } => self.least = internal + 1,
+            Refusal::Parameters(ParameterError::Primes { .. }) => self.least = internal + 1,
             _ => self.most = Some(internal),
         }
-        self.refusal = Some(error);
+        self.refusal = Some(refusal);
     }
 
     /// The bits per operation to try next; none when there is nothing to gain.
@@ -207,9 +258,14 @@ impl<T> Search<T> {
                 trials,
             });
         }
-        let limit = refusal.map_or(CompileError::NoDegree, CompileError::Parameters);
         let Some((internal, reached)) = few else {
-            return Err(SearchError::Compile(limit));
+            let none = SearchError::Compile(CompileError::NoDegree);
+            return Err(refusal.map_or(none, SearchError::from));
+        };
+        let limit = match refusal {
+            Some(Refusal::Parameters(error)) => CompileError::Parameters(error),
+            Some(Refusal::Keys { error, .. }) => CompileError::Keys(error),
+            None => CompileError::NoDegree,
         };
         Err(SearchError::Precision(match self.most {
             Some(_) => PrecisionError::Unreached {
@@ -230,7 +286,10 @@ impl<T> Search<T> {
 
 /// By how many bits per operation a refused request was too much, at least one: that of the longest prime, or the excess of
 /// the whole modulus shared by all its primes, the special ones taken for one.
-fn excess(error: &ParameterError) -> u32 {
+fn excess(refusal: &Refusal) -> u32 {
+    let Refusal::Parameters(error) = refusal else {
+        return 1;
+    };
     let excess = match error {
         ParameterError::Depth {
             path, bits, limit, ..
@@ -292,6 +351,14 @@ pub enum SearchError<E> {
     /// The graph does not compile, whatever the precision.
     #[error(transparent)]
     Compile(CompileError),
+    /// Keys are larger than their budget with as few bits per operation as were tried.
+    #[error("with {internal} bits per operation, {error}")]
+    Keys {
+        /// The bits.
+        internal: u32,
+        /// By how much.
+        error: KeyError,
+    },
     /// The precision is out of reach.
     #[error(transparent)]
     Precision(PrecisionError),
@@ -330,10 +397,10 @@ mod tests {
             if possible.contains(&bits) {
                 search.judged(bits, (precision(bits), log_n(bits)), ());
             } else if bits < *possible.start() {
-                search.refused(bits, ParameterError::Primes { log_n: 14 });
+                search.refused(bits, ParameterError::Primes { log_n: 14 }.into());
             } else {
                 let needed = MAX_BASE_BITS + bits - possible.end();
-                search.refused(bits, ParameterError::Precision { log_n: 14, needed });
+                search.refused(bits, ParameterError::Precision { log_n: 14, needed }.into());
             }
         }
         (search.finish().map(|found| found.internal_bits), tried)
@@ -374,6 +441,31 @@ mod tests {
         let ring = |bits| if bits < 9 { 15 } else { 14 };
         let (found, tried) = search_rings(11, 1..=30, |b| f64::from(b) + 4.0, ring);
         assert_eq!((found, tried), (Ok(9), vec![10, 7, 8, 9]));
+    }
+
+    #[test]
+    fn keys_that_nearly_fit_lead_to_fewer_bits() {
+        let refusal = |internal, least| Refusal::Keys {
+            internal,
+            error: KeyError::Budget {
+                budget: 1000,
+                least,
+            },
+        };
+        assert!(refusal(9, 1500).is_near() && !refusal(9, 1501).is_near());
+        let mut search = Search::new(10);
+        assert_eq!(search.next(), Some(9));
+        search.refused(9, refusal(9, 1100));
+        assert_eq!(search.next(), Some(8));
+        search.judged(8, (10.2, 13), ());
+        assert_eq!(search.next(), None);
+        let found = search.finish::<()>().unwrap();
+        assert_eq!((found.internal_bits, found.trials), (8, 1));
+
+        let mut search: Search<()> = Search::new(10);
+        search.refused(9, refusal(9, 1100));
+        let error = search.finish::<()>().unwrap_err();
+        assert!(matches!(error, SearchError::Keys { internal: 9, .. }));
     }
 
     #[test]

@@ -11,7 +11,8 @@
 //! ```text
 //! loss = sqrt((g(x) D)^2 + (g(x)^2 C2)^2 + (g(x)^4 C4)^2 + ..) / max(1, D), or g(y) / max(1, D) where that is more
 //!        with D = sum of k |c[k]|, the slope around one, and Cq what the power x^q, rounded itself, is multiplied with
-//!        or 1 / (16 g(y)) where that is more: weights after a value stored larger are smaller, and rounded as coarsely
+//!        or max(1, b^2 / 4a) / (16 g(y)) where that is more: weights after a value stored larger are smaller, and rounded as
+//!        coarsely; of a x^2 + b x the square is stored, which lies b^2 / 4a from the result
 //! ```
 //!
 //! Errors of channels add up in squares, so that of a polynomial is the root of the mean of squares. Those of `n` polynomials add
@@ -103,7 +104,16 @@ impl Equation {
         let squares = powers.map(|q| (gx.powi(q as i32) * self.share(q)).powi(2));
         let operand = ((gx * slope).powi(2) + squares.sum::<f64>()).sqrt();
         let values = gy.max(operand) / slope.max(1.0);
-        values.max(1.0 / (SPARE_WEIGHT_LOSS * gy)).max(1.0)
+        let stored = self.offset().max(1.0) / gy;
+        values.max(stored / SPARE_WEIGHT_LOSS).max(1.0)
+    }
+
+    /// How far from the result the square lies that is stored in its place: the constant comes after the weights.
+    fn offset(&self) -> f64 {
+        match self.terms.as_slice() {
+            [_, linear, leading] => linear * linear / (4.0 * leading.abs()),
+            _ => 0.0,
+        }
     }
 }
 
