@@ -321,7 +321,10 @@ fn keys_that_cannot_be_made_to_fit() {
     let way_out =
         folder.json("compile digits.onnx -o least.fhe --operation-bits 7 --key-budget 3MiB");
     assert!(way_out["stats"]["key_bytes"].as_u64().unwrap() <= 3 << 20);
-    assert_snapshot!(folder.fails("compile digits.onnx -o none.fhe --operation-bits 9 --key-budget 100KiB"), @"");
+    assert_snapshot!(folder.fails("compile digits.onnx -o none.fhe --operation-bits 9 --key-budget 100KiB"), @r"
+    error: digits.onnx: the evaluation keys take at least 3.8 MiB, the budget is 0.1 MiB: allow more, ask for fewer bits of precision, or make the network shallower
+    help: --key-budget 4MiB is the least that was found, `--key-budget none` sets no limit; fewer --precision-bits make keys smaller, too
+    ");
 }
 
 #[test]

@@ -58,23 +58,13 @@ impl Displacements {
     /// For a matrix with few zeros, which joins nearly every element with every other: all differences of their slots but those
     /// that only zeros have. O(rows * slots / 64).
     pub(super) fn by_matrix(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
-        /// To look for others with the difference of a zero takes an operation for each row.
-        const MOST_ZEROS: usize = 1 << 14;
         let LinearKind::Contract(contract) = &map.map().kind else {
             return None;
         };
-        if !contract.is_matrix() {
-            return None;
-        }
-        let mut zeros = Vec::new();
-        map.for_each_zero_entry(|y, x| {
-            if zeros.len() <= MOST_ZEROS {
-                zeros.push((output.place_flat(y), input.place_flat(x)));
-            }
-        });
-        if zeros.len() > MOST_ZEROS {
-            return None;
-        }
+        let zeros = match contract.is_matrix() {
+            true => few_zeros(map, input, output)?,
+            false => return None,
+        };
         let slots = input.slots();
         let (mut from, mut to) = (BTreeMap::new(), BTreeMap::new());
         for x in 0..input.elements() {
@@ -130,6 +120,19 @@ impl Displacements {
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
+}
+
+/// Where rows and columns of the zeros of a matrix lie; none where there are many.
+fn few_zeros(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Vec<(Place, Place)>> {
+    /// To look for others with the difference of a zero takes an operation for each row.
+    const MOST: usize = 1 << 14;
+    let mut zeros = Vec::new();
+    map.for_each_zero_entry(|y, x| {
+        if zeros.len() <= MOST {
+            zeros.push((output.place_flat(y), input.place_flat(x)));
+        }
+    });
+    (zeros.len() <= MOST).then_some(zeros)
 }
 
 /// Displacements of one map, found once for packings that differ only in how their replicas are turned.
