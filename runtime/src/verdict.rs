@@ -289,9 +289,19 @@ impl Reading {
         })
     }
 
+    /// The noise that is predicted for values like these. It grows with messages: inputs that were drawn from an assumed range may
+    /// lead to values of any size, and the noise of those says nothing of far smaller ones.
+    fn predicted_noise(&self, expected: &Expectation) -> f64 {
+        let share = match expected.origin.is_known() || expected.magnitude == 0.0 {
+            true => 1.0,
+            false => (self.largest / expected.magnitude).min(1.0),
+        };
+        expected.noise * share
+    }
+
     /// Values as small as their noise.
     fn drowned(&self, output: &str, expected: Option<&Expectation>) -> Option<Fault> {
-        let predicted = expected.map_or(0.0, |expected| expected.noise);
+        let predicted = expected.map_or(0.0, |expected| self.predicted_noise(expected));
         let noise = self.noise().0.max(predicted);
         let deviation = Deviation {
             error: noise * largest_of(self.elements),

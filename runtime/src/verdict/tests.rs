@@ -191,6 +191,30 @@ fn an_answer_as_small_as_its_noise_is_a_fault() {
 }
 
 #[test]
+fn noise_of_far_larger_values_that_nobody_vouches_for_is_not_that_of_an_answer() {
+    let expected = |origin| Expectation {
+        noise: 5000.0,
+        ..expectation(6e7, origin)
+    };
+    let good = reading().fault("y", Some(&expected(Origin::Assumed)));
+    assert_eq!(good, None);
+    let vouched = reading().fault("y", Some(&expected(Origin::Calibrated)));
+    assert!(
+        matches!(vouched, Some(Fault::Drowned { .. })),
+        "{vouched:?}"
+    );
+    let small = Reading {
+        largest: 2e-4,
+        ..reading()
+    };
+    let drowned = small.fault("y", Some(&expected(Origin::Assumed)));
+    assert!(
+        matches!(drowned, Some(Fault::Drowned { .. })),
+        "{drowned:?}"
+    );
+}
+
+#[test]
 fn what_is_no_number_is_a_fault() {
     let nan = Reading {
         largest: f64::NAN,
