@@ -165,6 +165,42 @@ fn network(model: &Path, images_file: &Path, config: Config) {
     assert!(right >= 1 && garbage >= 2);
 }
 
+/// The circuit is made, and answers are expected, for inputs drawn from -3 to 3, as they are where nobody says what images are like:
+/// the outputs of these are far larger, and so is their noise. An image is answered all the same, and never wrongly on other scales.
+fn answers_beside_drawn_inputs(model: &Path, images_file: &Path) {
+    let graph = flow::load(model).unwrap();
+    let image = &images(images_file, &graph, 1)[0];
+    let drawn = image.iter().map(|(name, array)| {
+        let data = (0..array.data().len()).map(|i| 3.0 * (i as f64 * 12.9898).sin());
+        let drawn = Array::new(array.shape().clone(), data.collect()).unwrap();
+        (name.clone(), drawn)
+    });
+    let config = Config {
+        headroom_bits: 30,
+        ..Config::new("drawn")
+    };
+    let circuit = compile(&graph, &config).unwrap().circuit;
+    let circuit = expecting(&circuit, &graph, &[drawn.collect()], Origin::Assumed);
+    let scales = [1.0, 10.0, 255.0, 1000.0];
+    let (right, _) = Parties::new(&circuit).never_wrong(&graph, image, &scales);
+    assert!(right >= 1);
+}
+
+#[test]
+fn digits_beside_drawn_inputs() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits");
+    answers_beside_drawn_inputs(&folder.join("digits.onnx"), &folder.join("images.npy"));
+}
+
+#[test]
+fn lenet_beside_drawn_inputs() {
+    let Some(folder) = shared("lenet_beside_drawn_inputs", "models") else {
+        return;
+    };
+    let images = folder.join("ref/mnist_100_input_f32.npy");
+    answers_beside_drawn_inputs(&folder.join("mnist_lenet_sq.onnx"), &images);
+}
+
 #[test]
 fn digits() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/digits");
