@@ -336,6 +336,23 @@ fn squares_with_a_large_constant_keep_the_bits_that_are_promised() {
     }
 }
 
+/// A quadratic whose result is stored larger, before a quartic that is not monic: its powers are larger still.
+#[test]
+fn a_quartic_of_what_is_stored_larger_keeps_the_bits_that_are_promised() {
+    let quartic = Layer::Polynomial(vec![0.0, 0.8, 0.0, 0.0, 0.001]);
+    for (constant, leading) in [(0.9, 0.0165), (1.0, 0.03)] {
+        let quadratic = Layer::Polynomial(vec![constant, 0.0056, leading]);
+        for seed in 0..10 {
+            let layers = [quadratic.clone(), quartic.clone()];
+            let missing = missing_bits(&layers, seed, false).unwrap();
+            assert!(
+                missing <= 0.0,
+                "{missing:.2} bits less than promised, seed {seed}"
+            );
+        }
+    }
+}
+
 /// Monic, each by itself, they must not be written out as one: coefficients would be large.
 #[test]
 fn nearly_linear_polynomials_are_not_composed() {

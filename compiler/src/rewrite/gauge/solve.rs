@@ -108,6 +108,17 @@ impl Equation {
         values.max(stored / SPARE_WEIGHT_LOSS).max(1.0)
     }
 
+    /// The same where the equation does not hold: the result is stored as others want it, and a power of an operand that is stored
+    /// larger is multiplied with what is left of the polynomial, which is rounded as coarsely as ever.
+    fn unsolved_loss(&self, gx: f64, gy: f64) -> f64 {
+        let power = match self.degree() {
+            0..=2 => 0,
+            degree => 1 << (degree - 1).ilog2(),
+        };
+        let factor = gx.min(1.0).recip().powi(power);
+        gy * factor / self.slope().max(1.0)
+    }
+
     /// How far from the result the square lies that is stored in its place: the constant comes after the weights.
     fn offset(&self) -> f64 {
         match self.terms.as_slice() {
@@ -166,7 +177,7 @@ pub(super) fn solve(
 /// Factors that solve as many systems as possible without more than a limit of loss, in their order.
 fn within(cells: &Cells, systems: &[System], limit: f64) -> Solution {
     let mut magnitudes: BTreeMap<Cell, f64> = cells.pinned().map(|cell| (cell, 1.0)).collect();
-    let mut all = Vec::new();
+    let (mut all, mut unsolved) = (Vec::new(), Vec::new());
     let (mut nonlinear, mut largest) = (0u32, 1.0f64);
     for system in systems {
         let mut trial = Trial {
@@ -193,16 +204,15 @@ fn within(cells: &Cells, systems: &[System], limit: f64) -> Solution {
                 rule,
             });
         } else {
-            // Its result is stored as those before want it.
-            let given = |e: &Equation| magnitudes.get(&e.y).map(|gy| gy / e.slope().max(1.0));
-            largest = system
-                .equations
-                .iter()
-                .filter_map(given)
-                .fold(largest, f64::max);
+            unsolved.extend(&system.equations);
         }
         nonlinear += u32::from(system.degree > 1);
     }
+    let factor = |cell| magnitudes.get(&cell).copied().unwrap_or(1.0);
+    let losses = unsolved
+        .iter()
+        .map(|e| e.unsolved_loss(factor(e.x), factor(e.y)));
+    let largest = losses.fold(largest, f64::max);
     let signs = signs(cells, &all);
     let sign = |cell: Cell| signs.get(&cell).copied().unwrap_or(1.0);
     let monic = all.iter().filter(|s| has_one_sign(s, sign));
