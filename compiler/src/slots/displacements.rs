@@ -10,7 +10,7 @@
 
 mod axes;
 
-use super::sets::{BitSet, ByPair, PairSets, Shared, counted};
+use super::sets::{ByPair, PairSets};
 pub(super) use axes::{Joined, by_axes};
 use peregrine_ir::linear::{BoundMap, LinearKind};
 use peregrine_ir::{Layout, Place};
@@ -62,52 +62,23 @@ impl Displacements {
             return None;
         };
         let zeros = match contract.is_matrix() {
-            true => few_zeros(map, input, output)?,
+            true => few_zeros(map)?,
             false => return None,
         };
         let slots = input.slots();
-        let (mut from, mut to) = (BTreeMap::new(), BTreeMap::new());
-        for x in 0..input.elements() {
-            let place = input.place_flat(x);
-            let set = from.entry(place.ciphertext);
-            set.or_insert_with(|| BitSet::new(slots)).insert(place.slot);
+        let (to, from) = (places(output), places(input));
+        let (mut rows, mut columns) = (PairSets::new(slots), PairSets::new(slots));
+        for &(o, y) in &to {
+            rows.insert((o, 0), y.wrapping_neg());
         }
-        for y in 0..output.elements() {
-            let place = output.place_flat(y);
-            let set: &mut Vec<u32> = to.entry(place.ciphertext).or_default();
-            set.push(place.slot);
+        for &(i, x) in &from {
+            columns.insert((0, i), x);
         }
-        let mut sums = BTreeMap::new();
-        for (&o, rows) in &to {
-            for (&i, columns) in &from {
-                let mut differences = BitSet::new(slots);
-                rows.iter()
-                    .for_each(|&t| differences.insert_moved(columns, t));
-                sums.insert((o, i), differences);
-            }
-        }
-        let lost = zeros.into_iter().map(|(y, x)| {
-            let by = x.slot.wrapping_sub(y.slot) & (slots - 1);
-            ((y.ciphertext, x.ciphertext), by)
-        });
-        for (((o, i), by), lost) in counted(lost) {
-            let (Some(rows), Some(columns)) = (to.get(&o), from.get(&i)) else {
-                continue;
-            };
-            let others = rows
-                .iter()
-                .filter(|&y| columns.contains(y.wrapping_add(by) & (slots - 1)));
-            if others.count() == lost
-                && let Some(differences) = sums.get_mut(&(o, i))
-            {
-                differences.remove(by);
-            }
-        }
-        let mut shared = Shared::default();
-        let pairs = sums.into_iter().map(|(pair, set)| (pair, set.members()));
-        let pairs = pairs.filter(|(_, set)| !set.is_empty());
+        let mut sets = PairSets::new(slots);
+        sets.insert_sums(&rows, &columns, |(o, _), (_, i)| (o, i));
+        sets.remove_pairs(&zeros, (&to, &from));
         Some(Self {
-            pairs: pairs.map(|(pair, set)| (pair, shared.of(set))).collect(),
+            pairs: sets.finish(),
         })
     }
 
@@ -122,17 +93,23 @@ impl Displacements {
     }
 }
 
-/// Where rows and columns of the zeros of a matrix lie; none where there are many.
-fn few_zeros(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Vec<(Place, Place)>> {
+/// The zeros of a matrix, by row and column; none where there are many.
+fn few_zeros(map: &BoundMap<'_>) -> Option<Vec<(u32, u32)>> {
     /// To look for others with the difference of a zero takes an operation for each row.
     const MOST: usize = 1 << 14;
     let mut zeros = Vec::new();
     map.for_each_zero_entry(|y, x| {
         if zeros.len() <= MOST {
-            zeros.push((output.place_flat(y), input.place_flat(x)));
+            zeros.push((y as u32, x as u32));
         }
     });
     (zeros.len() <= MOST).then_some(zeros)
+}
+
+/// Ciphertext and slot of every element.
+fn places(layout: &Layout) -> Vec<(u32, u32)> {
+    let places = (0..layout.elements()).map(|x| layout.place_flat(x));
+    places.map(|place| (place.ciphertext, place.slot)).collect()
 }
 
 /// Displacements of one map, found once for packings that differ only in how their replicas are turned.

@@ -8,13 +8,19 @@ use std::sync::Arc;
 /// Sets of slots by (output ciphertext, input ciphertext), ascending; sets that are equal are one.
 pub type ByPair = BTreeMap<(u32, u32), Arc<[u32]>>;
 
-/// How often there is each step.
-pub(super) fn counted(
-    steps: impl Iterator<Item = ((u32, u32), u32)>,
-) -> BTreeMap<((u32, u32), u32), usize> {
-    let mut counts = BTreeMap::new();
-    steps.for_each(|step| *counts.entry(step).or_insert(0) += 1);
-    counts
+/// A ciphertext and a slot of it.
+type Place = (u32, u32);
+
+/// The steps between pairs of an output and an input, by their numbers: the ciphertexts, and from slot to slot, modulo the slots.
+pub(super) fn steps(
+    pairs: &[(u32, u32)],
+    (to, from): (&[Place], &[Place]),
+    slots: u32,
+) -> impl Iterator<Item = ((u32, u32), u32)> {
+    pairs.iter().filter_map(move |&(m, c)| {
+        let (&(to, y), &(from, x)) = (to.get(m as usize)?, from.get(c as usize)?);
+        Some(((to, from), x.wrapping_sub(y) & (slots - 1)))
+    })
 }
 
 /// Sets that are equal are kept once.
@@ -77,8 +83,29 @@ impl PairSets {
         set.insert(k & (self.slots - 1), self.slots);
     }
 
+    /// Of the steps between all outputs and all inputs, which these are, takes out those that none but these pairs have.
+    /// O(pairs * outputs).
+    pub(super) fn remove_pairs(&mut self, pairs: &[(u32, u32)], (to, from): (&[Place], &[Place])) {
+        let mut counts: BTreeMap<((u32, u32), u32), usize> = BTreeMap::new();
+        for step in steps(pairs, (to, from), self.slots) {
+            *counts.entry(step).or_insert(0) += 1;
+        }
+        if counts.is_empty() {
+            return;
+        }
+        let places: BTreeSet<Place> = from.iter().copied().collect();
+        let mask = self.slots - 1;
+        for (((o, i), by), count) in counts {
+            let outputs = to.iter().filter(|(to, _)| *to == o);
+            let all = outputs.filter(|(_, y)| places.contains(&(i, y.wrapping_add(by) & mask)));
+            if all.count() == count {
+                self.remove((o, i), by);
+            }
+        }
+    }
+
     /// Takes out a number; a set that is empty then, too.
-    pub(super) fn remove(&mut self, pair: (u32, u32), k: u32) {
+    fn remove(&mut self, pair: (u32, u32), k: u32) {
         if let Some(set) = self.sets.get_mut(&pair) {
             let set = Rc::make_mut(set);
             set.remove(k);
@@ -285,35 +312,15 @@ fn unmark(bits: &mut [u64], k: u32) {
 }
 
 /// A set of slots, a bit for each.
-pub(super) struct BitSet {
+struct BitSet {
     words: Vec<u64>,
     /// How many slots there are, a power of two.
     slots: u32,
 }
 
 impl BitSet {
-    pub(super) fn new(slots: u32) -> Self {
-        Self {
-            words: vec![0; slots.div_ceil(64) as usize],
-            slots,
-        }
-    }
-
-    pub(super) fn insert(&mut self, slot: u32) {
-        mark(&mut self.words, slot);
-    }
-
-    pub(super) fn remove(&mut self, slot: u32) {
-        unmark(&mut self.words, slot);
-    }
-
-    pub(super) fn contains(&self, slot: u32) -> bool {
-        let word = self.words.get(slot as usize / 64);
-        word.is_some_and(|word| word >> (slot % 64) & 1 == 1)
-    }
-
     /// Adds every member of another set less `t`, modulo the slots.
-    pub(super) fn insert_moved(&mut self, other: &Self, t: u32) {
+    fn insert_moved(&mut self, other: &Self, t: u32) {
         let t = t & (self.slots - 1);
         if self.slots < 64 {
             let word = other.words.first().copied().unwrap_or(0);
@@ -333,10 +340,5 @@ impl BitSet {
                 _ => low >> bits | high << (64 - bits),
             };
         }
-    }
-
-    /// Ascending.
-    pub(super) fn members(&self) -> Vec<u32> {
-        members(&self.words)
     }
 }

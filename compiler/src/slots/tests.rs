@@ -122,15 +122,7 @@ fn matrix() -> impl Strategy<Value = (LinearMap, Tensors, Layout, Layout)> {
                 .collect();
             let shape = Shape::new([1, m, k]).unwrap();
             let weight = tensors.push(Tensor::new("w", shape, data).unwrap());
-            let kind = LinearKind::Contract(Contract {
-                weight,
-                outer: 1,
-                groups: 1,
-                rows: 1,
-                m,
-                k,
-                inner: 1,
-            });
+            let kind = LinearKind::Contract(Contract::matrix(weight, m, k));
             let shape = |extent| Shape::new([1, extent]).unwrap();
             let (input, output) = (shape(k), shape(m));
             (

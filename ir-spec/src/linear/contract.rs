@@ -27,6 +27,19 @@ pub struct Contract {
 }
 
 impl Contract {
+    /// A fully connected layer: one matrix of `m` rows and `k` columns, applied once; `weight` has the shape `[1, m, k]`.
+    pub const fn matrix(weight: TensorId, m: u32, k: u32) -> Self {
+        Self {
+            weight,
+            outer: 1,
+            groups: 1,
+            rows: 1,
+            m,
+            k,
+            inner: 1,
+        }
+    }
+
     /// Whether it is one matrix that is applied once.
     pub const fn is_matrix(&self) -> bool {
         matches!(

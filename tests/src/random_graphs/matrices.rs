@@ -17,15 +17,7 @@ impl Network {
         };
         let weight = self.builder.weights(&[1, m, k], 1.0 / f64::from(k).sqrt());
         let bias = choices.one_in(2).then(|| self.builder.weights(&[m], 0.2));
-        let kind = LinearKind::Contract(Contract {
-            weight,
-            outer: 1,
-            groups: 1,
-            rows: 1,
-            m,
-            k,
-            inner: 1,
-        });
+        let kind = LinearKind::Contract(Contract::matrix(weight, m, k));
         self.builder.linear(kind, flat, &[1, m], bias);
         self.features.insert("fully connected");
         Some(())

@@ -205,15 +205,7 @@ impl Net {
         let k = self.shape_of(x).elements() as u32;
         let weight = self.tensor(&format!("{name}.weight"), &[1, m, k]);
         let bias = self.tensor(&format!("{name}.bias"), &[m]);
-        let kind = LinearKind::Contract(Contract {
-            weight,
-            outer: 1,
-            groups: 1,
-            rows: 1,
-            m,
-            k,
-            inner: 1,
-        });
+        let kind = LinearKind::Contract(Contract::matrix(weight, m, k));
         self.linear(name, x, kind, &[1, k], &[1, m], Some(bias))
     }
 

@@ -1,10 +1,10 @@
 //! Displacements axis by axis: those of a window are sums of a part for rows, one for columns and one for channels.
 
 use super::Displacements;
-use crate::slots::sets::{NumberSet, PairSets, counted};
+use crate::slots::sets::{NumberSet, PairSets, steps};
 use peregrine_ir::linear::{BoundMap, LinearKind, Window};
 use peregrine_ir::{Layout, LayoutParts};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// For windows over images that are packed as what they are.
 pub(in crate::slots) fn by_axes(
@@ -248,33 +248,18 @@ fn channels(
         channels.map(|c| channel(layout, c)).collect()
     };
     let (from, to) = (places(input), places(output));
-    let slots = input.slots();
-    let step = |&(m, c): &(u32, u32)| {
-        let (&(to, y), &(from, x)) = (to.get(m as usize)?, from.get(c as usize)?);
-        Some(((to, from), x.wrapping_sub(y) & (slots - 1)))
-    };
-    let all_but = |pairs: &[(u32, u32)]| {
-        let mut steps = all_channels((input, output));
-        let lost = counted(pairs.iter().filter_map(step));
-        let places: BTreeSet<(u32, u32)> = match lost.is_empty() {
-            true => BTreeSet::new(),
-            false => from.iter().copied().collect(),
-        };
-        for (((o, i), by), lost) in lost {
-            let rows = to.iter().filter(|(to, _)| *to == o);
-            let others =
-                rows.filter(|(_, y)| places.contains(&(i, y.wrapping_add(by) & (slots - 1))));
-            if others.count() == lost {
-                steps.remove((o, i), by);
-            }
-        }
-        steps
-    };
     let mut groups: Vec<(Vec<[u32; 2]>, PairSets)> = Vec::new();
     for Joined { taps, pairs } in joined {
         let steps = match pairs {
-            Pairs::Only(pairs) => only(pairs.iter().filter_map(step), (input, output)),
-            Pairs::AllBut(pairs) => all_but(pairs),
+            Pairs::Only(pairs) => {
+                let steps = steps(pairs, (&to, &from), input.slots());
+                only(steps, (input, output))
+            }
+            Pairs::AllBut(pairs) => {
+                let mut steps = all_channels((input, output));
+                steps.remove_pairs(pairs, (&to, &from));
+                steps
+            }
         };
         match groups.iter_mut().find(|(_, known)| *known == steps) {
             Some((known, _)) => known.extend(taps),
