@@ -109,7 +109,7 @@ fn resident() -> Option<u64> {
 pub fn beside_keys(circuit: &Circuit) -> u64 {
     let sizes = Sizes::new(&circuit.ring);
     let keys = circuit.keys.levels.iter();
-    let bytes = |(key, &level): (&Key, &Level)| sizes.key_bytes(key.kind, level);
+    let bytes = |(key, &level): (&Key, &Level)| sizes.key_bytes(*key, level);
     let keys: u64 = keys.map(bytes).sum();
     resident().map_or(PROGRAM_BYTES, |bytes| {
         bytes.saturating_sub(keys).max(PROGRAM_BYTES)

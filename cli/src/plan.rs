@@ -85,8 +85,8 @@ impl Plan {
 
     fn ring(&self) -> String {
         let ring = &self.compiled.circuit.ring;
-        let small = ring.small.as_ref();
-        let small = small.map_or(String::new(), |small| format!(", then 2^{}", small.log_n));
+        let degrees = ring.descent().into_iter().map(|id| ring.view(id).log_n());
+        let degrees: Vec<String> = degrees.map(|log_n| format!("2^{log_n}")).collect();
         let security = match self.config.security {
             Security::Classical128 => "128-bit security",
             Security::None => "no security",
@@ -97,8 +97,8 @@ impl Plan {
             false => "the smallest that holds the network",
         };
         format!(
-            "degree 2^{}{small}, {security}: {why} (--log-n, --security)",
-            ring.log_n
+            "degree {}, {security}: {why} (--log-n, --security)",
+            degrees.join(", then ")
         )
     }
 

@@ -4,7 +4,7 @@
 use crate::error::Error;
 use comfy_table::{CellAlignment, Table, presets};
 use peregrine_ir::binary::Fingerprint;
-use peregrine_ir::{Interface, Level, Ring, RingPart, Security, SmallRing};
+use peregrine_ir::{Interface, Level, Ring, Security};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -106,18 +106,14 @@ pub struct SmallSummary {
 
 impl SmallSummary {
     fn of(ring: &Ring) -> Option<Self> {
-        let SmallRing {
-            log_n,
-            levels,
-            special,
-            ..
-        } = *ring.small.as_ref()?;
+        let id = *ring.descent().get(1..)?.last()?;
+        let (view, log_n) = (ring.view(id), ring.view(id).log_n());
         Some(Self {
             log_n,
-            slots: ring.view(RingPart::Small).slots(),
-            levels,
-            special_primes: special,
-            modulus_bits: ring.total_bits(RingPart::Small),
+            slots: view.slots(),
+            levels: ring.levels_of(id).count() as u32,
+            special_primes: view.special_count() as u32,
+            modulus_bits: ring.total_bits(id),
             modulus_limit_bits: Security::max_modulus_bits(log_n),
         })
     }
@@ -138,19 +134,21 @@ impl Summary {
     pub fn of(interface: &Interface) -> Self {
         let ring = interface.ring();
         let top = ring.levels.len().saturating_sub(1) as u32;
+        let main = ring.top_ring();
+        let (view, log_n) = (ring.view(main), ring.view(main).log_n());
         Self {
             name: interface.name().to_owned(),
             fingerprint: hex(interface.fingerprint()),
             security: interface.security(),
-            log_n: ring.log_n,
-            slots: ring.slots(),
+            log_n,
+            slots: view.slots(),
             levels: ring.levels.len(),
             primes: ring.primes.len(),
             special_primes: ring.special.len(),
             chain_bits: ring.level_bits(Level(top)).unwrap_or(0.0),
-            special_bits: ring.view(RingPart::Main).special_bits(),
-            modulus_bits: ring.total_bits(RingPart::Main),
-            modulus_limit_bits: Security::max_modulus_bits(ring.log_n),
+            special_bits: view.special_bits(),
+            modulus_bits: ring.total_bits(main),
+            modulus_limit_bits: Security::max_modulus_bits(log_n),
             small_ring: SmallSummary::of(ring),
         }
     }

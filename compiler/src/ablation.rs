@@ -3,7 +3,6 @@
 use crate::optimisation::{Optimisation, Without};
 use crate::pipeline::{CompileError, Config, compile};
 use crate::tensor::Graph;
-use peregrine_ir::RingPart;
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{Circuit, Level};
 
@@ -71,12 +70,14 @@ impl Figures {
         let stats = Stats::of(circuit);
         let ring = &circuit.ring;
         let top = ring.top().unwrap_or(Level(0));
+        let descent = ring.descent();
+        let smaller = descent.get(1..).and_then(<[_]>::last);
         Self {
-            log_n: ring.log_n,
-            small_log_n: ring.small.as_ref().map(|small| small.log_n),
+            log_n: ring.view(ring.top_ring()).log_n(),
+            small_log_n: smaller.map(|&id| ring.view(id).log_n()),
             levels: ring.levels.len(),
             primes: ring.row(top).map_or(0, <[_]>::len),
-            modulus_bits: ring.total_bits(RingPart::Main),
+            modulus_bits: ring.total_bits(ring.top_ring()),
             plaintext_products: stats.total.plaintext_products,
             key_switches: stats.total.key_switches,
             decompositions: stats.total.decompositions,

@@ -66,7 +66,7 @@ impl Config {
     /// The ring degrees to try.
     fn degrees(&self) -> RangeInclusive<u32> {
         match &self.like {
-            Some(like) => like.ring().log_n..=like.ring().log_n,
+            Some(like) => like.log_n()..=like.log_n(),
             None => self.log_n.clone(),
         }
     }

@@ -1,12 +1,12 @@
 //! The circuit: a straight-line program of typed values together with everything it refers to.
 
-use crate::entity::{Arena, Const, LayoutId, Node, OperatorId, TensorId, Value};
+use crate::entity::{Arena, Const, LayoutId, Node, OperatorId, RingId, TensorId, Value};
 use crate::expectation::{Expectation, InputRange};
 use crate::finish::{Finish, Prepare};
 use crate::inst::{Inst, Key, KeyKind};
 use crate::layout::Layout;
 use crate::linear::LinearMap;
-use crate::ring::{Level, Ring, RingPart, Rotation, Security};
+use crate::ring::{Level, Ring, Rotation, Security};
 use crate::shape::Shape;
 use crate::tensor::Tensors;
 use crate::types::Type;
@@ -19,7 +19,7 @@ pub struct Circuit {
     pub name: String,
     /// What its parameters promise.
     pub security: Security,
-    /// Degree and moduli.
+    /// The rings, their primes and the levels.
     pub ring: Ring,
     /// The evaluation keys it needs.
     pub keys: Keys,
@@ -102,9 +102,9 @@ pub struct Keys {
 
 impl Keys {
     /// Rotations of a ring with their levels, ascending.
-    pub fn rotations(&self, part: RingPart) -> impl Iterator<Item = (Rotation, Level)> {
-        let of_part = self.levels.iter().filter(move |(key, _)| key.part == part);
-        of_part.filter_map(|(key, level)| match key.kind {
+    pub fn rotations(&self, ring: RingId) -> impl Iterator<Item = (Rotation, Level)> {
+        let of_ring = self.levels.iter().filter(move |(key, _)| key.to == ring);
+        of_ring.filter_map(|(key, level)| match key.kind {
             KeyKind::Rotation(rotation) => Some((rotation, *level)),
             KeyKind::Relinearization | KeyKind::Conjugation | KeyKind::RingSwitch => None,
         })
@@ -260,8 +260,12 @@ impl Circuit {
     /// The evaluation key that an instruction needs, and the level at which it uses it: that of its result.
     pub fn key(&self, definition: &Definition) -> Option<(Key, Level)> {
         let (kind, level) = (definition.inst.key()?, definition.ty.level());
-        let part = self.ring.part(level);
-        Some((Key { part, kind }, level))
+        let to = self.ring.ring_of(level);
+        let from = match definition.inst {
+            Inst::SwitchRing { a, .. } => self.ring.ring_of(self.type_of(a)?.level()),
+            _ => to,
+        };
+        Some((Key { to, kind, from }, level))
     }
 
     /// The evaluation key that the instruction of a value needs.

@@ -19,7 +19,7 @@ pub trait Entity: Copy + Eq + Ord + fmt::Debug + fmt::Display {
 macro_rules! entity {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         pub struct $name(pub u32);
 
         impl Entity for $name {
@@ -53,6 +53,8 @@ entity! {
     Prime = "q";
     /// A special prime, present only in extended ciphertexts (modulus `Q_l * P`).
     SpecialPrime = "p";
+    /// A ring of the table of rings.
+    RingId = "r";
     /// A node of the ONNX graph, for provenance.
     Node = "n";
     /// A packing of a tensor into ciphertext slots.

@@ -7,8 +7,8 @@
 //! In the docs `a`, `b` are ciphertexts, `p` plaintexts, `d` digits; `Q_l` is the modulus of level `l`, `P` the special
 //! modulus; *key switch* marks the operations that need an evaluation key.
 
-use crate::entity::{Const, Value};
-use crate::ring::{Level, RingPart, Rotation};
+use crate::entity::{Const, RingId, Value};
+use crate::ring::{Level, Rotation};
 use crate::scale::Scale;
 use crate::types::Basis;
 use std::fmt;
@@ -140,11 +140,11 @@ pub enum Inst {
         /// Target level.
         to: Level,
     },
-    /// Goes on in the small ring, where slot `j` is the mean of the slots `j`, `j + S`, `j + 2 S`, ... of `a`, for `S` slots of the
-    /// small ring; key switch.
+    /// Goes on in a ring of smaller degree, where slot `j` is the mean of the slots `j`, `j + S`, `j + 2 S`, ... of `a`, for `S` slots
+    /// of that ring; key switch.
     ///
     /// ## Typing
-    /// `ct<l, s>` of the main ring to level `to < l` of the small one, whose primes are among those of `l`.
+    /// `ct<l, s>` to level `to` of a ring of smaller degree, whose primes are among those of `l`.
     SwitchRing {
         /// The ciphertext.
         a: Value,
@@ -198,18 +198,6 @@ pub enum Inst {
         /// Power of X.
         exponent: u32,
     },
-    /// Refreshes the modulus. A library circuit must take its place before execution.
-    ///
-    /// ## Typing
-    /// `ct<l, s>` to level `to`, at the scale it states.
-    Bootstrap {
-        /// The ciphertext.
-        a: Value,
-        /// Level after.
-        to: Level,
-        /// Scale after.
-        scale: Scale,
-    },
 }
 
 impl Inst {
@@ -239,7 +227,6 @@ impl Inst {
             Self::Rotate { .. } => "rotate",
             Self::Conjugate(_) => "conjugate",
             Self::MulMonomial { .. } => "mul_monomial",
-            Self::Bootstrap { .. } => "bootstrap",
         }
     }
 
@@ -271,8 +258,7 @@ impl Inst {
             | Self::ModDown(a)
             | Self::Rotate { a, .. }
             | Self::Conjugate(a)
-            | Self::MulMonomial { a, .. }
-            | Self::Bootstrap { a, .. } => f(*a),
+            | Self::MulMonomial { a, .. } => f(*a),
         }
     }
 
@@ -314,8 +300,7 @@ impl Inst {
             | Self::ModDown(a)
             | Self::Rotate { a, .. }
             | Self::Conjugate(a)
-            | Self::MulMonomial { a, .. }
-            | Self::Bootstrap { a, .. } => *a = f(*a),
+            | Self::MulMonomial { a, .. } => *a = f(*a),
         }
         inst
     }
@@ -363,8 +348,7 @@ impl Inst {
             | Self::DropLevel { .. }
             | Self::Decompose(_)
             | Self::ModDown(_)
-            | Self::MulMonomial { .. }
-            | Self::Bootstrap { .. } => None,
+            | Self::MulMonomial { .. } => None,
         }
     }
 }
@@ -378,48 +362,61 @@ pub enum KeyKind {
     Conjugation,
     /// From `s(X^(5^k))`.
     Rotation(Rotation),
-    /// From the secret of the main ring to that of the small one.
+    /// From the secret of another ring.
     RingSwitch,
 }
 
-/// An evaluation key of a circuit.
+impl fmt::Display for KeyKind {
+    /// As a sentence names it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Relinearization => f.write_str("relinearization key"),
+            Self::Conjugation => f.write_str("conjugation key"),
+            Self::Rotation(rotation) => write!(f, "rotation key {rotation}"),
+            Self::RingSwitch => f.write_str("ring-switching key"),
+        }
+    }
+}
+
+/// An evaluation key of a circuit: it leads from a secret, or what an automorphism or a square makes of it, to a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Key {
-    /// The ring of the levels it is for; one for switching rings is for those of the small one.
-    pub part: RingPart,
+    /// The ring of the secret that it leads to, at whose levels it is used.
+    pub to: RingId,
     /// What it switches from.
     pub kind: KeyKind,
+    /// The ring of the secret that it leads from, in whose degree it is computed with.
+    pub from: RingId,
 }
 
 impl Key {
-    /// A key of the main ring.
-    pub const fn main(kind: KeyKind) -> Self {
+    /// A key within a ring.
+    pub const fn within(ring: RingId, kind: KeyKind) -> Self {
         Self {
-            part: RingPart::Main,
+            to: ring,
             kind,
+            from: ring,
         }
     }
 
-    /// A key of the small ring.
-    pub const fn small(kind: KeyKind) -> Self {
+    /// The key that leads from one ring to another.
+    pub const fn switching(from: RingId, to: RingId) -> Self {
         Self {
-            part: RingPart::Small,
-            kind,
+            to,
+            kind: KeyKind::RingSwitch,
+            from,
         }
     }
 }
 
 impl fmt::Display for Key {
-    /// As a sentence names it.
+    /// As a sentence names it; the ring is named where it is not the first.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.part == RingPart::Small && self.kind != KeyKind::RingSwitch {
-            f.write_str("small-ring ")?;
-        }
-        match self.kind {
-            KeyKind::Relinearization => f.write_str("relinearization key"),
-            KeyKind::Conjugation => f.write_str("conjugation key"),
-            KeyKind::Rotation(rotation) => write!(f, "rotation key {rotation}"),
-            KeyKind::RingSwitch => f.write_str("ring-switching key"),
+        let (kind, to, from) = (self.kind, self.to, self.from);
+        match (to == from, to) {
+            (false, _) => write!(f, "{kind} from {from} to {to}"),
+            (true, RingId(0)) => kind.fmt(f),
+            (true, _) => write!(f, "{kind} of {to}"),
         }
     }
 }

@@ -86,22 +86,20 @@ impl KeyShape {
 
     /// What a circuit's key for use up to a level must be; none where its ring has no such key.
     pub fn of(ring: &Ring, key: Key, level: Level) -> Option<Self> {
-        if ring.part(level) != key.part {
+        if ring.ring_of(level) != key.to {
             return None;
         }
-        let (row, view) = (ring.key_row(level), ring.view(key.part));
+        let (row, view) = (ring.key_row(level), ring.view(key.to));
         let value = |prime| ring.primes.get(prime).copied();
         let digit = |digit: &Vec<_>| -> Vec<u64> {
             let shared = digit.iter().filter(|prime| row.contains(prime));
             shared.filter_map(|&prime| value(prime)).collect()
         };
-        let digits = view.digits.iter().map(digit);
-        let log_n = match key.kind {
-            KeyKind::RingSwitch => ring.log_n,
-            _ => view.log_n,
-        };
+        let digits = view.digits().iter().map(digit);
+        let log_n = ring.view(key.from).log_n();
         let digits = digits.filter(|digit| !digit.is_empty()).collect();
-        Self::new(key.kind, (log_n, view.log_n), digits, view.special.to_vec()).ok()
+        let special = view.special().collect();
+        Self::new(key.kind, (log_n, view.log_n()), digits, special).ok()
     }
 
     /// log2 of the degree of its polynomials.
@@ -233,12 +231,12 @@ impl KeyShape {
 impl fmt::Display for KeyShape {
     /// As a sentence names it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = Key::main(self.kind);
+        let kind = self.kind;
         match self.to_log_n == self.log_n {
-            true => write!(f, "{key} of degree 2^{}", self.log_n),
+            true => write!(f, "{kind} of degree 2^{}", self.log_n),
             false => write!(
                 f,
-                "{key} from degree 2^{} to 2^{}",
+                "{kind} from degree 2^{} to 2^{}",
                 self.log_n, self.to_log_n
             ),
         }

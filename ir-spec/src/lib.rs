@@ -36,7 +36,7 @@ pub use build::Builder;
 pub use circuit::{Circuit, Constant, Definition, Keys, Operator, Port, Remark, SourceNode};
 pub use constants::{FillError, Filler, Reach};
 pub use entity::{
-    Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, SpecialPrime, TensorId, Value,
+    Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, RingId, SpecialPrime, TensorId, Value,
 };
 pub use expectation::{Expectation, ExpectationError, InputRange, Origin};
 pub use finish::{
@@ -47,7 +47,7 @@ pub use interface::given_shape;
 pub use interface::{Interface, InterfaceError, InterfacePort};
 pub use key_shape::{KeyShape, ShapeError as KeyShapeError};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};
-pub use ring::{Level, Ring, RingPart, RingView, Rotation, Security, SmallRing};
+pub use ring::{Level, LevelSpec, Ring, RingSpec, RingView, Rotation, Security};
 pub use scale::Scale;
 pub use shape::{Broadcast, Shape, ShapeError};
 pub use tensor::{Tensor, TensorError, Tensors};

@@ -1,11 +1,11 @@
-//! The ring a circuit runs in: degree, prime pool, levels, gadget digits, and the security line it must respect.
+//! The rings a circuit runs in: degrees, prime pool, levels, gadget digits, and the security line they must respect.
 
-use crate::entity::{Arena, Entity, Prime, SpecialPrime};
+use crate::entity::{Arena, Entity, Prime, RingId, SpecialPrime};
 use crate::scale::Scale;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Index into the table of moduli; a higher level has more modulus left.
+/// Index into the table of moduli; of two levels of one ring the higher one has more modulus left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Level(pub u32);
 
@@ -71,79 +71,100 @@ impl fmt::Display for Security {
     }
 }
 
-/// Which ring a level is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RingPart {
-    /// That of the highest levels, or of all.
-    Main,
-    /// That of [`SmallRing`].
-    Small,
-}
-
-/// The ring of a smaller degree in which a circuit goes on with its lowest levels, where `switch_ring` leads.
+/// One ring of a circuit: the polynomials of a degree under a secret of its own, and how keys are switched in it.
+///
+/// Two rings of a circuit differ in degree, in secret, or in both; only [`Inst::SwitchRing`](crate::Inst::SwitchRing) leads from
+/// one to another.
 ///
 /// # References
 /// - \[GHPS12\] Gentry, Halevi, Peikert, Smart, *Ring switching in BGV-style homomorphic encryption*.
 ///   <https://eprint.iacr.org/2012/240>
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SmallRing {
-    /// log2 of its degree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RingSpec {
+    /// log2 of the degree N of `Z[X] / (X^N + 1)`; N / 2 slots.
     pub log_n: u32,
-    /// Levels `0 .. levels` are in it.
-    pub levels: u32,
-    /// How many of the special primes, the first ones, are its own P.
-    pub special: u32,
-    /// Partition of the primes of its levels into digits.
+    /// The special primes of its P, ascending; none where nothing is key-switched.
+    pub special: Vec<SpecialPrime>,
+    /// Partition of the primes of its levels into the digits of key switching.
     pub digits: Vec<Vec<Prime>>,
 }
 
-/// One of the rings of a circuit: what a level computes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RingView<'r> {
-    /// log2 of the degree.
-    pub log_n: u32,
-    /// The primes of P.
-    pub special: &'r [u64],
-    /// The digits of key switching.
-    pub digits: &'r [Vec<Prime>],
+/// A level: a modulus of a ring.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LevelSpec {
+    /// The ring.
+    pub ring: RingId,
+    /// The primes of its modulus Q_l, in the order of their limbs.
+    pub primes: Vec<Prime>,
 }
 
-impl RingView<'_> {
-    /// Degree.
-    pub fn degree(&self) -> usize {
-        1 << self.log_n
+/// A ring of a circuit with the values of its special primes.
+#[derive(Clone, Copy, Debug)]
+pub struct RingView<'r> {
+    spec: &'r RingSpec,
+    special: &'r Arena<SpecialPrime, u64>,
+}
+
+impl<'r> RingView<'r> {
+    /// log2 of the degree.
+    pub fn log_n(&self) -> u32 {
+        self.spec.log_n
     }
 
-    /// Slots per ciphertext, half the degree.
+    /// Degree.
+    pub fn degree(&self) -> usize {
+        1 << self.spec.log_n
+    }
+
+    /// Slots of a ciphertext, half the degree.
     pub fn slots(&self) -> u32 {
-        1 << (self.log_n.max(1) - 1)
+        1 << (self.spec.log_n.max(1) - 1)
+    }
+
+    /// The digits of key switching.
+    pub fn digits(&self) -> &'r [Vec<Prime>] {
+        &self.spec.digits
+    }
+
+    /// How many primes P has.
+    pub fn special_count(&self) -> usize {
+        self.spec.special.len()
+    }
+
+    /// The values of the primes of P.
+    pub fn special(&self) -> impl Iterator<Item = u64> + use<'r> {
+        let pool = self.special;
+        let primes = self.spec.special.iter();
+        primes.filter_map(move |&p| pool.get(p).copied())
     }
 
     /// log2 of P.
     pub fn special_bits(&self) -> f64 {
-        self.special.iter().map(|&p| (p as f64).log2()).sum()
+        self.special().map(|p| (p as f64).log2()).sum()
     }
 }
 
-/// Degree and moduli of a circuit.
+/// The rings of a circuit, their primes and the table of levels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ring {
-    /// log2 of the degree N of `Z[X] / (X^N + 1)`; N / 2 slots. Of all levels but those of the small ring.
-    pub log_n: u32,
     /// The unit `D = 2^unit_bits` in which the text form writes scales; no meaning beyond that.
     pub unit_bits: u32,
     /// The pool from which levels are drawn.
     pub primes: Arena<Prime, u64>,
-    /// The primes of P, present in extended ciphertexts and in keys.
+    /// The pool from which rings draw the primes of their P, present in extended ciphertexts and in keys.
     pub special: Arena<SpecialPrime, u64>,
-    /// The primes of each level's modulus Q_l, by level; rows need not be nested.
-    pub levels: Vec<Vec<Prime>>,
-    /// Partition of the pool into the digits of key switching.
-    pub digits: Vec<Vec<Prime>>,
-    /// The ring of the lowest levels, where it is another one.
-    pub small: Option<SmallRing>,
+    /// The rings, in any order.
+    pub rings: Arena<RingId, RingSpec>,
+    /// The levels. Those of one ring ascend in modulus; rows need not be nested.
+    pub levels: Vec<LevelSpec>,
 }
+
+/// A ring that is not in the table: what is asked of it is found wrong by whoever checks the table.
+static NO_RING: RingSpec = RingSpec {
+    log_n: *Ring::LOG_N.start(),
+    special: Vec::new(),
+    digits: Vec::new(),
+};
 
 impl Ring {
     /// Smallest and largest supported degree, as logarithms.
@@ -151,76 +172,119 @@ impl Ring {
     /// Every prime is below this: the fast transforms need it, and some libraries are wrong above.
     pub const MAX_PRIME: u64 = 1 << 50;
 
-    /// Degree N, of the main ring.
-    pub fn degree(&self) -> usize {
-        self.view(RingPart::Main).degree()
-    }
-
-    /// Slots per ciphertext of the main ring, N / 2.
-    pub fn slots(&self) -> u32 {
-        self.view(RingPart::Main).slots()
-    }
-
-    /// The ring that a level is in.
-    pub fn part(&self, level: Level) -> RingPart {
-        match &self.small {
-            Some(small) if level.0 < small.levels => RingPart::Small,
-            _ => RingPart::Main,
+    /// One ring `r0` of degree `2^log_n` with all special primes, which every level is in.
+    pub fn of_one_ring(
+        (log_n, unit_bits): (u32, u32),
+        (primes, special): (Arena<Prime, u64>, Arena<SpecialPrime, u64>),
+        rows: Vec<Vec<Prime>>,
+        digits: Vec<Vec<Prime>>,
+    ) -> Self {
+        let spec = RingSpec {
+            log_n,
+            special: special.keys().collect(),
+            digits,
+        };
+        let ring = RingId(0);
+        let level = |primes| LevelSpec { ring, primes };
+        Self {
+            unit_bits,
+            primes,
+            special,
+            rings: Arena::from_iter([spec]),
+            levels: rows.into_iter().map(level).collect(),
         }
     }
 
-    /// One of the rings; the main one where there is no small one.
-    pub fn view(&self, part: RingPart) -> RingView<'_> {
-        let special = self.special.as_slice();
-        match (part, &self.small) {
-            (RingPart::Small, Some(small)) => RingView {
-                log_n: small.log_n,
-                special: special.get(..small.special as usize).unwrap_or(special),
-                digits: &small.digits,
-            },
-            _ => RingView {
-                log_n: self.log_n,
-                special,
-                digits: &self.digits,
-            },
+    /// The same levels, the lowest `levels` of them in one more ring. From the digits of the other rings go the primes that only
+    /// these levels had.
+    #[must_use]
+    pub fn with_lowest_in(mut self, levels: usize, ring: RingSpec) -> Self {
+        let id = self.rings.push(ring);
+        let lowest = self.levels.iter_mut().take(levels);
+        lowest.for_each(|level| level.ring = id);
+        for other in self.rings.keys().filter(|&other| other != id) {
+            let own = self.primes_of(other);
+            let Some(spec) = self.rings.get_mut(other) else {
+                continue;
+            };
+            for digit in &mut spec.digits {
+                digit.retain(|prime| own.binary_search(prime).is_ok());
+            }
+            spec.digits.retain(|digit| !digit.is_empty());
+        }
+        self
+    }
+
+    /// The ring of a level; the first ring for a level that does not exist.
+    pub fn ring_of(&self, level: Level) -> RingId {
+        let level = self.levels.get(level.0 as usize);
+        level.map_or(RingId(0), |level| level.ring)
+    }
+
+    /// A ring of the table.
+    pub fn view(&self, ring: RingId) -> RingView<'_> {
+        RingView {
+            spec: self.rings.get(ring).unwrap_or(&NO_RING),
+            special: &self.special,
         }
     }
 
-    /// The ring of a level.
+    /// The ring of a level; the first ring for a level that does not exist.
     pub fn at(&self, level: Level) -> RingView<'_> {
-        self.view(self.part(level))
+        self.view(self.ring_of(level))
     }
 
-    /// The rings that its levels are in.
-    pub fn parts(&self) -> impl Iterator<Item = RingPart> + use<> {
-        let small = self.small.as_ref().map(|_| RingPart::Small);
-        std::iter::once(RingPart::Main).chain(small)
+    /// The ring of the highest level, where a circuit usually begins.
+    pub fn top_ring(&self) -> RingId {
+        self.top().map_or(RingId(0), |top| self.ring_of(top))
     }
 
-    /// Whether ciphertexts of one of its rings have so many slots.
+    /// The rings that levels are in, each once, in the order of their highest levels, that of the highest level first.
+    pub fn descent(&self) -> Vec<RingId> {
+        let mut rings: Vec<RingId> = Vec::new();
+        for level in self.levels.iter().rev() {
+            if !rings.contains(&level.ring) {
+                rings.push(level.ring);
+            }
+        }
+        rings
+    }
+
+    /// log2 of the largest degree; 0 without rings.
+    pub fn largest_log_n(&self) -> u32 {
+        let degrees = self.rings.values().map(|ring| ring.log_n);
+        degrees.max().unwrap_or(0)
+    }
+
+    /// Whether ciphertexts of one of the rings have so many slots.
     pub fn has_slots(&self, slots: u32) -> bool {
-        self.parts().any(|part| self.view(part).slots() == slots)
+        self.rings
+            .keys()
+            .any(|ring| self.view(ring).slots() == slots)
     }
 
-    /// The levels that are in a ring, ascending.
-    pub fn levels_of(&self, part: RingPart) -> impl Iterator<Item = Level> + '_ {
-        let levels = (0..self.levels.len() as u32).map(Level);
-        levels.filter(move |&level| self.part(level) == part)
+    /// The levels of a ring, ascending.
+    pub fn levels_of(&self, ring: RingId) -> impl Iterator<Item = Level> + '_ {
+        let levels = (0..).zip(&self.levels);
+        levels.filter_map(move |(i, level)| (level.ring == ring).then_some(Level(i)))
     }
 
     /// The primes of a level.
     pub fn row(&self, level: Level) -> Option<&[Prime]> {
-        self.levels.get(level.0 as usize).map(Vec::as_slice)
+        let level = self.levels.get(level.0 as usize)?;
+        Some(&level.primes)
     }
 
-    /// The primes of an evaluation key for use at a level and at every level below, P excepted: rows need not be nested.
-    /// Ascending; none at a level that does not exist.
+    /// The primes of an evaluation key for use at a level and at every lower level of its ring, P excepted: rows need not be
+    /// nested. Ascending; none at a level that does not exist.
     pub fn key_row(&self, level: Level) -> Vec<Prime> {
-        let rows = self.levels.get(..=level.0 as usize).unwrap_or_default();
+        let ring = self.ring_of(level);
+        let levels = self.levels.get(..=level.0 as usize).unwrap_or_default();
+        let rows = levels.iter().filter(|level| level.ring == ring);
         let mut held = vec![false; self.primes.len()];
         // Of a ring that nobody has verified yet.
         let mut unknown = BTreeSet::new();
-        for &prime in rows.iter().flatten() {
+        for &prime in rows.flat_map(|level| &level.primes) {
             match held.get_mut(prime.index()) {
                 Some(held) => *held = true,
                 None => {
@@ -231,6 +295,12 @@ impl Ring {
         let known = self.primes.keys().zip(held);
         let known = known.filter_map(|(prime, held)| held.then_some(prime));
         known.chain(unknown).collect()
+    }
+
+    /// The primes of all levels of a ring, ascending: those that its digits partition.
+    pub fn primes_of(&self, ring: RingId) -> Vec<Prime> {
+        let top = self.levels_of(ring).last();
+        top.map_or_else(Vec::new, |top| self.key_row(top))
     }
 
     /// The highest level.
@@ -245,21 +315,12 @@ impl Ring {
         })
     }
 
-    /// log2 of the product of all primes that keys of a ring are modulo, its P included: what security depends on. Of the main
-    /// ring these are the whole pool.
-    pub fn total_bits(&self, part: RingPart) -> f64 {
-        let bits = |&p: &u64| (p as f64).log2();
-        let chain: f64 = match (part, &self.small) {
-            (RingPart::Small, Some(small)) => {
-                let row = self.key_row(Level(small.levels.saturating_sub(1)));
-                row.iter()
-                    .filter_map(|&p| self.primes.get(p))
-                    .map(bits)
-                    .sum()
-            }
-            _ => self.primes.values().map(bits).sum(),
-        };
-        chain + self.view(part).special_bits()
+    /// log2 of the product of all primes that keys of a ring are modulo, its P included: what its security depends on.
+    pub fn total_bits(&self, ring: RingId) -> f64 {
+        let primes = self.primes_of(ring);
+        let values = primes.iter().filter_map(|&p| self.primes.get(p));
+        let chain: f64 = values.map(|&p| (p as f64).log2()).sum();
+        chain + self.view(ring).special_bits()
     }
 
     /// Q_from / Q_to as a scale: what a rescale divides by. `None` when a level does not exist.

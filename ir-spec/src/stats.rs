@@ -11,7 +11,7 @@ use crate::circuit::{Circuit, Keys, Port, SourceNode};
 use crate::entity::Prime;
 use crate::expectation::{Expectation, InputRange};
 use crate::finish::{Finish, Prepare};
-use crate::inst::{Inst, Key, KeyKind};
+use crate::inst::{Inst, Key};
 use crate::interface::InterfacePort;
 use crate::ring::{Level, Ring};
 use crate::shape::Shape;
@@ -147,7 +147,7 @@ impl KeyStats {
         keys.map(|(&key, &level)| Self {
             key,
             level,
-            bytes: key_bytes(ring, key.kind, level),
+            bytes: key_bytes(ring, key, level),
         })
         .collect()
     }
@@ -155,22 +155,19 @@ impl KeyStats {
 
 /// Bytes of an evaluation key for use up to a level in a file: for each of the digits that meet [`Ring::key_row`], one polynomial
 /// modulo the primes of that and the special primes. Seeds and checksums, some hundred bytes, are not counted. A key that leads
-/// to the small ring is one of the main ring, with the digits and special primes of the small one.
-pub fn key_bytes(ring: &Ring, kind: KeyKind, level: Level) -> u64 {
+/// to another ring has the degree of the ring that it leads from, with the digits and special primes of the ring that it leads to.
+pub fn key_bytes(ring: &Ring, key: Key, level: Level) -> u64 {
     let (row, view) = (ring.key_row(level), ring.at(level));
-    let log_n = match kind {
-        KeyKind::RingSwitch => ring.log_n,
-        _ => view.log_n,
-    };
+    let log_n = ring.view(key.from).log_n();
     let meets = |digit: &&Vec<_>| digit.iter().any(|prime| row.contains(prime));
-    let digits = view.digits.iter().filter(meets).count() as u64;
-    let special: u64 = view.special.iter().map(|&p| limb_bytes(log_n, p)).sum();
+    let digits = view.digits().iter().filter(meets).count() as u64;
+    let special: u64 = view.special().map(|p| limb_bytes(log_n, p)).sum();
     digits * (polynomial_bytes(ring, log_n, &row) + special)
 }
 
 /// Bytes of a fresh ciphertext at a level in a file, seed excluded; of any other, twice that.
 pub fn seeded_ciphertext_bytes(ring: &Ring, level: Level) -> u64 {
-    let log_n = ring.at(level).log_n;
+    let log_n = ring.at(level).log_n();
     polynomial_bytes(ring, log_n, ring.row(level).unwrap_or_default())
 }
 
@@ -246,8 +243,7 @@ impl Counts {
             | Inst::AddPlain(..)
             | Inst::RelinearizeExt { .. }
             | Inst::DropLevel { .. }
-            | Inst::MulMonomial { .. }
-            | Inst::Bootstrap { .. } => {}
+            | Inst::MulMonomial { .. } => {}
         }
         counts
     }
@@ -325,44 +321,56 @@ impl PortStats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entity::{Arena, Prime, SpecialPrime};
-    use crate::ring::{Rotation, SmallRing};
+    use crate::entity::{Arena, Prime, RingId, SpecialPrime};
+    use crate::inst::KeyKind;
+    use crate::ring::{LevelSpec, RingSpec, Rotation};
 
+    /// Levels 0 to 2 are in r0.
     fn ring() -> Ring {
+        let level = |n| LevelSpec {
+            ring: RingId(0),
+            primes: (0..n).map(Prime).collect(),
+        };
         Ring {
-            log_n: 4,
             unit_bits: 10,
             primes: Arena::<Prime, u64>::from_iter([12289, 13313, 15361]),
             special: Arena::<SpecialPrime, u64>::from_iter([18433]),
-            levels: (1..=3).map(|n| (0..n).map(Prime).collect()).collect(),
-            digits: vec![vec![Prime(0), Prime(1)], vec![Prime(2)]],
-            small: None,
+            rings: Arena::from_iter([RingSpec {
+                log_n: 4,
+                special: vec![SpecialPrime(0)],
+                digits: vec![vec![Prime(0), Prime(1)], vec![Prime(2)]],
+            }]),
+            levels: (1..=3).map(level).collect(),
         }
     }
 
     #[test]
     fn a_key_is_one_half_per_digit_that_meets_its_level() {
-        let bytes = |level| key_bytes(&ring(), KeyKind::Relinearization, Level(level));
+        let key = Key::within(RingId(0), KeyKind::Relinearization);
+        let bytes = |level| key_bytes(&ring(), key, Level(level));
         // Chain primes of 14 bits under a special prime of 15, two bytes for each bit.
         assert_eq!([bytes(0), bytes(1), bytes(2)], [2 * 29, 2 * 43, 2 * 2 * 57]);
         assert_eq!(seeded_ciphertext_bytes(&ring(), Level(1)), 2 * 28);
     }
 
     #[test]
-    fn keys_of_a_small_ring_are_small_but_for_the_one_that_leads_there() {
-        let ring = Ring {
-            small: Some(SmallRing {
-                log_n: 3,
-                levels: 2,
-                special: 1,
-                digits: vec![vec![Prime(0)], vec![Prime(1)]],
-            }),
-            ..ring()
-        };
-        let bytes = |kind, level| key_bytes(&ring, kind, Level(level));
-        assert_eq!(bytes(KeyKind::Relinearization, 1), 2 * 43);
-        assert_eq!(bytes(KeyKind::RingSwitch, 1), 2 * 2 * 43);
-        assert_eq!(bytes(KeyKind::Relinearization, 2), 2 * 2 * 57);
+    fn a_key_that_leads_to_a_smaller_ring_has_the_larger_degree() {
+        let mut ring = ring();
+        let (large, small) = (RingId(0), RingId(1));
+        ring.rings.push(RingSpec {
+            log_n: 3,
+            special: vec![SpecialPrime(0)],
+            digits: vec![vec![Prime(0)], vec![Prime(1)]],
+        });
+        ring.levels
+            .iter_mut()
+            .take(2)
+            .for_each(|level| level.ring = small);
+        let bytes = |key, level| key_bytes(&ring, key, Level(level));
+        let relinearization = |ring| Key::within(ring, KeyKind::Relinearization);
+        assert_eq!(bytes(relinearization(small), 1), 2 * 43);
+        assert_eq!(bytes(Key::switching(large, small), 1), 2 * 2 * 43);
+        assert_eq!(bytes(relinearization(large), 2), 2 * 2 * 57);
         assert_eq!(seeded_ciphertext_bytes(&ring, Level(1)), 28);
     }
 

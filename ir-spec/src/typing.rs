@@ -8,7 +8,7 @@ pub use error::TypeError;
 
 use crate::entity::Value;
 use crate::inst::Inst;
-use crate::ring::{Level, Ring, RingPart, Rotation};
+use crate::ring::{Level, Ring, Rotation};
 use crate::scale::Scale;
 use crate::types::{Basis, Form, Type};
 
@@ -68,12 +68,6 @@ pub fn result_type<'t>(
         }
         Inst::Conjugate(a) => rules.with_form(*a, Form::Normal, Form::Normal),
         Inst::MulMonomial { a, exponent } => rules.mul_monomial(*a, *exponent),
-        Inst::Bootstrap { a, to, scale } => {
-            rules.with_form(*a, Form::Normal, Form::Normal)?;
-            rules
-                .stated(*to, scale)
-                .map(|()| Type::cipher(*to, scale.clone()))
-        }
     }
 }
 
@@ -417,15 +411,20 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         Ok(())
     }
 
-    fn lower(&self, x: &Cipher, to: Level) -> Result<(), TypeError> {
+    fn exists(&self, level: Level) -> Result<(), TypeError> {
         let levels = self.ring.levels.len();
-        if self.ring.row(to).is_none() {
-            return Err(TypeError::NoLevel {
+        match self.ring.row(level) {
+            Some(_) => Ok(()),
+            None => Err(TypeError::NoLevel {
                 op: self.op,
-                level: to,
+                level,
                 levels,
-            });
+            }),
         }
+    }
+
+    fn lower(&self, x: &Cipher, to: Level) -> Result<(), TypeError> {
+        self.exists(to)?;
         if to >= x.level {
             return Err(TypeError::NotLower {
                 op: self.op,
@@ -439,7 +438,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
     /// A lower level of the same ring.
     fn lower_in_ring(&self, x: &Cipher, to: Level) -> Result<(), TypeError> {
         self.lower(x, to)?;
-        if self.ring.part(x.level) == self.ring.part(to) {
+        if self.ring.ring_of(x.level) == self.ring.ring_of(to) {
             return Ok(());
         }
         Err(TypeError::OtherRing {
@@ -490,9 +489,9 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
     fn switch_ring(&self, a: Value, to: Level) -> Result<Type, TypeError> {
         self.with_form(a, Form::Normal, Form::Normal)?;
         let x = self.cipher(a)?;
-        self.lower(&x, to)?;
-        if (self.ring.part(x.level), self.ring.part(to)) != (RingPart::Main, RingPart::Small) {
-            return Err(TypeError::SameRing {
+        self.exists(to)?;
+        if self.ring.at(to).log_n() >= self.ring.at(x.level).log_n() {
+            return Err(TypeError::NotSmaller {
                 op: self.op,
                 from: x.level,
                 to,
@@ -504,8 +503,8 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
 
     /// There is an extended basis at a level.
     fn key_switched(&self, level: Level) -> Result<(), TypeError> {
-        match self.ring.at(level).special {
-            [] => Err(TypeError::NoSpecialPrimes { op: self.op }),
+        match self.ring.at(level).special_count() {
+            0 => Err(TypeError::NoSpecialPrimes { op: self.op }),
             _ => Ok(()),
         }
     }

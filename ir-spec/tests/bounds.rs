@@ -4,7 +4,9 @@
 
 use peregrine_ir::provenance::node_uses;
 use peregrine_ir::stats::{Stats, key_bytes};
-use peregrine_ir::{Inst, KeyKind, LayoutId, Level, Node, Operator, OperatorId, text, verify};
+use peregrine_ir::{
+    Inst, Key, KeyKind, LayoutId, Level, Node, Operator, OperatorId, RingId, text, verify,
+};
 use std::collections::BTreeSet;
 
 /// The first example with this in it.
@@ -28,7 +30,11 @@ fn a_convolution_is_measured_against_its_bound() {
     assert_eq!((conv.bounds.products, conv.bounds.least_products), (9, 7));
     assert_eq!(conv.bounds.product_ratio, Some(9.0 / 7.0));
     assert_eq!((conv.bounds.ciphertexts, conv.bounds.fill), (1, Some(1.0)));
-    let keys = 8 * key_bytes(&circuit.ring, KeyKind::Relinearization, Level(2));
+    let keys = 8 * key_bytes(
+        &circuit.ring,
+        Key::within(RingId(0), KeyKind::Relinearization),
+        Level(2),
+    );
     assert_eq!(
         (conv.bounds.rotation_keys, conv.bounds.rotation_key_bytes),
         (8, keys)

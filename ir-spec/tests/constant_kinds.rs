@@ -8,7 +8,7 @@ use common::check_errors;
 fn check(instruction: &str) {
     let source = format!(
         r#"circuit %kinds security=none {{
-    ring log_n=4
+    r0 = ring log_n=4
     D = scale 2^30
     q0 = prime 0x1fffffffff61
     q1 = prime 0x3ffffe81

@@ -129,10 +129,10 @@ proptest! {
 }
 
 const WORDS: [&str; 51] = [
-    "small_ring log_n=3 levels=1 special_primes=1\n",
-    "small_digit 0 = [q0]\n",
+    "r1 = ring log_n=3 special_primes=[p0]\n",
+    "digit 0 r1 = [q0]\n",
     "switch_ring",
-    "ring log_n=5\n",
+    "r0 = ring log_n=5\n",
     "ring",
     "log_n",
     "=",

@@ -10,7 +10,7 @@ use peregrine_ir::{Circuit, Expectation, InputRange, Interface, Origin, binary, 
 
 const GOOD: &str = "\
 circuit %expecting security=none {
-    ring log_n=4
+    r0 = ring log_n=4
     D = scale 2^30
     q0 = prime 0x1fffffffff61
     level 0 = [q0]

@@ -11,23 +11,23 @@ fn errors(source: &str) -> String {
 
 #[test]
 fn an_error_shows_its_place() {
-    let source = "circuit %f security=none {\n    ring log_n=five\n}\n";
+    let source = "circuit %f security=none {\n    r0 = ring log_n=five\n}\n";
     let expected = "\
 error: expected a number below 2^32, found `five`
- --> line 2, column 16
+ --> line 2, column 21
   |
-2 |     ring log_n=five
-  |                ^^^^";
+2 |     r0 = ring log_n=five
+  |                     ^^^^";
     assert_eq!(errors(source), expected);
 }
 
 #[test]
 fn all_errors_are_reported() {
-    let source = "circuit %f security=none {\n ring log_n=4\n ring log_n=4\n q0 = prim 3\n q7 = prime 3\n what\n v0 = add v1, : ct<0, D>\n";
+    let source = "circuit %f security=none {\n r0 = ring log_n=4\n D = scale 2^2\n D = scale 2^2\n q0 = prim 3\n q7 = prime 3\n what\n v0 = add v1, : ct<0, D>\n";
     let report = errors(source);
     let first_lines: Vec<&str> = report.lines().filter(|l| l.starts_with("error")).collect();
     let expected = [
-        "error: `ring` is given twice",
+        "error: `D` is given twice",
         "error: expected `prime`, found `prim`",
         "error: expected a statement, found `what`",
         "error: expected `v` and a number, like `v0`, found `:`",
@@ -40,7 +40,7 @@ fn all_errors_are_reported() {
 fn causes_are_told() {
     let check = |statement: &str, expected: &str| {
         let report = errors(&format!(
-            "circuit %f security=none {{\n ring log_n=4\n {statement}\n}}"
+            "circuit %f security=none {{\n r0 = ring log_n=4\n {statement}\n}}"
         ));
         assert!(report.contains(expected), "{report}");
     };

@@ -11,7 +11,7 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use peregrine_runtime::ckks::{Ciphertext, Encoder, Encryptor, Evaluator, Plaintext, switch_ring};
-use peregrine_runtime::params::{Parameters, ParametersLiteral, Rings, RingsLiteral, SmallLiteral};
+use peregrine_runtime::params::{Parameters, ParametersLiteral, RingLiteral, Rings, RingsLiteral};
 use peregrine_runtime::ring::{Baseline, Basis, Coefficient, Ntt, Randomness, RnsPoly};
 use peregrine_runtime::rlwe::{Digits, EvaluationKey, EvaluationKeys, KeyKind, SecretKeys};
 use std::sync::{Arc, LazyLock};
@@ -55,15 +55,23 @@ fn parameters(log_n: u32) -> Arc<Parameters> {
 
 /// The same, with a ring of half the degree that has all but one of the primes.
 fn rings(log_n: u32) -> Arc<Rings> {
-    let main = parameters(log_n).literal().clone();
-    let small = SmallLiteral {
-        log_n: log_n - 1,
-        levels: CHAIN - 1,
-        special: 2,
-        digits: vec![vec![0, 1], vec![2, 3], vec![4]],
+    let large = parameters(log_n).literal().clone();
+    let ring = |log_n, digits| RingLiteral {
+        log_n,
+        special: vec![0, 1],
+        digits,
     };
-    let small = Some(small);
-    Rings::new(RingsLiteral { main, small }).unwrap()
+    let digits = vec![vec![0, 1], vec![2, 3], vec![4]];
+    let rows = large.rows.into_iter().enumerate();
+    let literal = RingsLiteral {
+        pool: large.pool,
+        special: large.special,
+        rings: vec![ring(log_n, large.digits), ring(log_n - 1, digits)],
+        levels: rows
+            .map(|(i, row)| (usize::from(i < CHAIN - 1), row))
+            .collect(),
+    };
+    Rings::new(literal).unwrap()
 }
 
 /// A polynomial with no pattern.
@@ -133,10 +141,10 @@ mod key_switching {
     impl Bed {
         fn new() -> Self {
             let rings = rings(14);
-            let params = rings.main().clone();
+            let params = rings.ring(0).unwrap().clone();
             let mut randomness = Randomness::from_os();
             let secrets = SecretKeys::generate(&rings, &mut randomness).unwrap();
-            let secret = secrets.main();
+            let secret = secrets.get(0).unwrap();
             let rotation = KeyKind::Galois(params.ring().rotation_exponent(1));
             let mut keys = EvaluationKeys::default();
             for kind in [KeyKind::Relinearization, rotation] {
@@ -145,7 +153,7 @@ mod key_switching {
                 keys.insert(key.unwrap());
             }
             let bridge =
-                EvaluationKey::for_ring_switch(&rings, &secrets, CHAIN - 2, &mut randomness);
+                EvaluationKey::for_ring_switch(&rings, &secrets, (0, CHAIN - 2), &mut randomness);
             keys.insert(bridge.unwrap());
             let row = params.row(CHAIN - 1).unwrap();
             let slots: Vec<f64> = (0..params.slots()).map(|i| (i as f64).sin()).collect();

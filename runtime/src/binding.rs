@@ -1,11 +1,10 @@
 //! From the circuit's vocabulary to the engine's: rings, keys, forms.
 
 use crate::ckks;
-use crate::params::{Parameters, ParametersError, ParametersLiteral, Rings};
-use crate::params::{RingsLiteral, SmallLiteral};
+use crate::params::{Parameters, ParametersError, RingLiteral, Rings, RingsLiteral};
 use crate::ring;
 use crate::rlwe::{self, Gadget, Placement, RlweError};
-use peregrine_ir::{Entity, Form, Key, KeyKind, KeyShape, Level, Prime, Ring, RingPart};
+use peregrine_ir::{Entity, Form, Key, KeyKind, KeyShape, Level, Prime, Ring, RingId};
 use std::sync::Arc;
 
 /// The parameters of a circuit's rings, with all tables.
@@ -18,42 +17,36 @@ pub fn rings(ring: &Ring) -> Result<Arc<Rings>, ParametersError> {
 
 /// The parameters of a circuit's rings, unchecked.
 pub(crate) fn literal(ring: &Ring) -> RingsLiteral {
-    let main = ParametersLiteral {
-        log_n: ring.log_n,
+    let rings = ring.rings.values().map(|spec| RingLiteral {
+        log_n: spec.log_n,
+        special: spec.special.iter().map(|p| p.index()).collect(),
+        // Of no use where nothing is key-switched.
+        digits: match spec.special.as_slice() {
+            [] => Vec::new(),
+            _ => spec.digits.iter().map(|digit| indices(digit)).collect(),
+        },
+    });
+    let levels = ring.levels.iter();
+    RingsLiteral {
         pool: ring.primes.values().copied().collect(),
         special: ring.special.values().copied().collect(),
-        digits: digits(ring, RingPart::Main),
-        rows: sets(&ring.levels),
-    };
-    let small = ring.small.as_ref().map(|small| SmallLiteral {
-        log_n: small.log_n,
-        levels: small.levels as usize,
-        special: small.special as usize,
-        digits: digits(ring, RingPart::Small),
-    });
-    RingsLiteral { main, small }
-}
-
-fn sets(rows: &[Vec<Prime>]) -> Vec<Vec<usize>> {
-    let indices = |row: &Vec<Prime>| row.iter().map(|p| p.index()).collect();
-    rows.iter().map(indices).collect()
-}
-
-/// The digits of one of the rings: of no use where nothing is key-switched.
-fn digits(ring: &Ring, part: RingPart) -> Vec<Vec<usize>> {
-    let view = ring.view(part);
-    match view.special {
-        [] => Vec::new(),
-        _ => sets(view.digits),
+        rings: rings.collect(),
+        levels: levels
+            .map(|level| (level.ring.index(), indices(&level.primes)))
+            .collect(),
     }
+}
+
+fn indices(primes: &[Prime]) -> Vec<usize> {
+    primes.iter().map(|p| p.index()).collect()
 }
 
 /// The parameters of a key; none of a ring there is not.
 pub(crate) fn key_parameters(rings: &Rings, key: Key) -> Option<&Arc<Parameters>> {
-    match (key.kind, key.part) {
-        (KeyKind::RingSwitch, _) => rings.bridge(),
-        (_, RingPart::Main) => Some(rings.main()),
-        (_, RingPart::Small) => rings.small(),
+    let (from, to) = (key.from.index(), key.to.index());
+    match key.kind {
+        KeyKind::RingSwitch => rings.bridge(from, to),
+        KeyKind::Relinearization | KeyKind::Conjugation | KeyKind::Rotation(_) => rings.ring(to),
     }
 }
 
@@ -117,11 +110,8 @@ pub(crate) fn placement(
 }
 
 /// The circuit's name of the ring of a level.
-pub(crate) fn part(rings: &Rings, level: usize) -> RingPart {
-    match rings.is_small(level) {
-        true => RingPart::Small,
-        false => RingPart::Main,
-    }
+pub(crate) fn ring_of(rings: &Rings, level: usize) -> RingId {
+    RingId::new(rings.ring_of(level) as u32)
 }
 
 /// The engine's form of a ciphertext as the circuit has it.

@@ -17,7 +17,7 @@ mod tests;
 
 pub use error::{ParametersError, PrimeSet};
 pub use per_ring::PerRing;
-pub use rings::{Rings, RingsLiteral, SmallLiteral};
+pub use rings::{RingLiteral, Rings, RingsLiteral};
 
 use crate::ring::{Basis, Ring, is_prime};
 use std::ops::{Range, RangeInclusive};
@@ -68,22 +68,33 @@ impl Parameters {
     /// # Errors
     /// See [`ParametersError`].
     pub fn new(literal: ParametersLiteral) -> Result<Arc<Self>, ParametersError> {
-        Self::switching_from(literal, 0)
+        let count = literal.pool.len();
+        for (level, row) in literal.rows.iter().enumerate() {
+            check_set(row, count, PrimeSet::Level(level))?;
+        }
+        let switching = Switching {
+            own: Basis::new(0..count),
+            special: Basis::new(count..count + literal.special.len()),
+        };
+        Self::with(literal, switching)
     }
 
-    /// [`Self::new`], for key switching at no level below `first`.
-    fn switching_from(
-        literal: ParametersLiteral,
-        first: usize,
-    ) -> Result<Arc<Self>, ParametersError> {
+    /// [`Self::new`] for a ring whose literal has primes of other rings, too, and rows without primes for their levels.
+    fn with(literal: ParametersLiteral, of: Switching) -> Result<Arc<Self>, ParametersError> {
         check_primes(&literal)?;
         let count = literal.pool.len();
-        let digits = checked_sets(&literal.digits, count, PrimeSet::Digit)?;
-        let rows = checked_sets(&literal.rows, count, PrimeSet::Level)?;
-        if rows.is_empty() {
+        for (i, digit) in literal.digits.iter().enumerate() {
+            check_set(digit, count, PrimeSet::Digit(i))?;
+        }
+        if literal.rows.is_empty() {
             return Err(ParametersError::NoLevels);
         }
-        check_partition(&digits, &literal)?;
+        let sets = |sets: &[Vec<usize>]| -> Vec<Basis> {
+            let set = |indices: &Vec<usize>| Basis::new(indices.iter().copied());
+            sets.iter().map(set).collect()
+        };
+        let (digits, rows) = (sets(&literal.digits), sets(&literal.rows));
+        check_partition(&digits, &of)?;
 
         let primes: Vec<u64> = literal
             .pool
@@ -92,21 +103,18 @@ impl Parameters {
             .copied()
             .collect();
         let ring = Arc::new(Ring::new(literal.log_n, &primes)?);
-        let parameters = Self::over(ring, literal, digits, rows);
-        parameters.check_special(first)?;
+        let parameters = Self::over(ring, literal, (digits, rows, of.special));
+        parameters.check_special()?;
         Ok(Arc::new(parameters))
     }
 
-    /// Parameters of a ring that has the primes of the literal at their indices, and maybe special primes of its own after them.
+    /// Parameters in a ring that has the primes of the literal at their indices.
     fn over(
         ring: Arc<Ring>,
         literal: ParametersLiteral,
-        digits: Vec<Basis>,
-        rows: Vec<Basis>,
+        (digits, rows, special): (Vec<Basis>, Vec<Basis>, Basis),
     ) -> Self {
-        let count = literal.pool.len();
-        let end = count + literal.special.len();
-        let special = Basis::new(count..end);
+        let end = literal.pool.len() + literal.special.len();
         let extended_rows = rows.iter().map(|row| row.union(&special)).collect();
         let key_rows = rows.iter().scan(Basis::new(0..0), |union, row| {
             *union = union.union(row);
@@ -155,7 +163,7 @@ impl Parameters {
         self.degree() / 2
     }
 
-    /// How many levels there are.
+    /// How many levels there are, those of other rings included.
     pub fn levels(&self) -> usize {
         self.rows.len()
     }
@@ -165,10 +173,7 @@ impl Parameters {
     /// # Errors
     /// When there is no such level.
     pub fn row(&self, level: usize) -> Result<&Basis, ParametersError> {
-        self.rows.get(level).ok_or(ParametersError::Level {
-            level,
-            count: self.levels(),
-        })
+        self.of_level(&self.rows, level)
     }
 
     /// The primes of a level and the special primes.
@@ -176,10 +181,7 @@ impl Parameters {
     /// # Errors
     /// When there is no such level.
     pub fn extended_row(&self, level: usize) -> Result<&Basis, ParametersError> {
-        self.extended_rows.get(level).ok_or(ParametersError::Level {
-            level,
-            count: self.levels(),
-        })
+        self.of_level(&self.extended_rows, level)
     }
 
     /// The pool primes of an evaluation key for a level and every level before it in the table: rows need not be nested.
@@ -187,7 +189,14 @@ impl Parameters {
     /// # Errors
     /// When there is no such level.
     pub fn key_row(&self, level: usize) -> Result<&Basis, ParametersError> {
-        self.key_rows.get(level).ok_or(ParametersError::Level {
+        self.of_level(&self.key_rows, level)
+    }
+
+    /// A row of a table by level; none for levels of other rings, which have no primes here.
+    fn of_level<'t>(&self, table: &'t [Basis], level: usize) -> Result<&'t Basis, ParametersError> {
+        let own = self.rows.get(level).filter(|row| !row.is_empty());
+        let row = own.and_then(|_| table.get(level));
+        row.ok_or(ParametersError::Level {
             level,
             count: self.levels(),
         })
@@ -198,7 +207,7 @@ impl Parameters {
         &self.special
     }
 
-    /// Pool and special primes.
+    /// Pool and special primes, those that only other rings use included.
     pub fn all_primes(&self) -> &Basis {
         &self.all
     }
@@ -218,9 +227,9 @@ impl Parameters {
         shared.filter(|(_, primes)| !primes.is_empty())
     }
 
-    fn check_special(&self, first: usize) -> Result<(), ParametersError> {
+    fn check_special(&self) -> Result<(), ParametersError> {
         let special_bits = self.ring.log2_product(&self.special);
-        for (level, row) in self.rows.iter().enumerate().skip(first) {
+        for (level, row) in self.rows.iter().enumerate() {
             for (digit, shared) in self.digits_of(row) {
                 let digit_bits = self.ring.log2_product(&shared);
                 if digit_bits > special_bits + BITS_TOLERANCE {
@@ -264,42 +273,42 @@ fn check_primes(literal: &ParametersLiteral) -> Result<(), ParametersError> {
     Ok(())
 }
 
-/// Each set has indices below `count`, at least one, none twice.
-fn checked_sets(
-    sets: &[Vec<usize>],
-    count: usize,
-    name: fn(usize) -> PrimeSet,
-) -> Result<Vec<Basis>, ParametersError> {
-    let checked = |(at, indices): (usize, &Vec<usize>)| {
-        let set = name(at);
-        if indices.is_empty() {
-            return Err(ParametersError::EmptySet { set });
+/// A set has indices below `count`, at least one, none twice.
+fn check_set(indices: &[usize], count: usize, set: PrimeSet) -> Result<(), ParametersError> {
+    if indices.is_empty() {
+        return Err(ParametersError::EmptySet { set });
+    }
+    for (position, &index) in indices.iter().enumerate() {
+        if index >= count {
+            return Err(ParametersError::PrimeIndex { set, index, count });
         }
-        for (position, &index) in indices.iter().enumerate() {
-            if index >= count {
-                return Err(ParametersError::PrimeIndex { set, index, count });
-            }
-            if indices[..position].contains(&index) {
-                return Err(ParametersError::RepeatedIndex { set, index });
-            }
+        if indices[..position].contains(&index) {
+            return Err(ParametersError::RepeatedIndex { set, index });
         }
-        Ok(Basis::new(indices.iter().copied()))
-    };
-    sets.iter().enumerate().map(checked).collect()
+    }
+    Ok(())
 }
 
-/// The digits partition the pool, unless there is no key switching at all.
-fn check_partition(digits: &[Basis], literal: &ParametersLiteral) -> Result<(), ParametersError> {
-    if digits.is_empty() && literal.special.is_empty() {
+/// Of the primes of a literal those that key switching in its ring is about.
+struct Switching {
+    /// The primes of the pool that digits partition.
+    own: Basis,
+    /// The special primes, after the pool.
+    special: Basis,
+}
+
+/// The digits partition their primes, unless there is no key switching at all.
+fn check_partition(digits: &[Basis], of: &Switching) -> Result<(), ParametersError> {
+    if digits.is_empty() && of.special.is_empty() {
         return Ok(());
     }
-    if digits.is_empty() || literal.special.is_empty() {
+    if digits.is_empty() || of.special.is_empty() {
         return Err(ParametersError::HalfKeySwitching {
             digits: digits.len(),
-            special: literal.special.len(),
+            special: of.special.len(),
         });
     }
-    for index in 0..literal.pool.len() {
+    for &index in of.own.primes() {
         let mut holders = digits
             .iter()
             .enumerate()

@@ -65,12 +65,15 @@ fn fewer(ring: &Ring) -> Ring {
             .map(|set| set.iter().filter_map(prime).collect());
         sets.filter(|set: &Vec<Prime>| !set.is_empty()).collect()
     };
-    Ring {
-        primes: kept.iter().map(|&k| values[k]).collect(),
-        levels: renamed(&ring.levels[..3]),
-        digits: renamed(&ring.digits),
-        ..ring.clone()
-    }
+    let rows: Vec<Vec<Prime>> = ring.levels[..3].iter().map(|l| l.primes.clone()).collect();
+    let view = ring.view(RingId(0));
+    let primes = kept.iter().map(|&k| values[k]).collect();
+    Ring::of_one_ring(
+        (view.log_n(), ring.unit_bits),
+        (primes, ring.special.clone()),
+        renamed(&rows),
+        renamed(view.digits()),
+    )
 }
 
 fn key_file(secret: &Secret, order: &KeyOrder, kept: &[&KeyFile], seed: u128) -> Vec<u8> {
@@ -274,10 +277,8 @@ fn circuits_with_other_primes_of_one_degree_have_no_union() {
         special: common::primes(11, 49).take(2).collect(),
         ..ring.clone()
     };
-    let digits = Ring {
-        digits: ring.primes.keys().map(|p| vec![p]).collect(),
-        ..ring.clone()
-    };
+    let mut digits = ring.clone();
+    digits.rings.get_mut(RingId(0)).unwrap().digits = ring.primes.keys().map(|p| vec![p]).collect();
     let interface = |ring| Interface::of(&circuit(ring, &[(3, 2)]));
     for (other, differs) in [(other, "special primes"), (digits, "digits of primes")] {
         let both = [interface(ring.clone()), interface(other)];

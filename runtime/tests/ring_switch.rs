@@ -29,22 +29,21 @@ fn ring(toy: Toy, log_ratio: u32) -> Ring {
 }
 
 /// The lowest levels in a ring `2^log_ratio` times smaller, with digits of as many primes as it has special ones.
-fn with_small(mut ring: Ring, log_ratio: u32, levels: u32, special: u32) -> Ring {
+fn with_small(ring: Ring, log_ratio: u32, levels: u32, special: u32) -> Ring {
     let primes = ring.key_row(Level(levels - 1));
     let digits = primes.chunks(special as usize);
-    ring.small = Some(SmallRing {
-        log_n: ring.log_n - log_ratio,
-        levels,
-        special,
+    let spec = RingSpec {
+        log_n: ring.largest_log_n() - log_ratio,
+        special: ring.special.keys().take(special as usize).collect(),
         digits: digits.map(<[Prime]>::to_vec).collect(),
-    });
-    ring
+    };
+    ring.with_lowest_in(levels as usize, spec)
 }
 
 /// A full-width layout of the small ring.
 fn narrow(toy: &mut Toybox) -> (LayoutId, Shape) {
     let circuit = toy.builder.circuit();
-    let slots = circuit.ring.view(RingPart::Small).slots();
+    let slots = circuit.ring.view(RingId(1)).slots();
     let layout = Layout::row_major(slots.ilog2(), [slots, 1, 1]).unwrap();
     let layout = circuit.layouts.push(layout);
     (layout, Shape::new([1, slots]).unwrap())
@@ -52,8 +51,8 @@ fn narrow(toy: &mut Toybox) -> (LayoutId, Shape) {
 
 /// `rotate(x, 1) x` in the main ring, an output of its own; switched, rotated and squared with an input of the small ring beside it.
 fn circuit(ring: Ring) -> Verified {
-    let small = ring.small.clone().unwrap();
-    let (middle, low) = (Level(small.levels), Level(small.levels - 1));
+    let low = ring.levels_of(RingId(1)).last().unwrap();
+    let middle = Level(low.0 + 1);
     let mut toy = Toybox::new(ring, Security::None);
     let mut x = toy.input("x");
     let to = Level(middle.0 + 1);
@@ -218,9 +217,9 @@ fn sizes_are_those_of_the_ring_of_a_level() {
             SwitchKey::Streamed(_) => panic!("an expanded key was asked for"),
         });
         let bytes: usize = halves.map(|digit| 2 * digit.b().bytes()).sum();
-        assert_eq!(sizes.key_bytes(key.kind, level), bytes as u64, "{key}");
-        let packed = stats::key_bytes(ring, key.kind, level);
-        assert_eq!(sizes.packed_key_bytes(key.kind, level), packed, "{key}");
+        assert_eq!(sizes.key_bytes(key, level), bytes as u64, "{key}");
+        let packed = stats::key_bytes(ring, key, level);
+        assert_eq!(sizes.packed_key_bytes(key, level), packed, "{key}");
     }
     let outputs = files.parties.client.read_outputs(&files.outputs).unwrap();
     for port in outputs.ports() {
@@ -244,18 +243,17 @@ fn a_prediction_counts_both_rings() {
     let prediction = memory::predict(&circuit, &plan);
     let sizes = Sizes::new(&circuit.ring);
     let bytes = |value| circuit.type_of(value).map_or(0, |ty| sizes.bytes_of(ty));
-    let of = |part| {
+    let of = |ring| {
         let values = circuit.values.iter();
-        let values = values.filter(|(_, d)| circuit.ring.part(d.ty.level()) == part);
+        let values = values.filter(|(_, d)| circuit.ring.ring_of(d.ty.level()) == ring);
         values.map(|(value, _)| bytes(value)).max().unwrap()
     };
     // A value of each at the least, and not as if every value were of the main ring.
-    let least = of(RingPart::Main) + of(RingPart::Small);
+    let least = of(RingId(0)) + of(RingId(1));
     assert!(prediction.values >= least && prediction.keys > 0);
     let mut wide = (*circuit).clone();
-    if let Some(small) = &mut wide.ring.small {
-        small.log_n = wide.ring.log_n;
-    }
+    let log_n = wide.ring.largest_log_n();
+    wide.ring.rings.get_mut(RingId(1)).unwrap().log_n = log_n;
     let wide = memory::predict(&wide, &plan);
     assert!(prediction.values < wide.values && prediction.fixed < wide.fixed);
 }
@@ -305,7 +303,7 @@ fn degree_8192_to_4096() {
     let mut ring = chain_ring(13, &[36, 32, 32, 32], 40);
     ring.levels.insert(2, ring.levels[1].clone());
     let ring = with_small(ring, 1, 2, 1);
-    let small = ring.total_bits(RingPart::Small);
+    let small = ring.total_bits(RingId(1));
     assert!((107.0..109.0).contains(&small), "{small:.1} bits");
     let mut toy = Toybox::new(ring, Security::Classical128);
     let (slots, unit) = (toy.shape.elements(), Scale::power_of_two(32));

@@ -256,21 +256,8 @@ fn files_are_as_long_as_the_statistics_say() {
 /// 24 chain primes and 8 special ones just below 2^50, as degree 2^16 has them, in 3 digits; here for a small degree.
 fn large_ring(log_n: u32) -> Ring {
     let mut primes = primes(16, 50);
-    let mut ring = Ring {
-        log_n,
-        unit_bits: 40,
-        ..Ring::default()
-    };
-    for prime in primes.by_ref().take(8) {
-        ring.special.push(prime);
-    }
-    for prime in primes.take(24) {
-        ring.primes.push(prime);
-    }
-    let pool: Vec<Prime> = ring.primes.keys().collect();
-    ring.levels = (1..=24).map(|n| pool[..n].to_vec()).collect();
-    ring.digits = pool.chunks(8).map(<[Prime]>::to_vec).collect();
-    ring
+    let special = primes.by_ref().take(8).collect();
+    common::nested_ring((log_n, 40), (primes.take(24).collect(), special), 8)
 }
 
 #[test]
@@ -292,7 +279,7 @@ fn large_keys_stay_small() {
     // Sizes are proportional to N.
     let at_16: Vec<u64> = bodies(&files.keys).iter().map(|b| b << 11).collect();
     assert_eq!(at_16, [39_321_600, 14_745_600]);
-    let kind = KeyKind::Rotation(Rotation(1));
-    let predicted = [23, 9].map(|level| stats::key_bytes(&large_ring(16), kind, Level(level)));
+    let key = Key::within(RingId(0), KeyKind::Rotation(Rotation(1)));
+    let predicted = [23, 9].map(|level| stats::key_bytes(&large_ring(16), key, Level(level)));
     assert_eq!(at_16, predicted);
 }

@@ -11,8 +11,8 @@
 use peregrine_compiler::onnx::{self, NoExternalData, Options};
 use peregrine_compiler::pipeline::{Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
+use peregrine_ir::Security;
 use peregrine_ir::stats::Stats;
-use peregrine_ir::{RingPart, Security};
 use peregrine_tests::flow::{self, error_bits};
 use peregrine_tests::networks::{resnet18, resnet32, resnet50, squeezenet};
 use peregrine_tests::shared::skipped;
@@ -88,10 +88,10 @@ fn deep_residual_networks_fit_a_secure_modulus() {
                 println!(
                     "{name}, {precision_bits} bits: {} levels of {:.0} bits with P, {:.1} s",
                     ring.levels.len() - 1,
-                    ring.total_bits(RingPart::Main),
+                    ring.total_bits(ring.top_ring()),
                     start.elapsed().as_secs_f64()
                 );
-                assert!(precision_bits == 8 && ring.total_bits(RingPart::Main) <= 1747.0);
+                assert!(precision_bits == 8 && ring.total_bits(ring.top_ring()) <= 1747.0);
             }
             Err(error) => {
                 println!("{name}, {precision_bits} bits: {error}");

@@ -22,7 +22,7 @@ use proptest::prelude::*;
 
 /// Tables without a program: a matrix for constants with slots, a kernel for constants that are one number.
 const TABLES: &str = r#"circuit %sums security=none {
-    ring log_n=4
+    r0 = ring log_n=4 special_primes=[p0]
     D = scale 2^30
     q0 = prime 0x1fffffffff61
     q1 = prime 0x3ffffe81

@@ -14,7 +14,7 @@ use peregrine_compiler::passes::keys::{Having, KeyBudget, KeyError, settle};
 use peregrine_compiler::pipeline::{CompileError, Config, compile};
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{
-    Builder, Circuit, Inst, LayoutId, Level, RingPart, Rotation, Security, Shape, Value, Verified,
+    Builder, Circuit, Inst, LayoutId, Level, RingId, Rotation, Security, Shape, Value, Verified,
     binary, text, verify,
 };
 use peregrine_runtime::ports::{Array, Arrays};
@@ -26,7 +26,7 @@ use std::path::Path;
 
 /// Three levels, 32 slots, and no program.
 const TABLES: &str = r#"circuit %turns security=none {
-    ring log_n=6
+    r0 = ring log_n=6 special_primes=[p0]
     D = scale 2^30
     q0 = prime 0x1ffffffffe01
     q1 = prime 0x3ffffe81
@@ -146,7 +146,7 @@ fn settled(circuit: &Circuit, budget: Option<u64>) -> Result<Verified, KeyError>
 fn rotations(circuit: &Circuit) -> Vec<u32> {
     circuit
         .keys
-        .rotations(RingPart::Main)
+        .rotations(RingId(0))
         .map(|(r, _)| r.0)
         .collect()
 }
@@ -243,7 +243,7 @@ fn a_key_that_is_large_for_one_use_becomes_smaller() {
     let low = [3, 9].map(|k| rotate(&mut builder, low, k));
     let before = finished(builder, &[high, low.into()].concat());
     let keys = |circuit: &Circuit| -> Vec<(u32, u32)> {
-        let keys = circuit.keys.rotations(RingPart::Main);
+        let keys = circuit.keys.rotations(RingId(0));
         keys.map(|(r, level)| (r.0, level.0)).collect()
     };
     assert_eq!(keys(&before), [(1, 2), (2, 2), (3, 2), (9, 0)]);

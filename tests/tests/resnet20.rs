@@ -195,7 +195,7 @@ fn two_residual_blocks_on_ciphertexts_at_128_bits_within_2_to_the_minus_10() {
     assert_eq!(compiled.circuit.security, Security::Classical128);
     println!(
         "ring 2^{}, {} levels",
-        compiled.circuit.ring.log_n,
+        compiled.circuit.ring.largest_log_n(),
         compiled.circuit.ring.levels.len() - 1
     );
     let inputs = images(&folder, &graph, 1).remove(0);

@@ -11,7 +11,7 @@ use peregrine_compiler::optimisation::Optimisation;
 use peregrine_compiler::passes::keys::KeyBudget;
 use peregrine_compiler::pipeline::{Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
-use peregrine_ir::{Circuit, Inst, KeyKind, RingPart, Security, verify};
+use peregrine_ir::{Circuit, Inst, KeyKind, RingId, Security, verify};
 use peregrine_runtime::ports::Arrays;
 use peregrine_tests::flow::{self, Encrypted, arg_max, error_bits};
 use peregrine_tests::networks;
@@ -54,14 +54,15 @@ fn half_the_degree_is_taken_where_it_is_faster_and_secure() {
     let graph = network();
     let both = compiled(&graph, &[], None).circuit;
     let one = compiled(&graph, &[Optimisation::RingSwitching], None).circuit;
-    assert_eq!((switches(&one), one.ring.small.clone()), (0, None));
-    let small = both.ring.small.clone().expect("half the degree pays here");
-    assert_eq!(small.log_n, both.ring.log_n - 1);
+    assert_eq!((switches(&one), one.ring.rings.len()), (0, 1));
+    assert_eq!(both.ring.rings.len(), 2, "half the degree pays here");
+    let degree = |id| both.ring.view(id).log_n();
+    assert_eq!(degree(RingId(1)), degree(RingId(0)) - 1);
     assert!(switches(&both) > 0 && seconds(&both) < seconds(&one));
-    for part in both.ring.parts() {
-        let limit = Security::max_modulus_bits(both.ring.view(part).log_n).unwrap();
-        let bits = both.ring.total_bits(part);
-        assert!(bits <= f64::from(limit), "{part:?}: {bits} of {limit}");
+    for id in both.ring.rings.keys() {
+        let limit = Security::max_modulus_bits(both.ring.view(id).log_n()).unwrap();
+        let bits = both.ring.total_bits(id);
+        assert!(bits <= f64::from(limit), "{id}: {bits} of {limit}");
     }
     let first = &both.remarks.first().expect("a reason").text;
     assert!(first.contains("the degree is 2^"), "{first}");
@@ -90,13 +91,12 @@ fn any_name_of_a_node_makes_a_remark() {
 fn a_small_ring_over_the_line_does_not_verify() {
     let mut circuit = compiled(&network(), &[], None).circuit.into_inner();
     assert_eq!(circuit.security, Security::Classical128);
-    let limit = Security::max_modulus_bits(circuit.ring.log_n - 1).unwrap();
-    if let Some(small) = &mut circuit.ring.small {
-        small.special = circuit.ring.special.len() as u32;
-    }
-    assert!(circuit.ring.total_bits(RingPart::Small) > f64::from(limit));
+    let limit = Security::max_modulus_bits(circuit.ring.largest_log_n() - 1).unwrap();
+    let all = circuit.ring.special.keys().collect();
+    circuit.ring.rings.get_mut(RingId(1)).unwrap().special = all;
+    assert!(circuit.ring.total_bits(RingId(1)) > f64::from(limit));
     let error = verify(circuit).unwrap_err().to_string();
-    assert!(error.contains("small ring: log2(Q P) is"), "{error}");
+    assert!(error.contains("ring r1: log2(Q P) is"), "{error}");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn ciphertexts_give_what_the_model_says_after_the_switch() {
     let want = flow::reference(&graph, &inputs).unwrap();
     for budget in [None, Some(128 << 20)] {
         let circuit = compiled(&graph, &[], budget).circuit;
-        assert!(circuit.ring.small.is_some());
+        assert_eq!(circuit.ring.rings.len(), 2);
         let simulated = flow::simulated(&circuit, &inputs, None).unwrap();
         let exact = error_bits(&simulated, &want);
         let found = Encrypted::new(&circuit).unwrap().run(&inputs).unwrap();
@@ -134,8 +134,8 @@ fn keys_of_both_rings_fit_a_budget_together() {
         .iter()
         .find(|choice| choice.budget == Some(budget));
     assert!(chosen.unwrap().bytes <= budget);
-    let parts: Vec<RingPart> = circuit.keys.levels.keys().map(|key| key.part).collect();
-    assert!(parts.contains(&RingPart::Main) && parts.contains(&RingPart::Small));
+    let rings: Vec<RingId> = circuit.keys.levels.keys().map(|key| key.to).collect();
+    assert!(rings.contains(&RingId(0)) && rings.contains(&RingId(1)));
     let bridges = circuit
         .keys
         .levels

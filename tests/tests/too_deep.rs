@@ -119,7 +119,10 @@ fn is_bounded_by_its_ring(graph: &Graph, config: &Config) -> Result<(), TestCase
         return Ok(());
     };
     let ring = &compiled.circuit.ring;
-    let path = Path::longest(&compiled.graph, &ScaleBits::new(ring.unit_bits, ring.log_n));
+    let path = Path::longest(
+        &compiled.graph,
+        &ScaleBits::new(ring.unit_bits, ring.largest_log_n()),
+    );
     let top = Level(ring.levels.len() as u32 - 1);
     let (has, base) = (
         ring.level_bits(top).unwrap(),

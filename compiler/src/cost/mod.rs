@@ -22,7 +22,7 @@ pub use phases::Phases;
 pub use predict::{NodeSeconds, Prediction};
 pub use profile::{Machine, Profile, ProfileError, Rates};
 
-use peregrine_ir::{Level, Ring};
+use peregrine_ir::{Level, Ring, RingId};
 use std::collections::BTreeMap;
 
 /// A checked [`Profile`]: every number in it is finite and positive, and at least one ring degree is there.
@@ -68,7 +68,7 @@ impl CostModel {
 
     /// The phases of operations at a level; those of the lowest price at a level that the ring lacks.
     pub fn phases(&self, ring: &Ring, level: Level) -> Phases {
-        self.phases_in(ring, level, ring.at(level).log_n)
+        self.phases_in(ring, level, ring.at(level).log_n())
     }
 
     /// The same with ciphertexts of degree `2^log_n`.
@@ -77,9 +77,9 @@ impl CostModel {
         Phases::new(ring, level, self.rates(log_n), copy)
     }
 
-    /// The phases of the key switch that leads to a level of the small ring.
-    fn bridge(&self, ring: &Ring, level: Level) -> Phases {
-        self.phases_in(ring, level, ring.log_n)
+    /// The phases of the key switch that leads to a level from another ring.
+    fn bridge(&self, ring: &Ring, from: RingId, level: Level) -> Phases {
+        self.phases_in(ring, level, ring.view(from).log_n())
     }
 
     /// The price of linear operators at every level.

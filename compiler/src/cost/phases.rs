@@ -34,14 +34,14 @@ impl Phases {
         let shared = |digit: &Vec<Prime>| digit.iter().filter(|p| row.contains(p)).count() as f64;
         let (key_row, view) = (ring.key_row(level), ring.at(level));
         let met = |digit: &&Vec<Prime>| digit.iter().any(|p| key_row.contains(p));
-        let key_digits = view.digits.iter().filter(met).count();
+        let key_digits = view.digits().iter().filter(met).count();
         Self {
             rates,
             copy,
-            special: view.special.len() as f64,
-            key_limbs: (key_digits * (key_row.len() + view.special.len())) as f64,
+            special: view.special_count() as f64,
+            key_limbs: (key_digits * (key_row.len() + view.special_count())) as f64,
             digits: view
-                .digits
+                .digits()
                 .iter()
                 .map(shared)
                 .filter(|&a| a > 0.0)

@@ -73,7 +73,7 @@ impl CostModel {
     /// Seconds of bringing keys into memory.
     pub fn key_seconds(&self, ring: &Ring, keys: &Keys) -> f64 {
         let load = |(key, &level): (&Key, &Level)| match key.kind {
-            KeyKind::RingSwitch => self.bridge(ring, level).key_load(),
+            KeyKind::RingSwitch => self.bridge(ring, key.from, level).key_load(),
             _ => self.phases(ring, level).key_load(),
         };
         keys.levels.iter().map(load).sum()
@@ -148,15 +148,15 @@ impl Pricing<'_> {
             }
             Inst::Rescale { a, to } => with(a, &|from, form| from.rescale(form, self.at(*to))),
             Inst::DropLevel { a, to } => with(a, &|from, form| from.drop_level(form, self.at(*to))),
-            Inst::SwitchRing { to, .. } => {
+            Inst::SwitchRing { a, to } => {
                 let ring = &self.circuit.ring;
-                self.cost.bridge(ring, *to).switch_ring()
+                let from = self.circuit.type_of(*a).map(|ty| ring.ring_of(ty.level()));
+                let from = from.unwrap_or(ring.top_ring());
+                self.cost.bridge(ring, from, *to).switch_ring()
             }
             Inst::Decompose(a) => with(a, &|phases, _| phases.decompose()),
             Inst::ModDown(a) => with(a, &|phases, _| phases.mod_down()),
             Inst::MulMonomial { a, .. } => with(a, &Phases::multiply_monomial),
-            // A library circuit takes its place before execution.
-            Inst::Bootstrap { .. } => 0.0,
         }
     }
 }

@@ -5,15 +5,10 @@ use peregrine_ir::{Arena, Basis, Form, Prime};
 fn ring(depth: u32) -> Ring {
     let primes: Arena<Prime, u64> = (0..=depth).map(|_| 1 << 40).collect();
     let names: Vec<Prime> = primes.keys().collect();
-    Ring {
-        log_n: 14,
-        unit_bits: 30,
-        levels: (1..=names.len()).map(|n| names[..n].to_vec()).collect(),
-        digits: names.chunks(2).map(<[Prime]>::to_vec).collect(),
-        special: (0..3).map(|_| 1 << 49).collect(),
-        primes,
-        small: None,
-    }
+    let rows = (1..=names.len()).map(|n| names[..n].to_vec()).collect();
+    let digits = names.chunks(2).map(<[Prime]>::to_vec).collect();
+    let special = (0..3).map(|_| 1 << 49).collect();
+    Ring::of_one_ring((14, 30), (primes, special), rows, digits)
 }
 
 fn profile() -> Profile {

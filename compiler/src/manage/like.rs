@@ -13,8 +13,8 @@ use super::parameters::{ParameterError, Planner};
 use super::primes::TOLERANCE_BITS;
 use super::table::Wanted;
 use peregrine_ir::{
-    Arena, Circuit, Entity, Interface, Key, KeyShape, Level, Prime, Remark, Ring, SmallRing,
-    key_shape,
+    Arena, Circuit, Entity, Interface, Key, KeyKind, KeyShape, Level, LevelSpec, Prime, Remark,
+    Ring, RingId, RingSpec, key_shape,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,6 +49,11 @@ impl Like {
         &self.ring
     }
 
+    /// log2 of the degree of the ring of its highest level.
+    pub fn log_n(&self) -> u32 {
+        self.ring.view(self.ring.top_ring()).log_n()
+    }
+
     /// Bits per operation that a network like that of the circuit has with so much headroom: those of the circuit, unless it left
     /// less headroom.
     pub fn precision_bits(&self, headroom_bits: u32) -> u32 {
@@ -57,7 +62,7 @@ impl Like {
         let unit = ring
             .unit_bits
             .min((base as u32).saturating_sub(headroom_bits));
-        Planner::precision_of(unit, ring.log_n)
+        Planner::precision_of(unit, self.log_n())
     }
 
     /// Whether its keys serve as a key of another ring up to a level.
@@ -92,11 +97,15 @@ impl Like {
     /// The highest level of a ring up to which its keys serve, for each key that it has.
     pub fn levels(&self, ring: &Ring) -> BTreeMap<Key, Level> {
         let mut levels = BTreeMap::new();
-        for part in ring.parts() {
-            for kind in self.keys.iter().map(KeyShape::kind) {
-                let key = Key { part, kind };
+        let known = self.keys.iter().map(KeyShape::kind);
+        let within = |id| known.clone().map(move |kind| (id, id, kind));
+        for to in ring.rings.keys() {
+            let from = ring.rings.keys().filter(|&from| from != to);
+            let switching = from.map(|from| (to, from, KeyKind::RingSwitch));
+            for (to, from, kind) in within(to).chain(switching) {
+                let key = Key { to, kind, from };
                 let covered = ring
-                    .levels_of(part)
+                    .levels_of(to)
                     .filter(|&level| self.has(ring, key, level));
                 if let Some(highest) = covered.last() {
                     levels.insert(key, highest);
@@ -110,8 +119,9 @@ impl Like {
     fn within(&self, wanted: &Wanted, unit_bits: u32) -> Result<Ring, Misfit> {
         let rows = self.rows(wanted)?;
         let level = |&row: &usize| self.ring.levels.get(row).cloned().unwrap_or_default();
-        let levels: Vec<Vec<Prime>> = rows.iter().map(level).collect();
-        let used: BTreeSet<Prime> = levels.iter().flatten().copied().collect();
+        let levels: Vec<LevelSpec> = rows.iter().map(level).collect();
+        let used = levels.iter().flat_map(|level| level.primes.iter().copied());
+        let used: BTreeSet<Prime> = used.collect();
         let renamed: BTreeMap<Prime, Prime> = (0u32..)
             .zip(&used)
             .map(|(new, &old)| (old, Prime::new(new)))
@@ -120,41 +130,57 @@ impl Like {
             .iter()
             .filter_map(|&old| self.ring.primes.get(old).copied())
             .collect();
-        let kept = |sets: &[Vec<Prime>], among: &dyn Fn(Prime) -> bool| -> Vec<Vec<Prime>> {
-            let set = |set: &Vec<Prime>| -> Vec<Prime> {
-                let kept = set.iter().filter(|&&p| among(p));
-                kept.filter_map(|p| renamed.get(p)).copied().collect()
-            };
-            let sets = sets.iter().map(set);
-            sets.filter(|set| !set.is_empty()).collect()
+        let named = |primes: &mut dyn Iterator<Item = Prime>| -> Vec<Prime> {
+            primes.filter_map(|p| renamed.get(&p).copied()).collect()
         };
-        let small = match (&self.ring.small, wanted.repeats) {
-            (Some(small), Some(count)) => {
-                let own: BTreeSet<Prime> = levels.iter().take(count).flatten().copied().collect();
-                Some(SmallRing {
-                    levels: count as u32,
-                    digits: kept(&small.digits, &|prime| own.contains(&prime)),
-                    ..small.clone()
-                })
-            }
-            _ => None,
+        // Of the other circuit's rings, those that levels are in.
+        let ids: BTreeSet<RingId> = levels.iter().map(|level| level.ring).collect();
+        let ring_named: BTreeMap<RingId, RingId> = (0u32..)
+            .zip(&ids)
+            .map(|(new, &old)| (old, RingId::new(new)))
+            .collect();
+        let spec = |&id: &RingId| {
+            let own = levels.iter().filter(|level| level.ring == id);
+            let own: BTreeSet<Prime> = own.flat_map(|level| level.primes.iter().copied()).collect();
+            let spec = self.ring.rings.get(id)?;
+            let digits = spec.digits.iter().map(|digit| {
+                let kept = digit.iter().copied().filter(|prime| own.contains(prime));
+                named(&mut kept.into_iter())
+            });
+            Some(RingSpec {
+                digits: digits.filter(|digit| !digit.is_empty()).collect(),
+                ..spec.clone()
+            })
         };
         Ok(Ring {
-            log_n: self.ring.log_n,
             unit_bits,
             primes,
             special: self.ring.special.clone(),
-            levels: kept(&levels, &|_| true),
-            digits: kept(&self.ring.digits, &|_| true),
-            small,
+            rings: ids.iter().filter_map(spec).collect(),
+            levels: levels
+                .iter()
+                .map(|level| LevelSpec {
+                    ring: ring_named.get(&level.ring).copied().unwrap_or_default(),
+                    primes: named(&mut level.primes.iter().copied()),
+                })
+                .collect(),
         })
+    }
+
+    /// How many levels are not in the ring of the highest, if any: the lowest ones.
+    fn small_levels(&self) -> Option<usize> {
+        let highest = self.ring.top_ring();
+        let mut levels = self.ring.levels.iter();
+        levels
+            .position(|level| level.ring == highest)
+            .filter(|&small| small > 0)
     }
 
     /// The row of each level.
     fn rows(&self, wanted: &Wanted) -> Result<Vec<usize>, Misfit> {
         let bits = |row: usize| self.ring.level_bits(Level(row as u32)).unwrap_or(0.0);
         let count = self.ring.levels.len();
-        let small = self.ring.small.as_ref().map(|small| small.levels as usize);
+        let small = self.small_levels();
         let switch = match (wanted.repeats, small) {
             (Some(_), None) => return Err(Misfit::OneRing),
             (Some(at), Some(small)) => Some((at, small)),
@@ -299,9 +325,9 @@ impl Planner<'_> {
         };
         let unit_bits = self.unit_bits(wanted.log_n);
         let ring = like.within(wanted, unit_bits).map_err(misfit)?;
-        for part in ring.parts() {
-            let log_n = ring.view(part).log_n;
-            let (bits, limit) = (ring.total_bits(part), self.limit(log_n)?);
+        for id in ring.rings.keys() {
+            let log_n = ring.view(id).log_n();
+            let (bits, limit) = (ring.total_bits(id), self.limit(log_n)?);
             if bits > limit {
                 return Err(misfit(Misfit::Insecure { log_n, bits, limit }));
             }
@@ -329,20 +355,19 @@ mod tests {
 
     /// A ring with the levels of a table.
     fn like(table: &Table, small: Option<u32>) -> Like {
-        let levels = table.rows.len();
-        let ring = Ring {
-            log_n: 13,
-            unit_bits: 30,
-            primes: table.primes.clone(),
-            special: table.special(13, 2, 49.0).unwrap(),
-            levels: table.rows.clone(),
-            digits: table.digits(levels, 2),
-            small: small.map(|levels| SmallRing {
-                log_n: 12,
-                levels,
-                special: 1,
-                digits: table.digits(levels as usize, 1),
-            }),
+        let digits = table.digits(table.rows.len(), 2);
+        let pools = (table.primes.clone(), table.special(13, 2, 49.0).unwrap());
+        let ring = Ring::of_one_ring((13, 30), pools, table.rows.clone(), digits);
+        let ring = match small {
+            None => ring,
+            Some(levels) => {
+                let spec = RingSpec {
+                    log_n: 12,
+                    special: ring.special.keys().take(1).collect(),
+                    digits: table.digits(levels as usize, 1),
+                };
+                ring.with_lowest_in(levels as usize, spec)
+            }
         };
         Like {
             name: "other".to_owned(),

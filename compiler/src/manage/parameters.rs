@@ -16,7 +16,7 @@ use super::primes::MAX_PRIME_BITS;
 use super::table::{Table, Wanted};
 use crate::cost::CostModel;
 use crate::optimisation::{Optimisation, Without};
-use peregrine_ir::{Level, Ring, RingPart, Security, SmallRing};
+use peregrine_ir::{Arena, Level, Ring, RingId, RingSpec, Security, SpecialPrime};
 use std::collections::BTreeSet;
 
 /// Bits kept above the noise of one rescale for what the network adds.
@@ -188,26 +188,28 @@ impl Planner<'_> {
     ) -> Result<(f64, Ring), ParameterError> {
         let levels = table.rows.len();
         let room = self.room(table, levels, log_n)?;
-        let ring = |gadget: &Gadget, special| Ring {
-            log_n,
-            unit_bits,
-            primes: table.primes.clone(),
-            special,
-            levels: table.rows.clone(),
-            digits: table.digits(levels, gadget.alpha),
-            small: demand.small_levels().map(|levels| SmallRing {
+        let ring = |gadget: &Gadget, special: Arena<SpecialPrime, u64>| {
+            let (pools, digits) = (
+                (table.primes.clone(), special),
+                table.digits(levels, gadget.alpha),
+            );
+            let ring = Ring::of_one_ring((log_n, unit_bits), pools, table.rows.clone(), digits);
+            let below = RingSpec {
                 log_n: log_n - 1,
-                levels: levels as u32,
-                special: 0,
-                digits: Vec::new(),
-            }),
+                ..RingSpec::default()
+            };
+            match demand.small_levels() {
+                None => ring,
+                Some(lowest) => ring.with_lowest_in(lowest, below),
+            }
         };
         let unknown = |gadget: &Gadget| (0..gadget.special).map(|_| 0).collect();
         let gadgets = (1..=table.primes.len()).filter_map(|alpha| Gadget::new(table, alpha, room));
         let gadget = gadgets
             .map(|gadget| {
                 let ring = ring(&gadget, unknown(&gadget));
-                (self.seconds(&ring, RingPart::Main, &demand.work), gadget)
+                let seconds = self.seconds(&ring, ring.top_ring(), &demand.work);
+                (seconds, gadget)
             })
             .min_by(|a, b| a.0.total_cmp(&b.0));
         let (seconds, gadget) = gadget.ok_or_else(|| self.insecure(table, levels, log_n))?;
@@ -223,8 +225,8 @@ impl Planner<'_> {
         }
     }
 
-    /// The ring with the digits of its small ring that make the work there cheapest, of those that the first of its special
-    /// primes outweigh.
+    /// The ring with the digits of the ring of its lowest level that make the work there cheapest, of those that the first of the
+    /// special primes outweigh.
     fn with_small_gadget(
         &self,
         table: &Table,
@@ -232,7 +234,8 @@ impl Planner<'_> {
         ring: Ring,
         work: &[Work],
     ) -> Result<(f64, Ring), ParameterError> {
-        let log_n = ring.log_n - 1;
+        let small = ring.ring_of(Level(0));
+        let log_n = ring.view(small).log_n();
         let room = self.room(table, levels, log_n)?;
         let special: Vec<f64> = ring.special.values().map(|&p| (p as f64).log2()).collect();
         let with_digits = |alpha| {
@@ -240,17 +243,11 @@ impl Planner<'_> {
             let count =
                 (1..=special.len()).find(|&n| special.iter().take(n).sum::<f64>() >= least)?;
             let fits = special.iter().take(count).sum::<f64>() <= room;
-            let small = SmallRing {
-                log_n,
-                levels: levels as u32,
-                special: count as u32,
-                digits: table.digits(levels, alpha),
-            };
-            let ring = Ring {
-                small: Some(small),
-                ..ring.clone()
-            };
-            fits.then(|| (self.seconds(&ring, RingPart::Small, work), ring))
+            let mut ring = ring.clone();
+            let spec = ring.rings.get_mut(small)?;
+            spec.special = ring.special.keys().take(count).collect();
+            spec.digits = table.digits(levels, alpha);
+            fits.then(|| (self.seconds(&ring, small, work), ring))
         };
         let found = (1..=table.primes.len()).filter_map(with_digits);
         let found = found.min_by(|a, b| a.0.total_cmp(&b.0));
@@ -273,11 +270,11 @@ impl Planner<'_> {
     }
 
     /// Predicted seconds of all key switches and products in one of the rings, and the share of a run in having the keys.
-    fn seconds(&self, ring: &Ring, part: RingPart, work: &[Work]) -> f64 {
+    fn seconds(&self, ring: &Ring, id: RingId, work: &[Work]) -> f64 {
         let levels = (0..ring.levels.len() as u32).rev();
         let levels = levels
             .zip(work)
-            .filter(|&(level, _)| ring.part(Level(level)) == part);
+            .filter(|&(level, _)| ring.ring_of(Level(level)) == id);
         let seconds = levels.map(|(level, work)| {
             let phases = self.cost.phases(ring, Level(level));
             f64::from(work.switches) * phases.key_switch()
@@ -461,7 +458,7 @@ mod tests {
     fn five_levels_fit_the_ring_of_degree_8192() {
         let ring = ring(13, &Demand::uniform(5, Need::PRODUCT)).unwrap();
         assert_eq!((ring.levels.len(), ring.unit_bits), (6, 27));
-        assert!(ring.total_bits(RingPart::Main) <= 218.0);
+        assert!(ring.total_bits(ring.top_ring()) <= 218.0);
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl Session<'_> {
         config: &Config,
         watch: Watch<'_>,
     ) -> Result<Settled, CompileError> {
-        let log_n = like.ring().log_n;
+        let log_n = like.log_n();
         let alone = Config {
             like: None,
             log_n: log_n..=log_n,

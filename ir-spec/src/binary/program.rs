@@ -37,7 +37,6 @@ mod opcode {
     pub(super) const ROTATE: u8 = 20;
     pub(super) const CONJUGATE: u8 = 21;
     pub(super) const MUL_MONOMIAL: u8 = 22;
-    pub(super) const BOOTSTRAP: u8 = 23;
     pub(super) const DOT_SCALAR: u8 = 24;
     pub(super) const SWITCH_RING: u8 = 25;
 }
@@ -100,10 +99,7 @@ impl Encoder {
                 constants.iter().for_each(|c| self.constants.push(c.0));
                 self.scale(scale);
             }
-            Inst::Input { level, scale }
-            | Inst::Bootstrap {
-                to: level, scale, ..
-            } => self.level_and_scale(*level, scale),
+            Inst::Input { level, scale } => self.level_and_scale(*level, scale),
             Inst::Encode {
                 constant,
                 level,
@@ -186,7 +182,6 @@ fn opcode_of(inst: &Inst) -> u8 {
         Inst::Rotate { .. } => opcode::ROTATE,
         Inst::Conjugate(_) => opcode::CONJUGATE,
         Inst::MulMonomial { .. } => opcode::MUL_MONOMIAL,
-        Inst::Bootstrap { .. } => opcode::BOOTSTRAP,
     }
 }
 
@@ -361,11 +356,6 @@ impl<'a> Decoder<'a> {
             opcode::MUL_MONOMIAL => Inst::MulMonomial {
                 a,
                 exponent: self.powers.next()?,
-            },
-            opcode::BOOTSTRAP => Inst::Bootstrap {
-                a,
-                to: self.level()?,
-                scale: self.scale()?,
             },
             _ => return Ok(None),
         }))

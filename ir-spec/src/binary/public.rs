@@ -3,11 +3,11 @@
 use super::error::DecodeError;
 use super::{expectation, finish, wire};
 use crate::circuit::{Circuit, Keys, Port};
-use crate::entity::{Entity, Prime};
+use crate::entity::{Arena, Entity, Prime, RingId, SpecialPrime};
 use crate::inst::{Key, KeyKind};
 use crate::interface::{InterfacePort, PublicPart};
 use crate::layout::{Layout, LayoutParts};
-use crate::ring::{Level, Ring, Rotation, Security, SmallRing};
+use crate::ring::{Level, LevelSpec, Ring, RingSpec, Rotation, Security};
 use crate::scale::Scale;
 use crate::shape::Shape;
 use prost::Message;
@@ -60,11 +60,11 @@ pub(super) fn encode(part: &PublicPart) -> Vec<u8> {
             Security::Classical128 => 1,
             Security::None => 2,
         },
-        ring: Some(encode_ring(ring)),
+        rings: Some(encode_rings(ring)),
         keys: keys
             .levels
             .iter()
-            .map(|(k, l)| encode_key(k.kind, *l))
+            .map(|(key, level)| encode_key(*key, *level))
             .collect(),
         inputs: inputs.iter().map(encode_port).collect(),
         outputs: outputs.iter().map(encode_port).collect(),
@@ -74,8 +74,8 @@ pub(super) fn encode(part: &PublicPart) -> Vec<u8> {
 
 pub(super) fn decode(bytes: &[u8]) -> Result<PublicPart, DecodeError> {
     let message = wire::Public::decode(bytes)?;
-    let ring = message.ring.ok_or(DecodeError::Missing { field: "ring" })?;
-    let ring = decode_ring(ring)?;
+    let rings = message.rings;
+    let ring = decode_rings(rings.ok_or(DecodeError::Missing { field: "rings" })?)?;
     let ports = |ports: Vec<wire::Port>| {
         ports
             .into_iter()
@@ -109,113 +109,126 @@ pub(super) fn range(
     }
 }
 
-fn encode_ring(ring: &Ring) -> wire::Ring {
+fn encode_rings(ring: &Ring) -> wire::Rings {
     let Ring {
-        log_n,
         unit_bits,
         primes,
         special,
+        rings,
         levels,
-        digits,
-        small,
     } = ring;
-    let sets = |rows: &[Vec<Prime>]| -> Vec<wire::PrimeSet> {
-        rows.iter()
-            .map(|row| wire::PrimeSet {
-                primes: row.iter().map(|p| p.0).collect(),
+    let numbers = |primes: &[Prime]| primes.iter().map(|p| p.0).collect();
+    let rings = rings.values().map(|spec| wire::Ring {
+        log_n: spec.log_n,
+        special: spec.special.iter().map(|p| p.0).collect(),
+        digits: spec
+            .digits
+            .iter()
+            .map(|digit| wire::PrimeSet {
+                primes: numbers(digit),
             })
-            .collect()
-    };
-    wire::Ring {
-        log_n: *log_n,
+            .collect(),
+    });
+    let levels = levels.iter().map(|level| wire::Level {
+        ring: level.ring.0,
+        primes: numbers(&level.primes),
+    });
+    wire::Rings {
         unit_bits: *unit_bits,
         primes: primes.values().copied().collect(),
         special: special.values().copied().collect(),
-        levels: sets(levels),
-        digits: sets(digits),
-        small: small.as_ref().map(|small| wire::SmallRing {
-            log_n: small.log_n,
-            levels: small.levels,
-            special: small.special,
-            digits: sets(&small.digits),
-        }),
+        rings: rings.collect(),
+        levels: levels.collect(),
     }
 }
 
-/// Degrees are checked here, because typing relies on it; the rest is the verifier's.
-fn decode_ring(ring: wire::Ring) -> Result<Ring, DecodeError> {
-    if !Ring::LOG_N.contains(&ring.log_n) {
-        return Err(range("log_n", ring.log_n, "3 to 17"));
-    }
-    if let Some(small) = &ring.small
-        && !(*Ring::LOG_N.start()..ring.log_n).contains(&small.log_n)
-    {
-        return Err(range(
-            "log_n of the small ring",
-            small.log_n,
-            "3 to that of the main ring",
-        ));
-    }
-    let small_digits = ring.small.as_ref().map_or(0, |small| small.digits.len());
+/// Degrees and the rings of levels are checked here, because typing relies on them; the rest is the verifier's.
+fn decode_rings(message: wire::Rings) -> Result<Ring, DecodeError> {
+    let digits = message.rings.iter().map(|ring| ring.digits.len()).max();
     for (field, found) in [
-        ("primes", ring.primes.len()),
-        ("special primes", ring.special.len()),
-        ("levels", ring.levels.len()),
-        ("digits", ring.digits.len()),
-        ("digits of the small ring", small_digits),
+        ("rings", message.rings.len()),
+        ("primes", message.primes.len()),
+        ("special primes", message.special.len()),
+        ("levels", message.levels.len()),
+        ("digits", digits.unwrap_or(0)),
     ] {
         if found > crate::verify::MAX_ROWS {
             return Err(range(field, found as i64, "at most 256 entries"));
         }
     }
-    let sets = |rows: Vec<wire::PrimeSet>| -> Vec<Vec<Prime>> {
-        rows.into_iter()
-            .map(|row| row.primes.into_iter().map(Prime::new).collect())
-            .collect()
-    };
+    let row = |primes: Vec<u32>| -> Vec<Prime> { primes.into_iter().map(Prime::new).collect() };
+    let mut rings = Arena::new();
+    for ring in message.rings {
+        if !Ring::LOG_N.contains(&ring.log_n) {
+            return Err(range("log_n", ring.log_n, "3 to 17"));
+        }
+        let digits = ring.digits.into_iter().map(|digit| row(digit.primes));
+        rings.push(RingSpec {
+            log_n: ring.log_n,
+            special: ring.special.into_iter().map(SpecialPrime::new).collect(),
+            digits: digits.collect(),
+        });
+    }
+    if rings.is_empty() {
+        return Err(DecodeError::Missing { field: "rings" });
+    }
+    let mut levels = Vec::with_capacity(message.levels.len());
+    for level in message.levels {
+        levels.push(LevelSpec {
+            ring: decode_ring_id("ring of a level", level.ring, &rings)?,
+            primes: row(level.primes),
+        });
+    }
     Ok(Ring {
-        log_n: ring.log_n,
-        unit_bits: ring.unit_bits,
-        primes: ring.primes.into_iter().collect(),
-        special: ring.special.into_iter().collect(),
-        levels: sets(ring.levels),
-        digits: sets(ring.digits),
-        small: ring.small.map(|small| SmallRing {
-            log_n: small.log_n,
-            levels: small.levels,
-            special: small.special,
-            digits: sets(small.digits),
-        }),
+        unit_bits: message.unit_bits,
+        primes: message.primes.into_iter().collect(),
+        special: message.special.into_iter().collect(),
+        rings,
+        levels,
     })
 }
 
-fn encode_key(kind: KeyKind, level: Level) -> wire::Key {
-    let (kind, rotation) = match kind {
-        KeyKind::Relinearization => (1, 0),
-        KeyKind::Conjugation => (2, 0),
-        KeyKind::Rotation(rotation) => (3, rotation.0),
-        KeyKind::RingSwitch => (4, 0),
+fn decode_ring_id(
+    field: &'static str,
+    found: u32,
+    rings: &Arena<RingId, RingSpec>,
+) -> Result<RingId, DecodeError> {
+    match rings.get(RingId(found)) {
+        Some(_) => Ok(RingId(found)),
+        None => Err(range(field, found, "one of the table of rings")),
+    }
+}
+
+fn encode_key(key: Key, level: Level) -> wire::Key {
+    let (kind, rotation, from) = match key.kind {
+        KeyKind::Relinearization => (1, 0, 0),
+        KeyKind::Conjugation => (2, 0, 0),
+        KeyKind::Rotation(rotation) => (3, rotation.0, 0),
+        KeyKind::RingSwitch => (4, 0, key.from.0),
     };
     wire::Key {
         kind,
         rotation,
         level: level.0,
+        from,
     }
 }
 
 fn decode_keys(rows: &[wire::Key], ring: &Ring) -> Result<Keys, DecodeError> {
     let mut keys = Keys::default();
     for row in rows {
-        let kind = match row.kind {
-            1 => KeyKind::Relinearization,
-            2 => KeyKind::Conjugation,
-            3 => KeyKind::Rotation(Rotation(row.rotation)),
-            4 => KeyKind::RingSwitch,
+        let level = Level(row.level);
+        let to = ring.ring_of(level);
+        let key = match row.kind {
+            1 => Key::within(to, KeyKind::Relinearization),
+            2 => Key::within(to, KeyKind::Conjugation),
+            3 => Key::within(to, KeyKind::Rotation(Rotation(row.rotation))),
+            4 => {
+                let from = decode_ring_id("ring of a key", row.from, &ring.rings)?;
+                Key::switching(from, to)
+            }
             other => return Err(range("kind of key", other, "1 to 4")),
         };
-        let level = Level(row.level);
-        let part = ring.part(level);
-        let key = Key { part, kind };
         if keys.levels.insert(key, level).is_some() {
             return Err(DecodeError::KeyTwice { key });
         }

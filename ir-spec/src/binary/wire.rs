@@ -10,7 +10,7 @@ pub(super) struct Public {
     #[prost(uint32, tag = "2")]
     pub(super) security: u32,
     #[prost(message, optional, tag = "3")]
-    pub(super) ring: Option<Ring>,
+    pub(super) rings: Option<Rings>,
     #[prost(message, repeated, tag = "4")]
     pub(super) keys: Vec<Key>,
     #[prost(message, repeated, tag = "5")]
@@ -20,33 +20,35 @@ pub(super) struct Public {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Ring {
+pub(super) struct Rings {
     #[prost(uint32, tag = "1")]
-    pub(super) log_n: u32,
-    #[prost(uint32, tag = "2")]
     pub(super) unit_bits: u32,
-    #[prost(uint64, repeated, tag = "3")]
+    #[prost(uint64, repeated, tag = "2")]
     pub(super) primes: Vec<u64>,
-    #[prost(uint64, repeated, tag = "4")]
+    #[prost(uint64, repeated, tag = "3")]
     pub(super) special: Vec<u64>,
+    #[prost(message, repeated, tag = "4")]
+    pub(super) rings: Vec<Ring>,
     #[prost(message, repeated, tag = "5")]
-    pub(super) levels: Vec<PrimeSet>,
-    #[prost(message, repeated, tag = "6")]
-    pub(super) digits: Vec<PrimeSet>,
-    #[prost(message, optional, tag = "7")]
-    pub(super) small: Option<SmallRing>,
+    pub(super) levels: Vec<Level>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct SmallRing {
+pub(super) struct Ring {
     #[prost(uint32, tag = "1")]
     pub(super) log_n: u32,
-    #[prost(uint32, tag = "2")]
-    pub(super) levels: u32,
-    #[prost(uint32, tag = "3")]
-    pub(super) special: u32,
-    #[prost(message, repeated, tag = "4")]
+    #[prost(uint32, repeated, tag = "2")]
+    pub(super) special: Vec<u32>,
+    #[prost(message, repeated, tag = "3")]
     pub(super) digits: Vec<PrimeSet>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Level {
+    #[prost(uint32, tag = "1")]
+    pub(super) ring: u32,
+    #[prost(uint32, repeated, tag = "2")]
+    pub(super) primes: Vec<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -57,13 +59,16 @@ pub(super) struct PrimeSet {
 
 #[derive(Clone, Copy, PartialEq, Message)]
 pub(super) struct Key {
-    /// 1: relinearization, 2: conjugation, 3: rotation, 4: from ring to ring. The level says for which ring.
+    /// 1: relinearization, 2: conjugation, 3: rotation, 4: from ring to ring. The level says to which ring it leads.
     #[prost(uint32, tag = "1")]
     pub(super) kind: u32,
     #[prost(uint32, tag = "2")]
     pub(super) rotation: u32,
     #[prost(uint32, tag = "3")]
     pub(super) level: u32,
+    /// The ring from which a key of kind 4 leads.
+    #[prost(uint32, tag = "4")]
+    pub(super) from: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -92,7 +92,7 @@ mod tests {
         let plane = 2 * pitch;
         let source = format!(
             r#"circuit %f security=none {{
-    ring log_n=5
+    r0 = ring log_n=5
     l0 = layout gip shape=[1, 2, 3] phases=[1, 1] gaps=[1, 1] pitch={pitch} plane={plane} replicas=1 skew=0
     w0 = tensor "taps" [1, 1, 1, 2] = [0.75, -0.25]
     w1 = tensor "gain" [3] = [2.0, 3.0, 2.0]

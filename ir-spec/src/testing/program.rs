@@ -9,7 +9,7 @@ use crate::circuit::Circuit;
 use crate::entity::{Const, Entity, Value};
 use crate::inst::Inst;
 use crate::layout::Layout;
-use crate::ring::{Level, RingPart, Rotation};
+use crate::ring::{Level, Rotation};
 use crate::scale::Scale;
 use crate::types::{Basis, Form, Type};
 
@@ -65,8 +65,8 @@ impl Program {
         let dims = [draw.between(1, 3), draw.between(1, 3), draw.between(1, 3)];
         let shape = shape(&dims);
         let level = Level(draw.below(self.circuit().ring.levels.len() as u32));
-        let part = self.circuit().ring.part(level);
-        let layout = layout(draw, self.circuit(), part, shape.chw());
+        let ring = self.circuit().ring.ring_of(level);
+        let layout = layout(draw, self.circuit(), ring, shape.chw());
         let scale = self.scale(draw, level);
         let name = format!("{}{}", name(draw), self.circuit().inputs.len());
         if let Ok(values) = self.builder.input(&name, shape, layout, (level, scale)) {
@@ -322,7 +322,7 @@ impl Program {
         self.push(Inst::Rescale { a, to })
     }
 
-    /// A ciphertext of the main ring, to any level of the small one that has no other primes.
+    /// A ciphertext to any level of a ring of smaller degree that has no other primes.
     fn switch_ring(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
         let ring = self.circuit().ring.clone();
         let normal = |v: &Value| match self.ty(*v) {
@@ -334,12 +334,12 @@ impl Program {
             _ => None,
         };
         let ciphers: Vec<(Value, Level)> = self.ciphers.iter().filter_map(normal).collect();
-        let small: Vec<Level> = ring.levels_of(RingPart::Small).collect();
+        let levels = || (0..ring.levels.len() as u32).map(Level);
         let ways = ciphers.iter().flat_map(|&(a, from)| {
-            let main = ring.part(from) == RingPart::Main;
-            let below = small.iter().filter(move |_| main);
-            let below = below.filter(|&&to| ring.contains(from, to));
-            below.map(move |&to| (a, to)).collect::<Vec<_>>()
+            let smaller = |&to: &Level| ring.at(to).log_n() < ring.at(from).log_n();
+            let below = levels().filter(smaller);
+            let below = below.filter(|&to| ring.contains(from, to));
+            below.map(move |to| (a, to)).collect::<Vec<_>>()
         });
         let ways: Vec<(Value, Level)> = ways.collect();
         let (a, to) = draw.pick_from(&ways)?;
@@ -350,8 +350,8 @@ impl Program {
         let (_, ty) = self.cipher(draw, &[Form::Normal])?;
         let dims = [draw.between(1, 3), 1, draw.between(1, 3)];
         let shape = shape(&dims);
-        let part = self.circuit().ring.part(ty.level());
-        let layout = layout(draw, self.circuit(), part, shape.chw());
+        let ring = self.circuit().ring.ring_of(ty.level());
+        let layout = layout(draw, self.circuit(), ring, shape.chw());
         let count = self
             .circuit()
             .layouts

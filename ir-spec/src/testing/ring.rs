@@ -1,16 +1,15 @@
 //! Toy rings with real primes.
 
 use super::Draw;
-use crate::entity::{Entity, Prime};
-use crate::ring::{Level, Ring, SmallRing};
+use crate::entity::{Entity, Prime, RingId};
+use crate::ring::{LevelSpec, Ring, RingSpec};
 
-/// A ring whose special primes outweigh its digits; a quarter of them have none. Some have a small ring.
+/// Rings whose special primes outweigh their digits; a quarter of them have none. Up to three, of descending degree.
 pub(super) fn ring(draw: &mut Draw<'_>) -> Ring {
     let log_n = draw.between(3, 6);
     let special = [2, 1, 3, 0][draw.below(4) as usize];
     let pool = draw.between(2, 6);
     let mut ring = Ring {
-        log_n,
         unit_bits: *draw.pick(&[20, 12, 30, 0, 1]),
         ..Ring::default()
     };
@@ -23,42 +22,61 @@ pub(super) fn ring(draw: &mut Draw<'_>) -> Ring {
         ring.special.push(prime(log_n, Ring::MAX_PRIME, &mut used));
     }
     let primes: Vec<Prime> = ring.primes.keys().collect();
-    // A digit of as many primes of 45 bits as there are special primes of 49 bits is lighter than these.
-    let widest = (special as usize).max(1);
-    ring.digits = primes.chunks(widest).map(<[Prime]>::to_vec).collect();
-    ring.levels = if draw.sometimes(2) {
-        subsets(draw, &ring)
-    } else {
-        (1..=primes.len()).map(|n| primes[..n].to_vec()).collect()
+    let rows = match draw.sometimes(2) {
+        true => subsets(draw, &ring),
+        false => (1..=primes.len()).map(|n| primes[..n].to_vec()).collect(),
     };
-    if draw.sometimes(3) {
-        add_small(draw, &mut ring);
+    let id = ring.rings.push(RingSpec {
+        log_n,
+        special: ring.special.keys().collect(),
+        digits: Vec::new(),
+    });
+    let level = |primes| LevelSpec { ring: id, primes };
+    ring.levels = rows.into_iter().map(level).collect();
+    for _ in 0..2 {
+        if draw.sometimes(3) {
+            add_smaller(draw, &mut ring);
+        }
+    }
+    for id in ring.rings.keys() {
+        // A digit of as many primes of 45 bits as there are special primes of 49 bits is lighter than these.
+        let widest = ring.view(id).special_count().max(1);
+        let digits = ring.primes_of(id);
+        if let Some(spec) = ring.rings.get_mut(id) {
+            spec.digits = digits.chunks(widest).map(<[Prime]>::to_vec).collect();
+        }
     }
     ring
 }
 
-/// Has the lowest levels in a ring of smaller degree, the highest of them once more in the main ring.
-fn add_small(draw: &mut Draw<'_>, ring: &mut Ring) {
-    if ring.log_n == *Ring::LOG_N.start() {
+/// Moves the lowest levels to a ring of smaller degree, the highest of them may stay where it was, too.
+fn add_smaller(draw: &mut Draw<'_>, ring: &mut Ring) {
+    let lowest = ring.levels.first().map(|level| level.ring);
+    let (from, id) = (lowest.unwrap_or(RingId(0)), ring.rings.next_key());
+    let (log_n, least) = (ring.view(from).log_n(), *Ring::LOG_N.start());
+    if log_n == least {
         return;
     }
-    let levels = draw.between(1, ring.levels.len() as u32);
+    let of_from = ring.levels_of(from).count() as u32;
+    let levels = draw.between(1, of_from) as usize;
     if draw.sometimes(2)
-        && let Some(row) = ring.levels.get(levels as usize - 1).cloned()
+        && let Some(level) = ring.levels.get(levels - 1).cloned()
     {
-        ring.levels.insert(levels as usize, row);
+        ring.levels.insert(levels, level);
     }
-    let special = ring.special.len() as u32;
-    let special = special.saturating_sub(draw.below(2)).max(special.min(1));
-    let primes = ring.key_row(Level(levels - 1));
-    ring.small = Some(SmallRing {
-        log_n: draw.between(*Ring::LOG_N.start(), ring.log_n - 1),
-        levels,
+    let moved = ring.levels.iter_mut().take(levels);
+    moved.for_each(|level| level.ring = id);
+    let mut special = ring
+        .rings
+        .get(from)
+        .map_or_else(Vec::new, |spec| spec.special.clone());
+    if special.len() > 1 && draw.sometimes(2) {
+        special.remove(draw.below(special.len() as u32) as usize);
+    }
+    ring.rings.push(RingSpec {
+        log_n: draw.between(least, log_n - 1),
         special,
-        digits: primes
-            .chunks((special as usize).max(1))
-            .map(<[Prime]>::to_vec)
-            .collect(),
+        digits: Vec::new(),
     });
 }
 
@@ -76,7 +94,7 @@ fn prime(log_n: u32, bound: u64, used: &mut Vec<u64>) -> u64 {
 /// Rows that need not be nested, by ascending modulus.
 fn subsets(draw: &mut Draw<'_>, ring: &Ring) -> Vec<Vec<Prime>> {
     let pool = ring.primes.len() as u32;
-    let mut scratch = ring.clone();
+    let mut rows: Vec<Vec<Prime>> = Vec::new();
     for _ in 0..draw.between(2, 6) {
         let mask = draw.between(1, (1 << pool) - 1);
         let mut row: Vec<Prime> = (0..pool)
@@ -85,16 +103,12 @@ fn subsets(draw: &mut Draw<'_>, ring: &Ring) -> Vec<Vec<Prime>> {
             .collect();
         let turn = draw.below(row.len() as u32) as usize;
         row.rotate_left(turn);
-        scratch.levels.push(row);
+        rows.push(row);
     }
-    let bits = |row: &Vec<Prime>| {
-        let one = Ring {
-            levels: vec![row.clone()],
-            ..ring.clone()
-        };
-        one.level_bits(Level(0)).unwrap_or(0.0)
+    let bits = |row: &Vec<Prime>| -> f64 {
+        let values = row.iter().filter_map(|&p| ring.primes.get(p));
+        values.map(|&p| (p as f64).log2()).sum()
     };
-    let mut rows = scratch.levels;
     rows.sort_by(|a, b| bits(a).total_cmp(&bits(b)));
     rows.dedup_by(|a, b| (bits(a) - bits(b)).abs() < 1e-3);
     rows

@@ -2,12 +2,11 @@
 
 use super::Draw;
 use crate::circuit::{Circuit, Constant, Operator, Remark, SourceNode};
-use crate::entity::{LayoutId, Node, TensorId};
+use crate::entity::{LayoutId, Node, RingId, TensorId};
 use crate::layout::{Layout, LayoutParts};
 use crate::linear::{
     AveragePool, AxisMap, Contract, Conv2d, Gather, LinearKind, LinearMap, Window,
 };
-use crate::ring::RingPart;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -62,19 +61,19 @@ const REMARKS: [&str; 6] = [
 ];
 
 /// One of the rings.
-fn part(draw: &mut Draw<'_>, circuit: &Circuit) -> RingPart {
-    let parts: Vec<RingPart> = circuit.ring.parts().collect();
-    *draw.pick(&parts)
+fn any_ring(draw: &mut Draw<'_>, circuit: &Circuit) -> RingId {
+    let rings: Vec<RingId> = circuit.ring.rings.keys().collect();
+    *draw.pick(&rings)
 }
 
 /// A packing of any shape: more phases until a plane fits.
 pub(super) fn layout(
     draw: &mut Draw<'_>,
     circuit: &mut Circuit,
-    part: RingPart,
+    ring: RingId,
     shape: [u32; 3],
 ) -> LayoutId {
-    let log_slots = circuit.ring.view(part).log_n - 1;
+    let log_slots = circuit.ring.view(ring).log_n() - 1;
     let mut phases = [draw.between(1, 2), draw.between(1, 2)];
     let gaps = [draw.between(1, 2), draw.between(1, 2)];
     let mut replicas = 1 << draw.below(3);
@@ -269,9 +268,9 @@ fn linear(
         input: shape(input),
         output: shape(output),
     };
-    let part = part(draw, circuit);
-    let x = layout(draw, circuit, part, map.input.chw());
-    let y = layout(draw, circuit, part, map.output.chw());
+    let ring = any_ring(draw, circuit);
+    let x = layout(draw, circuit, ring, map.input.chw());
+    let y = layout(draw, circuit, ring, map.output.chw());
     let operator = circuit.operators.push(Operator::Linear {
         fold: 1,
         map,
@@ -279,7 +278,7 @@ fn linear(
         output: y,
     });
     let parts = |id| circuit.layouts.get(id).map_or(1, Layout::ciphertexts);
-    let slots = circuit.ring.view(part).slots();
+    let slots = circuit.ring.view(ring).slots();
     let (inputs, outputs) = (parts(x), parts(y));
     for _ in 0..draw.between(1, 3) {
         let (input, output) = (draw.below(inputs), draw.below(outputs));
@@ -312,8 +311,8 @@ fn broadcast(draw: &mut Draw<'_>, circuit: &mut Circuit) {
     };
     let tensor = tensor(draw, circuit, &from);
     let shape = shape(&dims);
-    let part = part(draw, circuit);
-    let layout = layout(draw, circuit, part, shape.chw());
+    let ring = any_ring(draw, circuit);
+    let layout = layout(draw, circuit, ring, shape.chw());
     let parts = circuit.layouts.get(layout).map_or(1, Layout::ciphertexts);
     let operator = circuit.operators.push(Operator::Broadcast {
         tensor,

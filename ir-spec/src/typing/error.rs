@@ -82,7 +82,7 @@ pub enum TypeError {
         to: Level,
     },
     #[error(
-        "{op}: level {from} is of the main ring, level {to} of the small one: only switch_ring leads there"
+        "{op}: level {from} and level {to} are of different rings: only switch_ring leads from one to another"
     )]
     OtherRing {
         op: &'static str,
@@ -90,9 +90,9 @@ pub enum TypeError {
         to: Level,
     },
     #[error(
-        "{op}: goes from a level of the main ring to one of the small ring, level {from} and level {to} are not such"
+        "{op}: goes to a ring of smaller degree, that of level {to} is not smaller than that of level {from}"
     )]
-    SameRing {
+    NotSmaller {
         op: &'static str,
         from: Level,
         to: Level,

@@ -2,9 +2,11 @@
 
 use super::{KeyError, PortError, RingError, TableError, ValueError};
 use crate::circuit::{Circuit, SourceNode};
-use crate::entity::{Const, LayoutId, Node, OperatorId, Prime, SpecialPrime, TensorId, Value};
+use crate::entity::{
+    Const, LayoutId, Node, OperatorId, Prime, RingId, SpecialPrime, TensorId, Value,
+};
 use crate::inst::Key;
-use crate::ring::{Level, RingPart};
+use crate::ring::Level;
 use std::fmt;
 
 /// What an error is about.
@@ -12,10 +14,10 @@ use std::fmt;
 pub enum Subject {
     /// The circuit as a whole.
     Circuit,
-    /// Degree and unit.
-    Ring,
-    /// The ring of the lowest levels.
-    SmallRing,
+    /// The tables of rings, primes and levels, and the unit of scales.
+    Rings,
+    /// A ring.
+    Ring(RingId),
     /// A prime of the pool.
     Prime(Prime),
     /// A special prime.
@@ -23,7 +25,7 @@ pub enum Subject {
     /// A row of the table of levels.
     Level(Level),
     /// A digit of key switching of one of the rings, by position.
-    Digit(RingPart, u32),
+    Digit(RingId, u32),
     /// A declared evaluation key.
     Key(Key),
     /// An ONNX node.
@@ -46,26 +48,17 @@ pub enum Subject {
     Value(Value),
 }
 
-impl From<RingPart> for Subject {
-    fn from(part: RingPart) -> Self {
-        match part {
-            RingPart::Main => Self::Ring,
-            RingPart::Small => Self::SmallRing,
-        }
-    }
-}
-
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Circuit => f.write_str("circuit"),
-            Self::Ring => f.write_str("ring"),
-            Self::SmallRing => f.write_str("small ring"),
+            Self::Rings => f.write_str("rings"),
+            Self::Ring(ring) => write!(f, "ring {ring}"),
             Self::Prime(prime) => prime.fmt(f),
             Self::SpecialPrime(prime) => prime.fmt(f),
             Self::Level(level) => write!(f, "level {level}"),
-            Self::Digit(RingPart::Main, digit) => write!(f, "digit {digit}"),
-            Self::Digit(RingPart::Small, digit) => write!(f, "small digit {digit}"),
+            Self::Digit(RingId(0), digit) => write!(f, "digit {digit}"),
+            Self::Digit(ring, digit) => write!(f, "digit {digit} of {ring}"),
             Self::Key(key) => key.fmt(f),
             Self::Node(node) => node.fmt(f),
             Self::Remark(remark) => write!(f, "remark {remark}"),
@@ -195,12 +188,12 @@ fn name(circuit: &Circuit, subject: Subject) -> Option<String> {
         Subject::Input(port) => &circuit.inputs.get(port as usize)?.name,
         Subject::Output(port) => &circuit.outputs.get(port as usize)?.name,
         Subject::Circuit => &circuit.name,
-        Subject::Ring
+        Subject::Rings
+        | Subject::Ring(_)
         | Subject::Prime(_)
         | Subject::SpecialPrime(_)
         | Subject::Level(_)
         | Subject::Digit(..)
-        | Subject::SmallRing
         | Subject::Key(_)
         | Subject::Remark(_)
         | Subject::Layout(_)

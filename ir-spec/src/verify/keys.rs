@@ -1,16 +1,17 @@
 //! Evaluation keys: they suffice, and none is declared in vain.
 
+use super::RingError;
 use super::error::{Report, Subject};
 use crate::circuit::{Circuit, Keys};
-use crate::entity::Prime;
+use crate::entity::{Prime, RingId};
 use crate::inst::{Key, KeyKind};
-use crate::ring::{Level, Ring, RingPart, Rotation};
+use crate::ring::{Level, Ring, Rotation};
 
 pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
     check_declared(&circuit.ring, &circuit.keys, report);
     let required = circuit.required_keys();
     if circuit.keys.levels.is_empty() && !required.levels.is_empty() {
-        check_gadget(&circuit.ring, RingPart::Main, report);
+        check_gadget(&circuit.ring, circuit.ring.top_ring(), report);
     }
     for (&key, &declared) in &circuit.keys.levels {
         let subject = Subject::Key(key);
@@ -27,9 +28,9 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
 
 /// The keys by themselves: what a client can check.
 pub(crate) fn check_declared(ring: &Ring, keys: &Keys, report: &mut Report) {
-    for part in ring.parts() {
-        if keys.levels.keys().any(|key| key.part == part) {
-            check_gadget(ring, part, report);
+    for id in ring.rings.keys() {
+        if keys.levels.keys().any(|key| key.to == id) {
+            check_gadget(ring, id, report);
         }
     }
     for (&key, &level) in &keys.levels {
@@ -37,16 +38,19 @@ pub(crate) fn check_declared(ring: &Ring, keys: &Keys, report: &mut Report) {
         if ring.row(level).is_none() {
             let levels = ring.levels.len();
             report.push(subject, KeyError::NoLevel { level, levels });
-        } else if ring.part(level) != key.part {
+        } else if ring.ring_of(level) != key.to {
             report.push(subject, KeyError::OtherRing { level });
         }
-        let slots = ring.view(key.part).slots();
+        let slots = ring.view(key.to).slots();
         match key.kind {
             KeyKind::Rotation(rotation) if rotation.0 == 0 || rotation.0 >= slots => {
                 report.push(subject, KeyError::Rotation { rotation, slots });
             }
-            KeyKind::RingSwitch if key.part == RingPart::Main => {
-                report.push(subject, KeyError::OtherRing { level });
+            KeyKind::RingSwitch if ring.rings.get(key.from).is_none() => {
+                report.push(subject, RingError::NoRing { ring: key.from });
+            }
+            KeyKind::RingSwitch if ring.view(key.from).log_n() <= ring.view(key.to).log_n() => {
+                report.push(subject, KeyError::NotSmaller);
             }
             _ => {}
         }
@@ -54,24 +58,24 @@ pub(crate) fn check_declared(ring: &Ring, keys: &Keys, report: &mut Report) {
 }
 
 /// Key switching adds noise proportional to (largest digit) / P, so P must outweigh what any level uses of a digit.
-fn check_gadget(ring: &Ring, part: RingPart, report: &mut Report) {
-    let view = ring.view(part);
-    if view.special.is_empty() {
-        report.push(part.into(), KeyError::NoSpecialPrimes);
+fn check_gadget(ring: &Ring, id: RingId, report: &mut Report) {
+    let view = ring.view(id);
+    if view.special().next().is_none() {
+        report.push(Subject::Ring(id), KeyError::NoSpecialPrimes);
         return;
     }
     let special = view.special_bits();
-    for (i, digit) in view.digits.iter().enumerate() {
+    for (i, digit) in view.digits().iter().enumerate() {
         let used = |row: &[Prime]| {
             let primes = digit.iter().filter(|&p| row.contains(p));
             let primes = primes.filter_map(|&p| ring.primes.get(p));
             primes.map(|&p| (p as f64).log2()).sum::<f64>()
         };
-        let rows = ring.levels_of(part).filter_map(|level| ring.row(level));
+        let rows = ring.levels_of(id).filter_map(|level| ring.row(level));
         let bits = rows.map(used).fold(0.0, f64::max);
         if bits > special {
             report.push(
-                Subject::Digit(part, i as u32),
+                Subject::Digit(id, i as u32),
                 KeyError::SmallSpecial { bits, special },
             );
         }
@@ -110,6 +114,8 @@ pub enum KeyError {
     Unused,
     #[error("is declared at level {declared}, its highest use is at level {highest}")]
     Highest { declared: Level, highest: Level },
+    #[error("it leads to a ring whose degree is not smaller")]
+    NotSmaller,
     #[error("level {level} is not of the ring that the key is for")]
     OtherRing { level: Level },
     #[error("{op}: no {key} at level {level} is declared")]

@@ -4,14 +4,13 @@
 //! a typed cause. Its verdict is a [`Verified`], which the executor, the client and the file writers ask for: a verified
 //! circuit makes none of them panic.
 //!
-//! **Ring.** The degree is 2^3 to 2^17, the unit of scales at most 2^4096. Primes are prime, below 2^50, 1 modulo 2N, and
-//! differ over pool and special primes. There is a level; each names existing primes, each once and at least one; moduli
-//! ascend strictly, but for the step between two rings. The digits partition the pool. At most [`MAX_ROWS`] of each. A small ring
-//! has a smaller degree, at least one level, no more special primes than there are, and digits that partition the primes of its
-//! levels.
+//! **Rings.** There is a ring; degrees are 2^3 to 2^17, the unit of scales at most 2^4096. Primes are prime, below 2^50, 1 modulo 2N
+//! for the largest degree N, and differ over pool and special primes. There is a level; each is of a ring that exists and names
+//! existing primes, each once and at least one; moduli of the levels of one ring ascend strictly. The digits of a ring partition the
+//! primes of its levels, its special primes exist and ascend. At most [`MAX_ROWS`] of each.
 //!
-//! **Security.** `128` bounds log2 of the product of pool and special primes by [`Security::max_modulus_bits`], and that of the
-//! primes and special primes of a small ring by the bound for its degree.
+//! **Security.** `128` bounds, for each ring, log2 of the product of the primes of its levels and of its special primes by
+//! [`Security::max_modulus_bits`] of its degree.
 //!
 //! **Tables.** The circuit's name is an identifier; no name exceeds [`MAX_NAME`] bytes, no shape [`MAX_RANK`] axes. Remarks
 //! are about nodes that exist, and have at most [`MAX_REMARK`] characters, none a control character. Layouts
@@ -23,10 +22,10 @@
 //! scale can be computed with. Every instruction but `input` serves an existing node. Digits belong to the very
 //! ciphertext they are used with. A constant exists, has the slots of the ring it is used in, and is of the kind its operation takes: one with slots is encoded, a uniform
 //! one multiplies in a `dot_scalar`. Times its scale it stays below the modulus, as does the factor of `mul_scalar`.
-//! `bootstrap` does not occur.
 //!
 //! **Keys.** Where keys are used there are special primes, and their product is at least that of each digit: key
-//! switching divides noise of the size of a digit by it; so in each ring. Levels of keys exist, rotations are 1 to N/2 - 1. Every use has
+//! switching divides noise of the size of a digit by it; so in each ring. Levels of keys exist, rotations are 1 to N/2 - 1, keys that
+//! switch rings lead to a ring of smaller degree. Every use has
 //! a declared key whose primes include those of the level of use. Every declared key is used, and declared at exactly
 //! its highest level of use.
 //!

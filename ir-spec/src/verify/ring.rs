@@ -1,8 +1,8 @@
-//! Degree, primes, levels, digits and the security line.
+//! Rings, primes, levels, digits and the security line.
 
 use super::error::{Report, Subject};
-use crate::entity::{Entity, Prime};
-use crate::ring::{Level, Ring, RingPart, Security, SmallRing};
+use crate::entity::{Entity, Prime, RingId, SpecialPrime};
+use crate::ring::{Level, Ring, RingSpec, Security};
 use crate::scale::Scale;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,80 +12,79 @@ pub const MAX_ROWS: usize = 256;
 /// Levels must differ by more than this many bits; sums of logarithms are exact to far less.
 const LEAST_STEP_BITS: f64 = 1e-6;
 
-/// Checks the ring by itself. Whether degrees and levels of its parts make sense, on which everything else relies.
+/// Checks the rings by themselves. Gives whether degrees and rings of levels make sense, on which everything else relies.
 pub(crate) fn check(ring: &Ring, security: Security, report: &mut Report) -> bool {
     let Ring {
-        log_n,
         unit_bits,
         primes,
         special,
+        rings,
         levels,
-        digits,
-        small,
     } = ring;
-    if !Ring::LOG_N.contains(log_n) {
-        report.push(Subject::Ring, RingError::Degree { log_n: *log_n });
+    if rings.is_empty() {
+        report.push(Subject::Rings, RingError::NoRings);
         return false;
     }
-    if let Some(small) = small
-        && let Err(error) = check_small(ring, small)
-    {
-        report.push(Subject::SmallRing, error);
+    let mut sound = true;
+    for (id, spec) in rings.iter() {
+        if !Ring::LOG_N.contains(&spec.log_n) {
+            let log_n = spec.log_n;
+            report.push(Subject::Ring(id), RingError::Degree { log_n });
+            sound = false;
+        }
+    }
+    for (i, level) in levels.iter().enumerate() {
+        if rings.get(level.ring).is_none() {
+            let subject = Subject::Level(Level(i as u32));
+            report.push(subject, RingError::NoRing { ring: level.ring });
+            sound = false;
+        }
+    }
+    if !sound {
         return false;
     }
     if *unit_bits > Scale::MAX_EXPONENT.unsigned_abs() {
         let unit_bits = *unit_bits;
-        report.push(Subject::Ring, RingError::Unit { unit_bits });
+        report.push(Subject::Rings, RingError::Unit { unit_bits });
     }
+    let digits = rings.values().map(|spec| spec.digits.len()).max();
     for (what, found) in [
+        ("rings", rings.len()),
         ("primes", primes.len()),
         ("special primes", special.len()),
         ("levels", levels.len()),
-        ("digits", digits.len()),
-        ("small digits", small.as_ref().map_or(0, |s| s.digits.len())),
+        ("digits", digits.unwrap_or(0)),
     ] {
         if found > MAX_ROWS {
-            report.push(Subject::Ring, RingError::TooMany { what, found });
+            report.push(Subject::Rings, RingError::TooMany { what, found });
             return true;
         }
     }
     check_primes(ring, report);
     check_levels(ring, report);
-    for part in ring.parts() {
-        check_digits(ring, part, report);
-        check_security(ring, part, security, report);
+    for (id, spec) in rings.iter() {
+        check_special(ring, id, spec, report);
+        check_digits(ring, id, report);
+        check_security(ring, id, security, report);
     }
     true
 }
 
-/// Degree, levels and special primes of the small ring; what else concerns it relies on these.
-fn check_small(ring: &Ring, small: &SmallRing) -> Result<(), RingError> {
-    let (log_n, least, above) = (small.log_n, *Ring::LOG_N.start(), ring.log_n);
-    if !(least..above).contains(&log_n) {
-        return Err(RingError::SmallDegree {
-            log_n,
-            least,
-            above,
-        });
-    }
-    for (what, found, least, most) in [
-        ("levels", small.levels, 1, ring.levels.len()),
-        ("special primes", small.special, 0, ring.special.len()),
-    ] {
-        if found < least || found as usize > most {
-            return Err(RingError::SmallCount {
-                what,
-                found,
-                least,
-                most,
-            });
+/// The special primes of a ring are of the pool, each once, in order.
+fn check_special(ring: &Ring, id: RingId, spec: &RingSpec, report: &mut Report) {
+    let subject = Subject::Ring(id);
+    for &prime in &spec.special {
+        if ring.special.get(prime).is_none() {
+            report.push(subject, RingError::NoSpecialPrime { prime });
         }
     }
-    Ok(())
+    if !spec.special.is_sorted_by(|a, b| a < b) {
+        report.push(subject, RingError::SpecialOrder);
+    }
 }
 
 fn check_primes(ring: &Ring, report: &mut Report) {
-    let two_n = 2 * ring.degree() as u64;
+    let two_n = 2u64 << ring.largest_log_n();
     let pool = ring.primes.iter().map(|(p, &v)| (Subject::Prime(p), v));
     let special = ring
         .special
@@ -111,11 +110,12 @@ fn check_primes(ring: &Ring, report: &mut Report) {
 
 fn check_levels(ring: &Ring, report: &mut Report) {
     if ring.levels.is_empty() {
-        report.push(Subject::Ring, RingError::NoLevels);
+        report.push(Subject::Rings, RingError::NoLevels);
     }
-    let mut below: Option<f64> = None;
-    for (i, row) in ring.levels.iter().enumerate() {
-        let level = Level(i as u32);
+    // Of the highest level so far of each ring.
+    let mut below: BTreeMap<RingId, f64> = BTreeMap::new();
+    for (i, spec) in ring.levels.iter().enumerate() {
+        let (level, row) = (Level(i as u32), &spec.primes);
         let subject = Subject::Level(level);
         if row.is_empty() {
             report.push(subject, RingError::EmptyLevel);
@@ -132,68 +132,49 @@ fn check_levels(ring: &Ring, report: &mut Report) {
             continue;
         }
         let bits = ring.level_bits(level).unwrap_or(0.0);
-        // Switching rings need not drop anything.
-        let switches = i > 0 && ring.part(level) != ring.part(Level(i as u32 - 1));
-        let least = |below: f64| match switches {
-            true => below - LEAST_STEP_BITS,
-            false => below + LEAST_STEP_BITS,
-        };
-        if let Some(below) = below.filter(|&below| bits <= least(below)) {
+        if let Some(below) = below.insert(spec.ring, bits)
+            && bits <= below + LEAST_STEP_BITS
+        {
             report.push(subject, RingError::NotAscending { bits, below });
         }
-        below = Some(bits);
     }
 }
 
-/// The digits of a ring partition the primes of its levels, those of the main ring the pool.
-fn check_digits(ring: &Ring, part: RingPart, report: &mut Report) {
+/// The digits of a ring partition the primes of its levels.
+fn check_digits(ring: &Ring, id: RingId, report: &mut Report) {
     let mut uses = vec![0u32; ring.primes.len()];
-    for (i, digit) in ring.view(part).digits.iter().enumerate() {
-        let subject = Subject::Digit(part, i as u32);
+    for (i, digit) in ring.view(id).digits().iter().enumerate() {
+        let subject = Subject::Digit(id, i as u32);
         if digit.is_empty() {
             report.push(subject, RingError::EmptyDigit);
         }
         for &prime in digit {
             match uses.get_mut(prime.index()) {
                 None => report.push(subject, RingError::NoPrime { prime }),
-                Some(0) => {
-                    if let Some(count) = uses.get_mut(prime.index()) {
-                        *count = 1;
-                    }
-                }
+                Some(count) if *count == 0 => *count = 1,
                 Some(_) => report.push(subject, RingError::InTwoDigits { prime }),
             }
         }
     }
-    let used = primes_of(ring, part);
-    for (i, &count) in uses.iter().enumerate() {
-        let prime = Prime::new(i as u32);
-        match (count, used.contains(&prime)) {
-            (0, true) => report.push(Subject::Prime(prime), RingError::InNoDigit),
-            (0, false) | (_, true) => {}
-            (_, false) => report.push(Subject::Prime(prime), RingError::InVainDigit),
-        }
+    let used: BTreeSet<Prime> = ring.primes_of(id).into_iter().collect();
+    for (prime, count) in ring.primes.keys().zip(uses) {
+        let error = match (count, used.contains(&prime)) {
+            (0, true) => RingError::InNoDigit { ring: id },
+            (0, false) | (_, true) => continue,
+            (_, false) => RingError::InVainDigit { ring: id },
+        };
+        report.push(Subject::Prime(prime), error);
     }
 }
 
-/// The primes that digits of a ring must have.
-fn primes_of(ring: &Ring, part: RingPart) -> BTreeSet<Prime> {
-    match (part, &ring.small) {
-        (RingPart::Small, Some(small)) => {
-            let top = Level(small.levels.saturating_sub(1));
-            ring.key_row(top).into_iter().collect()
-        }
-        _ => ring.primes.keys().collect(),
-    }
-}
-
-/// Both rings are as secure as their degree and modulus: a key for switching rings is one of the small ring, twice over.
-fn check_security(ring: &Ring, part: RingPart, security: Security, report: &mut Report) {
-    let subject = part.into();
+/// A ring is as secure as its degree and the longest modulus of its keys: a key that leads there from a ring of larger degree is
+/// several of its own.
+fn check_security(ring: &Ring, id: RingId, security: Security, report: &mut Report) {
+    let subject = Subject::Ring(id);
     match security {
         Security::None => {}
         Security::Classical128 => {
-            let (log_n, bits) = (ring.view(part).log_n, ring.total_bits(part));
+            let (log_n, bits) = (ring.view(id).log_n(), ring.total_bits(id));
             match Security::max_modulus_bits(log_n) {
                 None => report.push(subject, RingError::NoSecureModulus { log_n }),
                 Some(limit) if bits > f64::from(limit) => {
@@ -240,21 +221,18 @@ pub enum RingError {
     EmptyDigit,
     #[error("{prime} is already in a digit")]
     InTwoDigits { prime: Prime },
-    #[error("is in no digit of key switching")]
-    InNoDigit,
-    #[error("is in a digit of the small ring, none of whose levels has it")]
-    InVainDigit,
-    #[error(
-        "degree 2^{log_n} of the small ring is not from 2^{least} to below that of the main ring, 2^{above}"
-    )]
-    SmallDegree { log_n: u32, least: u32, above: u32 },
-    #[error("the small ring has {found} {what}, expected {least} to {most}")]
-    SmallCount {
-        what: &'static str,
-        found: u32,
-        least: u32,
-        most: usize,
-    },
+    #[error("is in no digit of key switching of {ring}, which has it in a level")]
+    InNoDigit { ring: RingId },
+    #[error("is in a digit of {ring}, none of whose levels has it")]
+    InVainDigit { ring: RingId },
+    #[error("there are no rings")]
+    NoRings,
+    #[error("names {ring}, which is not in the table of rings")]
+    NoRing { ring: RingId },
+    #[error("names {prime}, which is not in the pool")]
+    NoSpecialPrime { prime: SpecialPrime },
+    #[error("its special primes do not ascend")]
+    SpecialOrder,
     #[error("no modulus is 128-bit secure at degree 2^{log_n}")]
     NoSecureModulus { log_n: u32 },
     #[error(

@@ -2,7 +2,7 @@
 
 use super::error::{Report, Subject};
 use crate::circuit::{Circuit, Constant, Operator, Remark};
-use crate::entity::{LayoutId, Node, OperatorId, TensorId};
+use crate::entity::{LayoutId, Node, OperatorId, RingId, TensorId};
 use crate::layout::Layout;
 use crate::linear::{Gather, LinearError, LinearKind, LinearMap};
 use crate::ring::Ring;
@@ -104,7 +104,7 @@ pub(crate) fn check_ciphertexts(found: u64, report: &mut Report) {
 /// The layout has the slots of one of the rings.
 fn check_any_slots(subject: Subject, layout: &Layout, ring: &Ring, report: &mut Report) {
     if !ring.has_slots(layout.slots()) {
-        check_slots(subject, layout, ring.slots(), report);
+        check_slots(subject, layout, ring.view(RingId(0)).slots(), report);
     }
 }
 

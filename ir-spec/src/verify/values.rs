@@ -106,7 +106,6 @@ fn check_inst(
             Some(ty) => fits(circuit, factor.abs(), scale, ty.level()),
             None => Ok(()),
         },
-        Inst::Bootstrap { .. } => Err(ValueError::Bootstrap),
         Inst::Input { .. }
         | Inst::Add(_)
         | Inst::Sub(..)
@@ -294,8 +293,6 @@ pub enum ValueError {
         bits: f64,
         limit: f64,
     },
-    #[error("bootstrap: must be expanded into a library circuit before execution")]
-    Bootstrap,
 }
 
 /// Whether `value` names an instruction of `circuit`.

@@ -114,10 +114,8 @@ pub enum CkksError {
         to: usize,
     },
     /// Switching rings between other levels than one of the main ring and a lower one of the small ring.
-    #[error(
-        "switch_ring: level {from} is not of the main ring, or level {to} not of the small one"
-    )]
-    SameRing {
+    #[error("switch_ring: the ring of level {to} has no smaller degree than that of level {from}")]
+    NotSmaller {
         /// Level of the operand.
         from: usize,
         /// Requested level.

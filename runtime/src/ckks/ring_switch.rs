@@ -1,33 +1,31 @@
-//! From the main ring to the small one.
+//! From a ring to one of smaller degree.
 //!
-//! A polynomial of the small ring is one in `X^r` of the main ring. The second part is switched from `s` to `t(X^r)`; then both parts
+//! A polynomial of the smaller ring is one in `X^r` of the larger one. The second part is switched from `s` to `t(X^r)`; then both parts
 //! keep every `r`-th coefficient, which maps `c0 + c1 t(X^r)` to the phase of the result because it is linear over polynomials in
 //! `X^r`. Keeping these is the mean over the automorphisms `X -> X^g`, `g = 1` modulo `2n`, and those rotate slots by multiples of
 //! `n/2`: slot `j` of the result is the mean of slots `j`, `j + n/2`, `j + n`, ...
 
 use super::{Ciphertext, CkksError, Form};
 use crate::params::Rings;
-use crate::rlwe::{EvaluationKeys, KeyKind, RlweError, Switched, key_switch};
+use crate::rlwe::{EvaluationKeys, KeyKind, Switched, key_switch};
 
-/// A ciphertext of the main ring at a level of the small one: slots are averaged, scale and level's primes kept. One key switch in the
-/// degree of the main ring, whose noise is averaged like the slots.
+/// A ciphertext at a level of a ring of smaller degree: slots are averaged, scale and the level's primes kept. One key switch in the
+/// degree of the ring that it leads from, whose noise is averaged like the slots.
 ///
 /// # Errors
-/// Unless the ciphertext has two parts, the level is of the small ring and has no other primes, and the key covers it.
+/// Unless the ciphertext has two parts, the level is of a ring of smaller degree and has no other primes, and the key covers it.
 pub fn switch_ring(
     rings: &Rings,
     keys: &EvaluationKeys,
     a: &Ciphertext,
     to: usize,
 ) -> Result<Ciphertext, CkksError> {
-    let (main, from) = (rings.main(), a.level());
-    let (Some(small), Some(bridge)) = (rings.small(), rings.bridge()) else {
-        return Err(RlweError::NoSmallRing.into());
+    let (from, large, small) = (a.level(), rings.at(a.level()), rings.at(to));
+    small.row(to)?;
+    let Some(bridge) = rings.bridge(rings.ring_of(from), rings.ring_of(to)) else {
+        return Err(CkksError::NotSmaller { from, to });
     };
-    if rings.is_small(from) || !rings.is_small(to) {
-        return Err(CkksError::SameRing { from, to });
-    }
-    a.check(main)?;
+    a.check(large)?;
     let (Form::Normal, [c0, c1]) = (a.form(), a.parts()) else {
         return Err(CkksError::Form {
             op: OP,
@@ -35,7 +33,7 @@ pub fn switch_ring(
             found: a.form(),
         });
     };
-    if !main.row(from)?.is_superset(main.row(to)?) {
+    if !large.row(from)?.is_superset(bridge.row(to)?) {
         return Err(CkksError::NotBelow { op: OP, from, to });
     }
     let then = Switched {

@@ -81,7 +81,7 @@ impl Client {
 /// Whether a secret that promises security may encrypt modulo the primes of a port.
 fn check_security(secret: &Secret, port: &InterfacePort, ring: &Ring) -> Result<(), ClientError> {
     let bits = ring.level_bits(port.level).unwrap_or(f64::INFINITY);
-    let log_n = ring.at(port.level).log_n;
+    let log_n = ring.at(port.level).log_n();
     let limit = Security::max_modulus_bits(log_n).unwrap_or(0);
     match secret.security {
         Security::Classical128 if bits > f64::from(limit) => Err(ClientError::Insecure {

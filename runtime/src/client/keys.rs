@@ -7,7 +7,7 @@ use crate::params::ParametersError;
 use crate::ring::{Randomness, Ring};
 use crate::rlwe::{EvaluationKey, RlweError, SecretKey};
 use crate::wire::{KeyFile, KeyWriter, PackedKey, WireError};
-use peregrine_ir::{Key, KeyKind, KeyShape, Level};
+use peregrine_ir::{Entity, Key, KeyKind, KeyShape, Level};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek, Write};
@@ -45,7 +45,11 @@ impl Client {
         made_as: (&KeyShape, &[u64]),
         made: &EvaluationKey,
     ) -> Result<EvaluationKey, ClientError> {
-        let params = binding::key_parameters(&self.rings, key).ok_or(RlweError::NoSmallRing)?;
+        let params = binding::key_parameters(&self.rings, key);
+        let params = params.ok_or(RlweError::NoRingSwitch {
+            from: key.from.index(),
+            to: key.to.index(),
+        })?;
         let placement = binding::placement(params, (key.kind, level), made_as)?;
         Ok(made.placed(params, &placement)?)
     }
@@ -67,8 +71,7 @@ impl Client {
     }
 
     fn known_rings(&self) -> Vec<Arc<Ring>> {
-        let rings = [Some(self.rings.main()), self.rings.small()];
-        let rings = rings.into_iter().flatten();
+        let rings = self.rings.params().iter();
         rings.map(|params| params.shared_ring().clone()).collect()
     }
 }

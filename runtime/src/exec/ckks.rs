@@ -66,8 +66,8 @@ impl CkksEvaluator {
 
     /// The engine with one key of the ring of a ciphertext.
     fn with(&self, kind: KeyKind, a: &Ciphertext) -> Result<ckks::Evaluator, CkksRunError> {
-        let part = binding::part(&self.rings, a.level());
-        let keys = self.keys.get(Key { part, kind })?;
+        let ring = binding::ring_of(&self.rings, a.level());
+        let keys = self.keys.get(Key::within(ring, kind))?;
         Ok(ckks::Evaluator::new(self.rings.at(a.level()), &keys))
     }
 
@@ -245,7 +245,10 @@ impl Evaluator for CkksEvaluator {
     }
 
     fn switch_ring(&self, a: &Ciphertext, to: Level) -> Result<Ciphertext, CkksRunError> {
-        let keys = self.keys.get(Key::small(KeyKind::RingSwitch))?;
+        let rings =
+            [a.level(), binding::level(to)].map(|level| binding::ring_of(&self.rings, level));
+        let [from, into] = rings;
+        let keys = self.keys.get(Key::switching(from, into))?;
         Ok(ckks::switch_ring(
             &self.rings,
             &keys,

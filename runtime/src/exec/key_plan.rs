@@ -71,7 +71,7 @@ pub(super) fn choose(circuit: &Circuit, plan: &Plan, room: u64) -> BTreeSet<Key>
     let (mut room, mut chosen) = (room, BTreeSet::new());
     for (key, _) in uses {
         let level = circuit.keys.levels.get(&key);
-        let bytes = |&l| sizes.key_bytes(key.kind, l) + sizes.key_reading_bytes(key.kind, l);
+        let bytes = |&l| sizes.key_bytes(key, l) + sizes.key_reading_bytes(key, l);
         let bytes = level.map(bytes);
         if let Some(rest) = bytes.and_then(|bytes| room.checked_sub(bytes)) {
             room = rest;

@@ -10,14 +10,14 @@
 //! | `digits<l>` | `d (L + K)` |
 //! | evaluation key at level l | streamed: its bytes in the file; expanded: `2 d (L + K)`, half of that beside it while it is read |
 //!
-//! A key for switching rings has limbs of the main ring, `K` and `d` of the small one.
+//! A key for switching rings has limbs of the ring that it leads from, `K` and `d` of the ring that it leads to.
 //!
 //! The peak is the largest sum, over the waves of a [`Plan`], of the values alive and what the wave makes: results,
 //! plaintexts encoded on the fly (one limb each where they are for one `dot`), scratch of threads that encode and of the fused key
 //! switches, and keys. To it come what is there from beginning
 //! to end: plaintexts kept from one run to the next, circuit and tables ([`fixed_bytes`]), and what the caller says of
 //! the process around the run. Nothing is added for the allocator: limbs of a ring are buffers of one size, which leave no gaps. The
-//! buffers of one ring are of no use to the other, so what each takes at its worst moment adds up.
+//! buffers of one ring are of no use to another, so what each takes at its worst moment adds up.
 
 mod fixed;
 mod ring_bytes;
@@ -29,7 +29,7 @@ pub use sizes::Sizes;
 use super::keys::KeyResidence;
 use super::plan::{Plan, PlanOptions, SharedPlains, Wave};
 use super::{cache, key_plan};
-use peregrine_ir::{Circuit, Definition, Inst, Key, KeyKind, Level, RingPart, Type, Value};
+use peregrine_ir::{Circuit, Definition, Inst, Key, Level, RingId, Type, Value};
 use ring_bytes::RingBytes;
 
 /// The plaintexts one `dot` encodes at a time.
@@ -95,14 +95,14 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
         at: None,
     };
     // Limbs go back to a pool that keeps them, so values never take less than they once did; keys leave memory.
-    let mut most = live;
+    let mut most = live.clone();
     for wave in plan.waves() {
         keys += meter.keys(&wave.keys);
-        let reading = live + meter.reading(&wave.keys);
+        let reading = live.clone().plus(&meter.reading(&wave.keys));
         keys += meter.keys(&wave.ahead);
-        live += meter.values(&wave.plains) + meter.values(&wave.steps);
-        let values = reading.max(live + meter.scratch(wave) + meter.reading(&wave.ahead));
-        most = most.max(values);
+        live += &meter.values(&wave.plains).plus(&meter.values(&wave.steps));
+        let beside = meter.scratch(wave).plus(&meter.reading(&wave.ahead));
+        most = most.max(&reading.max(&live.clone().plus(&beside)));
         if padded(most.total()) + keys > peak.values + peak.keys {
             let at = wave.steps.first().copied();
             peak = Prediction {
@@ -112,7 +112,7 @@ pub fn predict(circuit: &Circuit, plan: &Plan) -> Prediction {
                 ..peak
             };
         }
-        live -= meter.values(&wave.dead);
+        live -= &meter.values(&wave.dead);
         keys -= meter.keys(&wave.spent);
     }
     peak
@@ -132,13 +132,13 @@ struct Meter<'c> {
 }
 
 impl Meter<'_> {
-    fn part(&self, level: Level) -> RingPart {
-        self.circuit.ring.part(level)
+    fn ring_of(&self, level: Level) -> RingId {
+        self.circuit.ring.ring_of(level)
     }
 
     fn value(&self, value: &Value) -> RingBytes {
         let ty = self.circuit.type_of(*value);
-        let bytes = |ty: &Type| RingBytes::of(self.part(ty.level()), self.sizes.bytes_of(ty));
+        let bytes = |ty: &Type| RingBytes::of(self.ring_of(ty.level()), self.sizes.bytes_of(ty));
         ty.map(bytes).unwrap_or_default()
     }
 
@@ -155,8 +155,8 @@ impl Meter<'_> {
         let bytes = |key: &Key| {
             let level = *self.circuit.keys.levels.get(key)?;
             Some(match self.is_expanded(key) {
-                true => self.sizes.key_bytes(key.kind, level),
-                false => self.sizes.packed_key_bytes(key.kind, level),
+                true => self.sizes.key_bytes(*key, level),
+                false => self.sizes.packed_key_bytes(*key, level),
             })
         };
         keys.into_iter().filter_map(bytes).sum()
@@ -166,12 +166,8 @@ impl Meter<'_> {
     fn reading(&self, keys: &[Key]) -> RingBytes {
         let bytes = |key: &Key| {
             let level = *self.circuit.keys.levels.get(key)?;
-            let bytes = self.sizes.key_reading_bytes(key.kind, level);
-            let part = match key.kind {
-                KeyKind::RingSwitch => RingPart::Main,
-                _ => key.part,
-            };
-            Some(RingBytes::of(part, bytes))
+            let bytes = self.sizes.key_reading_bytes(*key, level);
+            Some(RingBytes::of(key.from, bytes))
         };
         let keys = keys.iter().filter(|key| self.is_expanded(key));
         keys.filter_map(bytes).sum()
@@ -184,30 +180,34 @@ impl Meter<'_> {
         let definitions = steps.filter_map(|&v| self.circuit.values.get(v));
         let (mut scratch, mut encoding) = (RingBytes::default(), RingBytes::default());
         for definition in definitions {
-            scratch += self.step(definition);
+            scratch += &self.step(definition);
             if sizes::encodes(&definition.inst) {
-                encoding = encoding.max(self.encoding(definition.ty.level()));
+                encoding = encoding.max(&self.encoding(definition.ty.level()));
             }
         }
         for plain in wave.plains.iter().filter_map(|&v| self.circuit.type_of(v)) {
-            encoding = encoding.max(self.encoding(plain.level()));
+            encoding = encoding.max(&self.encoding(plain.level()));
         }
-        scratch + encoding
+        scratch.plus(&encoding)
     }
 
     /// Beside the operands and the result of an instruction.
     fn step(&self, definition: &Definition) -> RingBytes {
-        let part = match definition.inst {
-            Inst::SwitchRing { .. } => RingPart::Main,
-            _ => self.part(definition.ty.level()),
+        let own = definition.ty.level();
+        let level = match definition.inst {
+            Inst::SwitchRing { a, .. } => self.circuit.type_of(a).map_or(own, Type::level),
+            _ => own,
         };
-        RingBytes::of(part, self.sizes.scratch(self.circuit, definition))
+        RingBytes::of(
+            self.ring_of(level),
+            self.sizes.scratch(self.circuit, definition),
+        )
     }
 
     /// By all threads that encode at a level.
     fn encoding(&self, level: Level) -> RingBytes {
         let bytes = self.threads * self.sizes.encoding_bytes(level);
-        RingBytes::of(self.part(level), bytes)
+        RingBytes::of(self.ring_of(level), bytes)
     }
 }
 

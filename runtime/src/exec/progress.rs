@@ -85,7 +85,7 @@ pub(super) fn work(circuit: &Circuit, sizes: &Sizes, value: Value) -> u64 {
         Inst::RelinearizeExt { .. } | Inst::RotateExt { .. } => product,
         Inst::Rescale { a, .. } => 2 * sizes.limbs(level_of(*a)) * TRANSFORM,
         Inst::Decompose(_) => decompose,
-        Inst::ModDown(_) | Inst::Bootstrap { .. } => mod_down,
+        Inst::ModDown(_) => mod_down,
     };
     passes * sizes.limb_bytes(ring)
 }

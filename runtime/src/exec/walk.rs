@@ -250,8 +250,8 @@ impl<E: Evaluator> Operands<'_, '_, E> {
             Inst::Rotate { a, rotation } => e.rotate(self.cipher(a)?, *rotation),
             Inst::Conjugate(a) => e.conjugate(self.cipher(a)?),
             Inst::MulMonomial { a, exponent } => e.mul_monomial(self.cipher(a)?, *exponent),
-            // Inputs and plaintexts are not steps; the verifier refuses bootstraps.
-            Inst::Input { .. } | Inst::Encode { .. } | Inst::Bootstrap { .. } => {
+            // Inputs and plaintexts are not steps.
+            Inst::Input { .. } | Inst::Encode { .. } => {
                 return Err(missing(self.site.value, "something that can be computed"));
             }
         };

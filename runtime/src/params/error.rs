@@ -108,27 +108,31 @@ pub enum ParametersError {
         /// How many there are.
         count: usize,
     },
-    /// A small ring that is not smaller.
-    #[error("the small ring has log_n = {log_n}, which is not below that of the main ring, {main}")]
-    SmallDegree {
-        /// log2 of its degree.
-        log_n: u32,
-        /// log2 N.
-        main: u32,
-    },
-    /// A small ring with more of something than there is.
-    #[error("the small ring has {found} {what}, there are {count}")]
-    SmallCount {
-        /// Levels or special primes.
-        what: &'static str,
-        /// How many it is said to have.
-        found: usize,
-        /// How many there are.
+    /// A level of a ring that there is not.
+    #[error("level {level} is of ring {ring}, there are {count}")]
+    NoRing {
+        /// The level.
+        level: usize,
+        /// The number of the ring.
+        ring: usize,
+        /// How many rings there are.
         count: usize,
     },
-    /// A digit of the small ring with a prime of the main ring only.
-    #[error("digit {digit} of the small ring names prime {index}, which none of its levels has")]
-    NotInSmallRing {
+    /// A special prime that there is not.
+    #[error("ring {ring} names special prime {index}, there are {count}")]
+    NoSpecial {
+        /// The ring.
+        ring: usize,
+        /// The index.
+        index: usize,
+        /// How many special primes there are.
+        count: usize,
+    },
+    /// A digit of a ring with a prime that none of its levels has.
+    #[error("digit {digit} of ring {ring} names prime {index}, which none of its levels has")]
+    NotInRing {
+        /// The ring.
+        ring: usize,
         /// The digit.
         digit: usize,
         /// The index.

@@ -1,59 +1,77 @@
 //! One thing for each ring that levels are in.
 
-/// A thing of the main ring and, if there is a small one, the same of that; found by level.
+/// A thing for each ring of a table of rings, found by ring or by level. There is at least one ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PerRing<T> {
-    main: T,
-    /// With the number of levels that are in it, the lowest ones.
-    small: Option<(usize, T)>,
+    first: T,
+    rest: Vec<T>,
+    /// The ring of each level, by level.
+    levels: Vec<usize>,
 }
 
 impl<T> PerRing<T> {
-    pub(super) fn new(main: T, small: Option<(usize, T)>) -> Self {
-        Self { main, small }
+    /// Of the rings in the order of the table, and of the ring of each level; `None` where there is no ring.
+    pub(super) fn new(rings: Vec<T>, levels: Vec<usize>) -> Option<Self> {
+        let mut rings = rings.into_iter();
+        Some(Self {
+            first: rings.next()?,
+            rest: rings.collect(),
+            levels,
+        })
     }
 
-    /// That of the main ring.
-    pub fn main(&self) -> &T {
-        &self.main
-    }
-
-    /// That of the small ring.
-    pub fn small(&self) -> Option<&T> {
-        self.small.as_ref().map(|(_, small)| small)
-    }
-
-    /// That of the ring of a level.
-    pub fn at(&self, level: usize) -> &T {
-        match &self.small {
-            Some((levels, small)) if level < *levels => small,
-            _ => &self.main,
+    /// That of a ring, by its number in the table.
+    pub fn get(&self, ring: usize) -> Option<&T> {
+        match ring.checked_sub(1) {
+            None => Some(&self.first),
+            Some(other) => self.rest.get(other),
         }
     }
 
-    /// Makes another thing of each, that of the main ring first.
+    /// That of the ring of a level; of the first ring for a level that does not exist.
+    pub fn at(&self, level: usize) -> &T {
+        self.get(self.ring_of(level)).unwrap_or(&self.first)
+    }
+
+    /// The number of the ring of a level; 0 for a level that does not exist.
+    pub fn ring_of(&self, level: usize) -> usize {
+        self.levels.get(level).copied().unwrap_or(0)
+    }
+
+    /// All, in the order of the table.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// Makes another thing of each, in the order of the table.
     ///
     /// # Errors
     /// The first.
     pub fn try_map<U, E>(&self, mut f: impl FnMut(&T) -> Result<U, E>) -> Result<PerRing<U>, E> {
-        let main = f(&self.main)?;
-        let small = self.small.as_ref();
-        let small = small.map(|(levels, small)| Ok((*levels, f(small)?)));
-        Ok(PerRing::new(main, small.transpose()?))
+        Ok(PerRing {
+            first: f(&self.first)?,
+            rest: self.rest.iter().map(f).collect::<Result<_, E>>()?,
+            levels: self.levels.clone(),
+        })
     }
 
-    /// Makes another thing of each, that of the main ring first.
+    /// Makes another thing of each, in the order of the table.
     pub fn map<U>(&self, mut f: impl FnMut(&T) -> U) -> PerRing<U> {
-        let main = f(&self.main);
-        let small = self.small.as_ref();
-        PerRing::new(main, small.map(|(levels, small)| (*levels, f(small))))
+        PerRing {
+            first: f(&self.first),
+            rest: self.rest.iter().map(f).collect(),
+            levels: self.levels.clone(),
+        }
     }
 
     /// Makes one thing of two, for the rings that both are of.
     pub fn zip<U, V>(&self, other: &PerRing<U>, mut f: impl FnMut(&T, &U) -> V) -> PerRing<V> {
-        let main = f(&self.main, &other.main);
-        let small = self.small.as_ref().zip(other.small());
-        let small = small.map(|((levels, small), other)| (*levels, f(small, other)));
-        PerRing::new(main, small)
+        let first = f(&self.first, &other.first);
+        let rest = self.rest.iter().zip(&other.rest);
+        PerRing {
+            first,
+            rest: rest.map(|(own, other)| f(own, other)).collect(),
+            levels: self.levels.clone(),
+        }
     }
 }

@@ -1,31 +1,35 @@
-//! The rings of a circuit: one, or a second one of smaller degree for the lowest levels.
+//! The rings of a circuit: a table of them, and of the levels that are in them.
 //!
-//! All parameters here number levels alike. Going from ring to ring is a key switch in the degree of the main ring with the digits
-//! and the special primes of the small one; these are the parameters of the *bridge*, and its ring is the main one: tables and
-//! numbers of primes are shared. The small ring numbers its primes anew, in the same order.
+//! All parameters here number levels alike. Each ring numbers its primes anew, in the order of the pool: those of its levels and of
+//! every ring of smaller degree, so that ciphertexts can be taken there. Going from a ring to one of smaller degree is a key switch in
+//! the degree of the one with the digits and the special primes of the other; these are the parameters of a *bridge*, and its ring
+//! is the one that it leads from: tables and numbers of primes are shared.
 
-use super::{Parameters, ParametersError, ParametersLiteral, PerRing};
-use crate::ring::Basis;
+use super::{Parameters, ParametersError, ParametersLiteral, PerRing, Switching};
+use crate::ring::{Basis, RingError};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// [`Rings`] as written in a circuit or a file; unchecked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RingsLiteral {
-    /// The main ring, with the rows of all levels.
-    pub main: ParametersLiteral,
-    /// The ring of the lowest levels, where it is another one.
-    pub small: Option<SmallLiteral>,
+    /// The chain primes.
+    pub pool: Vec<u64>,
+    /// The special primes of all rings.
+    pub special: Vec<u64>,
+    /// The rings.
+    pub rings: Vec<RingLiteral>,
+    /// For each level, the number of its ring and the indices of its primes.
+    pub levels: Vec<(usize, Vec<usize>)>,
 }
 
-/// The small ring of [`RingsLiteral`], in terms of the main one.
+/// One ring of [`RingsLiteral`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SmallLiteral {
+pub struct RingLiteral {
     /// log2 of its degree.
     pub log_n: u32,
-    /// How many levels are in it, the lowest ones.
-    pub levels: usize,
-    /// How many of the special primes are its own, the first ones.
-    pub special: usize,
+    /// The indices of its special primes; none when nothing is key-switched.
+    pub special: Vec<usize>,
     /// Partition of the indices of the primes of its levels; empty when there are no special primes.
     pub digits: Vec<Vec<usize>>,
 }
@@ -35,7 +39,7 @@ pub struct SmallLiteral {
 pub struct Rings {
     literal: RingsLiteral,
     params: PerRing<Arc<Parameters>>,
-    bridge: Option<Arc<Parameters>>,
+    bridges: BTreeMap<(usize, usize), Arc<Parameters>>,
 }
 
 impl Rings {
@@ -44,18 +48,24 @@ impl Rings {
     /// # Errors
     /// See [`ParametersError`].
     pub fn new(literal: RingsLiteral) -> Result<Arc<Self>, ParametersError> {
-        let first = literal.small.as_ref().map_or(0, |small| small.levels);
-        let main = Parameters::switching_from(literal.main.clone(), first)?;
-        let (mut small, mut bridge) = (None, None);
-        if let Some(of) = &literal.small {
-            of.check(&literal.main)?;
-            small = Some((of.levels, of.parameters(&main)?));
-            bridge = Some(of.bridge(&main));
+        literal.check()?;
+        let mut params = Vec::with_capacity(literal.rings.len());
+        for ring in 0..literal.rings.len() {
+            params.push(literal.parameters(ring)?);
         }
+        let mut bridges = BTreeMap::new();
+        for (from, own) in params.iter().enumerate() {
+            for (to, other) in params.iter().enumerate() {
+                if other.log_n() < own.log_n() {
+                    bridges.insert((from, to), own.bridge(other)?);
+                }
+            }
+        }
+        let levels = literal.levels.iter().map(|(ring, _)| *ring).collect();
         Ok(Arc::new(Self {
+            params: PerRing::new(params, levels).ok_or(ParametersError::NoLevels)?,
             literal,
-            params: PerRing::new(main, small),
-            bridge,
+            bridges,
         }))
     }
 
@@ -69,92 +79,139 @@ impl Rings {
         &self.params
     }
 
-    /// The parameters of the ring of a level.
+    /// The parameters of the ring of a level; of the first ring for a level that does not exist.
     pub fn at(&self, level: usize) -> &Arc<Parameters> {
         self.params.at(level)
     }
 
-    /// Whether a level is in the small ring.
-    pub fn is_small(&self, level: usize) -> bool {
-        self.small().is_some_and(|small| level < small.levels())
+    /// The parameters of a ring, by its number.
+    pub fn ring(&self, ring: usize) -> Option<&Arc<Parameters>> {
+        self.params.get(ring)
     }
 
-    /// The parameters of the main ring.
-    pub fn main(&self) -> &Arc<Parameters> {
-        self.params.main()
+    /// The number of the ring of a level; 0 for a level that does not exist.
+    pub fn ring_of(&self, level: usize) -> usize {
+        self.params.ring_of(level)
     }
 
-    /// The parameters of the small ring.
-    pub fn small(&self) -> Option<&Arc<Parameters>> {
-        self.params.small()
-    }
-
-    /// The parameters of keys that lead from the main ring to the small one.
-    pub fn bridge(&self) -> Option<&Arc<Parameters>> {
-        self.bridge.as_ref()
+    /// The parameters of keys that lead from a ring to one of smaller degree, by their numbers.
+    pub fn bridge(&self, from: usize, to: usize) -> Option<&Arc<Parameters>> {
+        self.bridges.get(&(from, to))
     }
 }
 
-impl SmallLiteral {
-    /// What is not checked where its parameters are made.
-    fn check(&self, main: &ParametersLiteral) -> Result<(), ParametersError> {
-        if self.log_n >= main.log_n {
-            return Err(ParametersError::SmallDegree {
-                log_n: self.log_n,
-                main: main.log_n,
-            });
+impl RingsLiteral {
+    /// What is not checked where the parameters of each ring are made.
+    fn check(&self) -> Result<(), ParametersError> {
+        if self.levels.is_empty() {
+            return Err(ParametersError::NoLevels);
         }
-        for (what, found, count) in [
-            ("levels", self.levels, main.rows.len()),
-            ("special primes", self.special, main.special.len()),
-        ] {
-            if found > count {
-                return Err(ParametersError::SmallCount { what, found, count });
+        for (level, &(ring, ref primes)) in self.levels.iter().enumerate() {
+            if ring >= self.rings.len() {
+                let count = self.rings.len();
+                return Err(ParametersError::NoRing { level, ring, count });
+            }
+            let set = super::PrimeSet::Level(level);
+            super::check_set(primes, self.pool.len(), set)?;
+        }
+        for (ring, spec) in self.rings.iter().enumerate() {
+            let count = self.special.len();
+            if let Some(&index) = spec.special.iter().find(|&&index| index >= count) {
+                return Err(ParametersError::NoSpecial { ring, index, count });
             }
         }
         Ok(())
     }
 
-    /// Parameters of its own ring, which has the primes of its levels only.
-    fn parameters(&self, main: &Parameters) -> Result<Arc<Parameters>, ParametersError> {
-        let literal = main.literal();
-        let rows = literal.rows.iter().take(self.levels);
-        let primes = Basis::new(rows.clone().flatten().copied());
-        let renamed = |index: &usize| primes.position(*index);
+    /// The primes of the levels of a ring, by their indices in the pool.
+    fn primes_of(&self, ring: usize) -> Basis {
+        let levels = self.levels.iter().filter(|level| level.0 == ring);
+        Basis::new(levels.flat_map(|(_, primes)| primes.iter().copied()))
+    }
+
+    fn special_of(&self, ring: usize) -> Basis {
+        let spec = self.rings.get(ring);
+        Basis::new(
+            spec.into_iter()
+                .flat_map(|spec| spec.special.iter().copied()),
+        )
+    }
+
+    /// Parameters of a ring: with the primes of its own levels, and after them those that lead to smaller rings.
+    fn parameters(&self, ring: usize) -> Result<Arc<Parameters>, ParametersError> {
+        let Some(spec) = self.rings.get(ring) else {
+            return Err(ParametersError::NoLevels);
+        };
+        let smaller = |other: &usize| {
+            let other = self.rings.get(*other);
+            other.is_some_and(|other| other.log_n < spec.log_n)
+        };
+        let targets = (0..self.rings.len()).filter(smaller);
+        let (own, own_special) = (self.primes_of(ring), self.special_of(ring));
+        let (mut pool, mut special) = (own.clone(), own_special.clone());
+        for target in targets {
+            pool = pool.union(&self.primes_of(target));
+            special = special.union(&self.special_of(target));
+        }
+        let renamed = |index: &usize| pool.position(*index);
         let digit = |(digit, indices): (usize, &Vec<usize>)| {
-            let own = |index: &usize| {
-                renamed(index).ok_or(ParametersError::NotInSmallRing {
+            let renamed = |index: &usize| {
+                let own = own.contains(*index).then(|| renamed(index)).flatten();
+                own.ok_or(ParametersError::NotInRing {
+                    ring,
                     digit,
                     index: *index,
                 })
             };
-            indices.iter().map(own).collect()
+            indices.iter().map(renamed).collect()
         };
-        let digits = self.digits.iter().enumerate().map(digit);
-        let pool = primes.primes().iter().filter_map(|&p| literal.pool.get(p));
-        Parameters::new(ParametersLiteral {
-            log_n: self.log_n,
-            pool: pool.copied().collect(),
-            special: literal.special.iter().copied().take(self.special).collect(),
-            digits: digits.collect::<Result<_, _>>()?,
-            rows: rows
-                .map(|row| row.iter().filter_map(renamed).collect())
+        let digits = spec.digits.iter().enumerate().map(digit);
+        let value = |from: &[u64], index: &usize| from.get(*index).copied();
+        let rows = self.levels.iter().map(|(of, primes)| match *of == ring {
+            true => primes.iter().filter_map(renamed).collect(),
+            false => Vec::new(),
+        });
+        let literal = ParametersLiteral {
+            log_n: spec.log_n,
+            pool: (pool.primes().iter())
+                .filter_map(|p| value(&self.pool, p))
                 .collect(),
-        })
-    }
-
-    /// What [`Self::parameters`] has found sound, in the main ring.
-    fn bridge(&self, main: &Parameters) -> Arc<Parameters> {
-        let sets = |sets: &[Vec<usize>]| -> Vec<Basis> {
-            let set = |indices: &Vec<usize>| Basis::new(indices.iter().copied());
-            sets.iter().map(set).collect()
+            special: (special.primes().iter())
+                .filter_map(|p| value(&self.special, p))
+                .collect(),
+            digits: digits.collect::<Result<_, _>>()?,
+            rows: rows.collect(),
         };
-        let mut literal = main.literal().clone();
-        literal.special.truncate(self.special);
-        literal.rows.truncate(self.levels);
-        literal.digits.clone_from(&self.digits);
-        let (digits, rows) = (sets(&literal.digits), sets(&literal.rows));
-        Arc::new(Parameters::over(main.ring.clone(), literal, digits, rows))
+        let end = literal.pool.len();
+        let last = |index: usize| Some(end + special.position(index)?);
+        let switching = Switching {
+            own: Basis::new(own.primes().iter().filter_map(renamed)),
+            special: Basis::new(own_special.primes().iter().filter_map(|&p| last(p))),
+        };
+        Parameters::with(literal, switching)
+    }
+}
+
+impl Parameters {
+    /// The parameters of keys that lead from this ring to a smaller one whose primes it has.
+    fn bridge(&self, to: &Self) -> Result<Arc<Self>, ParametersError> {
+        let index = |own: &usize| {
+            let prime = to.ring.modulus(*own).value();
+            let index = self.ring.moduli().iter().position(|m| m.value() == prime);
+            index.ok_or(RingError::MissingPrime { prime })
+        };
+        let set = |set: &Basis| -> Result<Basis, ParametersError> {
+            let indices = set.primes().iter().map(index);
+            Ok(Basis::new(indices.collect::<Result<Vec<_>, _>>()?))
+        };
+        let sets = |sets: &[Basis]| sets.iter().map(set).collect::<Result<Vec<_>, _>>();
+        let (digits, rows, special) = (sets(&to.digits)?, sets(&to.rows)?, set(&to.special)?);
+        let ring = self.ring.clone();
+        Ok(Arc::new(Self::over(
+            ring,
+            self.literal.clone(),
+            (digits, rows, special),
+        )))
     }
 }
 
@@ -165,39 +222,51 @@ mod tests {
     /// Primes that are 1 modulo 2^10.
     fn literal() -> RingsLiteral {
         RingsLiteral {
-            main: ParametersLiteral {
-                log_n: 5,
-                pool: vec![12289, 13313, 15361],
-                special: vec![18433, 19457],
-                digits: vec![vec![0, 1], vec![2]],
-                rows: vec![vec![2], vec![1, 2], vec![1, 2], vec![0, 1, 2]],
-            },
-            small: Some(SmallLiteral {
-                log_n: 4,
-                levels: 2,
-                special: 1,
-                digits: vec![vec![1], vec![2]],
-            }),
+            pool: vec![12289, 13313, 15361],
+            special: vec![18433, 19457],
+            rings: vec![
+                RingLiteral {
+                    log_n: 5,
+                    special: vec![0, 1],
+                    digits: vec![vec![0, 1], vec![2]],
+                },
+                RingLiteral {
+                    log_n: 4,
+                    special: vec![0],
+                    digits: vec![vec![1], vec![2]],
+                },
+            ],
+            levels: vec![
+                (1, vec![2]),
+                (1, vec![1, 2]),
+                (0, vec![1, 2]),
+                (0, vec![0, 1, 2]),
+            ],
         }
     }
 
-    fn refusal(change: impl FnOnce(&mut SmallLiteral)) -> ParametersError {
+    fn refusal(change: impl FnOnce(&mut RingsLiteral)) -> ParametersError {
         let mut literal = literal();
-        literal.small.as_mut().map(change).unwrap();
+        change(&mut literal);
         Rings::new(literal).unwrap_err()
     }
 
     #[test]
     fn levels_and_primes_are_found_in_each_ring() {
         let rings = Rings::new(literal()).unwrap();
-        let (small, bridge) = (rings.small().unwrap(), rings.bridge().unwrap());
+        let (small, bridge) = (rings.ring(1).unwrap(), rings.bridge(0, 1).unwrap());
         let degrees = [0, 1, 2, 3].map(|level| rings.at(level).degree());
         assert_eq!(degrees, [16, 16, 32, 32]);
+        assert_eq!([0, 2].map(|level| rings.ring_of(level)), [1, 0]);
+        assert!(rings.bridge(1, 0).is_none() && rings.bridge(0, 0).is_none());
         assert_eq!(small.literal().pool, [13313, 15361]);
         assert_eq!(small.extended_row(0).unwrap().primes(), [1, 2]);
         assert_eq!(bridge.extended_row(0).unwrap().primes(), [2, 3]);
         assert_eq!(bridge.key_row(1).unwrap().primes(), [1, 2]);
-        assert_eq!((bridge.degree(), bridge.levels()), (32, 2));
+        assert_eq!((bridge.degree(), bridge.levels()), (32, 4));
+        let (level, count) = (2, 4);
+        let refused = small.row(level).unwrap_err();
+        assert_eq!(refused, ParametersError::Level { level, count });
         let value = |ring: &Parameters, p: usize| ring.ring().moduli().get(p).map(|m| m.value());
         assert_eq!(value(small, 2), value(bridge, 3));
         let digits = |ring: &Parameters| -> Vec<usize> {
@@ -208,19 +277,50 @@ mod tests {
         assert_eq!(digits(small), digits(bridge));
     }
 
+    /// A ring has the primes of every ring that it leads to; the special primes of a ring need not be the first.
+    #[test]
+    fn rings_come_in_any_order_with_special_primes_of_their_own() {
+        let mut literal = literal();
+        literal.rings.swap(0, 1);
+        literal.rings[0].special = vec![1];
+        literal.rings[1].special = vec![0];
+        literal.rings[1].digits = vec![vec![0], vec![1]];
+        literal.levels = vec![(0, vec![2]), (1, vec![0]), (1, vec![0, 1])];
+        let rings = Rings::new(literal).unwrap();
+        let (small, large) = (rings.ring(0).unwrap(), rings.ring(1).unwrap());
+        assert_eq!((small.degree(), large.degree()), (16, 32));
+        assert_eq!(large.literal().pool, [12289, 13313, 15361]);
+        assert_eq!(large.special().primes(), [3]);
+        let bridge = rings.bridge(1, 0).unwrap();
+        assert_eq!(bridge.special().primes(), [4]);
+        assert_eq!(bridge.row(0).unwrap().primes(), [2]);
+        assert_eq!(small.special().primes(), [1]);
+    }
+
     #[test]
     fn each_refusal_says_what_is_wrong() {
         use ParametersError::*;
-        let degree = |log_n| SmallDegree { log_n, main: 5 };
-        assert_eq!(refusal(|l| l.log_n = 5), degree(5));
-        assert_eq!(refusal(|l| l.log_n = 2), Degree { log_n: 2 });
-        let count = |what, found, count| SmallCount { what, found, count };
-        assert_eq!(refusal(|l| l.levels = 5), count("levels", 5, 4));
-        assert_eq!(refusal(|l| l.special = 3), count("special primes", 3, 2));
-        let foreign = NotInSmallRing { digit: 0, index: 0 };
-        assert_eq!(refusal(|l| l.digits = vec![vec![0, 1], vec![2]]), foreign);
-        assert_eq!(refusal(|l| l.digits.truncate(1)), NotInDigit { index: 1 });
-        let small = refusal(|l| l.digits = vec![vec![1, 2]]);
+        assert_eq!(refusal(|l| l.rings[1].log_n = 2), Degree { log_n: 2 });
+        let (level, ring, count) = (3, 2, 2);
+        assert_eq!(
+            refusal(|l| l.levels[3].0 = 2),
+            NoRing { level, ring, count }
+        );
+        let (ring, index) = (1, 2);
+        assert_eq!(
+            refusal(|l| l.rings[1].special = vec![2]),
+            NoSpecial { ring, index, count }
+        );
+        let (digit, index) = (0, 0);
+        assert_eq!(
+            refusal(|l| l.rings[1].digits = vec![vec![0, 1], vec![2]]),
+            NotInRing { ring, digit, index }
+        );
+        assert_eq!(
+            refusal(|l| l.rings[1].digits.truncate(1)),
+            NotInDigit { index: 1 }
+        );
+        let small = refusal(|l| l.rings[1].digits = vec![vec![1, 2]]);
         assert!(
             matches!(
                 small,
@@ -232,25 +332,8 @@ mod tests {
             ),
             "{small}"
         );
-        assert_eq!(
-            refusal(|l| (l.levels, l.digits) = (0, Vec::new())),
-            NoLevels
-        );
-    }
-
-    /// The digits of the main ring need not suit the levels that are not in it.
-    #[test]
-    fn main_digits_are_checked_at_main_levels_only() {
-        let mut literal = literal();
-        literal.main.special = vec![18433];
-        literal.main.rows = vec![vec![0], vec![0, 1], vec![0, 2], vec![1, 2]];
-        literal.small.as_mut().unwrap().digits = vec![vec![0], vec![1]];
-        Rings::new(literal.clone()).unwrap();
-        literal.small = None;
-        let refused = Rings::new(literal).unwrap_err();
-        assert!(
-            matches!(refused, ParametersError::SmallSpecial { level: 1, .. }),
-            "{refused}"
-        );
+        assert_eq!(refusal(|l| l.levels.clear()), NoLevels);
+        let set = super::super::PrimeSet::Level(0);
+        assert_eq!(refusal(|l| l.levels[0].1.clear()), EmptySet { set });
     }
 }

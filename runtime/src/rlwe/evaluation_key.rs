@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | relinearization | `s^2` | `s` | the third part of a product |
 //! | Galois `g` | `s` | `s(X^(1/g))` | the result is then mapped by `X -> X^g`, which turns `t` into `s` |
-//! | ring switch | `s` | `t'(X^r)`, `t'` of the small ring | of the result every `r`-th coefficient is kept |
+//! | ring switch | `s` | `t'(X^r)`, `t'` of the smaller ring | of the result every `r`-th coefficient is kept |
 //!
 //! Mapping *after* the inner product lets all rotations of one ciphertext share its digits.
 //!
@@ -32,7 +32,7 @@ pub enum KeyKind {
     Relinearization,
     /// For the automorphism `X -> X^g`, by its exponent `g`.
     Galois(u64),
-    /// From the secret of the main ring to that of the small one.
+    /// From the secret of a ring to that of a ring of smaller degree.
     RingSwitch,
 }
 
@@ -128,23 +128,25 @@ impl EvaluationKey {
         Self::between(ring, kind, secrets, gadget, randomness)
     }
 
-    /// Makes the key that leads from the main ring to a level of the small one, and to every level before it.
+    /// Makes the key that leads from a ring, by its number, to a level of a ring of smaller degree, and to every level of that ring
+    /// before it.
     ///
     /// Cost: as for [`Self::generate`].
     ///
     /// # Errors
-    /// When the small ring or the level does not exist, or the small ring has no special primes.
+    /// When a ring or the level does not exist, the level is of no ring of smaller degree, or that ring has no special primes.
     pub fn for_ring_switch(
         rings: &Rings,
         secrets: &SecretKeys,
-        level: usize,
+        (from, level): (usize, usize),
         randomness: &mut Randomness,
     ) -> Result<Self, RlweError> {
-        let (params, small) = (rings.bridge(), rings.small().zip(secrets.small()));
-        let (params, (small, to)) = params.zip(small).ok_or(RlweError::NoSmallRing)?;
+        let (small, to) = (rings.at(level), rings.ring_of(level));
+        let bridge = rings.bridge(from, to).zip(secrets.get(from));
+        let (params, own) = bridge.ok_or(RlweError::NoRingSwitch { from, to })?;
         let gadget = Gadget::of(params, level)?;
-        let (from, to) = ((params.ring(), &**secrets.main()), (small.ring(), &**to));
-        Self::leading(from, to, &gadget, randomness)
+        let to = (small.ring(), &**secrets.at(level));
+        Self::leading((params.ring(), &**own), to, &gadget, randomness)
     }
 
     /// Makes the key that leads from a ring to one of smaller degree which has the primes of the gadget, too.

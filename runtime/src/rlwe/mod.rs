@@ -15,8 +15,8 @@
 //! The gadget `g_d` does not mention a level, so a key made for one level serves at every level whose primes are a subset. Nor does it
 //! mention the numbers of primes: a [`Placement`] says how a key serves other parameters, whose digits have some of its primes.
 //!
-//! The key of a ring switch is one of the main ring's degree from `s` to `t(X^r)`, with `t` the secret of the small ring; whoever could
-//! tell it from random could do so with `r` times as many samples of the small ring, so its primes are those of the small ring.
+//! The key of a ring switch has the degree of the larger ring and leads from `s` to `t(X^r)`, with `t` the secret of the smaller ring;
+//! whoever could tell it from random could do so with `r` times as many samples of the smaller ring, so its primes are those of that ring.
 //!
 //! # References
 //! - \[HK20\] Han, Ki, *Better bootstrapping for approximate homomorphic encryption*. <https://eprint.iacr.org/2019/688>
@@ -63,12 +63,17 @@ pub enum RlweError {
     /// Parameters without special primes have no evaluation keys.
     #[error("the parameters have no special primes, so nothing can be key-switched")]
     NoKeySwitching,
-    /// A key that leads to the small ring is made from two secrets.
-    #[error("the {kind} needs the secret of the small ring, too", kind = KeyKind::RingSwitch)]
+    /// A key that leads to another ring is made from two secrets.
+    #[error("the {kind} needs the secret of the ring that it leads to, too", kind = KeyKind::RingSwitch)]
     OneSecret,
-    /// There is no small ring.
-    #[error("there is no small ring to switch to")]
-    NoSmallRing,
+    /// No key leads from the one ring to the other.
+    #[error("no key leads from ring {from} to ring {to}: it is not of smaller degree")]
+    NoRingSwitch {
+        /// The number of the ring that it would lead from.
+        from: usize,
+        /// The number of the ring that it would lead to.
+        to: usize,
+    },
     /// An evaluation key lacks a digit.
     #[error("the {kind} has no digit {digit}")]
     MissingDigit {

@@ -4,9 +4,7 @@ use super::noise::Noise;
 use super::slots::{Factor, Slots};
 use super::watch::{Seen, Watch};
 use crate::exec::{Encoding, Evaluator, ScaleValue, Site};
-use peregrine_ir::{
-    Basis, Circuit, Form, Key, Level, Ring, RingPart, Rotation, Scale, Type, Value,
-};
+use peregrine_ir::{Basis, Circuit, Form, Key, Level, Ring, Rotation, Scale, Type, Value};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Runs circuits on cleartext.
@@ -336,8 +334,8 @@ impl Evaluator for Simulator {
     }
 
     fn switch_ring(&self, a: &Cipher, to: Level) -> Result<Cipher, Mismatch> {
-        let parts = (self.ring.part(a.level), self.ring.part(to));
-        if parts != (RingPart::Main, RingPart::Small) || a.form != Form::Normal {
+        let smaller = self.ring.at(to).log_n() < self.ring.at(a.level).log_n();
+        if !smaller || a.form != Form::Normal {
             return Err(Mismatch::Operands);
         }
         let below = Cipher {

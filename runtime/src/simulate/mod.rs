@@ -61,7 +61,7 @@ pub struct Simulations {
 /// Runs a circuit on tensors, given by the names of its inputs.
 ///
 /// # Errors
-/// When a tensor is missing or has another shape, or the circuit holds a bootstrap.
+/// When a tensor is missing or has another shape.
 pub fn run(
     circuit: &Verified,
     inputs: &Arrays,
@@ -217,7 +217,7 @@ fn bytes_of_image(circuit: &Circuit, plan: &Plan) -> usize {
         most = most.max(held);
         held = held.saturating_sub(wave.dead.len());
     }
-    most * circuit.ring.slots() as usize * size_of::<f64>()
+    most * (1 << circuit.ring.largest_log_n()) / 2 * size_of::<f64>()
 }
 
 /// Bytes of the slots of all images that are computed together.

@@ -42,7 +42,10 @@ impl Noise {
                 combine([self.key_product(model, level), model.division(2)])
             }
             Inst::RelinearizeExt { .. } | Inst::RotateExt { .. } => self.key_product(model, level),
-            Inst::SwitchRing { .. } => self.ring_switch(level),
+            Inst::SwitchRing { a, .. } => {
+                let from = site.circuit.type_of(*a)?.level();
+                self.ring_switch(from, level)
+            }
             Inst::ModDown(_) => model.division(2),
             Inst::Rescale { .. } => model.division(parts(site.ty)),
             Inst::Encode { .. }
@@ -58,8 +61,7 @@ impl Noise {
             | Inst::Square(_)
             | Inst::DropLevel { .. }
             | Inst::Decompose(_)
-            | Inst::MulMonomial { .. }
-            | Inst::Bootstrap { .. } => return None,
+            | Inst::MulMonomial { .. } => return None,
         };
         let deviation = self.deviation(absolute, site.ty.scale()?)?;
         let (mut disturbed, width) = (slots.clone(), self.ring.at(level).slots() as usize);
@@ -103,7 +105,7 @@ impl Noise {
     /// Of the ring of a level.
     fn model(&self, level: Level) -> NoiseModel {
         NoiseModel {
-            log_n: self.ring.at(level).log_n,
+            log_n: self.ring.at(level).log_n(),
         }
     }
 
@@ -113,15 +115,12 @@ impl Noise {
         model.key_product(&self.digit_bits(level), special_bits)
     }
 
-    /// The inner product is one of the main ring, and its noise is averaged like the slots; of the rounding, too, only the
-    /// coefficients count that are kept: that of a division in the small ring.
-    fn ring_switch(&self, to: Level) -> f64 {
-        let main = NoiseModel {
-            log_n: self.ring.log_n,
-        };
-        let small = self.model(to);
-        let averaged = f64::from(main.log_n - small.log_n) / -2.0;
-        let product = self.key_product(main, to) * averaged.exp2();
+    /// The inner product has the degree of the larger ring, and its noise is averaged like the slots; of the rounding, too, only the
+    /// coefficients count that are kept: that of a division in the smaller ring.
+    fn ring_switch(&self, from: Level, to: Level) -> f64 {
+        let (large, small) = (self.model(from), self.model(to));
+        let averaged = f64::from(large.log_n.saturating_sub(small.log_n)) / -2.0;
+        let product = self.key_product(large, to) * averaged.exp2();
         combine([product, small.division(2)])
     }
 
@@ -129,7 +128,7 @@ impl Noise {
     fn digit_bits(&self, level: Level) -> Vec<f64> {
         let row = self.ring.row(level).unwrap_or_default();
         let bits = |p| self.ring.primes.get(p).map_or(0.0, |&p| (p as f64).log2());
-        let shared = self.ring.at(level).digits.iter().map(|digit| {
+        let shared = self.ring.at(level).digits().iter().map(|digit| {
             let shared = digit.iter().filter(|p| row.contains(p));
             shared.map(|&p| bits(p)).sum()
         });

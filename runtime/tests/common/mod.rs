@@ -39,22 +39,10 @@ impl Toy {
     /// First prime 50 bits, others 40, special primes 50.
     pub fn ring(self) -> Ring {
         let mut large = primes(self.log_n, 50);
-        let mut ring = Ring {
-            log_n: self.log_n,
-            unit_bits: SCALE_BITS as u32,
-            ..Ring::default()
-        };
-        for _ in 0..self.alpha {
-            ring.special.push(large.next().unwrap());
-        }
-        ring.primes.push(large.next().unwrap());
-        for prime in primes(self.log_n, SCALE_BITS as u32).take(self.depth) {
-            ring.primes.push(prime);
-        }
-        let pool: Vec<Prime> = ring.primes.keys().collect();
-        ring.levels = (1..=pool.len()).map(|n| pool[..n].to_vec()).collect();
-        ring.digits = pool.chunks(self.alpha).map(<[Prime]>::to_vec).collect();
-        ring
+        let special = large.by_ref().take(self.alpha).collect();
+        let short = primes(self.log_n, SCALE_BITS as u32).take(self.depth);
+        let pool = large.take(1).chain(short).collect();
+        nested_ring((self.log_n, SCALE_BITS as u32), (pool, special), self.alpha)
     }
 
     /// A builder with a full-width layout `l0` and one node.
@@ -65,22 +53,27 @@ impl Toy {
 
 /// A ring with primes of these sizes, a level and a digit for each, and one special prime.
 pub fn chain_ring(log_n: u32, chain: &[u32], special: u32) -> Ring {
-    let mut ring = Ring {
-        log_n,
-        unit_bits: 30,
-        ..Ring::default()
-    };
+    let mut pool: Vec<u64> = Vec::new();
     for &bits in chain {
-        let taken: Vec<u64> = ring.primes.values().copied().collect();
-        let prime = primes(log_n, bits).find(|p| !taken.contains(p)).unwrap();
-        ring.primes.push(prime);
+        let prime = primes(log_n, bits).find(|p| !pool.contains(p)).unwrap();
+        pool.push(prime);
     }
-    let mut large = primes(log_n, special).skip(chain.len());
-    ring.special.push(large.next().unwrap());
-    let pool: Vec<Prime> = ring.primes.keys().collect();
-    ring.levels = (1..=pool.len()).map(|n| pool[..n].to_vec()).collect();
-    ring.digits = pool.iter().map(|&p| vec![p]).collect();
-    ring
+    let special = primes(log_n, special).skip(chain.len()).take(1).collect();
+    nested_ring((log_n, 30), (pool, special), 1)
+}
+
+/// A ring with a level for each prime, which has it and those before, and digits of `alpha` primes.
+pub fn nested_ring(
+    degree_and_unit: (u32, u32),
+    (pool, special): (Vec<u64>, Vec<u64>),
+    alpha: usize,
+) -> Ring {
+    let primes: Arena<Prime, u64> = pool.into_iter().collect();
+    let pool: Vec<Prime> = primes.keys().collect();
+    let rows = (1..=pool.len()).map(|n| pool[..n].to_vec()).collect();
+    let digits = pool.chunks(alpha).map(<[Prime]>::to_vec).collect();
+    let pools = (primes, special.into_iter().collect());
+    Ring::of_one_ring(degree_and_unit, pools, rows, digits)
 }
 
 /// Primes of at most `bits` bits that are 1 modulo 2N, descending.
@@ -132,7 +125,7 @@ pub struct Toybox {
 
 impl Toybox {
     pub fn new(ring: Ring, security: Security) -> Self {
-        let (slots, top) = (ring.slots(), ring.top().unwrap());
+        let (slots, top) = (ring.view(ring.top_ring()).slots(), ring.top().unwrap());
         let mut builder = Builder::new(Circuit::new("toy", security, ring));
         let circuit = builder.circuit();
         let layout = Layout::row_major(slots.ilog2(), [slots, 1, 1]).unwrap();

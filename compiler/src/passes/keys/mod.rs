@@ -91,7 +91,7 @@ impl KeyChoice {
         paid.levels = lacking.map(|(&key, &level)| (key, level)).collect();
         for (key, &level) in &paid.levels {
             keys += 1;
-            bytes += key_bytes(&circuit.ring, key.kind, level);
+            bytes += key_bytes(&circuit.ring, *key, level);
         }
         Self {
             budget,

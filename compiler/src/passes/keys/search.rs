@@ -18,7 +18,7 @@ use super::groups::{Group, Groups, Hub, Sharing};
 use super::tree::{Held, Tree};
 use crate::cost::{CostModel, LinearCost, Phases};
 use peregrine_ir::stats::key_bytes;
-use peregrine_ir::{Circuit, Inst, Key, KeyKind, Keys, Level, Ring, RingPart, Rotation};
+use peregrine_ir::{Arena, Circuit, Inst, Key, KeyKind, Keys, Level, Ring, RingId, Rotation};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,56 +28,41 @@ const DETOURS: [u32; 5] = [2, 3, 4, 6, 8];
 /// A rotation in one of the rings: what a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
-    part: RingPart,
+    ring: RingId,
     by: u32,
 }
 
-/// The keys of both rings.
+/// The keys of all rings.
 #[derive(Clone, Debug)]
-struct AllHeld {
-    main: Held,
-    small: Held,
-}
+struct AllHeld(Arena<RingId, Held>);
 
 impl AllHeld {
     fn new(ring: &Ring, keys: &Keys) -> Self {
-        let of = |part| {
-            let mut held = Held::none(ring.view(part).slots());
-            for (rotation, level) in keys.rotations(part) {
+        let of = |id| {
+            let mut held = Held::none(ring.view(id).slots());
+            for (rotation, level) in keys.rotations(id) {
                 held.set(rotation.0, Some(level));
             }
             held
         };
-        Self {
-            main: of(RingPart::Main),
-            small: of(RingPart::Small),
-        }
-    }
-
-    fn of(&self, part: RingPart) -> &Held {
-        match part {
-            RingPart::Main => &self.main,
-            RingPart::Small => &self.small,
-        }
+        Self(ring.rings.keys().map(of).collect())
     }
 
     fn level(&self, turn: Turn) -> Option<Level> {
-        self.of(turn.part).level(turn.by)
+        self.0.get(turn.ring)?.level(turn.by)
     }
 
     fn set(&mut self, turn: Turn, level: Option<Level>) {
-        let held = match turn.part {
-            RingPart::Main => &mut self.main,
-            RingPart::Small => &mut self.small,
-        };
-        held.set(turn.by, level);
+        if let Some(held) = self.0.get_mut(turn.ring) {
+            held.set(turn.by, level);
+        }
     }
 }
 
 /// Groups that are alike.
 #[derive(Clone, Debug)]
 struct Kind {
-    part: RingPart,
+    ring: RingId,
     group: Group,
     count: u32,
     tree: Tree,
@@ -92,8 +77,8 @@ impl Kind {
 
     /// The keys that a tree uses.
     fn turns(&self, tree: &Tree) -> BTreeSet<Turn> {
-        let part = self.part;
-        let turns = tree.rotations().into_iter().map(|by| Turn { part, by });
+        let ring = self.ring;
+        let turns = tree.rotations().into_iter().map(|by| Turn { ring, by });
         turns.collect()
     }
 }
@@ -159,7 +144,7 @@ impl Search {
             let is_there = there.get(key) >= Some(level);
             !matches!(key.kind, KeyKind::Rotation(_)) && !is_there
         });
-        let bytes = |(key, &level): (&Key, &Level)| key_bytes(ring, key.kind, level);
+        let bytes = |(key, &level): (&Key, &Level)| key_bytes(ring, *key, level);
         let other_bytes = others.map(bytes).sum();
         let mut held = AllHeld::new(ring, &required);
         let free = turns(&there);
@@ -305,7 +290,7 @@ impl Search {
             let Some(level) = self.held.level(turn) else {
                 continue;
             };
-            for &other in turns.iter().filter(|other| other.part == turn.part) {
+            for &other in turns.iter().filter(|other| other.ring == turn.ring) {
                 let before = self.held.level(other);
                 if before >= Some(level) {
                     continue;
@@ -357,7 +342,7 @@ impl Search {
     /// The tree of a kind with the keys that there are.
     fn grown(&self, kind: &Kind) -> Option<Tree> {
         let Group { targets, level, .. } = &kind.group;
-        Tree::grow(targets, *level, self.held.of(kind.part), self.detour())
+        Tree::grow(targets, *level, self.held.0.get(kind.ring)?, self.detour())
     }
 
     /// Gives a kind another tree; gives the rotations that it uses no more.
@@ -399,8 +384,8 @@ impl Search {
 fn turns(keys: &BTreeMap<Key, Level>) -> BTreeMap<Turn, Level> {
     let turn = |(key, &level): (&Key, &Level)| match key.kind {
         KeyKind::Rotation(Rotation(by)) => {
-            let part = key.part;
-            Some((Turn { part, by }, level))
+            let ring = key.to;
+            Some((Turn { ring, by }, level))
         }
         KeyKind::Relinearization | KeyKind::Conjugation | KeyKind::RingSwitch => None,
     };
@@ -414,7 +399,7 @@ fn fixed(circuit: &Circuit) -> BTreeMap<Turn, Level> {
         if let Inst::RotateExt { rotation, .. } = definition.inst {
             let level = definition.ty.level();
             let turn = Turn {
-                part: circuit.ring.part(level),
+                ring: circuit.ring.ring_of(level),
                 by: rotation.0,
             };
             let entry = fixed.entry(turn).or_insert(level);
@@ -434,14 +419,14 @@ fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel, held: &AllHeld) -
         let phases = cost.phases(&circuit.ring, group.level);
         let (edge, inner) = seconds(group.sharing, &phases);
         // Every target has a key, so this is a star.
-        let part = circuit.ring.part(group.level);
-        let held = held.of(part);
-        let tree = Tree::grow(&group.targets, group.level, held, 1).unwrap_or_default();
+        let ring = circuit.ring.ring_of(group.level);
+        let held = held.0.get(ring);
+        let tree = held.and_then(|held| Tree::grow(&group.targets, group.level, held, 1));
         Kind {
-            part,
+            ring,
             group: group.clone(),
             count,
-            tree,
+            tree: tree.unwrap_or_default(),
             edge,
             inner,
         }
@@ -465,7 +450,7 @@ fn prices(ring: &Ring, cost: &CostModel) -> Vec<Price> {
     let levels = (0..ring.levels.len() as u32).map(Level);
     levels
         .map(|level| Price {
-            bytes: key_bytes(ring, ROTATION, level),
+            bytes: key_bytes(ring, Key::within(ring.ring_of(level), ROTATION), level),
             seconds: cost.phases(ring, level).key_load() / LinearCost::RUNS_PER_KEY,
         })
         .collect()

@@ -26,7 +26,7 @@ use std::fmt;
 
 const MAGIC: [u8; 8] = *b"PEREGRIN";
 /// The version of the format this crate reads and writes.
-pub const FORMAT_VERSION: u32 = 5;
+pub const FORMAT_VERSION: u32 = 6;
 const FIXED: usize = 64;
 const ENTRY: usize = 64;
 const HASH: usize = 32;

@@ -137,20 +137,18 @@ impl<'s> Parser<'s> {
             _ => return Err(self.cursor.expected("a statement")),
         };
         match word {
-            "ring" => self.ring(),
             "D" => self.unit(),
             "level" => self.level(),
             "digit" => self.digit(),
-            "small_ring" => self.small_ring(),
-            "small_digit" => self.small_digit(),
             "relinearization_key" => self.single_key(KeyKind::Relinearization),
             "conjugation_key" => self.single_key(KeyKind::Conjugation),
-            "ring_switching_key" => self.single_key(KeyKind::RingSwitch),
+            "ring_switching_key" => self.ring_switching_key(),
             "rotation_keys" => self.rotation_keys(),
             "remark" => self.remark(),
             "entry" => self.entry(),
             "return" => self.output(),
             _ => match word.trim_end_matches(|c: char| c.is_ascii_digit()) {
+                "r" => self.ring(),
                 "q" => self.prime(),
                 "p" => self.special_prime(),
                 "n" => self.node(),

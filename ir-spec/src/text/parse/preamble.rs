@@ -1,25 +1,35 @@
-//! Everything before the program: ring, keys, nodes, remarks, layouts, tensors, constants.
+//! Everything before the program: rings, keys, nodes, remarks, layouts, tensors, constants.
 
 use super::Parser;
 use super::cursor::{Cursor, Parsed};
 use super::operator::parse_operator;
 use crate::circuit::{Constant, Remark, SourceNode};
-use crate::entity::{Entity, Prime};
+use crate::entity::{Entity, RingId};
 use crate::inst::{Key, KeyKind};
 use crate::layout::{Layout, LayoutParts};
-use crate::ring::{Level, RingPart, Rotation, SmallRing};
+use crate::ring::{Level, LevelSpec, RingSpec, Rotation};
 use crate::tensor::Tensor;
 use crate::text::error::ParseCause;
-use crate::text::lexer::Kind;
+use crate::text::lexer::{Kind, Token};
 use crate::verify::Subject;
 
 impl Parser<'_> {
-    /// `ring log_n=5`.
+    /// `r0 = ring log_n=5`, `r1 = ring log_n=4 special_primes=[p0, p1]`.
     pub(super) fn ring(&mut self) -> Parsed<()> {
-        let at = self.cursor.advance();
-        self.once(at, "ring")?;
-        self.circuit.ring.log_n = self.cursor.number_attribute("log_n")?;
-        self.map.note(Subject::Ring, at.line);
+        let next = self.circuit.ring.rings.next_key();
+        self.define(next, Subject::Ring(next))?;
+        self.cursor.keyword("ring")?;
+        let log_n = self.cursor.number_attribute("log_n")?;
+        let mut special = Vec::new();
+        if self.cursor.token().kind == Kind::Word("special_primes") {
+            self.cursor.attribute("special_primes")?;
+            special = self.cursor.list(Cursor::entity)?;
+        }
+        self.circuit.ring.rings.push(RingSpec {
+            log_n,
+            special,
+            digits: Vec::new(),
+        });
         Ok(())
     }
 
@@ -58,68 +68,82 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// `level 0 = [q0, q1]`.
+    /// `level 0 = [q0, q1]`, `level 1 r1 = [q0, q1]`.
     pub(super) fn level(&mut self) -> Parsed<()> {
+        let line = self.cursor.advance().line;
         let next = self.circuit.ring.levels.len();
-        let subject = Subject::Level(Level(next as u32));
-        let row = self.primes_of(next, subject)?;
-        self.circuit.ring.levels.push(row);
+        self.map.note(Subject::Level(Level(next as u32)), line);
+        let index = self.cursor.token();
+        let found = self.cursor.u32()?;
+        let ring = self.in_ring()?;
+        self.check_next(index, found, next)?;
+        self.cursor.mark("=")?;
+        let primes = self.cursor.list(Cursor::entity)?;
+        self.circuit.ring.levels.push(LevelSpec { ring, primes });
         Ok(())
     }
 
-    /// `digit 0 = [q0, q1]`.
+    /// `digit 0 = [q0, q1]`, `digit 0 r1 = [q0, q1]`.
     pub(super) fn digit(&mut self) -> Parsed<()> {
-        let next = self.circuit.ring.digits.len();
-        let row = self.primes_of(next, Subject::Digit(RingPart::Main, next as u32))?;
-        self.circuit.ring.digits.push(row);
-        Ok(())
-    }
-
-    /// `small_ring log_n=4 levels=2 special_primes=1`.
-    pub(super) fn small_ring(&mut self) -> Parsed<()> {
-        let at = self.cursor.advance();
-        self.once(at, "small_ring")?;
-        self.circuit.ring.small = Some(SmallRing {
-            log_n: self.cursor.number_attribute("log_n")?,
-            levels: self.cursor.number_attribute("levels")?,
-            special: self.cursor.number_attribute("special_primes")?,
-            digits: Vec::new(),
-        });
-        self.map.note(Subject::SmallRing, at.line);
-        Ok(())
-    }
-
-    /// `small_digit 0 = [q0, q1]`.
-    pub(super) fn small_digit(&mut self) -> Parsed<()> {
-        let at = self.cursor.token();
-        let Some(small) = &self.circuit.ring.small else {
-            let what = "the small ring, which must come before its digits,";
-            return Err(self.cursor.error(at, ParseCause::Missing { what }));
-        };
-        let next = small.digits.len();
-        let row = self.primes_of(next, Subject::Digit(RingPart::Small, next as u32))?;
-        if let Some(small) = &mut self.circuit.ring.small {
-            small.digits.push(row);
+        let line = self.cursor.advance().line;
+        let index = self.cursor.token();
+        let found = self.cursor.u32()?;
+        let ring = self.in_ring()?;
+        let rings = &mut self.circuit.ring.rings;
+        let next = rings.get(ring).map_or(0, |spec| spec.digits.len());
+        self.map.note(Subject::Digit(ring, next as u32), line);
+        self.check_next(index, found, next)?;
+        self.cursor.mark("=")?;
+        let digit = self.cursor.list(Cursor::entity)?;
+        if let Some(spec) = self.circuit.ring.rings.get_mut(ring) {
+            spec.digits.push(digit);
         }
         Ok(())
     }
 
-    fn primes_of(&mut self, next: usize, subject: Subject) -> Parsed<Vec<Prime>> {
-        let line = self.cursor.advance().line;
+    /// The ring of a level or digit, which must come before: the first one where none is named.
+    fn in_ring(&mut self) -> Parsed<RingId> {
         let at = self.cursor.token();
-        if self.cursor.u32()? as usize != next && self.errors.is_empty() {
+        let ring = match at.kind {
+            Kind::Mark("=") => RingId(0),
+            _ => self.cursor.entity()?,
+        };
+        match self.circuit.ring.rings.get(ring) {
+            Some(_) => Ok(ring),
+            None => {
+                let what = "the ring, which must come before its levels and digits,";
+                Err(self.cursor.error(at, ParseCause::Missing { what }))
+            }
+        }
+    }
+
+    /// Refuses a number that is not the next of its table; after an error the table may have gaps.
+    fn check_next(&self, at: Token<'_>, found: u32, next: usize) -> Parsed<()> {
+        if found as usize != next && self.errors.is_empty() {
             return Err(self.cursor.expected_at(at, format!("`{next}`")));
         }
-        self.map.note(subject, line);
-        self.cursor.mark("=")?;
-        self.cursor.list(Cursor::entity)
+        Ok(())
     }
 
     /// `relinearization_key level=1`.
     pub(super) fn single_key(&mut self, kind: KeyKind) -> Parsed<()> {
         let at = self.cursor.advance();
         let level = Level(self.cursor.number_attribute("level")?);
-        let key = self.key(kind, level);
+        let key = Key::within(self.circuit.ring.ring_of(level), kind);
+        self.add_key(at, key, level)
+    }
+
+    /// `ring_switching_key level=1 from=r0`.
+    pub(super) fn ring_switching_key(&mut self) -> Parsed<()> {
+        let at = self.cursor.advance();
+        let level = Level(self.cursor.number_attribute("level")?);
+        self.cursor.attribute("from")?;
+        let from = self.cursor.entity()?;
+        let key = Key::switching(from, self.circuit.ring.ring_of(level));
+        self.add_key(at, key, level)
+    }
+
+    fn add_key(&mut self, at: Token<'_>, key: Key, level: Level) -> Parsed<()> {
         if self.circuit.keys.levels.insert(key, level).is_some() {
             let what = key.to_string();
             return Err(self.cursor.error(at, ParseCause::Twice { what }));
@@ -128,22 +152,16 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Levels say which ring a key is for.
-    fn key(&self, kind: KeyKind, level: Level) -> Key {
-        let part = self.circuit.ring.part(level);
-        Key { part, kind }
-    }
-
     /// `rotation_keys level=2 [1, 3]`.
     pub(super) fn rotation_keys(&mut self) -> Parsed<()> {
         let line = self.cursor.advance().line;
         let level = Level(self.cursor.number_attribute("level")?);
-        let part = self.circuit.ring.part(level);
+        let ring = self.circuit.ring.ring_of(level);
         let (keys, map) = (&mut self.circuit.keys, &mut self.map);
         self.cursor.list(|cursor| {
             let at = cursor.token();
             let kind = KeyKind::Rotation(Rotation(cursor.u32()?));
-            let key = Key { part, kind };
+            let key = Key::within(ring, kind);
             if keys.levels.insert(key, level).is_some() {
                 let what = key.to_string();
                 return Err(cursor.error(at, ParseCause::Twice { what }));
@@ -188,8 +206,8 @@ impl Parser<'_> {
         let log_slots = if self.cursor.accept_word("log_slots") {
             self.cursor.mark("=")?;
             self.cursor.u32()?
-        } else if self.seen.contains("ring") {
-            self.circuit.ring.log_n.saturating_sub(1)
+        } else if let Some(first) = self.circuit.ring.rings.get(RingId(0)) {
+            first.log_n.saturating_sub(1)
         } else {
             let what = "the ring, which must come before layouts,";
             return Err(self.cursor.error(at, ParseCause::Missing { what }));

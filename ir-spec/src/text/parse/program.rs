@@ -137,7 +137,6 @@ enum Draft {
     Rescale(Value),
     DropLevel(Value),
     SwitchRing(Value),
-    Bootstrap(Value),
 }
 
 impl Draft {
@@ -156,18 +155,13 @@ impl Draft {
                 let scale = scale.clone();
                 Ok(Inst::Input { level, scale })
             }
-            (Self::Bootstrap(a), Type::Cipher { scale, .. }) => Ok(Inst::Bootstrap {
-                a,
-                to: level,
-                scale: scale.clone(),
-            }),
             (Self::Encode(constant), Type::Plain { scale, basis, .. }) => Ok(Inst::Encode {
                 constant,
                 level,
                 scale: scale.clone(),
                 basis: *basis,
             }),
-            (Self::Input | Self::Bootstrap(_), Type::Plain { .. } | Type::Digits { .. }) => {
+            (Self::Input, Type::Plain { .. } | Type::Digits { .. }) => {
                 Err(cursor.error(stated, cause("the type of a ciphertext")))
             }
             (Self::Encode(_), Type::Cipher { .. } | Type::Digits { .. }) => {
@@ -189,7 +183,6 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
         "rescale" => return cursor.entity().map(Draft::Rescale),
         "drop_level" => return cursor.entity().map(Draft::DropLevel),
         "switch_ring" => return cursor.entity().map(Draft::SwitchRing),
-        "bootstrap" => return cursor.entity().map(Draft::Bootstrap),
         "add" => Inst::Add(sum(cursor)?),
         "dot" => Inst::Dot {
             ciphers: cursor.list(Cursor::entity)?,

@@ -69,7 +69,6 @@ fn arguments(inst: &Inst, unit: u32, f: &mut Formatter<'_>) -> fmt::Result {
         | Inst::SwitchRing { a, to: _ }
         | Inst::Decompose(a)
         | Inst::ModDown(a)
-        | Inst::Conjugate(a)
-        | Inst::Bootstrap { a, to: _, scale: _ } => write!(f, " {a}"),
+        | Inst::Conjugate(a) => write!(f, " {a}"),
     }
 }

@@ -4,10 +4,10 @@ mod inst;
 mod operator;
 
 use crate::circuit::{Circuit, Constant, Operator, Port, Remark};
-use crate::entity::{LayoutId, Value};
+use crate::entity::{LayoutId, RingId, Value};
 use crate::inst::{Inst, KeyKind};
 use crate::layout::Layout;
-use crate::ring::{Level, Rotation, SmallRing};
+use crate::ring::{Level, LevelSpec, Ring, RingSpec, Rotation};
 use crate::tensor::Tensor;
 use crate::types::Type;
 use crate::verify::is_identifier;
@@ -39,7 +39,7 @@ impl Display for Text<'_> {
         } else {
             writeln!(f, "circuit %{} security={security} {{", Quoted(name))?;
         }
-        ring(circuit, f)?;
+        rings(&circuit.ring, f)?;
         keys(circuit, f)?;
         for (id, node) in circuit.nodes.iter() {
             let (name, op) = (Quoted(&node.name), Word(&node.op));
@@ -87,9 +87,14 @@ impl Display for Text<'_> {
     }
 }
 
-fn ring(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
-    let ring = &circuit.ring;
-    writeln!(f, "    ring log_n={}", ring.log_n)?;
+fn rings(ring: &Ring, f: &mut Formatter<'_>) -> fmt::Result {
+    for (id, RingSpec { log_n, special, .. }) in ring.rings.iter() {
+        write!(f, "    {id} = ring log_n={log_n}")?;
+        match special.as_slice() {
+            [] => f.write_str("\n")?,
+            special => writeln!(f, " special_primes={}", List(special))?,
+        }
+    }
     writeln!(f, "    D = scale 2^{}", ring.unit_bits)?;
     for (id, prime) in ring.primes.iter() {
         writeln!(f, "    {id} = prime {prime:#x}")?;
@@ -97,28 +102,27 @@ fn ring(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
     for (id, prime) in ring.special.iter() {
         writeln!(f, "    {id} = special_prime {prime:#x}")?;
     }
-    for (i, row) in ring.levels.iter().enumerate() {
-        writeln!(f, "    level {i} = {}", List(row))?;
+    for (i, LevelSpec { ring, primes }) in ring.levels.iter().enumerate() {
+        writeln!(f, "    level {i}{} = {}", InRing(*ring), List(primes))?;
     }
-    for (i, digit) in ring.digits.iter().enumerate() {
-        writeln!(f, "    digit {i} = {}", List(digit))?;
-    }
-    if let Some(small) = &ring.small {
-        let SmallRing {
-            log_n,
-            levels,
-            special,
-            digits,
-        } = small;
-        writeln!(
-            f,
-            "    small_ring log_n={log_n} levels={levels} special_primes={special}"
-        )?;
+    for (id, RingSpec { digits, .. }) in ring.rings.iter() {
         for (i, digit) in digits.iter().enumerate() {
-            writeln!(f, "    small_digit {i} = {}", List(digit))?;
+            writeln!(f, "    digit {i}{} = {}", InRing(id), List(digit))?;
         }
     }
     Ok(())
+}
+
+/// A ring after what is in it: nothing for the first ring.
+struct InRing(RingId);
+
+impl Display for InRing {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            RingId(0) => Ok(()),
+            ring => write!(f, " {ring}"),
+        }
+    }
 }
 
 fn keys(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
@@ -127,7 +131,10 @@ fn keys(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         match key.kind {
             KeyKind::Relinearization => writeln!(f, "    relinearization_key level={level}")?,
             KeyKind::Conjugation => writeln!(f, "    conjugation_key level={level}")?,
-            KeyKind::RingSwitch => writeln!(f, "    ring_switching_key level={level}")?,
+            KeyKind::RingSwitch => {
+                let from = key.from;
+                writeln!(f, "    ring_switching_key level={level} from={from}")?;
+            }
             KeyKind::Rotation(rotation) => rotations.entry(*level).or_default().push(rotation),
         }
     }
@@ -137,11 +144,11 @@ fn keys(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// The number of slots is the ring's unless it says otherwise.
+/// The number of slots is that of the first ring unless it says otherwise.
 fn layout(circuit: &Circuit, id: LayoutId, layout: &Layout, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "    {id} = layout gip ")?;
     let log_slots = layout.parts().log_slots;
-    if log_slots.checked_add(1) != Some(circuit.ring.log_n) {
+    if log_slots.checked_add(1) != Some(circuit.ring.view(RingId(0)).log_n()) {
         write!(f, "log_slots={log_slots} ")?;
     }
     writeln!(f, "{layout}")

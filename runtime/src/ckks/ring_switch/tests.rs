@@ -2,43 +2,42 @@
 
 use super::*;
 use crate::ckks::{Complex64, Decryptor, Encoder, Encryptor, Evaluator};
-use crate::params::{Parameters, ParametersLiteral, RingsLiteral, SmallLiteral};
+use crate::params::{Parameters, RingLiteral, RingsLiteral};
 use crate::ring::Randomness;
-use crate::rlwe::{EvaluationKey, SecretKeys, StreamedKey, SwitchKey};
+use crate::rlwe::{EvaluationKey, RlweError, SecretKeys, StreamedKey, SwitchKey};
 use crate::testing::{precision, primes_below, random_slots, rotated};
 use peregrine_ir::noise::{NoiseModel, combine};
 use std::sync::Arc;
 
-/// A main ring of six primes over three levels of a small one, which has primes 1, 2, 4 and 5 of the pool in digits of `alpha` and as
+/// A ring of six primes over three levels of a smaller one, which has primes 1, 2, 4 and 5 of the pool in digits of `alpha` and as
 /// many special primes.
 fn literal(log_n: u32, log_ratio: u32, alpha: usize, bits: u32) -> RingsLiteral {
     let small = [1, 2, 4, 5];
     let mut pool = primes_below(bits, log_n, 6);
     // The largest prime is that of the lowest level.
     pool.swap(0, 1);
-    let main = ParametersLiteral {
+    let large = RingLiteral {
         log_n,
-        pool,
-        special: primes_below(50, log_n, 3),
+        special: vec![0, 1, 2],
         digits: vec![vec![0, 1, 2], vec![3, 4], vec![5]],
-        rows: vec![
-            vec![1],
-            vec![1, 2],
-            vec![5, 1, 4, 2],
-            vec![1, 2],
-            vec![1, 2, 3, 4, 5],
-            vec![0, 1, 2, 3, 4, 5],
-        ],
     };
-    let small = SmallLiteral {
+    let smaller = RingLiteral {
         log_n: log_n - log_ratio,
-        levels: 3,
-        special: alpha,
+        special: (0..alpha).collect(),
         digits: small.chunks(alpha).map(<[usize]>::to_vec).collect(),
     };
     RingsLiteral {
-        main,
-        small: Some(small),
+        pool,
+        special: primes_below(50, log_n, 3),
+        rings: vec![large, smaller],
+        levels: vec![
+            (1, vec![1]),
+            (1, vec![1, 2]),
+            (1, vec![5, 1, 4, 2]),
+            (0, vec![1, 2]),
+            (0, vec![1, 2, 3, 4, 5]),
+            (0, vec![0, 1, 2, 3, 4, 5]),
+        ],
     }
 }
 
@@ -55,7 +54,8 @@ impl Bench {
         let rings = Rings::new(literal).unwrap();
         let mut randomness = Randomness::from_seed_for_tests(1);
         let secrets = SecretKeys::generate(&rings, &mut randomness).unwrap();
-        let key = EvaluationKey::for_ring_switch(&rings, &secrets, 2, &mut randomness).unwrap();
+        let key =
+            EvaluationKey::for_ring_switch(&rings, &secrets, (0, 2), &mut randomness).unwrap();
         Self {
             keys: EvaluationKeys::from_iter([key]),
             rings,
@@ -84,7 +84,7 @@ impl Bench {
     }
 
     fn small(&self) -> &Arc<Parameters> {
-        self.rings.small().unwrap()
+        self.rings.ring(1).unwrap()
     }
 }
 
@@ -127,7 +127,7 @@ fn slots_that_repeat_lose_nothing_and_rotate_as_before() {
     let bits = precision(&bench.decrypt(&switched, scale), &x);
     assert!(bits > 28.0, "{bits:.1} bits");
     let kind = KeyKind::Galois(small.ring().rotation_exponent(5));
-    let secret = bench.secrets.small().unwrap();
+    let secret = bench.secrets.get(1).unwrap();
     let key = EvaluationKey::generate(&small, secret, kind, 2, &mut bench.randomness);
     let keys = EvaluationKeys::from_iter([key.unwrap()]);
     let turned = Evaluator::new(&small, &Arc::new(keys)).rotate(&switched, 5);
@@ -139,7 +139,7 @@ fn slots_that_repeat_lose_nothing_and_rotate_as_before() {
 fn stored_keys_give_the_same_ciphertext() {
     let mut bench = Bench::new(literal(11, 1, 2, 40));
     let a = bench.encrypt(&random_slots(1, 1 << 10), 5, 2f64.powi(36));
-    let bridge = bench.rings.bridge().unwrap().clone();
+    let bridge = bench.rings.bridge(0, 1).unwrap().clone();
     let SwitchKey::Expanded(key) = bench.keys.get(KeyKind::RingSwitch).unwrap() else {
         panic!("a key that was just made is expanded");
     };
@@ -210,13 +210,15 @@ fn what_does_not_fit_is_refused() {
         bench.encrypt(&x[..slots], level, scale)
     });
     let refused = |a: &Ciphertext, to| switch_ring(&bench.rings, &bench.keys, a, to).unwrap_err();
-    for (a, to) in [(&a, 3), (&a, 9), (&small, 0)] {
+    for (a, to) in [(&a, 3), (&small, 0), (&small, 4)] {
         let from = a.level();
-        assert_eq!(refused(a, to), CkksError::SameRing { from, to });
+        assert_eq!(refused(a, to), CkksError::NotSmaller { from, to });
     }
+    let missing = refused(&a, 9).to_string();
+    assert!(missing.contains("level 9 does not exist"), "{missing}");
     let (op, from, to) = ("switch_ring", 3, 2);
     assert_eq!(refused(&low, 2), CkksError::NotBelow { op, from, to });
-    let main = Evaluator::new(bench.rings.main(), &Arc::default());
+    let main = Evaluator::new(bench.rings.ring(0).unwrap(), &Arc::default());
     let error = refused(&main.square(&a).unwrap(), 0);
     assert!(
         matches!(
@@ -234,21 +236,17 @@ fn what_does_not_fit_is_refused() {
     let kind = KeyKind::RingSwitch;
     assert_eq!(refused, RlweError::MissingKey { kind }.into());
     let (rings, secrets) = (&bench.rings, &bench.secrets);
-    let lowest = EvaluationKey::for_ring_switch(rings, secrets, 0, &mut bench.randomness);
+    let lowest = EvaluationKey::for_ring_switch(rings, secrets, (0, 0), &mut bench.randomness);
     let lowest = EvaluationKeys::from_iter([lowest.unwrap()]);
     let error = switch_ring(rings, &lowest, &a, 1).unwrap_err();
     let trimmed = matches!(error, CkksError::Rlwe(RlweError::TrimmedTooFar { .. }));
     assert!(trimmed, "{error}");
-    let one = EvaluationKey::generate(rings.main(), secrets.main(), kind, 0, &mut bench.randomness);
+    let one = EvaluationKey::generate(rings.at(5), secrets.at(5), kind, 5, &mut bench.randomness);
     assert_eq!(one.unwrap_err(), RlweError::OneSecret);
 
-    let alone = RingsLiteral {
-        small: None,
-        ..rings.literal().clone()
-    };
-    let alone = Rings::new(alone).unwrap();
-    let refused = switch_ring(&alone, &none, &a, 0).unwrap_err();
-    assert_eq!(refused, RlweError::NoSmallRing.into());
-    let refused = EvaluationKey::for_ring_switch(&alone, secrets, 0, &mut bench.randomness);
-    assert_eq!(refused.unwrap_err(), RlweError::NoSmallRing);
+    for (from, level, to) in [(0, 3, 0), (1, 5, 0), (2, 0, 1)] {
+        let refused =
+            EvaluationKey::for_ring_switch(rings, secrets, (from, level), &mut bench.randomness);
+        assert_eq!(refused.unwrap_err(), RlweError::NoRingSwitch { from, to });
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::sizes::Sizes;
 use crate::ring::transform_table_bytes;
-use peregrine_ir::{Circuit, Constant, Definition, Operator, RingPart, Tensor, Value};
+use peregrine_ir::{Circuit, Constant, Definition, Operator, RingId, SpecialPrime, Tensor, Value};
 use std::collections::BTreeSet;
 
 /// Bytes per coefficient of the tables of the encoder: two complex transforms of N/2 points, twists, the order of slots.
@@ -52,26 +52,26 @@ fn circuit_bytes(circuit: &Circuit) -> u64 {
 /// Tables that are made when they are first needed and kept.
 fn table_bytes(circuit: &Circuit) -> u64 {
     let slot_bytes = size_of::<u32>() as u64;
-    let parts = circuit.ring.parts();
-    let of_rings: u64 = parts.map(|part| ring_table_bytes(circuit, part)).sum();
+    let rings = circuit.ring.rings.keys();
+    let of_rings: u64 = rings.map(|ring| ring_table_bytes(circuit, ring)).sum();
     of_rings + places(circuit) * slot_bytes
 }
 
-/// Those of one ring. Switching to the small ring takes no tables of its own.
-fn ring_table_bytes(circuit: &Circuit, part: RingPart) -> u64 {
+/// Tables of one ring, which has the primes of the rings that it leads to, too. Switching rings takes no others.
+fn ring_table_bytes(circuit: &Circuit, id: RingId) -> u64 {
     let (ring, keys) = (&circuit.ring, circuit.keys.levels.keys());
-    let view = ring.view(part);
-    let chain = match part {
-        RingPart::Main => ring.primes.len(),
-        RingPart::Small => {
-            let top = ring.levels_of(part).last();
-            top.map_or(0, |top| ring.key_row(top).len())
-        }
-    };
-    let primes = (chain + view.special.len()) as u64;
-    let rotations = keys.filter(|key| key.part == part).count() as u64;
+    let (view, rings) = (ring.view(id), ring.rings.iter());
+    let leads = rings.filter(|(other, spec)| *other == id || spec.log_n < view.log_n());
+    let mut chain = BTreeSet::new();
+    let mut special: BTreeSet<SpecialPrime> = BTreeSet::new();
+    for (other, spec) in leads {
+        chain.extend(ring.primes_of(other));
+        special.extend(&spec.special);
+    }
+    let primes = (chain.len() + special.len()) as u64;
+    let rotations = keys.filter(|key| key.to == id).count() as u64;
     let per_coefficient = ONCE_BYTES + ENCODER_TABLE_BYTES + rotations * PERMUTATION_BYTES;
-    primes * transform_table_bytes(view.log_n) as u64 + (per_coefficient << view.log_n)
+    primes * transform_table_bytes(view.log_n()) as u64 + (per_coefficient << view.log_n())
 }
 
 /// Slots of ciphertexts of layouts that a constant is cut from slot by slot, which takes a table of elements.

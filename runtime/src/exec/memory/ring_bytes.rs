@@ -1,70 +1,62 @@
-//! Bytes of the buffers of each ring: those of one are of no use to the other.
+//! Bytes of the buffers of each ring: those of one are of no use to another.
 
-use peregrine_ir::RingPart;
-use std::ops::{Add, AddAssign, SubAssign};
+use peregrine_ir::{Entity, RingId};
+use std::ops::{AddAssign, SubAssign};
 
-/// Bytes of buffers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct RingBytes {
-    main: u64,
-    small: u64,
-}
+/// Bytes of buffers by ring; none of the rings that are not there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RingBytes(Vec<u64>);
 
 impl RingBytes {
-    /// Of one ring.
-    pub(super) fn of(part: RingPart, bytes: u64) -> Self {
-        match part {
-            RingPart::Main => Self {
-                main: bytes,
-                small: 0,
-            },
-            RingPart::Small => Self {
-                main: 0,
-                small: bytes,
-            },
-        }
+    /// In one ring.
+    pub(super) fn of(ring: RingId, bytes: u64) -> Self {
+        let mut all = vec![0; ring.index()];
+        all.push(bytes);
+        Self(all)
     }
 
     /// The larger of two for each ring.
-    pub(super) fn max(self, other: Self) -> Self {
-        Self {
-            main: self.main.max(other.main),
-            small: self.small.max(other.small),
+    pub(super) fn max(self, other: &Self) -> Self {
+        self.joined(other, u64::max)
+    }
+
+    /// The sum of two for each ring.
+    pub(super) fn plus(self, other: &Self) -> Self {
+        self.joined(other, |a, b| a + b)
+    }
+
+    /// Those of all rings together.
+    pub(super) fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    fn joined(mut self, other: &Self, join: impl Fn(u64, u64) -> u64) -> Self {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
         }
-    }
-
-    /// Those of both rings.
-    pub(super) fn total(self) -> u64 {
-        self.main + self.small
-    }
-}
-
-impl Add for RingBytes {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            main: self.main + other.main,
-            small: self.small + other.small,
+        for (own, &other) in self.0.iter_mut().zip(&other.0) {
+            *own = join(*own, other);
         }
+        self
     }
 }
 
-impl AddAssign for RingBytes {
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
+impl AddAssign<&Self> for RingBytes {
+    fn add_assign(&mut self, other: &Self) {
+        *self = std::mem::take(self).plus(other);
     }
 }
 
-impl SubAssign for RingBytes {
-    fn sub_assign(&mut self, other: Self) {
-        self.main -= other.main;
-        self.small -= other.small;
+impl SubAssign<&Self> for RingBytes {
+    fn sub_assign(&mut self, other: &Self) {
+        for (own, &other) in self.0.iter_mut().zip(&other.0) {
+            *own -= other;
+        }
     }
 }
 
 impl std::iter::Sum for RingBytes {
     fn sum<I: Iterator<Item = Self>>(bytes: I) -> Self {
-        bytes.fold(Self::default(), Self::add)
+        bytes.fold(Self::default(), |sum, bytes| sum.plus(&bytes))
     }
 }

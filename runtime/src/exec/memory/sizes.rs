@@ -3,7 +3,9 @@
 use super::DOT_CHUNK;
 use crate::ring::FACTORS_AT_ONCE;
 use peregrine_ir::stats::key_bytes;
-use peregrine_ir::{Basis, Circuit, Definition, Form, Inst, KeyKind, Level, Prime, Ring};
+use peregrine_ir::{
+    Arena, Basis, Circuit, Definition, Form, Inst, Key, KeyKind, Level, Prime, Ring, RingId,
+};
 use peregrine_ir::{Type, Value};
 
 /// What a thread that encodes a plaintext takes beside it: slots, complex slots and the buffer of their transform, coefficients as
@@ -25,6 +27,8 @@ pub(super) fn encodes(inst: &Inst) -> bool {
 #[derive(Clone, Debug)]
 pub struct Sizes {
     levels: Vec<LevelSizes>,
+    /// log2 of the degree of each ring.
+    degrees: Arena<RingId, u32>,
 }
 
 /// What sizes at one level depend on.
@@ -37,14 +41,12 @@ struct LevelSizes {
     special: u64,
     digits: u64,
     key: KeySizes,
-    /// Of the key that leads to it from the main ring, where it is in the small one.
-    bridge: KeySizes,
 }
 
-/// What sizes of a key for one level depend on.
+/// What sizes of a key that leads to one level depend on, in the degree of the ring of that level.
 #[derive(Clone, Copy, Debug, Default)]
 struct KeySizes {
-    limb_bytes: u64,
+    log_n: u32,
     /// Primes, those of P included.
     limbs: u64,
     digits: u64,
@@ -58,22 +60,22 @@ impl LevelSizes {
         let key_row = ring.key_row(level);
         let digits = |row: &[Prime]| {
             let meets = |digit: &&Vec<_>| digit.iter().any(|p| row.contains(p));
-            view.digits.iter().filter(meets).count() as u64
+            view.digits().iter().filter(meets).count() as u64
         };
-        let special = view.special.len() as u64;
-        let key = |kind: KeyKind, log_n: u32| KeySizes {
-            limb_bytes: 8 << log_n,
+        let special = view.special_count() as u64;
+        let any = Key::within(ring.ring_of(level), KeyKind::Relinearization);
+        let key = KeySizes {
+            log_n: view.log_n(),
             limbs: key_row.len() as u64 + special,
             digits: digits(&key_row),
-            packed: key_bytes(ring, kind, level),
+            packed: key_bytes(ring, any, level),
         };
         Self {
-            limb_bytes: 8 << view.log_n,
+            limb_bytes: 8 << view.log_n(),
             limbs: row.len() as u64,
             special,
             digits: digits(row),
-            key: key(KeyKind::Relinearization, view.log_n),
-            bridge: key(KeyKind::RingSwitch, ring.log_n),
+            key,
         }
     }
 }
@@ -85,6 +87,7 @@ impl Sizes {
         let levels = (0..count).map(|level| LevelSizes::new(ring, Level(level)));
         Self {
             levels: levels.collect(),
+            degrees: ring.rings.values().map(|spec| spec.log_n).collect(),
         }
     }
 
@@ -136,29 +139,29 @@ impl Sizes {
         self.limbs_of(ty) * self.limb_bytes(ty.level())
     }
 
-    fn key(&self, kind: KeyKind, level: Level) -> KeySizes {
-        let level = self.at(level);
-        match kind {
-            KeyKind::RingSwitch => level.bridge,
-            KeyKind::Relinearization | KeyKind::Conjugation | KeyKind::Rotation(_) => level.key,
-        }
+    /// Bytes of a limb of a key: of the ring that it leads from.
+    fn key_limb_bytes(&self, key: Key) -> u64 {
+        self.degrees.get(key.from).map_or(0, |&log_n| 8 << log_n)
     }
 
-    /// Bytes of an evaluation key once expanded.
-    pub fn key_bytes(&self, kind: KeyKind, level: Level) -> u64 {
-        let key = self.key(kind, level);
-        2 * key.digits * key.limbs * key.limb_bytes
+    /// Bytes of an evaluation key for use up to a level, once expanded.
+    pub fn key_bytes(&self, key: Key, level: Level) -> u64 {
+        let sizes = self.at(level).key;
+        2 * sizes.digits * sizes.limbs * self.key_limb_bytes(key)
     }
 
-    /// Bytes of an evaluation key in a file.
-    pub fn packed_key_bytes(&self, kind: KeyKind, level: Level) -> u64 {
-        self.key(kind, level).packed
+    /// Bytes of an evaluation key for use up to a level, in a file.
+    pub fn packed_key_bytes(&self, key: Key, level: Level) -> u64 {
+        let sizes = self.at(level).key;
+        let from = self.degrees.get(key.from).copied();
+        let longer = from.and_then(|from| from.checked_sub(sizes.log_n));
+        sizes.packed << longer.unwrap_or(0)
     }
 
     /// Bytes that expanding a key takes beside it: its half in the file, and one polynomial on its way.
-    pub(in crate::exec) fn key_reading_bytes(&self, kind: KeyKind, level: Level) -> u64 {
-        let key = self.key(kind, level);
-        (key.digits + 1) * key.limbs * key.limb_bytes
+    pub(in crate::exec) fn key_reading_bytes(&self, key: Key, level: Level) -> u64 {
+        let sizes = self.at(level).key;
+        (sizes.digits + 1) * sizes.limbs * self.key_limb_bytes(key)
     }
 
     /// Bytes that one thread needs for encoding at a level and for transforming factors: it does one or the other.
@@ -167,7 +170,7 @@ impl Sizes {
     }
 
     /// Bytes an instruction needs beside its operands and its result, with plaintexts as they are encoded for it; without what
-    /// threads need that encode them. Of the ring of its result, but of the main ring for what leads from it.
+    /// threads need that encode them. In the ring of its result; where it leads to another ring, in the ring that it leads from.
     pub(super) fn scratch(&self, circuit: &Circuit, definition: &Definition) -> u64 {
         let level = definition.ty.level();
         let raised = self.limbs(level) + self.special(level);
@@ -181,7 +184,7 @@ impl Sizes {
             }
             Inst::AddPlain(_, p) | Inst::MulPlain(_, p) => value(p),
             Inst::Rotate { .. } | Inst::Relinearize(_) | Inst::Conjugate(_) => digits + 2 * raised,
-            // As a key switch of the main ring, and its result.
+            // As a key switch in the ring that it leads from, and its result.
             Inst::SwitchRing { .. } => digits + 2 * (raised + self.limbs(level)),
             Inst::Rescale { a, .. } | Inst::ModDown(a) | Inst::Decompose(a) => value(a),
             Inst::Input { .. }
@@ -196,8 +199,7 @@ impl Sizes {
             | Inst::RelinearizeExt { .. }
             | Inst::DropLevel { .. }
             | Inst::RotateExt { .. }
-            | Inst::MulMonomial { .. }
-            | Inst::Bootstrap { .. } => 0,
+            | Inst::MulMonomial { .. } => 0,
         };
         let ring = match definition.inst {
             Inst::SwitchRing { a, .. } => circuit.type_of(a).map_or(level, Type::level),
