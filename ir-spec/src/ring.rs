@@ -202,17 +202,22 @@ impl Ring {
         let id = self.rings.push(ring);
         let lowest = self.levels.iter_mut().take(levels);
         lowest.for_each(|level| level.ring = id);
-        for other in self.rings.keys().filter(|&other| other != id) {
-            let own = self.primes_of(other);
-            let Some(spec) = self.rings.get_mut(other) else {
-                continue;
-            };
+        let others: Vec<RingId> = self.rings.keys().filter(|&other| other != id).collect();
+        others
+            .into_iter()
+            .for_each(|other| self.keep_own_digits(other));
+        self
+    }
+
+    /// Takes the primes that none of its levels has out of the digits of a ring.
+    pub fn keep_own_digits(&mut self, ring: RingId) {
+        let own = self.primes_of(ring);
+        if let Some(spec) = self.rings.get_mut(ring) {
             for digit in &mut spec.digits {
                 digit.retain(|prime| own.binary_search(prime).is_ok());
             }
             spec.digits.retain(|digit| !digit.is_empty());
         }
-        self
     }
 
     /// The ring of a level; the first ring for a level that does not exist.

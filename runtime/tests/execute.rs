@@ -231,9 +231,13 @@ fn rows_need_not_be_nested() {
     let mut ring = TOY.ring();
     let spare = primes(TOY.log_n, 44).next().unwrap();
     let spare = ring.primes.push(spare);
-    ring.digits.push(vec![spare]);
+    ring.rings
+        .get_mut(RingId(0))
+        .unwrap()
+        .digits
+        .push(vec![spare]);
     // Level 1 holds q0 and a prime that level 2 lacks.
-    ring.levels[1] = vec![Prime(0), spare];
+    ring.levels[1].primes = vec![Prime(0), spare];
     let mut toy = Toybox::new(ring, Security::None);
     let x = toy.input("x");
     let square = toy.push(Inst::Square(x));

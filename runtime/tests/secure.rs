@@ -13,7 +13,7 @@ use peregrine_ir::*;
 
 /// `sum_k rotate(x, k) w_k`, squared as long as levels last.
 fn network(ring: Ring) -> Verified {
-    let slots = ring.slots() as usize;
+    let slots = 1 << (ring.largest_log_n() - 1);
     let top = ring.top().unwrap().0;
     let mut toy = Toybox::new(ring, Security::Classical128);
     let unit = Scale::power_of_two(30);

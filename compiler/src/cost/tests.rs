@@ -1,5 +1,5 @@
 use super::*;
-use peregrine_ir::{Arena, Basis, Form, Prime};
+use peregrine_ir::{Arena, Basis, Form, Prime, RingId};
 
 /// A prime for each level, digits of two and three special primes; nothing here asks for values of primes.
 fn ring(depth: u32) -> Ring {
@@ -197,7 +197,11 @@ fn phases_count_as_the_engine_computes() {
         read: 1e-12,
     };
     let (ring, model) = (ring(9), CostModel::new(profile).unwrap());
-    let (k, s, d) = (10.0, ring.special.len() as f64, ring.digits.len() as f64);
+    let (k, s, d) = (
+        10.0,
+        ring.special.len() as f64,
+        ring.view(RingId(0)).digits().len() as f64,
+    );
     let (phases, lower) = (model.phases(&ring, Level(9)), model.phases(&ring, Level(8)));
     let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found}");
     close(phases.decompose(), d * (k + s));

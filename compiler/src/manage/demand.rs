@@ -1,9 +1,10 @@
-//! What a program asks of the modulus: how many bits each rescale must drop, and how much is computed at each depth.
+//! What a program asks of the modulus: how many bits each rescale must drop, and how much is computed at each place.
 //!
 //! Bits are not known before the ring degree is, so a [`Need`] counts what shares a rescale: working scales that leave, and the
 //! scales of weights, numbers and masks that were multiplied with.
 
 use super::levels::{Raw, masked, raw};
+use super::regions::{Place, Region};
 use super::rescales::Rescales;
 use super::scales::{Scales, units};
 use crate::slots::{Program, SlotOp, SlotValue};
@@ -69,19 +70,35 @@ impl Work {
     }
 }
 
-/// What a program asks of the modulus.
+/// What the values of one region ask of the modulus.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Demand {
+pub struct RegionDemand {
     /// What each rescale must hold, the first one first.
     pub rescales: Vec<BTreeSet<Need>>,
     /// By depth, one more than rescales.
     pub work: Vec<Work>,
-    /// The least depth in the small ring; the rescale to it drops nothing.
-    pub small: Option<u32>,
+}
+
+/// What a program asks of the modulus, region by region: each is in a ring of half the degree of the one before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// In the order in which values go through them; one at least.
+    pub regions: Vec<RegionDemand>,
+}
+
+impl Default for Demand {
+    /// No rescale, and nothing computed.
+    fn default() -> Self {
+        let work = vec![Work::default()];
+        let rescales = Vec::new();
+        Self {
+            regions: vec![RegionDemand { rescales, work }],
+        }
+    }
 }
 
 impl Demand {
-    /// As many rescales that all hold the same, with a key switch at every depth.
+    /// As many rescales that all hold the same, with a key switch at every depth, in one region.
     pub fn uniform(rescales: u32, need: Need) -> Self {
         let work = Work {
             switches: 1,
@@ -89,61 +106,98 @@ impl Demand {
             keys: 0,
         };
         Self {
-            rescales: vec![[need].into(); rescales as usize],
-            work: vec![work; rescales as usize + 1],
-            small: None,
+            regions: vec![RegionDemand {
+                rescales: vec![[need].into(); rescales as usize],
+                work: vec![work; rescales as usize + 1],
+            }],
         }
     }
 
-    /// How many levels are in the small ring, if any are.
-    pub(super) fn small_levels(&self) -> Option<usize> {
-        let small = self.small?;
-        Some(self.work.len().saturating_sub(small as usize))
+    /// How many levels there are in all.
+    pub(super) fn levels(&self) -> usize {
+        self.regions.iter().map(|region| region.work.len()).sum()
     }
 
-    /// About how often every limb of the level of a depth is passed through, in passes of the main ring.
-    pub(super) fn passes(&self, depth: u32) -> f64 {
-        let passes = self.work.get(depth as usize).map_or(0.0, Work::passes);
-        match self.small {
-            Some(small) if depth >= small => passes / 2.0,
-            _ => passes,
+    /// How many levels are below the first region, for each further one in turn: where rings are switched.
+    pub(super) fn switches(&self) -> Vec<usize> {
+        let mut left = self.levels();
+        let passed = self.regions.iter().map(|region| {
+            left -= region.work.len();
+            left
+        });
+        passed.filter(|&left| left > 0).collect()
+    }
+
+    /// What each step to a lower level must hold, the first one first; nothing for a step to another ring, which drops nothing.
+    pub(super) fn steps(&self) -> Vec<BTreeSet<Need>> {
+        let mut steps = Vec::new();
+        for (i, region) in self.regions.iter().enumerate() {
+            if i > 0 {
+                steps.push(BTreeSet::new());
+            }
+            steps.extend(region.rescales.iter().cloned());
         }
+        steps
     }
 
-    /// This with one more step at a depth, to the small ring.
+    /// What is computed at each level, the highest one first.
+    pub(super) fn work(&self) -> Vec<Work> {
+        let work = self.regions.iter().flat_map(|region| &region.work);
+        work.copied().collect()
+    }
+
+    /// About how often every limb of each level is passed through, the highest one first, in passes of the ring of the first region.
+    pub(super) fn passes(&self) -> Vec<f64> {
+        let regions = (0i32..).zip(&self.regions);
+        let passes = regions.flat_map(|(halved, region)| {
+            let work = region.work.iter();
+            work.map(move |work| work.passes() * f64::from(-halved).exp2())
+        });
+        passes.collect()
+    }
+
+    /// This with one more step after `depth` rescales of the last region: to a region of its own for what follows.
     #[must_use]
     pub fn switched_after(mut self, depth: u32) -> Self {
-        let at = (depth as usize).min(self.rescales.len());
-        self.rescales.insert(at, BTreeSet::new());
-        if let Some(&work) = self.work.last() {
-            self.work.insert(at, work);
+        if let Some(last) = self.regions.last_mut() {
+            let at = (depth as usize).min(last.rescales.len());
+            let next = RegionDemand {
+                rescales: last.rescales.split_off(at),
+                work: last.work.split_off(at),
+            };
+            last.work.extend(next.work.first());
+            self.regions.push(next);
         }
-        self.small = Some(at as u32 + 1);
         self
     }
 
     /// Of a settled program.
     pub(super) fn new(program: &Program, rescales: &Rescales, scales: &Scales) -> Self {
-        let deepest = rescales.deepest() as usize;
+        let regions = rescales.regions();
+        let empty = |region| {
+            let deepest = regions.last(region).depth as usize;
+            RegionDemand {
+                rescales: vec![BTreeSet::new(); deepest],
+                work: vec![Work::default(); deepest + 1],
+            }
+        };
         let mut gather = Gather {
             rescales,
             scales,
             demand: Self {
-                rescales: vec![BTreeSet::new(); deepest],
-                work: vec![Work::default(); deepest + 1],
-                small: None,
+                regions: regions.all().map(empty).collect(),
             },
         };
         let masks = masked(program);
         for (value, inst) in program.values.iter() {
             gather.product(value, &inst.op, masks.get(value) == Some(&true));
-            gather.switch(value, &inst.op);
+            gather.switch(&inst.op);
             gather.alignments(value, &inst.op);
         }
         for port in &program.outputs {
             let values = &port.packed.values;
-            if let Some(&deepest) = values.iter().max_by_key(|&&v| rescales.depth(v)) {
-                gather.aligned(values, deepest, rescales.depth(deepest));
+            if let Some(&deepest) = values.iter().max_by_key(|&&v| rescales.place(v)) {
+                gather.aligned(values, deepest, rescales.place(deepest));
             }
         }
         gather.work(program);
@@ -163,18 +217,28 @@ impl Gather<'_> {
         self.scales.of(value).map_or(1, units)
     }
 
-    /// Adds to what the rescale to a depth must hold.
-    fn note(&mut self, depth: u32, need: Need) {
-        let index = (depth as usize).checked_sub(1);
-        if let Some(needs) = index.and_then(|i| self.demand.rescales.get_mut(i)) {
+    /// Adds to what the rescale to a place must hold.
+    fn note(&mut self, place: Place, need: Need) {
+        let region = self.demand.regions.get_mut(place.region.0 as usize);
+        let index = (place.depth as usize).checked_sub(1);
+        let needs = region
+            .zip(index)
+            .and_then(|(region, i)| region.rescales.get_mut(i));
+        if let Some(needs) = needs {
             needs.insert(need);
         }
+    }
+
+    /// What is computed at a place.
+    fn work_at(&mut self, place: Place) -> Option<&mut Work> {
+        let region = self.demand.regions.get_mut(place.region.0 as usize)?;
+        region.work.get_mut(place.depth as usize)
     }
 
     fn product(&mut self, value: SlotValue, op: &SlotOp, masked: bool) {
         let target = self.units(value);
         let deepest = |terms: &[SlotValue]| {
-            let deepest = terms.iter().max_by_key(|&&v| self.rescales.depth(v));
+            let deepest = terms.iter().max_by_key(|&&v| self.rescales.place(v));
             deepest.map_or(1, |&v| self.units(v))
         };
         let (units, weights, numbers, mask) = match op {
@@ -192,57 +256,56 @@ impl Gather<'_> {
             numbers,
             mask,
         };
-        self.note(self.rescales.depth(value), need);
+        self.note(self.rescales.place(value), need);
     }
 
-    /// What is taken to the small ring leaves the main one at the last level there.
-    fn switch(&mut self, value: SlotValue, op: &SlotOp) {
+    /// What is taken to another ring leaves its region at the last level there.
+    fn switch(&mut self, op: &SlotOp) {
         if let SlotOp::SwitchRing(a) = op {
-            let depth = self.rescales.depth(value);
-            self.aligned(&[*a], *a, depth.saturating_sub(1));
-            self.demand.small = Some(depth);
+            let region = self.rescales.place(*a).region;
+            self.aligned(&[*a], *a, self.rescales.regions().last(region));
         }
     }
 
     /// Operands that are brought to the level and scale of others by a product with 1.
     fn alignments(&mut self, value: SlotValue, op: &SlotOp) {
         match op {
-            SlotOp::Add(terms) => self.aligned(terms, value, self.rescales.depth(value)),
+            SlotOp::Add(terms) => self.aligned(terms, value, self.rescales.place(value)),
             SlotOp::Dot(terms) | SlotOp::Scalars(terms, _) => {
                 let terms: Vec<SlotValue> = terms.iter().map(|&(a, _)| a).collect();
-                let deepest = terms.iter().max_by_key(|&&v| self.rescales.depth(v));
+                let deepest = terms.iter().max_by_key(|&&v| self.rescales.place(v));
                 if let Some(&deepest) = deepest {
-                    self.aligned(&terms, deepest, self.rescales.depth(deepest));
+                    self.aligned(&terms, deepest, self.rescales.place(deepest));
                 }
             }
             _ => {}
         }
     }
 
-    fn aligned(&mut self, terms: &[SlotValue], to: SlotValue, depth: u32) {
+    fn aligned(&mut self, terms: &[SlotValue], to: SlotValue, place: Place) {
         let target = self.units(to);
-        for &term in terms.iter().filter(|&&t| self.rescales.depth(t) < depth) {
+        for &term in terms.iter().filter(|&&t| self.rescales.place(t) < place) {
             let need = Need {
                 units: self.units(term) - target,
                 numbers: true,
                 ..Need::default()
             };
-            self.note(depth, need);
+            self.note(place, need);
         }
     }
 
     fn work(&mut self, program: &Program) {
         let raw = raw(program, self.rescales);
-        let small = self.demand.small.unwrap_or(u32::MAX);
-        let mut first: BTreeMap<(bool, Option<Rotation>), u32> = BTreeMap::new();
+        let mut first: BTreeMap<(Region, Option<Rotation>), Place> = BTreeMap::new();
         for (value, inst) in program.values.iter() {
             let products = match &inst.op {
                 SlotOp::Dot(terms) | SlotOp::Mask(terms) => terms.len(),
                 SlotOp::Scalars(_, mask) => usize::from(mask.is_some()),
                 _ => 0,
             };
-            let before = self.rescales.depth(value).saturating_sub(1);
-            if let Some(work) = self.demand.work.get_mut(before as usize) {
+            let place = self.rescales.place(value);
+            let before = place.before_rescale().unwrap_or(place);
+            if let Some(work) = self.work_at(before) {
                 work.products += products as u32;
             }
             let (key, early) = match &inst.op {
@@ -252,15 +315,15 @@ impl Gather<'_> {
                 SlotOp::Mul(..) => (None, !self.rescales.is_lazy(value)),
                 _ => continue,
             };
-            let depth = self.rescales.depth(value).saturating_sub(u32::from(early));
-            if let Some(work) = self.demand.work.get_mut(depth as usize) {
+            let at = if early { before } else { place };
+            if let Some(work) = self.work_at(at) {
                 work.switches += 1;
             }
-            let first = first.entry((depth >= small, key)).or_insert(depth);
-            *first = (*first).min(depth);
+            let first = first.entry((at.region, key)).or_insert(at);
+            *first = at.min(*first);
         }
-        for depth in first.into_values() {
-            if let Some(work) = self.demand.work.get_mut(depth as usize) {
+        for place in first.into_values() {
+            if let Some(work) = self.work_at(place) {
                 work.keys += 1;
             }
         }

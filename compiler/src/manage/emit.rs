@@ -7,6 +7,7 @@
 use super::ManageError;
 use super::levels::{Raw, masked, raw};
 use super::parameters::{ScaleBits, number_bits, spare_bits};
+use super::regions::Place;
 use super::rescales::Rescales;
 use super::scales::{Scales, Settled};
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
@@ -45,8 +46,12 @@ pub fn emit(
     let top = circuit.ring.top().ok_or(ManageError::Internal {
         what: "the ring has no level",
     })?;
+    if top.0 + 1 != rescales.regions().levels() {
+        return Err(ManageError::Internal {
+            what: "the ring has not as many levels as the program is deep",
+        });
+    }
     let mut emitter = Emitter {
-        top: top.0,
         bits,
         rescales,
         raw,
@@ -68,7 +73,6 @@ pub fn emit(
 }
 
 struct Emitter {
-    top: u32,
     bits: ScaleBits,
     rescales: Rescales,
     raw: Arena<SlotValue, Raw>,
@@ -95,7 +99,8 @@ const EXPONENT: ManageError = ManageError::Internal {
 impl Emitter {
     fn inputs(&mut self, program: &Program) -> Result<(), ManageError> {
         for port in &program.inputs {
-            let at = (Level(self.top), Scale::power_of_two(self.bits.unit as i32));
+            let top = self.rescales.regions().level(Place::default())?;
+            let at = (top, Scale::power_of_two(self.bits.unit as i32));
             let values =
                 self.builder
                     .input(&port.name, port.shape.clone(), port.packed.layout, at)?;
@@ -117,9 +122,9 @@ impl Emitter {
                 .values
                 .iter()
                 .copied()
-                .max_by_key(|&v| self.depth(v))
+                .max_by_key(|&v| self.place(v))
                 .ok_or(MISSING)?;
-            let (level, scale) = (self.level(deepest), self.scale(deepest)?);
+            let (level, scale) = (self.level(deepest)?, self.scale(deepest)?);
             if let Some(inst) = program.values.get(deepest) {
                 self.builder.serve(inst.node);
             }
@@ -156,7 +161,7 @@ impl Emitter {
             SlotOp::Mask(terms) => self.mask(value, terms)?,
             SlotOp::Scalars(terms, mask) => self.scalars(value, terms, *mask)?,
             SlotOp::MulScalar(a, factor) => {
-                let level = Level(self.level(value).0 + 1);
+                let level = self.level_before(value)?;
                 let source = self.scale(*a)?;
                 let a = self.at(*a, level, &source)?;
                 let scale = self.constant_scale(value, &source)?;
@@ -168,15 +173,17 @@ impl Emitter {
             }
             SlotOp::AddConst(a, constant) => {
                 let a = self.working(*a)?;
-                let (level, scale) = (self.level(value), self.scale(value)?);
+                let (level, scale) = (self.level(value)?, self.scale(value)?);
                 let p = self.encode(*constant, level, scale)?;
                 self.builder.push(Inst::AddPlain(a, p))?
             }
             SlotOp::Add(terms) => self.add(value, terms)?,
             SlotOp::Mul(a, b) => self.mul(value, *a, *b)?,
             SlotOp::SwitchRing(a) => {
-                let (to, scale) = (self.level(value), self.scale(*a)?);
-                let a = self.at(*a, Level(to.0 + 1), &scale)?;
+                let (to, scale) = (self.level(value)?, self.scale(*a)?);
+                let regions = self.rescales.regions();
+                let from = regions.level(regions.last(self.place(*a).region))?;
+                let a = self.at(*a, from, &scale)?;
                 self.builder.push(Inst::SwitchRing { a, to })?
             }
         };
@@ -206,7 +213,7 @@ impl Emitter {
         value: SlotValue,
         terms: &[(SlotValue, Const)],
     ) -> Result<Value, ManageError> {
-        let level = Level(self.level(value).0 + 1);
+        let level = self.level_before(value)?;
         let scale = self.mask_scale();
         let (mut ciphers, mut plains) = (Vec::new(), Vec::new());
         for &(a, constant) in terms {
@@ -261,9 +268,9 @@ impl Emitter {
         value: SlotValue,
         terms: &[(SlotValue, Const)],
     ) -> Result<(Level, Vec<Value>, Scale), ManageError> {
-        let level = Level(self.level(value).0 + 1);
+        let level = self.level_before(value)?;
         let factors = || terms.iter().map(|&(a, _)| a);
-        let deepest = factors().max_by_key(|&a| self.depth(a)).ok_or(MISSING)?;
+        let deepest = factors().max_by_key(|&a| self.place(a)).ok_or(MISSING)?;
         let source = self.scale(deepest)?;
         let ciphers = factors()
             .map(|a| self.at(a, level, &source))
@@ -274,13 +281,9 @@ impl Emitter {
 
     /// The scale of constants that takes operands of scale `source` to the scale of `value`, through its rescale.
     fn constant_scale(&mut self, value: SlotValue, source: &Scale) -> Result<Scale, ManageError> {
-        let level = self.level(value);
-        let ratio = self
-            .builder
-            .circuit()
-            .ring
-            .ratio(Level(level.0 + 1), level)
-            .ok_or(EXPONENT)?;
+        let (from, to) = (self.level_before(value)?, self.level(value)?);
+        let ring = &self.builder.circuit().ring;
+        let ratio = ring.ratio(from, to).ok_or(EXPONENT)?;
         let target = self.scale(value)?;
         target
             .checked_mul(&ratio)
@@ -290,7 +293,7 @@ impl Emitter {
 
     fn add(&mut self, value: SlotValue, terms: &[SlotValue]) -> Result<Value, ManageError> {
         let terms = if self.raw(value) == Raw::No {
-            let (level, scale) = (self.level(value), self.scale(value)?);
+            let (level, scale) = (self.level(value)?, self.scale(value)?);
             terms
                 .iter()
                 .map(|&t| self.at(t, level, &scale))
@@ -305,8 +308,11 @@ impl Emitter {
     }
 
     fn mul(&mut self, value: SlotValue, a: SlotValue, b: SlotValue) -> Result<Value, ManageError> {
-        let (lazy, to) = (self.rescales.is_lazy(value), self.level(value));
-        let level = Level(to.0 + u32::from(!lazy));
+        let (lazy, to) = (self.rescales.is_lazy(value), self.level(value)?);
+        let level = match lazy {
+            true => to,
+            false => self.level_before(value)?,
+        };
         let (scale_a, scale_b) = (self.scale(a)?, self.scale(b)?);
         let x = self.at(a, level, &scale_a)?;
         let spare = match lazy {
@@ -345,7 +351,7 @@ impl Emitter {
         let done = match raw {
             Raw::Lazy => done,
             _ => {
-                let (a, to) = (done, self.level(value));
+                let (a, to) = (done, self.level(value)?);
                 self.builder.push(Inst::Rescale { a, to })?
             }
         };
@@ -356,7 +362,7 @@ impl Emitter {
     /// The working form at a level not above its own and a scale.
     fn at(&mut self, value: SlotValue, level: Level, scale: &Scale) -> Result<Value, ManageError> {
         let working = self.working(value)?;
-        let (own_level, own_scale) = (self.level(value), self.scale(value)?);
+        let (own_level, own_scale) = (self.level(value)?, self.scale(value)?);
         if own_level == level && own_scale == *scale {
             return Ok(working);
         }
@@ -438,12 +444,21 @@ impl Emitter {
             .ok_or(MISSING)
     }
 
-    fn depth(&self, value: SlotValue) -> u32 {
-        self.rescales.depth(value)
+    fn place(&self, value: SlotValue) -> Place {
+        self.rescales.place(value)
     }
 
-    fn level(&self, value: SlotValue) -> Level {
-        Level(self.top - self.depth(value).min(self.top))
+    fn level(&self, value: SlotValue) -> Result<Level, ManageError> {
+        self.rescales.regions().level(self.place(value))
+    }
+
+    /// The level of a value before its rescale.
+    fn level_before(&self, value: SlotValue) -> Result<Level, ManageError> {
+        let before = self.place(value).before_rescale();
+        let before = before.ok_or(ManageError::Internal {
+            what: "a value is rescaled where its region begins",
+        })?;
+        self.rescales.regions().level(before)
     }
 
     fn raw(&self, value: SlotValue) -> Raw {

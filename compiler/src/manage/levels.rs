@@ -88,7 +88,7 @@ fn folded(program: &Program, uses: &Arena<SlotValue, u32>) -> BTreeSet<SlotValue
     program.values.values().filter_map(fold).collect()
 }
 
-/// A sum stays raw when all its terms are raw in the same way at the same depth.
+/// A sum stays raw when all its terms are raw in the same way at the same place.
 fn sum(
     values: &[SlotValue],
     result: SlotValue,
@@ -98,7 +98,7 @@ fn sum(
     let kind = values.first().map_or(Raw::No, |&v| raw(v));
     let alike = values
         .iter()
-        .all(|&v| raw(v) == kind && rescales.depth(v) == rescales.depth(result));
+        .all(|&v| raw(v) == kind && rescales.place(v) == rescales.place(result));
     if alike { kind } else { Raw::No }
 }
 

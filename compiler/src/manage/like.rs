@@ -181,10 +181,10 @@ impl Like {
         let bits = |row: usize| self.ring.level_bits(Level(row as u32)).unwrap_or(0.0);
         let count = self.ring.levels.len();
         let small = self.small_levels();
-        let switch = match (wanted.repeats, small) {
-            (Some(_), None) => return Err(Misfit::OneRing),
-            (Some(at), Some(small)) => Some((at, small)),
-            (None, _) => None,
+        let switch = match (wanted.repeats.as_slice(), small) {
+            ([], _) => None,
+            (&[at], Some(small)) => Some((at, small)),
+            _ => return Err(Misfit::OneRing),
         };
         let least = wanted.least_drop();
         let drops = std::iter::once(wanted.base).chain(wanted.drops.iter().map(|&d| d.max(least)));
@@ -199,7 +199,7 @@ impl Like {
                 _ => (next, count),
             };
             let enough = below + f64::from(drop) - TOLERANCE_BITS;
-            let repeats = wanted.repeats == Some(level);
+            let repeats = wanted.repeats.contains(&level);
             let mut range = (from..to.min(count)).filter(|&row| repeats || bits(row) >= enough);
             let row = range.next().ok_or_else(|| {
                 let left = (bits(to.min(count).saturating_sub(1)) - below).max(0.0);
@@ -343,6 +343,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn wanted(base: u32, drops: Vec<u32>, repeats: Option<usize>) -> Wanted {
+        let repeats = repeats.into_iter().collect();
         let work = vec![1.0; drops.len() + 1];
         Wanted {
             log_n: 13,
@@ -388,7 +389,7 @@ mod tests {
         let drops = std::iter::once(&wanted.base).chain(&wanted.drops);
         let mut levels = bits(ring).into_iter().zip(drops).enumerate();
         levels.all(|(level, (bits, &drop))| {
-            let repeats = wanted.repeats == Some(level);
+            let repeats = wanted.repeats.contains(&level);
             let enough = bits - below >= f64::from(drop) - TOLERANCE_BITS - 1e-6;
             below = bits;
             repeats || enough

@@ -1,7 +1,7 @@
 //! Management: slot program to circuit.
 //!
-//! Notation: `depth` of a value is the number of rescales on its deepest path from the inputs; it lives at level
-//! `L - depth`. `D = 2^d` is the working scale.
+//! Notation: a *region* is a stretch of the program in one ring; the *place* of a value is its region and the number of rescales on
+//! its deepest path from where that began ([`regions`]). `D = 2^d` is the working scale.
 //!
 //! 1. [`rescales`]: which products of ciphertexts wait for the next linear operator and share its rescale; `levels`: sums and
 //!    rotations of products happen before their rescale, so that a linear operator with all its giant steps rescales once.
@@ -22,6 +22,7 @@ pub mod like;
 pub mod parameters;
 pub mod possible;
 pub mod primes;
+pub mod regions;
 pub mod rescales;
 mod scales;
 mod table;

@@ -115,16 +115,13 @@ impl Planner<'_> {
             log_n,
             base: base_bits,
             drops: demand
-                .rescales
+                .steps()
                 .iter()
                 .rev()
                 .map(|needs| longest(needs).unwrap_or(0))
                 .collect(),
-            work: (0..demand.work.len() as u32)
-                .rev()
-                .map(|depth| demand.passes(depth))
-                .collect(),
-            repeats: demand.small_levels(),
+            work: demand.passes().into_iter().rev().collect(),
+            repeats: demand.switches(),
         };
         if let Some(like) = self.like {
             return self.ring_like(like, &wanted);
@@ -194,47 +191,48 @@ impl Planner<'_> {
                 table.digits(levels, gadget.alpha),
             );
             let ring = Ring::of_one_ring((log_n, unit_bits), pools, table.rows.clone(), digits);
-            let below = RingSpec {
-                log_n: log_n - 1,
-                ..RingSpec::default()
-            };
-            match demand.small_levels() {
-                None => ring,
-                Some(lowest) => ring.with_lowest_in(lowest, below),
-            }
+            let below = (1..).zip(demand.switches());
+            below.fold(ring, |ring, (halved, lowest)| {
+                let below = RingSpec {
+                    log_n: log_n - halved,
+                    ..RingSpec::default()
+                };
+                ring.with_lowest_in(lowest, below)
+            })
         };
+        let work = demand.work();
         let unknown = |gadget: &Gadget| (0..gadget.special).map(|_| 0).collect();
         let gadgets = (1..=table.primes.len()).filter_map(|alpha| Gadget::new(table, alpha, room));
         let gadget = gadgets
             .map(|gadget| {
                 let ring = ring(&gadget, unknown(&gadget));
-                let seconds = self.seconds(&ring, ring.top_ring(), &demand.work);
+                let seconds = self.seconds(&ring, ring.top_ring(), &work);
                 (seconds, gadget)
             })
             .min_by(|a, b| a.0.total_cmp(&b.0));
         let (seconds, gadget) = gadget.ok_or_else(|| self.insecure(table, levels, log_n))?;
         let special = table.special(log_n, gadget.special, gadget.special_bits);
         let special = special.ok_or(ParameterError::Primes { log_n })?;
-        let ring = ring(&gadget, special);
-        match demand.small_levels() {
-            None => Ok((seconds, ring)),
-            Some(levels) => {
-                let (more, ring) = self.with_small_gadget(table, levels, ring, &demand.work)?;
+        let mut below = demand.switches().into_iter();
+        below.try_fold(
+            (seconds, ring(&gadget, special)),
+            |(seconds, ring), levels| {
+                let (more, ring) = self.with_gadget_below(table, levels, ring, &work)?;
                 Ok((seconds + more, ring))
-            }
-        }
+            },
+        )
     }
 
-    /// The ring with the digits of the ring of its lowest level that make the work there cheapest, of those that the first of the
-    /// special primes outweigh.
-    fn with_small_gadget(
+    /// The rings with the digits of the ring of the highest of the `levels` lowest levels that make the work there cheapest, of those
+    /// that the first of the special primes outweigh.
+    fn with_gadget_below(
         &self,
         table: &Table,
         levels: usize,
         ring: Ring,
         work: &[Work],
     ) -> Result<(f64, Ring), ParameterError> {
-        let small = ring.ring_of(Level(0));
+        let small = ring.ring_of(Level(levels.saturating_sub(1) as u32));
         let log_n = ring.view(small).log_n();
         let room = self.room(table, levels, log_n)?;
         let special: Vec<f64> = ring.special.values().map(|&p| (p as f64).log2()).collect();
@@ -247,6 +245,7 @@ impl Planner<'_> {
             let spec = ring.rings.get_mut(small)?;
             spec.special = ring.special.keys().take(count).collect();
             spec.digits = table.digits(levels, alpha);
+            ring.keep_own_digits(small);
             fits.then(|| (self.seconds(&ring, small, work), ring))
         };
         let found = (1..=table.primes.len()).filter_map(with_digits);

@@ -1,11 +1,11 @@
 //! When values are rescaled: at once, or together with what comes next.
 //!
-//! Notation: the *depth* of a value is the number of rescales on its deepest path from the inputs; it lives at level
-//! `L - depth`. Switching rings counts as a rescale that drops nothing, and all ciphertexts that do it do it at one depth. A product with constants is rescaled once its sums and rotations are done, so its result is one deeper. A
+//! A product with constants is rescaled once its sums and rotations are done, so its result is one deeper in its region. A
 //! product of ciphertexts is either rescaled likewise or *lazy*: as deep as its operands, at the product of their scales, until
 //! the product with constants that takes it is rescaled by both (tower reuse: Chielle et al., *PAPER*, arXiv 2509.22857). That
 //! halves rescales, and where both fit one prime also limbs; but what lies between is computed at the larger modulus.
 
+use super::regions::{Place, Regions};
 use crate::slots::{Program, SlotOp, SlotValue};
 use peregrine_ir::{Arena, Entity};
 
@@ -21,7 +21,8 @@ pub enum Policy {
 /// Where the values of a program live.
 #[derive(Clone, Debug)]
 pub struct Rescales {
-    depths: Arena<SlotValue, u32>,
+    places: Arena<SlotValue, Place>,
+    regions: Regions,
     lazy: Vec<bool>,
 }
 
@@ -34,11 +35,13 @@ impl Rescales {
         let is_product = |op: &SlotOp| matches!(op, SlotOp::Mul(..)) && policy == Policy::Lazy;
         let lazy = program.values.values().map(|inst| is_product(&inst.op));
         let mut this = Self {
-            depths: Arena::new(),
+            places: Arena::new(),
+            regions: Regions::default(),
             lazy: lazy.collect(),
         };
         loop {
-            this.depths = this.depths(program);
+            this.places = this.places(program);
+            this.regions = Regions::of(this.places.values().copied());
             let rescaled = this.wanted_rescaled(program);
             let mut struck = false;
             for (lazy, rescaled) in this.lazy.iter_mut().zip(rescaled) {
@@ -51,14 +54,14 @@ impl Rescales {
         }
     }
 
-    /// Rescales before a value.
-    pub fn depth(&self, value: SlotValue) -> u32 {
-        self.depths.get(value).copied().unwrap_or(0)
+    /// Where a value lives.
+    pub fn place(&self, value: SlotValue) -> Place {
+        self.places.get(value).copied().unwrap_or_default()
     }
 
-    /// Rescales on the longest path.
-    pub fn deepest(&self) -> u32 {
-        self.depths.values().copied().max().unwrap_or(0)
+    /// How deep each region is.
+    pub fn regions(&self) -> &Regions {
+        &self.regions
     }
 
     /// Whether a product of ciphertexts is left at the product of its operands' scales.
@@ -66,28 +69,20 @@ impl Rescales {
         self.lazy.get(value.index()) == Some(&true)
     }
 
-    fn depths(&self, program: &Program) -> Arena<SlotValue, u32> {
-        let mut depths: Arena<SlotValue, u32> = Arena::new();
-        // All are there before the first of them is taken to the other ring.
-        let switching = program.values.values().filter_map(|inst| match inst.op {
-            SlotOp::SwitchRing(a) => Some(a),
-            _ => None,
-        });
-        let switching: Vec<SlotValue> = switching.collect();
+    /// All that is taken to another ring waits for the last of it, so the next region begins after everything before.
+    fn places(&self, program: &Program) -> Arena<SlotValue, Place> {
+        let mut places: Arena<SlotValue, Place> = Arena::new();
         for (value, inst) in program.values.iter() {
             let operands = inst.op.operands();
-            let before = operands.iter().filter_map(|&v| depths.get(v)).max();
+            let before = operands.iter().filter_map(|&v| places.get(v)).max();
+            let before = before.copied().unwrap_or_default();
             let own = inst.op.multiplies() && !self.is_lazy(value);
-            let before = match inst.op {
-                SlotOp::SwitchRing(_) => {
-                    let together = switching.iter().filter_map(|&v| depths.get(v)).max();
-                    together.map(|&deepest| deepest + 1)
-                }
-                _ => before.copied(),
-            };
-            depths.push(before.unwrap_or(0) + u32::from(own));
+            places.push(match inst.op {
+                SlotOp::SwitchRing(_) => Place::beginning(before.region.next()),
+                _ => before.deeper(u32::from(own)),
+            });
         }
-        depths
+        places
     }
 
     /// By value, whether someone takes it who cannot take a product that was not rescaled. A sum that is deeper can: it
@@ -118,7 +113,7 @@ impl Rescales {
             };
             let sum = matches!(inst.op, SlotOp::Add(_));
             let operands = inst.op.operands().into_iter().filter(|_| passes);
-            for operand in operands.filter(|&o| !sum || self.depth(o) == self.depth(value)) {
+            for operand in operands.filter(|&o| !sum || self.place(o) == self.place(value)) {
                 mark(&mut wanted, operand);
             }
         }
@@ -145,6 +140,7 @@ mod tests {
         let half = program.push(SlotOp::MulScalar(used, 0.5), Node(0));
         let rescales = Rescales::new(&program, Policy::Lazy);
         assert!(rescales.is_lazy(used) && !rescales.is_lazy(dead));
-        assert_eq!([used, half, dead].map(|v| rescales.depth(v)), [0, 1, 1]);
+        let depths = [used, half, dead].map(|v| rescales.place(v).depth);
+        assert_eq!(depths, [0, 1, 1]);
     }
 }

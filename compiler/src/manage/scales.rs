@@ -1,9 +1,9 @@
 //! Exact scales for every value.
 //!
-//! Values that must share a scale (sums at one depth, rotations, added constants) form classes, found by union-find. A
-//! class lies at one depth. Inputs have scale `D`; what is taken to another ring keeps its scale; a product of ciphertexts has the product of its operands' scales, unless it is
+//! Values that must share a scale (sums at one place, rotations, added constants) form classes, found by union-find. A
+//! class lies at one place. Inputs have scale `D`; what is taken to another ring keeps its scale; a product of ciphertexts has the product of its operands' scales, unless it is
 //! lazy divided by the modulus its rescale drops; both *fix* the scale of their class. A class without fixed members gets
-//! `D`. Classes are settled from the top down: a fixed scale depends on smaller depths only.
+//! `D`. Classes are settled from the top down: a fixed scale depends on earlier places only.
 //!
 //! Two members of one class may be fixed at different scales. Then the later of them is multiplied by 1 and the analysis
 //! starts again: that product is free in its scale. It costs a level, and happens only where two products of different
@@ -14,6 +14,7 @@
 use super::ManageError;
 use super::demand::Demand;
 use super::parameters::spare_bits;
+use super::regions::Place;
 use super::rescales::{Policy, Rescales};
 use crate::slots::{Program, SlotInst, SlotOp, SlotValue};
 use peregrine_ir::{Entity, Level, Prime, Ring, Scale};
@@ -27,7 +28,7 @@ const MAX_EXPONENTS: u64 = 128;
 /// The working scale, symbolically: the ring gives `D = 2^d` its size. Stands for `2^1` until then.
 const UNIT: i32 = 1;
 
-/// Scales by value, as monomials in `2 = D` and in `Prime(depth)`, the ratio `r` that the rescale *to* that depth drops.
+/// Scales by value, as monomials in `2 = D` and in `Prime(n)`, the ratio that the rescale *to* place number `n` drops.
 #[derive(Clone, Debug)]
 pub struct Scales {
     classes: Vec<usize>,
@@ -75,11 +76,13 @@ pub struct Settled {
 }
 
 impl Settled {
-    /// The node that is rescaled first at the given rescale on the way from the inputs, the first being 1.
-    pub fn rescaled_node(&self, rescale: usize) -> Option<String> {
+    /// The node that is rescaled first at the given step to a lower level on the way from the inputs, the first being 1.
+    pub fn rescaled_node(&self, step: usize) -> Option<String> {
         let mut values = self.program.values.iter();
+        let regions = self.rescales.regions();
         let rescaled = |&(value, inst): &(SlotValue, &SlotInst)| {
-            inst.op.multiplies() && self.rescales.depth(value) as usize == rescale
+            let number = regions.number(self.rescales.place(value));
+            inst.op.multiplies() && number as usize == step
         };
         let (_, inst) = values.find(rescaled)?;
         let node = self.program.nodes.get(inst.node)?;
@@ -120,22 +123,22 @@ enum Analysis {
     Conflicts(BTreeSet<SlotValue>),
 }
 
-/// Scales of all values, or the conflicts at the least depth that has any.
+/// Scales of all values, or the conflicts at the first place that has any.
 ///
 /// # Errors
 /// When exponents run away.
 fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis, ManageError> {
-    let depth = |v: SlotValue| rescales.depth(v);
-    let classes = classes(program, &depth);
-    let mut by_depth: BTreeMap<u32, Vec<SlotValue>> = BTreeMap::new();
+    let place = |v: SlotValue| rescales.place(v);
+    let classes = classes(program, &place);
+    let mut by_place: BTreeMap<Place, Vec<SlotValue>> = BTreeMap::new();
     for value in program.values.keys() {
-        by_depth.entry(depth(value)).or_default().push(value);
+        by_place.entry(place(value)).or_default().push(value);
     }
     let mut scales = Scales {
         classes,
         scales: BTreeMap::new(),
     };
-    for values in by_depth.into_values() {
+    for values in by_place.into_values() {
         // What is rescaled comes first: lazy products are as deep as their operands.
         let (lazy, others): (Vec<_>, Vec<_>) = values.iter().partition(|&&v| rescales.is_lazy(v));
         let mut conflicts = Conflicts::default();
@@ -190,7 +193,7 @@ impl Conflicts {
 }
 
 /// The class of each value: its representative's number.
-fn classes(program: &Program, depth: &impl Fn(SlotValue) -> u32) -> Vec<usize> {
+fn classes(program: &Program, place: &impl Fn(SlotValue) -> Place) -> Vec<usize> {
     let mut sets = UnionFind::<usize>::new(program.values.len());
     for (value, inst) in program.values.iter() {
         match &inst.op {
@@ -203,16 +206,20 @@ fn classes(program: &Program, depth: &impl Fn(SlotValue) -> u32) -> Vec<usize> {
                 }
             }
             SlotOp::Add(terms) => {
-                for &term in terms.iter().filter(|&&t| depth(t) == depth(value)) {
+                for &term in terms.iter().filter(|&&t| place(t) == place(value)) {
                     sets.union(value.index(), term.index());
                 }
             }
             SlotOp::Dot(terms) | SlotOp::Scalars(terms, _) => {
-                let deepest = terms.iter().map(|&(t, _)| depth(t)).max().unwrap_or(0);
+                let deepest = terms
+                    .iter()
+                    .map(|&(t, _)| place(t))
+                    .max()
+                    .unwrap_or_default();
                 let mut level = terms
                     .iter()
                     .map(|&(t, _)| t)
-                    .filter(|&t| depth(t) == deepest);
+                    .filter(|&t| place(t) == deepest);
                 if let Some(first) = level.next() {
                     level.for_each(|t| {
                         sets.union(first.index(), t.index());
@@ -225,7 +232,7 @@ fn classes(program: &Program, depth: &impl Fn(SlotValue) -> u32) -> Vec<usize> {
     for port in program.inputs.iter().chain(&program.outputs) {
         if let [first, rest @ ..] = port.packed.values.as_slice() {
             rest.iter()
-                .filter(|&&v| depth(v) == depth(*first))
+                .filter(|&&v| place(v) == place(*first))
                 .for_each(|v| {
                     sets.union(first.index(), v.index());
                 });
@@ -271,7 +278,8 @@ fn fixed(
             if rescales.is_lazy(value) {
                 return Ok(Fixed::Scale(product));
             }
-            let dropped = Scale::prime(Prime(rescales.depth(value)));
+            let number = rescales.regions().number(rescales.place(value));
+            let dropped = Scale::prime(Prime(number));
             let rescaled = product.checked_div(&dropped).ok_or(runaway)?;
             Ok(Fixed::Scale(rescaled))
         }
@@ -311,12 +319,12 @@ pub fn units(symbolic: &Scale) -> i32 {
     symbolic.log2_part() + dropped
 }
 
-/// A symbolic scale in a real ring: `D = 2^unit_bits`, and the ratio dropped on the way to a depth is that of two levels, without
+/// A symbolic scale in a real ring: `D = 2^unit_bits`, and the ratio dropped on the way to a place is that of two levels, without
 /// the bits by which it is longer than `D`: products of ciphertexts are scaled up by these first.
 fn concrete(symbolic: &Scale, ring: &Ring) -> Option<Scale> {
     let mut scale = Scale::power_of_two(symbolic.log2_part().checked_mul(ring.unit_bits as i32)?);
-    for &(depth, exponent) in symbolic.prime_part() {
-        let to = Level(ring.top()?.0.checked_sub(depth.0)?);
+    for &(place, exponent) in symbolic.prime_part() {
+        let to = Level(ring.top()?.0.checked_sub(place.0)?);
         let spare = Scale::power_of_two(spare_bits(ring, to) as i32);
         let real = ring.ratio(Level(to.0 + 1), to)?.checked_div(&spare)?;
         for _ in 0..exponent.abs() {

@@ -43,8 +43,8 @@ pub(super) struct Wanted {
     pub(super) drops: Vec<u32>,
     /// How often each limb of a level is passed through, the lowest first.
     pub(super) work: Vec<f64>,
-    /// The level that has the primes of the one below: whence rings are switched.
-    pub(super) repeats: Option<usize>,
+    /// The levels that have the primes of the one below: whence rings are switched.
+    pub(super) repeats: Vec<usize>,
 }
 
 impl Wanted {
@@ -85,7 +85,7 @@ impl Table {
         };
         let drops = std::iter::once(&wanted.base).chain(&wanted.drops);
         for (level, &bits) in drops.enumerate() {
-            if wanted.repeats == Some(level) {
+            if wanted.repeats.contains(&level) {
                 table.rows.push(table.primes.keys().collect());
                 continue;
             }
@@ -317,7 +317,7 @@ impl<'w> Search<'w> {
         for (i, drop) in drops.enumerate() {
             let work = wanted.work.get(i).copied().unwrap_or(1.0);
             let below = (0..).zip(kept.last()?);
-            let above: Vec<State> = match wanted.repeats == Some(i) {
+            let above: Vec<State> = match wanted.repeats.contains(&i) {
                 true => below.map(|(at, state)| state.repeated(at, work)).collect(),
                 false => below
                     .flat_map(|(at, state)| self.above(at, state, f64::from(drop), work))
@@ -427,7 +427,7 @@ mod tests {
             base,
             drops,
             work,
-            repeats: None,
+            repeats: Vec::new(),
         }
     }
 
@@ -446,7 +446,7 @@ mod tests {
         let drops = std::iter::once(&wanted.base).chain(&wanted.drops);
         for (level, (row, &drop)) in table.rows.iter().zip(drops).enumerate() {
             let bits = bits(table, row);
-            if wanted.repeats == Some(level) {
+            if wanted.repeats.contains(&level) {
                 assert_eq!(Some(row), table.rows.get(level - 1));
                 continue;
             }
@@ -493,7 +493,7 @@ mod tests {
         ) {
             let levels = drops.len() + 1;
             let wanted = Wanted {
-                repeats: Some(repeats).filter(|&level| level < levels),
+                repeats: Some(repeats).filter(|&level| level < levels).into_iter().collect(),
                 ..wanted(log_n, base, drops)
             };
             check(&Table::chain(&wanted).unwrap(), &wanted, alpha);

@@ -1,0 +1,137 @@
+//! Regions: stretches of a slot program between two places where the ring changes.
+//!
+//! Notation: within a region the *depth* of a value is the number of rescales on its deepest path from where the region begins. Its
+//! *place* is region and depth; the level of a place is found in a table of levels, of which each region has a row of
+//! consecutive ones, the deepest place at the lowest. Regions follow each other: whatever begins the next one comes after everything
+//! of the one before it that goes on there.
+
+use super::ManageError;
+use peregrine_ir::Level;
+
+/// A stretch of a program, in the order in which values go through them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Region(pub u32);
+
+impl Region {
+    /// The one that follows.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Where a value lives: later places are deeper, and those of later regions deeper than all of earlier ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The region.
+    pub region: Region,
+    /// Rescales since it began.
+    pub depth: u32,
+}
+
+impl Place {
+    /// Where a region begins.
+    pub const fn beginning(region: Region) -> Self {
+        Self { region, depth: 0 }
+    }
+
+    /// After one more rescale.
+    #[must_use]
+    pub const fn deeper(self, rescales: u32) -> Self {
+        Self {
+            region: self.region,
+            depth: self.depth + rescales,
+        }
+    }
+
+    /// Before the rescale that leads here; `None` where a region begins.
+    pub fn before_rescale(self) -> Option<Self> {
+        let depth = self.depth.checked_sub(1)?;
+        Some(Self { depth, ..self })
+    }
+}
+
+/// How deep each region is, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Regions {
+    /// Rescales on the longest path through each.
+    rescales: Vec<u32>,
+}
+
+impl Regions {
+    /// The regions of a program, by the places of its values. There is one at least.
+    pub fn of(places: impl IntoIterator<Item = Place>) -> Self {
+        let mut rescales = vec![0];
+        for place in places {
+            let region = place.region.0 as usize;
+            if rescales.len() <= region {
+                rescales.resize(region + 1, 0);
+            }
+            if let Some(deepest) = rescales.get_mut(region) {
+                *deepest = place.depth.max(*deepest);
+            }
+        }
+        Self { rescales }
+    }
+
+    /// The regions in order.
+    pub fn all(&self) -> impl Iterator<Item = Region> + use<> {
+        (0..self.rescales.len() as u32).map(Region)
+    }
+
+    /// The deepest place of a region.
+    pub fn last(&self, region: Region) -> Place {
+        let depth = self.rescales.get(region.0 as usize);
+        Place {
+            region,
+            depth: depth.copied().unwrap_or(0),
+        }
+    }
+
+    /// How many places come before one on the way through all regions: its number among the levels, from the highest down.
+    pub fn number(&self, place: Place) -> u32 {
+        let before = self.rescales.iter().take(place.region.0 as usize);
+        before.map(|rescales| rescales + 1).sum::<u32>() + place.depth
+    }
+
+    /// How many levels all regions have together.
+    pub fn levels(&self) -> u32 {
+        self.rescales.iter().map(|rescales| rescales + 1).sum()
+    }
+
+    /// The level of a place in a table of as many levels as there are places.
+    ///
+    /// # Errors
+    /// When the table is shorter: a defect of who made it.
+    pub fn level(&self, place: Place) -> Result<Level, ManageError> {
+        let above = self.number(place) + 1;
+        let level = self.levels().checked_sub(above);
+        level.map(Level).ok_or(ManageError::Internal {
+            what: "a value is deeper than its region",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_descend_through_the_regions() {
+        let place = |region, depth| Place {
+            region: Region(region),
+            depth,
+        };
+        let places = [place(0, 2), place(1, 0), place(2, 1), place(0, 1)];
+        let regions = Regions::of(places);
+        assert_eq!(regions.levels(), 3 + 1 + 2);
+        let levels: Vec<u32> = regions
+            .all()
+            .flat_map(|region| (0..=regions.last(region).depth).map(move |d| (region, d)))
+            .map(|(region, depth)| regions.level(Place { region, depth }).unwrap().0)
+            .collect();
+        assert_eq!(levels, [5, 4, 3, 2, 1, 0]);
+        assert!(regions.level(place(2, 2)).is_err());
+        assert!(place(0, 9) < place(1, 0));
+    }
+}
