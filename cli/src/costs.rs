@@ -1,8 +1,8 @@
 //! The costs of a circuit as tables.
 
 use crate::report::{bytes, count, percent, plain, short, shorten, show, table, time};
-use peregrine_compiler::cost::{CostModel, Machine, Prediction};
 use peregrine_ir::bounds::Bounds;
+use peregrine_ir::cost::{CostModel, Machine, Prediction};
 use peregrine_ir::stats::{Counts, KeyStats, NodeStats, PortStats, Stats};
 use peregrine_ir::{Circuit, Expectation, InputRange, KeyKind, Level, Remark};
 use serde::Serialize;

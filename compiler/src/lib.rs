@@ -11,12 +11,11 @@
 //! | management | [`slots::Program`] to `Circuit` | [`manage`] |
 //! | circuit passes | `Circuit` to `Circuit` | [`passes`] |
 //!
-//! What is cheap is decided by one model of the machine, [`cost`]. What a stage does beyond a correct circuit can be left out by name
+//! What is cheap is decided by one model of the machine, [`peregrine_ir::cost`]. What a stage does beyond a correct circuit can be left out by name
 //! ([`optimisation`]); [`ablation`] compares.
 
 pub mod ablation;
 pub mod advice;
-pub mod cost;
 pub mod layout;
 pub mod magnitude;
 pub mod manage;

@@ -6,7 +6,6 @@ mod like;
 
 pub use error::CompileError;
 
-use crate::cost::CostModel;
 use crate::layout::{Cut, Quotes};
 use crate::magnitude;
 use crate::manage::demand::Demand;
@@ -18,6 +17,7 @@ use crate::passes::keys::{self, Having, KeyBudget, KeyChoice, KeyError, Settled}
 use crate::rewrite::{self, RewriteError, simplify_without};
 use crate::tensor::Graph;
 use attempt::Attempt;
+use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Circuit, Remark, Ring, Security, Verified, VerifyErrors, verify};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

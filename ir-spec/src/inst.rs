@@ -314,6 +314,21 @@ impl Inst {
         }
     }
 
+    /// What it rounds at a scale that it states: constants or a number.
+    pub fn rounded(&self) -> Option<Rounded<'_>> {
+        let (what, scale) = match self {
+            Self::Encode {
+                constant, scale, ..
+            } => (RoundedValue::Slots(std::slice::from_ref(constant)), scale),
+            Self::DotScalar {
+                constants, scale, ..
+            } => (RoundedValue::Uniform(constants), scale),
+            Self::MulScalar { factor, scale, .. } => (RoundedValue::Number(*factor), scale),
+            _ => return None,
+        };
+        Some(Rounded { what, scale })
+    }
+
     /// The constants it names, to be renamed.
     pub fn constants_mut(&mut self) -> &mut [Const] {
         match self {
@@ -351,6 +366,26 @@ impl Inst {
             | Self::MulMonomial { .. } => None,
         }
     }
+}
+
+/// What an instruction rounds to integers at a scale that it states.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rounded<'i> {
+    /// What is rounded.
+    pub what: RoundedValue<'i>,
+    /// The scale.
+    pub scale: &'i Scale,
+}
+
+/// The values of [`Rounded`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RoundedValue<'i> {
+    /// Constants with a number for each slot, which are encoded.
+    Slots(&'i [Const]),
+    /// Constants of one number for all slots.
+    Uniform(&'i [Const]),
+    /// A number.
+    Number(f64),
 }
 
 /// The kinds of evaluation keys.

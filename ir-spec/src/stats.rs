@@ -13,6 +13,7 @@ use crate::expectation::{Expectation, InputRange};
 use crate::finish::{Finish, Prepare};
 use crate::inst::{Inst, Key};
 use crate::interface::InterfacePort;
+use crate::passes::{Factor, Pass};
 use crate::ring::{Level, Ring};
 use crate::shape::Shape;
 use crate::types::Type;
@@ -214,42 +215,40 @@ impl Counts {
     pub fn of(inst: &Inst) -> Self {
         let mut counts = Self {
             instructions: 1,
-            key_switches: u64::from(inst.key().is_some()),
+            hoisted_rotations: u64::from(matches!(inst, Inst::RotateExt { .. })),
+            full_rotations: u64::from(matches!(inst, Inst::Rotate { .. })),
             ..Self::default()
         };
-        match inst {
-            Inst::Encode { .. } => counts.encodes = 1,
-            Inst::MulPlain(..) => counts.plaintext_products = 1,
-            Inst::Dot { plains, .. } => counts.plaintext_products = plains.len() as u64,
-            Inst::MulScalar { .. } => counts.scalar_products = 1,
-            Inst::DotScalar { ciphers, .. } => counts.scalar_products = ciphers.len() as u64,
-            Inst::Mul(..) | Inst::Square(_) => counts.ciphertext_products = 1,
-            Inst::Rescale { .. } => counts.rescales = 1,
-            Inst::Decompose(_) => counts.decompositions = 1,
-            Inst::ModDown(_) => counts.mod_downs = 1,
-            Inst::RotateExt { .. } => counts.hoisted_rotations = 1,
-            Inst::Rotate { .. }
-            | Inst::Relinearize(_)
-            | Inst::Conjugate(_)
-            | Inst::SwitchRing { .. } => {
-                counts.decompositions = 1;
-                counts.mod_downs = 1;
-                counts.full_rotations = u64::from(matches!(inst, Inst::Rotate { .. }));
-            }
-            Inst::Input { .. }
-            | Inst::Add(_)
-            | Inst::Sub(..)
-            | Inst::Negate(_)
-            | Inst::AddPlain(..)
-            | Inst::RelinearizeExt { .. }
-            | Inst::DropLevel { .. }
-            | Inst::MulMonomial { .. } => {}
+        for pass in inst.passes() {
+            let (count, times) = match pass {
+                Pass::Encode => (&mut counts.encodes, 1),
+                Pass::MultiplyPlain { by } => (counts.products_by(by), 1),
+                Pass::Dot { terms, by } => (counts.products_by(by), terms as u64),
+                Pass::Multiply => (&mut counts.ciphertext_products, 1),
+                Pass::Decompose => (&mut counts.decompositions, 1),
+                Pass::KeyProduct => (&mut counts.key_switches, 1),
+                Pass::ModDown => (&mut counts.mod_downs, 1),
+                Pass::Rescale => (&mut counts.rescales, 1),
+                Pass::Add { .. }
+                | Pass::AddPlain
+                | Pass::MultiplyMonomial
+                | Pass::DropLevel
+                | Pass::Gather => continue,
+            };
+            *count += times;
         }
         counts
     }
 }
 
 impl Counts {
+    fn products_by(&mut self, factor: Factor) -> &mut u64 {
+        match factor {
+            Factor::Plaintext => &mut self.plaintext_products,
+            Factor::Scalar => &mut self.scalar_products,
+        }
+    }
+
     /// Products of a ciphertext with a plaintext or a number.
     pub fn products(&self) -> u64 {
         self.plaintext_products + self.scalar_products

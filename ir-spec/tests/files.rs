@@ -66,7 +66,7 @@ fn wrong_files_are_named() {
     newer[8] = 99;
     assert_eq!(
         refusal(&newer),
-        "format version 99 is not supported, expected 5"
+        "format version 99 is not supported, expected 6"
     );
     assert_eq!(
         refusal(&file[..file.len() - 1]),

@@ -85,10 +85,16 @@ fn every_rule_is_enforced() {
             "log_n=3 special_primes=[p1, p0]   ; error: its special primes do not ascend",
         )],
         // Levels of one ring ascend strictly; another ring may have the same modulus once more.
-        &[(
-            "    level 3 = [q0, q1, q2]",
-            "    level 3 = [q0, q1]   ; error: levels must ascend",
-        )],
+        &[
+            (
+                "    level 3 = [q0, q1, q2]",
+                "    level 3 = [q1, q2]   ; error: levels must ascend",
+            ),
+            (
+                "drop_level v3 : ct<2, D>",
+                "drop_level v3 : ct<2, D>   ; error: drop_level: level 2 has a prime that level 3 lacks",
+            ),
+        ],
         &[
             ("    digit 1 r1 = [q1]\n", "    digit 1 r1 = [q2]\n"),
             (

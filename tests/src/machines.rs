@@ -1,6 +1,6 @@
 //! Models of machines that do not exist: some passes take long, so that what the compiler does about them shows.
 
-use peregrine_compiler::cost::{CostModel, Machine, Profile, ProfileError, Rates};
+use peregrine_ir::cost::{CostModel, Machine, Profile, ProfileError, Rates};
 
 /// A machine on which passes at a ring degree of `2^log_n`, and by scaling at others, take this long.
 ///

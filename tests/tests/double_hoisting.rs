@@ -7,9 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
-use peregrine_compiler::cost::{CostModel, Rates};
 use peregrine_compiler::optimisation::Without;
 use peregrine_compiler::passes::{PASSES, run_all};
+use peregrine_ir::cost::{CostModel, Rates};
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{
     Basis, Builder, Circuit, Const, Constant, Inst, LayoutId, Level, OperatorId, Rotation, Shape,

@@ -17,8 +17,8 @@
 )]
 
 use insta::{Settings, assert_snapshot, glob};
-use peregrine_compiler::cost::CostModel;
 use peregrine_compiler::passes::PASSES;
+use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Verified, text, verify};
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_tests::flow::{Encrypted, error_bits, simulated};

@@ -10,10 +10,10 @@
     reason = "a test that cannot be set up fails"
 )]
 
-use peregrine_compiler::cost::{CostModel, Profile};
 use peregrine_compiler::onnx::{self, NoExternalData, Options};
 use peregrine_compiler::pipeline::{Config, compile};
 use peregrine_ir::binary::{Container, ReadError, container};
+use peregrine_ir::cost::{CostModel, Profile};
 use peregrine_ir::{Interface, Security, Verified, binary, text, verify};
 use peregrine_runtime::client::{Client, Secret};
 use peregrine_runtime::exec::{KeyForm, KeySource, Silent};

@@ -8,10 +8,10 @@
 )]
 
 use ndarray::{ArrayD, Axis};
-use peregrine_compiler::cost::CostModel;
 use peregrine_compiler::optimisation::Without;
 use peregrine_compiler::passes::keys::{Having, KeyBudget, KeyError, settle};
 use peregrine_compiler::pipeline::{CompileError, Config, compile};
+use peregrine_ir::cost::CostModel;
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{
     Builder, Circuit, Inst, LayoutId, Level, RingId, Rotation, Security, Shape, Value, Verified,

@@ -9,10 +9,10 @@
 )]
 
 use ndarray::{ArrayD, Axis};
-use peregrine_compiler::cost::{CostModel, Rates};
 use peregrine_compiler::optimisation::Optimisation;
 use peregrine_compiler::pipeline::{Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
+use peregrine_ir::cost::{CostModel, Rates};
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{Inst, Security, binary};
 use peregrine_runtime::exec::Silent;

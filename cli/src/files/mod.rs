@@ -20,7 +20,7 @@ pub use unfinished::Readers;
 
 use crate::error::{Error, FileProblem};
 use crate::report;
-use peregrine_compiler::cost::{CostModel, Profile};
+use peregrine_ir::cost::{CostModel, Profile};
 use peregrine_ir::{FileKind, Interface, Verified, binary};
 use peregrine_runtime::client::Client;
 use peregrine_runtime::server::ServerError;

@@ -16,9 +16,9 @@ pub mod words;
 
 pub use cuts::{Cut, cuts};
 
-use crate::cost::{LinearCost, Prices};
 use crate::optimisation::Without;
 use crate::tensor::{Graph, Op};
+use peregrine_ir::cost::{LinearCost, Prices};
 use peregrine_ir::linear::LinearError;
 use peregrine_ir::{Layout, LayoutError};
 use petgraph::graph::NodeIndex;

@@ -1,7 +1,7 @@
 //! Prices of linear operators between layouts.
 
-use crate::cost::LinearCost;
 use crate::slots::{Displaced, LinearOptions};
+use peregrine_ir::cost::LinearCost;
 use peregrine_ir::linear::{BoundMap, LinearError, LinearMap};
 use peregrine_ir::{Entity, Layout, TensorId, Tensors};
 use std::collections::BTreeMap;

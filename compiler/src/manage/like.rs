@@ -119,7 +119,14 @@ impl Like {
     fn within(&self, wanted: &Wanted, unit_bits: u32) -> Result<Ring, Misfit> {
         let rows = self.rows(wanted)?;
         let level = |&row: &usize| self.ring.levels.get(row).cloned().unwrap_or_default();
-        let levels: Vec<LevelSpec> = rows.iter().map(level).collect();
+        let highest = self.ring.top_ring();
+        let below = wanted.repeats.first().copied().unwrap_or(0);
+        let in_ring = |(i, row): (usize, &usize)| {
+            let level = level(row);
+            let ring = if i < below { level.ring } else { highest };
+            LevelSpec { ring, ..level }
+        };
+        let levels: Vec<LevelSpec> = rows.iter().enumerate().map(in_ring).collect();
         let used = levels.iter().flat_map(|level| level.primes.iter().copied());
         let used: BTreeSet<Prime> = used.collect();
         let renamed: BTreeMap<Prime, Prime> = (0u32..)
@@ -167,6 +174,18 @@ impl Like {
         })
     }
 
+    /// Whether the ring of the highest level has a digit for every prime of a row, so that its keys serve there.
+    fn in_digits_of_highest(&self, row: usize) -> bool {
+        let digits = self.ring.view(self.ring.top_ring()).digits();
+        let mut primes = self
+            .ring
+            .levels
+            .get(row)
+            .into_iter()
+            .flat_map(|l| &l.primes);
+        primes.all(|prime| digits.iter().any(|digit| digit.contains(prime)))
+    }
+
     /// How many levels are not in the ring of the highest, if any: the lowest ones.
     fn small_levels(&self) -> Option<usize> {
         let highest = self.ring.top_ring();
@@ -200,7 +219,11 @@ impl Like {
             };
             let enough = below + f64::from(drop) - TOLERANCE_BITS;
             let repeats = wanted.repeats.contains(&level);
-            let mut range = (from..to.min(count)).filter(|&row| repeats || bits(row) >= enough);
+            let switched = switch.is_some_and(|(at, _)| level < at);
+            let enough = |row: &usize| repeats || bits(*row) >= enough;
+            let mut range = (from..to.min(count))
+                .filter(enough)
+                .filter(|row| switched || self.in_digits_of_highest(*row));
             let row = range.next().ok_or_else(|| {
                 let left = (bits(to.min(count).saturating_sub(1)) - below).max(0.0);
                 self.misfit(wanted, (below, level), (f64::from(drop), left))

@@ -14,8 +14,8 @@ use super::like::{Like, Misfit};
 use super::possible::Path;
 use super::primes::MAX_PRIME_BITS;
 use super::table::{Table, Wanted};
-use crate::cost::CostModel;
 use crate::optimisation::{Optimisation, Without};
+use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Arena, Level, Ring, RingId, RingSpec, Security, SpecialPrime};
 use std::collections::BTreeSet;
 

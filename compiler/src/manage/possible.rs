@@ -128,9 +128,9 @@ impl Planner<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cost::CostModel;
     use crate::optimisation::Without;
     use crate::tensor::{Node, SourceId};
+    use peregrine_ir::cost::CostModel;
     use peregrine_ir::{Security, Shape};
 
     /// A chain of squares.

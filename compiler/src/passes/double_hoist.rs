@@ -18,9 +18,9 @@ mod product;
 
 use super::Pass;
 use super::rebuild::{Rebuild, uses};
-use crate::cost::CostModel;
 use crate::optimisation::Optimisation;
 use choose::{Choice, choose};
+use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Arena, Basis, Circuit, Definition, Entity, Inst, TypeError, Value};
 use product::Product;
 use std::collections::BTreeMap;

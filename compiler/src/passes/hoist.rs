@@ -10,8 +10,8 @@
 
 use super::Pass;
 use super::rebuild::Rebuild;
-use crate::cost::CostModel;
 use crate::optimisation::Optimisation;
+use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Circuit, Inst, TypeError, Value};
 use std::collections::BTreeMap;
 

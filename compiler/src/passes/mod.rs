@@ -9,8 +9,8 @@ mod rebuild;
 mod remove_dead;
 mod sink_mod_down;
 
-use crate::cost::CostModel;
 use crate::optimisation::{Optimisation, Without};
+use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Circuit, TypeError};
 
 /// A circuit pass.

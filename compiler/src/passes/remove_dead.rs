@@ -4,7 +4,7 @@
 
 use super::Pass;
 use super::rebuild::Rebuild;
-use crate::cost::CostModel;
+use peregrine_ir::cost::CostModel;
 use peregrine_ir::linear::LinearMap;
 use peregrine_ir::{
     Arena, Circuit, Constant, Definition, Entity, Inst, Operator, TypeError, Value,

@@ -10,8 +10,8 @@
 
 use super::Pass;
 use super::rebuild::{Rebuild, uses};
-use crate::cost::CostModel;
 use crate::optimisation::Optimisation;
+use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Circuit, Entity, Inst, TypeError, Value};
 
 pub const PASS: Pass = Pass {

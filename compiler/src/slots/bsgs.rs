@@ -8,8 +8,8 @@
 
 use super::diagonals::Diagonals;
 use super::sets::NumberSet;
-use crate::cost::LinearCost;
 use peregrine_ir::Layout;
+use peregrine_ir::cost::LinearCost;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A choice of baby and giant steps.

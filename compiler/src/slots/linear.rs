@@ -9,7 +9,7 @@ use super::displacements::Displaced;
 use super::scalars::Scalars;
 use super::wiring::Wiring;
 use super::{Packed, Program, SlotOp, SlotValue, identity};
-use crate::cost::LinearCost;
+use peregrine_ir::cost::LinearCost;
 use peregrine_ir::linear::{BoundMap, LinearMap};
 use peregrine_ir::{Constant, Layout, LayoutId, Node, Operator, OperatorId, Rotation, Tensors};
 use std::collections::BTreeMap;

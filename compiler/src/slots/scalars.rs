@@ -11,7 +11,7 @@
 
 use super::polynomial::{broadcast, number};
 use super::{Packed, Program, SlotOp, SlotValue};
-use crate::cost::LinearCost;
+use peregrine_ir::cost::LinearCost;
 use peregrine_ir::linear::{BoundMap, LinearKind, LinearMap, Window};
 use peregrine_ir::{
     Const, Constant, Layout, LayoutId, LayoutParts, Node, Operator, OperatorId, Rotation,

@@ -3,10 +3,9 @@
 use super::error::{Report, Subject};
 use crate::circuit::{Circuit, Constant, Definition, Operator};
 use crate::entity::{Arena, Const, Entity, Node, OperatorId, TensorId, Value};
-use crate::inst::Inst;
+use crate::inst::{Inst, Rounded, RoundedValue};
 use crate::ring::Level;
 use crate::scale::Scale;
-use crate::types::Type;
 use crate::typing::{TypeError, result_type};
 
 /// The most instructions a circuit may have.
@@ -72,59 +71,25 @@ fn check_inst(
     magnitudes: &Magnitudes,
     definition: &Definition,
 ) -> Result<(), ValueError> {
-    let op = definition.inst.keyword();
-    match &definition.inst {
-        Inst::RelinearizeExt { a, digits } | Inst::RotateExt { a, digits, .. } => {
-            check_digits(circuit, op, *a, *digits)
-        }
-        Inst::Encode {
-            constant,
-            level,
-            scale,
-            ..
-        } => {
-            let found = find_constant(circuit, op, *constant, false)?;
-            check_slots(circuit, op, (*constant, found), *level)?;
-            fits(circuit, magnitudes.of(found.operator()), scale, *level)
-        }
-        Inst::DotScalar {
-            ciphers,
-            constants,
-            scale,
-        } => {
-            let ty = ciphers.first().and_then(|&a| circuit.type_of(a));
-            constants.iter().try_for_each(|&constant| {
-                let found = find_constant(circuit, op, constant, true)?;
-                let Some(level) = ty.map(Type::level) else {
-                    return Ok(()); // a type error
-                };
-                check_slots(circuit, op, (constant, found), level)?;
-                fits(circuit, magnitudes.of(found.operator()), scale, level)
-            })
-        }
-        Inst::MulScalar { a, factor, scale } => match circuit.type_of(*a) {
-            Some(ty) => fits(circuit, factor.abs(), scale, ty.level()),
-            None => Ok(()),
-        },
-        Inst::Input { .. }
-        | Inst::Add(_)
-        | Inst::Sub(..)
-        | Inst::Negate(_)
-        | Inst::AddPlain(..)
-        | Inst::MulPlain(..)
-        | Inst::Dot { .. }
-        | Inst::Mul(..)
-        | Inst::Square(_)
-        | Inst::Relinearize(_)
-        | Inst::Rescale { .. }
-        | Inst::DropLevel { .. }
-        | Inst::SwitchRing { .. }
-        | Inst::Decompose(_)
-        | Inst::ModDown(_)
-        | Inst::Rotate { .. }
-        | Inst::Conjugate(_)
-        | Inst::MulMonomial { .. } => Ok(()),
+    let (inst, op) = (&definition.inst, definition.inst.keyword());
+    if let Inst::RelinearizeExt { a, digits } | Inst::RotateExt { a, digits, .. } = inst {
+        check_digits(circuit, op, *a, *digits)?;
     }
+    let Some(Rounded { what, scale }) = inst.rounded() else {
+        return Ok(());
+    };
+    let operand = inst.operands().into_iter().find_map(|v| circuit.type_of(v));
+    let level = operand.unwrap_or(&definition.ty).level();
+    let (constants, uniform) = match what {
+        RoundedValue::Number(factor) => return fits(circuit, factor.abs(), scale, level),
+        RoundedValue::Slots(constants) => (constants, false),
+        RoundedValue::Uniform(constants) => (constants, true),
+    };
+    constants.iter().try_for_each(|&constant| {
+        let found = find_constant(circuit, op, constant, uniform)?;
+        check_slots(circuit, op, (constant, found), level)?;
+        fits(circuit, magnitudes.of(found.operator()), scale, level)
+    })
 }
 
 /// Digits are those of the ciphertext they are used with.

@@ -283,6 +283,7 @@ mod tests {
         let mut literal = literal();
         literal.rings.swap(0, 1);
         literal.rings[0].special = vec![1];
+        literal.rings[0].digits = vec![vec![2]];
         literal.rings[1].special = vec![0];
         literal.rings[1].digits = vec![vec![0], vec![1]];
         literal.levels = vec![(0, vec![2]), (1, vec![0]), (1, vec![0, 1])];

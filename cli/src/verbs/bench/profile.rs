@@ -6,7 +6,7 @@
 
 use super::operation::{DOT_TERMS, Operation};
 use super::{Report, RingReport};
-use peregrine_compiler::cost::{Profile, Rates};
+use peregrine_ir::cost::{Profile, Rates};
 
 /// The profile of what was measured on so many threads.
 pub fn of(report: &Report, threads: usize) -> Profile {

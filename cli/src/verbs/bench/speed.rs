@@ -5,7 +5,7 @@
 
 use super::BenchError;
 use super::timing::{Timing, median, median_on};
-use peregrine_compiler::cost::Machine;
+use peregrine_ir::cost::Machine;
 use peregrine_runtime::params::Parameters;
 use peregrine_runtime::ring::{Baseline, Basis, Coefficient, Ring, RnsPoly};
 use serde::Serialize;

@@ -4,7 +4,7 @@ use super::diagonals::UsedOperator;
 use super::packing::Packing;
 use crate::costs;
 use crate::report::plain;
-use peregrine_compiler::cost::Prediction;
+use peregrine_ir::cost::Prediction;
 use peregrine_ir::provenance::{NodeUse, node_uses};
 use peregrine_ir::stats::{NodeStats, Stats};
 use peregrine_ir::{Circuit, LayoutId, Level, Node, Operator, SourceNode};

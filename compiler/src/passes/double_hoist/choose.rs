@@ -10,7 +10,7 @@
 //! Cost: O(n log n) for n operands of products.
 
 use super::product::Product;
-use crate::cost::{CostModel, Phases};
+use peregrine_ir::cost::{CostModel, Phases};
 use peregrine_ir::{Basis, Circuit, Entity, Form, Inst, Level, Type, Value};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};

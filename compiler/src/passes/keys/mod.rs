@@ -33,10 +33,10 @@ mod tree;
 pub use budget::KeyBudget;
 
 use super::{PassError, remove_dead, run_all};
-use crate::cost::{CostModel, LinearCost};
 use crate::manage::like::Like;
 use crate::optimisation::{Optimisation, Without};
 use groups::Groups;
+use peregrine_ir::cost::{CostModel, LinearCost};
 use peregrine_ir::stats::key_bytes;
 use peregrine_ir::{Circuit, Key, Keys, Level, Remark};
 use search::Search;

@@ -16,7 +16,7 @@
 use super::Having;
 use super::groups::{Group, Groups, Hub, Sharing};
 use super::tree::{Held, Tree};
-use crate::cost::{CostModel, LinearCost, Phases};
+use peregrine_ir::cost::{CostModel, LinearCost, Phases};
 use peregrine_ir::stats::key_bytes;
 use peregrine_ir::{Arena, Circuit, Inst, Key, KeyKind, Keys, Level, Ring, RingId, Rotation};
 use std::cmp::Reverse;

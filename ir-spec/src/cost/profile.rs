@@ -1,6 +1,6 @@
 //! The file a machine is described by, as `peregrine bench --profile-out` writes it: versioned JSON.
 
-use peregrine_ir::Ring;
+use crate::Ring;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

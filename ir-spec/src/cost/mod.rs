@@ -22,7 +22,7 @@ pub use phases::Phases;
 pub use predict::{NodeSeconds, Prediction};
 pub use profile::{Machine, Profile, ProfileError, Rates};
 
-use peregrine_ir::{Level, Ring, RingId};
+use crate::{Level, Ring, RingId};
 use std::collections::BTreeMap;
 
 /// A checked [`Profile`]: every number in it is finite and positive, and at least one ring degree is there.

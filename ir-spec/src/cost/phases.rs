@@ -12,7 +12,7 @@
 //! | encode | in the rate | filling, a fixed part, and `k` |
 
 use super::{LinearCost, Rates};
-use peregrine_ir::{Basis, Form, Level, Prime, Ring};
+use crate::{Basis, Form, Level, Prime, Ring};
 
 /// What operations cost at one level, in seconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -152,10 +152,9 @@ impl Phases {
         (leaving + made) * transform + made * ((leaving + 1.0) * convert + multiply)
     }
 
-    /// From the primes of a level in the main ring, of which this is the price with the gadget of the small one, to the small ring:
-    /// a key switch, and a pass over both parts.
-    pub fn switch_ring(&self) -> f64 {
-        self.key_switch() + self.limbs(Form::Normal) * self.rates.add
+    /// Keeping the coefficients of a ring of smaller degree: a pass over both parts.
+    pub fn gather(&self) -> f64 {
+        self.limbs(Form::Normal) * self.rates.add
     }
 
     /// Forgetting primes: those that stay are copied.

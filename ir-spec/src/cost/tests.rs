@@ -1,5 +1,5 @@
 use super::*;
-use peregrine_ir::{Arena, Basis, Form, Prime, RingId};
+use crate::{Arena, Basis, Form, Prime, RingId};
 
 /// A prime for each level, digits of two and three special primes; nothing here asks for values of primes.
 fn ring(depth: u32) -> Ring {

@@ -1,0 +1,160 @@
+//! Predicted seconds of a circuit: the sum over its instructions, each at the level of its operand.
+
+use super::{CostModel, Phases};
+use crate::{
+    Basis, Circuit, Definition, Form, Inst, Key, KeyKind, Keys, Level, Pass, Ring, SourceNode, Type,
+};
+use std::collections::BTreeMap;
+
+/// What a circuit takes, with as many threads as the profile was measured with.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Prediction {
+    /// All instructions.
+    pub seconds: f64,
+    /// Sharing them between threads.
+    pub sharing_seconds: f64,
+    /// Bringing every key into memory once, before or between them.
+    pub key_seconds: f64,
+    /// By ONNX node, in the order of `crate::stats::Stats`.
+    pub nodes: Vec<NodeSeconds>,
+}
+
+/// The share of one ONNX node.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct NodeSeconds {
+    /// The node; none for what serves no node.
+    pub node: Option<SourceNode>,
+    /// Its instructions.
+    pub seconds: f64,
+}
+
+/// What a run takes over the sum of its instructions' times: first uses of memory, caches that others have emptied, keys that are
+/// mapped again. Measured on circuits of 120 to 1800 steps.
+const OVERHEAD: f64 = 1.4;
+
+/// What a phase of an instruction takes beside that where several threads share it: they are woken for it, and wait for the last
+/// of them.
+const SHARING: f64 = 8e-5;
+
+impl CostModel {
+    /// Seconds of each instruction by itself, in definition order: what engine and operands take that are in use anyway.
+    pub fn seconds_of_values(&self, circuit: &Circuit) -> Vec<f64> {
+        let pricing = Pricing::new(self, circuit);
+        let values = circuit.values.values();
+        values
+            .map(|definition| pricing.seconds(definition))
+            .collect()
+    }
+
+    /// Prices a circuit.
+    pub fn predict(&self, circuit: &Circuit) -> Prediction {
+        let pricing = Pricing::new(self, circuit);
+        let mut nodes: BTreeMap<_, f64> = BTreeMap::new();
+        for definition in circuit.values.values() {
+            let seconds = OVERHEAD * pricing.seconds(definition);
+            *nodes.entry(definition.node).or_insert(0.0) += seconds;
+        }
+        let insts = circuit.values.values().map(|definition| &definition.inst);
+        Prediction {
+            sharing_seconds: insts.map(|inst| self.sharing(inst)).sum(),
+            key_seconds: self.key_seconds(&circuit.ring, &circuit.keys),
+            seconds: nodes.values().sum(),
+            nodes: nodes
+                .into_iter()
+                .map(|(node, seconds)| NodeSeconds {
+                    node: node.and_then(|n| circuit.nodes.get(n).cloned()),
+                    seconds,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl CostModel {
+    /// Seconds of bringing keys into memory.
+    pub fn key_seconds(&self, ring: &Ring, keys: &Keys) -> f64 {
+        let load = |(key, &level): (&Key, &Level)| match key.kind {
+            KeyKind::RingSwitch => self.bridge(ring, key.from, level).key_load(),
+            _ => self.phases(ring, level).key_load(),
+        };
+        keys.levels.iter().map(load).sum()
+    }
+
+    /// What sharing an instruction between threads takes: as often as it has passes. What is encoded is no step of its own.
+    fn sharing(&self, inst: &Inst) -> f64 {
+        let passes = match (self.threads, inst.passes().as_slice()) {
+            (1, _) | (_, [Pass::Encode]) => 0,
+            (_, passes) => passes.len(),
+        };
+        passes as f64 * SHARING
+    }
+}
+
+/// A circuit with the price of every level.
+struct Pricing<'c> {
+    circuit: &'c Circuit,
+    cost: &'c CostModel,
+    lowest: Phases,
+    phases: Vec<Phases>,
+}
+
+impl<'c> Pricing<'c> {
+    fn new(cost: &'c CostModel, circuit: &'c Circuit) -> Self {
+        let levels = (0..circuit.ring.levels.len() as u32).map(Level);
+        Self {
+            circuit,
+            cost,
+            lowest: cost.phases(&circuit.ring, Level(0)),
+            phases: levels
+                .map(|level| cost.phases(&circuit.ring, level))
+                .collect(),
+        }
+    }
+
+    fn at(&self, level: Level) -> &Phases {
+        self.phases.get(level.0 as usize).unwrap_or(&self.lowest)
+    }
+
+    /// The first ciphertext operand, at a level that a verified circuit has: level and form. Those of the result without one.
+    fn operand(&self, definition: &Definition) -> (Level, Form) {
+        let mut operands = definition.inst.operands().into_iter();
+        let first = operands.find_map(|value| self.circuit.type_of(value));
+        match first.unwrap_or(&definition.ty) {
+            Type::Cipher { level, form, .. } => (*level, *form),
+            ty => (ty.level(), Form::Normal),
+        }
+    }
+
+    fn seconds(&self, definition: &Definition) -> f64 {
+        let ((from, form), to) = (self.operand(definition), definition.ty.level());
+        let ring = &self.circuit.ring;
+        let bridge;
+        let phases = match definition.inst {
+            Inst::SwitchRing { .. } => {
+                bridge = self.cost.bridge(ring, ring.ring_of(from), to);
+                &bridge
+            }
+            _ => self.at(from),
+        };
+        let basis = match &definition.ty {
+            Type::Plain { basis, .. } => *basis,
+            Type::Cipher { .. } | Type::Digits { .. } => Basis::Normal,
+        };
+        let seconds = |pass| match pass {
+            Pass::Encode => self.at(to).encode(basis),
+            Pass::Add { count } => count as f64 * phases.add(form),
+            Pass::AddPlain => phases.add_plain(form),
+            Pass::MultiplyPlain { .. } => phases.multiply_plain(form),
+            Pass::Dot { terms, .. } => phases.dot(form, terms),
+            Pass::Multiply => phases.multiply(),
+            Pass::MultiplyMonomial => phases.multiply_monomial(form),
+            Pass::Decompose => phases.decompose(),
+            Pass::KeyProduct => phases.key_product(),
+            Pass::ModDown => phases.mod_down(),
+            Pass::Rescale => phases.rescale(form, self.at(to)),
+            Pass::DropLevel => phases.drop_level(form, self.at(to)),
+            Pass::Gather => phases.gather(),
+        };
+        definition.inst.passes().into_iter().map(seconds).sum()
+    }
+}

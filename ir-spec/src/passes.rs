@@ -1,0 +1,132 @@
+//! What an instruction is made of: the passes over polynomials that compute it, in order.
+//!
+//! This is the one description of the work of an instruction. Seconds ([`crate::cost`]), operation counts ([`crate::stats`]),
+//! progress and scratch memory of a back end are folds over it, so whoever adds an instruction says here what it is made of and is done
+//! with all of them. Only a new kind of pass has a price of its own to be given.
+
+use crate::inst::Inst;
+
+/// What a ciphertext is multiplied with slot by slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factor {
+    /// An encoded plaintext.
+    Plaintext,
+    /// A real number, the same in every slot.
+    Scalar,
+}
+
+/// One pass over the polynomials of an instruction. Unless it says otherwise a pass is at the level and in the form of the first
+/// ciphertext operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Fills the slots of a constant and encodes them, at the level of the result.
+    Encode,
+    /// Adds whole ciphertexts, or negates one: so many times.
+    Add {
+        /// How often.
+        count: usize,
+    },
+    /// Adds a plaintext; the other parts are copied.
+    AddPlain,
+    /// Multiplies every part.
+    MultiplyPlain {
+        /// With what.
+        by: Factor,
+    },
+    /// Sums products of ciphertexts with one factor each.
+    Dot {
+        /// How many products.
+        terms: usize,
+        /// With what.
+        by: Factor,
+    },
+    /// Multiplies two ciphertexts of two parts.
+    Multiply,
+    /// Multiplies every part with a power of X.
+    MultiplyMonomial,
+    /// Splits the last part into gadget digits and raises them.
+    Decompose,
+    /// Multiplies digits with an evaluation key and sums: two extended parts.
+    KeyProduct,
+    /// Divides two extended parts by P.
+    ModDown,
+    /// Divides by the primes that leave on the way to the level of the result.
+    Rescale,
+    /// Copies the primes that stay on the way to the level of the result.
+    DropLevel,
+    /// Keeps the coefficients of a ring of smaller degree, of two parts.
+    Gather,
+}
+
+impl Inst {
+    /// The passes that compute it, in order. None for an input.
+    ///
+    /// A fused key switch is the same passes as its phases written one by one. Passes that lead to another ring are in the degree of the
+    /// ring that they lead from, with the gadget of the ring that they lead to.
+    pub fn passes(&self) -> Vec<Pass> {
+        use Pass::{Decompose, Gather, KeyProduct, ModDown};
+        match self {
+            Self::Input { .. } => Vec::new(),
+            Self::Encode { .. } => vec![Pass::Encode],
+            Self::Add(values) => {
+                let count = values.len().saturating_sub(1);
+                vec![Pass::Add { count }]
+            }
+            Self::Sub(..) | Self::Negate(_) => vec![Pass::Add { count: 1 }],
+            Self::AddPlain(..) => vec![Pass::AddPlain],
+            Self::MulPlain(..) => {
+                let by = Factor::Plaintext;
+                vec![Pass::MultiplyPlain { by }]
+            }
+            Self::MulScalar { .. } => {
+                let by = Factor::Scalar;
+                vec![Pass::MultiplyPlain { by }]
+            }
+            Self::Dot { ciphers, .. } => {
+                let (terms, by) = (ciphers.len(), Factor::Plaintext);
+                vec![Pass::Dot { terms, by }]
+            }
+            Self::DotScalar { ciphers, .. } => {
+                let (terms, by) = (ciphers.len(), Factor::Scalar);
+                vec![Pass::Dot { terms, by }]
+            }
+            Self::Mul(..) | Self::Square(_) => vec![Pass::Multiply],
+            Self::Relinearize(_) | Self::Rotate { .. } | Self::Conjugate(_) => {
+                vec![Decompose, KeyProduct, ModDown]
+            }
+            Self::RelinearizeExt { .. } | Self::RotateExt { .. } => vec![KeyProduct],
+            Self::SwitchRing { .. } => vec![Decompose, KeyProduct, ModDown, Gather],
+            Self::Rescale { .. } => vec![Pass::Rescale],
+            Self::DropLevel { .. } => vec![Pass::DropLevel],
+            Self::Decompose(_) => vec![Decompose],
+            Self::ModDown(_) => vec![ModDown],
+            Self::MulMonomial { .. } => vec![Pass::MultiplyMonomial],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entity::Value;
+    use crate::ring::Rotation;
+
+    #[test]
+    fn a_fused_key_switch_is_its_phases() {
+        let (a, digits, rotation) = (Value(0), Value(1), Rotation(1));
+        let phases = [
+            Inst::Decompose(a),
+            Inst::RotateExt {
+                a,
+                digits,
+                rotation,
+            },
+            Inst::ModDown(a),
+        ];
+        let phases: Vec<Pass> = phases.iter().flat_map(Inst::passes).collect();
+        assert_eq!(Inst::Rotate { a, rotation }.passes(), phases);
+        // An instruction that needs a key multiplies with it once.
+        let products = phases.iter().filter(|&&pass| pass == Pass::KeyProduct);
+        assert_eq!(products.count(), 1);
+    }
+}
