@@ -3,7 +3,9 @@
 //! Precision is counted in bits of the output: log2 of the largest magnitude over the largest error, both over all elements
 //! of an output, or of all outputs, as they are decrypted.
 
-use super::{Drowned, Headroom, SimulateError, Twins, run_twins};
+use super::error::SimulateError;
+use super::twins::{Drowned, Twins, run_twins};
+use crate::backend::clear::Headroom;
 use crate::exec::Progress;
 use crate::ports::Arrays;
 use peregrine_ir::{Expectation, Origin, Verified};

@@ -1,11 +1,12 @@
 //! Bytes of the buffers of each ring: those of one are of no use to the other.
 
+use crate::exec::Pools;
 use peregrine_ir::RingPart;
 use std::ops::{Add, AddAssign, SubAssign};
 
 /// Bytes of buffers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct RingBytes {
+pub struct RingBytes {
     main: u64,
     small: u64,
 }
@@ -24,17 +25,17 @@ impl RingBytes {
             },
         }
     }
+}
 
-    /// The larger of two for each ring.
-    pub(super) fn max(self, other: Self) -> Self {
+impl Pools for RingBytes {
+    fn larger(self, other: Self) -> Self {
         Self {
             main: self.main.max(other.main),
             small: self.small.max(other.small),
         }
     }
 
-    /// Those of both rings.
-    pub(super) fn total(self) -> u64 {
+    fn total(self) -> u64 {
         self.main + self.small
     }
 }

@@ -1,10 +1,16 @@
 //! Sizes of values, keys and scratch, from ring and level.
 
-use super::DOT_CHUNK;
 use crate::ring::FACTORS_AT_ONCE;
 use peregrine_ir::stats::key_bytes;
 use peregrine_ir::{Basis, Circuit, Definition, Form, Inst, KeyKind, Level, Prime, Ring};
 use peregrine_ir::{Type, Value};
+use std::num::NonZeroUsize;
+
+/// The plaintexts that one `dot` has encoded at a time.
+pub(super) const DOT_CHUNK: NonZeroUsize = match NonZeroUsize::new(32) {
+    Some(count) => count,
+    None => NonZeroUsize::MIN,
+};
 
 /// What a thread that encodes a plaintext takes beside it: slots, complex slots and the buffer of their transform, coefficients as
 /// floats and as integers.
@@ -156,7 +162,7 @@ impl Sizes {
     }
 
     /// Bytes that expanding a key takes beside it: its half in the file, and one polynomial on its way.
-    pub(in crate::exec) fn key_reading_bytes(&self, kind: KeyKind, level: Level) -> u64 {
+    pub(super) fn key_reading_bytes(&self, kind: KeyKind, level: Level) -> u64 {
         let key = self.key(kind, level);
         (key.digits + 1) * key.limbs * key.limb_bytes
     }
@@ -175,8 +181,8 @@ impl Sizes {
         let value = |v: &Value| circuit.type_of(*v).map_or(0, |ty| self.limbs_of(ty));
         let limbs = match &definition.inst {
             Inst::Dot { plains, .. } => {
-                let at_a_time = plains.len().min(DOT_CHUNK) as u64;
-                let sums = u64::from(plains.len() > DOT_CHUNK) * 2;
+                let at_a_time = plains.len().min(DOT_CHUNK.get()) as u64;
+                let sums = u64::from(plains.len() > DOT_CHUNK.get()) * 2;
                 MESSAGE_LIMBS * at_a_time + at_a_time / 2 + sums * self.limbs_of(&definition.ty)
             }
             Inst::AddPlain(_, p) | Inst::MulPlain(_, p) => value(p),
