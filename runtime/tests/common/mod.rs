@@ -311,8 +311,13 @@ pub struct Parties {
 
 impl Parties {
     pub fn new(circuit: &Verified) -> Self {
+        Self::with_seed(circuit, 1)
+    }
+
+    /// With another key pair for each seed.
+    pub fn with_seed(circuit: &Verified, seed: u128) -> Self {
         let client = Client::new(Interface::of(circuit)).unwrap();
-        let mut randomness = Randomness::from_seed_for_tests(1);
+        let mut randomness = Randomness::from_seed_for_tests(seed);
         let secret = client.generate_secret(&mut randomness).unwrap();
         Self {
             client,
