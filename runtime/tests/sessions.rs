@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -42,13 +43,17 @@ const WIDE: Resources = Resources {
 /// Terms of the sums of [`circuit`], each a rotation, a product and an addition.
 const TERMS: u64 = 20;
 
-/// A sum of rotations of the input, each times a constant; one constant is used by all sums.
 fn circuit(toy: Toy) -> Verified {
+    sum_of(TERMS, toy)
+}
+
+/// A sum of rotations of the input, each times a constant; every other one takes the same constant.
+fn sum_of(terms: u64, toy: Toy) -> Verified {
     let mut toy = toy.builder();
     let x = toy.input("x");
     let shared = toy.plain(numbers(99, toy.shape.elements()), x);
     let mut sum = toy.push(Inst::MulPlain(x, shared));
-    for term in 0..TERMS {
+    for term in 0..terms {
         let rotation = Rotation(1 + term as u32 % 3);
         let turned = toy.push(Inst::Rotate { a: x, rotation });
         let plain = match term % 2 {
@@ -441,31 +446,51 @@ fn a_run_is_cancelled_between_instructions_of_one_wave() {
     ));
 }
 
+/// Says when the first wave of many is done.
+struct Begun<'f> {
+    flag: &'f CancelFlag,
+    begun: Sender<()>,
+}
+
+impl Progress for Begun<'_> {
+    fn advance(&self, _: &Step<'_>) -> ControlFlow<()> {
+        let _ = self.begun.send(());
+        ControlFlow::Continue(())
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.flag.is_raised()
+    }
+}
+
 #[test]
 fn another_thread_ends_a_long_run_within_a_second() {
-    let circuit = circuit(Toy { log_n: 14, ..TOY });
+    let circuit = sum_of(120, Toy { log_n: 13, ..TOY });
     let mut parties = Parties::new(&circuit);
     let encrypted = parties.encrypt(&inputs(&circuit, 1));
-    let resources = Resources {
-        window: 64,
-        memory: None,
-    };
     let keys = parties.keys();
-    let session = parties.server.session(keys, resources).unwrap();
+    let session = parties.server.session(keys, WIDE).unwrap();
     let expected = session.run(encrypted.clone(), &Silent).unwrap();
-    let flag = Arc::new(CancelFlag::default());
-    let (raise, other) = (flag.clone(), session.clone());
-    let inputs = encrypted.clone();
-    let running = std::thread::spawn(move || (other.run(inputs, &*flag), Instant::now()));
-    std::thread::sleep(Duration::from_millis(10));
-    let raised = Instant::now();
-    raise.raise();
-    let (result, ended) = running.join().unwrap();
+    let flag = CancelFlag::default();
+    let (begun, begins) = channel();
+    let (result, raised, ended) = std::thread::scope(|scope| {
+        let flag = &flag;
+        let (other, inputs) = (session.clone(), encrypted.clone());
+        let running = scope.spawn(move || {
+            let result = other.run(inputs, &Begun { flag, begun });
+            (result, Instant::now())
+        });
+        begins.recv().unwrap();
+        let raised = Instant::now();
+        flag.raise();
+        let (result, ended) = running.join().unwrap();
+        (result, raised, ended)
+    });
     assert!(ended.saturating_duration_since(raised) < Duration::from_secs(1));
     let Err(ServerError::Cancelled(Cancelled { done, total })) = result else {
         panic!("the run went on to its end");
     };
-    assert!(done < total);
+    assert!(0 < done && done < total);
     assert_eq!(session.run(encrypted, &Silent).unwrap(), expected);
 }
 

@@ -46,6 +46,39 @@ pub struct Site<'c> {
 /// Every method that takes ciphertexts returns a new one and leaves its operands as they are. Methods are called from
 /// many threads at once, and the same call always gives the same result. The executor never looks into a ciphertext, a plaintext or
 /// a decomposition, so they may stay on a device.
+///
+/// ```
+/// # use peregrine_ir::{text, verify};
+/// # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/square.fhe"));
+/// # let circuit = verify(text::parse(text)?)?;
+/// use peregrine_ir::{Inst, Level, Scale};
+/// use peregrine_runtime::backend::clear::Simulator;
+/// use peregrine_runtime::exec::{self, Evaluator, KeyResidence, Plan, PlanOptions, SharedPlains, Silent};
+///
+/// /// Squares eight numbers with any back end.
+/// fn square<E: Evaluator>(
+///     circuit: &peregrine_ir::Verified,
+///     evaluator: &E,
+///     x: E::Cipher,
+/// ) -> Result<E::Cipher, Box<dyn std::error::Error>>
+/// where
+///     E::Error: Sync,
+/// {
+///     let options = PlanOptions {
+///         window: 4,
+///         plains: SharedPlains::Keep,
+///         keys: KeyResidence::Held,
+///     };
+///     let plan = Plan::new(circuit, options);
+///     let outputs = exec::run(circuit, evaluator, &plan, vec![vec![x]], &Silent)?;
+///     Ok(outputs.concat().remove(0))
+/// }
+///
+/// let clear = Simulator::exact(&circuit);
+/// let x = clear.encrypt(vec![0.5; 8], Level(1), Scale::power_of_two(30));
+/// assert_eq!(square(&circuit, &clear, x)?.slots(), [0.25; 8]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Evaluator: Sync {
     /// A ciphertext in any form.
     type Cipher: Clone + Send + Sync;

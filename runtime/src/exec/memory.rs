@@ -140,6 +140,32 @@ pub struct Budget {
 ///
 /// Gives up instructions side by side first, and then plaintexts used several times, which are encoded anew for each use.
 ///
+/// ```
+/// # use peregrine_ir::{text, verify};
+/// # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/square.fhe"));
+/// # let circuit = verify(text::parse(text)?)?;
+/// use peregrine_runtime::backend::cpu::CpuFootprint;
+/// use peregrine_runtime::exec::{KeyResidence, memory};
+///
+/// let budget = memory::Budget {
+///     window: 8,
+///     keys: KeyResidence::Held,
+///     expanded: 0,
+///     limit: Some(1),
+///     cache: 0,
+///     process: 0,
+/// };
+/// let footprint = CpuFootprint::of(&circuit);
+/// // One byte is too little; the error says what would do.
+/// let error = memory::fit(&circuit, &footprint, budget).unwrap_err();
+/// let limit = Some(error.prediction.total());
+/// let budget = memory::Budget { limit, ..budget };
+/// let (plan, prediction) = memory::fit(&circuit, &footprint, budget)?;
+/// assert_eq!(Some(prediction.total()), limit);
+/// assert_eq!(plan.waves().len(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When no plan fits; with the smallest prediction.
 pub fn fit<F: Footprint>(

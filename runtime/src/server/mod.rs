@@ -23,6 +23,31 @@ use shared::Shared;
 use std::sync::Arc;
 
 /// A circuit that is ready to run. Clones are the same server.
+///
+/// ```
+/// # use peregrine_ir::{text, verify};
+/// # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/square.fhe"));
+/// # let circuit = verify(text::parse(text)?)?;
+/// # use peregrine_ir::{Interface, Shape};
+/// # use peregrine_runtime::{client::Client, ports::Array, ring::Randomness};
+/// # let client = Client::new(Interface::of(&circuit))?;
+/// # let mut randomness = Randomness::from_os();
+/// # let secret = client.generate_secret(&mut randomness)?;
+/// # let keys = client.evaluation_keys(&secret, &mut randomness)?;
+/// # let x = Array::new(Shape::new([1, 8])?, vec![0.5; 8])?;
+/// # let inputs = client.encrypt(&secret, &[("x".to_owned(), x)].into(), &mut randomness)?;
+/// use peregrine_runtime::exec::Silent;
+/// use peregrine_runtime::server::Server;
+/// use std::sync::Arc;
+///
+/// // A verified circuit, and what a client sent: evaluation keys once, inputs for each run.
+/// let server = Server::new(circuit)?;
+/// let session = server.session(Arc::new(keys), server.resources())?;
+/// let outputs = session.run(inputs, &Silent)?;
+/// let file = server.write_outputs(&outputs);
+/// # assert_eq!(client.read_outputs(&file)?, outputs);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Server(Arc<Shared>);
 

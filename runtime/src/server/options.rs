@@ -1,6 +1,41 @@
 //! What a server and its sessions may use.
 
 /// What a server may use of its machine, all sessions together; by default the threads of whoever calls, and any memory.
+///
+/// ```
+/// # use peregrine_ir::{text, verify};
+/// # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/square.fhe"));
+/// # let circuit = verify(text::parse(text)?)?;
+/// # use peregrine_ir::{Interface, Shape};
+/// # use peregrine_runtime::{client::Client, ports::Array, ring::Randomness};
+/// # let client = Client::new(Interface::of(&circuit))?;
+/// # let mut randomness = Randomness::from_os();
+/// # let secret = client.generate_secret(&mut randomness)?;
+/// # let keys = client.evaluation_keys(&secret, &mut randomness)?;
+/// # let x = Array::new(Shape::new([1, 8])?, vec![0.5; 8])?;
+/// # let inputs = client.encrypt(&secret, &[("x".to_owned(), x)].into(), &mut randomness)?;
+/// # use peregrine_runtime::backend::cpu::KeySource;
+/// # use std::sync::Arc;
+/// # let keys: Arc<dyn KeySource> = Arc::new(keys);
+/// use peregrine_runtime::server::{Server, ServerError, ServerOptions};
+///
+/// // Two threads, and memory for one session.
+/// let mut options = ServerOptions {
+///     threads: Some(2),
+///     ..ServerOptions::default()
+/// };
+/// let free = Server::with_options(circuit.clone(), options)?;
+/// let needed = free.session(keys.clone(), free.resources())?.prediction().total();
+/// options.memory = Some(needed);
+/// let server = Server::with_options(circuit, options)?;
+/// let first = server.session(keys.clone(), server.resources())?;
+/// let second = server.session(keys.clone(), server.resources());
+/// assert!(matches!(second, Err(ServerError::NoRoom(_))));
+/// drop(first);
+/// let second = server.session(keys, server.resources());
+/// assert!(second.is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerOptions {
     /// Threads of its own that runs go on in, 0 for as many as there are processors; without, they go on in the thread pool of

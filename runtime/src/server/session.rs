@@ -18,6 +18,42 @@ use std::sync::Arc;
 /// memory goes back to the server then.
 ///
 /// The memory of a session is that of one run at a time: runs that go on side by side are given a session each.
+///
+/// ```
+/// # use peregrine_ir::{text, verify};
+/// # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/square.fhe"));
+/// # let circuit = verify(text::parse(text)?)?;
+/// # use peregrine_ir::{Interface, Shape};
+/// # use peregrine_runtime::{client::Client, ports::Array, ring::Randomness};
+/// # let client = Client::new(Interface::of(&circuit))?;
+/// # let mut randomness = Randomness::from_os();
+/// # let secret = client.generate_secret(&mut randomness)?;
+/// # let keys = client.evaluation_keys(&secret, &mut randomness)?;
+/// # let x = Array::new(Shape::new([1, 8])?, vec![0.5; 8])?;
+/// # let inputs = client.encrypt(&secret, &[("x".to_owned(), x)].into(), &mut randomness)?;
+/// # use peregrine_runtime::server::{Resources, Server};
+/// # use std::sync::Arc;
+/// # let server = Server::new(circuit)?;
+/// # let session = server.session(Arc::new(keys), Resources::of_thread_pool(None))?;
+/// use peregrine_runtime::exec::{CancelFlag, Silent};
+/// use peregrine_runtime::server::ServerError;
+///
+/// // A session goes to any thread, and a run can be cancelled from any other.
+/// let (other, sent) = (session.clone(), inputs.clone());
+/// let flag = CancelFlag::default();
+/// flag.raise();
+/// let run = std::thread::spawn(move || other.run(sent, &flag));
+/// let Err(ServerError::Cancelled(cancelled)) = run.join().unwrap() else {
+///     panic!("the flag was raised before the run");
+/// };
+/// assert_eq!((cancelled.done, cancelled.total), (0, 3));
+///
+/// // It runs again afterwards.
+/// let outputs = session.run(inputs, &Silent)?;
+/// let y = &client.decrypt(&secret, &outputs, None)?.outputs["y"];
+/// assert!(y.data().iter().all(|y| (y - 0.25).abs() < 1e-3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Session(Arc<Inner>);
 

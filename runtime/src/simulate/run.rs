@@ -41,6 +41,27 @@ pub struct Simulations {
 
 /// Runs a circuit on tensors, given by the names of its inputs.
 ///
+/// ```
+/// # use peregrine_ir::{text, verify};
+/// # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/square.fhe"));
+/// # let circuit = verify(text::parse(text)?)?;
+/// # use peregrine_ir::Shape;
+/// # use peregrine_runtime::ports::Array;
+/// # let x = Array::new(Shape::new([1, 8])?, vec![0.5; 8])?;
+/// # let inputs = [("x".to_owned(), x)].into();
+/// use peregrine_runtime::exec::Silent;
+/// use peregrine_runtime::simulate::{self, Options};
+///
+/// let exact = simulate::run(&circuit, &inputs, Options { noise: None }, &Silent)?;
+/// assert_eq!(exact.outputs["y"].data(), [0.25; 8]);
+/// // Where a message comes closest to its modulus, there is room.
+/// assert!(exact.headroom.is_some_and(|headroom| headroom.bits > 0.0));
+///
+/// let noisy = simulate::run(&circuit, &inputs, Options { noise: Some(7) }, &Silent)?;
+/// assert_ne!(noisy.outputs, exact.outputs);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When a tensor is missing or has another shape, the circuit holds a bootstrap, or `progress` cancels the simulation.
 pub fn run(
@@ -64,6 +85,22 @@ pub fn run(
 }
 
 /// Runs a circuit on many images, each given as for [`run`] and computed as it would be alone.
+///
+/// ```
+/// # use peregrine_ir::{text, verify};
+/// # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/square.fhe"));
+/// # let circuit = verify(text::parse(text)?)?;
+/// use peregrine_ir::Shape;
+/// use peregrine_runtime::{exec::Silent, ports::Array};
+/// use peregrine_runtime::simulate::{self, Options};
+///
+/// let image = |x: f64| Ok([("x".to_owned(), Array::new(Shape::new([1, 8])?, vec![x; 8])?)].into());
+/// let images = [0.5, 2.0].map(image).into_iter().collect::<Result<Vec<_>, Box<dyn std::error::Error>>>()?;
+/// let all = simulate::run_all(&circuit, &images, Options { noise: None }, &Silent)?;
+/// let first = |i: usize| all.outputs[i]["y"].data()[0];
+/// assert_eq!([first(0), first(1)], [0.25, 4.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// Constants are filled once for as many images as fit a gigabyte of slots, which makes this several times faster than
 /// one run for each. `progress` sees one run for each such group.

@@ -4,7 +4,7 @@ use crate::exec::Pools;
 use peregrine_ir::RingPart;
 use std::ops::{Add, AddAssign, SubAssign};
 
-/// Bytes of buffers.
+/// Bytes of the buffers of each ring.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RingBytes {
     main: u64,
