@@ -4,8 +4,9 @@ use crate::args::MachineArgs;
 use crate::error::Error;
 use crate::report;
 use peregrine_ir::{Circuit, Key, Level};
+use peregrine_runtime::backend::cpu::{CpuFootprint, Sizes};
 use peregrine_runtime::exec::KeyResidence;
-use peregrine_runtime::exec::memory::{self, Budget, MemoryError, Prediction, Sizes};
+use peregrine_runtime::exec::memory::{self, Budget, MemoryError, Prediction};
 use serde::Serialize;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -72,7 +73,7 @@ pub fn foresee(circuit: &Circuit, args: &MachineArgs) -> Result<Prediction, Memo
         cache: 0,
         process: PROGRAM_BYTES,
     };
-    memory::fit(circuit, budget).map(|(_, prediction)| prediction)
+    memory::fit(circuit, &CpuFootprint::of(circuit), budget).map(|(_, prediction)| prediction)
 }
 
 /// Starts the threads that were asked for.

@@ -3,6 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use peregrine_runtime::exec::{Progress, Step};
 use std::io::IsTerminal;
+use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -70,8 +71,9 @@ impl Drop for Bar {
 }
 
 impl Progress for Bar {
-    fn advance(&self, step: &Step<'_>) {
+    fn advance(&self, step: &Step<'_>) -> ControlFlow<()> {
         let node = step.node.map_or("", |(_, node)| node.name.as_str());
         self.set(step.fraction, node);
+        ControlFlow::Continue(())
     }
 }

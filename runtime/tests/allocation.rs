@@ -12,7 +12,8 @@ mod common;
 
 use common::Toy;
 use common::files::{Dice, Files, chunks, forge, seal};
-use peregrine_runtime::exec::{KeyForm, KeySource};
+use peregrine_runtime::backend::cpu::KeySource;
+use peregrine_runtime::exec::KeyForm;
 use peregrine_runtime::wire::KeyBytes;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

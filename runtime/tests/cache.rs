@@ -10,11 +10,13 @@ mod common;
 
 use common::{Parties, Toy, inputs, numbers};
 use peregrine_ir::*;
-use peregrine_runtime::exec::memory::{self, Budget};
+use peregrine_runtime::backend::cpu::{CpuFootprint, Sizes};
+use peregrine_runtime::exec::memory::{self, Budget, MemoryError, Prediction};
 use peregrine_runtime::exec::{self, Cache, Encoding, Evaluator, KeyResidence, Plan, Wave};
 use peregrine_runtime::exec::{ScaleValue, Silent, Site};
 use peregrine_runtime::server::{Resources, Usage};
 use std::convert::Infallible;
+use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
 const TOY: Toy = Toy {
@@ -74,6 +76,10 @@ fn budget(cache: u64) -> Budget {
     }
 }
 
+fn fit(circuit: &Circuit, budget: Budget) -> Result<(Plan, Prediction), MemoryError> {
+    memory::fit(circuit, &CpuFootprint::of(circuit), budget)
+}
+
 /// Computes nothing, and notes what it encodes.
 #[derive(Default)]
 struct Counting(Mutex<Vec<Value>>);
@@ -99,6 +105,7 @@ impl Evaluator for Counting {
     fn accept(&self, _: &Circuit) -> Done { Ok(()) }
     fn prepare(&self, _: &[Key]) -> Done { Ok(()) }
     fn release(&self, _: &[Key]) {}
+    fn dot_chunk(&self) -> NonZeroUsize { NonZeroUsize::MAX }
     fn seal(&self, _: Site<'_>, (): ()) -> Done { Ok(()) }
     fn encode(&self, _: &[f64], at: Encoding<'_>) -> Result<Value, Infallible> {
         self.0.lock().unwrap().push(at.value);
@@ -129,7 +136,7 @@ impl Evaluator for Counting {
 
 /// What each of three runs encodes.
 fn encoded(circuit: &Verified, budget: Budget) -> [Vec<Value>; 3] {
-    let (plan, _) = memory::fit(circuit, budget).unwrap();
+    let (plan, _) = fit(circuit, budget).unwrap();
     let (counting, cache) = (Counting::default(), Cache::of(&plan));
     [(); 3].map(|()| {
         let inputs = vec![vec![()]];
@@ -152,11 +159,11 @@ fn a_constant_that_is_kept_is_encoded_once() {
 #[test]
 fn small_constants_are_kept_first_and_never_more_than_predicted() {
     let circuit = circuit();
-    let bytes = |v: Value| memory::Sizes::new(&circuit.ring).bytes_of(circuit.type_of(v).unwrap());
-    let all = memory::fit(&circuit, budget(u64::MAX)).unwrap().1.cache;
+    let bytes = |v: Value| Sizes::new(&circuit.ring).bytes_of(circuit.type_of(v).unwrap());
+    let all = fit(&circuit, budget(u64::MAX)).unwrap().1.cache;
     let mut last = 0;
     for room in (0..=all).step_by(256) {
-        let (plan, prediction) = memory::fit(&circuit, budget(room)).unwrap();
+        let (plan, prediction) = fit(&circuit, budget(room)).unwrap();
         let cached = plan.cached();
         assert_eq!(
             prediction.cache,
@@ -177,7 +184,7 @@ fn small_constants_are_kept_first_and_never_more_than_predicted() {
 #[test]
 fn a_limit_leaves_what_it_can_to_the_cache() {
     let circuit = circuit();
-    let [once, many] = [0, u64::MAX].map(|cache| memory::fit(&circuit, budget(cache)).unwrap().1);
+    let [once, many] = [0, u64::MAX].map(|cache| fit(&circuit, budget(cache)).unwrap().1);
     assert_eq!(once.cache, 0);
     let mut caches = Vec::new();
     for limit in (once.total()..once.total() + 3 * many.cache).step_by(500) {
@@ -185,7 +192,7 @@ fn a_limit_leaves_what_it_can_to_the_cache() {
             limit: Some(limit),
             ..budget(u64::MAX)
         };
-        let (_, prediction) = memory::fit(&circuit, budget).unwrap();
+        let (_, prediction) = fit(&circuit, budget).unwrap();
         assert!(prediction.total() <= limit, "{prediction:?} of {limit}");
         caches.push(prediction.cache);
     }
@@ -214,7 +221,7 @@ fn results_are_the_same_with_and_without_kept_constants() {
         process: 1000,
         ..Usage::default()
     };
-    let many = parties.server.session_for(keys, resources, usage).unwrap();
+    let many = parties.server_for(usage).session(keys, resources).unwrap();
     for _ in 0..3 {
         let found = many.run(encrypted.clone(), &Silent).unwrap();
         assert_eq!(found, expected);
@@ -232,24 +239,24 @@ fn streamed_keys_come_and_go_and_expanded_ones_stay() {
         let come = count(|w| w.keys.len() + w.ahead.len());
         (come, count(|w| w.spent.len()))
     };
-    let fit = |keys, window, expanded| {
+    let planned = |keys, window, expanded| {
         let budget = Budget {
             keys,
             window,
             expanded,
             ..budget(0)
         };
-        memory::fit(&circuit, budget).unwrap()
+        fit(&circuit, budget).unwrap()
     };
-    assert_eq!(moves(&fit(KeyResidence::Held, 1, u64::MAX).0), (0, 0));
+    assert_eq!(moves(&planned(KeyResidence::Held, 1, u64::MAX).0), (0, 0));
     // Rotations by 1, 2, 1, then two other instructions, then by 2.
-    assert_eq!(moves(&fit(KeyResidence::Stored, 1, 0).0), (4, 4));
+    assert_eq!(moves(&planned(KeyResidence::Stored, 1, 0).0), (4, 4));
     for window in [1, 4] {
-        let (plan, streamed) = fit(KeyResidence::Stored, window, 0);
+        let (plan, streamed) = planned(KeyResidence::Stored, window, 0);
         assert!(plan.expanded().is_empty());
-        let (plan, all) = fit(KeyResidence::Stored, window, u64::MAX);
+        let (plan, all) = planned(KeyResidence::Stored, window, u64::MAX);
         assert_eq!((plan.expanded().len(), moves(&plan)), (2, (2, 0)));
-        let (plan, some) = fit(KeyResidence::Stored, window, all.keys);
+        let (plan, some) = planned(KeyResidence::Stored, window, all.keys);
         assert_eq!(plan.expanded().len(), 1);
         assert!(streamed.keys < some.keys && some.keys < all.keys);
         assert!(some.total() <= streamed.total() + all.keys);

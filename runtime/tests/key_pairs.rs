@@ -10,8 +10,9 @@ mod common;
 
 use common::{Parties, Toy, Toybox, inputs, precision, simulate};
 use peregrine_ir::*;
+use peregrine_runtime::backend::cpu::KeySource;
 use peregrine_runtime::client::{Client, KeyOrder, Secret};
-use peregrine_runtime::exec::{KeySource, Silent};
+use peregrine_runtime::exec::Silent;
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::server::{Resources, Server};
 use peregrine_runtime::wire::{KeyBytes, KeyFile};

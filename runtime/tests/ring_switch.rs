@@ -11,8 +11,9 @@ mod common;
 use common::files::{Dice, Files, Reader, chunks, forge};
 use common::{Parties, Toy, Toybox, chain_ring, check, inputs, numbers, precision, simulate};
 use peregrine_ir::*;
-use peregrine_runtime::exec::memory::{self, Sizes};
-use peregrine_runtime::exec::{KeyForm, KeyResidence, KeySource};
+use peregrine_runtime::backend::cpu::{CpuFootprint, KeySource, Sizes};
+use peregrine_runtime::exec::memory;
+use peregrine_runtime::exec::{KeyForm, KeyResidence};
 use peregrine_runtime::exec::{Plan, PlanOptions, SharedPlains, Silent};
 use peregrine_runtime::rlwe::SwitchKey;
 use peregrine_runtime::server::{Resources, Usage};
@@ -170,7 +171,8 @@ fn everything_goes_through_files() {
             expanded_keys,
             ..Usage::default()
         };
-        let session = server.session_for(keys.clone(), resources, usage).unwrap();
+        let server = parties.server_for(usage);
+        let session = server.session(keys.clone(), resources).unwrap();
         let inputs = server.read_inputs(&sent).unwrap();
         answers.push(server.write_outputs(&session.run(inputs, &Silent).unwrap()));
     }
@@ -240,7 +242,7 @@ fn a_prediction_counts_both_rings() {
         keys: KeyResidence::Stored,
     };
     let plan = Plan::new(&circuit, options);
-    let prediction = memory::predict(&circuit, &plan);
+    let prediction = memory::predict(&circuit, &CpuFootprint::of(&circuit), &plan);
     let sizes = Sizes::new(&circuit.ring);
     let bytes = |value| circuit.type_of(value).map_or(0, |ty| sizes.bytes_of(ty));
     let of = |ring| {
@@ -254,7 +256,7 @@ fn a_prediction_counts_both_rings() {
     let mut wide = (*circuit).clone();
     let log_n = wide.ring.largest_log_n();
     wide.ring.rings.get_mut(RingId(1)).unwrap().log_n = log_n;
-    let wide = memory::predict(&wide, &plan);
+    let wide = memory::predict(&wide, &CpuFootprint::of(&wide), &plan);
     assert!(prediction.values < wide.values && prediction.fixed < wide.fixed);
 }
 

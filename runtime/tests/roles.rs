@@ -11,8 +11,9 @@ mod common;
 use common::{Parties, Toy, inputs, precision, simulate};
 use peregrine_ir::binary::FileKind;
 use peregrine_ir::*;
+use peregrine_runtime::backend::cpu::{HeldKeys, KeySource};
 use peregrine_runtime::client::Flood;
-use peregrine_runtime::exec::{HeldKeys, KeyForm, KeySource, Silent};
+use peregrine_runtime::exec::{KeyForm, Silent};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::rlwe::SwitchKey;
 use peregrine_runtime::server::{Resources, ServerError, Usage};
@@ -201,7 +202,7 @@ fn keys_are_streamed_where_memory_is_short() {
         expanded_keys: u64::MAX,
         ..Usage::default()
     };
-    let all = server.session_for(keys.clone(), RESOURCES, usage);
+    let all = parties.server_for(usage).session(keys.clone(), RESOURCES);
     let all = all.unwrap().prediction();
     let limited = |limit| Resources {
         memory: Some(limit),
@@ -333,9 +334,11 @@ fn secrets_do_not_print_and_the_server_knows_none() {
         "{shown}"
     );
     for source in [
-        include_str!("../src/server.rs"),
-        include_str!("../src/exec/ckks.rs"),
-        include_str!("../src/exec/keys.rs"),
+        include_str!("../src/server/mod.rs"),
+        include_str!("../src/server/session.rs"),
+        include_str!("../src/server/shared.rs"),
+        include_str!("../src/backend/cpu/evaluator.rs"),
+        include_str!("../src/backend/cpu/keys.rs"),
     ] {
         let code = source
             .lines()

@@ -10,6 +10,7 @@ mod common;
 
 use common::{Toy, inputs, numbers};
 use peregrine_ir::*;
+use peregrine_runtime::backend::cpu::CpuFootprint;
 use peregrine_runtime::exec::memory::{self, Budget};
 use peregrine_runtime::exec::{KeyResidence, Plan, PlanOptions, SharedPlains, Silent};
 use peregrine_runtime::ports::{Array, Arrays, PortError};
@@ -159,7 +160,7 @@ fn memory_is_predicted_and_narrower_plans_need_less() {
             cache: 0,
             process: 0,
         };
-        memory::fit(&circuit, budget)
+        memory::fit(&circuit, &CpuFootprint::of(&circuit), budget)
     };
     let (plan, wide) = fit(8, None).unwrap();
     assert_eq!(plan.options(), options(8));
@@ -374,6 +375,7 @@ fn progress_reaches_the_end_and_names_the_node() {
         seen.lock()
             .unwrap()
             .push((step.done, step.total, step.fraction, node));
+        std::ops::ControlFlow::Continue(())
     };
     let given = inputs(&circuit, 1);
     simulate::run(&circuit, &given, Options { noise: None }, &observe).unwrap();

@@ -11,7 +11,8 @@ mod common;
 use common::files::{chunks, forge};
 use common::{Parties, Toy, inputs};
 use peregrine_ir::*;
-use peregrine_runtime::exec::{KeyForm, KeySource, Silent};
+use peregrine_runtime::backend::cpu::KeySource;
+use peregrine_runtime::exec::{KeyForm, Silent};
 use peregrine_runtime::server::{Resources, Usage};
 use peregrine_runtime::wire::{EncryptedInputs, KeyBytes};
 use std::sync::Arc;
@@ -72,7 +73,7 @@ fn answers(
         expanded_keys,
         ..Usage::default()
     };
-    let session = parties.server.session_for(keys, resources, usage).unwrap();
+    let session = parties.server_for(usage).session(keys, resources).unwrap();
     let answers = [(); 2].map(|()| {
         let outputs = session.run(encrypted.clone(), &Silent).unwrap();
         parties.server.write_outputs(&outputs)

@@ -123,7 +123,7 @@ pub struct Encrypted {
     client: Client,
     server: Server,
     secret: peregrine_runtime::client::Secret,
-    keys: Arc<peregrine_runtime::exec::HeldKeys>,
+    keys: Arc<peregrine_runtime::backend::cpu::HeldKeys>,
 }
 
 impl Encrypted {

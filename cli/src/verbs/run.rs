@@ -7,8 +7,9 @@ use crate::machine::{self, Memory};
 use crate::progress::Bar;
 use crate::report;
 use peregrine_ir::FileKind;
-use peregrine_runtime::exec::{CkksRunError, ExecError, KeySource};
-use peregrine_runtime::server::{Resources, Server, ServerError, Usage};
+use peregrine_runtime::backend::cpu::CkksRunError;
+use peregrine_runtime::exec::ExecError;
+use peregrine_runtime::server::{Server, ServerError, ServerOptions, Usage};
 use peregrine_runtime::wire::{KeyFile, StoredKeys};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -38,8 +39,16 @@ pub fn run(args: &Run) -> Result<(), Error> {
     let evaluation = args.evaluation.iter();
     roles.extend(evaluation.map(|path| ("the evaluation keys", path.as_path())));
     files::distinct(&roles)?;
-    let server =
-        Server::new(files::circuit(&args.circuit)?).map_err(Error::server(&args.circuit))?;
+    let options = ServerOptions {
+        memory: machine::memory_limit(&args.machine),
+        usage: Usage {
+            process: machine::PROGRAM_BYTES,
+            ..Usage::default()
+        },
+        ..ServerOptions::default()
+    };
+    let server = Server::with_options(files::circuit(&args.circuit)?, options)
+        .map_err(Error::server(&args.circuit))?;
     let keys = keys(args, &server)?;
     let inputs = {
         let file = files::read(&args.input, Wanted::Own(FileKind::Ciphertext))?;
@@ -48,13 +57,8 @@ pub fn run(args: &Run) -> Result<(), Error> {
     };
     let pair = Belongs::to(first_keys(args), keys.key_pair());
     Belongs::encrypted(&args.input, inputs.key_pair()).check(pair)?;
-    let resources = Resources::of_thread_pool(machine::memory_limit(&args.machine));
-    let usage = Usage {
-        process: machine::PROGRAM_BYTES,
-        ..Usage::default()
-    };
     let session = server
-        .session_for(Arc::new(keys), resources, usage)
+        .session(Arc::new(keys), server.resources())
         .map_err(Error::server(&args.circuit))?;
     machine::announce(session.prediction(), &args.machine);
     let mut file = NewFile::create(&args.output, FileKind::Ciphertext, args.force)?;

@@ -1,8 +1,8 @@
 //! Evaluation keys: made from a secret, in memory or into a file.
 
 use super::{Client, ClientError, KeyOrder, Secret};
+use crate::backend::cpu::HeldKeys;
 use crate::binding;
-use crate::exec::HeldKeys;
 use crate::params::ParametersError;
 use crate::ring::{Randomness, Ring};
 use crate::rlwe::{EvaluationKey, RlweError, SecretKey};

@@ -30,6 +30,30 @@ use peregrine_ir::{Interface, InterfacePort, Ring};
 use std::sync::Arc;
 
 /// The client of one circuit. Its secret key serves others, too.
+///
+/// ```
+/// # use peregrine_ir::{text, verify};
+/// # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/square.fhe"));
+/// # let circuit = verify(text::parse(text)?)?;
+/// use peregrine_ir::{Interface, Shape};
+/// use peregrine_runtime::{client::Client, ports::Array, ring::Randomness};
+///
+/// // The interface has parameters, packings and a list of keys, and no weights.
+/// let client = Client::new(Interface::of(&circuit))?;
+/// let mut randomness = Randomness::from_os();
+/// let secret = client.generate_secret(&mut randomness)?;
+/// let keys = client.evaluation_keys(&secret, &mut randomness)?;
+/// let x = Array::new(Shape::new([1, 8])?, vec![0.5; 8])?;
+/// let inputs = client.encrypt(&secret, &[("x".to_owned(), x)].into(), &mut randomness)?;
+/// // Keys and inputs go to a server, and outputs come back.
+/// # let server = peregrine_runtime::server::Server::new(circuit)?;
+/// # let session = server.session(std::sync::Arc::new(keys), server.resources())?;
+/// # let outputs = session.run(inputs, &peregrine_runtime::exec::Silent)?;
+/// let decryption = client.decrypt(&secret, &outputs, None)?;
+/// assert!(decryption.faults.is_empty());
+/// assert!(decryption.outputs["y"].data().iter().all(|y| (y - 0.25).abs() < 1e-3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Client {
     interface: Interface,

@@ -2,71 +2,17 @@
 //!
 //! Which ones is planned: those whose encoding costs most for the memory they take, as many as there is room for. Every
 //! encoding begins with one complex transform, whatever the level, so these are the ones of few primes, and those
-//! encoded several times in a run. Each is encoded when it is first needed and stays until the cache is dropped.
+//! encoded several times in a run. Each is encoded when it is first needed and stays until nobody keeps it: the cache of a plan,
+//! or [`Weights`] that several plans share.
 
-use super::memory::Sizes;
-use super::plan::{Plan, SharedPlains};
-use peregrine_ir::{Circuit, Inst, Value};
+use super::plan::Plan;
+use peregrine_ir::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
-
-/// Work of an encoding beside its limbs, in limbs of its ring: filling slots, and the complex transform.
-const EMBEDDING_LIMBS: u64 = 4;
-
-/// The plaintexts worth keeping in `room` bytes. Cost: O(u log u) for `u` uses of plaintexts.
-pub(super) fn choose(circuit: &Circuit, plan: &Plan, room: u64) -> BTreeSet<Value> {
-    let sizes = Sizes::new(&circuit.ring);
-    if room == 0 {
-        return BTreeSet::new();
-    }
-    let mut candidates: Vec<(Value, u64, u64)> = encodings(circuit, plan)
-        .into_iter()
-        .filter_map(|(value, times)| {
-            let ty = circuit.type_of(value)?;
-            let limbs = times * (sizes.limbs_of(ty) + EMBEDDING_LIMBS);
-            let saved = limbs * sizes.limb_bytes(ty.level());
-            Some((value, saved, sizes.bytes_of(ty)))
-        })
-        .collect();
-    // Most work saved per byte first; the order of definition decides between equals.
-    candidates.sort_by(|(v, saved, bytes), (w, other, others)| {
-        let (mine, theirs) = (saved * others, other * bytes);
-        theirs.cmp(&mine).then(v.cmp(w))
-    });
-    let mut room = room;
-    let mut chosen = BTreeSet::new();
-    for (value, _, bytes) in candidates {
-        if let Some(rest) = room.checked_sub(bytes) {
-            room = rest;
-            chosen.insert(value);
-        }
-    }
-    chosen
-}
-
-/// How often a run encodes each plaintext.
-fn encodings(circuit: &Circuit, plan: &Plan) -> BTreeMap<Value, u64> {
-    let mut times = BTreeMap::new();
-    for step in plan.waves().iter().flat_map(|wave| &wave.steps) {
-        let Some(definition) = circuit.values.get(*step) else {
-            continue;
-        };
-        definition.inst.for_each_operand(|operand| {
-            let known = circuit.values.get(operand);
-            if known.is_some_and(|d| matches!(d.inst, Inst::Encode { .. })) {
-                *times.entry(operand).or_insert(0) += 1;
-            }
-        });
-    }
-    if plan.options().plains == SharedPlains::Keep {
-        times.values_mut().for_each(|count| *count = 1);
-    }
-    times
-}
+use std::sync::{Arc, OnceLock};
 
 /// The plaintexts of a plan that are kept.
 #[derive(Debug)]
-pub struct Cache<P>(BTreeMap<Value, OnceLock<P>>);
+pub struct Cache<P>(BTreeMap<Value, Arc<OnceLock<P>>>);
 
 impl<P> Cache<P> {
     /// Keeps nothing.
@@ -74,10 +20,10 @@ impl<P> Cache<P> {
         Self(BTreeMap::new())
     }
 
-    /// Room for what a plan keeps.
+    /// Room for what a plan keeps, shared with no other plan.
     pub fn of(plan: &Plan) -> Self {
         let cached = plan.cached().iter();
-        Self(cached.map(|&value| (value, OnceLock::new())).collect())
+        Self(cached.map(|&value| (value, Arc::default())).collect())
     }
 
     /// A plaintext that is kept, made now if it is not there yet; `None` for one that is not kept.
@@ -97,5 +43,57 @@ impl<P> Cache<P> {
             }
         }
         slot.get().map(Ok)
+    }
+}
+
+/// The encoded constants of one circuit in one back end, for all plans that keep some: each is encoded once, whoever needs it first.
+#[derive(Debug)]
+pub struct Weights<P>(BTreeMap<Value, Kept<P>>);
+
+/// A plaintext that is kept or will be.
+#[derive(Debug)]
+struct Kept<P> {
+    bytes: u64,
+    slot: Arc<OnceLock<P>>,
+}
+
+impl<P> Default for Weights<P> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<P> Weights<P> {
+    /// The cache of a plan. What it keeps is kept here, too, so that the next plan finds it; `bytes` says how large each is.
+    pub fn cache(&mut self, plan: &Plan, bytes: impl Fn(Value) -> u64) -> Cache<P> {
+        let slot = |&value: &Value| {
+            let kept = self.0.entry(value).or_insert_with(|| Kept {
+                bytes: bytes(value),
+                slot: Arc::default(),
+            });
+            (value, kept.slot.clone())
+        };
+        Cache(plan.cached().iter().map(slot).collect())
+    }
+
+    /// Forgets what no cache uses.
+    pub fn sweep(&mut self) {
+        self.0.retain(|_, kept| Arc::strong_count(&kept.slot) > 1);
+    }
+
+    /// The constants that are kept, encoded or not yet.
+    pub fn values(&self) -> BTreeSet<Value> {
+        self.0.keys().copied().collect()
+    }
+
+    /// How many constants are encoded now.
+    pub fn encoded(&self) -> usize {
+        let slots = self.0.values().map(|kept| kept.slot.get());
+        slots.flatten().count()
+    }
+
+    /// Bytes of all that are kept, once they are encoded.
+    pub fn bytes(&self) -> u64 {
+        self.0.values().map(|kept| kept.bytes).sum()
     }
 }

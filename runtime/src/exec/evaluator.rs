@@ -1,11 +1,10 @@
 //! What a back end must offer to run a circuit: one method per operation.
 //!
-//! Two back ends exist: [`CkksEvaluator`](super::CkksEvaluator) on ciphertexts and
-//! [`simulate::Simulator`](crate::simulate::Simulator) on cleartext slots. The executor decides what runs when and what
-//! is freed; a back end only computes. Levels, scales and forms are promised by the verified circuit, so a method may
-//! rely on its operands having the types that [`peregrine_ir::typing`] gave them.
+//! The executor decides what runs when and what is freed; a back end only computes. Levels, scales and forms are promised by
+//! the verified circuit, so a method may rely on its operands having the types that [`peregrine_ir::typing`] gave them.
 
 use peregrine_ir::{Basis, Circuit, Inst, Key, Level, Rotation, Scale, Type, Value};
+use std::num::NonZeroUsize;
 
 /// Where and how large a plaintext is encoded.
 #[derive(Clone, Copy, Debug)]
@@ -42,10 +41,44 @@ pub struct Site<'c> {
     pub circuit: &'c Circuit,
 }
 
-/// A back end of the executor.
+/// A back end of the executor: computes ciphertexts from ciphertexts, wherever it has them.
 ///
 /// Every method that takes ciphertexts returns a new one and leaves its operands as they are. Methods are called from
-/// many threads at once, and the same call always gives the same result.
+/// many threads at once, and the same call always gives the same result. The executor never looks into a ciphertext, a plaintext or
+/// a decomposition, so they may stay on a device.
+///
+/// ```
+/// # use peregrine_ir::{text, verify};
+/// # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/square.fhe"));
+/// # let circuit = verify(text::parse(text)?)?;
+/// use peregrine_ir::{Inst, Level, Scale};
+/// use peregrine_runtime::backend::clear::Simulator;
+/// use peregrine_runtime::exec::{self, Evaluator, KeyResidence, Plan, PlanOptions, SharedPlains, Silent};
+///
+/// /// Squares eight numbers with any back end.
+/// fn square<E: Evaluator>(
+///     circuit: &peregrine_ir::Verified,
+///     evaluator: &E,
+///     x: E::Cipher,
+/// ) -> Result<E::Cipher, Box<dyn std::error::Error>>
+/// where
+///     E::Error: Sync,
+/// {
+///     let options = PlanOptions {
+///         window: 4,
+///         plains: SharedPlains::Keep,
+///         keys: KeyResidence::Held,
+///     };
+///     let plan = Plan::new(circuit, options);
+///     let outputs = exec::run(circuit, evaluator, &plan, vec![vec![x]], &Silent)?;
+///     Ok(outputs.concat().remove(0))
+/// }
+///
+/// let clear = Simulator::exact(&circuit);
+/// let x = clear.encrypt(vec![0.5; 8], Level(1), Scale::power_of_two(30));
+/// assert_eq!(square(&circuit, &clear, x)?.slots(), [0.25; 8]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Evaluator: Sync {
     /// A ciphertext in any form.
     type Cipher: Clone + Send + Sync;
@@ -61,6 +94,15 @@ pub trait Evaluator: Sync {
     /// # Errors
     /// All reasons that can be known before any work.
     fn accept(&self, circuit: &Circuit) -> Result<(), Self::Error>;
+
+    /// Estimated work of each value of a circuit, in any unit and in the order of definition: what a progress report weighs
+    /// instructions by. Without an estimate all are alike.
+    fn work(&self, circuit: &Circuit) -> Vec<u64> {
+        vec![1; circuit.values.len()]
+    }
+
+    /// How many plaintexts of one [`Self::dot`] the executor has encoded at a time; it adds up the parts of a longer one.
+    fn dot_chunk(&self) -> NonZeroUsize;
 
     /// Brings evaluation keys into memory, before the instructions that need them run side by side.
     ///
@@ -83,7 +125,7 @@ pub trait Evaluator: Sync {
     /// When the scaled values do not fit.
     fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Self::Plain, Self::Error>;
 
-    /// The same for a single [`Self::dot`], which work may be left to.
+    /// Encodes real slots for a single [`Self::dot`], which may be left some of the work.
     ///
     /// # Errors
     /// As for [`Self::encode`].
@@ -94,7 +136,7 @@ pub trait Evaluator: Sync {
     /// Sum of one or more ciphertexts.
     ///
     /// # Errors
-    /// Only for operands of wrong types; so below.
+    /// Only for operands of wrong types, as of all methods that take ciphertexts.
     fn add(&self, terms: &[&Self::Cipher]) -> Result<Self::Cipher, Self::Error>;
 
     /// `a - b`.

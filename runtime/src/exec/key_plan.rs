@@ -1,10 +1,7 @@
-//! When evaluation keys come and go, and which are expanded for good.
+//! When evaluation keys come and go.
 
-use super::keys::KeyResidence;
-use super::memory::Sizes;
-use super::plan::{Plan, Wave};
+use super::wave::Wave;
 use peregrine_ir::{Circuit, Key};
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The waves that use each key, with the number of instructions that do.
@@ -19,6 +16,12 @@ impl KeyUses {
             }
         }
         Self(uses)
+    }
+
+    /// Each key with the number of instructions that use it.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (Key, u64)> {
+        let count = |(&key, waves): (&Key, &BTreeMap<usize, u64>)| (key, waves.values().sum());
+        self.0.iter().map(count)
     }
 
     /// Notes in which waves keys come and go.
@@ -56,27 +59,4 @@ fn leave(key: Key, after: Option<usize>, waves: &mut [Wave]) {
     if let Some(wave) = after.and_then(|after| waves.get_mut(after)) {
         wave.spent.push(key);
     }
-}
-
-/// The keys that are best expanded for good in `room` bytes: those used most; none if their source decides.
-pub(super) fn choose(circuit: &Circuit, plan: &Plan, room: u64) -> BTreeSet<Key> {
-    if room == 0 || plan.options().keys == KeyResidence::Held {
-        return BTreeSet::new();
-    }
-    let sizes = Sizes::new(&circuit.ring);
-    let uses = KeyUses::of(circuit, plan.waves());
-    let count = |(key, waves): (Key, BTreeMap<usize, u64>)| (key, waves.values().sum());
-    let mut uses: Vec<(Key, u64)> = uses.0.into_iter().map(count).collect();
-    uses.sort_by_key(|&(key, uses)| (Reverse(uses), key));
-    let (mut room, mut chosen) = (room, BTreeSet::new());
-    for (key, _) in uses {
-        let level = circuit.keys.levels.get(&key);
-        let bytes = |&l| sizes.key_bytes(key, l) + sizes.key_reading_bytes(key, l);
-        let bytes = level.map(bytes);
-        if let Some(rest) = bytes.and_then(|bytes| room.checked_sub(bytes)) {
-            room = rest;
-            chosen.insert(key);
-        }
-    }
-    chosen
 }

@@ -16,29 +16,9 @@
 //! Cost: O(instructions * window). The plan depends on nothing but the circuit and its options.
 
 use super::key_plan::KeyUses;
-use super::keys::KeyResidence;
+use super::wave::{KeyForm, KeyResidence, PlanOptions, SharedPlains, Wave};
 use peregrine_ir::{Arena, Circuit, Definition, Entity, Inst, Key, Value};
 use std::collections::{BTreeSet, VecDeque};
-
-/// What to do with a plaintext that several instructions use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SharedPlains {
-    /// Encode it once and keep it in memory until its last use.
-    Keep,
-    /// Encode it anew for each use.
-    Reencode,
-}
-
-/// The choices of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlanOptions {
-    /// Most instructions side by side, at least 1.
-    pub window: usize,
-    /// Plaintexts used several times.
-    pub plains: SharedPlains,
-    /// Evaluation keys.
-    pub keys: KeyResidence,
-}
 
 /// The order of execution of one circuit.
 #[derive(Clone, Debug)]
@@ -47,23 +27,6 @@ pub struct Plan {
     options: PlanOptions,
     cached: BTreeSet<Value>,
     expanded: BTreeSet<Key>,
-}
-
-/// Instructions that run side by side.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wave {
-    /// Evaluation keys to bring into memory first.
-    pub keys: Vec<Key>,
-    /// Shared plaintexts to encode first.
-    pub plains: Vec<Value>,
-    /// Evaluation keys to bring into memory meanwhile, for the next wave.
-    pub ahead: Vec<Key>,
-    /// The values to compute, in definition order.
-    pub steps: Vec<Value>,
-    /// The values nobody needs afterwards.
-    pub dead: Vec<Value>,
-    /// The evaluation keys that leave memory afterwards.
-    pub spent: Vec<Key>,
 }
 
 impl Plan {
@@ -129,6 +92,14 @@ impl Plan {
         let uses = KeyUses::of(circuit, &self.waves);
         uses.place(self.options.window, &expanded, &mut self.waves);
         self.expanded = expanded;
+    }
+
+    /// How a key is in memory while it is.
+    pub fn form(&self, key: Key) -> KeyForm {
+        match self.options.keys == KeyResidence::Held || self.expanded.contains(&key) {
+            true => KeyForm::Expanded,
+            false => KeyForm::Streamed,
+        }
     }
 
     /// What it was made with.

@@ -1,16 +1,58 @@
-//! Telling an observer how far a run is.
-//!
-//! Work is counted in *limb passes*, one pass over one limb of N words, and those in the bytes of a limb: rings differ. A transform
-//! counts as six, which is what it costs beside an addition; the shares are only meant for a bar and an estimate of the time left.
+//! Observing a run: how far it is, whether it is to go on, and what each instruction takes.
 
-use peregrine_ir::{Circuit, Inst, Node, SourceNode, Type, Value};
+use peregrine_ir::{Node, SourceNode, Value};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use super::memory::Sizes;
-
-/// An observer of a run. Called from one thread, after each group of instructions.
+/// An observer of a run, which may cancel it and may ask for the time of each instruction.
+///
+/// A closure of `&Step` is an observer. So is a [`CancelFlag`]; an observer of one's own may hold one beside a bar.
+///
+/// ```
+/// use peregrine_runtime::exec::{CancelFlag, Progress, Step};
+/// use std::ops::ControlFlow;
+///
+/// /// Prints, and ends the run when its flag is raised.
+/// struct Printer<'f>(&'f CancelFlag);
+///
+/// impl Progress for Printer<'_> {
+///     fn advance(&self, step: &Step<'_>) -> ControlFlow<()> {
+///         println!("{} of {} instructions", step.done, step.total);
+///         ControlFlow::Continue(())
+///     }
+///
+///     fn is_cancelled(&self) -> bool {
+///         self.0.is_raised()
+///     }
+/// }
+///
+/// let flag = CancelFlag::default();
+/// let printer = Printer(&flag);
+/// assert!(!printer.is_cancelled());
+/// flag.raise();
+/// assert!(printer.is_cancelled());
+/// ```
 pub trait Progress: Sync {
-    /// Some instructions are done.
-    fn advance(&self, step: &Step<'_>);
+    /// Some instructions are done; [`ControlFlow::Break`] cancels the run. Called from one thread, after each group of instructions.
+    fn advance(&self, step: &Step<'_>) -> ControlFlow<()>;
+
+    /// Whether the run is to end now: asked before each instruction, and inside long ones, from many threads.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    /// Whether [`Self::timed`] is to be called. Asked once, when a run starts; no clock is read for an observer that says no.
+    fn wants_times(&self) -> bool {
+        false
+    }
+
+    /// An instruction took so long on the thread that computed it. Called from many threads, once for each instruction; the time
+    /// includes encoding the plaintexts that only this instruction uses. Plaintexts that are encoded for several instructions
+    /// are reported by themselves.
+    fn timed(&self, value: Value, node: Option<Node>, took: Duration) {
+        let _ = (value, node, took);
+    }
 }
 
 /// How far a run is.
@@ -31,64 +73,49 @@ pub struct Step<'c> {
 pub struct Silent;
 
 impl Progress for Silent {
-    fn advance(&self, _: &Step<'_>) {}
-}
-
-impl<F: Fn(&Step<'_>) + Sync> Progress for F {
-    fn advance(&self, step: &Step<'_>) {
-        self(step);
+    fn advance(&self, _: &Step<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
     }
 }
 
-/// Estimated work of one instruction, in bytes that are passed over.
-pub(super) fn work(circuit: &Circuit, sizes: &Sizes, value: Value) -> u64 {
-    let Some(definition) = circuit.values.get(value) else {
-        return 0;
-    };
-    let level_of = |v: Value| {
-        circuit
-            .type_of(v)
-            .map_or(definition.ty.level(), Type::level)
-    };
-    let level = definition.ty.level();
-    let here = sizes.limbs(level);
-    let raised = here + sizes.special(level);
-    let digits = sizes.digits(level);
-    let modulus = |ty: &Type| sizes.limbs_of(ty);
-    let decompose = digits * raised * TRANSFORM;
-    let product = digits * raised * 3;
-    let mod_down = 2 * raised * TRANSFORM;
-    let ring = match definition.inst {
-        Inst::SwitchRing { a, .. } => level_of(a),
-        _ => level,
-    };
-    let passes = match &definition.inst {
-        Inst::Input { .. } => 0,
-        Inst::Encode { .. } => modulus(&definition.ty) * TRANSFORM,
-        Inst::Add(terms) => 2 * here * terms.len() as u64,
-        Inst::DotScalar { ciphers, .. } => modulus(&definition.ty) * ciphers.len() as u64,
-        Inst::Sub(..)
-        | Inst::Negate(_)
-        | Inst::MulScalar { .. }
-        | Inst::DropLevel { .. }
-        | Inst::MulMonomial { .. } => 2 * here,
-        Inst::AddPlain(..) | Inst::MulPlain(..) => modulus(&definition.ty) * (1 + TRANSFORM),
-        Inst::Dot { ciphers, .. } => {
-            let count = ciphers.len() as u64;
-            count * modulus(&definition.ty) * (1 + TRANSFORM)
-        }
-        Inst::Mul(..) | Inst::Square(_) => 5 * here,
-        Inst::Relinearize(_)
-        | Inst::Rotate { .. }
-        | Inst::Conjugate(_)
-        | Inst::SwitchRing { .. } => decompose + product + mod_down,
-        Inst::RelinearizeExt { .. } | Inst::RotateExt { .. } => product,
-        Inst::Rescale { a, .. } => 2 * sizes.limbs(level_of(*a)) * TRANSFORM,
-        Inst::Decompose(_) => decompose,
-        Inst::ModDown(_) => mod_down,
-    };
-    passes * sizes.limb_bytes(ring)
+impl<F: Fn(&Step<'_>) -> ControlFlow<()> + Sync> Progress for F {
+    fn advance(&self, step: &Step<'_>) -> ControlFlow<()> {
+        self(step)
+    }
 }
 
-/// Passes that a transform of one limb is worth.
-const TRANSFORM: u64 = 6;
+/// A flag that another thread raises to cancel a run; once raised it stays so.
+///
+/// ```
+/// use peregrine_runtime::exec::CancelFlag;
+/// use std::sync::Arc;
+///
+/// let flag = Arc::new(CancelFlag::default());
+/// let other = flag.clone();
+/// std::thread::spawn(move || other.raise()).join().unwrap();
+/// assert!(flag.is_raised());
+/// ```
+#[derive(Debug, Default)]
+pub struct CancelFlag(AtomicBool);
+
+impl CancelFlag {
+    /// Cancels every run that looks at this flag.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the flag is raised.
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Progress for CancelFlag {
+    fn advance(&self, _: &Step<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.is_raised()
+    }
+}

@@ -1,11 +1,13 @@
 //! The walk: the values alive, and the one place that maps instructions to methods of the back end.
 
 use super::cache::Cache;
+use super::control::Control;
+use super::error::ExecError;
 use super::evaluator::{Encoding, Evaluator, ScaleValue, Site};
-use super::memory::DOT_CHUNK;
-use super::{ExecError, Wave};
-use peregrine_ir::{Circuit, Const, Definition, Entity, Filler, Inst, Scale, Value};
+use super::wave::Wave;
+use peregrine_ir::{Circuit, Const, Definition, Entity, Filler, Inst, Key, Scale, Value};
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::ops::Deref;
 
 /// A run in progress.
@@ -14,7 +16,10 @@ pub(super) struct Walk<'r, E: Evaluator> {
     evaluator: &'r E,
     filler: Filler<'r>,
     cache: &'r Cache<E::Plain>,
+    control: &'r Control<'r>,
     held: Vec<Option<Held<E>>>,
+    /// The evaluation keys that were brought into memory and have not left it.
+    keys: BTreeSet<Key>,
 }
 
 /// A value alive.
@@ -47,18 +52,20 @@ type Encode<E> =
 type Outcome<T, E> = Result<T, ExecError<<E as Evaluator>::Error>>;
 
 impl<'r, E: Evaluator> Walk<'r, E> {
-    /// Starts with the inputs, which must be of the types of their ports.
+    /// Starts with the inputs, which must be of the types of their ports; the observer is asked whether to go on.
     pub(super) fn new(
         circuit: &'r Circuit,
         evaluator: &'r E,
         cache: &'r Cache<E::Plain>,
-        inputs: Vec<Vec<E::Cipher>>,
+        (inputs, control): (Vec<Vec<E::Cipher>>, &'r Control<'r>),
     ) -> Outcome<Self, E> {
         let mut walk = Self {
             circuit,
             evaluator,
             filler: Filler::new(circuit)?,
             cache,
+            control,
+            keys: BTreeSet::new(),
             held: (0..circuit.values.len()).map(|_| None).collect(),
         };
         for (port, ciphers) in circuit.inputs.iter().zip(inputs) {
@@ -73,11 +80,16 @@ impl<'r, E: Evaluator> Walk<'r, E> {
     }
 
     /// Runs one wave and frees what it was the last to use.
+    ///
+    /// # Errors
+    /// When an instruction fails or the observer cancels the run.
     pub(super) fn wave(&mut self, wave: &Wave) -> Outcome<(), E> {
+        self.control.check()?;
+        self.keys.extend(wave.keys.iter().chain(&wave.ahead));
         let keys = self.evaluator.prepare(&wave.keys);
         keys.map_err(ExecError::Refused)?;
         let made = wave.plains.par_iter();
-        let made: Vec<_> = made.map(|&v| self.encode(v, E::encode)).collect();
+        let made: Vec<_> = made.map(|&v| self.shared(v)).collect();
         for (&value, plain) in wave.plains.iter().zip(made) {
             self.put(value, Held::Plain(plain?));
         }
@@ -96,7 +108,16 @@ impl<'r, E: Evaluator> Walk<'r, E> {
             }
         }
         self.evaluator.release(&wave.spent);
+        wave.spent.iter().for_each(|key| {
+            self.keys.remove(key);
+        });
         Ok(())
+    }
+
+    /// Ends a run that failed: keys leave memory as they would have later on.
+    pub(super) fn abandon(self) {
+        let keys: Vec<Key> = self.keys.into_iter().collect();
+        self.evaluator.release(&keys);
     }
 
     /// The ciphertexts of the output ports.
@@ -110,8 +131,25 @@ impl<'r, E: Evaluator> Walk<'r, E> {
             .collect()
     }
 
+    /// Encodes a constant for several instructions.
+    fn shared(&self, value: Value) -> Outcome<E::Plain, E> {
+        self.control.check()?;
+        let node = self.definition(value)?.node;
+        let encode = || self.encode(value, E::encode);
+        self.control.time((value, node), encode)
+    }
+
+    /// Computes a value.
     fn step(&self, value: Value) -> Outcome<Held<E>, E> {
+        self.control.check()?;
         let definition = self.definition(value)?;
+        let compute = || self.compute(value, definition);
+        let held = self.control.time((value, definition.node), compute)?;
+        self.control.finished();
+        Ok(held)
+    }
+
+    fn compute(&self, value: Value, definition: &'r Definition) -> Outcome<Held<E>, E> {
         let operands = Operands {
             walk: self,
             site: self.site(value, definition),
@@ -266,8 +304,10 @@ impl<E: Evaluator> Operands<'_, '_, E> {
     /// In pieces, so that only a few plaintexts are encoded at a time.
     fn dot(&self, ciphers: &[Value], plains: &[Value]) -> Outcome<Held<E>, E> {
         let e = self.walk.evaluator;
+        let chunk = e.dot_chunk().get();
         let mut sum: Option<E::Cipher> = None;
-        for (ciphers, plains) in ciphers.chunks(DOT_CHUNK).zip(plains.chunks(DOT_CHUNK)) {
+        for (ciphers, plains) in ciphers.chunks(chunk).zip(plains.chunks(chunk)) {
+            self.walk.control.check()?;
             let lent = plains
                 .par_iter()
                 .map(|p| self.plain(p, E::encode_for_dot))

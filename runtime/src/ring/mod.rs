@@ -189,6 +189,11 @@ impl Ring {
         self.pool.take()
     }
 
+    /// Gives the memory of buffers back that nothing uses now.
+    pub(crate) fn free_buffers(&self) {
+        self.pool.shrink();
+    }
+
     /// All primes, by index.
     pub fn moduli(&self) -> &[Modulus] {
         &self.moduli

@@ -1,6 +1,6 @@
 //! Buffers of N words, reused: a fresh buffer costs a page fault for every 4 KiB, which is more than most loops over it.
 //!
-//! A pool keeps what was in use at the worst moment, and frees it with the ring.
+//! A pool keeps what was in use at the worst moment, and frees it with the ring or when it is asked to.
 
 use aligned_vec::{AVec, ConstAlign};
 use std::ops::{Deref, DerefMut};
@@ -45,6 +45,14 @@ impl Pool {
         }
         let pool = self.clone();
         Buffer { words, pool }
+    }
+
+    /// Frees the buffers that are not in use.
+    pub(super) fn shrink(&self) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let unused = std::mem::take(&mut *free);
+        drop(free);
+        drop(unused);
     }
 }
 

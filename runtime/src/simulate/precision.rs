@@ -3,7 +3,9 @@
 //! Precision is counted in bits of the output: log2 of the largest magnitude over the largest error, both over all elements
 //! of an output, or of all outputs, as they are decrypted.
 
-use super::{Drowned, Headroom, SimulateError, Twins, run_twins};
+use super::error::SimulateError;
+use super::twins::{Drowned, Twins, run_twins};
+use crate::backend::clear::Headroom;
 use crate::exec::Progress;
 use crate::ports::Arrays;
 use peregrine_ir::{Expectation, Origin, Verified};
@@ -28,7 +30,18 @@ pub struct Deviation {
 }
 
 impl Deviation {
-    /// Of decrypted tensors from the expected values, over all of them.
+    /// The deviation of decrypted tensors from the expected values, over all of them.
+    ///
+    /// ```
+    /// use peregrine_ir::Shape;
+    /// use peregrine_runtime::{ports::Array, simulate::Deviation};
+    ///
+    /// let found = Array::new(Shape::new([2])?, vec![8.0, 0.25])?;
+    /// let found = [("y".to_owned(), found)].into();
+    /// let expected = [("y".to_owned(), vec![8.0, 0.0])].into();
+    /// assert_eq!(Deviation::of(&found, &expected).bits(), 5.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of(found: &Arrays, expected: &BTreeMap<String, Vec<f64>>) -> Self {
         let each = Self::of_each(found, expected);
         each.into_values().fold(Self::default(), Self::join)
@@ -175,6 +188,25 @@ fn squares(found: &[f64], expected: &[f64]) -> f64 {
 
 /// What outputs will be when samples are encrypted: three simulations with noise of their own, over the first three samples, or
 /// over all in turn when there are fewer. The same for the same circuit and samples.
+///
+/// ```
+/// # use peregrine_ir::{text, verify};
+/// # let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/square.fhe"));
+/// # let circuit = verify(text::parse(text)?)?;
+/// # use peregrine_ir::Shape;
+/// # use peregrine_runtime::ports::Array;
+/// # let x = Array::new(Shape::new([1, 8])?, vec![0.5; 8])?;
+/// # let inputs = [("x".to_owned(), x)].into();
+/// use peregrine_runtime::exec::Silent;
+/// use peregrine_runtime::simulate::{self, Sample};
+///
+/// // What the model gives in the clear.
+/// let expected = [("y".to_owned(), vec![0.25; 8])].into();
+/// let prediction = simulate::predict(&circuit, &[Sample { inputs, expected }], &Silent)?;
+/// assert!(prediction.bits() > 10.0);
+/// assert!(prediction.overflow.is_none() && prediction.drowned.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As for [`run_all`](super::run_all).

@@ -1,7 +1,8 @@
 //! Simulations with noise beside the same ones without, and the nodes whose values the noise drowns.
 
-use super::watch::Seen;
-use super::{Kind, SimulateError, Simulations, each_group};
+use super::error::SimulateError;
+use super::run::{Kind, Simulations, each_group};
+use crate::backend::clear::Seen;
 use crate::exec::Progress;
 use crate::ports::Arrays;
 use peregrine_ir::{Node, Verified};

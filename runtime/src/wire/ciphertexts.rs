@@ -1,8 +1,8 @@
 //! Encrypted tensors on their way to the server and back.
 
-use super::messages::{CiphertextsHeader, Direction, OnlyDirection, PortHeader};
+use super::error::{WireError, expect};
+use super::messages::{BODY, CiphertextsHeader, Direction, HEADER, OnlyDirection, PortHeader};
 use super::words::{PolyReader, SEED_BYTES, put_poly, read_seed, seed_bytes};
-use super::{BODY, HEADER, WireError, expect};
 use crate::binding;
 use crate::ckks::{Ciphertext, SeededCiphertext};
 use crate::params::{Parameters, Rings};

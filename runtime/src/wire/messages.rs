@@ -1,4 +1,9 @@
-//! The headers, as protocol-buffers messages.
+//! The headers, as protocol-buffers messages, and the numbers of the chunks.
+
+/// Chunk of the header.
+pub(super) const HEADER: u64 = 0;
+/// Chunk of the first body; the others follow.
+pub(super) const BODY: u64 = 1;
 
 /// Of a secret key.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]

@@ -1,7 +1,7 @@
 //! A secret key as a file.
 
-use super::messages::SecretHeader;
-use super::{BODY, HEADER, WireError, expect};
+use super::error::{WireError, expect};
+use super::messages::{BODY, HEADER, SecretHeader};
 use crate::rlwe::RlweError;
 use peregrine_ir::Security;
 use peregrine_ir::binary::{Container, FileKind, KeyPairId, container};

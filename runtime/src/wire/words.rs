@@ -2,7 +2,7 @@
 //!
 //! Packed limbs (see [`crate::ring`]) lie one after the other, ascending by prime index, so each begins with a byte.
 
-use super::{WireError, expect};
+use super::error::{WireError, expect};
 use crate::params::Parameters;
 use crate::ring::{Basis, Ntt, RnsPoly, Seed};
 use rayon::prelude::*;

@@ -3,7 +3,8 @@
 use super::{Parties, Toy, inputs};
 use peregrine_ir::binary::{Container, container};
 use peregrine_ir::*;
-use peregrine_runtime::exec::{KeyForm, KeySource, Silent};
+use peregrine_runtime::backend::cpu::KeySource;
+use peregrine_runtime::exec::{KeyForm, Silent};
 use peregrine_runtime::server::Resources;
 use peregrine_runtime::wire::KeyBytes;
 use std::io::Cursor;

@@ -13,11 +13,12 @@
 pub mod files;
 
 use peregrine_ir::*;
+use peregrine_runtime::backend::cpu::HeldKeys;
 use peregrine_runtime::client::{Client, Secret};
-use peregrine_runtime::exec::{HeldKeys, Silent};
+use peregrine_runtime::exec::Silent;
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::ring::Randomness;
-use peregrine_runtime::server::{Resources, Server};
+use peregrine_runtime::server::{Resources, Server, ServerOptions, Usage};
 use peregrine_runtime::simulate::{self, Options};
 use peregrine_runtime::wire::{EncryptedInputs, EncryptedOutputs};
 use std::sync::Arc;
@@ -303,8 +304,13 @@ pub struct Parties {
 
 impl Parties {
     pub fn new(circuit: &Verified) -> Self {
+        Self::with_seed(circuit, 1)
+    }
+
+    /// With another key pair for each seed.
+    pub fn with_seed(circuit: &Verified, seed: u128) -> Self {
         let client = Client::new(Interface::of(circuit)).unwrap();
-        let mut randomness = Randomness::from_seed_for_tests(1);
+        let mut randomness = Randomness::from_seed_for_tests(seed);
         let secret = client.generate_secret(&mut randomness).unwrap();
         Self {
             client,
@@ -312,6 +318,15 @@ impl Parties {
             secret,
             randomness,
         }
+    }
+
+    /// A server of the same circuit that uses its memory so.
+    pub fn server_for(&self, usage: Usage) -> Server {
+        let options = ServerOptions {
+            usage,
+            ..ServerOptions::default()
+        };
+        Server::with_options(self.server.circuit().clone(), options).unwrap()
     }
 
     pub fn keys(&mut self) -> Arc<HeldKeys> {

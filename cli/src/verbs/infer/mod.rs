@@ -20,13 +20,12 @@ use crate::values::InputArg;
 use crate::verdict;
 use judge::{Found, Judge};
 use peregrine_compiler::tensor::Graph;
-use peregrine_ir::Interface;
 use peregrine_ir::stats::Stats;
+use peregrine_ir::{Circuit, Interface};
 use peregrine_runtime::client::{Client, ClientError, Decryption, Secret};
-use peregrine_runtime::exec::HeldKeys;
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::ring::Randomness;
-use peregrine_runtime::server::{Resources, Server, Session, Usage};
+use peregrine_runtime::server::{Server, ServerOptions, Session, Usage};
 use peregrine_runtime::simulate::{Deviation, Prediction, Sample};
 use peregrine_runtime::verdict::Fault;
 use report::{Image, Precision, Report, Seconds};
@@ -40,7 +39,7 @@ struct Setup<'a> {
     inputs: &'a Inputs,
     client: Client,
     secret: Secret,
-    session: Session<'a>,
+    session: Session,
     randomness: Randomness,
 }
 
@@ -101,8 +100,11 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         Ok((secret, keys))
     })
     .map_err(failed())?;
-    let server = Server::new(plan.compiled.circuit).map_err(Error::server(&args.model))?;
-    let session = session(&server, keys, args, count)?;
+    let options = server_options(&plan.compiled.circuit, args, count);
+    let server = Server::with_options(plan.compiled.circuit, options);
+    let server = server.map_err(Error::server(&args.model))?;
+    let session = server.session(Arc::new(keys), server.resources());
+    let session = session.map_err(Error::server(&args.model))?;
     let mut setup = Setup {
         args,
         graph,
@@ -189,21 +191,17 @@ fn predicted(server: &Server, inputs: &Inputs, samples: &[Sample]) -> Result<Pre
     predicted.map_err(|error| inputs.refuse_simulation(error))
 }
 
-/// Everything the runs need; what is held already counts.
-fn session<'s>(
-    server: &'s Server,
-    keys: HeldKeys,
-    args: &Infer,
-    runs: usize,
-) -> Result<Session<'s>, Error> {
-    let resources = Resources::of_thread_pool(machine::memory_limit(&args.machine));
-    let usage = Usage {
-        cache: machine::cache_budget(&args.machine, runs),
-        process: machine::beside_keys(server.circuit()),
-        ..Usage::default()
-    };
-    let session = server.session_for(Arc::new(keys), resources, usage);
-    session.map_err(Error::server(&args.model))
+/// What so many runs may use; what is held already counts.
+fn server_options(circuit: &Circuit, args: &Infer, runs: usize) -> ServerOptions {
+    ServerOptions {
+        memory: machine::memory_limit(&args.machine),
+        usage: Usage {
+            cache: machine::cache_budget(&args.machine, runs),
+            process: machine::beside_keys(circuit),
+            ..Usage::default()
+        },
+        ..ServerOptions::default()
+    }
 }
 
 /// Refuses an output that is also an input.

@@ -2,7 +2,8 @@
 
 use super::bytes::KeyBytes;
 use super::header::{Described, Words};
-use crate::wire::{BODY, HEADER, WireError};
+use crate::wire::error::WireError;
+use crate::wire::messages::{BODY, HEADER};
 use peregrine_ir::{Container, FileKind, KeyPairId, KeyShape};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

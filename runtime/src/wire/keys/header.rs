@@ -19,7 +19,7 @@
 //! refused file costs no more memory than it is long.
 
 use crate::ring::Seed;
-use crate::wire::WireError;
+use crate::wire::error::{WireError, expect};
 use peregrine_ir::{KeyKind, KeyShape, Rotation};
 
 /// Words of a key beside its primes.
@@ -141,7 +141,7 @@ impl KeyWords<'_> {
         let degree = |log_n: u64| u32::try_from(log_n).unwrap_or(u32::MAX);
         let (log_n, to_log_n) = (degree(log_n), degree(to_log_n));
         let expected = self.bytes(log_n).ok_or(self.refused("is too large"))?;
-        super::super::expect("the length of a chunk", length, expected)?;
+        expect("the length of a chunk", length, expected)?;
         let kind = match (kind, u32::try_from(rotation)) {
             (1, Ok(0)) => KeyKind::Relinearization,
             (2, Ok(0)) => KeyKind::Conjugation,

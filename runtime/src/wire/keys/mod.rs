@@ -12,5 +12,5 @@ mod write;
 
 pub use bytes::KeyBytes;
 pub use file::KeyFile;
-pub use stored::{MissingKeys, StoredKeys};
+pub use stored::StoredKeys;
 pub use write::{KeyWriter, PackedKey};

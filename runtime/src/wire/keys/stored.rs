@@ -3,13 +3,12 @@
 use super::bytes::{KeyBytes, Part};
 use super::file::KeyFile;
 use crate::binding;
-use crate::exec::{KeyForm, KeyResidence, KeySource};
 use crate::params::{Parameters, Rings};
-use crate::rlwe::{EvaluationKeys, StreamedKey};
-use crate::wire::WireError;
-use peregrine_ir::{Interface, Key, KeyPairId, KeyShape, Level, key_shape};
+use crate::rlwe::{EvaluationKey, StreamedKey};
+use crate::wire::error::WireError;
+use crate::wire::missing::MissingKeys;
+use peregrine_ir::{Interface, Key, KeyPairId, KeyShape, Level};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -85,7 +84,8 @@ impl StoredKeys {
             }
         }
         if !missing.is_empty() {
-            return Err(MissingKeys::new(missing, &files).into());
+            let there: Vec<&KeyShape> = files.iter().flat_map(|file| file.shapes()).collect();
+            return Err(MissingKeys::new(missing, &there).into());
         }
         Ok(Self {
             key_pair,
@@ -93,6 +93,54 @@ impl StoredKeys {
             levels: interface.keys().levels.clone(),
             entries,
         })
+    }
+
+    /// The pair that the keys are of.
+    pub fn key_pair(&self) -> KeyPairId {
+        self.key_pair
+    }
+
+    /// The rings of the circuit, in whose numbers its keys are given.
+    pub fn rings(&self) -> &Rings {
+        &self.rings
+    }
+
+    /// The keys that the circuit declares, each with the highest level it serves.
+    pub fn levels(&self) -> &BTreeMap<Key, Level> {
+        &self.levels
+    }
+
+    /// A key that stays packed as it lies in its file, and is expanded block by block at each use.
+    ///
+    /// # Errors
+    /// When there is no such key, or it is damaged.
+    pub fn streamed(&self, key: Key) -> Result<StreamedKey, WireError> {
+        Ok(self.checked(key)?.1.key.clone())
+    }
+
+    /// A key with all its words in memory; the memory behind its part of the file is let go of.
+    ///
+    /// # Errors
+    /// When there is no such key, or it is damaged.
+    pub fn expanded(&self, key: Key) -> Result<EvaluationKey, WireError> {
+        let (entry, checked) = self.checked(key)?;
+        let expanded = checked.key.expanded(entry.params.ring())?;
+        entry.each_used(KeyBytes::release);
+        Ok(expanded)
+    }
+
+    /// Brings the used parts of a key back into memory that were released; its uses would do so, but slower.
+    pub fn fetch(&self, key: Key) {
+        if let Some(entry) = self.entries.get(&key) {
+            entry.each_used(KeyBytes::fetch);
+        }
+    }
+
+    /// Lets go of the memory behind the used parts of a key; the key remains usable.
+    pub fn release(&self, key: Key) {
+        if let Some(entry) = self.entries.get(&key) {
+            entry.each_used(KeyBytes::release);
+        }
     }
 
     fn entry(&self, key: Key) -> Result<&Entry, WireError> {
@@ -171,98 +219,3 @@ impl Entry {
             .for_each(|part| f(self.file.bytes(), part));
     }
 }
-
-impl KeySource for StoredKeys {
-    fn key_pair(&self) -> KeyPairId {
-        self.key_pair
-    }
-
-    fn rings(&self) -> &Rings {
-        &self.rings
-    }
-
-    fn levels(&self) -> &BTreeMap<Key, Level> {
-        &self.levels
-    }
-
-    fn residence(&self) -> KeyResidence {
-        KeyResidence::Stored
-    }
-
-    fn load(&self, key: Key, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError> {
-        let entry = self.entry(key)?;
-        entry.file.bytes().check()?;
-        let (entry, checked) = self.checked(key)?;
-        Ok(Arc::new(match form {
-            KeyForm::Streamed => EvaluationKeys::from_iter([checked.key.clone()]),
-            KeyForm::Expanded => {
-                let expanded = checked.key.expanded(entry.params.ring())?;
-                entry.each_used(KeyBytes::release);
-                EvaluationKeys::from_iter([expanded])
-            }
-        }))
-    }
-
-    fn fetch(&self, key: Key) {
-        if let Some(entry) = self.entries.get(&key) {
-            entry.each_used(KeyBytes::fetch);
-        }
-    }
-
-    fn release(&self, key: Key) {
-        if let Some(entry) = self.entries.get(&key) {
-            entry.each_used(KeyBytes::release);
-        }
-    }
-}
-
-/// Evaluation keys that a circuit needs and nobody has.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MissingKeys {
-    /// What they must be.
-    pub keys: Vec<KeyShape>,
-    /// How many of them there are for other primes.
-    pub other_primes: usize,
-}
-
-impl MissingKeys {
-    fn new(keys: Vec<KeyShape>, files: &[Arc<KeyFile>]) -> Self {
-        let known = |wanted: &&KeyShape| {
-            let mut shapes = files.iter().flat_map(|file| file.shapes());
-            shapes.any(|shape| shape.is_kind_of(wanted))
-        };
-        Self {
-            other_primes: keys.iter().filter(known).count(),
-            keys,
-        }
-    }
-
-    /// Bytes of all of them in a file.
-    pub fn bytes(&self) -> u64 {
-        self.keys.iter().map(KeyShape::bytes).sum()
-    }
-}
-
-impl fmt::Display for MissingKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (count, bytes) = (self.keys.len(), crate::exec::memory::Bytes(self.bytes()));
-        let (noun, verb) = match count {
-            1 => ("key", "is"),
-            _ => ("keys", "are"),
-        };
-        write!(
-            f,
-            "{count} evaluation {noun} that the circuit needs {verb} missing, {bytes} in a file: "
-        )?;
-        f.write_str(&key_shape::describe(&self.keys))?;
-        match self.other_primes {
-            0 => Ok(()),
-            some => write!(
-                f,
-                "; {some} of them would be there if they were for the same primes"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for MissingKeys {}

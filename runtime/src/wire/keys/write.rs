@@ -4,7 +4,8 @@ use super::file::KeyFile;
 use super::header::{self, Described};
 use crate::ring::Ring;
 use crate::rlwe::EvaluationKey;
-use crate::wire::{BODY, HEADER, WireError};
+use crate::wire::error::{WireError, expect};
+use crate::wire::messages::{BODY, HEADER};
 use peregrine_ir::binary::container::Writer;
 use peregrine_ir::{FileKind, KeyPairId, KeyShape};
 use std::io::{Seek, Write};
@@ -31,7 +32,7 @@ impl PackedKey {
                 ring.pack(&mut body, prime, limb);
             }
         }
-        crate::wire::expect("the length of a chunk", body.len() as u64, shape.bytes())?;
+        expect("the length of a chunk", body.len() as u64, shape.bytes())?;
         let described = Described {
             shape: shape.clone(),
             seed: key.seed(),

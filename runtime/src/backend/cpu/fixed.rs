@@ -1,8 +1,9 @@
 //! What a run holds from beginning to end, whatever its plan.
 
 use super::sizes::Sizes;
+use crate::backend::weights;
 use crate::ring::transform_table_bytes;
-use peregrine_ir::{Circuit, Constant, Definition, Operator, RingId, SpecialPrime, Tensor, Value};
+use peregrine_ir::{Circuit, RingId, SpecialPrime, Value};
 use std::collections::BTreeSet;
 
 /// Bytes per coefficient of the tables of the encoder: two complex transforms of N/2 points, twists, the order of slots.
@@ -21,32 +22,12 @@ const CIRCUIT_COPIES: u64 = 2;
 /// How often the outputs are in memory when they are written: as values, as a result, as chunks and as a file.
 const OUTPUT_COPIES: u64 = 3;
 
-/// Bytes that a run of a circuit holds from beginning to end, beside values and keys:
+/// Bytes that all runs of a circuit hold from beginning to end, beside values and keys:
 ///
 /// 1. the circuit with its weights, twice, since what was needed to read it may not have been given back;
-/// 2. the tables of the transforms, of the encoder, of the rotations and of the layouts;
-/// 3. the inputs as they came, and the outputs as they go.
-pub fn fixed_bytes(circuit: &Circuit) -> u64 {
-    CIRCUIT_COPIES * circuit_bytes(circuit) + table_bytes(circuit) + transfer_bytes(circuit)
-}
-
-/// Weights and instructions.
-fn circuit_bytes(circuit: &Circuit) -> u64 {
-    let weights: usize = circuit
-        .tensors
-        .values()
-        .map(|tensor| size_of::<Tensor>() + size_of_val(tensor.data()))
-        .sum();
-    let instructions: usize = circuit
-        .values
-        .values()
-        .map(|d| {
-            let named = d.inst.operands().len() + d.inst.constants().len();
-            size_of::<Definition>() + size_of::<Value>() * named
-        })
-        .sum();
-    let constants = size_of::<Constant>() * circuit.constants.len();
-    (weights + instructions + constants) as u64
+/// 2. the tables of the transforms, of the encoder, of the rotations and of the layouts.
+pub(super) fn shared_bytes(circuit: &Circuit) -> u64 {
+    CIRCUIT_COPIES * weights::circuit_bytes(circuit) + table_bytes(circuit)
 }
 
 /// Tables that are made when they are first needed and kept.
@@ -54,7 +35,7 @@ fn table_bytes(circuit: &Circuit) -> u64 {
     let slot_bytes = size_of::<u32>() as u64;
     let rings = circuit.ring.rings.keys();
     let of_rings: u64 = rings.map(|ring| ring_table_bytes(circuit, ring)).sum();
-    of_rings + places(circuit) * slot_bytes
+    of_rings + weights::places(circuit) * slot_bytes
 }
 
 /// Tables of one ring, which has the primes of the rings that it leads to, too. Switching rings takes no others.
@@ -74,32 +55,8 @@ fn ring_table_bytes(circuit: &Circuit, id: RingId) -> u64 {
     primes * transform_table_bytes(view.log_n()) as u64 + (per_coefficient << view.log_n())
 }
 
-/// Slots of ciphertexts of layouts that a constant is cut from slot by slot, which takes a table of elements.
-fn places(circuit: &Circuit) -> u64 {
-    let mut places = BTreeSet::new();
-    for constant in circuit.constants.values() {
-        match (constant, circuit.operators.get(constant.operator())) {
-            (
-                Constant::Diagonal { input, output, .. },
-                Some(Operator::Linear {
-                    input: x,
-                    output: y,
-                    ..
-                }),
-            ) => places.extend([(*x, *input), (*y, *output)]),
-            (Constant::Fill { part, .. }, Some(Operator::Broadcast { layout, .. })) => {
-                places.insert((*layout, *part));
-            }
-            // One number is read without tables; nothing else is in a verified circuit.
-            _ => {}
-        }
-    }
-    let slots = |(layout, _)| circuit.layouts.get(layout).map(|l| u64::from(l.slots()));
-    places.into_iter().filter_map(slots).sum()
-}
-
-/// Ciphertexts on their way in and out; those that come in have half of them as a seed.
-fn transfer_bytes(circuit: &Circuit) -> u64 {
+/// Bytes of the inputs of a run as they came, half of each as a seed, and of its outputs as they go.
+pub(super) fn transfer_bytes(circuit: &Circuit) -> u64 {
     let sizes = Sizes::new(&circuit.ring);
     let bytes = |value: &Value| circuit.type_of(*value).map_or(0, |ty| sizes.bytes_of(ty));
     let inputs = circuit.inputs.iter().flat_map(|port| &port.values);

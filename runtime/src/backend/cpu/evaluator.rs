@@ -1,16 +1,23 @@
 //! The back end that computes on ciphertexts.
 
-use super::evaluator::{Encoding, Evaluator, ScaleValue, Site};
+use super::error::CkksRunError;
 use super::keys::{KeyRing, KeySource};
+use super::sizes::DOT_CHUNK;
+use crate::backend::transfer::Transfer;
 use crate::binding;
+use crate::ckks::SeededCiphertext;
 use crate::ckks::{self, Ciphertext, CkksError, Encoder, Factor, Message, Plaintext};
+use crate::exec::{Encoding, Evaluator, ScaleValue, Site};
 use crate::params::{Parameters, PerRing, Rings};
 use crate::ring::Basis;
 use crate::rlwe::{Digits, EvaluationKeys};
-use crate::wire::WireError;
-use peregrine_ir::{Basis as IrBasis, Circuit, Form, Key, KeyKind, Level, Rotation, Type};
+use peregrine_ir::cost::CostModel;
+use peregrine_ir::{
+    Basis as IrBasis, Circuit, Definition, Entity, Inst, Key, KeyKind, Level, Rotation, Type, Value,
+};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// Runs circuits on ciphertexts; never holds a secret key.
@@ -130,6 +137,26 @@ impl Evaluator for CkksEvaluator {
             Err(none) if none.is_empty() => Ok(()),
             Err(several) => Err(CkksRunError::Keys(several)),
         }
+    }
+
+    /// Nanoseconds on the machine that the cost model describes by itself; plaintexts count where they are encoded for.
+    fn work(&self, circuit: &Circuit) -> Vec<u64> {
+        let seconds = CostModel::default().seconds_of_values(circuit);
+        let of = |value: Value| seconds.get(value.index()).copied().unwrap_or(0.0);
+        let encoded = |value: &Value| {
+            let definition = circuit.values.get(*value);
+            definition.is_some_and(|d| matches!(d.inst, Inst::Encode { .. }))
+        };
+        let work = |(value, definition): (Value, &Definition)| {
+            let operands = definition.inst.operands().into_iter();
+            let all = of(value) + operands.filter(encoded).map(of).sum::<f64>();
+            (all * 1e9) as u64
+        };
+        circuit.values.iter().map(work).collect()
+    }
+
+    fn dot_chunk(&self) -> NonZeroUsize {
+        DOT_CHUNK
     }
 
     fn prepare(&self, keys: &[Key]) -> Result<(), CkksRunError> {
@@ -289,48 +316,12 @@ impl Evaluator for CkksEvaluator {
     }
 }
 
-/// Why ciphertexts cannot be computed on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CkksRunError {
-    /// The circuit is over another ring.
-    #[error("the circuit's ring is not the one the keys were made for")]
-    Ring,
-    /// A key that the circuit declares is not there.
-    #[error("the {key} for level {level} is missing")]
-    MissingKey {
-        /// Which one.
-        key: Key,
-        /// The level of use.
-        level: Level,
-    },
-    /// A key that does not reach the level of its use.
-    #[error("the {key} serves level {found}, level {level} is needed")]
-    KeyLevel {
-        /// Which one.
-        key: Key,
-        /// The level it was made for.
-        found: Level,
-        /// The level of use.
-        level: Level,
-    },
-    /// Several keys are wrong.
-    #[error("{} keys are missing or too low; the first: {}", .0.len(), .0.first().map_or(String::new(), ToString::to_string))]
-    Keys(Vec<CkksRunError>),
-    /// A ciphertext of another type.
-    #[error("the ciphertext is at level {found_level} in form {found_form:?}, expected {expected}")]
-    Type {
-        /// Its level.
-        found_level: usize,
-        /// Its form.
-        found_form: Form,
-        /// The type.
-        expected: String,
-    },
-    /// The engine refused.
-    #[error(transparent)]
-    Ckks(#[from] CkksError),
-    /// A key could not be read.
-    #[error(transparent)]
-    Key(#[from] WireError),
+impl Transfer for CkksEvaluator {
+    fn import(&self, a: SeededCiphertext) -> Result<Ciphertext, CkksRunError> {
+        Ok(a.expand(self.rings.at(a.level()))?)
+    }
+
+    fn export(&self, a: Ciphertext) -> Result<Ciphertext, CkksRunError> {
+        Ok(a)
+    }
 }

@@ -1,12 +1,19 @@
 //! Sizes of values, keys and scratch, from ring and level.
 
-use super::DOT_CHUNK;
 use crate::ring::FACTORS_AT_ONCE;
+use peregrine_ir::Type;
 use peregrine_ir::stats::key_bytes;
 use peregrine_ir::{
-    Arena, Basis, Circuit, Definition, Form, Inst, Key, KeyKind, Level, Prime, Ring, RingId,
+    Arena, Basis, Circuit, Definition, Factor, Form, Inst, Key, KeyKind, Level, Pass, Prime, Ring,
+    RingId,
 };
-use peregrine_ir::{Type, Value};
+use std::num::NonZeroUsize;
+
+/// The plaintexts that one `dot` has encoded at a time.
+pub(super) const DOT_CHUNK: NonZeroUsize = match NonZeroUsize::new(32) {
+    Some(count) => count,
+    None => NonZeroUsize::MIN,
+};
 
 /// What a thread that encodes a plaintext takes beside it: slots, complex slots and the buffer of their transform, coefficients as
 /// floats and as integers.
@@ -17,10 +24,13 @@ const MESSAGE_LIMBS: u64 = 1;
 
 /// Whether an instruction encodes what it needs.
 pub(super) fn encodes(inst: &Inst) -> bool {
-    matches!(
-        inst,
-        Inst::Dot { .. } | Inst::AddPlain(..) | Inst::MulPlain(..)
-    )
+    let by = Factor::Plaintext;
+    let encodes = |pass: &Pass| match *pass {
+        Pass::AddPlain => true,
+        Pass::MultiplyPlain { by: found } | Pass::Dot { by: found, .. } => found == by,
+        _ => false,
+    };
+    inst.passes().iter().any(encodes)
 }
 
 /// Sizes of values, from ring and level.
@@ -159,7 +169,7 @@ impl Sizes {
     }
 
     /// Bytes that expanding a key takes beside it: its half in the file, and one polynomial on its way.
-    pub(in crate::exec) fn key_reading_bytes(&self, key: Key, level: Level) -> u64 {
+    pub(super) fn key_reading_bytes(&self, key: Key, level: Level) -> u64 {
         let sizes = self.at(level).key;
         (sizes.digits + 1) * sizes.limbs * self.key_limb_bytes(key)
     }
@@ -172,39 +182,48 @@ impl Sizes {
     /// Bytes an instruction needs beside its operands and its result, with plaintexts as they are encoded for it; without what
     /// threads need that encode them. In the ring of its result; where it leads to another ring, in the ring that it leads from.
     pub(super) fn scratch(&self, circuit: &Circuit, definition: &Definition) -> u64 {
-        let level = definition.ty.level();
-        let raised = self.limbs(level) + self.special(level);
-        let digits = self.digits(level) * raised;
-        let value = |v: &Value| circuit.type_of(*v).map_or(0, |ty| self.limbs_of(ty));
-        let limbs = match &definition.inst {
-            Inst::Dot { plains, .. } => {
-                let at_a_time = plains.len().min(DOT_CHUNK) as u64;
-                let sums = u64::from(plains.len() > DOT_CHUNK) * 2;
+        let (inst, level) = (&definition.inst, definition.ty.level());
+        let operands = inst.operands().into_iter();
+        let mut types = operands.filter_map(|v| circuit.type_of(v));
+        let first = types.clone().next();
+        let operand = || first.map_or(0, |ty| self.limbs_of(ty));
+        let mut plaintext = || {
+            let plain = types.find(|ty| matches!(ty, Type::Plain { .. }));
+            plain.map_or(0, |ty| self.limbs_of(ty))
+        };
+        let passes = inst.passes();
+        let limbs = match passes.as_slice() {
+            // Done in a copy of the operand.
+            [Pass::Rescale | Pass::ModDown | Pass::Decompose] => operand(),
+            [Pass::AddPlain | Pass::MultiplyPlain { .. }] => plaintext(),
+            &[
+                Pass::Dot {
+                    terms,
+                    by: Factor::Plaintext,
+                },
+            ] => {
+                let at_a_time = terms.min(DOT_CHUNK.get()) as u64;
+                let sums = u64::from(terms > DOT_CHUNK.get()) * 2;
                 MESSAGE_LIMBS * at_a_time + at_a_time / 2 + sums * self.limbs_of(&definition.ty)
             }
-            Inst::AddPlain(_, p) | Inst::MulPlain(_, p) => value(p),
-            Inst::Rotate { .. } | Inst::Relinearize(_) | Inst::Conjugate(_) => digits + 2 * raised,
-            // As a key switch in the ring that it leads from, and its result.
-            Inst::SwitchRing { .. } => digits + 2 * (raised + self.limbs(level)),
-            Inst::Rescale { a, .. } | Inst::ModDown(a) | Inst::Decompose(a) => value(a),
-            Inst::Input { .. }
-            | Inst::Encode { .. }
-            | Inst::Add(_)
-            | Inst::Sub(..)
-            | Inst::Negate(_)
-            | Inst::MulScalar { .. }
-            | Inst::DotScalar { .. }
-            | Inst::Mul(..)
-            | Inst::Square(_)
-            | Inst::RelinearizeExt { .. }
-            | Inst::DropLevel { .. }
-            | Inst::RotateExt { .. }
-            | Inst::MulMonomial { .. } => 0,
+            // What one pass hands to the next.
+            [before @ .., _] => before.iter().map(|pass| self.handed_on(*pass, level)).sum(),
+            [] => 0,
         };
-        let ring = match definition.inst {
-            Inst::SwitchRing { a, .. } => circuit.type_of(a).map_or(level, Type::level),
+        let ring = match inst {
+            Inst::SwitchRing { .. } => first.map_or(level, Type::level),
             _ => level,
         };
         limbs * self.limb_bytes(ring)
+    }
+
+    /// Limbs of the result of a pass at a level that another pass goes on with.
+    fn handed_on(&self, pass: Pass, level: Level) -> u64 {
+        let raised = self.limbs(level) + self.special(level);
+        match pass {
+            Pass::Decompose => self.digits(level) * raised,
+            Pass::KeyProduct => 2 * raised,
+            _ => 2 * self.limbs(level),
+        }
     }
 }

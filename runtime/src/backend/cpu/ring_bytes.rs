@@ -1,11 +1,12 @@
 //! Bytes of the buffers of each ring: those of one are of no use to another.
 
+use crate::exec::Pools;
 use peregrine_ir::{Entity, RingId};
-use std::ops::{AddAssign, SubAssign};
+use std::ops::{Add, AddAssign, SubAssign};
 
 /// Bytes of buffers by ring; none of the rings that are not there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct RingBytes(Vec<u64>);
+pub struct RingBytes(Vec<u64>);
 
 impl RingBytes {
     /// In one ring.
@@ -13,21 +14,6 @@ impl RingBytes {
         let mut all = vec![0; ring.index()];
         all.push(bytes);
         Self(all)
-    }
-
-    /// The larger of two for each ring.
-    pub(super) fn max(self, other: &Self) -> Self {
-        self.joined(other, u64::max)
-    }
-
-    /// The sum of two for each ring.
-    pub(super) fn plus(self, other: &Self) -> Self {
-        self.joined(other, |a, b| a + b)
-    }
-
-    /// Those of all rings together.
-    pub(super) fn total(&self) -> u64 {
-        self.0.iter().sum()
     }
 
     fn joined(mut self, other: &Self, join: impl Fn(u64, u64) -> u64) -> Self {
@@ -41,14 +27,32 @@ impl RingBytes {
     }
 }
 
-impl AddAssign<&Self> for RingBytes {
-    fn add_assign(&mut self, other: &Self) {
-        *self = std::mem::take(self).plus(other);
+impl Pools for RingBytes {
+    fn larger(self, other: Self) -> Self {
+        self.joined(&other, u64::max)
+    }
+
+    fn total(self) -> u64 {
+        self.0.iter().sum()
     }
 }
 
-impl SubAssign<&Self> for RingBytes {
-    fn sub_assign(&mut self, other: &Self) {
+impl Add for RingBytes {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        self.joined(&other, |a, b| a + b)
+    }
+}
+
+impl AddAssign for RingBytes {
+    fn add_assign(&mut self, other: Self) {
+        *self = std::mem::take(self) + other;
+    }
+}
+
+impl SubAssign for RingBytes {
+    fn sub_assign(&mut self, other: Self) {
         for (own, &other) in self.0.iter_mut().zip(&other.0) {
             *own -= other;
         }
@@ -57,6 +61,6 @@ impl SubAssign<&Self> for RingBytes {
 
 impl std::iter::Sum for RingBytes {
     fn sum<I: Iterator<Item = Self>>(bytes: I) -> Self {
-        bytes.fold(Self::default(), |sum, bytes| sum.plus(&bytes))
+        bytes.fold(Self::default(), Self::add)
     }
 }

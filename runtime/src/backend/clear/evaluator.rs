@@ -1,11 +1,25 @@
 //! The back end that computes on cleartext slots and keeps exact books of level, scale and form.
 
+use super::headroom::Headroom;
+use super::mismatch::Mismatch;
 use super::noise::Noise;
 use super::slots::{Factor, Slots};
 use super::watch::{Seen, Watch};
 use crate::exec::{Encoding, Evaluator, ScaleValue, Site};
-use peregrine_ir::{Basis, Circuit, Form, Key, Level, Ring, Rotation, Scale, Type, Value};
+use peregrine_ir::{
+    Basis, Circuit, Definition, Form, Inst, Key, Level, Ring, Rotation, Scale, Type, Value,
+};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// The plaintexts that one `dot` has encoded at a time. Sums of doubles depend on their order, and so on this.
+const DOT_CHUNK: NonZeroUsize = match NonZeroUsize::new(32) {
+    Some(count) => count,
+    None => NonZeroUsize::MIN,
+};
+
+/// Passes over slots that filling a constant is worth.
+const FILLING: u64 = 8;
 
 /// Runs circuits on cleartext.
 ///
@@ -21,7 +35,7 @@ pub struct Simulator {
 /// A simulated ciphertext, of one image or of several that are computed together.
 #[derive(Clone, Debug)]
 pub struct Cipher {
-    pub(super) slots: Arc<Slots>,
+    slots: Arc<Slots>,
     level: Level,
     scale: Scale,
     form: Form,
@@ -54,28 +68,14 @@ pub struct Digits {
     of: Cipher,
 }
 
-/// Where a message comes closest to the modulus.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Headroom {
-    /// log2 of half the modulus over the scaled message; below zero the message may wrap around.
-    pub bits: f64,
-    /// The ciphertext.
-    pub value: Value,
-    /// Its largest slot.
-    pub magnitude: f64,
-}
-
-impl Headroom {
-    /// The smaller of two; the earlier value's between equals.
-    pub(super) fn least(a: Option<Self>, b: Option<Self>) -> Option<Self> {
-        let order = |x: &Self, y: &Self| x.bits.total_cmp(&y.bits).then(x.value.cmp(&y.value));
-        a.into_iter().chain(b).min_by(order)
-    }
-}
-
 impl Simulator {
+    /// A simulator of exact arithmetic for a circuit.
+    pub fn exact(circuit: &Circuit) -> Self {
+        Self::new(circuit, None)
+    }
+
     /// A simulator for a circuit; with noise if asked for.
-    pub(super) fn new(circuit: &Circuit, noise: Option<Noise>) -> Self {
+    pub(crate) fn new(circuit: &Circuit, noise: Option<Noise>) -> Self {
         Self {
             ring: circuit.ring.clone(),
             watch: Watch::new(circuit),
@@ -85,7 +85,7 @@ impl Simulator {
     }
 
     /// An input as the client would encrypt it, the slots of several images one after the other.
-    pub(super) fn encrypt(&self, slots: Vec<f64>, level: Level, scale: Scale) -> Cipher {
+    pub fn encrypt(&self, slots: Vec<f64>, level: Level, scale: Scale) -> Cipher {
         Cipher {
             slots: Arc::new(Slots::real(slots)),
             level,
@@ -95,12 +95,12 @@ impl Simulator {
     }
 
     /// The smallest headroom met so far.
-    pub(super) fn headroom(&self) -> Option<Headroom> {
+    pub(crate) fn headroom(&self) -> Option<Headroom> {
         *self.headroom.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was seen of the values that nodes hand on.
-    pub(super) fn into_seen(self) -> Seen {
+    pub(crate) fn into_seen(self) -> Seen {
         self.watch.into_seen()
     }
 
@@ -139,6 +139,11 @@ impl Simulator {
 }
 
 impl Cipher {
+    /// The real parts of the slots, those of several images one after the other.
+    pub fn slots(&self) -> &[f64] {
+        &self.slots.re
+    }
+
     fn with(&self, slots: Slots) -> Self {
         Self {
             slots: Arc::new(slots),
@@ -176,6 +181,27 @@ impl Evaluator for Simulator {
     fn accept(&self, circuit: &Circuit) -> Result<(), Mismatch> {
         let same = circuit.ring == self.ring;
         same.then_some(()).ok_or(Mismatch::Ring)
+    }
+
+    /// Slots that are passed over; filling a constant costs as much as a few passes.
+    fn work(&self, circuit: &Circuit) -> Vec<u64> {
+        let work = |definition: &Definition| {
+            let inst = &definition.inst;
+            let (mut passes, mut filled) = (1, 0);
+            inst.for_each_operand(|operand| {
+                let operand = circuit.values.get(operand);
+                let is_plain = operand.is_some_and(|d| matches!(d.inst, Inst::Encode { .. }));
+                passes += 1;
+                filled += u64::from(is_plain) * FILLING;
+            });
+            let slots = circuit.ring.at(definition.ty.level()).slots();
+            (passes + filled) * u64::from(slots)
+        };
+        circuit.values.values().map(work).collect()
+    }
+
+    fn dot_chunk(&self) -> NonZeroUsize {
+        DOT_CHUNK
     }
 
     fn prepare(&self, _: &[Key]) -> Result<(), Mismatch> {
@@ -376,28 +402,4 @@ impl Evaluator for Simulator {
     fn mul_monomial(&self, a: &Cipher, exponent: u32) -> Result<Cipher, Mismatch> {
         Ok(a.with(a.slots.mul_monomial(exponent, self.width(a))))
     }
-}
-
-/// A disagreement between circuit and simulator; does not happen for verified circuits.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Mismatch {
-    /// The circuit is over another ring.
-    #[error("internal error: the circuit is over another ring")]
-    Ring,
-    /// The books disagree with the circuit.
-    #[error("internal error: {value} is {found}, the circuit says {expected}")]
-    Type {
-        /// The value.
-        value: Value,
-        /// By the simulator's books.
-        found: String,
-        /// By the circuit.
-        expected: String,
-    },
-    /// Operands that do not go together.
-    #[error("internal error: operands differ in level, scale or form")]
-    Operands,
-    /// A scale that cannot be represented.
-    #[error("internal error: a scale or level does not exist")]
-    Exponent,
 }

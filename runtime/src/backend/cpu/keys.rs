@@ -1,30 +1,13 @@
 //! The evaluation keys of a run: where they come from, and those in memory now.
 
+use crate::exec::{KeyForm, KeyResidence};
 use crate::params::Rings;
 use crate::rlwe::EvaluationKeys;
-use crate::wire::WireError;
+use crate::wire::{StoredKeys, WireError};
 use peregrine_ir::{Key, KeyPairId, Level};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
-
-/// What a source does with its keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub enum KeyResidence {
-    /// Holds all of them in memory, expanded.
-    Held,
-    /// Has them packed, and in memory only where they are used.
-    Stored,
-}
-
-/// How a key is in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyForm {
-    /// Expanded once, for all uses.
-    Expanded,
-    /// As it is stored, and expanded block by block at each use.
-    Streamed,
-}
 
 /// Where keys come from: a mapped file, or memory.
 pub trait KeySource: fmt::Debug + Send + Sync {
@@ -106,6 +89,39 @@ impl KeySource for HeldKeys {
     fn fetch(&self, _: Key) {}
 
     fn release(&self, _: Key) {}
+}
+
+impl KeySource for StoredKeys {
+    fn key_pair(&self) -> KeyPairId {
+        self.key_pair()
+    }
+
+    fn rings(&self) -> &Rings {
+        self.rings()
+    }
+
+    fn levels(&self) -> &BTreeMap<Key, Level> {
+        self.levels()
+    }
+
+    fn residence(&self) -> KeyResidence {
+        KeyResidence::Stored
+    }
+
+    fn load(&self, key: Key, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError> {
+        Ok(Arc::new(match form {
+            KeyForm::Streamed => EvaluationKeys::from_iter([self.streamed(key)?]),
+            KeyForm::Expanded => EvaluationKeys::from_iter([self.expanded(key)?]),
+        }))
+    }
+
+    fn fetch(&self, key: Key) {
+        self.fetch(key);
+    }
+
+    fn release(&self, key: Key) {
+        self.release(key);
+    }
 }
 
 /// The keys that were checked and are ready.

@@ -10,7 +10,7 @@ use peregrine_ir::{Entity, Form, Inst, Level, Ring, Scale, Type, Value};
 /// whatever the images beside it. Plaintexts are encoded once for all images. The first images of a value may be twins: copies of
 /// the next ones that get none.
 #[derive(Debug)]
-pub(super) struct Noise {
+pub(crate) struct Noise {
     seed: u64,
     /// The number of the first image.
     first: usize,
@@ -21,7 +21,7 @@ pub(super) struct Noise {
 
 impl Noise {
     /// For images numbered from `first`, behind so many twins.
-    pub(super) fn new(ring: &Ring, seed: u64, (first, twins): (usize, usize)) -> Self {
+    pub(crate) fn new(ring: &Ring, seed: u64, (first, twins): (usize, usize)) -> Self {
         Self {
             seed,
             first,

@@ -3,7 +3,7 @@
 //! Only these are judged. Partial sums inside a node may wrap around the modulus and back before the sum is complete, and
 //! may be small beside their noise, without any harm to the sum.
 
-use super::evaluator::Headroom;
+use super::headroom::Headroom;
 use super::slots::Slots;
 use peregrine_ir::provenance::handed_on;
 use peregrine_ir::{Circuit, Node, Value};
@@ -20,20 +20,20 @@ pub(super) struct Watch {
 
 /// What was seen.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// The first value that has less than no headroom.
-    pub(super) overflow: Option<Headroom>,
+    pub(crate) overflow: Option<Headroom>,
     /// By node: messages and their noise.
-    pub(super) tensors: BTreeMap<Node, Loudness>,
+    pub(crate) tensors: BTreeMap<Node, Loudness>,
 }
 
 /// How large the values that a node hands on are, and how large the noise in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Loudness {
+pub(crate) struct Loudness {
     /// The largest magnitude of a slot without noise.
-    pub(super) magnitude: f64,
+    pub(crate) magnitude: f64,
     /// The largest error of a slot.
-    pub(super) noise: f64,
+    pub(crate) noise: f64,
 }
 
 impl Loudness {
@@ -46,7 +46,7 @@ impl Loudness {
 
 impl Seen {
     /// That of both.
-    pub(super) fn join(&mut self, other: Self) {
+    pub(crate) fn join(&mut self, other: Self) {
         self.overflow = first(self.overflow, other.overflow);
         for (node, loudness) in other.tensors {
             self.tensors.entry(node).or_default().join(loudness);
@@ -55,7 +55,7 @@ impl Seen {
 }
 
 /// The one that comes first in the program; of the same value the one that leaves less.
-pub(super) fn first(a: Option<Headroom>, b: Option<Headroom>) -> Option<Headroom> {
+pub(crate) fn first(a: Option<Headroom>, b: Option<Headroom>) -> Option<Headroom> {
     let order = |x: &Headroom, y: &Headroom| x.value.cmp(&y.value).then(x.bits.total_cmp(&y.bits));
     a.into_iter().chain(b).min_by(order)
 }

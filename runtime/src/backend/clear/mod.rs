@@ -1,0 +1,22 @@
+//! The back end that computes on cleartext slots: the oracle of the tests, and what [`simulate`](crate::simulate) runs on.
+//!
+//! Slots are `f64`, with imaginary parts once an operation makes them. Key switching, rescaling and levels leave slots
+//! alone, but for switching rings, which averages them; level, scale and form are kept exactly and compared with the circuit's types
+//! after every instruction. With a noise seed every instruction also disturbs its result as the noise model predicts. A value holds the
+//! slots of several images when there are several to compute.
+
+mod evaluator;
+mod footprint;
+mod headroom;
+mod mismatch;
+mod noise;
+mod random;
+mod slots;
+mod watch;
+
+pub use evaluator::{Cipher, Digits, Plain, Simulator};
+pub use footprint::ClearFootprint;
+pub use headroom::Headroom;
+pub use mismatch::Mismatch;
+pub(crate) use noise::Noise;
+pub(crate) use watch::{Seen, first};

@@ -1,0 +1,137 @@
+//! The memory that this processor takes.
+//!
+//! Notation: a *limb* is N words of 8 bytes; level l has `L` primes, P has `K`, and `d` gadget digits meet level l; all these are
+//! those of the ring that l is in.
+//!
+//! | value | limbs |
+//! |---|---|
+//! | `ct<l>`, `ct<l, deg 2>`, `ct<l, ext>` | `2 L`, `3 L`, `2 (L + K)` |
+//! | `pt<l>`, `pt<l, ext>` | `L`, `L + K` |
+//! | `digits<l>` | `d (L + K)` |
+//! | evaluation key at level l | streamed: its bytes in the file; expanded: `2 d (L + K)`, half of that beside it while it is read |
+//!
+//! A key for switching rings has limbs of the ring that it leads from, `K` and `d` of the ring that it leads to.
+//!
+//! Scratch is that of plaintexts encoded on the fly (one limb each where they are for one `dot`), of threads that encode and of the
+//! fused key switches. Nothing is added for the allocator but one part in thirty: limbs of a ring are buffers of one size, which leave
+//! no gaps. The buffers of one ring are of no use to another, so what each takes at its worst moment adds up.
+
+use super::fixed::{shared_bytes, transfer_bytes};
+use super::ring_bytes::RingBytes;
+use super::sizes::{self, Sizes};
+use crate::exec::{Footprint, KeyForm, Pools, Wave};
+use peregrine_ir::{Circuit, Definition, Inst, Key, Level, RingId, Type, Value};
+
+/// Work of an encoding beside its limbs, in limbs of its ring: filling slots, and the complex transform.
+const EMBEDDING_LIMBS: u64 = 4;
+
+/// Bytes that buffers take with what the allocator leaves between them: measured, one part in thirty.
+fn padded(bytes: u64) -> u64 {
+    bytes + bytes / 30
+}
+
+/// The bytes that this processor takes for the parts of a circuit.
+#[derive(Clone, Debug)]
+pub struct CpuFootprint<'c> {
+    circuit: &'c Circuit,
+    sizes: Sizes,
+    threads: u64,
+}
+
+impl<'c> CpuFootprint<'c> {
+    /// The footprint of a circuit that is run by the threads of the current pool.
+    pub fn of(circuit: &'c Circuit) -> Self {
+        Self {
+            circuit,
+            sizes: Sizes::new(&circuit.ring),
+            threads: rayon::current_num_threads() as u64,
+        }
+    }
+
+    fn ring_of(&self, level: Level) -> RingId {
+        self.circuit.ring.ring_of(level)
+    }
+
+    /// Beside the operands and the result of an instruction.
+    fn step(&self, definition: &Definition) -> RingBytes {
+        let own = definition.ty.level();
+        let level = match definition.inst {
+            Inst::SwitchRing { a, .. } => self.circuit.type_of(a).map_or(own, Type::level),
+            _ => own,
+        };
+        let bytes = self.sizes.scratch(self.circuit, definition);
+        RingBytes::of(self.ring_of(level), bytes)
+    }
+
+    /// By all threads that encode at a level.
+    fn threads(&self, level: Level) -> RingBytes {
+        let bytes = self.threads * self.sizes.encoding_bytes(level);
+        RingBytes::of(self.ring_of(level), bytes)
+    }
+}
+
+impl Footprint for CpuFootprint<'_> {
+    type Pools = RingBytes;
+
+    fn value(&self, value: Value) -> RingBytes {
+        let ty = self.circuit.type_of(value);
+        let bytes = |ty: &Type| RingBytes::of(self.ring_of(ty.level()), self.sizes.bytes_of(ty));
+        ty.map(bytes).unwrap_or_default()
+    }
+
+    /// What the instructions of a wave need, and what each thread that encodes for one of them does.
+    fn scratch(&self, wave: &Wave) -> RingBytes {
+        let steps = wave.steps.iter();
+        let definitions = steps.filter_map(|&v| self.circuit.values.get(v));
+        let (mut scratch, mut encoding) = (RingBytes::default(), RingBytes::default());
+        for definition in definitions {
+            scratch += self.step(definition);
+            if sizes::encodes(&definition.inst) {
+                encoding = encoding.larger(self.threads(definition.ty.level()));
+            }
+        }
+        for plain in wave.plains.iter().filter_map(|&v| self.circuit.type_of(v)) {
+            encoding = encoding.larger(self.threads(plain.level()));
+        }
+        scratch + encoding
+    }
+
+    fn key(&self, key: Key, form: KeyForm) -> u64 {
+        let level = self.circuit.keys.levels.get(&key);
+        level.map_or(0, |&level| match form {
+            KeyForm::Expanded => self.sizes.key_bytes(key, level),
+            KeyForm::Streamed => self.sizes.packed_key_bytes(key, level),
+        })
+    }
+
+    fn reading(&self, key: Key, form: KeyForm) -> RingBytes {
+        let level = self.circuit.keys.levels.get(&key);
+        let level = level.filter(|_| form == KeyForm::Expanded);
+        let bytes = |&level: &Level| {
+            let bytes = self.sizes.key_reading_bytes(key, level);
+            RingBytes::of(key.from, bytes)
+        };
+        level.map(bytes).unwrap_or_default()
+    }
+
+    fn shared(&self) -> u64 {
+        shared_bytes(self.circuit)
+    }
+
+    fn transfer(&self) -> u64 {
+        transfer_bytes(self.circuit)
+    }
+
+    fn held(&self, most: RingBytes) -> u64 {
+        padded(most.total())
+    }
+
+    fn encoding(&self, plain: Value) -> u64 {
+        let ty = self.circuit.type_of(plain);
+        let work = |ty: &Type| {
+            let limbs = self.sizes.limbs_of(ty) + EMBEDDING_LIMBS;
+            limbs * self.sizes.limb_bytes(ty.level())
+        };
+        ty.map_or(0, work)
+    }
+}
