@@ -4,6 +4,7 @@ pub mod builder;
 pub mod conformance;
 pub mod flow;
 pub mod fuzz;
+pub mod imports;
 pub mod machines;
 pub mod networks;
 pub mod onnx_bytes;

@@ -10,9 +10,12 @@
 //! estimated: that a conversion, which takes a level, makes everything before it dearer by [`Surcharge`].
 
 use super::candidates;
+use super::cuts::Cut;
 use super::depth;
+use super::error::LayoutPlanError;
+use super::place::Place;
+use super::plan::Choice;
 use super::plans::{Quoted, Quotes};
-use super::{Choice, Cut, LayoutPlanError, Place};
 use crate::optimisation::Without;
 use crate::slots::identity;
 use crate::tensor::{Graph, Op};

@@ -1,6 +1,6 @@
 //! Packings and choices in words, for reports.
 
-use super::LayoutPlan;
+use super::plan::LayoutPlan;
 use crate::slots::LinearPlan;
 use crate::tensor::Graph;
 use peregrine_ir::Layout;

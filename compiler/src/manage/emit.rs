@@ -5,11 +5,13 @@
 //! dropping modulus where the scale fits already, by one product with 1 where it does not.
 
 use super::ManageError;
+use super::bits::{number_bits, spare_bits};
 use super::levels::{Raw, masked, raw};
-use super::parameters::{ScaleBits, number_bits, spare_bits};
 use super::regions::Place;
 use super::rescales::Rescales;
-use super::scales::{Scales, Settled};
+use super::scale_bits::ScaleBits;
+use super::scales::Scales;
+use super::settled::Settled;
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
 use peregrine_ir::{
     Arena, Basis, Builder, Circuit, Const, Entity, Inst, Level, Ring, Scale, Security, Value,

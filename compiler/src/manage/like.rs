@@ -9,7 +9,7 @@
 //! 3. Primes that no level has are left out; digits keep those that are left, special primes all. A key of the other circuit covers
 //!    what is used here at a level if it was made for the row of that level or a longer one.
 
-use super::parameters::{ParameterError, Planner};
+use super::bits::precision_of;
 use super::primes::TOLERANCE_BITS;
 use super::table::Wanted;
 use peregrine_ir::{
@@ -62,7 +62,7 @@ impl Like {
         let unit = ring
             .unit_bits
             .min((base as u32).saturating_sub(headroom_bits));
-        Planner::precision_of(unit, self.log_n())
+        precision_of(unit, self.log_n())
     }
 
     /// Whether its keys serve as a key of another ring up to a level.
@@ -116,7 +116,7 @@ impl Like {
     }
 
     /// A ring with levels as they are wanted.
-    fn within(&self, wanted: &Wanted, unit_bits: u32) -> Result<Ring, Misfit> {
+    pub(super) fn within(&self, wanted: &Wanted, unit_bits: u32) -> Result<Ring, Misfit> {
         let rows = self.rows(wanted)?;
         let level = |&row: &usize| self.ring.levels.get(row).cloned().unwrap_or_default();
         let highest = self.ring.top_ring();
@@ -336,26 +336,6 @@ impl Misfit {
             *node = name(*rescale);
         }
         self
-    }
-}
-
-impl Planner<'_> {
-    /// A ring within that of another circuit.
-    pub(super) fn ring_like(&self, like: &Like, wanted: &Wanted) -> Result<Ring, ParameterError> {
-        let misfit = |misfit| ParameterError::Like {
-            circuit: like.name.clone(),
-            misfit: Box::new(misfit),
-        };
-        let unit_bits = self.unit_bits(wanted.log_n);
-        let ring = like.within(wanted, unit_bits).map_err(misfit)?;
-        for id in ring.rings.keys() {
-            let log_n = ring.view(id).log_n();
-            let (bits, limit) = (ring.total_bits(id), self.limit(log_n)?);
-            if bits > limit {
-                return Err(misfit(Misfit::Insecure { log_n, bits, limit }));
-            }
-        }
-        Ok(ring)
     }
 }
 

@@ -15,6 +15,7 @@
 //! Cost: linear in the program. A value that meets a sum at a lower level than its own is brought there by one product
 //! with 1, which costs no level; only when two products of different scales meet at one level is a level spent.
 
+mod bits;
 pub mod demand;
 mod emit;
 mod levels;
@@ -24,11 +25,13 @@ pub mod possible;
 pub mod primes;
 pub mod regions;
 pub mod rescales;
+mod scale_bits;
 mod scales;
+mod settled;
 mod table;
 
 pub use emit::emit;
-pub use scales::{Settled, settle};
+pub use settled::{Settled, settle};
 
 use peregrine_ir::TypeError;
 

@@ -9,24 +9,19 @@
 //!   `SPECIAL_SLACK_BITS` longer than a digit, so that its noise stays below that of a rescale. Among the `alpha` that
 //!   fit the security line the one with the least predicted time of all key switches and keys wins.
 
+use super::bits::{GUARD_BITS, SPECIAL_SLACK_BITS};
 use super::demand::{Demand, Need, Work};
 use super::like::{Like, Misfit};
 use super::possible::Path;
 use super::primes::MAX_PRIME_BITS;
-use super::table::{Table, Wanted};
+pub use super::scale_bits::ScaleBits;
+use super::table::{Table, Wanted, least_drop};
 use crate::optimisation::{Optimisation, Without};
+use crate::tensor::Graph;
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Arena, Level, Ring, RingId, RingSpec, Security, SpecialPrime};
 use std::collections::BTreeSet;
 
-/// Bits kept above the noise of one rescale for what the network adds.
-const GUARD_BITS: u32 = 4;
-/// Bits of numbers beyond the asked precision: the errors of many of them add up.
-const NUMBER_GUARD_BITS: u32 = 6;
-/// Bits of weights beyond what one of them needs: the errors of up to 4^this add up.
-const WEIGHT_GUARD_BITS: u32 = 4;
-/// How much longer than a digit the special primes are, in bits.
-pub(super) const SPECIAL_SLACK_BITS: f64 = 6.0;
 /// The longest base: what decryption handles exactly.
 pub const MAX_BASE_BITS: u32 = 99;
 
@@ -45,54 +40,6 @@ pub struct Planner<'c> {
     pub without: &'c Without,
     /// The circuit within whose parameters those of this one must be, if any.
     pub like: Option<&'c Like>,
-}
-
-/// log2 of the scales of what is multiplied with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScaleBits {
-    /// Of values, `d`.
-    pub unit: u32,
-    /// Of encoded weights: rounding one adds `sqrt(N / 12)` in slots.
-    pub weights: u32,
-    /// Of numbers: nothing is encoded, so they need the asked precision and no more.
-    pub numbers: u32,
-    /// Of masks, rounded like weights but with few terms.
-    pub mask: u32,
-}
-
-impl ScaleBits {
-    /// In a ring of degree `2^log_n` with working scale `2^unit`.
-    pub fn new(unit: u32, log_n: u32) -> Self {
-        let mask = unit.saturating_sub(log_n / 2);
-        Self {
-            unit,
-            weights: mask + WEIGHT_GUARD_BITS,
-            numbers: unit.saturating_sub(log_n) + NUMBER_GUARD_BITS,
-            mask,
-        }
-    }
-
-    /// The working scale for everything.
-    pub const fn uniform(unit: u32) -> Self {
-        Self {
-            unit,
-            weights: unit,
-            numbers: unit,
-            mask: unit,
-        }
-    }
-
-    /// Bits that a rescale must drop.
-    pub fn of(&self, need: &Need) -> u32 {
-        let shares = [
-            (need.weights, self.weights),
-            (need.numbers, self.numbers),
-            (need.mask, self.mask),
-        ];
-        let shares = shares.into_iter().filter(|share| share.0);
-        let shared: u32 = shares.map(|share| share.1).sum();
-        (i64::from(need.units) * i64::from(self.unit) + i64::from(shared)).max(0) as u32
-    }
 }
 
 impl Planner<'_> {
@@ -161,17 +108,51 @@ impl Planner<'_> {
         self.precision_bits + GUARD_BITS + log_n - 2
     }
 
-    /// The bits of precision that a working scale leaves, at least one.
-    pub(super) fn precision_of(unit_bits: u32, log_n: u32) -> u32 {
-        (unit_bits + 2).saturating_sub(GUARD_BITS + log_n).max(1)
-    }
-
-    pub(super) fn limit(&self, log_n: u32) -> Result<f64, ParameterError> {
+    fn limit(&self, log_n: u32) -> Result<f64, ParameterError> {
         match self.security {
             Security::None => Ok(f64::INFINITY),
             Security::Classical128 => Security::max_modulus_bits(log_n)
                 .map(f64::from)
                 .ok_or(ParameterError::Degree { log_n }),
+        }
+    }
+
+    /// A ring within that of another circuit.
+    fn ring_like(&self, like: &Like, wanted: &Wanted) -> Result<Ring, ParameterError> {
+        let misfit = |misfit| ParameterError::Like {
+            circuit: like.name().to_owned(),
+            misfit: Box::new(misfit),
+        };
+        let unit_bits = self.unit_bits(wanted.log_n);
+        let ring = like.within(wanted, unit_bits).map_err(misfit)?;
+        for id in ring.rings.keys() {
+            let log_n = ring.view(id).log_n();
+            let (bits, limit) = (ring.total_bits(id), self.limit(log_n)?);
+            if bits > limit {
+                return Err(misfit(Misfit::Insecure { log_n, bits, limit }));
+            }
+        }
+        Ok(ring)
+    }
+
+    /// Refuses a ring degree whose modulus is too short for what no choice of layouts avoids.
+    ///
+    /// # Errors
+    /// When the rescales of the longest path, the lowest level and the shortest special prime together cross the security line.
+    pub fn possible(&self, graph: &Graph, log_n: u32) -> Result<(), ParameterError> {
+        let limit = self.limit(log_n)?;
+        let path = Path::longest(graph, &self.scale_bits(log_n));
+        let base = self.unit_bits(log_n) + self.headroom_bits;
+        let special = f64::from(least_drop(log_n)) + SPECIAL_SLACK_BITS;
+        let bits = f64::from(path.bits + base) + special;
+        match bits <= limit {
+            true => Ok(()),
+            false => Err(ParameterError::Depth {
+                log_n,
+                path,
+                bits,
+                limit,
+            }),
         }
     }
 
@@ -282,18 +263,6 @@ impl Planner<'_> {
         });
         seconds.sum()
     }
-}
-
-/// By how many bits the rescale to a level drops more than the working scale.
-pub(super) fn spare_bits(ring: &Ring, to: Level) -> u32 {
-    let dropped = ring.ratio(Level(to.0 + 1), to);
-    let bits = dropped.and_then(|ratio| ratio.bits(&ring.primes));
-    (bits.unwrap_or(0.0).round() as u32).saturating_sub(ring.unit_bits)
-}
-
-/// log2 of the scale of numbers that share `bits` with a mask of scale `2^mask`.
-pub(super) fn number_bits(bits: f64, mask: u32) -> i32 {
-    (bits - f64::from(mask).min(bits / 2.0)).floor() as i32
 }
 
 /// A way to cut the pool into digits.

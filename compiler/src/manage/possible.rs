@@ -4,8 +4,7 @@
 //! scales of numbers and masks, and the lowest level and the special primes come on top. What is refused so needs no search; what
 //! passes may turn out to be too deep yet.
 
-use super::parameters::{ParameterError, Planner, SPECIAL_SLACK_BITS, ScaleBits};
-use super::table::least_drop;
+use super::scale_bits::ScaleBits;
 use crate::tensor::{Graph, Op, Polynomial};
 use peregrine_ir::TensorId;
 use peregrine_ir::linear::{LinearKind, LinearMap};
@@ -102,32 +101,10 @@ pub fn macs(graph: &Graph) -> u64 {
     graph.nodes().map(macs).sum()
 }
 
-impl Planner<'_> {
-    /// Refuses a ring degree whose modulus is too short for what no choice of layouts avoids.
-    ///
-    /// # Errors
-    /// When the rescales of the longest path, the lowest level and the shortest special prime together cross the security line.
-    pub fn possible(&self, graph: &Graph, log_n: u32) -> Result<(), ParameterError> {
-        let limit = self.limit(log_n)?;
-        let path = Path::longest(graph, &self.scale_bits(log_n));
-        let base = self.unit_bits(log_n) + self.headroom_bits;
-        let special = f64::from(least_drop(log_n)) + SPECIAL_SLACK_BITS;
-        let bits = f64::from(path.bits + base) + special;
-        match bits <= limit {
-            true => Ok(()),
-            false => Err(ParameterError::Depth {
-                log_n,
-                path,
-                bits,
-                limit,
-            }),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manage::parameters::{ParameterError, Planner};
     use crate::optimisation::Without;
     use crate::tensor::{Node, SourceId};
     use peregrine_ir::cost::CostModel;

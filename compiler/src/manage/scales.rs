@@ -8,15 +8,14 @@
 //! Two members of one class may be fixed at different scales. Then the later of them is multiplied by 1 and the analysis
 //! starts again: that product is free in its scale. It costs a level, and happens only where two products of different
 //! history meet, or where the exponents of a product become large: powers of powers with no linear operator between
-//! ([`settle`]). In each class those that share the scale of its first such member go together, so the
+//! ([`super::settle`]). In each class those that share the scale of its first such member go together, so the
 //! number of analyses does not grow with the number of ciphertexts.
 
 use super::ManageError;
-use super::demand::Demand;
-use super::parameters::spare_bits;
+use super::bits::spare_bits;
 use super::regions::Place;
-use super::rescales::{Policy, Rescales};
-use crate::slots::{Program, SlotInst, SlotOp, SlotValue};
+use super::rescales::Rescales;
+use crate::slots::{Program, SlotOp, SlotValue};
 use peregrine_ir::{Entity, Level, Prime, Ring, Scale};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,61 +61,8 @@ impl Scales {
     }
 }
 
-/// A program with a scale for every value.
-#[derive(Clone, Debug)]
-pub struct Settled {
-    /// The program, with products by 1 where scales did not meet.
-    pub program: Program,
-    /// Where its values live.
-    pub rescales: Rescales,
-    /// Their scales.
-    pub scales: Scales,
-    /// What they ask of the modulus.
-    pub demand: Demand,
-}
-
-impl Settled {
-    /// The node that is rescaled first at the given step to a lower level on the way from the inputs, the first being 1.
-    pub fn rescaled_node(&self, step: usize) -> Option<String> {
-        let mut values = self.program.values.iter();
-        let regions = self.rescales.regions();
-        let rescaled = |&(value, inst): &(SlotValue, &SlotInst)| {
-            let number = regions.number(self.rescales.place(value));
-            inst.op.multiplies() && number as usize == step
-        };
-        let (_, inst) = values.find(rescaled)?;
-        let node = self.program.nodes.get(inst.node)?;
-        Some(node.name.clone())
-    }
-}
-
-/// Gives every value a scale, realigning products until no class is fixed twice.
-///
-/// # Errors
-/// When exponents run away; not for polynomials of supported degree.
-pub fn settle(mut program: Program, policy: Policy) -> Result<Settled, ManageError> {
-    for _ in 0..=program.values.len() {
-        let rescales = Rescales::new(&program, policy);
-        match analyse(&program, &rescales)? {
-            Analysis::Settled(scales) => {
-                let demand = Demand::new(&program, &rescales, &scales);
-                return Ok(Settled {
-                    program,
-                    rescales,
-                    scales,
-                    demand,
-                });
-            }
-            Analysis::Conflicts(values) => realign(&mut program, &values),
-        }
-    }
-    Err(ManageError::Internal {
-        what: "scales do not settle",
-    })
-}
-
 /// The outcome of one analysis.
-enum Analysis {
+pub(super) enum Analysis {
     /// Every value has a scale.
     Settled(Scales),
     /// These products must be brought to another scale first.
@@ -127,7 +73,7 @@ enum Analysis {
 ///
 /// # Errors
 /// When exponents run away.
-fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis, ManageError> {
+pub(super) fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis, ManageError> {
     let place = |v: SlotValue| rescales.place(v);
     let classes = classes(program, &place);
     let mut by_place: BTreeMap<Place, Vec<SlotValue>> = BTreeMap::new();
@@ -295,7 +241,7 @@ fn exponents(scale: &Scale) -> u64 {
 }
 
 /// Lets every use of `conflicts` go through a product with 1.
-fn realign(program: &mut Program, conflicts: &BTreeSet<SlotValue>) {
+pub(super) fn realign(program: &mut Program, conflicts: &BTreeSet<SlotValue>) {
     let old = take(&mut program.values);
     let mut renamed: Vec<SlotValue> = Vec::with_capacity(old.len());
     for (value, inst) in old.iter() {
@@ -341,6 +287,8 @@ fn concrete(symbolic: &Scale, ring: &Ring) -> Option<Scale> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manage::rescales::Policy;
+    use crate::manage::settled::settle;
     use crate::slots::{Full, SlotPort};
     use peregrine_ir::{LayoutId, Node, Shape};
 

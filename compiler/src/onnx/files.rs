@@ -1,6 +1,9 @@
 //! The file system as seen by the command line: the one module of the front end that does I/O.
 
-use super::{ExternalData, ExternalError, ImportErrors, Location, Options, import};
+use super::format::{ExternalData, ExternalError, Location};
+use super::import::import;
+use super::model::Options;
+use super::problems::ImportErrors;
 use crate::tensor::Graph;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};

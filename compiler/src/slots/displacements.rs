@@ -9,19 +9,14 @@
 //! and of a matrix with few zeros. Anything else is enumerated in O(nonzero coefficients).
 
 mod axes;
+mod pairs;
 
-use super::sets::{ByPair, PairSets};
+use super::sets::PairSets;
 pub(super) use axes::{Joined, by_axes};
+pub use pairs::Displacements;
 use peregrine_ir::linear::{BoundMap, LinearKind};
 use peregrine_ir::{Layout, Place};
 use std::collections::BTreeMap;
-
-/// Displacements by (output ciphertext, input ciphertext), ascending, in `0 .. S`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Displacements {
-    /// By pair.
-    pub pairs: ByPair,
-}
 
 impl Displacements {
     /// The displacements of `map` from replica 0 of `input` to replica 0 of `output`.

@@ -1,11 +1,12 @@
 //! Lowering: tensor graph and layouts to slot program, node by node.
 
+use super::identity::identity;
 use super::linear::{LinearPlan, emit};
 use super::polynomial::{Evaluation, broadcast};
 use super::{Full, Packed, Program, SlotOp, SlotPort, SlotValue};
 use crate::layout::{LayoutPlan, words};
 use crate::tensor::{Graph, Op, Polynomial};
-use peregrine_ir::linear::{AxisMap, Gather, LinearError, LinearKind, LinearMap};
+use peregrine_ir::linear::{LinearError, LinearMap};
 use peregrine_ir::{Constant, LayoutId, Node, Remark, Shape, SourceNode, TensorId};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
@@ -302,20 +303,6 @@ impl Lowering<'_> {
         }
         self.program.remove_dead();
         Ok(self.program)
-    }
-}
-
-/// The map that moves nothing.
-pub fn identity(shape: &Shape) -> LinearMap {
-    let axis = |(axis, &extent): (usize, &u32)| AxisMap {
-        output_axis: axis as u32,
-        table: (0..extent).map(Some).collect(),
-    };
-    let axes = shape.dims().iter().enumerate().map(axis).collect();
-    LinearMap {
-        kind: LinearKind::Gather(Gather { axes }),
-        input: shape.clone(),
-        output: shape.clone(),
     }
 }
 

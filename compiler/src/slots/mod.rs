@@ -9,6 +9,7 @@
 pub mod bsgs;
 pub mod diagonals;
 pub mod displacements;
+mod identity;
 pub mod linear;
 mod lower;
 mod polynomial;
@@ -17,8 +18,9 @@ pub mod sets;
 pub mod wiring;
 
 pub use displacements::Displaced;
+pub use identity::identity;
 pub use linear::{LinearOptions, LinearPlan};
-pub use lower::{LowerError, identity, lower};
+pub use lower::{LowerError, lower};
 pub(crate) use polynomial::Evaluation;
 
 use peregrine_ir::{

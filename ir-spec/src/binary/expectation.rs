@@ -1,7 +1,7 @@
 //! What ports expect, in the public part.
 
 use super::error::DecodeError;
-use super::public::range;
+use super::fields::range;
 use super::wire;
 use crate::expectation::{Expectation, InputRange, Origin};
 

@@ -1,7 +1,7 @@
 //! What the client does before encryption and after decryption, in the public part.
 
 use super::error::DecodeError;
-use super::public::{array, range};
+use super::fields::{array, range};
 use super::wire;
 use crate::finish::{Finish, FinishStep, Function, FunctionKind, InputElement, Prepare};
 use crate::shape::Shape;

@@ -14,10 +14,12 @@ mod column;
 pub mod container;
 mod error;
 mod expectation;
+mod fields;
 mod fingerprint;
 mod finish;
 mod operator;
 mod owner;
+mod parts;
 mod private;
 mod program;
 mod public;
@@ -28,8 +30,10 @@ pub use error::{DecodeError, ReadError};
 pub use fingerprint::Fingerprint;
 pub(crate) use fingerprint::PrivateHash;
 pub use owner::{KeyPairId, Owner};
+pub use parts::fingerprint;
+pub(crate) use parts::split;
 
-use crate::interface::{Interface, PublicPart};
+use crate::interface::Interface;
 use crate::verify::{Verified, verify};
 use std::io::{self, Seek, Write};
 
@@ -39,19 +43,6 @@ pub const PUBLIC: u64 = u64::from_le_bytes(*b"public\0\0");
 pub const PRIVATE: u64 = u64::from_le_bytes(*b"private\0");
 /// Tag of the chunk with the SHA-256 of the private part.
 pub const PRIVATE_HASH: u64 = u64::from_le_bytes(*b"privhash");
-
-/// Names a circuit by its content. Equal circuits have equal fingerprints, on every machine.
-pub fn fingerprint(circuit: &Verified) -> Fingerprint {
-    let (_, public, private) = split(circuit);
-    Fingerprint::of(&public, PrivateHash::of(&private))
-}
-
-/// The public fields, and both parts encoded.
-pub(crate) fn split(circuit: &Verified) -> (PublicPart, Vec<u8>, Vec<u8>) {
-    let part = public::extract(circuit);
-    let encoded = public::encode(&part);
-    (part, encoded, private::encode(circuit))
-}
 
 /// A circuit as a file.
 pub fn write_circuit(circuit: &Verified) -> Vec<u8> {

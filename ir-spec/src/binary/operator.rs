@@ -2,7 +2,7 @@
 
 use super::column::{Column, Differences};
 use super::error::DecodeError;
-use super::public::array;
+use super::fields::array;
 use super::wire;
 use crate::circuit::Operator;
 use crate::entity::{LayoutId, TensorId};

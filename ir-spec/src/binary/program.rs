@@ -2,7 +2,8 @@
 
 use super::column::{Column, Differences};
 use super::error::DecodeError;
-use super::public::{decode_scale, encode_scale, range};
+use super::fields::range;
+use super::public::{decode_scale, encode_scale};
 use super::wire;
 use crate::circuit::{Circuit, Definition};
 use crate::entity::{Arena, Const, Node, Value};

@@ -1,6 +1,7 @@
 //! The public part: what a client may see.
 
 use super::error::DecodeError;
+use super::fields::{array, range};
 use super::{expectation, finish, wire};
 use crate::circuit::{Circuit, Keys, Port};
 use crate::entity::{Arena, Entity, Prime, RingId, SpecialPrime};
@@ -94,19 +95,6 @@ pub(super) fn decode(bytes: &[u8]) -> Result<PublicPart, DecodeError> {
         outputs: ports(message.outputs)?,
         ring,
     })
-}
-
-/// A number that is out of range.
-pub(super) fn range(
-    field: &'static str,
-    found: impl Into<i64>,
-    expected: &'static str,
-) -> DecodeError {
-    DecodeError::Range {
-        field,
-        found: found.into(),
-        expected,
-    }
 }
 
 fn encode_rings(ring: &Ring) -> wire::Rings {
@@ -316,18 +304,6 @@ pub(super) fn decode_layout(layout: &wire::Layout) -> Result<Layout, DecodeError
         jump: layout.jump,
         run: layout.run,
     })?)
-}
-
-/// A list of fixed length.
-pub(super) fn array<const N: usize>(
-    field: &'static str,
-    list: &[u32],
-) -> Result<[u32; N], DecodeError> {
-    list.try_into().map_err(|_| DecodeError::Length {
-        field,
-        found: list.len(),
-        expected: N,
-    })
 }
 
 pub(super) fn encode_scale(scale: &Scale) -> wire::Scale {

@@ -1,13 +1,9 @@
 //! Element-wise functions of constants.
 #![deny(clippy::indexing_slicing)]
 
-use crate::onnx::builder::{Builder, broadcast};
-use crate::onnx::call::{Call, Value};
-use crate::onnx::constant::{Constant, elements};
-use crate::onnx::element::Element;
-use crate::onnx::functions;
-use crate::onnx::movement::Movement;
-use crate::onnx::problem::Problem;
+use crate::onnx::build::{Builder, Call, Movement, Value, broadcast, functions};
+use crate::onnx::format::{Constant, Element, elements};
+use crate::onnx::problems::Problem;
 
 /// `f` of two constants, broadcast.
 pub(in crate::onnx) fn binary(
@@ -53,28 +49,34 @@ pub(in crate::onnx) fn unary(_: &mut Builder, call: &Call) -> Result<Value, Prob
 /// A function of two numbers.
 type Binary = fn(f64, f64) -> f64;
 
-/// Functions of two and more constants; the second says that the result is a truth value.
-fn function(op: &str, truncates: bool) -> Option<(Binary, bool)> {
-    Some(match op {
-        "Max" => (f64::max, false),
-        "Min" => (f64::min, false),
-        "Mod" if truncates => (|x, y| x % y, false),
-        "Mod" => (|x, y| x - (x / y).floor() * y, false),
-        "Equal" => (|x, y| f64::from(u8::from(x == y)), true),
-        "Less" => (|x, y| f64::from(u8::from(x < y)), true),
-        "LessOrEqual" => (|x, y| f64::from(u8::from(x <= y)), true),
-        "Greater" => (|x, y| f64::from(u8::from(x > y)), true),
-        "GreaterOrEqual" => (|x, y| f64::from(u8::from(x >= y)), true),
-        "And" => (|x, y| x * y, true),
-        "Or" => (f64::max, true),
-        "Xor" => (|x, y| (x - y).abs(), true),
-        _ => return None,
-    })
+/// Operators of two and more constants; the last says whether the result is a truth value.
+const SEVERAL: [(&str, Binary, bool); 11] = [
+    ("Max", f64::max, false),
+    ("Min", f64::min, false),
+    ("Mod", |x, y| x - (x / y).floor() * y, false),
+    ("Equal", |x, y| f64::from(u8::from(x == y)), true),
+    ("Less", |x, y| f64::from(u8::from(x < y)), true),
+    ("LessOrEqual", |x, y| f64::from(u8::from(x <= y)), true),
+    ("Greater", |x, y| f64::from(u8::from(x > y)), true),
+    ("GreaterOrEqual", |x, y| f64::from(u8::from(x >= y)), true),
+    ("And", |x, y| x * y, true),
+    ("Or", f64::max, true),
+    ("Xor", |x, y| (x - y).abs(), true),
+];
+
+/// The operators that [`several`] evaluates.
+pub(in crate::onnx) fn names_of_several() -> impl Iterator<Item = &'static str> {
+    SEVERAL.iter().map(|(name, ..)| *name)
 }
 
-/// Whether [`several`] evaluates this operator.
-pub(in crate::onnx) fn is_function(op: &str) -> bool {
-    function(op, false).is_some()
+/// The function of an operator; the remainder may be truncated instead of floored.
+fn function(op: &str, truncates: bool) -> Option<(Binary, bool)> {
+    if op == "Mod" && truncates {
+        return Some((|x, y| x % y, false));
+    }
+    let mut rows = SEVERAL.iter();
+    let (_, function, truth) = rows.find(|(name, ..)| *name == op)?;
+    Some((*function, *truth))
 }
 
 /// A function of two and more constants, from the left to the right.

@@ -5,14 +5,12 @@
 //! 2. These, and the work behind them, are checked against budgets: a few bytes of model ask for any amount of either.
 //! 3. The same model with all operands as constants is evaluated, in single precision unless the model has doubles.
 //!
-//! Only operators on a list get here. A panic of the library is a refusal like any other.
+//! Only operators that are registered so get here. A panic of the library is a refusal like any other.
 #![deny(clippy::indexing_slicing)]
 
-use crate::onnx::builder::Builder;
-use crate::onnx::call::{Call, Value};
-use crate::onnx::constant::{Constant, elements};
-use crate::onnx::element::{Element, FloatType};
-use crate::onnx::problem::Problem;
+use crate::onnx::build::{Builder, Call, Value};
+use crate::onnx::format::{Constant, Element, FloatType, elements};
+use crate::onnx::problems::Problem;
 use onnx_protobuf::tensor_shape_proto::{Dimension, dimension};
 use onnx_protobuf::{
     GraphProto, Message as _, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
@@ -22,73 +20,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
-/// The operators that are left to the library.
-const OPERATORS: [&str; 56] = [
-    "ArgMax",
-    "ArgMin",
-    "AveragePool",
-    "BatchNormalization",
-    "BitShift",
-    "BitwiseAnd",
-    "BitwiseNot",
-    "BitwiseOr",
-    "BitwiseXor",
-    "Compress",
-    "Conv",
-    "ConvInteger",
-    "ConvTranspose",
-    "CumSum",
-    "DynamicQuantizeLinear",
-    "Einsum",
-    "EyeLike",
-    "GatherElements",
-    "GatherND",
-    "Gemm",
-    "GlobalAveragePool",
-    "GlobalLpPool",
-    "GlobalMaxPool",
-    "GroupNormalization",
-    "Hardmax",
-    "InstanceNormalization",
-    "IsInf",
-    "IsNaN",
-    "LRN",
-    "LayerNormalization",
-    "LogSoftmax",
-    "LpNormalization",
-    "MatMul",
-    "MatMulInteger",
-    "MaxPool",
-    "MeanVarianceNormalization",
-    "NonZero",
-    "OneHot",
-    "PRelu",
-    "RMSNormalization",
-    "ReduceL1",
-    "ReduceL2",
-    "ReduceLogSum",
-    "ReduceLogSumExp",
-    "ReduceMax",
-    "ReduceMin",
-    "ReduceProd",
-    "Resize",
-    "Scatter",
-    "ScatterElements",
-    "ScatterND",
-    "Softmax",
-    "TopK",
-    "Trilu",
-    "Unique",
-    "Upsample",
-];
-
-/// Whether the library is asked for this operator.
-pub(super) fn evaluates(op: &str) -> bool {
-    OPERATORS.binary_search(&op).is_ok()
-}
-
 /// Evaluates a node whose operands are all constants.
-pub(super) fn evaluate(b: &mut Builder, call: &Call) -> Result<Vec<Value>, Problem> {
+pub(in crate::onnx) fn evaluate(b: &mut Builder, call: &Call) -> Result<Vec<Value>, Problem> {
     let operands: Vec<Option<&Constant>> = (0..call.inputs.len())
         .map(|i| call.optional_constant(i, "an operand"))
         .collect::<Result<_, _>>()?;
@@ -356,14 +289,4 @@ fn received(name: &str, value: &Tensor) -> TractResult<Constant> {
         }
     };
     Ok(Constant::new(name, element, dims, data))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::OPERATORS;
-
-    #[test]
-    fn the_list_is_sorted() {
-        assert!(OPERATORS.is_sorted());
-    }
 }

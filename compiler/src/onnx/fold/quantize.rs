@@ -2,11 +2,10 @@
 //! for each block of an axis.
 #![deny(clippy::indexing_slicing)]
 
-use crate::onnx::builder::Builder;
-use crate::onnx::call::{self, Call, Value};
-use crate::onnx::constant::Constant;
-use crate::onnx::element::Element;
-use crate::onnx::problem::Problem;
+use crate::onnx::build::{Builder, Call, Value};
+use crate::onnx::format::{Constant, Element};
+use crate::onnx::model::rank;
+use crate::onnx::problems::Problem;
 
 /// DequantizeLinear: `(x - zero point) * scale`.
 pub(in crate::onnx) fn dequantize(b: &mut Builder, call: &Call) -> Result<Value, Problem> {
@@ -89,7 +88,7 @@ impl<'c> Grid<'c> {
         if scale.len() == 1 {
             return Ok(grid);
         }
-        let axis = call::axis(named, x.dims.len(), "attribute `axis`")?;
+        let axis = rank::axis(named, x.dims.len(), "attribute `axis`")?;
         let behind = x.dims.iter().skip(axis + 1);
         grid.inner = behind.map(|&d| d as usize).product();
         grid.extent = x.dims.get(axis).map_or(1, |&d| d as usize);

@@ -1,25 +1,18 @@
 //! Inputs on their way from the client to the server: what is worked on before it is encrypted, and the encryption.
 #![deny(clippy::indexing_slicing)]
 
-use super::Importer;
-use crate::onnx::call::Value;
-use crate::onnx::element::Element;
-use crate::onnx::finish::{Base, Finished};
-use crate::onnx::model;
-use crate::onnx::problem::Problem;
+use super::given::Given;
+use super::importer::Importer;
+use crate::onnx::build::{Base, Finished, Value};
+use crate::onnx::format::Element;
+use crate::onnx::model::Input;
+use crate::onnx::problems::Problem;
 use crate::tensor::{Source, SourceId};
 use peregrine_ir::{Finish, InputElement, Prepare, Shape};
 
-/// An input that the client works on before it encrypts.
-pub(super) struct Given<'m> {
-    name: &'m str,
-    element: Element,
-    source: SourceId,
-}
-
 impl<'m> Importer<'m> {
     /// An input that the client does not encrypt as it is.
-    pub(super) fn given(&mut self, input: &model::Input<'m>) -> Result<(), Problem> {
+    pub(super) fn given(&mut self, input: &Input<'m>) -> Result<(), Problem> {
         let source = SourceId(self.builder.graph.sources.len() as u32);
         let shape = Shape::new(input.dims.clone())?;
         self.builder.check_size(shape.dims())?;

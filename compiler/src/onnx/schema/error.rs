@@ -1,7 +1,6 @@
 //! In what a node differs from its operator.
 
-use super::super::advice::Help;
-use super::super::element::Element;
+use crate::onnx::format::Element;
 use std::fmt;
 
 /// A node that is not as its operator is defined.
@@ -127,28 +126,6 @@ pub enum SchemaError {
     },
 }
 
-impl SchemaError {
-    pub(in crate::onnx) fn help(&self) -> Option<Help> {
-        Some(match self {
-            Self::Newer { .. } | Self::NewerAttribute { .. } => Help::NewerOpset,
-            Self::Removed { .. } | Self::OlderAttribute { .. } => Help::ConvertOpset,
-            Self::OperandType { .. } | Self::OutputType { .. } => Help::CastOperand,
-            Self::AttributeType {
-                found: AttributeKind::Reference,
-                ..
-            } => Help::Inline,
-            Self::UnknownAttribute { .. }
-            | Self::AttributeType { .. }
-            | Self::MissingAttribute { .. }
-            | Self::Repeated { .. }
-            | Self::Unread { .. }
-            | Self::Operands { .. }
-            | Self::Results { .. }
-            | Self::EmptyOperand { .. } => return None,
-        })
-    }
-}
-
 fn range(least: usize, most: Option<usize>) -> String {
     match most {
         None => format!("at least {least}"),
@@ -184,7 +161,7 @@ pub enum AttributeKind {
 
 impl AttributeKind {
     /// As ONNX spells it.
-    pub(super) fn word(self) -> &'static str {
+    pub(in crate::onnx) fn word(self) -> &'static str {
         match self {
             Self::Int => "int",
             Self::Ints => "ints",
@@ -207,7 +184,7 @@ impl fmt::Display for AttributeKind {
 }
 
 /// The candidate that differs from `name` in fewest characters, when those are few.
-pub(super) fn similar(
+pub(in crate::onnx) fn similar(
     name: &str,
     candidates: impl Iterator<Item = &'static str>,
 ) -> Option<&'static str> {

@@ -25,7 +25,7 @@ HEAD = """\
 //! A row holds from its opset on until the next row of the same operator. Operands and results are type variables or fixed
 //! element types, `?` may be left out, `*` may be repeated; attributes are `name:type`, `!` must be given.
 
-use super::{{Row, op, removed}};
+use super::row::{{Row, op, removed}};
 
 /// All rows, by name and opset.
 #[rustfmt::skip]

@@ -37,6 +37,6 @@ pub(in crate::onnx) fn is_ignorable(op: &str, attribute: &str) -> bool {
 }
 
 #[cfg(test)]
-pub(super) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(in crate::onnx) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
     IGNORABLE.iter().map(|(op, name, _)| (*op, *name))
 }

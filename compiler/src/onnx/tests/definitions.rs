@@ -125,13 +125,13 @@ fn flags_are_0_or_1() {
 #[test]
 fn an_attribute_that_the_lowering_does_not_ask_for_is_refused() {
     let modulo = node("Mod", &["a", "b"], "c", [int("fmod", 1)]);
-    let call = call::Call::new(&modulo, 17, vec![], vec![true]);
+    let call = crate::onnx::build::Call::new(&modulo, 17, vec![], vec![true]);
     let text = call.all_read().unwrap_err().to_string();
     assert_eq!(text, "attribute `fmod` is not supported");
     assert_eq!(call.flag("fmod", false), Ok(true));
     assert_eq!(call.all_read(), Ok(()));
     let dropout = node("Dropout", &["x"], "y", [int("seed", 1)]);
-    let ignorable = call::Call::new(&dropout, 17, vec![], vec![true]);
+    let ignorable = crate::onnx::build::Call::new(&dropout, 17, vec![], vec![true]);
     assert_eq!(ignorable.all_read(), Ok(()));
 }
 

@@ -1,6 +1,6 @@
 //! Displacements axis by axis: those of a window are sums of a part for rows, one for columns and one for channels.
 
-use super::Displacements;
+use super::pairs::Displacements;
 use crate::slots::sets::{NumberSet, PairSets, steps};
 use peregrine_ir::linear::{BoundMap, LinearKind, Window};
 use peregrine_ir::{Layout, LayoutParts};

@@ -1,0 +1,60 @@
+//! A program whose values all have scales: analyses of its scales, products realigned in between, until none conflict.
+
+use super::ManageError;
+use super::demand::Demand;
+use super::rescales::{Policy, Rescales};
+use super::scales::{Analysis, Scales, analyse, realign};
+use crate::slots::{Program, SlotInst, SlotValue};
+
+/// A program with a scale for every value.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// The program, with products by 1 where scales did not meet.
+    pub program: Program,
+    /// Where its values live.
+    pub rescales: Rescales,
+    /// Their scales.
+    pub scales: Scales,
+    /// What they ask of the modulus.
+    pub demand: Demand,
+}
+
+impl Settled {
+    /// The node that is rescaled first at the given step to a lower level on the way from the inputs, the first being 1.
+    pub fn rescaled_node(&self, step: usize) -> Option<String> {
+        let mut values = self.program.values.iter();
+        let regions = self.rescales.regions();
+        let rescaled = |&(value, inst): &(SlotValue, &SlotInst)| {
+            let number = regions.number(self.rescales.place(value));
+            inst.op.multiplies() && number as usize == step
+        };
+        let (_, inst) = values.find(rescaled)?;
+        let node = self.program.nodes.get(inst.node)?;
+        Some(node.name.clone())
+    }
+}
+
+/// Gives every value a scale, realigning products until no class is fixed twice.
+///
+/// # Errors
+/// When exponents run away; not for polynomials of supported degree.
+pub fn settle(mut program: Program, policy: Policy) -> Result<Settled, ManageError> {
+    for _ in 0..=program.values.len() {
+        let rescales = Rescales::new(&program, policy);
+        match analyse(&program, &rescales)? {
+            Analysis::Settled(scales) => {
+                let demand = Demand::new(&program, &rescales, &scales);
+                return Ok(Settled {
+                    program,
+                    rescales,
+                    scales,
+                    demand,
+                });
+            }
+            Analysis::Conflicts(values) => realign(&mut program, &values),
+        }
+    }
+    Err(ManageError::Internal {
+        what: "scales do not settle",
+    })
+}

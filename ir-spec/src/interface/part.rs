@@ -1,0 +1,167 @@
+//! The public fields of a circuit: its ports, and the rules that they keep.
+
+use crate::circuit::Keys;
+use crate::expectation::{Expectation, InputRange};
+use crate::finish::{Finish, Prepare};
+use crate::inst::Inst;
+use crate::layout::Layout;
+use crate::ring::{Level, Ring, Security};
+use crate::scale::Scale;
+use crate::shape::Shape;
+use crate::typing::{TypeError, result_type};
+use crate::verify::error::{Report, Subject, VerifyError};
+use crate::verify::{keys, ports, ring, tables};
+
+/// A tensor that enters or leaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InterfacePort {
+    /// Its name in the model.
+    pub name: String,
+    /// The shape in which it is packed: the model's, after preparing and before finishing.
+    pub shape: Shape,
+    /// How it is packed.
+    pub layout: Layout,
+    /// Level of its ciphertexts.
+    pub level: Level,
+    /// Scale of its ciphertexts.
+    pub scale: Scale,
+    /// What the client does after decryption; nothing for inputs.
+    pub finish: Finish,
+    /// What the client is given and does before encryption; `None` where that is the packed tensor, and for outputs.
+    pub prepare: Option<Prepare>,
+    /// Where the values of an input lie, if that is known; nothing for outputs.
+    pub range: Option<InputRange>,
+    /// What the values of an output are like, if that is known; nothing for inputs.
+    pub expectation: Option<Expectation>,
+}
+
+impl InterfacePort {
+    /// The shape of the tensor that the client is given for an input.
+    pub fn given_shape(&self) -> &Shape {
+        given_shape(&self.shape, self.prepare.as_ref())
+    }
+}
+
+/// The shape of what the client is given for an input that is packed as `packed`.
+pub fn given_shape<'s>(packed: &'s Shape, prepare: Option<&'s Prepare>) -> &'s Shape {
+    prepare.map_or(packed, |prepare| &prepare.shape)
+}
+
+/// The public fields, unchecked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PublicPart {
+    pub(crate) name: String,
+    pub(crate) security: Security,
+    pub(crate) ring: Ring,
+    pub(crate) keys: Keys,
+    pub(crate) inputs: Vec<InterfacePort>,
+    pub(crate) outputs: Vec<InterfacePort>,
+}
+
+/// The verifier's rules as far as they concern public fields.
+pub(super) fn check(part: &PublicPart) -> Result<(), InterfaceError> {
+    let PublicPart {
+        name,
+        security,
+        ring,
+        keys,
+        inputs,
+        outputs,
+    } = part;
+    let mut report = Report::default();
+    ring::check(ring, *security, &mut report);
+    if let Some(error) = report.into_first() {
+        return Err(error.into());
+    }
+    let mut report = Report::default();
+    tables::check_circuit_name(name, &mut report);
+    keys::check_declared(ring, keys, &mut report);
+    check_ports(ring, inputs, Subject::Input, &mut report);
+    check_ports(ring, outputs, Subject::Output, &mut report);
+    if outputs.is_empty() {
+        report.push(Subject::Circuit, ports::PortError::NoOutputs);
+    }
+    if let Some(mut error) = report.into_first() {
+        error.name = match error.subject {
+            Subject::Input(port) => inputs.get(port as usize).map(|p| p.name.clone()),
+            Subject::Output(port) => outputs.get(port as usize).map(|p| p.name.clone()),
+            _ => None,
+        };
+        return Err(error.into());
+    }
+    let named = inputs.iter().chain(outputs);
+    named
+        .into_iter()
+        .try_for_each(|port| check_type(ring, port))
+}
+
+fn check_ports(
+    ring: &Ring,
+    ports: &[InterfacePort],
+    subject: fn(u32) -> Subject,
+    report: &mut Report,
+) {
+    ports::check_names(ports.iter().map(|p| p.name.as_str()), subject, report);
+    for (i, port) in ports.iter().enumerate() {
+        let subject = subject(i as u32);
+        tables::check_rank(subject, &port.shape, report);
+        tables::check_slots(subject, &port.layout, ring.at(port.level).slots(), report);
+        ports::check_packing(subject, &port.shape, &port.layout, report);
+        ports::check_finish(subject, &port.shape, &port.finish, report);
+        ports::check_prepare(subject, &port.shape, port.prepare.as_ref(), report);
+        ports::check_expected(subject, port.range, port.expectation, report);
+    }
+    let ciphertexts = ports
+        .iter()
+        .map(|p| u64::from(p.layout.ciphertexts()))
+        .sum();
+    tables::check_ciphertexts(ciphertexts, report);
+}
+
+/// Level and scale make a type.
+fn check_type(ring: &Ring, port: &InterfacePort) -> Result<(), InterfaceError> {
+    let (level, scale) = (port.level, port.scale.clone());
+    let typed = result_type(&Inst::Input { level, scale }, ring, |_| None);
+    let port_error = |source| InterfaceError::Type {
+        port: port.name.clone(),
+        source,
+    };
+    typed.map_err(port_error)?;
+    match port.scale.value(&ring.primes) {
+        Some(_) => Ok(()),
+        None => Err(InterfaceError::Scale {
+            port: port.name.clone(),
+            scale: port.scale.display(ring.unit_bits),
+        }),
+    }
+}
+
+/// Why public fields are not an interface.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum InterfaceError {
+    /// A rule it shares with the circuit.
+    #[error(transparent)]
+    Rule(Box<VerifyError>),
+    /// A port's level and scale are not those of a ciphertext.
+    #[error("port `{port}`: {source}")]
+    Type {
+        /// The port.
+        port: String,
+        /// The rule.
+        source: TypeError,
+    },
+    /// A port's scale cannot be computed with.
+    #[error("port `{port}`: scale {scale} is too large or too small to be computed with")]
+    Scale {
+        /// The port.
+        port: String,
+        /// Its scale.
+        scale: String,
+    },
+}
+
+impl From<VerifyError> for InterfaceError {
+    fn from(error: VerifyError) -> Self {
+        Self::Rule(Box::new(error))
+    }
+}
