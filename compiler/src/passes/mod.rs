@@ -11,7 +11,7 @@ mod sink_mod_down;
 
 use crate::optimisation::{Optimisation, Without};
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::{Circuit, TypeError};
+use peregrine_ir::{Circuit, TypeError, Verified, VerifyErrors, verify};
 
 /// A circuit pass.
 #[derive(Clone, Copy, Debug)]
@@ -34,31 +34,58 @@ pub const PASSES: &[Pass] = &[
     remove_dead::PASS,
 ];
 
-/// Runs all passes but those that are part of what is left out.
+/// Runs all passes but those that are part of what is left out. Debug builds verify the circuit before the first and after each.
 ///
 /// # Errors
-/// When a pass emits an instruction that does not type: a defect of the pass, which is named.
+/// When a pass emits an instruction that does not type, or, in debug builds, a circuit that does not verify: a defect of the pass,
+/// which is named.
 pub fn run_all(
     mut circuit: Circuit,
     cost: &CostModel,
     without: &Without,
 ) -> Result<Circuit, PassError> {
     let made = |pass: &&Pass| pass.part_of.is_none_or(|part| !without.contains(&part));
+    circuit = verified("before all passes", circuit)?;
     for pass in PASSES.iter().filter(made) {
-        circuit = (pass.run)(circuit, cost).map_err(|source| PassError {
+        let run = (pass.run)(circuit, cost).map_err(|source| PassError {
             pass: pass.name,
-            source,
+            defect: source.into(),
         })?;
+        circuit = verified(pass.name, run)?;
     }
     Ok(circuit)
 }
 
-/// A pass emitted something that does not type.
+/// A circuit that verifies; release builds take it unseen.
+fn verified(pass: &'static str, circuit: Circuit) -> Result<Circuit, PassError> {
+    if !cfg!(debug_assertions) {
+        return Ok(circuit);
+    }
+    verify(circuit)
+        .map(Verified::into_inner)
+        .map_err(|source| PassError {
+            pass,
+            defect: source.into(),
+        })
+}
+
+/// A defect of a pass.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("internal error in pass {pass}: {source}")]
+#[error("internal error in pass {pass}: {defect}")]
 pub struct PassError {
     /// The pass.
     pub pass: &'static str,
-    /// What does not type.
-    pub source: TypeError,
+    /// What is wrong with what it emitted.
+    pub defect: Defect,
+}
+
+/// What is wrong with a circuit that a pass emitted.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Defect {
+    /// An instruction that does not type.
+    #[error(transparent)]
+    Type(#[from] TypeError),
+    /// A rule of the verifier is broken.
+    #[error(transparent)]
+    Invalid(#[from] VerifyErrors),
 }

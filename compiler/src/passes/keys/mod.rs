@@ -162,7 +162,7 @@ pub fn settle(
     let dropped = (remove_dead::PASS.run)(circuit, having.cost);
     let circuit = dropped.map_err(|source| PassError {
         pass: remove_dead::PASS.name,
-        source,
+        defect: source.into(),
     })?;
     let mut chooser = Chooser::new(&circuit, having)?;
     let Found { choice, table } = match budget {
@@ -263,7 +263,10 @@ impl<'c> Chooser<'c> {
         self.search.reduce(budget);
         let trees = self.search.trees(&self.groups);
         let composed = compose::compose(self.circuit.clone(), &self.groups, &trees);
-        let composed = composed.map_err(|source| PassError { pass: NAME, source })?;
+        let composed = composed.map_err(|source| PassError {
+            pass: NAME,
+            defect: source.into(),
+        })?;
         let circuit = run_all(composed, self.having.cost, self.having.without)?;
         let choice = KeyChoice::of(&circuit, self.having, budget);
         let all = KeyChoice {
