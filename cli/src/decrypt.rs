@@ -5,6 +5,7 @@
 
 use crate::outputs::OutputReport;
 use crate::summary::hex;
+use crate::verdict::GarbageError;
 use peregrine_runtime::ckks::CkksError;
 use peregrine_runtime::client::{Client, ClientError, Decryption, Flood, Secret};
 use peregrine_runtime::ports::Arrays;
@@ -34,6 +35,20 @@ pub struct Decrypted {
     pub outputs: Arrays,
     /// Whether the flood adds less noise than the values have, so that it hides nothing.
     pub is_flood_small: bool,
+}
+
+impl Decrypted {
+    /// The outputs by name, unless they are garbage.
+    ///
+    /// # Errors
+    /// When they are garbage, with every fault.
+    pub fn answer(self) -> Result<Arrays, GarbageError> {
+        let faults = self.report.faults;
+        match faults.is_empty() {
+            true => Ok(self.outputs),
+            false => Err(GarbageError { faults }),
+        }
+    }
 }
 
 /// What is known of a decryption: what `peregrine decrypt --json` prints.

@@ -6,11 +6,12 @@ use crate::calibrate::CalibrateError;
 use crate::compile::CompileError;
 use crate::inspect::UnknownNode;
 use crate::labels::LabelError;
+use crate::verdict::GarbageError;
 use peregrine_compiler::cost::ProfileError;
 use peregrine_compiler::onnx::{ImportErrors, LoadError};
 use peregrine_compiler::ranges::RangeError;
 use peregrine_compiler::tensor::EvaluateError;
-use peregrine_ir::ReadError;
+use peregrine_ir::{ReadError, ShapeError};
 use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::PortError;
 use peregrine_runtime::server::ServerError;
@@ -44,6 +45,9 @@ pub enum Error {
     /// Tensors that cannot be written.
     #[error(transparent)]
     WriteArray(#[from] WriteArrayError),
+    /// A shape that no tensor has.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
     /// A tensor that is no input of a model.
     #[error(transparent)]
     Input(#[from] PortError),
@@ -68,6 +72,9 @@ pub enum Error {
     /// What a server refuses.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// An answer that is garbage, where a sound one is wanted.
+    #[error(transparent)]
+    Garbage(#[from] GarbageError),
     /// A node that no instruction of a circuit serves.
     #[error(transparent)]
     UnknownNode(#[from] UnknownNode),

@@ -3,7 +3,7 @@
 use crate::outputs::{are_classes, argmax};
 use peregrine_runtime::ports::{Array, Arrays};
 
-/// Of how many images the first output's class is the label.
+/// Counts the images whose class, by the first output that has one, is their label.
 ///
 /// # Errors
 /// When outputs have no class.

@@ -10,26 +10,27 @@
 //!
 //! ```
 //! # fn main() -> Result<(), peregrine::Error> {
-//! use peregrine::{Arrays, Client, CompileOptions, Model, Randomness, Resources, Server, Silent};
-//! use peregrine::{argmax, arrays, compile};
+//! use peregrine::{Client, CompileOptions, DecryptOptions, Model, Randomness, Resources, Server, Silent};
+//! use peregrine::{argmax, arrays, compile, decrypt};
 //! use std::sync::Arc;
 //!
 //! let digits = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/digits");
-//! let compiled = compile(&Model::open(format!("{digits}/digits.onnx"))?, &CompileOptions::default())?;
+//! let model = Model::open(format!("{digits}/digits.onnx"))?;
+//! let compiled = compile(&model, &CompileOptions::default())?;
 //!
 //! let (client, mut randomness) = (Client::new(compiled.interface)?, Randomness::from_os());
 //! let secret = client.generate_secret(&mut randomness)?;
 //! let keys = client.evaluation_keys(&secret, &mut randomness)?;
-//! let image = Arrays::from([("image".to_owned(), arrays::load(format!("{digits}/image.npy"))?)]);
+//! let image = arrays::named([("image", arrays::load(format!("{digits}/image.npy"))?)]);
 //! let encrypted = client.encrypt(&secret, &image, &mut randomness)?;
 //!
 //! let server = Server::new(compiled.circuit)?;
 //! let session = server.session(Arc::new(keys), Resources::of_thread_pool(None))?;
 //! let answer = session.run(encrypted, &Silent)?;
 //!
-//! let decrypted = client.decrypt(&secret, &answer, None)?;
-//! assert!(decrypted.faults.is_empty());
-//! assert_eq!(decrypted.outputs.values().find_map(argmax), Some(2));
+//! let decrypted = decrypt(&client, &secret, &answer, &DecryptOptions::default())?;
+//! let scores = decrypted.answer()?;
+//! assert_eq!(argmax(&scores["logits"]), Some(2));
 //! # Ok(())
 //! # }
 //! ```
@@ -96,12 +97,13 @@ pub use outputs::{OutputReport, argmax};
 pub use roles::{EncryptReport, KeygenReport, RunReport};
 pub use simulate::{SimulateOptions, SimulateReport, Simulated, simulate, simulate_watched};
 pub use summary::CircuitSummary;
-pub use verdict::Finding;
+pub use verdict::{Finding, GarbageError};
 pub use watch::{Task, Watcher};
 
 pub use peregrine_compiler::cost::{CostModel, Profile};
 pub use peregrine_compiler::optimisation::Optimisation;
 pub use peregrine_compiler::passes::keys::KeyBudget;
+pub use peregrine_ir::binary::{read_circuit, read_interface, write_circuit, write_interface};
 pub use peregrine_ir::{Interface, Security, Shape, Verified};
 pub use peregrine_runtime::client::{Client, ClientError, Decryption, Flood, KeyOrder, Secret};
 pub use peregrine_runtime::exec::{HeldKeys, KeySource, Progress, Silent, Step};

@@ -71,12 +71,12 @@ pub struct SimulateReport {
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use peregrine::{Arrays, CompileOptions, Model, SimulateOptions, arrays, compile, simulate};
+/// use peregrine::{CompileOptions, Model, SimulateOptions, arrays, compile, simulate};
 ///
 /// let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/digits/");
 /// let model = Model::open(format!("{folder}digits.onnx"))?;
 /// let compiled = compile(&model, &CompileOptions::default())?;
-/// let images = Arrays::from([("image".to_owned(), arrays::load(format!("{folder}images.npy"))?)]);
+/// let images = arrays::named([("image", arrays::load(format!("{folder}images.npy"))?)]);
 /// let options = SimulateOptions {
 ///     noise: Some(1),
 ///     labels: Some(arrays::load_integers(format!("{folder}labels.npy"))?),
@@ -222,7 +222,7 @@ fn deviation(noisy: &Simulations, exact: &[Arrays]) -> Deviation {
         .fold(Deviation::default(), Deviation::join)
 }
 
-/// Of how many images all outputs have the same class with noise as without; none where outputs are no classes.
+/// Counts the images all outputs of which have the same class with noise as without; none where outputs are no classes.
 fn same_class(noisy: &Simulations, exact: &[Arrays]) -> Option<usize> {
     let classes = |arrays: &Arrays| -> Vec<Option<usize>> { arrays.values().map(argmax).collect() };
     let all: Vec<&Array> = exact.iter().flat_map(BTreeMap::values).collect();

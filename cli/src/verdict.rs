@@ -38,6 +38,26 @@ impl fmt::Display for Finding {
     }
 }
 
+/// An answer that is garbage, where a sound one is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GarbageError {
+    /// Why it is garbage; at least one fault.
+    pub faults: Vec<Fault>,
+}
+
+impl fmt::Display for GarbageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer is garbage")?;
+        for (i, fault) in self.faults.iter().enumerate() {
+            let separator = if i == 0 { ": " } else { "; " };
+            write!(f, "{separator}{}", plain(&fault.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for GarbageError {}
+
 /// The fault of a value that is too large for its modulus; none where it has room.
 pub fn overflow(circuit: &Circuit, headroom: &Headroom) -> Option<Fault> {
     let limit = headroom.magnitude * headroom.bits.exp2();

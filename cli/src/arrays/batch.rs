@@ -4,6 +4,25 @@ use peregrine_ir::Shape;
 use peregrine_runtime::ports::{Array, Arrays, PortError};
 use std::collections::BTreeMap;
 
+/// Tensors by name, as models, clients and circuits take them.
+///
+/// ```
+/// # fn main() -> Result<(), peregrine::Error> {
+/// use peregrine::{Array, Shape, arrays};
+///
+/// let pixels = Array::new(Shape::new([1, 2])?, vec![0.5, -0.5])?;
+/// let inputs = arrays::named([("image", pixels)]);
+/// assert_eq!(inputs["image"].shape().dims(), [1, 2]);
+/// # Ok(())
+/// # }
+/// ```
+pub fn named<const N: usize>(arrays: [(&str, Array); N]) -> Arrays {
+    let arrays = arrays.into_iter();
+    arrays
+        .map(|(name, array)| (name.to_owned(), array))
+        .collect()
+}
+
 /// The images of a batch, each with all inputs of a model in the model's shapes.
 ///
 /// `ports` are the names and shapes of the inputs: [`Model::inputs`](crate::model::Model::inputs). A tensor of the batch has
@@ -12,10 +31,10 @@ use std::collections::BTreeMap;
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use peregrine::{Array, Arrays, Shape, arrays};
+/// use peregrine::{Array, Shape, arrays};
 ///
 /// let batch = Array::new(Shape::new([3, 2])?, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
-/// let batch = Arrays::from([("x".to_owned(), batch)]);
+/// let batch = arrays::named([("x", batch)]);
 /// let images = arrays::split(&batch, &[("x", &Shape::new([1, 2])?)])?;
 /// assert_eq!(images.len(), 3);
 /// assert_eq!(images[1]["x"].data(), [3.0, 4.0]);
@@ -134,7 +153,7 @@ pub enum BatchError {
         name: String,
         /// Its images.
         found: usize,
-        /// Those of the inputs before it.
+        /// The images of the inputs before it.
         expected: usize,
     },
 }

@@ -23,7 +23,7 @@ mod parse;
 mod problem;
 mod write;
 
-pub use batch::{BatchError, split, stack, values};
+pub use batch::{BatchError, named, split, stack, values};
 pub use load::{load, load_all, load_integers};
 pub use parse::{names, parse, parse_integers};
 pub use problem::{ArrayError, LoadArrayError, WriteArrayError};

@@ -3,10 +3,11 @@
 
 use super::drawn;
 use super::error::CalibrateError;
+use super::intervals::{asked, hulls, input_range, intervals};
 use super::ranges::{RangesReport, SamplesReport, StatedReport};
 use crate::arrays::{split, values};
 use crate::model::Model;
-use crate::options::{AskedRange, CompileOptions};
+use crate::options::CompileOptions;
 use crate::watch::Watcher;
 use peregrine_compiler::manage::possible::macs;
 use peregrine_compiler::pipeline::Config;
@@ -15,19 +16,10 @@ use peregrine_compiler::ranges::{
 };
 use peregrine_compiler::tensor::{Graph, Stated};
 use peregrine_ir::{InputElement, InputRange, Origin, Shape};
-use peregrine_runtime::ports::{Array, Arrays, PortError};
+use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::simulate::SAMPLES;
 use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
-
-fn input_range(interval: Interval, origin: Origin) -> InputRange {
-    let (low, high) = (interval.min(), interval.max());
-    InputRange { low, high, origin }
-}
-
-fn interval(range: &InputRange) -> Interval {
-    Interval::new(range.low, range.high)
-}
 
 /// What is known of the values of a model.
 #[derive(Debug)]
@@ -372,49 +364,3 @@ impl Measuring<'_> {
 const MOST_DRAWN_BITS: u32 = 32;
 /// How often the contrast of samples is halved.
 const CONTRASTS: usize = 6;
-
-fn intervals(inputs: &BTreeMap<String, InputRange>) -> BTreeMap<String, Interval> {
-    let inputs = inputs.iter();
-    inputs
-        .map(|(name, range)| (name.clone(), interval(range)))
-        .collect()
-}
-
-/// What the inputs have in samples.
-fn hulls(images: &[Cow<'_, Arrays>]) -> BTreeMap<String, Interval> {
-    let mut hulls: BTreeMap<String, Interval> = BTreeMap::new();
-    for (name, array) in images.iter().flat_map(|image| image.iter()) {
-        if let Some(seen) = Interval::around(array.data()) {
-            let hull = hulls.entry(name.clone()).or_insert(seen);
-            *hull = hull.hull(seen);
-        }
-    }
-    hulls
-}
-
-/// The intervals that are asked for, by input; one without a name is for all inputs.
-fn asked(
-    model: &Model,
-    ranges: &[AskedRange],
-) -> Result<BTreeMap<String, Interval>, CalibrateError> {
-    let names = model.input_names();
-    let mut asked = BTreeMap::new();
-    for range in ranges {
-        let meant: Vec<&str> = match &range.input {
-            Some(name) => vec![name],
-            None => names.clone(),
-        };
-        for name in meant {
-            let name = name.to_owned();
-            if !names.contains(&name.as_str()) {
-                let known = names.iter().map(|name| format!("`{name}`")).collect();
-                return Err(PortError::Unknown { name, known }.into());
-            }
-            let interval = Interval::new(range.low, range.high);
-            if asked.insert(name.clone(), interval).is_some() {
-                return Err(CalibrateError::RangeTwice { name });
-            }
-        }
-    }
-    Ok(asked)
-}

@@ -3,6 +3,7 @@
 
 mod drawn;
 mod error;
+mod intervals;
 mod known;
 mod ranges;
 

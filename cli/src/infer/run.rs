@@ -33,11 +33,11 @@ use std::time::Instant;
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use peregrine::{Arrays, InferOptions, Model, arrays, infer};
+/// use peregrine::{InferOptions, Model, arrays, infer};
 ///
 /// let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/digits/");
 /// let model = Model::open(format!("{folder}digits.onnx"))?;
-/// let images = Arrays::from([("image".to_owned(), arrays::load(format!("{folder}images.npy"))?)]);
+/// let images = arrays::named([("image", arrays::load(format!("{folder}images.npy"))?)]);
 /// let options = InferOptions { limit: 2, ..InferOptions::default() };
 /// let inferred = infer(&model, &model.images(&images)?, &options)?;
 /// assert_eq!(inferred.report.agreeing, Some(2));

@@ -5,9 +5,10 @@
 //! | file | what |
 //! |---|---|
 //! | `content`, `garbage`, `error`, `help` | what a file is; failures, and their ways out |
-//! | `force`, `files`, `arrays`, `labels` | reading and writing files |
+//! | `warn`, `force` | warnings, and what circuits promise; `--force` |
+//! | `files`, `arrays`, `labels` | reading and writing files |
 //! | `values`, `args`, `inputs` | the command line, and the tensors that it names |
-//! | `warn`, `print`, `progress`, `machine`, `tables` | what is said while a verb runs, and at its end |
+//! | `print`, `progress`, `machine`, `tables` | what is said while a verb runs, and at its end |
 //! | `choices` | the options of the compiler |
 //! | `verbs` | what is done |
 
