@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
+/// A report as it is read from what the program prints.
 fn json_of(report: &impl Serialize) -> Value {
-    serde_json::to_value(report).unwrap()
+    serde_json::from_str(&serde_json::to_string(report).unwrap()).unwrap()
 }
 
 /// What the program printed, without what only it knows.

@@ -63,14 +63,33 @@ fn modules(folder: &str, path: &str, apart: &[&str]) -> Modules {
     found
 }
 
-/// A source without comments and tests.
+/// A source without comments and tests, its inline modules as if they were part of it.
 fn code(source: &str) -> String {
-    let end = source
-        .find("#[cfg(test)]\nmod tests")
-        .unwrap_or(source.len());
-    let lines = source[..end].lines();
-    let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
-    lines.flat_map(|line| [line, "\n"]).collect()
+    let end = source.find("#[cfg(test)]\nmod tests");
+    let lines = source[..end.unwrap_or(source.len())].lines();
+    let mut inline = false;
+    let mut code = String::new();
+    for line in lines.filter(|line| !line.trim_start().starts_with("//")) {
+        inline |= line.contains("mod ") && line.ends_with('{') && !line.starts_with(' ');
+        inline &= line != "}";
+        code += &match inline {
+            true => without_one_super(line),
+            false => line.to_owned(),
+        };
+        code.push('\n');
+    }
+    code
+}
+
+/// What a line of an inline module means outside of it.
+fn without_one_super(line: &str) -> String {
+    let Some((before, after)) = line.split_once("super::") else {
+        return line.to_owned();
+    };
+    match after.starts_with("super::") {
+        true => format!("{before}{after}"),
+        false => format!("{before}self::{after}"),
+    }
 }
 
 fn imports(modules: &Modules) -> BTreeMap<String, BTreeSet<String>> {
@@ -204,7 +223,10 @@ fn circles_are_found() {
     };
     let found = |files: &[(&str, &str)]| circle(&imports(&modules(files)));
     let straight = [
-        ("crate::a", "mod b;\npub use b::{B, other::{C, D}};\n"),
+        (
+            "crate::a",
+            "mod b;\nmod d;\npub use b::{B, other::{C, D}};\nuse d::F;\n",
+        ),
         ("crate::a::b", "use crate::c::C;\n// use super::A;\n"),
         (
             "crate::c",

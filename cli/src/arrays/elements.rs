@@ -1,13 +1,10 @@
 //! The numbers in `.npy` data: any width, either byte order, one type for each use.
 
-use super::problem::ArrayError;
+use super::problem::{ArrayError, MAX_ELEMENTS};
 use half::f16;
 use ndarray_npy::{ReadDataError, ReadableElement};
 use py_literal::Value as PyValue;
 use std::io::{self, Read};
-
-/// Most elements of an array.
-pub const MAX_ELEMENTS: usize = 1 << 29;
 
 /// A real number of any width.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,8 @@
 //!
 //! What a header promises is not believed: memory grows with the bytes that are there.
 
-use super::elements::{Integer, MAX_ELEMENTS, Real, Whole};
-use super::problem::ArrayError;
+use super::elements::{Integer, Real, Whole};
+use super::problem::{ArrayError, MAX_ELEMENTS};
 use ndarray::ArrayD;
 use ndarray_npy::{ReadNpyExt, ReadableElement};
 use peregrine_ir::Shape;

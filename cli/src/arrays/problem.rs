@@ -1,10 +1,12 @@
 //! Why bytes hold no tensors.
 
-use super::elements::MAX_ELEMENTS;
 use ndarray_npy::ReadNpyError;
 use peregrine_ir::ShapeError;
 use std::path::PathBuf;
 use zip::result::ZipError;
+
+/// Most elements of an array.
+pub(super) const MAX_ELEMENTS: usize = 1 << 29;
 
 /// Why a file holds no tensors.
 #[derive(Debug, thiserror::Error)]
