@@ -15,7 +15,7 @@ use peregrine_runtime::wire::EncryptedOutputs;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How [`decrypt`] treats an answer.
+/// How [`decrypt()`] treats an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DecryptOptions {

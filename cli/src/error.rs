@@ -29,7 +29,7 @@ pub enum Error {
     Import(#[from] ImportErrors),
     /// A model for which there is no circuit.
     #[error(transparent)]
-    Compile(#[from] CompileError),
+    Compile(Box<CompileError>),
     /// Bytes that are no circuit or client interface.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -71,7 +71,7 @@ pub enum Error {
     Client(ClientError),
     /// What a server refuses.
     #[error(transparent)]
-    Server(#[from] ServerError),
+    Server(Box<ServerError>),
     /// An answer that is garbage, where a sound one is wanted.
     #[error(transparent)]
     Garbage(#[from] GarbageError),
@@ -81,6 +81,18 @@ pub enum Error {
     /// A primitive that cannot be measured.
     #[error(transparent)]
     Bench(#[from] BenchFailure),
+}
+
+impl From<CompileError> for Error {
+    fn from(error: CompileError) -> Self {
+        Self::Compile(Box::new(error))
+    }
+}
+
+impl From<ServerError> for Error {
+    fn from(error: ServerError) -> Self {
+        Self::Server(Box::new(error))
+    }
 }
 
 impl From<BatchError> for Error {
@@ -114,10 +126,13 @@ impl Error {
     /// What is wrong with a tensor that is no input of a model, however deep it lies.
     pub fn input(&self) -> Option<&PortError> {
         match self {
-            Self::Input(source)
-            | Self::Compile(CompileError::Calibrate(
-                CalibrateError::Port(source) | CalibrateError::Batch(BatchError::Port(source)),
-            )) => Some(source),
+            Self::Input(source) => Some(source),
+            Self::Compile(error) => match &**error {
+                CompileError::Calibrate(
+                    CalibrateError::Port(source) | CalibrateError::Batch(BatchError::Port(source)),
+                ) => Some(source),
+                _ => None,
+            },
             _ => None,
         }
     }

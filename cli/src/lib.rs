@@ -1,6 +1,6 @@
 //! Convolutional networks on encrypted images.
 //!
-//! A [`Model`] is a network in ONNX whose activations are polynomials of low degree. [`compile`] turns it into a typed CKKS
+//! A [`Model`] is a network in ONNX whose activations are polynomials of low degree. [`compile()`] turns it into a typed CKKS
 //! circuit at 128-bit security, and into an interface: parameters, packings of tensors into slots, and a list of keys, without
 //! weights. Then there are two roles:
 //!
@@ -35,8 +35,8 @@
 //! # }
 //! ```
 //!
-//! Without keys, [`simulate`] runs a circuit on cleartext, with a model of the noise on request, and [`inspect`] says how each
-//! node of the model is computed. [`infer`] does all that the roles do in one process and compares with the cleartext model.
+//! Without keys, [`simulate()`] runs a circuit on cleartext, with a model of the noise on request, and [`inspect()`] says how each
+//! node of the model is computed. [`infer()`] does all that the roles do in one process and compares with the cleartext model.
 //!
 //! What is computed is data: [`CompileReport`], [`SimulateReport`], [`DecryptReport`], [`InferReport`] and others serialize to
 //! the JSON that the program `peregrine` prints. Long work tells a [`Watcher`] how far it is. Every failure becomes an
@@ -56,14 +56,9 @@
 //! | [`model`], [`options`] | networks, and what a compilation is asked for |
 //! | [`summary`], [`predicted`], [`verdict`] | what a circuit is, how long it takes, why an answer is garbage |
 //! | [`calibrate`](mod@calibrate), [`mod@compile`] | the ranges of values; from a model to a circuit |
-//! | [`mod@inspect`], [`bench`] | how nodes are computed; how fast primitives are |
+//! | [`mod@inspect`], [`mod@bench`] | how nodes are computed; how fast primitives are |
 //! | [`error`] | every failure |
 //! | [`mod@simulate`], [`decrypt`](mod@decrypt), [`roles`], [`mod@infer`] | circuits at work, and what is reported of them |
-
-#![allow(
-    clippy::result_large_err,
-    reason = "errors carry what a way out is found by, and are rare"
-)]
 
 pub mod arrays;
 pub mod bench;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// How [`simulate`] runs a circuit. By default without noise, on all images.
+/// How [`simulate()`] runs a circuit. By default without noise, on all images.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimulateOptions {
@@ -99,10 +99,10 @@ pub fn simulate(
     simulate_watched(circuit, images, options, &())
 }
 
-/// Runs a circuit on cleartext images as [`simulate`] does, and tells a watcher how far it is.
+/// Runs a circuit on cleartext images as [`simulate()`] does, and tells a watcher how far it is.
 ///
 /// # Errors
-/// As for [`simulate`].
+/// As for [`simulate()`].
 pub fn simulate_watched(
     circuit: &Verified,
     images: &[Arrays],

@@ -35,7 +35,9 @@ impl Watcher for () {
 }
 
 /// One task under way, told how far it is.
-pub struct Task<'w>(Box<dyn Fn(f64, &str) + Send + Sync + 'w>);
+pub struct Task<'w>(Box<Told<'w>>);
+
+type Told<'w> = dyn Fn(f64, &str) + Send + Sync + 'w;
 
 impl<'w> Task<'w> {
     /// A task that passes on what it is told: the share that is done, 0 to 1, and what is worked on.

@@ -74,11 +74,11 @@ pub fn compile(model: &Model, options: &CompileOptions) -> Result<Compiled, Comp
     compile_watched(model, options, &())
 }
 
-/// Compiles a model as [`compile`] does, and tells a watcher how far it is. Tasks are `evaluate samples`, `compile` and
+/// Compiles a model as [`compile()`] does, and tells a watcher how far it is. Tasks are `evaluate samples`, `compile` and
 /// `simulate`, each perhaps several times.
 ///
 /// # Errors
-/// As for [`compile`].
+/// As for [`compile()`].
 pub fn compile_watched(
     model: &Model,
     options: &CompileOptions,

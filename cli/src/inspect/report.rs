@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// Names to list in a message.
 const MOST_NAMES: usize = 12;
 
-/// What [`inspect`] looks at.
+/// What [`inspect()`] looks at.
 #[derive(Clone, Debug, Default)]
 pub struct InspectOptions {
     /// The name of a node of the model: all about it, and statistics of it alone.

@@ -62,13 +62,10 @@ fn about_help(error: &peregrine::Error) -> Option<String> {
         peregrine::Error::Read(ReadError::Container(error)) => container_help(error),
         peregrine::Error::Client(error) => client_help(error),
         peregrine::Error::Server(error) => server_help(error),
-        peregrine::Error::Profile(_) | peregrine::Error::Compile(CompileError::Profile(_)) => {
+        peregrine::Error::Profile(_) => {
             Some("`peregrine bench --profile-out FILE.json` measures this machine")
         }
-        peregrine::Error::Ranges(error)
-        | peregrine::Error::Compile(CompileError::Calibrate(CalibrateError::Ranges(error))) => {
-            range_help(error)
-        }
+        peregrine::Error::Ranges(error) => range_help(error),
         _ => None,
     };
     known.map(str::to_owned)
@@ -132,6 +129,9 @@ fn compile_help(error: &CompileError) -> Option<String> {
              need larger keys; `--key-budget none` sets no limit",
             least.div_ceil(1 << 20)
         )),
+        CompileError::Calibrate(CalibrateError::Ranges(error)) => {
+            range_help(error).map(str::to_owned)
+        }
         _ => None,
     }
 }
