@@ -74,6 +74,32 @@ pub struct DecryptReport {
 
 /// Decrypts an answer and judges it.
 ///
+/// ```
+/// # fn main() -> Result<(), peregrine::Error> {
+/// # use peregrine::{Client, CompileOptions, DecryptOptions, Model, Randomness, Resources, Server, Silent};
+/// # use peregrine::{arrays, compile, decrypt};
+/// # let digits = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/digits");
+/// # let model = Model::open(format!("{digits}/digits.onnx"))?;
+/// # let compiled = compile(&model, &CompileOptions::default())?;
+/// # let (client, mut randomness) = (Client::new(compiled.interface)?, Randomness::from_os());
+/// # let secret = client.generate_secret(&mut randomness)?;
+/// # let keys = client.evaluation_keys(&secret, &mut randomness)?;
+/// # let image = arrays::named([("image", arrays::load(format!("{digits}/image.npy"))?)]);
+/// # let encrypted = client.encrypt(&secret, &image, &mut randomness)?;
+/// # let server = Server::new(compiled.circuit)?;
+/// # let session = server.session(std::sync::Arc::new(keys), Resources::of_thread_pool(None))?;
+/// let answer = session.run(encrypted, &Silent)?;
+/// // For its owner: what noise there is, and how much was predicted.
+/// let own = decrypt(&client, &secret, &answer, &DecryptOptions::default())?;
+/// assert!(own.report.noise_log2 < Some(-4.0));
+/// // For others: values with noise that hides that of the scheme.
+/// let flooded = DecryptOptions { flood_bits: Some(3.0), ..DecryptOptions::default() };
+/// let given = decrypt(&client, &secret, &answer, &flooded)?;
+/// assert_eq!(given.report.noise_log2, None);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// When it is of another circuit or encrypted under another key. What does not decrypt because it left the modulus is no error,
 /// but has a fault.

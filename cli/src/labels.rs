@@ -5,6 +5,20 @@ use peregrine_runtime::ports::{Array, Arrays};
 
 /// Counts the images whose class, by the first output that has one, is their label.
 ///
+/// ```
+/// # fn main() -> Result<(), peregrine::Error> {
+/// use peregrine::{Array, Shape, arrays, labels};
+///
+/// let scores = |values: [f64; 2]| -> Result<_, peregrine::Error> {
+///     let scores = Array::new(Shape::new([2])?, values.to_vec())?;
+///     Ok(arrays::named([("scores", scores)]))
+/// };
+/// let images = [scores([0.1, 0.9])?, scores([0.8, 0.2])?];
+/// assert_eq!(labels::correct(&[1, 1], &images)?, 1);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// When outputs have no class.
 pub fn correct(labels: &[i64], images: &[Arrays]) -> Result<usize, LabelError> {

@@ -45,6 +45,13 @@ impl Model {
     /// Reads a model from the bytes of an ONNX file without external data. `name` is what circuits of it are called; what is
     /// no letter or digit becomes an underscore.
     ///
+    /// ```
+    /// use peregrine::Model;
+    ///
+    /// let refused = Model::from_bytes("none", b"not a model").unwrap_err();
+    /// assert!(refused.to_string().contains("not an ONNX model"));
+    /// ```
+    ///
     /// # Errors
     /// When the model cannot be compiled, with every reason.
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, ImportErrors> {

@@ -7,6 +7,19 @@ use peregrine_ir::{Interface, KeyKind, Level, Ring, RingPart, Security, SmallRin
 use serde::Serialize;
 
 /// The name, ring, levels and security of a circuit, as every report begins.
+///
+/// ```
+/// # fn main() -> Result<(), peregrine::Error> {
+/// use peregrine::{CircuitSummary, CompileOptions, Model, Security, compile};
+///
+/// let model = Model::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/digits/digits.onnx"))?;
+/// let interface = compile(&model, &CompileOptions::default())?.interface;
+/// let summary = CircuitSummary::new(&interface);
+/// assert_eq!(summary.security, Security::Classical128);
+/// assert!(summary.modulus_bits <= f64::from(summary.modulus_limit_bits.unwrap()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CircuitSummary {
     /// What the circuit is called.

@@ -34,7 +34,11 @@ pub fn shorten(text: &str, longest: usize) -> String {
     format!("{head}{DOTS}{tail}")
 }
 
-/// A count for reading: in full up to five digits, then with three digits and a unit, as `40.8 M`.
+/// A count for reading: in full up to five digits, then with three digits and a unit.
+///
+/// ```
+/// assert_eq!(peregrine::words::short(40_813_184), "40.8 M");
+/// ```
 pub fn short(count: u64) -> String {
     if count < 100_000 {
         return count.to_string();
@@ -59,7 +63,11 @@ pub fn percent(share: f64) -> String {
     format!("{percent:.places$} %")
 }
 
-/// A number of bytes for reading, as `4.0 GiB`: units are powers of 1024.
+/// A number of bytes for reading: units are powers of 1024.
+///
+/// ```
+/// assert_eq!(peregrine::words::bytes(4 << 30), "4.0 GiB");
+/// ```
 pub fn bytes(bytes: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64;

@@ -8,6 +8,18 @@ use std::io::{self, Cursor, Write};
 
 /// Tensors by name as the bytes of a `.npz`: doubles, or 64-bit integers where a tensor [holds integers](Array::is_integer).
 ///
+/// ```
+/// # fn main() -> Result<(), peregrine::Error> {
+/// use peregrine::{Array, Shape, arrays};
+///
+/// let outputs = arrays::named([("logits", Array::new(Shape::new([2])?, vec![0.5, 2.0])?)]);
+/// let file = arrays::write_npz(&outputs)?;
+/// let read = arrays::parse(&file, Some("logits"))?;
+/// assert_eq!(read[0].1, outputs["logits"]);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// When a name is none that an archive has.
 pub fn write_npz(arrays: &Arrays) -> Result<Vec<u8>, WriteArrayError> {

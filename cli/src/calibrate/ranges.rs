@@ -61,6 +61,20 @@ impl StatedReport {
 }
 
 /// What is known of the values of all nodes of a model, after simplification.
+///
+/// ```
+/// # fn main() -> Result<(), peregrine::Error> {
+/// use peregrine::{AskedRange, CompileOptions, Model, compile};
+///
+/// let model = Model::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/digits/digits.onnx"))?;
+/// let range = AskedRange { input: None, low: 0.0, high: 1.0 };
+/// let options = CompileOptions { input_ranges: vec![range], ..CompileOptions::default() };
+/// let ranges = compile(&model, &options)?.report.ranges.unwrap();
+/// let image = ranges.nodes[0].proven.unwrap();
+/// assert_eq!((image.min, image.max), (0.0, 1.0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RangesReport {
     /// Whether no input within its interval makes a value leave the headroom; none where inputs have no interval.

@@ -14,6 +14,20 @@ use peregrine_compiler::tensor::EvaluateError;
 use peregrine_runtime::simulate::SimulateError;
 
 /// Why there is no circuit for a model and its options.
+///
+/// ```
+/// # fn main() -> Result<(), peregrine::Error> {
+/// use peregrine::{CompileError, CompileOptions, Model, compile};
+///
+/// let model = Model::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/digits/digits.onnx"))?;
+/// let small = CompileOptions { log_n: Some(11), ..CompileOptions::default() };
+/// match compile(&model, &small).unwrap_err() {
+///     CompileError::NoParameters { ways_out, .. } => assert_eq!(ways_out.log_n, Some(13)),
+///     other => panic!("{other}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompileError {

@@ -66,6 +66,22 @@ pub struct Inferred {
 }
 
 /// An inference before keys are made: what it will take can be looked at, and whether inputs are odd.
+///
+/// ```
+/// # fn main() -> Result<(), peregrine::Error> {
+/// use peregrine::{InferOptions, Inference, Model, arrays};
+///
+/// let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/digits/");
+/// let model = Model::open(format!("{folder}digits.onnx"))?;
+/// let image = arrays::named([("image", arrays::load(format!("{folder}image.npy"))?)]);
+/// let options = InferOptions::default();
+/// let inference = Inference::new(&model, &[image], &options, &())?;
+/// assert!(inference.memory().total() < 100 << 20);
+/// assert!(inference.oddities().is_empty());
+/// assert_eq!(inference.run(&())?.report.images.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Inference<'m> {
     model: &'m Model,

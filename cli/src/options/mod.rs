@@ -40,7 +40,7 @@ pub struct CompileOptions {
     /// log2 of the largest magnitude of any value, sign and margin included: 1 to 40. By default what samples or stated ranges
     /// take with a margin of two bits, or what drawn inputs take with four.
     pub headroom_bits: Option<u32>,
-    /// log2 of the ring degree: 10 to 17. By default the smallest that serves.
+    /// log2 of the ring degree: 3 to 17, of which those below 10 protect nothing. By default the smallest that serves.
     pub log_n: Option<u32>,
     /// What the parameters must promise.
     #[serde(with = "form::SecurityForm")]
@@ -116,12 +116,11 @@ impl CompileOptions {
     /// # Errors
     /// Names the first that is not, with what it may be.
     pub fn check(&self) -> Result<(), OptionError> {
-        let degrees = *Ring::LOG_N.start()..=*Ring::LOG_N.end();
         let numbers = [
             ("precision_bits", self.precision_bits, Self::BITS),
             ("operation_bits", self.operation_bits, Self::BITS),
             ("headroom_bits", self.headroom_bits, Self::BITS),
-            ("log_n", self.log_n, degrees),
+            ("log_n", self.log_n, Ring::LOG_N),
         ];
         for (option, found, allowed) in numbers {
             if let Some(found) = found.filter(|found| !allowed.contains(found)) {
@@ -208,10 +207,10 @@ mod tests {
     fn numbers_out_of_range_are_named() {
         let said = |options: CompileOptions| options.check().unwrap_err().to_string();
         let options = CompileOptions::default;
-        let log_n = Some(9);
+        let log_n = Some(18);
         assert_eq!(
             said(CompileOptions { log_n, ..options() }),
-            "log_n is 9, it may be 10 to 17"
+            "log_n is 18, it may be 3 to 17"
         );
         let headroom_bits = Some(41);
         assert_eq!(
