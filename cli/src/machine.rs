@@ -12,7 +12,7 @@ pub const PROGRAM_BYTES: u64 = 13 << 20;
 
 /// Share of the machine's memory that encoded constants may take when there are several runs and no limit.
 const CACHE_SHARE: u64 = 4;
-/// The same where the memory of the machine is not known.
+/// Most bytes of encoded constants where the memory of the machine is not known.
 const CACHE_BYTES: u64 = 1 << 30;
 
 /// Share of the memory that is free which a run may take when no limit is given: the rest is for what starts meanwhile.

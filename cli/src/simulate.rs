@@ -152,7 +152,7 @@ pub fn simulate_watched(
 /// What simulations gave.
 struct Found {
     simulations: Simulations,
-    /// The same without noise, where there was some: as the model gives it, and as it is decrypted.
+    /// Images without noise, where there was some: as the model gives them, and as they are decrypted.
     exact: Option<(Vec<Arrays>, Vec<Arrays>)>,
     drowned: Vec<Drowned>,
 }

@@ -112,7 +112,7 @@ fn watchers_hear_of_every_task_until_it_is_done() {
     let folder = Folder::new("watched");
     let model = Model::open(folder.path("digits.onnx")).unwrap();
     let heard = Heard::default();
-    compile_watched(&model, &CompileOptions::default(), &heard).unwrap();
+    compile_watched(&model, CompileOptions::default(), &heard).unwrap();
     let heard = heard.0.into_inner().unwrap();
     for task in ["evaluate samples", "compile", "simulate"] {
         let shares = heard.iter().filter(|(name, _)| name == task);

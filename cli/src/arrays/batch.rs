@@ -151,7 +151,7 @@ pub enum BatchError {
     Uneven {
         /// The input.
         name: String,
-        /// Its images.
+        /// How many images the input has.
         found: usize,
         /// The images of the inputs before it.
         expected: usize,

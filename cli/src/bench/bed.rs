@@ -50,7 +50,7 @@ pub(super) struct Bed {
     weights: Circuit,
     /// A key file of one key.
     key_file: TempPath,
-    /// Of the ciphertext.
+    /// The digits of the ciphertext.
     digits: Digits,
     /// The ciphertext times P, rotated.
     extended: Ciphertext,
@@ -220,7 +220,7 @@ impl Bed {
         Ok(median(|| self.evaluator.dot(&ciphers, &factors))?)
     }
 
-    /// Those of a sum of products.
+    /// The operands of a sum of products.
     fn operands(&self) -> impl Iterator<Item = (&Ciphertext, &Plaintext)> {
         let others = self.others.iter().map(|(cipher, plain)| (cipher, plain));
         let distinct = iter::once((&self.cipher, &self.plain)).chain(others);

@@ -68,7 +68,7 @@ fn shape(params: &Parameters, level: usize) -> Result<KeyShape, BenchError> {
     Ok(shape.map_err(WireError::from)?)
 }
 
-/// Such a file on disk, or rather in the memory that the system keeps of it.
+/// A file of one key on disk, or rather in the memory that the system keeps of it.
 pub(super) fn on_disk(
     params: &Parameters,
     level: usize,
@@ -79,7 +79,7 @@ pub(super) fn on_disk(
     Ok(temporary.into_temp_path())
 }
 
-/// Maps such a file and finds the key sound.
+/// Maps a file of one key and finds the key sound.
 pub(super) fn read(file: &TempPath) -> Result<(), BenchError> {
     let bytes = map_file(file)?;
     let container = Container::parse(&bytes)?;

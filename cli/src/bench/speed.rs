@@ -125,7 +125,7 @@ fn theirs(log_n: u32, primes: &[u64]) -> Result<Forward, BenchError> {
     })
 }
 
-/// This machine.
+/// What is measured on.
 pub(super) fn machine() -> Machine {
     Machine {
         cores: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),

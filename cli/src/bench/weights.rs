@@ -10,7 +10,7 @@ const EXTENT: u32 = 32;
 const KERNEL: u32 = 3;
 const PLANE: u32 = EXTENT * EXTENT;
 
-/// Its operator and one constant for each of so many rotations.
+/// A circuit with the operator of the convolution and so many of its constants, one for each rotation.
 pub(super) fn convolution(log_n: u32, constants: usize) -> Result<Circuit, BenchError> {
     let channels = (1u32 << (log_n - 1)) / (2 * PLANE);
     let mut circuit = Circuit::new("weights", Security::None, Ring::default());

@@ -25,7 +25,7 @@ pub(super) fn intervals(inputs: &BTreeMap<String, InputRange>) -> BTreeMap<Strin
         .collect()
 }
 
-/// What the inputs have in samples.
+/// The least interval that holds the values of each input in samples.
 pub(super) fn hulls(images: &[impl Borrow<Arrays>]) -> BTreeMap<String, Interval> {
     let mut hulls: BTreeMap<String, Interval> = BTreeMap::new();
     for (name, array) in images.iter().flat_map(|image| image.borrow()) {

@@ -88,7 +88,7 @@ pub struct RangesReport {
 pub struct NodeRangeReport {
     /// The node of the model.
     pub node: String,
-    /// Its operator in ONNX.
+    /// The operator of the node in ONNX.
     pub op: String,
     /// What it is compiled as.
     pub operator: String,

@@ -18,7 +18,7 @@ const MOST_PRODUCTS: u64 = 20_000;
 
 /// Fills in what a circuit expects; what was predicted for that, if it was simulated.
 ///
-/// Of a large circuit without samples no output is expected, only the ranges of its inputs.
+/// A large circuit without samples tells the ranges of its inputs only.
 pub(super) fn fill(
     graph: &Graph,
     compiled: &mut Compiled,

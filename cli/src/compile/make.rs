@@ -71,17 +71,17 @@ pub struct Compiled {
 /// When options are none, samples are not those of the model, or no parameters have the room or the precision that it takes:
 /// says what is missing, and which node asks for it where one does.
 pub fn compile(model: &Model, options: &CompileOptions) -> Result<Compiled, CompileError> {
-    compile_watched(model, options, &())
+    compile_watched(model, options.clone(), &())
 }
 
-/// Compiles a model as [`compile()`] does, and tells a watcher how far it is. Tasks are `evaluate samples`, `compile` and
+/// Compiles a model as [`compile()`] does, and tells a watcher how far it is. Samples are dropped once they are evaluated. Tasks are `evaluate samples`, `compile` and
 /// `simulate`, each perhaps several times.
 ///
 /// # Errors
 /// As for [`compile()`].
 pub fn compile_watched(
     model: &Model,
-    options: &CompileOptions,
+    options: CompileOptions,
     watcher: &dyn Watcher,
 ) -> Result<Compiled, CompileError> {
     options.check()?;
@@ -96,18 +96,20 @@ pub fn compile_watched(
 
 fn made(
     model: &Model,
-    options: &CompileOptions,
+    mut options: CompileOptions,
     watcher: &dyn Watcher,
 ) -> Result<Compiled, CompileError> {
     let graph = model.graph();
-    let mut config = config(model, options)?;
+    let mut config = config(model, &options)?;
     let mut session = Session::new(graph, &config.without)?;
-    refuse_hopeless(&session, &config, options)?;
-    let known = KnownRanges::new(model, session.graph(), options, watcher)?;
+    refuse_hopeless(&session, &config, &options)?;
+    let known = KnownRanges::new(model, session.graph(), &options, watcher)?;
+    // They may be larger than the model.
+    options.calibrate = Vec::new();
     known.settle(options.headroom_bits, &mut config)?;
     let making = Making {
         graph,
-        options,
+        options: &options,
         known: &known,
         watcher,
     };

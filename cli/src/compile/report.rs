@@ -53,6 +53,6 @@ pub struct CompileReport {
 pub struct WrittenFile {
     /// Where it is.
     pub path: String,
-    /// Its length.
+    /// Length of the file.
     pub bytes: u64,
 }

@@ -25,6 +25,7 @@ use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::server::{Resources, Server, ServerError, Session, Usage};
 use peregrine_runtime::simulate::{Deviation, Sample};
 use peregrine_runtime::verdict::Fault;
+use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -49,7 +50,7 @@ use std::time::Instant;
 /// # Errors
 /// When the model does not compile, images are none that it takes, or a run does not fit the memory.
 pub fn infer(model: &Model, images: &[Arrays], options: &InferOptions) -> Result<Inferred, Error> {
-    Inference::new(model, images, options, &())?.run(&())
+    Inference::new(model, images, options.clone(), &())?.run(&())
 }
 
 /// What an inference gave.
@@ -74,8 +75,7 @@ pub struct Inferred {
 /// let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/digits/");
 /// let model = Model::open(format!("{folder}digits.onnx"))?;
 /// let image = arrays::named([("image", arrays::load(format!("{folder}image.npy"))?)]);
-/// let options = InferOptions::default();
-/// let inference = Inference::new(&model, &[image], &options, &())?;
+/// let inference = Inference::new(&model, &[image], InferOptions::default(), &())?;
 /// assert!(inference.memory().total() < 100 << 20);
 /// assert!(inference.oddities().is_empty());
 /// assert_eq!(inference.run(&())?.report.images.len(), 1);
@@ -85,7 +85,7 @@ pub struct Inferred {
 #[derive(Debug)]
 pub struct Inference<'m> {
     model: &'m Model,
-    options: &'m InferOptions,
+    options: InferOptions,
     started: Instant,
     seconds: PhaseSeconds,
     given: usize,
@@ -107,7 +107,7 @@ impl<'m> Inference<'m> {
     pub fn new(
         model: &'m Model,
         images: &[Arrays],
-        options: &'m InferOptions,
+        mut options: InferOptions,
         watcher: &dyn Watcher,
     ) -> Result<Self, Error> {
         let started = Instant::now();
@@ -117,7 +117,7 @@ impl<'m> Inference<'m> {
         }
         let mut seconds = PhaseSeconds::default();
         let compiled = timed(&mut seconds.compile, || {
-            compile_watched(model, &options.compile, watcher)
+            compile_watched(model, mem::take(&mut options.compile), watcher)
         })?;
         let limit = machine::memory_limit(options.memory);
         let foreseen = machine::foresee(&compiled.circuit, limit).map_err(ServerError::from)?;

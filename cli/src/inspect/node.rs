@@ -44,7 +44,7 @@ pub struct NodePlan {
 }
 
 impl NodeReport {
-    /// These nodes of a circuit; statistics and prediction are of all of its nodes.
+    /// Reports some nodes of a circuit; statistics and prediction are of all nodes.
     pub(super) fn all(
         circuit: &Circuit,
         nodes: &BTreeSet<Node>,

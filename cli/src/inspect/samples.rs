@@ -9,7 +9,7 @@ pub(super) fn layout(shape: [u32; 3], phases: [u32; 2], gaps: [u32; 2], plane: u
     changed(shape, phases, gaps, plane, |_| {})
 }
 
-/// The same with other parts changed.
+/// A layout of 2^13 slots without guards and replicas, but for the parts that are changed.
 pub(super) fn changed(
     shape: [u32; 3],
     phases: [u32; 2],

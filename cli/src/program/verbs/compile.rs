@@ -25,7 +25,7 @@ pub fn run(args: &Compile) -> Result<(), Error> {
         ablate: args.ablate,
         ..choices::options(&args.model, &model, &args.choices, &mut promises)?
     };
-    let compiled = compile_watched(&model, &options, &Bars);
+    let compiled = compile_watched(&model, options, &Bars);
     let compiled = compiled.map_err(Error::about(&args.model))?;
     // It may be as large as the circuit.
     drop(model);

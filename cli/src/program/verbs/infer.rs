@@ -39,7 +39,7 @@ pub fn run(args: &Infer) -> Result<(), Error> {
         (error, _) => inputs.refuse(error),
     };
     let reading = started.elapsed().as_secs_f64();
-    let inference = Inference::new(&model, &images, &options, &Bars).map_err(refuse)?;
+    let inference = Inference::new(&model, &images, options, &Bars).map_err(refuse)?;
     promises.meet(model.name(), inference.security());
     machine::announce(inference.memory(), &args.machine);
     let odd = inference.oddities();
