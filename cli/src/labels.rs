@@ -1,68 +1,78 @@
-//! `--labels`: what images show, for outputs that are classes.
+//! Labels of images, for outputs that are classes.
 
-use crate::arrays;
-use crate::error::{Error, InputProblem};
-use crate::outputs;
-use peregrine_runtime::ports::Arrays;
-use std::path::{Path, PathBuf};
+use crate::outputs::{are_classes, argmax};
+use peregrine_runtime::ports::{Array, Arrays};
 
-/// One label for each image.
-#[derive(Clone, Debug)]
-pub struct Labels {
-    path: PathBuf,
-    labels: Vec<i64>,
+/// Counts the images whose class, by the first output that has one, is their label.
+///
+/// ```
+/// # fn main() -> Result<(), peregrine::Error> {
+/// use peregrine::{Array, Shape, arrays, labels};
+///
+/// let scores = |values: [f64; 2]| -> Result<_, peregrine::Error> {
+///     let scores = Array::new(Shape::new([2])?, values.to_vec())?;
+///     Ok(arrays::named([("scores", scores)]))
+/// };
+/// let images = [scores([0.1, 0.9])?, scores([0.8, 0.2])?];
+/// assert_eq!(labels::correct(&[1, 1], &images)?, 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// When outputs have no class.
+pub fn correct(labels: &[i64], images: &[Arrays]) -> Result<usize, LabelError> {
+    if let Some(outputs) = images.first() {
+        check_classes(outputs)?;
+    }
+    let class = |outputs: &Arrays| outputs.values().find_map(argmax);
+    let found = images.iter().map(class).zip(labels);
+    let right =
+        found.filter(|(class, label)| class.and_then(|c| i64::try_from(c).ok()) == Some(**label));
+    Ok(right.count())
 }
 
-/// Reads the labels of so many images, if there is a file.
-pub fn read(path: Option<&Path>, images: usize) -> Result<Option<Labels>, Error> {
-    let Some(path) = path else {
-        return Ok(None);
-    };
-    let labels = arrays::read_integers(path)?;
-    let (found, path) = (labels.len(), path.to_owned());
-    if found == images {
-        return Ok(Some(Labels { path, labels }));
+/// Asks that there is one label for each image.
+///
+/// # Errors
+/// When there are more or fewer.
+pub fn check_count(labels: &[i64], images: usize) -> Result<(), LabelError> {
+    let (found, expected) = (labels.len(), images);
+    match found == expected {
+        true => Ok(()),
+        false => Err(LabelError::Count { found, expected }),
     }
-    let problem = InputProblem::Labels {
-        found,
-        expected: images,
-    };
-    Err(Error::Inputs { path, problem })
 }
 
-impl Labels {
-    /// That of an image.
-    pub fn of(&self, image: usize) -> Option<i64> {
-        self.labels.get(image).copied()
+/// Asks that outputs have classes, which labels can be compared with.
+///
+/// # Errors
+/// When they have not.
+pub fn check_classes(outputs: &Arrays) -> Result<(), LabelError> {
+    if are_classes(outputs.values()) {
+        return Ok(());
     }
+    let shape = |(name, array): (&String, &Array)| format!("`{name}` has shape {}", array.shape());
+    Err(LabelError::NoClasses {
+        outputs: outputs.iter().map(shape).collect(),
+    })
+}
 
-    /// Of how many images the class is the label.
-    ///
-    /// # Errors
-    /// When outputs have no class.
-    pub fn correct(&self, images: &[Arrays]) -> Result<usize, Error> {
-        if let Some(outputs) = images.first() {
-            self.check(outputs)?;
-        }
-        let class = |outputs: &Arrays| outputs.values().find_map(outputs::class);
-        let found = images.iter().map(class).zip(&self.labels);
-        let right = found
-            .filter(|(class, label)| class.and_then(|c| i64::try_from(c).ok()) == Some(**label));
-        Ok(right.count())
-    }
-
-    /// Refuses outputs that have no class.
-    pub fn check(&self, outputs: &Arrays) -> Result<(), Error> {
-        if outputs::are_classes(outputs.values()) {
-            return Ok(());
-        }
-        let shapes = outputs.iter();
-        let outputs = shapes.map(|(name, array)| format!("`{name}` has shape {}", array.shape()));
-        Err(Error::Inputs {
-            path: self.path.clone(),
-            problem: InputProblem::NoClasses {
-                outputs: outputs.collect(),
-            },
-        })
-    }
+/// Why labels do not go with images or outputs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LabelError {
+    /// Not as many labels as images.
+    #[error("there are {found} labels for {expected} images")]
+    Count {
+        /// Labels.
+        found: usize,
+        /// Images.
+        expected: usize,
+    },
+    /// Outputs that have no class.
+    #[error("labels are classes, but the outputs are not vectors of scores: {}", outputs.join(", "))]
+    NoClasses {
+        /// What the outputs are.
+        outputs: Vec<String>,
+    },
 }

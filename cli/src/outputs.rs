@@ -1,29 +1,33 @@
-//! Tensors that were computed: for people, and for machines.
+//! Tensors that were computed, as reports have them, and their classes.
 
-use crate::report::{show, table};
 use peregrine_runtime::ports::{Array, Arrays};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// A tensor that was computed.
-#[derive(Debug, Serialize)]
-pub struct Output {
+/// An output tensor of a model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OutputReport {
+    /// Extent of each axis.
     pub shape: Vec<u32>,
-    /// The position of the largest value, of a vector; a single integer is itself a position.
+    /// The [class](argmax) that the tensor says; none where it says none.
     pub class: Option<usize>,
+    /// The largest magnitude of its values.
     pub largest_magnitude: f64,
-    pub values: Values,
+    /// All values in row-major order.
+    pub values: OutputValues,
 }
 
-/// The values of a tensor in row-major order.
-#[derive(Debug, Serialize)]
+/// The values of an output tensor in row-major order.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum Values {
+pub enum OutputValues {
+    /// Approximate numbers.
     Reals(Vec<f64>),
+    /// Positions, such as the result of `ArgMax`.
     Integers(Vec<i64>),
 }
 
-impl Values {
+impl OutputValues {
     fn of(array: &Array) -> Self {
         let values = array.data().iter();
         if array.is_integer() {
@@ -31,68 +35,41 @@ impl Values {
         }
         Self::Reals(values.copied().collect())
     }
-
-    /// The first ones, shortened.
-    fn shown(&self) -> String {
-        const MOST: usize = 12;
-        let (mut shown, count): (Vec<String>, usize) = match self {
-            Self::Reals(x) => {
-                let shown = x.iter().take(MOST).map(|x| format!("{x:.4}"));
-                (shown.collect(), x.len())
-            }
-            Self::Integers(x) => (x.iter().take(MOST).map(i64::to_string).collect(), x.len()),
-        };
-        if count > shown.len() {
-            shown.push("...".to_owned());
-        }
-        shown.join(" ")
-    }
 }
 
-impl Output {
-    pub fn of(array: &Array) -> Self {
+impl OutputReport {
+    /// Describes a tensor.
+    pub fn new(array: &Array) -> Self {
         Self {
             shape: array.shape().dims().to_vec(),
-            class: class(array),
+            class: argmax(array),
             largest_magnitude: largest(array.data()),
-            values: Values::of(array),
+            values: OutputValues::of(array),
         }
     }
 
-    /// All outputs of a model by name.
+    /// Describes all outputs of a model, by name.
     pub fn all(arrays: &Arrays) -> BTreeMap<String, Self> {
-        let outputs = arrays
-            .iter()
-            .map(|(name, array)| (name.clone(), Self::of(array)));
-        outputs.collect()
+        let outputs = arrays.iter();
+        outputs
+            .map(|(name, array)| (name.clone(), Self::new(array)))
+            .collect()
     }
 }
 
-/// Outputs as a table; short ones with their values.
-pub fn show_all(outputs: &BTreeMap<String, Output>) -> String {
-    let mut table = table(&["output", "shape", "class", "largest", "values"], &[2, 3]);
-    for (name, output) in outputs {
-        let Output {
-            shape,
-            class,
-            largest_magnitude,
-            values,
-        } = output;
-        let class = class.map_or(String::new(), |class| class.to_string());
-        let largest = format!("{largest_magnitude:.4}");
-        table.add_row([
-            name.clone(),
-            format!("{shape:?}"),
-            class,
-            largest,
-            values.shown(),
-        ]);
-    }
-    show(&table)
-}
-
-/// The position of the largest of a vector's values; a single integer is itself a position.
-pub fn class(array: &Array) -> Option<usize> {
+/// The class that an output says: the position of the largest value of a vector, counted from 0, or the value of a single
+/// integer, which is a position itself. None for tensors of more than one axis longer than 1.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use peregrine::{Array, Shape, argmax};
+///
+/// let scores = Array::new(Shape::new([1, 3])?, vec![0.5, 7.0, -2.0])?;
+/// assert_eq!(argmax(&scores), Some(1));
+/// # Ok(())
+/// # }
+/// ```
+pub fn argmax(array: &Array) -> Option<usize> {
     if array.is_integer() {
         return match array.data() {
             &[position] => Some(position as usize),
@@ -107,10 +84,10 @@ pub fn class(array: &Array) -> Option<usize> {
 
 /// Whether the outputs of a model say what an image shows: each is a vector of scores or a position, so that each has a class.
 pub fn are_classes<'a>(outputs: impl IntoIterator<Item = &'a Array>) -> bool {
-    outputs.into_iter().all(|array| class(array).is_some())
+    outputs.into_iter().all(|array| argmax(array).is_some())
 }
 
-/// The largest magnitude; NaN when there is one.
+/// The largest magnitude of values, 0 for none; NaN when there is one.
 pub fn largest(values: &[f64]) -> f64 {
     values.iter().fold(
         0.0,

@@ -1,13 +1,10 @@
 //! The numbers in `.npy` data: any width, either byte order, one type for each use.
 
-use super::ArrayProblem;
+use super::problem::{ArrayError, MAX_ELEMENTS};
 use half::f16;
 use ndarray_npy::{ReadDataError, ReadableElement};
 use py_literal::Value as PyValue;
 use std::io::{self, Read};
-
-/// Most elements of an array.
-pub const MAX_ELEMENTS: usize = 1 << 29;
 
 /// A real number of any width.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +98,7 @@ fn integers(
 fn exact(x: i128) -> Result<Whole, ReadDataError> {
     if x.unsigned_abs() > EXACT.into() {
         let value = x.to_string();
-        return Err(ReadDataError::ParseData(Box::new(ArrayProblem::Inexact {
+        return Err(ReadDataError::ParseData(Box::new(ArrayError::Inexact {
             value,
         })));
     }
@@ -117,7 +114,7 @@ fn word(descriptor: &PyValue) -> String {
 
 fn wrong_type(found: &str, expected: &'static str) -> ReadDataError {
     let found = found.to_owned();
-    ReadDataError::ParseData(Box::new(ArrayProblem::Type { found, expected }))
+    ReadDataError::ParseData(Box::new(ArrayError::Type { found, expected }))
 }
 
 /// Exactly `len` words of `N` bytes to the end of the reader.
@@ -127,7 +124,7 @@ fn words<const N: usize, T>(
     decode: impl Fn([u8; N]) -> T,
 ) -> Result<Vec<T>, ReadDataError> {
     if len > MAX_ELEMENTS {
-        let problem = ArrayProblem::TooLarge { elements: len };
+        let problem = ArrayError::TooLarge { elements: len };
         return Err(ReadDataError::ParseData(Box::new(problem)));
     }
     let mut bytes = Vec::new();

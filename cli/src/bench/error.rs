@@ -1,0 +1,85 @@
+//! Why primitives could not be measured.
+
+use peregrine_ir::binary::ContainerError;
+use peregrine_ir::{FillError, LayoutError, ShapeError, TensorError};
+use peregrine_runtime::ckks::CkksError;
+use peregrine_runtime::params::ParametersError;
+use peregrine_runtime::ring::RingError;
+use peregrine_runtime::rlwe::RlweError;
+use peregrine_runtime::wire::WireError;
+
+/// Why a measurement failed, and where.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchFailure {
+    /// A primitive at one ring degree.
+    #[error("ring degree 2^{log_n}: {source}")]
+    Ring {
+        /// log2 of the ring degree.
+        log_n: u32,
+        /// What is wrong.
+        source: BenchError,
+    },
+    /// Threads that cannot be started.
+    #[error("cannot start the threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+/// Why a primitive could not be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// Too few primes.
+    #[error("there are fewer than {count} primes of 50 bits")]
+    Primes {
+        /// How many are needed.
+        count: usize,
+    },
+    /// The parameters would be beyond the security line.
+    #[error(
+        "the reference modulus of {bits:.1} bits is above the limit for 128-bit security, {limit}"
+    )]
+    Insecure {
+        /// log2 of the modulus.
+        bits: f64,
+        /// The line.
+        limit: u32,
+    },
+    /// No transform to compare with.
+    #[error("tfhe-ntt has no transform modulo {prime}")]
+    Baseline {
+        /// The prime.
+        prime: u64,
+    },
+    /// The engine refuses the parameters.
+    #[error(transparent)]
+    Parameters(#[from] ParametersError),
+    /// The engine refuses an operation.
+    #[error(transparent)]
+    Ckks(#[from] CkksError),
+    /// The engine refuses a key.
+    #[error(transparent)]
+    Rlwe(#[from] RlweError),
+    /// The engine refuses a polynomial.
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    /// A key cannot be written.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// A key file cannot be written or mapped.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    /// A key cannot be read.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// The measured convolution has no layout.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// The measured convolution has no shape.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// The measured convolution has no weights.
+    #[error(transparent)]
+    Tensor(#[from] TensorError),
+    /// The measured convolution has no constants.
+    #[error(transparent)]
+    Fill(#[from] FillError),
+}

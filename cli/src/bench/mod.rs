@@ -1,0 +1,35 @@
+//! The primitives of the engine on this machine, at fixed reference parameters.
+//!
+//! | file | what |
+//! |---|---|
+//! | `reference` | the parameters, by ring degree |
+//! | `operation` | what is measured, and how many transforms and bytes it takes at least |
+//! | `bed` | keys, ciphertexts and the measured calls |
+//! | `speed` | the yardsticks: transforms of this engine and of `tfhe-ntt`, copied bytes |
+//! | `keys` | files of keys |
+//! | `weights` | a convolution whose constants are filled |
+//! | `profile` | the measurements as a profile of the machine, for `compile --profile` |
+//! | `measure`, `report` | all of it, and as data |
+//!
+//! Every time is a median, at the highest level, where operations cost most.
+
+mod bed;
+mod error;
+mod keys;
+mod measure;
+mod operation;
+mod profile;
+mod reference;
+mod report;
+mod speed;
+mod timing;
+mod weights;
+
+pub use error::{BenchError, BenchFailure};
+pub use keys::KeySize;
+pub use measure::{BenchOptions, measure};
+pub use operation::{DOT_DISTINCT, DOT_TERMS, Measurement, Operation};
+pub use reference::Reference;
+pub use report::{BenchReport, BenchRun, RingReport};
+pub use speed::{Copying, Forward, Transforms};
+pub use timing::Timing;

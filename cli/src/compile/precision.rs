@@ -1,0 +1,157 @@
+//! Precision of outputs: compiling for it, and predicting it by simulated noise.
+
+use super::error::CompileError;
+use crate::arrays::values;
+use crate::watch::Watcher;
+use peregrine_compiler::pipeline::{Compiled, Config, Session};
+use peregrine_compiler::precision::{self, Found};
+use peregrine_compiler::tensor::{EvaluateError, Graph};
+use peregrine_ir::Verified;
+use peregrine_runtime::ports::Arrays;
+use peregrine_runtime::simulate::{self, Deviation, Prediction, Sample, SimulateError};
+use serde::Serialize;
+
+/// The precision that was asked of the outputs of a circuit, and the one that simulated noise leaves. Bits are those of the
+/// largest output: log2 of its magnitude over the largest error.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PrecisionReport {
+    /// Bits that were asked for.
+    pub asked_bits: u32,
+    /// Bits that are right with simulated noise; none without any error.
+    pub predicted_bits: Option<f64>,
+    /// Bits after the point that every operation leaves.
+    pub internal_bits: u32,
+    /// Circuits that were compiled and simulated.
+    pub trials: usize,
+    /// Samples that were simulated.
+    pub samples: usize,
+}
+
+/// Bits of outputs, none where there is no error.
+pub(crate) fn finite(deviation: Deviation) -> Option<f64> {
+    bounded(deviation.bits())
+}
+
+fn bounded(bits: f64) -> Option<f64> {
+    Some(bits).filter(|&bits| bits != f64::INFINITY)
+}
+
+/// What a model makes of images in the clear.
+pub(crate) fn samples(graph: &Graph, images: &[Arrays]) -> Result<Vec<Sample>, EvaluateError> {
+    let sample = |inputs: &Arrays| {
+        let expected = graph.evaluate_unfinished(&values(inputs))?;
+        let names = graph.outputs.iter().map(|output| output.name.clone());
+        Ok(Sample {
+            inputs: inputs.clone(),
+            expected: names.zip(expected).collect(),
+        })
+    };
+    images.iter().map(sample).collect()
+}
+
+/// What simulated noise will leave of the outputs.
+pub(crate) fn predict(
+    circuit: &Verified,
+    samples: &[Sample],
+    watcher: &dyn Watcher,
+) -> Result<Prediction, SimulateError> {
+    simulate::predict(circuit, samples, &watcher.begin("simulate"))
+}
+
+/// Bits of the outputs on samples that were drawn: the worst of them counts, since nobody knows which is like the inputs to
+/// come. A sample whose outputs happen to be small counts as having a sixteenth of the largest.
+fn worst(
+    circuit: &Verified,
+    samples: &[Sample],
+    watcher: &dyn Watcher,
+) -> Result<f64, SimulateError> {
+    const LEAST_SHARE: f64 = 1.0 / 16.0;
+    let inputs: Vec<Arrays> = samples.iter().map(|s| s.inputs.clone()).collect();
+    let options = simulate::Options { noise: Some(0) };
+    let found = simulate::run_all(circuit, &inputs, options, &watcher.begin("simulate"))?;
+    let deviations = found.decrypted.iter().zip(samples);
+    let deviations: Vec<Deviation> = deviations
+        .map(|(found, sample)| Deviation::of(found, &sample.expected))
+        .collect();
+    let largest = deviations.iter().map(|d| d.largest).fold(0.0, f64::max);
+    let bits = deviations.iter().map(|deviation| {
+        let largest = deviation.largest.max(largest * LEAST_SHARE);
+        let deviation = Deviation {
+            largest,
+            ..*deviation
+        };
+        deviation.bits()
+    });
+    Ok(bits.fold(f64::INFINITY, f64::min))
+}
+
+/// What is asked of the outputs, and how it is judged.
+pub(super) struct Goal<'a> {
+    /// Bits of the largest output.
+    pub bits: u32,
+    /// The samples.
+    pub images: &'a [Arrays],
+    /// Whether they were drawn, and not given.
+    pub are_drawn: bool,
+    /// The model in the clear.
+    pub graph: &'a Graph,
+    pub watcher: &'a dyn Watcher,
+}
+
+impl Goal<'_> {
+    /// Compiles a model so that its outputs have the precision; the configuration is then that of the circuit.
+    pub fn compile(
+        &self,
+        session: &mut Session,
+        config: &mut Config,
+    ) -> Result<(Compiled, PrecisionReport), CompileError> {
+        let samples = samples(self.graph, self.images)?;
+        let judge = |compiled: &Compiled| self.judge(compiled, &samples);
+        let task = self.watcher.begin("compile");
+        let watch = |share: f64, what: &str| task.set(share, what);
+        let found = precision::compile_in(session, config, self.bits, judge, &watch)?;
+        let Found {
+            compiled,
+            predicted_bits,
+            internal_bits,
+            trials,
+        } = found;
+        config.precision_bits = internal_bits;
+        let precision = PrecisionReport {
+            asked_bits: self.bits,
+            predicted_bits: bounded(predicted_bits),
+            internal_bits,
+            trials,
+            samples: samples.len(),
+        };
+        Ok((compiled, precision))
+    }
+
+    /// Compiles a model for bits per operation that are given; its outputs have what precision that leaves.
+    pub fn compile_once(
+        &self,
+        session: &mut Session,
+        config: &Config,
+    ) -> Result<(Compiled, PrecisionReport), CompileError> {
+        let samples = samples(self.graph, self.images)?;
+        let task = self.watcher.begin("compile");
+        let compiled = session.compile(config, &|share, what| task.set(share, what))?;
+        let predicted = self.judge(&compiled, &samples)?;
+        let precision = PrecisionReport {
+            asked_bits: self.bits,
+            predicted_bits: bounded(predicted),
+            internal_bits: config.precision_bits,
+            trials: 1,
+            samples: samples.len(),
+        };
+        Ok((compiled, precision))
+    }
+
+    /// Bits of the outputs of a circuit.
+    fn judge(&self, compiled: &Compiled, samples: &[Sample]) -> Result<f64, SimulateError> {
+        match self.are_drawn {
+            true => worst(&compiled.circuit, samples, self.watcher),
+            false => Ok(predict(&compiled.circuit, samples, self.watcher)?.bits()),
+        }
+    }
+}
