@@ -316,13 +316,11 @@ fn modules_of_the_binary_form_import_in_one_direction() {
 }
 
 #[test]
-#[ignore = "its modules still import each other"]
 fn modules_of_the_executor_import_in_one_direction() {
     has_no_circle("runtime/src", &["exec", "wire"]);
 }
 
 #[test]
-#[ignore = "its modules still import each other"]
 fn modules_of_the_command_line_import_in_one_direction() {
     let everything = fs::read_dir(root().join("cli/src")).unwrap();
     let names = everything.map(|entry| entry.unwrap().file_name().into_string().unwrap());
