@@ -13,7 +13,7 @@ use peregrine_ir::*;
 use peregrine_runtime::backend::cpu::{CpuFootprint, Sizes};
 use peregrine_runtime::exec::memory::{self, Budget, MemoryError, Prediction};
 use peregrine_runtime::exec::{self, Cache, Encoding, Evaluator, KeyResidence, Plan, Wave};
-use peregrine_runtime::exec::{ScaleValue, Silent, Site};
+use peregrine_runtime::exec::{ScaleValue, Silent, Site, Weights};
 use peregrine_runtime::server::{Resources, Usage};
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
@@ -154,6 +154,29 @@ fn a_constant_that_is_kept_is_encoded_once() {
     for run in encoded(&circuit, budget(0)) {
         assert_eq!(run, first);
     }
+}
+
+/// Each plan has an evaluator of its own, as clients with keys of their own have.
+#[test]
+fn plans_that_share_weights_encode_each_constant_once() {
+    let circuit = circuit();
+    let mut weights = Weights::default();
+    let bytes = |_| 1;
+    let mut encoded = Vec::new();
+    for window in [4, 1, 8] {
+        let budget = Budget {
+            window,
+            ..budget(u64::MAX)
+        };
+        let (plan, _) = fit(&circuit, budget).unwrap();
+        let (counting, cache) = (Counting::default(), weights.cache(&plan, bytes));
+        exec::run_again(&circuit, &counting, &plan, &cache, vec![vec![()]], &Silent).unwrap();
+        encoded.push(counting.take().len());
+    }
+    assert_eq!(encoded, [7, 0, 0]);
+    assert_eq!((weights.encoded(), weights.bytes()), (7, 7));
+    weights.sweep();
+    assert_eq!((weights.encoded(), weights.bytes()), (0, 0));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Sessions of one server: what they share, what they are refused, and runs that are cancelled or timed.
+//! Sessions of one server: what they share, and what they are refused.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,27 +8,16 @@
 
 mod common;
 
-use common::{Parties, Toy, inputs, numbers, simulate};
+use common::{Parties, Toy, inputs, simulate, sum_of_products};
 use peregrine_ir::*;
 use peregrine_runtime::backend::cpu::{CpuFootprint, KeySource};
-use peregrine_runtime::exec::{
-    CancelFlag, Cancelled, Footprint, KeyForm, KeyResidence, Progress, Silent,
-};
-use peregrine_runtime::exec::{Step, memory::Prediction};
-use peregrine_runtime::params::Rings;
-use peregrine_runtime::rlwe::EvaluationKeys;
+use peregrine_runtime::exec::memory::Prediction;
+use peregrine_runtime::exec::{Footprint, Silent, Step};
 use peregrine_runtime::server::{
     NoRoom, Resources, Server, ServerError, ServerOptions, Session, Usage,
 };
-use peregrine_runtime::simulate::{self as simulator, Options, SimulateError};
-use peregrine_runtime::wire::{KeyBytes, StoredKeys, WireError};
-use std::collections::BTreeMap;
-use std::io::Cursor;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 const TOY: Toy = Toy {
     log_n: 6,
@@ -40,52 +29,12 @@ const WIDE: Resources = Resources {
     memory: None,
 };
 
-/// Terms of the sums of [`circuit`], each a rotation, a product and an addition.
-const TERMS: u64 = 20;
-
-fn circuit(toy: Toy) -> Verified {
-    sum_of(TERMS, toy)
-}
-
-/// A sum of rotations of the input, each times a constant; every other one takes the same constant.
-fn sum_of(terms: u64, toy: Toy) -> Verified {
-    let mut toy = toy.builder();
-    let x = toy.input("x");
-    let shared = toy.plain(numbers(99, toy.shape.elements()), x);
-    let mut sum = toy.push(Inst::MulPlain(x, shared));
-    for term in 0..terms {
-        let rotation = Rotation(1 + term as u32 % 3);
-        let turned = toy.push(Inst::Rotate { a: x, rotation });
-        let plain = match term % 2 {
-            0 => shared,
-            _ => toy.plain(numbers(term, toy.shape.elements()), x),
-        };
-        let product = toy.push(Inst::MulPlain(turned, plain));
-        sum = toy.push(Inst::Add(vec![sum, product]));
-    }
-    let low = toy.push(Inst::Rescale {
-        a: sum,
-        to: Level(2),
-    });
-    toy.output(low);
-    toy.finish()
+fn circuit() -> Verified {
+    sum_of_products(20, TOY)
 }
 
 fn server(circuit: &Verified, options: ServerOptions) -> Server {
     Server::with_options(circuit.clone(), options).unwrap()
-}
-
-fn stored(parties: &mut Parties) -> StoredKeys {
-    let Parties {
-        client,
-        secret,
-        randomness,
-        server,
-    } = parties;
-    let out = Cursor::new(Vec::new());
-    let file = client.write_evaluation_keys(secret, randomness, out, |_, _| {});
-    let file = file.unwrap().into_inner();
-    server.read_keys(KeyBytes::Held(file)).unwrap()
 }
 
 #[test]
@@ -93,12 +42,12 @@ fn a_session_goes_anywhere() {
     fn goes_anywhere<T: Clone + Send + Sync + 'static>() {}
     goes_anywhere::<Session>();
     goes_anywhere::<Server>();
-    let mut parties = Parties::new(&circuit(TOY));
-    let (keys, encrypted) = (parties.keys(), parties.encrypt(&inputs(&circuit(TOY), 1)));
+    let mut parties = Parties::new(&circuit());
+    let (keys, encrypted) = (parties.keys(), parties.encrypt(&inputs(&circuit(), 1)));
     let session = parties.server.session(keys, WIDE).unwrap();
     let expected = session.run(encrypted.clone(), &Silent).unwrap();
     // The server may be gone, and the thread may be another one.
-    let lone = Server::new(circuit(TOY)).unwrap();
+    let lone = Server::new(circuit()).unwrap();
     let lone = lone.session(parties.keys(), WIDE).unwrap();
     let found = std::thread::spawn(move || {
         let (clone, lone) = (session.clone(), lone);
@@ -111,7 +60,7 @@ fn a_session_goes_anywhere() {
 
 #[test]
 fn two_clients_share_encoded_constants() {
-    let circuit = circuit(TOY);
+    let circuit = circuit();
     let usage = Usage {
         cache: u64::MAX,
         ..Usage::default()
@@ -132,8 +81,7 @@ fn two_clients_share_encoded_constants() {
         let mut parties = Parties::with_seed(&circuit, seed);
         let (keys, encrypted) = (parties.keys(), parties.encrypt(&given));
         let session = server.session(keys, WIDE).unwrap();
-        let times = Times::default();
-        let answer = session.run(encrypted, &times).unwrap();
+        let answer = session.run(encrypted, &Silent).unwrap();
         assert_eq!(server.encoded_constants(), constants);
         answers.push(parties.decrypt(&answer));
         sessions.push(session);
@@ -173,7 +121,7 @@ const NARROW: Resources = Resources {
 
 #[test]
 fn sessions_together_keep_to_one_limit() {
-    let circuit = circuit(TOY);
+    let circuit = circuit();
     let mut parties = Parties::new(&circuit);
     let keys: Arc<dyn KeySource> = parties.keys();
     let limited = |memory| {
@@ -236,7 +184,7 @@ fn sessions_together_keep_to_one_limit() {
 
 #[test]
 fn shared_constants_count_once() {
-    let circuit = circuit(TOY);
+    let circuit = circuit();
     let keys: Arc<dyn KeySource> = Parties::new(&circuit).keys();
     let [cached, _] = needs(&circuit, &keys);
     let usage = Usage {
@@ -258,9 +206,9 @@ fn shared_constants_count_once() {
 /// Keys in memory take more than those of a file, and than the constants that were encoded beside those.
 #[test]
 fn constants_that_nobody_uses_make_room() {
-    let circuit = circuit(TOY);
+    let circuit = circuit();
     let mut parties = Parties::new(&circuit);
-    let (file, held): (Arc<dyn KeySource>, _) = (Arc::new(stored(&mut parties)), parties.keys());
+    let (file, held): (Arc<dyn KeySource>, _) = (Arc::new(parties.stored_keys()), parties.keys());
     let held: Arc<dyn KeySource> = held;
     let ([cached, _], [all, bare]) = (needs(&circuit, &file), needs(&circuit, &held));
     assert!(cached.total() < bare.total());
@@ -290,7 +238,7 @@ fn constants_that_nobody_uses_make_room() {
 
 #[test]
 fn a_server_may_have_threads_of_its_own() {
-    let circuit = circuit(TOY);
+    let circuit = circuit();
     let mut parties = Parties::new(&circuit);
     let encrypted = parties.encrypt(&inputs(&circuit, 1));
     let options = ServerOptions {
@@ -314,246 +262,4 @@ fn a_server_may_have_threads_of_its_own() {
     assert!(!seen.is_empty() && seen.iter().all(|&seen| seen == (true, 3)));
     let plain = parties.server.session(keys, WIDE).unwrap();
     assert_eq!(plain.run(encrypted, &Silent).unwrap(), own);
-}
-
-/// Asks for times, and keeps them.
-#[derive(Default)]
-struct Times(Mutex<BTreeMap<Value, (usize, Option<Node>)>>);
-
-impl Progress for Times {
-    fn advance(&self, _: &Step<'_>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    fn wants_times(&self) -> bool {
-        true
-    }
-
-    fn timed(&self, value: Value, node: Option<Node>, took: Duration) {
-        assert!(took > Duration::ZERO);
-        let mut seen = self.0.lock().unwrap();
-        let entry = seen.entry(value).or_insert((0, node));
-        *entry = (entry.0 + 1, node);
-    }
-}
-
-/// Fails when it is told a time.
-struct NoTimes;
-
-impl Progress for NoTimes {
-    fn advance(&self, _: &Step<'_>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    fn timed(&self, value: Value, _: Option<Node>, _: Duration) {
-        panic!("{value} was timed");
-    }
-}
-
-#[test]
-fn times_are_told_once_for_each_instruction_and_only_if_asked_for() {
-    let circuit = circuit(TOY);
-    let mut parties = Parties::new(&circuit);
-    let encrypted = parties.encrypt(&inputs(&circuit, 1));
-    let keys = parties.keys();
-    let session = parties.server.session(keys, WIDE).unwrap();
-    session.run(encrypted.clone(), &NoTimes).unwrap();
-    let times = Times::default();
-    session.run(encrypted, &times).unwrap();
-    let seen = times.0.into_inner().unwrap();
-    let uses = |value| {
-        let mut uses = 0;
-        for definition in circuit.values.values() {
-            definition
-                .inst
-                .for_each_operand(|v| uses += usize::from(v == value));
-        }
-        uses
-    };
-    for (value, definition) in circuit.values.iter() {
-        let expected = match definition.inst {
-            Inst::Input { .. } => None,
-            // Encoded for several instructions, or by the only one that needs it.
-            Inst::Encode { .. } => (uses(value) > 1).then_some((1, definition.node)),
-            _ => Some((1, definition.node)),
-        };
-        assert_eq!(seen.get(&value).copied(), expected, "{value}");
-    }
-}
-
-/// Cancels when it is asked for the so many'th time.
-struct After {
-    asked: AtomicUsize,
-    most: usize,
-}
-
-impl After {
-    fn new(most: usize) -> Self {
-        let asked = AtomicUsize::new(0);
-        Self { asked, most }
-    }
-}
-
-impl Progress for After {
-    fn advance(&self, _: &Step<'_>) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.asked.fetch_add(1, Ordering::SeqCst) >= self.most
-    }
-}
-
-#[test]
-fn a_run_is_cancelled_between_instructions_of_one_wave() {
-    let circuit = circuit(TOY);
-    let mut parties = Parties::new(&circuit);
-    let encrypted = parties.encrypt(&inputs(&circuit, 1));
-    let keys = parties.keys();
-    let session = parties.server.session(keys, WIDE).unwrap();
-    let expected = session.run(encrypted.clone(), &Silent).unwrap();
-    let steps = circuit.values.values();
-    let steps = steps.filter(|d| !matches!(d.inst, Inst::Input { .. } | Inst::Encode { .. }));
-    let steps = steps.count();
-    for most in [0, 1, 5, 40] {
-        let error = session.run(encrypted.clone(), &After::new(most));
-        let error = error.unwrap_err();
-        let text = error.to_string();
-        let ServerError::Cancelled(Cancelled { done, total }) = error else {
-            panic!("{text}");
-        };
-        assert!(done <= most && total == steps, "{text}");
-        let says = format!("the run was cancelled after {done} of {total} instructions");
-        assert_eq!(text, says);
-        assert_eq!(session.run(encrypted.clone(), &Silent).unwrap(), expected);
-    }
-    // By what is returned: after the first wave, and when all is done.
-    let first = |step: &Step<'_>| {
-        assert!(step.done <= WIDE.window);
-        ControlFlow::Break(())
-    };
-    let error = session.run(encrypted.clone(), &first).unwrap_err();
-    assert!(matches!(
-        error,
-        ServerError::Cancelled(Cancelled { done, .. }) if (1..=WIDE.window).contains(&done)
-    ));
-    let given = inputs(&circuit, 1);
-    let options = Options { noise: Some(1) };
-    let error = simulator::run(&circuit, &given, options, &After::new(7)).unwrap_err();
-    assert!(matches!(
-        error,
-        SimulateError::Cancelled(Cancelled { done: 0..=7, total }) if total == steps
-    ));
-}
-
-/// Says when the first wave of many is done.
-struct Begun<'f> {
-    flag: &'f CancelFlag,
-    begun: Sender<()>,
-}
-
-impl Progress for Begun<'_> {
-    fn advance(&self, _: &Step<'_>) -> ControlFlow<()> {
-        let _ = self.begun.send(());
-        ControlFlow::Continue(())
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.flag.is_raised()
-    }
-}
-
-#[test]
-fn another_thread_ends_a_long_run_within_a_second() {
-    let circuit = sum_of(120, Toy { log_n: 13, ..TOY });
-    let mut parties = Parties::new(&circuit);
-    let encrypted = parties.encrypt(&inputs(&circuit, 1));
-    let keys = parties.keys();
-    let session = parties.server.session(keys, WIDE).unwrap();
-    let expected = session.run(encrypted.clone(), &Silent).unwrap();
-    let flag = CancelFlag::default();
-    let (begun, begins) = channel();
-    let (result, raised, ended) = std::thread::scope(|scope| {
-        let flag = &flag;
-        let (other, inputs) = (session.clone(), encrypted.clone());
-        let running = scope.spawn(move || {
-            let result = other.run(inputs, &Begun { flag, begun });
-            (result, Instant::now())
-        });
-        begins.recv().unwrap();
-        let raised = Instant::now();
-        flag.raise();
-        let (result, ended) = running.join().unwrap();
-        (result, raised, ended)
-    });
-    assert!(ended.saturating_duration_since(raised) < Duration::from_secs(1));
-    let Err(ServerError::Cancelled(Cancelled { done, total })) = result else {
-        panic!("the run went on to its end");
-    };
-    assert!(0 < done && done < total);
-    assert_eq!(session.run(encrypted, &Silent).unwrap(), expected);
-}
-
-/// Keys of a file, and which of them are in memory.
-#[derive(Debug)]
-struct Watched {
-    keys: StoredKeys,
-    held: Mutex<BTreeMap<Key, bool>>,
-}
-
-impl Watched {
-    fn note(&self, key: Key, held: bool) {
-        self.held.lock().unwrap().insert(key, held);
-    }
-}
-
-impl KeySource for Watched {
-    fn key_pair(&self) -> KeyPairId {
-        self.keys.key_pair()
-    }
-
-    fn rings(&self) -> &Rings {
-        self.keys.rings()
-    }
-
-    fn levels(&self) -> &BTreeMap<Key, Level> {
-        self.keys.levels()
-    }
-
-    fn residence(&self) -> KeyResidence {
-        KeyResidence::Stored
-    }
-
-    fn load(&self, key: Key, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError> {
-        self.note(key, true);
-        self.keys.load(key, form)
-    }
-
-    fn fetch(&self, key: Key) {
-        self.note(key, true);
-        self.keys.fetch(key);
-    }
-
-    fn release(&self, key: Key) {
-        self.note(key, false);
-        self.keys.release(key);
-    }
-}
-
-#[test]
-fn keys_leave_memory_when_a_run_is_cancelled() {
-    let circuit = circuit(TOY);
-    let mut parties = Parties::new(&circuit);
-    let encrypted = parties.encrypt(&inputs(&circuit, 1));
-    let keys = Arc::new(Watched {
-        keys: stored(&mut parties),
-        held: Mutex::default(),
-    });
-    let session = parties.server.session(keys.clone(), WIDE).unwrap();
-    for most in 2..30 {
-        let error = session.run(encrypted.clone(), &After::new(most));
-        assert!(matches!(error, Err(ServerError::Cancelled(_))));
-        let held = keys.held.lock().unwrap();
-        assert!(!held.is_empty() && held.values().all(|held| !held));
-    }
 }

@@ -20,6 +20,8 @@ struct State<P> {
     open: usize,
     /// Of all open sessions.
     promised: Share,
+    /// The most bytes that were promised at once since buffers were freed: runs may have left as many.
+    most: u64,
     weights: Weights<P>,
 }
 
@@ -48,6 +50,8 @@ pub(super) struct Promise<P> {
     pub(super) prediction: Prediction,
     pub(super) cache: Cache<P>,
     pub(super) share: Share,
+    /// Whether buffers that closed sessions left must be freed before it runs.
+    pub(super) crowded: bool,
 }
 
 impl<P> Ledger<P> {
@@ -59,6 +63,7 @@ impl<P> Ledger<P> {
             state: Mutex::new(State {
                 open: 0,
                 promised: Share::default(),
+                most: 0,
                 weights: Weights::default(),
             }),
         }
@@ -99,8 +104,11 @@ impl<P> Ledger<P> {
         state.promised.bytes += share.bytes;
         state.promised.expanded += share.expanded;
         let bytes = |value| footprint.value(value).total();
+        let cache = state.weights.cache(&plan, bytes);
+        let always = self.usage.process.saturating_add(footprint.shared());
         Ok(Promise {
-            cache: state.weights.cache(&plan, bytes),
+            crowded: state.is_crowded(always, limit),
+            cache,
             plan,
             prediction,
             share,
@@ -125,6 +133,19 @@ impl<P> State<P> {
     /// Bytes that open sessions have for themselves and encoded constants take.
     fn beside(&self) -> u64 {
         self.promised.bytes + self.weights.bytes()
+    }
+
+    /// Whether buffers that runs of closed sessions may have left exceed the limit beside what is promised now; they are taken as
+    /// freed then.
+    fn is_crowded(&mut self, always: u64, limit: Option<u64>) -> bool {
+        self.most = self.most.max(self.promised.bytes);
+        let left = self.most - self.promised.bytes;
+        let taken = always.saturating_add(self.beside()).saturating_add(left);
+        let crowded = limit.is_some_and(|limit| taken > limit);
+        if crowded {
+            self.most = self.promised.bytes;
+        }
+        crowded
     }
 
     fn fit<F: Footprint>(
@@ -167,5 +188,25 @@ impl<P> State<P> {
             open: self.open,
         };
         no_room.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_of_closed_sessions_are_freed_when_the_limit_needs_it() {
+        let ledger: Ledger<()> = Ledger::new(&ServerOptions::default());
+        let mut state = ledger.state();
+        state.promised.bytes = 80;
+        assert!(!state.is_crowded(10, Some(90)));
+        // It closes, and another one that takes other memory comes.
+        state.promised.bytes = 50;
+        assert!(!state.is_crowded(10, Some(90)));
+        assert!(!state.is_crowded(20, None));
+        assert!(state.is_crowded(20, Some(90)));
+        // They are freed now.
+        assert!(!state.is_crowded(20, Some(90)));
     }
 }

@@ -91,11 +91,15 @@ impl Session {
             prediction,
             cache,
             share,
+            crowded,
         } = shared.ledger.open(&request)?;
         let grant = Grant {
             shared: shared.clone(),
             share,
         };
+        if crowded {
+            shared.free_buffers();
+        }
         let key_pair = keys.key_pair();
         let evaluator = CkksEvaluator::new(&shared.rings, keys, plan.expanded().clone());
         evaluator.accept(&shared.circuit)?;

@@ -45,6 +45,13 @@ impl Shared {
         }
     }
 
+    /// Frees the buffers that nothing uses now.
+    pub(super) fn free_buffers(&self) {
+        for level in 0..self.circuit.ring.levels.len() {
+            self.rings.at(level).ring().free_buffers();
+        }
+    }
+
     pub(super) fn check_circuit(
         &self,
         what: &'static str,
@@ -72,9 +79,5 @@ pub(super) struct Grant {
 impl Drop for Grant {
     fn drop(&mut self) {
         self.shared.ledger.close(self.share);
-        // Buffers that the session's runs left would otherwise be taken for nothing.
-        for level in 0..self.shared.circuit.ring.levels.len() {
-            self.shared.rings.at(level).ring().free_buffers();
-        }
     }
 }

@@ -20,7 +20,8 @@ use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::ring::Randomness;
 use peregrine_runtime::server::{Resources, Server, ServerOptions, Usage};
 use peregrine_runtime::simulate::{self, Options};
-use peregrine_runtime::wire::{EncryptedInputs, EncryptedOutputs};
+use peregrine_runtime::wire::{EncryptedInputs, EncryptedOutputs, KeyBytes, StoredKeys};
+use std::io::Cursor;
 use std::sync::Arc;
 
 /// The scale of toy circuits.
@@ -251,6 +252,30 @@ impl Toybox {
     }
 }
 
+/// A sum of rotations of the input, each times a constant; every other one takes the same constant.
+pub fn sum_of_products(terms: u64, toy: Toy) -> Verified {
+    let mut toy = toy.builder();
+    let x = toy.input("x");
+    let shared = toy.plain(numbers(99, toy.shape.elements()), x);
+    let mut sum = toy.push(Inst::MulPlain(x, shared));
+    for term in 0..terms {
+        let rotation = Rotation(1 + term as u32 % 3);
+        let turned = toy.push(Inst::Rotate { a: x, rotation });
+        let plain = match term % 2 {
+            0 => shared,
+            _ => toy.plain(numbers(term, toy.shape.elements()), x),
+        };
+        let product = toy.push(Inst::MulPlain(turned, plain));
+        sum = toy.push(Inst::Add(vec![sum, product]));
+    }
+    let low = toy.push(Inst::Rescale {
+        a: sum,
+        to: Level(2),
+    });
+    toy.output(low);
+    toy.finish()
+}
+
 /// Numbers in [-1, 1), the same for the same seed.
 pub fn numbers(seed: u64, count: usize) -> Vec<f64> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -334,6 +359,20 @@ impl Parties {
             .client
             .evaluation_keys(&self.secret, &mut self.randomness);
         Arc::new(keys.unwrap())
+    }
+
+    /// The keys in a file.
+    pub fn stored_keys(&mut self) -> StoredKeys {
+        let Self {
+            client,
+            secret,
+            randomness,
+            server,
+        } = self;
+        let out = Cursor::new(Vec::new());
+        let file = client.write_evaluation_keys(secret, randomness, out, |_, _| {});
+        let file = file.unwrap().into_inner();
+        server.read_keys(KeyBytes::Held(file)).unwrap()
     }
 
     pub fn encrypt(&mut self, inputs: &Arrays) -> EncryptedInputs {
