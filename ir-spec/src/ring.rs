@@ -71,10 +71,9 @@ impl fmt::Display for Security {
     }
 }
 
-/// One ring of a circuit: the polynomials of a degree under a secret of its own, and how keys are switched in it.
+/// One ring of a circuit: the polynomials of a degree under the secret of that degree, and how keys are switched there.
 ///
-/// Two rings of a circuit differ in degree, in secret, or in both; only [`Inst::SwitchRing`](crate::Inst::SwitchRing) leads from
-/// one to another.
+/// Only [`Inst::SwitchRing`](crate::Inst::SwitchRing) leads from one ring to another, of smaller degree.
 ///
 /// # References
 /// - \[GHPS12\] Gentry, Halevi, Peikert, Smart, *Ring switching in BGV-style homomorphic encryption*.

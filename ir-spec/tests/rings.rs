@@ -142,7 +142,7 @@ fn every_rule_is_enforced() {
         ],
         &[(
             "drop_level v3 : ct<2, D>",
-            "switch_ring v3 : ct<2, D>   ; error: switch_ring: goes to a ring of smaller degree, that of level 2 is not smaller than that of level 3; error: no ring-switching key from r0 to r0 at level 2 is declared",
+            "switch_ring v3 : ct<2, D>   ; error: switch_ring: goes to a ring of smaller degree, that of level 2 is not smaller than that of level 3; error: no ring-switching key at level 2 is declared",
         )],
         &[
             ("rotate v7, 3", "rotate v7, 5"),
@@ -180,7 +180,7 @@ fn every_rule_is_enforced() {
         &[
             (
                 "    ring_switching_key level=1 from=r0\n",
-                "    ring_switching_key level=2 from=r0   ; error: level 2 is not of the ring that the key is for; error: no instruction uses it\n",
+                "    ring_switching_key level=2 from=r0   ; error: it leads to a ring whose degree is not smaller; error: no instruction uses it\n",
             ),
             (
                 "switch_ring v4 : ct<1, D>",

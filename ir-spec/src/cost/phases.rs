@@ -7,7 +7,7 @@
 //! | decompose | `k + sum_d (k + s - a_d)` | `sum_d (a_d + 1) (k + s - a_d)` conversions |
 //! | inner product with a key | | `k + s` key products for each digit, the key's expansion included |
 //! | division by P, two parts | `2 (k + s)` | `2 (s + 1) k` conversions, `2 k` products |
-//! | switch to the small ring | those of a key switch | its passes, and `2 k` additions |
+//! | switch to a ring of smaller degree | those of a key switch | its passes, and `2 k` additions |
 //! | rescale by `r` primes, each part | `k` | `(r + 1) (k - r)` conversions, `k - r` products |
 //! | encode | in the rate | filling, a fixed part, and `k` |
 

@@ -113,7 +113,7 @@ pub enum CkksError {
         /// Requested level.
         to: usize,
     },
-    /// Switching rings between other levels than one of the main ring and a lower one of the small ring.
+    /// Switching rings to a level whose ring has no smaller degree.
     #[error("switch_ring: the ring of level {to} has no smaller degree than that of level {from}")]
     NotSmaller {
         /// Level of the operand.

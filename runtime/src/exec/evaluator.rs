@@ -196,7 +196,7 @@ pub trait Evaluator: Sync {
     /// Forgets the primes that level `to` lacks.
     fn drop_level(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
 
-    /// Takes a ciphertext of the main ring to a level of the small one.
+    /// Takes a ciphertext to a level of a ring of smaller degree: slots that repeat there are averaged.
     fn switch_ring(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
 
     /// Digits of the last part.
