@@ -43,15 +43,11 @@ enum Target {
 }
 
 impl Modules {
-    /// Reads the crate whose root, `lib.rs` or `main.rs`, lies in this folder.
+    /// Reads the crate whose root is this file of a folder: `lib.rs` or `main.rs`.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn read(folder: &Path) -> io::Result<Self> {
-        let root = match folder.join("lib.rs").exists() {
-            true => "lib.rs",
-            false => "main.rs",
-        };
+    pub fn read(folder: &Path, root: &str) -> io::Result<Self> {
         let mut failed = None;
         let modules = Self::new(root, |file| {
             let path = folder.join(file);
