@@ -175,13 +175,15 @@ fn classes(program: &Program, place: &impl Fn(SlotValue) -> Place) -> Vec<usize>
             SlotOp::Input | SlotOp::MulScalar(..) | SlotOp::Mul(..) | SlotOp::SwitchRing(_) => {}
         }
     }
+    // The ciphertexts of a port have one type: those that are not as deep as the others are brought to these.
     for port in program.inputs.iter().chain(&program.outputs) {
-        if let [first, rest @ ..] = port.packed.values.as_slice() {
-            rest.iter()
-                .filter(|&&v| place(v) == place(*first))
-                .for_each(|v| {
-                    sets.union(first.index(), v.index());
-                });
+        let values = &port.packed.values;
+        let deepest = values.iter().map(|&v| place(v)).max().unwrap_or_default();
+        let mut there = values.iter().filter(|&&v| place(v) == deepest);
+        if let Some(first) = there.next() {
+            there.for_each(|v| {
+                sets.union(first.index(), v.index());
+            });
         }
     }
     sets.into_labeling()
@@ -332,6 +334,30 @@ mod tests {
         let values = settled.program.values.keys();
         let longest = values.filter_map(|v| settled.scales.of(v)).map(exponents);
         assert!(longest.max().unwrap() <= MAX_EXPONENTS + 1);
+    }
+
+    /// The first ciphertext of an output is not as deep as two others, whose scales differ.
+    #[test]
+    fn ciphertexts_of_an_output_share_a_scale_wherever_the_deepest_is() {
+        let mut program = two_histories(1);
+        let [input, .., sum] = program.values.keys().collect::<Vec<_>>()[..] else {
+            panic!("an input and a sum");
+        };
+        let Some(SlotOp::Add(terms)) = program.values.get(sum).map(|inst| inst.op.clone()) else {
+            panic!("a sum");
+        };
+        program.outputs[0].packed.values = [vec![input], terms].concat();
+        program.remove_dead();
+        let settled = settle(program, Policy::Eager).unwrap();
+        let place = |v: SlotValue| settled.rescales.place(v);
+        let values = &settled.program.outputs[0].packed.values;
+        let deepest = values.iter().map(|&v| place(v)).max().unwrap();
+        let there = values.iter().filter(|&&v| place(v) == deepest);
+        let scales: Vec<_> = there.map(|&v| settled.scales.of(v).cloned()).collect();
+        assert!(
+            scales.iter().all(|s| s.is_some() && *s == scales[0]),
+            "{scales:?}"
+        );
     }
 
     #[test]
