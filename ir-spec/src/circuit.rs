@@ -257,14 +257,21 @@ impl Circuit {
         keys
     }
 
+    /// The ring in whose degree an instruction computes: that which it leads from, where it leads to another.
+    pub fn ring_from(&self, definition: &Definition) -> RingId {
+        let level = match definition.inst {
+            Inst::SwitchRing { a, .. } => self.type_of(a).map(Type::level),
+            _ => None,
+        };
+        let level = level.unwrap_or(definition.ty.level());
+        self.ring.ring_of(level)
+    }
+
     /// The evaluation key that an instruction needs, and the level at which it uses it: that of its result.
     pub fn key(&self, definition: &Definition) -> Option<(Key, Level)> {
         let (kind, level) = (definition.inst.key()?, definition.ty.level());
         let to = self.ring.ring_of(level);
-        let from = match definition.inst {
-            Inst::SwitchRing { a, .. } => self.ring.ring_of(self.type_of(a)?.level()),
-            _ => to,
-        };
+        let from = self.ring_from(definition);
         Some((Key { to, kind, from }, level))
     }
 

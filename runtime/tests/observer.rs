@@ -8,14 +8,14 @@
 
 mod common;
 
-use common::{Parties, Toy, inputs, sum_of_products};
+use common::{FLAT, Parties, Toy, WIDE, inputs, sum_of_products};
 use peregrine_ir::*;
 use peregrine_runtime::backend::cpu::KeySource;
 use peregrine_runtime::exec::Step;
 use peregrine_runtime::exec::{CancelFlag, Cancelled, KeyForm, KeyResidence, Progress, Silent};
 use peregrine_runtime::params::Rings;
 use peregrine_runtime::rlwe::EvaluationKeys;
-use peregrine_runtime::server::{Resources, ServerError};
+use peregrine_runtime::server::ServerError;
 use peregrine_runtime::simulate::{self as simulator, Options, SimulateError};
 use peregrine_runtime::wire::{StoredKeys, WireError};
 use std::collections::BTreeMap;
@@ -25,18 +25,8 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const TOY: Toy = Toy {
-    log_n: 6,
-    depth: 3,
-    alpha: 2,
-};
-const WIDE: Resources = Resources {
-    window: 16,
-    memory: None,
-};
-
 fn circuit() -> Verified {
-    sum_of_products(20, TOY)
+    sum_of_products(20, FLAT)
 }
 
 /// Asks for times, and keeps them.
@@ -188,7 +178,7 @@ impl Progress for Begun<'_> {
 
 #[test]
 fn another_thread_ends_a_long_run_within_a_second() {
-    let circuit = sum_of_products(120, Toy { log_n: 13, ..TOY });
+    let circuit = sum_of_products(120, Toy { log_n: 13, ..FLAT });
     let mut parties = Parties::new(&circuit);
     let encrypted = parties.encrypt(&inputs(&circuit, 1));
     let keys = parties.keys();

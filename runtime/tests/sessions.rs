@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{Parties, Toy, inputs, simulate, sum_of_products};
+use common::{FLAT, Parties, WIDE, inputs, simulate, sum_of_products};
 use peregrine_ir::*;
 use peregrine_runtime::backend::cpu::{CpuFootprint, KeySource};
 use peregrine_runtime::exec::memory::Prediction;
@@ -19,18 +19,8 @@ use peregrine_runtime::server::{
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
-const TOY: Toy = Toy {
-    log_n: 6,
-    depth: 3,
-    alpha: 2,
-};
-const WIDE: Resources = Resources {
-    window: 16,
-    memory: None,
-};
-
 fn circuit() -> Verified {
-    sum_of_products(20, TOY)
+    sum_of_products(20, FLAT)
 }
 
 fn server(circuit: &Verified, options: ServerOptions) -> Server {

@@ -71,13 +71,13 @@ impl CostModel {
         self.phases_in(ring, level, ring.at(level).log_n())
     }
 
-    /// The same with ciphertexts of degree `2^log_n`.
+    /// The phases at a level with ciphertexts of degree `2^log_n`.
     fn phases_in(&self, ring: &Ring, level: Level, log_n: u32) -> Phases {
         let copy = 16.0 * f64::from(log_n).exp2() / self.bytes_per_second;
         Phases::new(ring, level, self.rates(log_n), copy)
     }
 
-    /// The phases of the key switch that leads to a level from another ring.
+    /// The phases of a key switch that leads from a ring to a level, of the same ring or another.
     fn bridge(&self, ring: &Ring, from: RingId, level: Level) -> Phases {
         self.phases_in(ring, level, ring.view(from).log_n())
     }

@@ -2,7 +2,7 @@
 
 use super::{CostModel, Phases};
 use crate::{
-    Basis, Circuit, Definition, Form, Inst, Key, KeyKind, Keys, Level, Pass, Ring, SourceNode, Type,
+    Basis, Circuit, Definition, Form, Inst, Key, Keys, Level, Pass, Ring, SourceNode, Type,
 };
 use std::collections::BTreeMap;
 
@@ -73,10 +73,7 @@ impl CostModel {
 impl CostModel {
     /// Seconds of bringing keys into memory.
     pub fn key_seconds(&self, ring: &Ring, keys: &Keys) -> f64 {
-        let load = |(key, &level): (&Key, &Level)| match key.kind {
-            KeyKind::RingSwitch => self.bridge(ring, key.from, level).key_load(),
-            _ => self.phases(ring, level).key_load(),
-        };
+        let load = |(key, &level): (&Key, &Level)| self.bridge(ring, key.from, level).key_load();
         keys.levels.iter().map(load).sum()
     }
 

@@ -37,6 +37,19 @@ pub struct Toy {
     pub alpha: usize,
 }
 
+/// The ring of runs that are looked at from outside.
+pub const FLAT: Toy = Toy {
+    log_n: 6,
+    depth: 3,
+    alpha: 2,
+};
+
+/// Many instructions side by side.
+pub const WIDE: Resources = Resources {
+    window: 16,
+    memory: None,
+};
+
 impl Toy {
     /// First prime 50 bits, others 40, special primes 50.
     pub fn ring(self) -> Ring {

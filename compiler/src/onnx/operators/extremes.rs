@@ -1,7 +1,7 @@
 //! ArgMax and ArgMin, which only clients compute.
 #![deny(clippy::indexing_slicing)]
 
-use super::row::{Client, Operator};
+use super::row::Operator;
 use crate::onnx::build::{Builder, Call, Value, dims, step};
 use crate::onnx::model::rank;
 use crate::onnx::problems::Problem;
@@ -9,11 +9,7 @@ use peregrine_ir::FinishStep;
 
 /// What is registered of this family.
 pub(super) fn operators() -> Vec<Operator> {
-    let row = |name, lower| {
-        Operator::named(name)
-            .by_library()
-            .at_client(Client::Applies(lower))
-    };
+    let row = Operator::applied_by_client;
     vec![row("ArgMax", arg_max), row("ArgMin", arg_min)]
 }
 

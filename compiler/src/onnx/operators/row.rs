@@ -96,6 +96,13 @@ impl Operator {
         self.of_constants(Lowering::Many(library::evaluate))
     }
 
+    /// An operator of which the client computes what is encrypted, and the library what is constant.
+    pub(super) fn applied_by_client(name: &'static str, lower: One) -> Self {
+        Self::named(name)
+            .by_library()
+            .at_client(Client::Applies(lower))
+    }
+
     pub(super) fn at_client(self, client: Client) -> Self {
         Self { client, ..self }
     }

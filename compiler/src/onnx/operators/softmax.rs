@@ -1,7 +1,7 @@
 //! Softmax and LogSoftmax, which only clients compute.
 #![deny(clippy::indexing_slicing)]
 
-use super::row::{Client, Operator};
+use super::row::Operator;
 use crate::onnx::build::{Builder, Call, Value, dims, step};
 use crate::onnx::format::elements;
 use crate::onnx::model::rank;
@@ -10,11 +10,7 @@ use peregrine_ir::FinishStep;
 
 /// What is registered of this family.
 pub(super) fn operators() -> Vec<Operator> {
-    let row = |name, lower| {
-        Operator::named(name)
-            .by_library()
-            .at_client(Client::Applies(lower))
-    };
+    let row = Operator::applied_by_client;
     vec![row("Softmax", softmax), row("LogSoftmax", log_softmax)]
 }
 

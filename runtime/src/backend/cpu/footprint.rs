@@ -20,7 +20,7 @@ use super::fixed::{shared_bytes, transfer_bytes};
 use super::ring_bytes::RingBytes;
 use super::sizes::{self, Sizes};
 use crate::exec::{Footprint, KeyForm, Pools, Wave};
-use peregrine_ir::{Circuit, Definition, Inst, Key, Level, RingId, Type, Value};
+use peregrine_ir::{Circuit, Definition, Key, Level, RingId, Type, Value};
 
 /// Work of an encoding beside its limbs, in limbs of its ring: filling slots, and the complex transform.
 const EMBEDDING_LIMBS: u64 = 4;
@@ -54,13 +54,8 @@ impl<'c> CpuFootprint<'c> {
 
     /// Beside the operands and the result of an instruction.
     fn step(&self, definition: &Definition) -> RingBytes {
-        let own = definition.ty.level();
-        let level = match definition.inst {
-            Inst::SwitchRing { a, .. } => self.circuit.type_of(a).map_or(own, Type::level),
-            _ => own,
-        };
         let bytes = self.sizes.scratch(self.circuit, definition);
-        RingBytes::of(self.ring_of(level), bytes)
+        RingBytes::of(self.circuit.ring_from(definition), bytes)
     }
 
     /// By all threads that encode at a level.

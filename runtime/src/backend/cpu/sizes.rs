@@ -149,15 +149,15 @@ impl Sizes {
         self.limbs_of(ty) * self.limb_bytes(ty.level())
     }
 
-    /// Bytes of a limb of a key: of the ring that it leads from.
-    fn key_limb_bytes(&self, key: Key) -> u64 {
-        self.degrees.get(key.from).map_or(0, |&log_n| 8 << log_n)
+    /// Bytes of a limb of a ring.
+    fn ring_limb_bytes(&self, ring: RingId) -> u64 {
+        self.degrees.get(ring).map_or(0, |&log_n| 8 << log_n)
     }
 
     /// Bytes of an evaluation key for use up to a level, once expanded.
     pub fn key_bytes(&self, key: Key, level: Level) -> u64 {
         let sizes = self.at(level).key;
-        2 * sizes.digits * sizes.limbs * self.key_limb_bytes(key)
+        2 * sizes.digits * sizes.limbs * self.ring_limb_bytes(key.from)
     }
 
     /// Bytes of an evaluation key for use up to a level, in a file.
@@ -171,7 +171,7 @@ impl Sizes {
     /// Bytes that expanding a key takes beside it: its half in the file, and one polynomial on its way.
     pub(super) fn key_reading_bytes(&self, key: Key, level: Level) -> u64 {
         let sizes = self.at(level).key;
-        (sizes.digits + 1) * sizes.limbs * self.key_limb_bytes(key)
+        (sizes.digits + 1) * sizes.limbs * self.ring_limb_bytes(key.from)
     }
 
     /// Bytes that one thread needs for encoding at a level and for transforming factors: it does one or the other.
@@ -210,11 +210,7 @@ impl Sizes {
             [before @ .., _] => before.iter().map(|pass| self.handed_on(*pass, level)).sum(),
             [] => 0,
         };
-        let ring = match inst {
-            Inst::SwitchRing { .. } => first.map_or(level, Type::level),
-            _ => level,
-        };
-        limbs * self.limb_bytes(ring)
+        limbs * self.ring_limb_bytes(circuit.ring_from(definition))
     }
 
     /// Limbs of the result of a pass at a level that another pass goes on with.
