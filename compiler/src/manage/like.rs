@@ -147,19 +147,16 @@ impl Like {
             .map(|(new, &old)| (old, RingId::new(new)))
             .collect();
         let spec = |&id: &RingId| {
-            let own = levels.iter().filter(|level| level.ring == id);
-            let own: BTreeSet<Prime> = own.flat_map(|level| level.primes.iter().copied()).collect();
             let spec = self.ring.rings.get(id)?;
-            let digits = spec.digits.iter().map(|digit| {
-                let kept = digit.iter().copied().filter(|prime| own.contains(prime));
-                named(&mut kept.into_iter())
-            });
+            let digits = spec.digits.iter();
             Some(RingSpec {
-                digits: digits.filter(|digit| !digit.is_empty()).collect(),
+                digits: digits
+                    .map(|digit| named(&mut digit.iter().copied()))
+                    .collect(),
                 ..spec.clone()
             })
         };
-        Ok(Ring {
+        let mut ring = Ring {
             unit_bits,
             primes,
             special: self.ring.special.clone(),
@@ -171,7 +168,11 @@ impl Like {
                     primes: named(&mut level.primes.iter().copied()),
                 })
                 .collect(),
-        })
+        };
+        for id in ring.rings.keys() {
+            ring.keep_own_digits(id);
+        }
+        Ok(ring)
     }
 
     /// Whether the ring of the highest level has a digit for every prime of a row, so that its keys serve there.
