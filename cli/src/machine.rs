@@ -77,7 +77,7 @@ fn resident() -> Option<u64> {
 /// Bytes this process has in memory beside the evaluation keys of a circuit, all of which it holds; what compiling and
 /// making keys left behind is among them.
 pub fn beside_keys(circuit: &Circuit) -> u64 {
-    let sizes = Sizes::new(&circuit.ring);
+    let sizes = Sizes::new(&circuit.rings);
     let keys = circuit.keys.levels.iter();
     let bytes = |(key, &level): (&Key, &Level)| sizes.key_bytes(*key, level);
     let keys: u64 = keys.map(bytes).sum();

@@ -3,7 +3,7 @@
 use crate::words::{bytes, count};
 use peregrine_ir::binary::Fingerprint;
 use peregrine_ir::stats::KeyStats;
-use peregrine_ir::{Interface, KeyKind, Level, Ring, Security};
+use peregrine_ir::{Interface, KeyKind, Level, RingTable, Security};
 use serde::Serialize;
 
 /// The name, ring, levels and security of a circuit, as every report begins.
@@ -68,7 +68,7 @@ pub struct SmallRingSummary {
 }
 
 impl SmallRingSummary {
-    fn of(ring: &Ring) -> Option<Self> {
+    fn of(ring: &RingTable) -> Option<Self> {
         let id = *ring.descent().get(1..)?.last()?;
         let (view, log_n) = (ring.view(id), ring.view(id).log_n());
         Some(Self {
@@ -85,7 +85,7 @@ impl SmallRingSummary {
 impl CircuitSummary {
     /// Summarises the circuit of a client interface.
     pub fn new(interface: &Interface) -> Self {
-        let ring = interface.ring();
+        let ring = interface.rings();
         let top = ring.levels.len().saturating_sub(1) as u32;
         let main = ring.top_ring();
         let (view, log_n) = (ring.view(main), ring.view(main).log_n());

@@ -68,7 +68,7 @@ impl Figures {
     /// Of a circuit that was compiled for the machine of `config`.
     pub fn of(circuit: &Circuit, config: &Config) -> Self {
         let stats = Stats::of(circuit);
-        let ring = &circuit.ring;
+        let ring = &circuit.rings;
         let top = ring.top().unwrap_or(Level(0));
         let descent = ring.descent();
         let smaller = descent.get(1..).and_then(<[_]>::last);

@@ -6,7 +6,7 @@
 use crate::manage::parameters::ParameterError;
 use crate::pipeline::{Config, Session};
 use crate::precision::LEAST_BITS;
-use peregrine_ir::{Ring, Security};
+use peregrine_ir::{RingTable, Security};
 
 /// What would help; nothing where it would not.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,7 +45,7 @@ impl WaysOut {
         let fewer = LEAST_BITS..config.precision_bits.max(LEAST_BITS);
         let least = session.fits(&with_bits(LEAST_BITS), most);
         Self {
-            log_n: (most + 1..=*Ring::LOG_N.end()).find(|&log_n| fits(config, log_n)),
+            log_n: (most + 1..=*RingTable::LOG_N.end()).find(|&log_n| fits(config, log_n)),
             operation_bits: fewer.rev().find(|&bits| fits(&with_bits(bits), most)),
             missing_at_least_bits: least.err().and_then(|error| error.missing_bits()),
             insecure_log_n: fits(&insecure, most).then_some(most),

@@ -18,7 +18,7 @@ use crate::rewrite::{self, RewriteError, simplify_without};
 use crate::tensor::Graph;
 use attempt::Attempt;
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::{Circuit, Remark, Ring, Security, Verified, VerifyErrors, verify};
+use peregrine_ir::{Circuit, Remark, RingTable, Security, Verified, VerifyErrors, verify};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -356,7 +356,7 @@ impl Session<'_> {
 
     /// A ring for what is known of the network at a degree, before its layouts there. The demand hardly depends on the degree: a
     /// ring too small for an earlier lowering needs no new one.
-    fn promising(&self, planner: &Planner<'_>, log_n: u32) -> Result<Ring, ParameterError> {
+    fn promising(&self, planner: &Planner<'_>, log_n: u32) -> Result<RingTable, ParameterError> {
         planner.possible(&self.graph, log_n)?;
         let known = self.demanded.range(..=log_n).next_back();
         let known = known.map(|(_, demand)| demand.clone());

@@ -73,7 +73,7 @@ pub fn compile_in<E>(
         match session.compile(&config, watch) {
             Ok(compiled) => {
                 let predicted = judge(&compiled).map_err(SearchError::Judge)?;
-                let log_n = compiled.circuit.ring.largest_log_n();
+                let log_n = compiled.circuit.rings.largest_log_n();
                 search.judged(internal, (predicted, log_n), compiled);
             }
             Err(CompileError::Parameters(error)) => search.refused(internal, error.into()),

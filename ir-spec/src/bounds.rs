@@ -76,7 +76,7 @@ impl Work {
         let slots = results.filter_map(|layout| circuit.layouts.get(layout).map(Layout::slots));
         let slots = slots
             .max()
-            .unwrap_or(circuit.ring.view(circuit.ring.top_ring()).slots());
+            .unwrap_or(circuit.rings.view(circuit.rings.top_ring()).slots());
         let least_products = u64::div_ceil(macs, slots.max(1).into());
         let layouts = layouts(circuit, &used.outputs);
         let (rotation_keys, rotation_key_bytes) = rotation_keys(circuit, &self.keys);
@@ -127,7 +127,7 @@ fn rotation_keys(circuit: &Circuit, used: &BTreeSet<Key>) -> (u64, u64) {
         .filter(|key| matches!(key.kind, KeyKind::Rotation(_)));
     rotations.fold((0, 0), |(count, bytes), key| {
         let level = circuit.keys.levels.get(key);
-        let size = level.map_or(0, |&level| key_bytes(&circuit.ring, *key, level));
+        let size = level.map_or(0, |&level| key_bytes(&circuit.rings, *key, level));
         (count + 1, bytes + size)
     })
 }

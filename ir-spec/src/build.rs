@@ -42,7 +42,7 @@ impl Builder {
     /// When it does not type.
     pub fn push(&mut self, inst: Inst) -> Result<Value, TypeError> {
         let circuit = &self.circuit;
-        let ty = result_type(&inst, &circuit.ring, |value| circuit.type_of(value))?;
+        let ty = result_type(&inst, &circuit.rings, |value| circuit.type_of(value))?;
         let node = if matches!(inst, Inst::Input { .. }) {
             None
         } else {

@@ -6,7 +6,7 @@ use crate::finish::{Finish, Prepare};
 use crate::inst::{Inst, Key, KeyKind};
 use crate::layout::Layout;
 use crate::linear::LinearMap;
-use crate::ring::{Level, Ring, Rotation, Security};
+use crate::ring::{Level, RingTable, Rotation, Security};
 use crate::shape::Shape;
 use crate::tensor::Tensors;
 use crate::types::Type;
@@ -20,7 +20,7 @@ pub struct Circuit {
     /// What its parameters promise.
     pub security: Security,
     /// The rings, their primes and the levels.
-    pub ring: Ring,
+    pub rings: RingTable,
     /// The evaluation keys it needs.
     pub keys: Keys,
     /// The ONNX nodes its instructions come from.
@@ -213,11 +213,11 @@ impl Constant {
 
 impl Circuit {
     /// An empty circuit.
-    pub fn new(name: impl Into<String>, security: Security, ring: Ring) -> Self {
+    pub fn new(name: impl Into<String>, security: Security, ring: RingTable) -> Self {
         Self {
             name: name.into(),
             security,
-            ring,
+            rings: ring,
             keys: Keys::default(),
             nodes: Arena::new(),
             remarks: Vec::new(),
@@ -264,13 +264,13 @@ impl Circuit {
             _ => None,
         };
         let level = level.unwrap_or(definition.ty.level());
-        self.ring.ring_of(level)
+        self.rings.ring_of(level)
     }
 
     /// The evaluation key that an instruction needs, and the level at which it uses it: that of its result.
     pub fn key(&self, definition: &Definition) -> Option<(Key, Level)> {
         let (kind, level) = (definition.inst.key()?, definition.ty.level());
-        let to = self.ring.ring_of(level);
+        let to = self.rings.ring_of(level);
         let from = self.ring_from(definition);
         Some((Key { to, kind, from }, level))
     }

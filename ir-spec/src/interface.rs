@@ -10,7 +10,7 @@ pub use part::{InterfaceError, InterfacePort, given_shape};
 
 use crate::binary::{self, Fingerprint, PrivateHash};
 use crate::circuit::Keys;
-use crate::ring::{Ring, Security};
+use crate::ring::{RingTable, Security};
 use crate::verify::Verified;
 use part::check;
 
@@ -63,8 +63,8 @@ impl Interface {
     }
 
     /// Degree and moduli.
-    pub fn ring(&self) -> &Ring {
-        &self.part.ring
+    pub fn rings(&self) -> &RingTable {
+        &self.part.rings
     }
 
     /// The evaluation keys the server needs.

@@ -13,7 +13,7 @@
 //! ([`KeyShape::check_security`]), and all of them together need no more.
 
 use crate::inst::{Key, KeyKind};
-use crate::ring::{Level, Ring, Security};
+use crate::ring::{Level, RingTable, Security};
 use crate::stats::limb_bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -45,7 +45,7 @@ impl KeyShape {
         mut special: Vec<u64>,
     ) -> Result<Self, ShapeError> {
         for log_n in [log_n, to_log_n] {
-            if !Ring::LOG_N.contains(&log_n) {
+            if !RingTable::LOG_N.contains(&log_n) {
                 return Err(ShapeError::Degree { log_n });
             }
         }
@@ -68,7 +68,7 @@ impl KeyShape {
         }
         let mut seen = BTreeSet::new();
         for &prime in digits.iter().flatten().chain(&special) {
-            if !(2..Ring::MAX_PRIME).contains(&prime) || !seen.insert(prime) {
+            if !(2..RingTable::MAX_PRIME).contains(&prime) || !seen.insert(prime) {
                 return Err(ShapeError::Prime { prime });
             }
         }
@@ -85,7 +85,7 @@ impl KeyShape {
     }
 
     /// What a circuit's key for use up to a level must be; none where its ring has no such key.
-    pub fn of(ring: &Ring, key: Key, level: Level) -> Option<Self> {
+    pub fn of(ring: &RingTable, key: Key, level: Level) -> Option<Self> {
         if ring.ring_of(level) != key.to {
             return None;
         }
@@ -277,7 +277,7 @@ pub fn describe<'k>(keys: impl IntoIterator<Item = &'k KeyShape>) -> String {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum ShapeError {
-    #[error("an evaluation key of degree 2^{log_n} is not supported, expected 2^{} to 2^{}", Ring::LOG_N.start(), Ring::LOG_N.end())]
+    #[error("an evaluation key of degree 2^{log_n} is not supported, expected 2^{} to 2^{}", RingTable::LOG_N.start(), RingTable::LOG_N.end())]
     Degree { log_n: u32 },
     #[error("no key of this kind leads from degree 2^{log_n} to 2^{to_log_n}")]
     Degrees { log_n: u32, to_log_n: u32 },

@@ -1,6 +1,6 @@
 //! The contract between compiler and runtime: a typed, straight-line CKKS circuit.
 //!
-//! A [`Circuit`] holds a [`Ring`] (degree and moduli), the keys it needs, packings ([`Layout`]), weights ([`Tensor`]),
+//! A [`Circuit`] holds a [`RingTable`] (degree and moduli), the keys it needs, packings ([`Layout`]), weights ([`Tensor`]),
 //! operators between packed tensors ([`Operator`]) from which constants are cut ([`Constant`]), and a program of typed
 //! values ([`Definition`]). `SPEC.md` is its specification; every example there is parsed and verified by a test.
 
@@ -50,7 +50,7 @@ pub use interface::{Interface, InterfaceError, InterfacePort};
 pub use key_shape::{KeyShape, ShapeError as KeyShapeError};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};
 pub use passes::{Factor, Pass};
-pub use ring::{Level, LevelSpec, Ring, RingSpec, RingView, Rotation, Security};
+pub use ring::{Level, LevelSpec, RingSpec, RingTable, RingView, Rotation, Security};
 pub use scale::Scale;
 pub use shape::{Broadcast, Shape, ShapeError};
 pub use tensor::{Tensor, TensorError, Tensors};

@@ -142,7 +142,7 @@ fn result(
         }
         Inst::MulPlain(_, plain) => product(circuit, *plain).or_else(|| nearest(inst, known)),
         Inst::Rotate { a, rotation } | Inst::RotateExt { a, rotation, .. } => {
-            let slots = circuit.ring.at(ty.level()).slots();
+            let slots = circuit.rings.at(ty.level()).slots();
             known(*a).map(|packed| packed.rotated(*rotation, slots))
         }
         // A layout of the other ring, which the next product names.

@@ -145,7 +145,7 @@ impl<'r> RingView<'r> {
 
 /// The rings of a circuit, their primes and the table of levels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ring {
+pub struct RingTable {
     /// The unit `D = 2^unit_bits` in which the text form writes scales; no meaning beyond that.
     pub unit_bits: u32,
     /// The pool from which levels are drawn.
@@ -160,12 +160,12 @@ pub struct Ring {
 
 /// A ring that is not in the table: what is asked of it is found wrong by whoever checks the table.
 static NO_RING: RingSpec = RingSpec {
-    log_n: *Ring::LOG_N.start(),
+    log_n: *RingTable::LOG_N.start(),
     special: Vec::new(),
     digits: Vec::new(),
 };
 
-impl Ring {
+impl RingTable {
     /// Smallest and largest supported degree, as logarithms.
     pub const LOG_N: std::ops::RangeInclusive<u32> = 3..=17;
     /// Every prime is below this: the fast transforms need it, and some libraries are wrong above.

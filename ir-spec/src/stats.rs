@@ -14,7 +14,7 @@ use crate::finish::{Finish, Prepare};
 use crate::inst::{Inst, Key};
 use crate::interface::InterfacePort;
 use crate::passes::{Factor, Pass};
-use crate::ring::{Level, Ring};
+use crate::ring::{Level, RingTable};
 use crate::shape::Shape;
 use crate::types::Type;
 use std::collections::BTreeMap;
@@ -127,7 +127,7 @@ impl Stats {
         for node in &nodes {
             total += node.counts;
         }
-        let keys = KeyStats::all(&circuit.ring, &circuit.keys);
+        let keys = KeyStats::all(&circuit.rings, &circuit.keys);
         let ports = |ports: &[Port]| ports.iter().map(|p| PortStats::of(circuit, p)).collect();
         Self {
             nodes,
@@ -143,7 +143,7 @@ impl Stats {
 
 impl KeyStats {
     /// The keys that are declared, relinearization first, rotations ascending.
-    pub fn all(ring: &Ring, keys: &Keys) -> Vec<Self> {
+    pub fn all(ring: &RingTable, keys: &Keys) -> Vec<Self> {
         let keys = keys.levels.iter();
         keys.map(|(&key, &level)| Self {
             key,
@@ -154,10 +154,10 @@ impl KeyStats {
     }
 }
 
-/// Bytes of an evaluation key for use up to a level in a file: for each of the digits that meet [`Ring::key_row`], one polynomial
+/// Bytes of an evaluation key for use up to a level in a file: for each of the digits that meet [`RingTable::key_row`], one polynomial
 /// modulo the primes of that and the special primes. Seeds and checksums, some hundred bytes, are not counted. A key that leads
 /// to another ring has the degree of the ring that it leads from, with the digits and special primes of the ring that it leads to.
-pub fn key_bytes(ring: &Ring, key: Key, level: Level) -> u64 {
+pub fn key_bytes(ring: &RingTable, key: Key, level: Level) -> u64 {
     let (row, view) = (ring.key_row(level), ring.at(level));
     let log_n = ring.view(key.from).log_n();
     let meets = |digit: &&Vec<_>| digit.iter().any(|prime| row.contains(prime));
@@ -167,12 +167,12 @@ pub fn key_bytes(ring: &Ring, key: Key, level: Level) -> u64 {
 }
 
 /// Bytes of a fresh ciphertext at a level in a file, seed excluded; of any other, twice that.
-pub fn seeded_ciphertext_bytes(ring: &Ring, level: Level) -> u64 {
+pub fn seeded_ciphertext_bytes(ring: &RingTable, level: Level) -> u64 {
     let log_n = ring.at(level).log_n();
     polynomial_bytes(ring, log_n, ring.row(level).unwrap_or_default())
 }
 
-fn polynomial_bytes(ring: &Ring, log_n: u32, row: &[Prime]) -> u64 {
+fn polynomial_bytes(ring: &RingTable, log_n: u32, row: &[Prime]) -> u64 {
     let primes = row.iter().filter_map(|&prime| ring.primes.get(prime));
     primes.map(|&prime| limb_bytes(log_n, prime)).sum()
 }
@@ -286,7 +286,7 @@ impl AddAssign for Counts {
 
 impl PortStats {
     /// A port of an interface.
-    pub fn of_interface(ring: &Ring, port: &InterfacePort) -> Self {
+    pub fn of_interface(ring: &RingTable, port: &InterfacePort) -> Self {
         Self {
             name: port.name.clone(),
             shape: port.shape.clone(),
@@ -302,7 +302,7 @@ impl PortStats {
 
     fn of(circuit: &Circuit, port: &Port) -> Self {
         let ty = port.values.first().and_then(|&v| circuit.type_of(v));
-        let bits = |ty: &Type| ty.scale()?.bits(&circuit.ring.primes);
+        let bits = |ty: &Type| ty.scale()?.bits(&circuit.rings.primes);
         Self {
             name: port.name.clone(),
             shape: port.shape.clone(),
@@ -325,12 +325,12 @@ mod tests {
     use crate::ring::{LevelSpec, RingSpec, Rotation};
 
     /// Levels 0 to 2 are in r0.
-    fn ring() -> Ring {
+    fn ring() -> RingTable {
         let level = |n| LevelSpec {
             ring: RingId(0),
             primes: (0..n).map(Prime).collect(),
         };
-        Ring {
+        RingTable {
             unit_bits: 10,
             primes: Arena::<Prime, u64>::from_iter([12289, 13313, 15361]),
             special: Arena::<SpecialPrime, u64>::from_iter([18433]),

@@ -8,7 +8,7 @@ pub use error::TypeError;
 
 use crate::entity::Value;
 use crate::inst::Inst;
-use crate::ring::{Level, Ring, Rotation};
+use crate::ring::{Level, RingTable, Rotation};
 use crate::scale::Scale;
 use crate::types::{Basis, Form, Type};
 
@@ -18,7 +18,7 @@ use crate::types::{Basis, Form, Type};
 /// The first rule of the operation that its operands break.
 pub fn result_type<'t>(
     inst: &Inst,
-    ring: &Ring,
+    ring: &RingTable,
     type_of: impl Fn(Value) -> Option<&'t Type>,
 ) -> Result<Type, TypeError> {
     let op = inst.keyword();
@@ -91,7 +91,7 @@ impl Cipher {
 
 struct Rules<'r, F> {
     op: &'static str,
-    ring: &'r Ring,
+    ring: &'r RingTable,
     type_of: F,
 }
 

@@ -31,7 +31,7 @@ fn a_convolution_is_measured_against_its_bound() {
     assert_eq!(conv.bounds.product_ratio, Some(9.0 / 7.0));
     assert_eq!((conv.bounds.ciphertexts, conv.bounds.fill), (1, Some(1.0)));
     let keys = 8 * key_bytes(
-        &circuit.ring,
+        &circuit.rings,
         Key::within(RingId(0), KeyKind::Relinearization),
         Level(2),
     );

@@ -122,7 +122,7 @@ proptest! {
         let forged = container::encode(FileKind::Interface, found, &chunks);
         if let Ok(read) = binary::read_interface(&forged) {
             for port in read.inputs() {
-                prop_assert_eq!(port.layout.slots(), read.ring().at(port.level).slots());
+                prop_assert_eq!(port.layout.slots(), read.rings().at(port.level).slots());
             }
         }
     }

@@ -255,10 +255,10 @@ entry "x" [1, 4] l0 (v0: ct<3, D>)
 }
 "#;
     let circuit = verify(text::parse(text).unwrap()).unwrap();
-    let rings = circuit.ring.descent();
+    let rings = circuit.rings.descent();
     let degrees: Vec<u32> = rings
         .iter()
-        .map(|&ring| circuit.ring.view(ring).log_n())
+        .map(|&ring| circuit.rings.view(ring).log_n())
         .collect();
     assert_eq!(degrees, [5, 4, 3]);
     assert_eq!(circuit.keys.levels.len(), 3);

@@ -501,18 +501,18 @@ fn beyond_the_text() {
     type Change = fn(&mut Circuit);
     let cases: [(Change, &str); 12] = [
         (
-            |c| c.ring.rings.values_mut().for_each(|ring| ring.log_n = 18),
+            |c| c.rings.rings.values_mut().for_each(|ring| ring.log_n = 18),
             "ring r0: degree 2^18 is not supported, expected 2^3 to 2^17",
         ),
         (
-            |c| c.ring.unit_bits = 5000,
+            |c| c.rings.unit_bits = 5000,
             "rings: the unit of scales is 2^5000, expected at most 2^4096",
         ),
         (
-            |c| c.ring.primes = (0..303).collect(),
+            |c| c.rings.primes = (0..303).collect(),
             "rings: 303 primes, expected at most 256",
         ),
-        (|c| c.ring.levels.clear(), "rings: there are no levels"),
+        (|c| c.rings.levels.clear(), "rings: there are no levels"),
         (
             |c| {
                 let (name, op) = ("n".repeat(5000), "Relu".into());

@@ -4,19 +4,19 @@ use crate::ckks;
 use crate::params::{Parameters, ParametersError, RingLiteral, Rings, RingsLiteral};
 use crate::ring;
 use crate::rlwe::{self, Gadget, Placement, RlweError};
-use peregrine_ir::{Entity, Form, Key, KeyKind, KeyShape, Level, Prime, Ring, RingId};
+use peregrine_ir::{Entity, Form, Key, KeyKind, KeyShape, Level, Prime, RingId, RingTable};
 use std::sync::Arc;
 
 /// The parameters of a circuit's rings, with all tables.
 ///
 /// # Errors
 /// When the engine cannot work in these rings.
-pub fn rings(ring: &Ring) -> Result<Arc<Rings>, ParametersError> {
+pub fn rings(ring: &RingTable) -> Result<Arc<Rings>, ParametersError> {
     Rings::new(literal(ring))
 }
 
 /// The parameters of a circuit's rings, unchecked.
-pub(crate) fn literal(ring: &Ring) -> RingsLiteral {
+pub(crate) fn literal(ring: &RingTable) -> RingsLiteral {
     let rings = ring.rings.values().map(|spec| RingLiteral {
         log_n: spec.log_n,
         special: spec.special.iter().map(|p| p.index()).collect(),

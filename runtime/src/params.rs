@@ -59,9 +59,9 @@ const BITS_TOLERANCE: f64 = 1e-9;
 
 impl Parameters {
     /// Supported degrees, as logarithms.
-    pub const LOG_N: RangeInclusive<u32> = peregrine_ir::Ring::LOG_N;
+    pub const LOG_N: RangeInclusive<u32> = peregrine_ir::RingTable::LOG_N;
     /// Every prime is below this.
-    pub const MAX_PRIME: u64 = peregrine_ir::Ring::MAX_PRIME;
+    pub const MAX_PRIME: u64 = peregrine_ir::RingTable::MAX_PRIME;
 
     /// Checks a literal and plans every transform, several at once; each transform tests itself.
     ///

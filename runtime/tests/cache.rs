@@ -182,7 +182,7 @@ fn plans_that_share_weights_encode_each_constant_once() {
 #[test]
 fn small_constants_are_kept_first_and_never_more_than_predicted() {
     let circuit = circuit();
-    let bytes = |v: Value| Sizes::new(&circuit.ring).bytes_of(circuit.type_of(v).unwrap());
+    let bytes = |v: Value| Sizes::new(&circuit.rings).bytes_of(circuit.type_of(v).unwrap());
     let all = fit(&circuit, budget(u64::MAX)).unwrap().1.cache;
     let mut last = 0;
     for room in (0..=all).step_by(256) {

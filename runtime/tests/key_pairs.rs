@@ -31,7 +31,7 @@ const TOY: Toy = Toy {
 };
 
 /// A square, rescaled, and rotations of it, one at each of some levels.
-fn circuit(ring: Ring, rotations: &[(u32, u32)]) -> Verified {
+fn circuit(ring: RingTable, rotations: &[(u32, u32)]) -> Verified {
     let mut toy = Toybox::new(ring, Security::None);
     let x = toy.input("x");
     let top = toy.top;
@@ -52,7 +52,7 @@ fn circuit(ring: Ring, rotations: &[(u32, u32)]) -> Verified {
 }
 
 /// The same ring with fewer of its primes, numbered otherwise.
-fn fewer(ring: &Ring) -> Ring {
+fn fewer(ring: &RingTable) -> RingTable {
     let kept: Vec<usize> = vec![2, 0, 1];
     let values: Vec<u64> = ring.primes.values().copied().collect();
     let prime = |old: &Prime| {
@@ -69,7 +69,7 @@ fn fewer(ring: &Ring) -> Ring {
     let rows: Vec<Vec<Prime>> = ring.levels[..3].iter().map(|l| l.primes.clone()).collect();
     let view = ring.view(RingId(0));
     let primes = kept.iter().map(|&k| values[k]).collect();
-    Ring::of_one_ring(
+    RingTable::of_one_ring(
         (view.log_n(), ring.unit_bits),
         (primes, ring.special.clone()),
         renamed(&rows),
@@ -274,7 +274,7 @@ fn missing_keys_are_named_with_their_bytes_and_made_beside_those_that_are_there(
 #[test]
 fn circuits_with_other_primes_of_one_degree_have_no_union() {
     let ring = TOY.ring();
-    let other = Ring {
+    let other = RingTable {
         special: common::primes(11, 49).take(2).collect(),
         ..ring.clone()
     };

@@ -22,7 +22,7 @@ use peregrine_runtime::wire::KeyBytes;
 use std::sync::Arc;
 
 /// A toy ring whose lower half of levels is in a ring `2^log_ratio` times smaller, with one special prime less if there are two.
-fn ring(toy: Toy, log_ratio: u32) -> Ring {
+fn ring(toy: Toy, log_ratio: u32) -> RingTable {
     let ring = toy.ring();
     let levels = ring.levels.len() as u32 / 2;
     let special = (ring.special.len() as u32 - 1).max(1);
@@ -30,7 +30,7 @@ fn ring(toy: Toy, log_ratio: u32) -> Ring {
 }
 
 /// The lowest levels in a ring `2^log_ratio` times smaller, with digits of as many primes as it has special ones.
-fn with_small(ring: Ring, log_ratio: u32, levels: u32, special: u32) -> Ring {
+fn with_small(ring: RingTable, log_ratio: u32, levels: u32, special: u32) -> RingTable {
     let primes = ring.key_row(Level(levels - 1));
     let digits = primes.chunks(special as usize);
     let spec = RingSpec {
@@ -44,14 +44,14 @@ fn with_small(ring: Ring, log_ratio: u32, levels: u32, special: u32) -> Ring {
 /// A full-width layout of the small ring.
 fn narrow(toy: &mut Toybox) -> (LayoutId, Shape) {
     let circuit = toy.builder.circuit();
-    let slots = circuit.ring.view(RingId(1)).slots();
+    let slots = circuit.rings.view(RingId(1)).slots();
     let layout = Layout::row_major(slots.ilog2(), [slots, 1, 1]).unwrap();
     let layout = circuit.layouts.push(layout);
     (layout, Shape::new([1, slots]).unwrap())
 }
 
 /// `rotate(x, 1) x` in the main ring, an output of its own; switched, rotated and squared with an input of the small ring beside it.
-fn circuit(ring: Ring) -> Verified {
+fn circuit(ring: RingTable) -> Verified {
     let low = ring.levels_of(RingId(1)).last().unwrap();
     let middle = Level(low.0 + 1);
     let mut toy = Toybox::new(ring, Security::None);
@@ -185,7 +185,7 @@ fn everything_goes_through_files() {
 #[test]
 fn files_are_as_long_as_the_statistics_say() {
     let files = Files::of(circuit(ring(TOY, 2)));
-    let ring = &files.circuit.ring;
+    let ring = &files.circuit.rings;
     let bodies = |file: &[u8]| -> Vec<u64> {
         let bodies = chunks(file).into_iter().filter(|(tag, _)| *tag > 0);
         bodies.map(|(_, body)| body.len() as u64).collect()
@@ -206,7 +206,7 @@ fn files_are_as_long_as_the_statistics_say() {
 #[test]
 fn sizes_are_those_of_the_ring_of_a_level() {
     let files = Files::of(circuit(ring(TOY, 2)));
-    let ring = &files.circuit.ring;
+    let ring = &files.circuit.rings;
     let sizes = Sizes::new(ring);
     let server = &files.parties.server;
     let keys = server
@@ -243,19 +243,19 @@ fn a_prediction_counts_both_rings() {
     };
     let plan = Plan::new(&circuit, options);
     let prediction = memory::predict(&circuit, &CpuFootprint::of(&circuit), &plan);
-    let sizes = Sizes::new(&circuit.ring);
+    let sizes = Sizes::new(&circuit.rings);
     let bytes = |value| circuit.type_of(value).map_or(0, |ty| sizes.bytes_of(ty));
     let of = |ring| {
         let values = circuit.values.iter();
-        let values = values.filter(|(_, d)| circuit.ring.ring_of(d.ty.level()) == ring);
+        let values = values.filter(|(_, d)| circuit.rings.ring_of(d.ty.level()) == ring);
         values.map(|(value, _)| bytes(value)).max().unwrap()
     };
     // A value of each at the least, and not as if every value were of the main ring.
     let least = of(RingId(0)) + of(RingId(1));
     assert!(prediction.values >= least && prediction.keys > 0);
     let mut wide = (*circuit).clone();
-    let log_n = wide.ring.largest_log_n();
-    wide.ring.rings.get_mut(RingId(1)).unwrap().log_n = log_n;
+    let log_n = wide.rings.largest_log_n();
+    wide.rings.rings.get_mut(RingId(1)).unwrap().log_n = log_n;
     let wide = memory::predict(&wide, &CpuFootprint::of(&wide), &plan);
     assert!(prediction.values < wide.values && prediction.fixed < wide.fixed);
 }

@@ -269,7 +269,7 @@ fn files_of_another_kind_are_refused_naming_both() {
 fn missing_keys_are_all_counted_before_any_work() {
     let circuit = circuit(3);
     let parties = Parties::new(&circuit);
-    let rings = peregrine_runtime::rings(&circuit.ring).unwrap();
+    let rings = peregrine_runtime::rings(&circuit.rings).unwrap();
     let none = Arc::new(HeldKeys::new(parties.secret.key_pair(), &rings));
     let text = message(parties.server.session(none, RESOURCES).unwrap_err());
     assert_eq!(

@@ -12,7 +12,7 @@ use common::{Toybox, chain_ring, check, numbers};
 use peregrine_ir::*;
 
 /// `sum_k rotate(x, k) w_k`, squared as long as levels last.
-fn network(ring: Ring) -> Verified {
+fn network(ring: RingTable) -> Verified {
     let slots = 1 << (ring.largest_log_n() - 1);
     let top = ring.top().unwrap().0;
     let mut toy = Toybox::new(ring, Security::Classical128);

@@ -247,14 +247,14 @@ fn files_are_as_long_as_the_statistics_say() {
     // Header, directory and alignment of two keys.
     let overhead = files.keys.len() as u64 - stats.key_bytes;
     assert!(overhead < 1000, "{overhead}");
-    let level = circuit.ring.top().unwrap();
-    let bytes = stats::seeded_ciphertext_bytes(&circuit.ring, level);
+    let level = circuit.rings.top().unwrap();
+    let bytes = stats::seeded_ciphertext_bytes(&circuit.rings, level);
     assert_eq!(bodies(&files.inputs), [bytes]);
     assert_eq!(bodies(&files.outputs), [2 * bytes]);
 }
 
 /// 24 chain primes and 8 special ones just below 2^50, as degree 2^16 has them, in 3 digits; here for a small degree.
-fn large_ring(log_n: u32) -> Ring {
+fn large_ring(log_n: u32) -> RingTable {
     let mut primes = primes(16, 50);
     let special = primes.by_ref().take(8).collect();
     common::nested_ring((log_n, 40), (primes.take(24).collect(), special), 8)

@@ -14,7 +14,7 @@ use peregrine_compiler::passes::keys::{KeyBudget, KeyError};
 use peregrine_compiler::pipeline::{CompileError, Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::stats::Stats;
-use peregrine_ir::{Circuit, Level, Ring, Security};
+use peregrine_ir::{Circuit, Level, RingTable, Security};
 use peregrine_runtime::ports::Arrays;
 use peregrine_tests::flow::{self, Encrypted, error_bits, simulated};
 use peregrine_tests::networks;
@@ -146,7 +146,7 @@ fn without_key_selection_no_budget_is_met() {
 }
 
 /// Bits that each rescale drops, the lowest level first.
-fn drops(ring: &Ring) -> Vec<f64> {
+fn drops(ring: &RingTable) -> Vec<f64> {
     let levels = (0..ring.levels.len() as u32).map(Level);
     let bits: Vec<f64> = levels
         .map(|level| ring.level_bits(level).unwrap())
@@ -155,7 +155,7 @@ fn drops(ring: &Ring) -> Vec<f64> {
 }
 
 /// Whether each level has all primes of the level below.
-fn is_nested(ring: &Ring) -> bool {
+fn is_nested(ring: &RingTable) -> bool {
     let mut above = (1..ring.levels.len() as u32).map(Level);
     above.all(|level| ring.contains(level, Level(level.0 - 1)))
 }
@@ -171,7 +171,7 @@ fn moduli_are_simpler_without_each() {
             // Going to another ring takes a level that drops nothing.
             ..config(without.iter().copied().chain([Optimisation::RingSwitching]))
         };
-        compile(&graph, &config).unwrap().circuit.ring.clone()
+        compile(&graph, &config).unwrap().circuit.rings.clone()
     };
     let all = ring(&[]);
     assert!(!is_nested(&all));
@@ -179,7 +179,7 @@ fn moduli_are_simpler_without_each() {
     // Squares that are not rescaled by themselves.
     let eager = ring(&[Optimisation::TowerReuse]);
     assert!(eager.levels.len() > all.levels.len() + 10);
-    let shorter = |ring: &Ring| {
+    let shorter = |ring: &RingTable| {
         let unit = f64::from(ring.unit_bits) - 0.2;
         drops(ring).into_iter().any(|bits| bits < unit)
     };

@@ -84,7 +84,7 @@ fn deep_residual_networks_fit_a_secure_modulus() {
         let start = Instant::now();
         match compile(&graph, &config) {
             Ok(compiled) => {
-                let ring = &compiled.circuit.ring;
+                let ring = &compiled.circuit.rings;
                 println!(
                     "{name}, {precision_bits} bits: {} levels of {:.0} bits with P, {:.1} s",
                     ring.levels.len() - 1,

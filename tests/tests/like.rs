@@ -81,7 +81,7 @@ fn the_same_network_with_other_weights_needs_no_new_keys() {
     let one = compile(&first, &toy("first")).unwrap().circuit;
     let other = compile(&second, &like("second", &one)).unwrap().circuit;
     assert_ne!(fingerprint(&one), fingerprint(&other));
-    assert_eq!((&one.ring, &one.keys), (&other.ring, &other.keys));
+    assert_eq!((&one.rings, &one.keys), (&other.rings, &other.keys));
     let said = other
         .remarks
         .iter()
@@ -107,7 +107,7 @@ fn the_keys_of_a_budget_by_default_serve_siblings() {
     let other = compile(&second, &config).unwrap().circuit;
     let new = config.like.as_ref().map(|like| like.lacks(&other));
     assert_eq!(new, Some(Vec::new()));
-    assert_eq!(one.ring, other.ring);
+    assert_eq!(one.rings, other.rings);
 }
 
 /// What is asked of a circuit in bits is what another circuit's parameters leave, and fewer where more headroom is needed.
@@ -136,10 +136,10 @@ fn a_network_with_two_rings_has_the_keys_of_its_siblings() {
     let mut config = Config::new("first");
     config.precision_bits = 10;
     let one = compile(&first, &config).unwrap().circuit;
-    assert_eq!(one.ring.rings.len(), 2);
+    assert_eq!(one.rings.rings.len(), 2);
     config.like = Some(Like::new(&Interface::of(&one)));
     let other = compile(&second, &config).unwrap().circuit;
-    assert_eq!((&one.ring, &one.keys), (&other.ring, &other.keys));
+    assert_eq!((&one.rings, &one.keys), (&other.rings, &other.keys));
 }
 
 #[test]
@@ -149,8 +149,8 @@ fn a_smaller_network_uses_some_of_the_levels_and_the_keys_that_there_are() {
     let one = compile(&first, &toy("first")).unwrap().circuit;
     let config = like("second", &one);
     let other = compile(&second, &config).unwrap().circuit;
-    assert!(other.ring.levels.len() < one.ring.levels.len());
-    assert_eq!(other.ring.special, one.ring.special);
+    assert!(other.rings.levels.len() < one.rings.levels.len());
+    assert_eq!(other.rings.special, one.rings.special);
     let one_order = KeyOrder::of([&Interface::of(&one)]).unwrap();
     let union = KeyOrder::of(&[&one, &other].map(Interface::of)).unwrap();
     let new = config.like.as_ref().unwrap().lacks(&other);

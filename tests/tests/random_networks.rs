@@ -106,7 +106,7 @@ fn is_prime(n: u32) -> bool {
 
 /// The traits of shapes and packings.
 fn traits(graph: &Graph, compiled: &Compiled) -> Vec<&'static str> {
-    let slots = 1u64 << (compiled.circuit.ring.largest_log_n() - 1);
+    let slots = 1u64 << (compiled.circuit.rings.largest_log_n() - 1);
     let mut found = Vec::new();
     let mut note = |holds: bool, name| found.extend(holds.then_some(name));
     for index in graph.nodes() {
@@ -125,7 +125,7 @@ fn traits(graph: &Graph, compiled: &Compiled) -> Vec<&'static str> {
             "vector larger than the slots",
         );
     }
-    note(compiled.circuit.ring.rings.len() > 1, "small ring");
+    note(compiled.circuit.rings.rings.len() > 1, "small ring");
     for layout in compiled.circuit.layouts.values() {
         let parts = layout.parts();
         note(parts.phases != [1, 1], "phases");
@@ -293,7 +293,7 @@ fn ciphertexts_agree() {
             return Ok(());
         }
         compared.fetch_add(1, Ordering::Relaxed);
-        let switches = compiled.circuit.ring.rings.len() > 1;
+        let switches = compiled.circuit.rings.rings.len() > 1;
         switched.fetch_add(u32::from(switches), Ordering::Relaxed);
         let encrypted = Encrypted::new(&compiled.circuit).unwrap();
         let bits = error_bits(&encrypted.run(&inputs).unwrap(), &want);

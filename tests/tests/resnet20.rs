@@ -169,7 +169,7 @@ fn its_circuit_is_small() {
     let values = circuit.values.values();
     let scalars = values.filter(|d| matches!(d.inst, Inst::MulScalar { .. }));
     let products = total.plaintext_products + scalars.count() as u64;
-    let levels = circuit.ring.levels.len() as u64 - 1;
+    let levels = circuit.rings.levels.len() as u64 - 1;
     let file = binary::write_circuit(&circuit).len() as u64;
     let model = std::fs::metadata(folder.join(POLY2)).unwrap().len();
     let figures = format!(
@@ -195,8 +195,8 @@ fn two_residual_blocks_on_ciphertexts_at_128_bits_within_2_to_the_minus_10() {
     assert_eq!(compiled.circuit.security, Security::Classical128);
     println!(
         "ring 2^{}, {} levels",
-        compiled.circuit.ring.largest_log_n(),
-        compiled.circuit.ring.levels.len() - 1
+        compiled.circuit.rings.largest_log_n(),
+        compiled.circuit.rings.levels.len() - 1
     );
     let inputs = images(&folder, &graph, 1).remove(0);
     let want = flow::reference(&graph, &inputs).unwrap();

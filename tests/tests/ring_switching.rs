@@ -54,14 +54,14 @@ fn half_the_degree_is_taken_where_it_is_faster_and_secure() {
     let graph = network();
     let both = compiled(&graph, &[], None).circuit;
     let one = compiled(&graph, &[Optimisation::RingSwitching], None).circuit;
-    assert_eq!((switches(&one), one.ring.rings.len()), (0, 1));
-    assert_eq!(both.ring.rings.len(), 2, "half the degree pays here");
-    let degree = |id| both.ring.view(id).log_n();
+    assert_eq!((switches(&one), one.rings.rings.len()), (0, 1));
+    assert_eq!(both.rings.rings.len(), 2, "half the degree pays here");
+    let degree = |id| both.rings.view(id).log_n();
     assert_eq!(degree(RingId(1)), degree(RingId(0)) - 1);
     assert!(switches(&both) > 0 && seconds(&both) < seconds(&one));
-    for id in both.ring.rings.keys() {
-        let limit = Security::max_modulus_bits(both.ring.view(id).log_n()).unwrap();
-        let bits = both.ring.total_bits(id);
+    for id in both.rings.rings.keys() {
+        let limit = Security::max_modulus_bits(both.rings.view(id).log_n()).unwrap();
+        let bits = both.rings.total_bits(id);
         assert!(bits <= f64::from(limit), "{id}: {bits} of {limit}");
     }
     let first = &both.remarks.first().expect("a reason").text;
@@ -91,10 +91,10 @@ fn any_name_of_a_node_makes_a_remark() {
 fn a_small_ring_over_the_line_does_not_verify() {
     let mut circuit = compiled(&network(), &[], None).circuit.into_inner();
     assert_eq!(circuit.security, Security::Classical128);
-    let limit = Security::max_modulus_bits(circuit.ring.largest_log_n() - 1).unwrap();
-    let all = circuit.ring.special.keys().collect();
-    circuit.ring.rings.get_mut(RingId(1)).unwrap().special = all;
-    assert!(circuit.ring.total_bits(RingId(1)) > f64::from(limit));
+    let limit = Security::max_modulus_bits(circuit.rings.largest_log_n() - 1).unwrap();
+    let all = circuit.rings.special.keys().collect();
+    circuit.rings.rings.get_mut(RingId(1)).unwrap().special = all;
+    assert!(circuit.rings.total_bits(RingId(1)) > f64::from(limit));
     let error = verify(circuit).unwrap_err().to_string();
     assert!(error.contains("ring r1: log2(Q P) is"), "{error}");
 }
@@ -106,7 +106,7 @@ fn ciphertexts_give_what_the_model_says_after_the_switch() {
     let want = flow::reference(&graph, &inputs).unwrap();
     for budget in [None, Some(128 << 20)] {
         let circuit = compiled(&graph, &[], budget).circuit;
-        assert_eq!(circuit.ring.rings.len(), 2);
+        assert_eq!(circuit.rings.rings.len(), 2);
         let simulated = flow::simulated(&circuit, &inputs, None).unwrap();
         let exact = error_bits(&simulated, &want);
         let found = Encrypted::new(&circuit).unwrap().run(&inputs).unwrap();

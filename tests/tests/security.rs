@@ -6,7 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
-use peregrine_ir::{Ring, Security};
+use peregrine_ir::{RingTable, Security};
 use peregrine_runtime::ring::NOISE_DEVIATION;
 
 const PAGE: &str = include_str!("../../SECURITY.md");
@@ -29,7 +29,7 @@ fn rows() -> Vec<(u32, [f64; 4])> {
 #[test]
 fn the_table_of_limits_is_that_of_the_gate() {
     let documented: Vec<_> = rows().iter().map(|(log_n, row)| (*log_n, row[0])).collect();
-    let enforced: Vec<_> = Ring::LOG_N
+    let enforced: Vec<_> = RingTable::LOG_N
         .filter_map(|log_n| Some((log_n, f64::from(Security::max_modulus_bits(log_n)?))))
         .collect();
     assert_eq!(documented, enforced);

@@ -118,7 +118,7 @@ fn is_bounded_by_its_ring(graph: &Graph, config: &Config) -> Result<(), TestCase
     let Ok(compiled) = compile(graph, config) else {
         return Ok(());
     };
-    let ring = &compiled.circuit.ring;
+    let ring = &compiled.circuit.rings;
     let path = Path::longest(
         &compiled.graph,
         &ScaleBits::new(ring.unit_bits, ring.largest_log_n()),

@@ -13,7 +13,7 @@ use peregrine_runtime::wire::WireError;
 pub enum BenchFailure {
     /// A primitive at one ring degree.
     #[error("ring degree 2^{log_n}: {source}")]
-    Ring {
+    RingTable {
         /// log2 of the ring degree.
         log_n: u32,
         /// What is wrong.
@@ -60,7 +60,7 @@ pub enum BenchError {
     Rlwe(#[from] RlweError),
     /// The engine refuses a polynomial.
     #[error(transparent)]
-    Ring(#[from] RingError),
+    RingTable(#[from] RingError),
     /// A key cannot be written.
     #[error(transparent)]
     Wire(#[from] WireError),

@@ -3,7 +3,8 @@
 use super::error::BenchError;
 use peregrine_ir::linear::{Conv2d, LinearKind, LinearMap, Window};
 use peregrine_ir::{
-    Circuit, Const, Constant, Filler, Layout, LayoutParts, Operator, Ring, Security, Shape, Tensor,
+    Circuit, Const, Constant, Filler, Layout, LayoutParts, Operator, RingTable, Security, Shape,
+    Tensor,
 };
 
 const EXTENT: u32 = 32;
@@ -13,7 +14,7 @@ const PLANE: u32 = EXTENT * EXTENT;
 /// A circuit with the operator of the convolution and so many of its constants, one for each rotation.
 pub(super) fn convolution(log_n: u32, constants: usize) -> Result<Circuit, BenchError> {
     let channels = (1u32 << (log_n - 1)) / (2 * PLANE);
-    let mut circuit = Circuit::new("weights", Security::None, Ring::default());
+    let mut circuit = Circuit::new("weights", Security::None, RingTable::default());
     let layout = Layout::new(LayoutParts {
         log_slots: log_n - 1,
         shape: [channels, EXTENT, EXTENT],

@@ -32,7 +32,7 @@ impl Chosen<'_> {
     }
 
     fn ring(&self) -> String {
-        let ring = &self.circuit.ring;
+        let ring = &self.circuit.rings;
         let degrees = ring.descent().into_iter().map(|id| ring.view(id).log_n());
         let degrees: Vec<String> = degrees.map(|log_n| format!("2^{log_n}")).collect();
         let security = match self.config.security {
@@ -100,7 +100,7 @@ impl Chosen<'_> {
 
     fn keys(&self) -> String {
         let circuit = &self.circuit;
-        let keys = key_summary(&KeyStats::all(&circuit.ring, &circuit.keys));
+        let keys = key_summary(&KeyStats::all(&circuit.rings, &circuit.keys));
         let why = match self.config.key_budget {
             KeyBudget::Unlimited => "as many as make the run fastest".to_owned(),
             KeyBudget::AtMost(most) => format!("at most {} are allowed", bytes(most)),

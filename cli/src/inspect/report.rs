@@ -101,7 +101,7 @@ pub fn inspect(circuit: &Verified, options: &InspectOptions) -> Result<CircuitRe
 
 /// Describes what a client knows of a circuit.
 pub fn inspect_interface(interface: &Interface) -> InterfaceReport {
-    let ring = interface.ring();
+    let ring = interface.rings();
     let keys = KeyStats::all(ring, interface.keys());
     let port = |port| PortStats::of_interface(ring, port);
     InterfaceReport {

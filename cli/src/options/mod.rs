@@ -5,7 +5,7 @@ mod form;
 use peregrine_compiler::optimisation::Without;
 use peregrine_compiler::passes::keys::KeyBudget;
 use peregrine_ir::cost::Profile;
-use peregrine_ir::{Interface, Ring, Security};
+use peregrine_ir::{Interface, RingTable, Security};
 use peregrine_runtime::ports::Arrays;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
@@ -120,7 +120,7 @@ impl CompileOptions {
             ("precision_bits", self.precision_bits, Self::BITS),
             ("operation_bits", self.operation_bits, Self::BITS),
             ("headroom_bits", self.headroom_bits, Self::BITS),
-            ("log_n", self.log_n, Ring::LOG_N),
+            ("log_n", self.log_n, RingTable::LOG_N),
         ];
         for (option, found, allowed) in numbers {
             if let Some(found) = found.filter(|found| !allowed.contains(found)) {

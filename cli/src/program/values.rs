@@ -6,7 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use peregrine_compiler::optimisation::Optimisation;
 use peregrine_compiler::passes::keys::KeyBudget;
 use peregrine_compiler::ranges::Interval;
-use peregrine_ir::Ring;
+use peregrine_ir::RingTable;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -126,9 +126,9 @@ pub fn threads(text: &str) -> Result<NonZeroUsize, String> {
 
 /// A ring degree as a logarithm.
 pub fn log_n(text: &str) -> Result<u32, String> {
-    let (least, most) = (Ring::LOG_N.start(), Ring::LOG_N.end());
+    let (least, most) = (RingTable::LOG_N.start(), RingTable::LOG_N.end());
     let value: Option<u32> = text.parse().ok();
-    let value = value.filter(|n| Ring::LOG_N.contains(n));
+    let value = value.filter(|n| RingTable::LOG_N.contains(n));
     value.ok_or_else(|| format!("expected a number from {least} to {most}"))
 }
 

@@ -1,6 +1,6 @@
 //! Bits of rescales and of what they leave.
 
-use peregrine_ir::{Level, Ring};
+use peregrine_ir::{Level, RingTable};
 
 /// Bits kept above the noise of one rescale for what the network adds.
 pub(super) const GUARD_BITS: u32 = 4;
@@ -13,7 +13,7 @@ pub(super) fn precision_of(unit_bits: u32, log_n: u32) -> u32 {
 }
 
 /// By how many bits the rescale to a level drops more than the working scale.
-pub(super) fn spare_bits(ring: &Ring, to: Level) -> u32 {
+pub(super) fn spare_bits(ring: &RingTable, to: Level) -> u32 {
     let dropped = ring.ratio(Level(to.0 + 1), to);
     let bits = dropped.and_then(|ratio| ratio.bits(&ring.primes));
     (bits.unwrap_or(0.0).round() as u32).saturating_sub(ring.unit_bits)

@@ -14,7 +14,7 @@ use super::scales::Scales;
 use super::settled::Settled;
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
 use peregrine_ir::{
-    Arena, Basis, Builder, Circuit, Const, Entity, Inst, Level, Ring, Scale, Security, Value,
+    Arena, Basis, Builder, Circuit, Const, Entity, Inst, Level, RingTable, Scale, Security, Value,
 };
 use std::collections::BTreeMap;
 use std::mem::take;
@@ -26,7 +26,7 @@ use std::mem::take;
 /// Only for defects of earlier stages.
 pub fn emit(
     settled: Settled,
-    ring: Ring,
+    ring: RingTable,
     bits: ScaleBits,
     security: Security,
     name: &str,
@@ -45,7 +45,7 @@ pub fn emit(
     circuit.tensors = take(&mut program.tensors);
     circuit.operators = take(&mut program.operators);
     circuit.constants = take(&mut program.constants);
-    let top = circuit.ring.top().ok_or(ManageError::Internal {
+    let top = circuit.rings.top().ok_or(ManageError::Internal {
         what: "the ring has no level",
     })?;
     if top.0 + 1 != rescales.regions().levels() {
@@ -58,7 +58,7 @@ pub fn emit(
         rescales,
         raw,
         masked: masked(&program),
-        scales: scales.in_ring(&circuit.ring).ok_or(EXPONENT)?,
+        scales: scales.in_ring(&circuit.rings).ok_or(EXPONENT)?,
         builder: Builder::new(circuit),
         emitted: vec![None; program.values.len()],
         working: BTreeMap::new(),
@@ -252,7 +252,7 @@ impl Emitter {
                 scale,
             })?);
         };
-        let ring = &self.builder.circuit().ring;
+        let ring = &self.builder.circuit().rings;
         let bits = scale.bits(&ring.primes).ok_or(EXPONENT)?;
         let numbers = Scale::power_of_two(number_bits(bits, self.bits.mask));
         let a = self.builder.push(Inst::DotScalar {
@@ -284,7 +284,7 @@ impl Emitter {
     /// The scale of constants that takes operands of scale `source` to the scale of `value`, through its rescale.
     fn constant_scale(&mut self, value: SlotValue, source: &Scale) -> Result<Scale, ManageError> {
         let (from, to) = (self.level_before(value)?, self.level(value)?);
-        let ring = &self.builder.circuit().ring;
+        let ring = &self.builder.circuit().rings;
         let ratio = ring.ratio(from, to).ok_or(EXPONENT)?;
         let target = self.scale(value)?;
         target
@@ -319,7 +319,7 @@ impl Emitter {
         let x = self.at(a, level, &scale_a)?;
         let spare = match lazy {
             true => 0,
-            false => spare_bits(&self.builder.circuit().ring, to),
+            false => spare_bits(&self.builder.circuit().rings, to),
         };
         if spare == 0 && a == b {
             return Ok(self.builder.push(Inst::Square(x))?);
@@ -372,7 +372,7 @@ impl Emitter {
         if let Some(&done) = self.moved.get(&key) {
             return Ok(done);
         }
-        let nested = self.builder.circuit().ring.contains(own_level, level);
+        let nested = self.builder.circuit().rings.contains(own_level, level);
         let done = if own_scale == *scale && nested {
             self.builder.push(Inst::DropLevel {
                 a: working,
@@ -392,7 +392,7 @@ impl Emitter {
         (own_level, own_scale): (Level, &Scale),
         (level, scale): (Level, &Scale),
     ) -> Result<Value, ManageError> {
-        let ring = &self.builder.circuit().ring;
+        let ring = &self.builder.circuit().rings;
         let between = (level.0 + 1..own_level.0).map(Level);
         let above = between
             .into_iter()

@@ -14,7 +14,7 @@ use super::primes::TOLERANCE_BITS;
 use super::table::Wanted;
 use peregrine_ir::{
     Arena, Circuit, Entity, Interface, Key, KeyKind, KeyShape, Level, LevelSpec, Prime, Remark,
-    Ring, RingId, RingSpec, key_shape,
+    RingId, RingSpec, RingTable, key_shape,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,14 +22,14 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Like {
     name: String,
-    ring: Ring,
+    ring: RingTable,
     keys: Vec<KeyShape>,
 }
 
 impl Like {
     /// Of a circuit, by its interface.
     pub fn new(interface: &Interface) -> Self {
-        let ring = interface.ring().clone();
+        let ring = interface.rings().clone();
         let keys = interface.keys().levels.iter();
         let keys = keys.filter_map(|(&key, &level)| KeyShape::of(&ring, key, level));
         Self {
@@ -45,7 +45,7 @@ impl Like {
     }
 
     /// Its rings.
-    pub fn ring(&self) -> &Ring {
+    pub fn ring(&self) -> &RingTable {
         &self.ring
     }
 
@@ -66,14 +66,14 @@ impl Like {
     }
 
     /// Whether its keys serve as a key of another ring up to a level.
-    pub fn has(&self, ring: &Ring, key: Key, level: Level) -> bool {
+    pub fn has(&self, ring: &RingTable, key: Key, level: Level) -> bool {
         let wanted = KeyShape::of(ring, key, level);
         wanted.is_some_and(|wanted| self.keys.iter().any(|known| known.covers(&wanted)))
     }
 
     /// The keys that a circuit declares and the other one lacks.
     pub fn lacks(&self, circuit: &Circuit) -> Vec<KeyShape> {
-        let (ring, keys) = (&circuit.ring, circuit.keys.levels.iter());
+        let (ring, keys) = (&circuit.rings, circuit.keys.levels.iter());
         let lacking = keys.filter(|&(&key, &level)| !self.has(ring, key, level));
         let shapes = lacking.filter_map(|(&key, &level)| KeyShape::of(ring, key, level));
         shapes.collect()
@@ -95,7 +95,7 @@ impl Like {
     }
 
     /// The highest level of a ring up to which its keys serve, for each key that it has.
-    pub fn levels(&self, ring: &Ring) -> BTreeMap<Key, Level> {
+    pub fn levels(&self, ring: &RingTable) -> BTreeMap<Key, Level> {
         let mut levels = BTreeMap::new();
         let known = self.keys.iter().map(KeyShape::kind);
         let within = |id| known.clone().map(move |kind| (id, id, kind));
@@ -116,7 +116,7 @@ impl Like {
     }
 
     /// A ring with levels as they are wanted.
-    pub(super) fn within(&self, wanted: &Wanted, unit_bits: u32) -> Result<Ring, Misfit> {
+    pub(super) fn within(&self, wanted: &Wanted, unit_bits: u32) -> Result<RingTable, Misfit> {
         let rows = self.rows(wanted)?;
         let level = |&row: &usize| self.ring.levels.get(row).cloned().unwrap_or_default();
         let highest = self.ring.top_ring();
@@ -156,7 +156,7 @@ impl Like {
                 ..spec.clone()
             })
         };
-        let mut ring = Ring {
+        let mut ring = RingTable {
             unit_bits,
             primes,
             special: self.ring.special.clone(),
@@ -362,7 +362,7 @@ mod tests {
     fn like(table: &Table, small: Option<u32>) -> Like {
         let digits = table.digits(table.rows.len(), 2);
         let pools = (table.primes.clone(), table.special(13, 2, 49.0).unwrap());
-        let ring = Ring::of_one_ring((13, 30), pools, table.rows.clone(), digits);
+        let ring = RingTable::of_one_ring((13, 30), pools, table.rows.clone(), digits);
         let ring = match small {
             None => ring,
             Some(levels) => {
@@ -381,14 +381,14 @@ mod tests {
         }
     }
 
-    fn bits(ring: &Ring) -> Vec<f64> {
+    fn bits(ring: &RingTable) -> Vec<f64> {
         let levels = (0..ring.levels.len() as u32).map(Level);
         levels
             .map(|level| ring.level_bits(level).unwrap())
             .collect()
     }
 
-    fn holds(ring: &Ring, wanted: &Wanted) -> bool {
+    fn holds(ring: &RingTable, wanted: &Wanted) -> bool {
         let mut below = 0.0;
         let drops = std::iter::once(&wanted.base).chain(&wanted.drops);
         let mut levels = bits(ring).into_iter().zip(drops).enumerate();

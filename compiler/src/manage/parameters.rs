@@ -19,7 +19,7 @@ use super::table::{Table, Wanted, least_drop};
 use crate::optimisation::{Optimisation, Without};
 use crate::tensor::Graph;
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::{Arena, Level, Ring, RingId, RingSpec, Security, SpecialPrime};
+use peregrine_ir::{Arena, Level, RingId, RingSpec, RingTable, Security, SpecialPrime};
 use std::collections::BTreeSet;
 
 /// The longest base: what decryption handles exactly.
@@ -47,7 +47,7 @@ impl Planner<'_> {
     ///
     /// # Errors
     /// When the modulus would cross the security line, or the precision asks for primes that are too long or too short.
-    pub fn ring(&self, log_n: u32, demand: &Demand) -> Result<Ring, ParameterError> {
+    pub fn ring(&self, log_n: u32, demand: &Demand) -> Result<RingTable, ParameterError> {
         let unit_bits = self.unit_bits(log_n);
         let base_bits = unit_bits + self.headroom_bits;
         if base_bits > MAX_BASE_BITS {
@@ -118,7 +118,7 @@ impl Planner<'_> {
     }
 
     /// A ring within that of another circuit.
-    fn ring_like(&self, like: &Like, wanted: &Wanted) -> Result<Ring, ParameterError> {
+    fn ring_like(&self, like: &Like, wanted: &Wanted) -> Result<RingTable, ParameterError> {
         let misfit = |misfit| ParameterError::Like {
             circuit: like.name().to_owned(),
             misfit: Box::new(misfit),
@@ -163,7 +163,7 @@ impl Planner<'_> {
         unit_bits: u32,
         log_n: u32,
         demand: &Demand,
-    ) -> Result<(f64, Ring), ParameterError> {
+    ) -> Result<(f64, RingTable), ParameterError> {
         let levels = table.rows.len();
         let room = self.room(table, levels, log_n)?;
         let ring = |gadget: &Gadget, special: Arena<SpecialPrime, u64>| {
@@ -171,7 +171,8 @@ impl Planner<'_> {
                 (table.primes.clone(), special),
                 table.digits(levels, gadget.alpha),
             );
-            let ring = Ring::of_one_ring((log_n, unit_bits), pools, table.rows.clone(), digits);
+            let ring =
+                RingTable::of_one_ring((log_n, unit_bits), pools, table.rows.clone(), digits);
             let below = (1..).zip(demand.switches());
             below.fold(ring, |ring, (halved, lowest)| {
                 let below = RingSpec {
@@ -210,9 +211,9 @@ impl Planner<'_> {
         &self,
         table: &Table,
         levels: usize,
-        ring: Ring,
+        ring: RingTable,
         work: &[Work],
-    ) -> Result<(f64, Ring), ParameterError> {
+    ) -> Result<(f64, RingTable), ParameterError> {
         let small = ring.ring_of(Level(levels.saturating_sub(1) as u32));
         let log_n = ring.view(small).log_n();
         let room = self.room(table, levels, log_n)?;
@@ -250,7 +251,7 @@ impl Planner<'_> {
     }
 
     /// Predicted seconds of all key switches and products in one of the rings, and the share of a run in having the keys.
-    fn seconds(&self, ring: &Ring, id: RingId, work: &[Work]) -> f64 {
+    fn seconds(&self, ring: &RingTable, id: RingId, work: &[Work]) -> f64 {
         let levels = (0..ring.levels.len() as u32).rev();
         let levels = levels
             .zip(work)
@@ -409,7 +410,7 @@ impl ParameterError {
 mod tests {
     use super::*;
 
-    fn ring(log_n: u32, demand: &Demand) -> Result<Ring, ParameterError> {
+    fn ring(log_n: u32, demand: &Demand) -> Result<RingTable, ParameterError> {
         let without = Without::new();
         let planner = Planner {
             security: Security::Classical128,
@@ -440,11 +441,9 @@ mod tests {
             .collect();
         let distinct: BTreeSet<u64> = all.iter().copied().collect();
         assert_eq!(all.len(), distinct.len());
-        assert!(
-            all.iter().all(|p| p % (1 << 16) == 1
-                && *p < Ring::MAX_PRIME
-                && primal_check::miller_rabin(*p))
-        );
+        assert!(all.iter().all(|p| p % (1 << 16) == 1
+            && *p < RingTable::MAX_PRIME
+            && primal_check::miller_rabin(*p)));
     }
 
     #[test]

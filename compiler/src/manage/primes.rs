@@ -1,6 +1,6 @@
 //! Primes that suit the transforms of a ring.
 
-use peregrine_ir::Ring;
+use peregrine_ir::RingTable;
 use std::collections::BTreeSet;
 
 /// Primes stay below 2^50: the fast transforms need it.
@@ -50,10 +50,10 @@ impl PrimeSource {
         }
         let center = bits.exp2() as u64 / self.step * self.step + 1;
         let shortest = (bits - TOLERANCE_BITS).exp2() as u64;
-        for distance in (0..Ring::MAX_PRIME).step_by(usize::try_from(self.step).ok()?) {
+        for distance in (0..RingTable::MAX_PRIME).step_by(usize::try_from(self.step).ok()?) {
             // Above first, then below.
             let above = center + distance;
-            if above >= Ring::MAX_PRIME {
+            if above >= RingTable::MAX_PRIME {
                 return None;
             }
             if self.take(above) {
@@ -89,7 +89,7 @@ mod tests {
         let primes = largest_primes(13, 50.0, 4).unwrap();
         let order = 1 << 14;
         let is_suitable = |&p: &u64| p % order == 1 && primal_check::miller_rabin(p);
-        let all = (Ring::MAX_PRIME - 200 * order..Ring::MAX_PRIME).filter(is_suitable);
+        let all = (RingTable::MAX_PRIME - 200 * order..RingTable::MAX_PRIME).filter(is_suitable);
         assert_eq!(primes, all.rev().take(4).collect::<Vec<_>>());
         assert_eq!(largest_primes(13, 14.0, 1), None);
     }

@@ -16,7 +16,7 @@ use super::bits::spare_bits;
 use super::regions::Place;
 use super::rescales::Rescales;
 use crate::slots::{Program, SlotOp, SlotValue};
-use peregrine_ir::{Entity, Level, Prime, Ring, Scale};
+use peregrine_ir::{Entity, Level, Prime, RingTable, Scale};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -52,7 +52,7 @@ impl Scales {
     }
 
     /// The scales in a real ring; see [`concrete`].
-    pub fn in_ring(&self, ring: &Ring) -> Option<Self> {
+    pub fn in_ring(&self, ring: &RingTable) -> Option<Self> {
         let real = |(&class, scale): (&usize, &Scale)| Some((class, concrete(scale, ring)?));
         Some(Self {
             classes: self.classes.clone(),
@@ -269,7 +269,7 @@ pub fn units(symbolic: &Scale) -> i32 {
 
 /// A symbolic scale in a real ring: `D = 2^unit_bits`, and the ratio dropped on the way to a place is that of two levels, without
 /// the bits by which it is longer than `D`: products of ciphertexts are scaled up by these first.
-fn concrete(symbolic: &Scale, ring: &Ring) -> Option<Scale> {
+fn concrete(symbolic: &Scale, ring: &RingTable) -> Option<Scale> {
     let mut scale = Scale::power_of_two(symbolic.log2_part().checked_mul(ring.unit_bits as i32)?);
     for &(place, exponent) in symbolic.prime_part() {
         let to = Level(ring.top()?.0.checked_sub(place.0)?);

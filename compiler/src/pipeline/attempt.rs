@@ -10,7 +10,7 @@ use crate::optimisation::Optimisation;
 use crate::passes::run_all;
 use crate::slots::lower;
 use crate::tensor::Graph;
-use peregrine_ir::{Circuit, Remark, Ring};
+use peregrine_ir::{Circuit, Remark, RingTable};
 
 /// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
 const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
@@ -73,7 +73,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// A ring for what is expected of the network before anyone knows its layouts: what layouts are priced in.
-    pub(super) fn priced(&self) -> Result<Ring, ParameterError> {
+    pub(super) fn priced(&self) -> Result<RingTable, ParameterError> {
         // A linear operator on products that were not rescaled is what most levels hold.
         let need = Need::LINEAR.of_product();
         let expected = Demand::uniform(depth::expected(self.graph), need);
@@ -86,7 +86,7 @@ impl<'a> Attempt<'a> {
 
     pub(super) fn planning<'q>(
         &self,
-        priced: &Ring,
+        priced: &RingTable,
         quotes: &'q mut Quotes,
     ) -> Result<Planning<'q>, LayoutPlanError>
     where
@@ -192,7 +192,7 @@ impl<'a> Attempt<'a> {
         quotes: &mut Quotes,
     ) -> Result<Option<(Candidate, Cut, String)>, CompileError> {
         if self.config.without.contains(&Optimisation::RingSwitching)
-            || self.log_n == *Ring::LOG_N.start()
+            || self.log_n == *RingTable::LOG_N.start()
         {
             return Ok(None);
         }
@@ -284,7 +284,7 @@ impl<'a> Attempt<'a> {
     pub(super) fn planned(
         &self,
         how: Plan,
-        priced: &Ring,
+        priced: &RingTable,
         quotes: &mut Quotes,
     ) -> Result<Option<Found>, CompileError> {
         let mut planning = match self.planning(priced, quotes) {

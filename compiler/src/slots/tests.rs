@@ -7,7 +7,7 @@ use crate::optimisation::Without;
 use crate::tensor::{Graph, Op};
 use peregrine_ir::cost::{LinearCost, Prices};
 use peregrine_ir::linear::{Contract, Conv2d, LinearKind, LinearMap, Window};
-use peregrine_ir::{Circuit, Filler, LayoutParts, Ring, Security, Tensor};
+use peregrine_ir::{Circuit, Filler, LayoutParts, RingTable, Security, Tensor};
 use proptest::prelude::*;
 
 /// Ratios of about six primes, one per digit.
@@ -25,7 +25,7 @@ const COST: LinearCost = LinearCost {
 
 /// Runs a slot program on cleartext slots: the meaning of [`SlotOp`].
 fn interpret(program: &Program, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
-    let mut tables = Circuit::new("tables", Security::None, Ring::default());
+    let mut tables = Circuit::new("tables", Security::None, RingTable::default());
     tables.layouts = program.layouts.clone();
     tables.tensors = program.tensors.clone();
     tables.operators = program.operators.clone();

@@ -16,7 +16,7 @@ pub(super) fn encode(circuit: &Circuit) -> Vec<u8> {
     let Circuit {
         name: _, // these four are public
         security: _,
-        ring: _,
+        rings: _,
         keys: _,
         nodes,
         remarks,
@@ -45,7 +45,7 @@ pub(super) fn encode(circuit: &Circuit) -> Vec<u8> {
 pub(super) fn decode(bytes: &[u8], public: PublicPart) -> Result<Circuit, DecodeError> {
     let message = wire::Private::decode(bytes)?;
     let missing = |field| DecodeError::Missing { field };
-    let mut circuit = Circuit::new(public.name, public.security, public.ring);
+    let mut circuit = Circuit::new(public.name, public.security, public.rings);
     circuit.keys = public.keys;
     circuit.nodes = message
         .nodes

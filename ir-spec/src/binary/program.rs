@@ -8,7 +8,7 @@ use super::wire;
 use crate::circuit::{Circuit, Definition};
 use crate::entity::{Arena, Const, Node, Value};
 use crate::inst::Inst;
-use crate::ring::{Level, Ring, Rotation};
+use crate::ring::{Level, RingTable, Rotation};
 use crate::scale::Scale;
 use crate::types::Basis;
 use crate::typing::result_type;
@@ -188,13 +188,13 @@ fn opcode_of(inst: &Inst) -> u8 {
 
 /// Appends the instructions to a circuit whose ring is there.
 pub(super) fn decode(program: &wire::Program, circuit: &mut Circuit) -> Result<(), DecodeError> {
-    let mut decoder = Decoder::new(program, &circuit.ring)?;
+    let mut decoder = Decoder::new(program, &circuit.rings)?;
     for &opcode in &program.opcodes {
         let value = circuit.values.next_key();
         let node = decoder.node()?;
         decoder.operands.rebase(value.0);
         let inst = decoder.inst(value, opcode)?;
-        let ty = result_type(&inst, &circuit.ring, |v| circuit.type_of(v))
+        let ty = result_type(&inst, &circuit.rings, |v| circuit.type_of(v))
             .map_err(|source| DecodeError::Type { value, source })?;
         circuit.values.push(Definition { inst, ty, node });
     }
@@ -216,7 +216,7 @@ struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    fn new(program: &'a wire::Program, ring: &Ring) -> Result<Self, DecodeError> {
+    fn new(program: &'a wire::Program, ring: &RingTable) -> Result<Self, DecodeError> {
         let wire::Program {
             opcodes: _,
             nodes,

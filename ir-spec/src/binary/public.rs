@@ -8,7 +8,7 @@ use crate::entity::{Arena, Entity, Prime, RingId, SpecialPrime};
 use crate::inst::{Key, KeyKind};
 use crate::interface::{InterfacePort, PublicPart};
 use crate::layout::{Layout, LayoutParts};
-use crate::ring::{Level, LevelSpec, Ring, RingSpec, Rotation, Security};
+use crate::ring::{Level, LevelSpec, RingSpec, RingTable, Rotation, Security};
 use crate::scale::Scale;
 use crate::shape::Shape;
 use prost::Message;
@@ -24,7 +24,7 @@ pub(super) fn extract(circuit: &Circuit) -> PublicPart {
     PublicPart {
         name: circuit.name.clone(),
         security: circuit.security,
-        ring: circuit.ring.clone(),
+        rings: circuit.rings.clone(),
         keys: circuit.keys.clone(),
         inputs: ports(&circuit.inputs),
         outputs: ports(&circuit.outputs),
@@ -50,7 +50,7 @@ pub(super) fn encode(part: &PublicPart) -> Vec<u8> {
     let PublicPart {
         name,
         security,
-        ring,
+        rings: ring,
         keys,
         inputs,
         outputs,
@@ -93,12 +93,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<PublicPart, DecodeError> {
         keys: decode_keys(&message.keys, &ring)?,
         inputs: ports(message.inputs)?,
         outputs: ports(message.outputs)?,
-        ring,
+        rings: ring,
     })
 }
 
-fn encode_rings(ring: &Ring) -> wire::Rings {
-    let Ring {
+fn encode_rings(ring: &RingTable) -> wire::Rings {
+    let RingTable {
         unit_bits,
         primes,
         special,
@@ -131,7 +131,7 @@ fn encode_rings(ring: &Ring) -> wire::Rings {
 }
 
 /// Degrees and the rings of levels are checked here, because typing relies on them; the rest is the verifier's.
-fn decode_rings(message: wire::Rings) -> Result<Ring, DecodeError> {
+fn decode_rings(message: wire::Rings) -> Result<RingTable, DecodeError> {
     let digits = message.rings.iter().map(|ring| ring.digits.len()).max();
     for (field, found) in [
         ("rings", message.rings.len()),
@@ -147,7 +147,7 @@ fn decode_rings(message: wire::Rings) -> Result<Ring, DecodeError> {
     let row = |primes: Vec<u32>| -> Vec<Prime> { primes.into_iter().map(Prime::new).collect() };
     let mut rings = Arena::new();
     for ring in message.rings {
-        if !Ring::LOG_N.contains(&ring.log_n) {
+        if !RingTable::LOG_N.contains(&ring.log_n) {
             return Err(range("log_n", ring.log_n, "3 to 17"));
         }
         let digits = ring.digits.into_iter().map(|digit| row(digit.primes));
@@ -167,7 +167,7 @@ fn decode_rings(message: wire::Rings) -> Result<Ring, DecodeError> {
             primes: row(level.primes),
         });
     }
-    Ok(Ring {
+    Ok(RingTable {
         unit_bits: message.unit_bits,
         primes: message.primes.into_iter().collect(),
         special: message.special.into_iter().collect(),
@@ -202,7 +202,7 @@ fn encode_key(key: Key, level: Level) -> wire::Key {
     }
 }
 
-fn decode_keys(rows: &[wire::Key], ring: &Ring) -> Result<Keys, DecodeError> {
+fn decode_keys(rows: &[wire::Key], ring: &RingTable) -> Result<Keys, DecodeError> {
     let mut keys = Keys::default();
     for row in rows {
         let level = Level(row.level);
@@ -249,7 +249,7 @@ fn encode_port(port: &InterfacePort) -> wire::Port {
     }
 }
 
-fn decode_port(port: wire::Port, ring: &Ring) -> Result<InterfacePort, DecodeError> {
+fn decode_port(port: wire::Port, ring: &RingTable) -> Result<InterfacePort, DecodeError> {
     let missing = |field| DecodeError::Missing { field };
     Ok(InterfacePort {
         name: port.name,
@@ -315,7 +315,7 @@ pub(super) fn encode_scale(scale: &Scale) -> wire::Scale {
     }
 }
 
-pub(super) fn decode_scale(scale: &wire::Scale, ring: &Ring) -> Result<Scale, DecodeError> {
+pub(super) fn decode_scale(scale: &wire::Scale, ring: &RingTable) -> Result<Scale, DecodeError> {
     if scale.primes.len() != scale.exponents.len() {
         return Err(DecodeError::Length {
             field: "exponents",

@@ -22,7 +22,7 @@ pub use phases::Phases;
 pub use predict::{NodeSeconds, Prediction};
 pub use profile::{Machine, Profile, ProfileError, Rates};
 
-use crate::{Level, Ring, RingId};
+use crate::{Level, RingId, RingTable};
 use std::collections::BTreeMap;
 
 /// A checked [`Profile`]: every number in it is finite and positive, and at least one ring degree is there.
@@ -67,23 +67,23 @@ impl CostModel {
     }
 
     /// The phases of operations at a level; those of the lowest price at a level that the ring lacks.
-    pub fn phases(&self, ring: &Ring, level: Level) -> Phases {
+    pub fn phases(&self, ring: &RingTable, level: Level) -> Phases {
         self.phases_in(ring, level, ring.at(level).log_n())
     }
 
     /// The phases at a level with ciphertexts of degree `2^log_n`.
-    fn phases_in(&self, ring: &Ring, level: Level, log_n: u32) -> Phases {
+    fn phases_in(&self, ring: &RingTable, level: Level, log_n: u32) -> Phases {
         let copy = 16.0 * f64::from(log_n).exp2() / self.bytes_per_second;
         Phases::new(ring, level, self.rates(log_n), copy)
     }
 
     /// The phases of a key switch that leads from a ring to a level, of the same ring or another.
-    fn bridge(&self, ring: &Ring, from: RingId, level: Level) -> Phases {
+    fn bridge(&self, ring: &RingTable, from: RingId, level: Level) -> Phases {
         self.phases_in(ring, level, ring.view(from).log_n())
     }
 
     /// The price of linear operators at every level.
-    pub fn prices(&self, ring: &Ring) -> Prices {
+    pub fn prices(&self, ring: &RingTable) -> Prices {
         let levels = 0..ring.levels.len() as u32;
         Prices::new(levels.map(|l| self.phases(ring, Level(l)).linear()))
     }

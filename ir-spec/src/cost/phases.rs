@@ -12,7 +12,7 @@
 //! | encode | in the rate | filling, a fixed part, and `k` |
 
 use super::{LinearCost, Rates};
-use crate::{Basis, Form, Level, Prime, Ring};
+use crate::{Basis, Form, Level, Prime, RingTable};
 
 /// What operations cost at one level, in seconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +29,7 @@ pub struct Phases {
 }
 
 impl Phases {
-    pub(super) fn new(ring: &Ring, level: Level, rates: Rates, copy: f64) -> Self {
+    pub(super) fn new(ring: &RingTable, level: Level, rates: Rates, copy: f64) -> Self {
         let row = ring.row(level).unwrap_or_default().to_vec();
         let shared = |digit: &Vec<Prime>| digit.iter().filter(|p| row.contains(p)).count() as f64;
         let (key_row, view) = (ring.key_row(level), ring.at(level));

@@ -2,7 +2,7 @@
 
 use super::{CostModel, Phases};
 use crate::{
-    Basis, Circuit, Definition, Form, Inst, Key, Keys, Level, Pass, Ring, SourceNode, Type,
+    Basis, Circuit, Definition, Form, Inst, Key, Keys, Level, Pass, RingTable, SourceNode, Type,
 };
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ impl CostModel {
         let insts = circuit.values.values().map(|definition| &definition.inst);
         Prediction {
             sharing_seconds: insts.map(|inst| self.sharing(inst)).sum(),
-            key_seconds: self.key_seconds(&circuit.ring, &circuit.keys),
+            key_seconds: self.key_seconds(&circuit.rings, &circuit.keys),
             seconds: nodes.values().sum(),
             nodes: nodes
                 .into_iter()
@@ -72,7 +72,7 @@ impl CostModel {
 
 impl CostModel {
     /// Seconds of bringing keys into memory.
-    pub fn key_seconds(&self, ring: &Ring, keys: &Keys) -> f64 {
+    pub fn key_seconds(&self, ring: &RingTable, keys: &Keys) -> f64 {
         let load = |(key, &level): (&Key, &Level)| self.bridge(ring, key.from, level).key_load();
         keys.levels.iter().map(load).sum()
     }
@@ -97,13 +97,13 @@ struct Pricing<'c> {
 
 impl<'c> Pricing<'c> {
     fn new(cost: &'c CostModel, circuit: &'c Circuit) -> Self {
-        let levels = (0..circuit.ring.levels.len() as u32).map(Level);
+        let levels = (0..circuit.rings.levels.len() as u32).map(Level);
         Self {
             circuit,
             cost,
-            lowest: cost.phases(&circuit.ring, Level(0)),
+            lowest: cost.phases(&circuit.rings, Level(0)),
             phases: levels
-                .map(|level| cost.phases(&circuit.ring, level))
+                .map(|level| cost.phases(&circuit.rings, level))
                 .collect(),
         }
     }
@@ -124,7 +124,7 @@ impl<'c> Pricing<'c> {
 
     fn seconds(&self, definition: &Definition) -> f64 {
         let ((from, form), to) = (self.operand(definition), definition.ty.level());
-        let ring = &self.circuit.ring;
+        let ring = &self.circuit.rings;
         let bridge;
         let phases = match definition.inst {
             Inst::SwitchRing { .. } => {

@@ -1,6 +1,6 @@
 //! The file a machine is described by, as `peregrine bench --profile-out` writes it: versioned JSON.
 
-use crate::Ring;
+use crate::RingTable;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -144,7 +144,7 @@ impl Profile {
             return Err(ProfileError::NoDegrees);
         }
         for (&log_n, rates) in &self.degrees {
-            if !Ring::LOG_N.contains(&log_n) {
+            if !RingTable::LOG_N.contains(&log_n) {
                 return Err(ProfileError::Degree { log_n });
             }
             for (field, value) in rates.fields() {
@@ -200,8 +200,8 @@ pub enum ProfileError {
     /// A ring degree that there is none of.
     #[error(
         "`degrees.{log_n}` is no supported ring degree (log2 is {} to {})",
-        Ring::LOG_N.start(),
-        Ring::LOG_N.end()
+        RingTable::LOG_N.start(),
+        RingTable::LOG_N.end()
     )]
     Degree {
         /// log2 of it.

@@ -2,13 +2,13 @@ use super::*;
 use crate::{Arena, Basis, Form, Prime, RingId};
 
 /// A prime for each level, digits of two and three special primes; nothing here asks for values of primes.
-fn ring(depth: u32) -> Ring {
+fn ring(depth: u32) -> RingTable {
     let primes: Arena<Prime, u64> = (0..=depth).map(|_| 1 << 40).collect();
     let names: Vec<Prime> = primes.keys().collect();
     let rows = (1..=names.len()).map(|n| names[..n].to_vec()).collect();
     let digits = names.chunks(2).map(<[Prime]>::to_vec).collect();
     let special = (0..3).map(|_| 1 << 49).collect();
-    Ring::of_one_ring((14, 30), (primes, special), rows, digits)
+    RingTable::of_one_ring((14, 30), (primes, special), rows, digits)
 }
 
 fn profile() -> Profile {

@@ -5,7 +5,7 @@ use crate::expectation::{Expectation, InputRange};
 use crate::finish::{Finish, Prepare};
 use crate::inst::Inst;
 use crate::layout::Layout;
-use crate::ring::{Level, Ring, Security};
+use crate::ring::{Level, RingTable, Security};
 use crate::scale::Scale;
 use crate::shape::Shape;
 use crate::typing::{TypeError, result_type};
@@ -52,7 +52,7 @@ pub fn given_shape<'s>(packed: &'s Shape, prepare: Option<&'s Prepare>) -> &'s S
 pub(crate) struct PublicPart {
     pub(crate) name: String,
     pub(crate) security: Security,
-    pub(crate) ring: Ring,
+    pub(crate) rings: RingTable,
     pub(crate) keys: Keys,
     pub(crate) inputs: Vec<InterfacePort>,
     pub(crate) outputs: Vec<InterfacePort>,
@@ -63,7 +63,7 @@ pub(super) fn check(part: &PublicPart) -> Result<(), InterfaceError> {
     let PublicPart {
         name,
         security,
-        ring,
+        rings: ring,
         keys,
         inputs,
         outputs,
@@ -96,7 +96,7 @@ pub(super) fn check(part: &PublicPart) -> Result<(), InterfaceError> {
 }
 
 fn check_ports(
-    ring: &Ring,
+    ring: &RingTable,
     ports: &[InterfacePort],
     subject: fn(u32) -> Subject,
     report: &mut Report,
@@ -119,7 +119,7 @@ fn check_ports(
 }
 
 /// Level and scale make a type.
-fn check_type(ring: &Ring, port: &InterfacePort) -> Result<(), InterfaceError> {
+fn check_type(ring: &RingTable, port: &InterfacePort) -> Result<(), InterfaceError> {
     let (level, scale) = (port.level, port.scale.clone());
     let typed = result_type(&Inst::Input { level, scale }, ring, |_| None);
     let port_error = |source| InterfaceError::Type {

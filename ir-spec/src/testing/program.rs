@@ -64,8 +64,8 @@ impl Program {
     fn input(&mut self, draw: &mut Draw<'_>) {
         let dims = [draw.between(1, 3), draw.between(1, 3), draw.between(1, 3)];
         let shape = shape(&dims);
-        let level = Level(draw.below(self.circuit().ring.levels.len() as u32));
-        let ring = self.circuit().ring.ring_of(level);
+        let level = Level(draw.below(self.circuit().rings.levels.len() as u32));
+        let ring = self.circuit().rings.ring_of(level);
         let layout = layout(draw, self.circuit(), ring, shape.chw());
         let scale = self.scale(draw, level);
         let name = format!("{}{}", name(draw), self.circuit().inputs.len());
@@ -76,7 +76,7 @@ impl Program {
 
     /// A scale of 1 to a third of the modulus: a power of two, or a prime times one.
     fn scale(&mut self, draw: &mut Draw<'_>, level: Level) -> Scale {
-        let ring = &self.circuit().ring;
+        let ring = &self.circuit().rings;
         let bits = ring.level_bits(level).unwrap_or(0.0) as u32 / 3;
         let plain = Scale::power_of_two(draw.between(0, bits) as i32);
         if !draw.sometimes(3) {
@@ -126,7 +126,7 @@ impl Program {
 
     /// Pushes an operation that needs a key, where the ring can have keys.
     fn push_keyed(&mut self, inst: Inst) -> Option<Value> {
-        if self.circuit().ring.special.is_empty() {
+        if self.circuit().rings.special.is_empty() {
             return None;
         }
         self.push(inst)
@@ -135,7 +135,7 @@ impl Program {
     /// A constant that is one number, or one that has slots.
     fn constant(&mut self, draw: &mut Draw<'_>, level: Level, uniform: bool) -> Option<Const> {
         let circuit = self.circuit();
-        let slots = Some(circuit.ring.at(level).slots());
+        let slots = Some(circuit.rings.at(level).slots());
         let constants = circuit.constants.iter();
         let suited: Vec<Const> = constants
             .filter(|(_, c)| c.is_uniform() == uniform && circuit.slots_of(c) == slots)
@@ -187,7 +187,7 @@ impl Program {
             }
             18 => {
                 let (a, ty) = self.cipher(draw, &ANY)?;
-                let bound = 2 * self.circuit().ring.at(ty.level()).degree() as u32;
+                let bound = 2 * self.circuit().rings.at(ty.level()).degree() as u32;
                 let exponent = draw.below(bound);
                 self.push(Inst::MulMonomial { a, exponent })
             }
@@ -218,7 +218,7 @@ impl Program {
             Form::Normal
         };
         let (a, ty) = self.cipher(draw, &[form])?;
-        let slots = self.circuit().ring.at(ty.level()).slots();
+        let slots = self.circuit().rings.at(ty.level()).slots();
         let inst = match form {
             Form::Product => Inst::Relinearize(a),
             _ if draw.sometimes(4) => Inst::Conjugate(a),
@@ -244,7 +244,7 @@ impl Program {
         }
         let (a, digits) = draw.pick_from(&self.digits)?;
         let ty = self.ty(a);
-        let slots = self.circuit().ring.at(ty.level()).slots();
+        let slots = self.circuit().rings.at(ty.level()).slots();
         let product = matches!(
             ty,
             Type::Cipher {
@@ -324,7 +324,7 @@ impl Program {
 
     /// A ciphertext to any level of a ring of smaller degree that has no other primes.
     fn switch_ring(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
-        let ring = self.circuit().ring.clone();
+        let ring = self.circuit().rings.clone();
         let normal = |v: &Value| match self.ty(*v) {
             Type::Cipher {
                 level,
@@ -350,7 +350,7 @@ impl Program {
         let (_, ty) = self.cipher(draw, &[Form::Normal])?;
         let dims = [draw.between(1, 3), 1, draw.between(1, 3)];
         let shape = shape(&dims);
-        let ring = self.circuit().ring.ring_of(ty.level());
+        let ring = self.circuit().rings.ring_of(ty.level());
         let layout = layout(draw, self.circuit(), ring, shape.chw());
         let count = self
             .circuit()

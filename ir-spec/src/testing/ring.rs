@@ -2,16 +2,16 @@
 
 use super::Draw;
 use crate::entity::{Entity, Prime, RingId};
-use crate::ring::{LevelSpec, Ring, RingSpec};
+use crate::ring::{LevelSpec, RingSpec, RingTable};
 
 /// Rings whose special primes outweigh their digits; a quarter of them have none. Up to three, of descending degree.
-pub(super) fn ring(draw: &mut Draw<'_>) -> Ring {
+pub(super) fn ring(draw: &mut Draw<'_>) -> RingTable {
     let log_n = draw.between(3, 6);
     let special = [2, 1, 3, 0][draw.below(4) as usize];
     let pool = draw.between(2, 6);
-    let mut ring = Ring {
+    let mut ring = RingTable {
         unit_bits: *draw.pick(&[20, 12, 30, 0, 1]),
-        ..Ring::default()
+        ..RingTable::default()
     };
     let mut used = Vec::new();
     for _ in 0..pool {
@@ -19,7 +19,8 @@ pub(super) fn ring(draw: &mut Draw<'_>) -> Ring {
         ring.primes.push(prime(log_n, 1 << bits, &mut used));
     }
     for _ in 0..special {
-        ring.special.push(prime(log_n, Ring::MAX_PRIME, &mut used));
+        ring.special
+            .push(prime(log_n, RingTable::MAX_PRIME, &mut used));
     }
     let primes: Vec<Prime> = ring.primes.keys().collect();
     let rows = match draw.sometimes(2) {
@@ -50,10 +51,10 @@ pub(super) fn ring(draw: &mut Draw<'_>) -> Ring {
 }
 
 /// Moves the lowest levels to a ring of smaller degree, the highest of them may stay where it was, too.
-fn add_smaller(draw: &mut Draw<'_>, ring: &mut Ring) {
+fn add_smaller(draw: &mut Draw<'_>, ring: &mut RingTable) {
     let lowest = ring.levels.first().map(|level| level.ring);
     let (from, id) = (lowest.unwrap_or(RingId(0)), ring.rings.next_key());
-    let (log_n, least) = (ring.view(from).log_n(), *Ring::LOG_N.start());
+    let (log_n, least) = (ring.view(from).log_n(), *RingTable::LOG_N.start());
     if log_n == least {
         return;
     }
@@ -92,7 +93,7 @@ fn prime(log_n: u32, bound: u64, used: &mut Vec<u64>) -> u64 {
 }
 
 /// Rows that need not be nested, by ascending modulus.
-fn subsets(draw: &mut Draw<'_>, ring: &Ring) -> Vec<Vec<Prime>> {
+fn subsets(draw: &mut Draw<'_>, ring: &RingTable) -> Vec<Vec<Prime>> {
     let pool = ring.primes.len() as u32;
     let mut rows: Vec<Vec<Prime>> = Vec::new();
     for _ in 0..draw.between(2, 6) {

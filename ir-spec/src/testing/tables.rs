@@ -62,7 +62,7 @@ const REMARKS: [&str; 6] = [
 
 /// One of the rings.
 fn any_ring(draw: &mut Draw<'_>, circuit: &Circuit) -> RingId {
-    let rings: Vec<RingId> = circuit.ring.rings.keys().collect();
+    let rings: Vec<RingId> = circuit.rings.rings.keys().collect();
     *draw.pick(&rings)
 }
 
@@ -73,7 +73,7 @@ pub(super) fn layout(
     ring: RingId,
     shape: [u32; 3],
 ) -> LayoutId {
-    let log_slots = circuit.ring.view(ring).log_n() - 1;
+    let log_slots = circuit.rings.view(ring).log_n() - 1;
     let mut phases = [draw.between(1, 2), draw.between(1, 2)];
     let gaps = [draw.between(1, 2), draw.between(1, 2)];
     let mut replicas = 1 << draw.below(3);
@@ -278,7 +278,7 @@ fn linear(
         output: y,
     });
     let parts = |id| circuit.layouts.get(id).map_or(1, Layout::ciphertexts);
-    let slots = circuit.ring.view(ring).slots();
+    let slots = circuit.rings.view(ring).slots();
     let (inputs, outputs) = (parts(x), parts(y));
     for _ in 0..draw.between(1, 3) {
         let (input, output) = (draw.below(inputs), draw.below(outputs));

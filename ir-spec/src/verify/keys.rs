@@ -5,13 +5,13 @@ use super::error::{Report, Subject};
 use crate::circuit::{Circuit, Keys};
 use crate::entity::{Prime, RingId};
 use crate::inst::{Key, KeyKind};
-use crate::ring::{Level, Ring, Rotation};
+use crate::ring::{Level, RingTable, Rotation};
 
 pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
-    check_declared(&circuit.ring, &circuit.keys, report);
+    check_declared(&circuit.rings, &circuit.keys, report);
     let required = circuit.required_keys();
     if circuit.keys.levels.is_empty() && !required.levels.is_empty() {
-        check_gadget(&circuit.ring, circuit.ring.top_ring(), report);
+        check_gadget(&circuit.rings, circuit.rings.top_ring(), report);
     }
     for (&key, &declared) in &circuit.keys.levels {
         let subject = Subject::Key(key);
@@ -27,7 +27,7 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
 }
 
 /// The keys by themselves: what a client can check.
-pub(crate) fn check_declared(ring: &Ring, keys: &Keys, report: &mut Report) {
+pub(crate) fn check_declared(ring: &RingTable, keys: &Keys, report: &mut Report) {
     for id in ring.rings.keys() {
         if keys.levels.keys().any(|key| key.to == id) {
             check_gadget(ring, id, report);
@@ -58,7 +58,7 @@ pub(crate) fn check_declared(ring: &Ring, keys: &Keys, report: &mut Report) {
 }
 
 /// Key switching adds noise proportional to (largest digit) / P, so P must outweigh what any level uses of a digit.
-fn check_gadget(ring: &Ring, id: RingId, report: &mut Report) {
+fn check_gadget(ring: &RingTable, id: RingId, report: &mut Report) {
     let view = ring.view(id);
     if view.special().next().is_none() {
         report.push(Subject::Ring(id), KeyError::NoSpecialPrimes);

@@ -127,7 +127,7 @@ pub fn verify(circuit: Circuit) -> Result<Verified, VerifyErrors> {
 /// All breaches, in the order of the circuit's tables.
 pub fn check(circuit: &Circuit) -> Result<(), VerifyErrors> {
     let mut report = Report::default();
-    if !ring::check(&circuit.ring, circuit.security, &mut report) {
+    if !ring::check(&circuit.rings, circuit.security, &mut report) {
         // Slots, and with them every other rule, make no sense.
         return report.verdict(circuit);
     }

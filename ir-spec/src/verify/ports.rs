@@ -41,8 +41,8 @@ fn check_side(circuit: &Circuit, ports: &[Port], subject: fn(u32) -> Subject, re
             Some(layout) => {
                 check_packing(subject, &port.shape, layout, report);
                 let ty = port.values.first().and_then(|&v| circuit.type_of(v));
-                if let Some(ty) = ty.filter(|_| circuit.ring.has_slots(layout.slots())) {
-                    let slots = circuit.ring.at(ty.level()).slots();
+                if let Some(ty) = ty.filter(|_| circuit.rings.has_slots(layout.slots())) {
+                    let slots = circuit.rings.at(ty.level()).slots();
                     check_slots(subject, layout, slots, report);
                 }
                 let (found, expected) = (port.values.len(), layout.ciphertexts() as usize);
@@ -152,7 +152,7 @@ pub(crate) fn check_expected(
 
 /// Two-part ciphertexts of one type.
 fn check_values(circuit: &Circuit, values: &[Value]) -> Result<(), PortError> {
-    let unit = circuit.ring.unit_bits;
+    let unit = circuit.rings.unit_bits;
     let mut first: Option<(Value, &Type)> = None;
     for &value in values {
         let ty = circuit.type_of(value).ok_or(PortError::NoValue { value })?;

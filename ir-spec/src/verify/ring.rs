@@ -2,7 +2,7 @@
 
 use super::error::{Report, Subject};
 use crate::entity::{Entity, Prime, RingId, SpecialPrime};
-use crate::ring::{Level, Ring, RingSpec, Security};
+use crate::ring::{Level, RingSpec, RingTable, Security};
 use crate::scale::Scale;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,8 @@ pub const MAX_ROWS: usize = 256;
 const LEAST_STEP_BITS: f64 = 1e-6;
 
 /// Checks the rings by themselves. Gives whether degrees and rings of levels make sense, on which everything else relies.
-pub(crate) fn check(ring: &Ring, security: Security, report: &mut Report) -> bool {
-    let Ring {
+pub(crate) fn check(ring: &RingTable, security: Security, report: &mut Report) -> bool {
+    let RingTable {
         unit_bits,
         primes,
         special,
@@ -27,7 +27,7 @@ pub(crate) fn check(ring: &Ring, security: Security, report: &mut Report) -> boo
     }
     let mut sound = true;
     for (id, spec) in rings.iter() {
-        if !Ring::LOG_N.contains(&spec.log_n) {
+        if !RingTable::LOG_N.contains(&spec.log_n) {
             let log_n = spec.log_n;
             report.push(Subject::Ring(id), RingError::Degree { log_n });
             sound = false;
@@ -71,7 +71,7 @@ pub(crate) fn check(ring: &Ring, security: Security, report: &mut Report) -> boo
 }
 
 /// The special primes of a ring are of the pool, each once, in order.
-fn check_special(ring: &Ring, id: RingId, spec: &RingSpec, report: &mut Report) {
+fn check_special(ring: &RingTable, id: RingId, spec: &RingSpec, report: &mut Report) {
     let subject = Subject::Ring(id);
     for &prime in &spec.special {
         if ring.special.get(prime).is_none() {
@@ -83,7 +83,7 @@ fn check_special(ring: &Ring, id: RingId, spec: &RingSpec, report: &mut Report) 
     }
 }
 
-fn check_primes(ring: &Ring, report: &mut Report) {
+fn check_primes(ring: &RingTable, report: &mut Report) {
     let two_n = 2u64 << ring.largest_log_n();
     let pool = ring.primes.iter().map(|(p, &v)| (Subject::Prime(p), v));
     let special = ring
@@ -92,7 +92,7 @@ fn check_primes(ring: &Ring, report: &mut Report) {
         .map(|(p, &v)| (Subject::SpecialPrime(p), v));
     let mut seen: BTreeMap<u64, Subject> = BTreeMap::new();
     for (subject, value) in pool.chain(special) {
-        if value >= Ring::MAX_PRIME {
+        if value >= RingTable::MAX_PRIME {
             report.push(subject, RingError::PrimeTooLarge { value });
         }
         if !primal_check::miller_rabin(value) {
@@ -108,7 +108,7 @@ fn check_primes(ring: &Ring, report: &mut Report) {
     }
 }
 
-fn check_levels(ring: &Ring, report: &mut Report) {
+fn check_levels(ring: &RingTable, report: &mut Report) {
     if ring.levels.is_empty() {
         report.push(Subject::Rings, RingError::NoLevels);
     }
@@ -141,7 +141,7 @@ fn check_levels(ring: &Ring, report: &mut Report) {
 }
 
 /// The digits of a ring partition the primes of its levels.
-fn check_digits(ring: &Ring, id: RingId, report: &mut Report) {
+fn check_digits(ring: &RingTable, id: RingId, report: &mut Report) {
     let mut uses = vec![0u32; ring.primes.len()];
     for (i, digit) in ring.view(id).digits().iter().enumerate() {
         let subject = Subject::Digit(id, i as u32);
@@ -169,7 +169,7 @@ fn check_digits(ring: &Ring, id: RingId, report: &mut Report) {
 
 /// A ring is as secure as its degree and the longest modulus of its keys: a key that leads there from a ring of larger degree is
 /// several of its own.
-fn check_security(ring: &Ring, id: RingId, security: Security, report: &mut Report) {
+fn check_security(ring: &RingTable, id: RingId, security: Security, report: &mut Report) {
     let subject = Subject::Ring(id);
     match security {
         Security::None => {}
@@ -190,7 +190,7 @@ fn check_security(ring: &Ring, id: RingId, security: Security, report: &mut Repo
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum RingError {
-    #[error("degree 2^{log_n} is not supported, expected 2^{} to 2^{}", Ring::LOG_N.start(), Ring::LOG_N.end())]
+    #[error("degree 2^{log_n} is not supported, expected 2^{} to 2^{}", RingTable::LOG_N.start(), RingTable::LOG_N.end())]
     Degree { log_n: u32 },
     #[error(
         "the unit of scales is 2^{unit_bits}, expected at most 2^{}",

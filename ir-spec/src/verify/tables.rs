@@ -5,7 +5,7 @@ use crate::circuit::{Circuit, Constant, Operator, Remark};
 use crate::entity::{LayoutId, Node, OperatorId, RingId, TensorId};
 use crate::layout::Layout;
 use crate::linear::{Gather, LinearError, LinearKind, LinearMap};
-use crate::ring::Ring;
+use crate::ring::RingTable;
 use crate::shape::Shape;
 
 /// The longest name, in bytes.
@@ -90,7 +90,7 @@ fn check_layouts(circuit: &Circuit, report: &mut Report) {
     let mut ciphertexts = 0u64;
     for (id, layout) in circuit.layouts.iter() {
         ciphertexts += u64::from(layout.ciphertexts());
-        check_any_slots(Subject::Layout(id), layout, &circuit.ring, report);
+        check_any_slots(Subject::Layout(id), layout, &circuit.rings, report);
     }
     check_ciphertexts(ciphertexts, report);
 }
@@ -102,7 +102,7 @@ pub(crate) fn check_ciphertexts(found: u64, report: &mut Report) {
 }
 
 /// The layout has the slots of one of the rings.
-fn check_any_slots(subject: Subject, layout: &Layout, ring: &Ring, report: &mut Report) {
+fn check_any_slots(subject: Subject, layout: &Layout, ring: &RingTable, report: &mut Report) {
     if !ring.has_slots(layout.slots()) {
         check_slots(subject, layout, ring.view(RingId(0)).slots(), report);
     }

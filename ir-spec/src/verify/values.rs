@@ -33,9 +33,9 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
 /// Operands are earlier values, and the type it states is the one the typing rule gives.
 fn check_type(circuit: &Circuit, value: Value, definition: &Definition) -> Result<(), ValueError> {
     let earlier = |v: Value| (v < value).then(|| circuit.type_of(v)).flatten();
-    let derived = result_type(&definition.inst, &circuit.ring, earlier)?;
+    let derived = result_type(&definition.inst, &circuit.rings, earlier)?;
     if derived != definition.ty {
-        let unit = circuit.ring.unit_bits;
+        let unit = circuit.rings.unit_bits;
         return Err(ValueError::Stated {
             op: definition.inst.keyword(),
             stated: definition.ty.display(unit),
@@ -43,8 +43,8 @@ fn check_type(circuit: &Circuit, value: Value, definition: &Definition) -> Resul
         });
     }
     match derived.scale() {
-        Some(scale) if scale.value(&circuit.ring.primes).is_none() => Err(ValueError::Scale {
-            scale: scale.display(circuit.ring.unit_bits),
+        Some(scale) if scale.value(&circuit.rings.primes).is_none() => Err(ValueError::Scale {
+            scale: scale.display(circuit.rings.unit_bits),
         }),
         _ => Ok(()),
     }
@@ -131,9 +131,9 @@ fn check_slots(
     (constant, found): (Const, &Constant),
     level: Level,
 ) -> Result<(), ValueError> {
-    let expected = circuit.ring.at(level).slots();
+    let expected = circuit.rings.at(level).slots();
     match circuit.slots_of(found) {
-        Some(found) if found != expected && circuit.ring.has_slots(found) => {
+        Some(found) if found != expected && circuit.rings.has_slots(found) => {
             Err(ValueError::OtherSlots {
                 op,
                 constant,
@@ -150,13 +150,13 @@ fn check_slots(
 /// A number times its scale must stay below the modulus and be a double: it would wrap, or not be encodable at all.
 fn fits(circuit: &Circuit, number: f64, scale: &Scale, level: Level) -> Result<(), ValueError> {
     let (Some(bits), Some(limit)) = (
-        scale.bits(&circuit.ring.primes),
-        circuit.ring.level_bits(level),
+        scale.bits(&circuit.rings.primes),
+        circuit.rings.level_bits(level),
     ) else {
         return Ok(()); // a type error
     };
-    let text = || scale.display(circuit.ring.unit_bits);
-    if scale.value(&circuit.ring.primes).is_none() {
+    let text = || scale.display(circuit.rings.unit_bits);
+    if scale.value(&circuit.rings.primes).is_none() {
         return Err(ValueError::Scale { scale: text() });
     }
     let bits = bits + number.log2();

@@ -92,7 +92,7 @@ impl Client {
 
     /// What the slots of an output show.
     fn read(&self, port: &InterfacePort, slots: &[Slots]) -> Result<Reading, ClientError> {
-        let ring = self.interface.ring();
+        let ring = self.interface.rings();
         let modulus_bits = ring.level_bits(port.level).unwrap_or(0.0);
         let limit = (modulus_bits - 1.0 - scale(port, ring)?.log2()).exp2();
         Ok(Reading::of(&port.layout, slots, limit))
@@ -104,7 +104,7 @@ impl Client {
         port: &InterfacePort,
         ciphertexts: &[Ciphertext],
     ) -> Result<Vec<Slots>, ClientError> {
-        let scale = scale(port, self.interface.ring())?;
+        let scale = scale(port, self.interface.rings())?;
         let decryptor = decryptors.at(binding::level(port.level));
         let decrypted = ciphertexts.par_iter().map(|c| decryptor.decrypt(c, scale));
         let failed = |source| ClientError::Decrypt {

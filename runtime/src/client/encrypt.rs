@@ -7,7 +7,7 @@ use crate::ports::{Arrays, check_names};
 use crate::range::Outlier;
 use crate::ring::Randomness;
 use crate::wire::{self, EncryptedInputs, EncryptedPort};
-use peregrine_ir::{InterfacePort, Ring, Security};
+use peregrine_ir::{InterfacePort, RingTable, Security};
 use rayon::prelude::*;
 
 impl Client {
@@ -49,8 +49,8 @@ impl Client {
         let mut ports = Vec::new();
         for port in self.interface.inputs() {
             let packed = view(port).pack(inputs)?;
-            let scale = check_range(port, self.interface.ring(), &packed)?;
-            check_security(secret, port, self.interface.ring())?;
+            let scale = check_range(port, self.interface.rings(), &packed)?;
+            check_security(secret, port, self.interface.rings())?;
             let level = binding::level(port.level);
             let row = self.rings.at(level).row(level)?;
             let (encoder, encryptor) = tools.at(level);
@@ -79,7 +79,11 @@ impl Client {
 }
 
 /// Whether a secret that promises security may encrypt modulo the primes of a port.
-fn check_security(secret: &Secret, port: &InterfacePort, ring: &Ring) -> Result<(), ClientError> {
+fn check_security(
+    secret: &Secret,
+    port: &InterfacePort,
+    ring: &RingTable,
+) -> Result<(), ClientError> {
     let bits = ring.level_bits(port.level).unwrap_or(f64::INFINITY);
     let log_n = ring.at(port.level).log_n();
     let limit = Security::max_modulus_bits(log_n).unwrap_or(0);
@@ -95,7 +99,11 @@ fn check_security(secret: &Secret, port: &InterfacePort, ring: &Ring) -> Result<
 }
 
 /// Whether values times the scale stay below the modulus with headroom; the scale.
-fn check_range(port: &InterfacePort, ring: &Ring, packed: &[Vec<f64>]) -> Result<f64, ClientError> {
+fn check_range(
+    port: &InterfacePort,
+    ring: &RingTable,
+    packed: &[Vec<f64>],
+) -> Result<f64, ClientError> {
     let scale = scale(port, ring)?;
     let modulus_bits = ring.level_bits(port.level).unwrap_or(0.0);
     let limit = (modulus_bits - 1.0 - Client::HEADROOM_BITS - scale.log2()).exp2();

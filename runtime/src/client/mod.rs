@@ -26,7 +26,7 @@ use crate::params::Rings;
 use crate::ports::PortView;
 use crate::range;
 use peregrine_ir::binary::Fingerprint;
-use peregrine_ir::{Interface, InterfacePort, Ring};
+use peregrine_ir::{Interface, InterfacePort, RingTable};
 use std::sync::Arc;
 
 /// The client of one circuit. Its secret key serves others, too.
@@ -66,7 +66,7 @@ impl Client {
     /// # Errors
     /// When the engine cannot work with the circuit's rings.
     pub fn new(interface: Interface) -> Result<Self, ClientError> {
-        let rings = binding::rings(interface.ring())?;
+        let rings = binding::rings(interface.rings())?;
         Ok(Self { interface, rings })
     }
 
@@ -87,7 +87,7 @@ fn view(port: &InterfacePort) -> PortView<'_> {
     }
 }
 
-fn scale(port: &InterfacePort, ring: &Ring) -> Result<f64, ClientError> {
+fn scale(port: &InterfacePort, ring: &RingTable) -> Result<f64, ClientError> {
     let value = port.scale.value(&ring.primes);
     value.ok_or_else(|| ClientError::Scale {
         port: port.name.clone(),

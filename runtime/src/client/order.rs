@@ -100,7 +100,7 @@ impl KeyOrder {
 }
 
 fn wanted(interface: &Interface, key: Key, level: Level) -> Result<KeyShape, ClientError> {
-    let shape = KeyShape::of(interface.ring(), key, level);
+    let shape = KeyShape::of(interface.rings(), key, level);
     Ok(shape.ok_or(WireError::UnknownKey { key })?)
 }
 

@@ -45,7 +45,7 @@ impl Secret {
         for (byte, drawn) in key_pair.iter_mut().zip(halves.as_flattened()) {
             *byte = *drawn;
         }
-        let coefficients = peregrine_ir::Ring::LOG_N.map(|log_n| {
+        let coefficients = peregrine_ir::RingTable::LOG_N.map(|log_n| {
             let drawn = sample_ternary(randomness.seed(), 1 << log_n);
             (log_n, Arc::new(drawn))
         });

@@ -186,7 +186,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
     }
 
     fn scale<'s>(&self, value: Value, exact: &'s Scale) -> Outcome<ScaleValue<'s>, E> {
-        let number = exact.value(&self.circuit.ring.primes);
+        let number = exact.value(&self.circuit.rings.primes);
         let value = number.ok_or_else(|| missing(value, "a scale that is a normal number"))?;
         Ok(ScaleValue { exact, value })
     }

@@ -25,7 +25,7 @@ impl Shared {
     pub(super) fn new(circuit: Verified, options: &ServerOptions) -> Result<Self, ServerError> {
         let pool = |threads| ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = options.threads.map(pool).transpose()?;
-        let rings = || binding::rings(&circuit.ring);
+        let rings = || binding::rings(&circuit.rings);
         Ok(Self {
             interface: Interface::of(&circuit),
             rings: pool
@@ -47,7 +47,7 @@ impl Shared {
 
     /// Frees the buffers that nothing uses now.
     pub(super) fn free_buffers(&self) {
-        for level in 0..self.circuit.ring.levels.len() {
+        for level in 0..self.circuit.rings.levels.len() {
             self.rings.at(level).ring().free_buffers();
         }
     }

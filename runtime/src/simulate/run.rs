@@ -162,7 +162,7 @@ pub(super) fn each_group(
     for images in inputs.chunks(together(bytes, inputs.len())) {
         let twins = kind.twins.min(images.len());
         let noise = kind.noise;
-        let noise = noise.map(|seed| Noise::new(&circuit.ring, seed, (first, twins)));
+        let noise = noise.map(|seed| Noise::new(&circuit.rings, seed, (first, twins)));
         let simulator = Simulator::new(circuit, noise);
         let all: Vec<&Arrays> = images.iter().take(twins).chain(images).collect();
         let ports = circuit.inputs.iter();

@@ -53,7 +53,7 @@ pub enum WireError {
     /// A secret key of degrees that there are not.
     #[error(
         "the secret key is for degrees 2^{least_log_n} to 2^{most_log_n}, supported are 2^{} to 2^{}",
-        peregrine_ir::Ring::LOG_N.start(), peregrine_ir::Ring::LOG_N.end()
+        peregrine_ir::RingTable::LOG_N.start(), peregrine_ir::RingTable::LOG_N.end()
     )]
     Degrees {
         /// log2 of the smallest degree.

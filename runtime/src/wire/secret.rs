@@ -56,7 +56,7 @@ pub fn read_secret(file: &[u8]) -> Result<((KeyPairId, Security), SecretCoeffici
         most_log_n,
         security,
     } = SecretHeader::decode(container.chunk(HEADER)?)?;
-    let supported = peregrine_ir::Ring::LOG_N;
+    let supported = peregrine_ir::RingTable::LOG_N;
     if least_log_n < *supported.start() || most_log_n > *supported.end() || least_log_n > most_log_n
     {
         return Err(WireError::Degrees {

@@ -52,7 +52,7 @@ pub const WIDE: Resources = Resources {
 
 impl Toy {
     /// First prime 50 bits, others 40, special primes 50.
-    pub fn ring(self) -> Ring {
+    pub fn ring(self) -> RingTable {
         let mut large = primes(self.log_n, 50);
         let special = large.by_ref().take(self.alpha).collect();
         let short = primes(self.log_n, SCALE_BITS as u32).take(self.depth);
@@ -67,7 +67,7 @@ impl Toy {
 }
 
 /// A ring with primes of these sizes, a level and a digit for each, and one special prime.
-pub fn chain_ring(log_n: u32, chain: &[u32], special: u32) -> Ring {
+pub fn chain_ring(log_n: u32, chain: &[u32], special: u32) -> RingTable {
     let mut pool: Vec<u64> = Vec::new();
     for &bits in chain {
         let prime = primes(log_n, bits).find(|p| !pool.contains(p)).unwrap();
@@ -82,13 +82,13 @@ pub fn nested_ring(
     degree_and_unit: (u32, u32),
     (pool, special): (Vec<u64>, Vec<u64>),
     alpha: usize,
-) -> Ring {
+) -> RingTable {
     let primes: Arena<Prime, u64> = pool.into_iter().collect();
     let pool: Vec<Prime> = primes.keys().collect();
     let rows = (1..=pool.len()).map(|n| pool[..n].to_vec()).collect();
     let digits = pool.chunks(alpha).map(<[Prime]>::to_vec).collect();
     let pools = (primes, special.into_iter().collect());
-    Ring::of_one_ring(degree_and_unit, pools, rows, digits)
+    RingTable::of_one_ring(degree_and_unit, pools, rows, digits)
 }
 
 /// Primes of at most `bits` bits that are 1 modulo 2N, descending.
@@ -139,7 +139,7 @@ pub struct Toybox {
 }
 
 impl Toybox {
-    pub fn new(ring: Ring, security: Security) -> Self {
+    pub fn new(ring: RingTable, security: Security) -> Self {
         let (slots, top) = (ring.view(ring.top_ring()).slots(), ring.top().unwrap());
         let mut builder = Builder::new(Circuit::new("toy", security, ring));
         let circuit = builder.circuit();

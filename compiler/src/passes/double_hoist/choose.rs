@@ -68,8 +68,8 @@ struct Candidate {
 
 impl<'c> Survey<'c> {
     fn new(circuit: &'c Circuit, cost: &CostModel, uses: &'c [u32]) -> Self {
-        let levels = 0..circuit.ring.levels.len() as u32;
-        let phases = |level| cost.phases(&circuit.ring, level);
+        let levels = 0..circuit.rings.levels.len() as u32;
+        let phases = |level| cost.phases(&circuit.rings, level);
         let products = circuit.values.iter();
         let mut survey = Self {
             circuit,

@@ -84,14 +84,14 @@ impl KeyChoice {
         let (mut keys, mut bytes) = (0, 0);
         let mut paid = Keys::default();
         let lacking = |&(&key, &level): &(&Key, &Level)| {
-            let has = having.like.map(|like| like.has(&circuit.ring, key, level));
+            let has = having.like.map(|like| like.has(&circuit.rings, key, level));
             has != Some(true)
         };
         let lacking = circuit.keys.levels.iter().filter(lacking);
         paid.levels = lacking.map(|(&key, &level)| (key, level)).collect();
         for (key, &level) in &paid.levels {
             keys += 1;
-            bytes += key_bytes(&circuit.ring, *key, level);
+            bytes += key_bytes(&circuit.rings, *key, level);
         }
         Self {
             budget,
@@ -99,7 +99,7 @@ impl KeyChoice {
             keys,
             bytes,
             seconds: having.cost.predict(circuit).seconds,
-            key_seconds: having.cost.key_seconds(&circuit.ring, &paid),
+            key_seconds: having.cost.key_seconds(&circuit.rings, &paid),
         }
     }
 

@@ -18,7 +18,7 @@ use super::groups::{Group, Groups, Hub, Sharing};
 use super::tree::{Held, Tree};
 use peregrine_ir::cost::{CostModel, LinearCost, Phases};
 use peregrine_ir::stats::key_bytes;
-use peregrine_ir::{Arena, Circuit, Inst, Key, KeyKind, Keys, Level, Ring, RingId, Rotation};
+use peregrine_ir::{Arena, Circuit, Inst, Key, KeyKind, Keys, Level, RingId, RingTable, Rotation};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,7 @@ struct Turn {
 struct AllHeld(Arena<RingId, Held>);
 
 impl AllHeld {
-    fn new(ring: &Ring, keys: &Keys) -> Self {
+    fn new(ring: &RingTable, keys: &Keys) -> Self {
         let of = |id| {
             let mut held = Held::none(ring.view(id).slots());
             for (rotation, level) in keys.rotations(id) {
@@ -133,7 +133,7 @@ pub(super) struct Search {
 impl Search {
     /// All keys that a circuit uses now.
     pub(super) fn new(circuit: &Circuit, groups: &Groups, having: Having<'_>) -> Self {
-        let (ring, cost) = (&circuit.ring, having.cost);
+        let (ring, cost) = (&circuit.rings, having.cost);
         let required = circuit.required_keys();
         let there = having
             .like
@@ -399,7 +399,7 @@ fn fixed(circuit: &Circuit) -> BTreeMap<Turn, Level> {
         if let Inst::RotateExt { rotation, .. } = definition.inst {
             let level = definition.ty.level();
             let turn = Turn {
-                ring: circuit.ring.ring_of(level),
+                ring: circuit.rings.ring_of(level),
                 by: rotation.0,
             };
             let entry = fixed.entry(turn).or_insert(level);
@@ -416,10 +416,10 @@ fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel, held: &AllHeld) -
         *counts.entry((Reverse(group.level), group)).or_insert(0) += 1;
     }
     let kind = |((_, group), count): ((_, &Group), u32)| {
-        let phases = cost.phases(&circuit.ring, group.level);
+        let phases = cost.phases(&circuit.rings, group.level);
         let (edge, inner) = seconds(group.sharing, &phases);
         // Every target has a key, so this is a star.
-        let ring = circuit.ring.ring_of(group.level);
+        let ring = circuit.rings.ring_of(group.level);
         let held = held.0.get(ring);
         let tree = held.and_then(|held| Tree::grow(&group.targets, group.level, held, 1));
         Kind {
@@ -446,7 +446,7 @@ fn seconds(sharing: Sharing, phases: &Phases) -> (f64, f64) {
 const ROTATION: KeyKind = KeyKind::Rotation(Rotation(1));
 
 /// What a key for a rotation takes at each level.
-fn prices(ring: &Ring, cost: &CostModel) -> Vec<Price> {
+fn prices(ring: &RingTable, cost: &CostModel) -> Vec<Price> {
     let levels = (0..ring.levels.len() as u32).map(Level);
     levels
         .map(|level| Price {

@@ -16,7 +16,7 @@ use super::map::SourceMap;
 use crate::circuit::{Circuit, Definition};
 use crate::entity::Value;
 use crate::inst::KeyKind;
-use crate::ring::{Ring, Security};
+use crate::ring::{RingTable, Security};
 use crate::verify::Subject;
 use cursor::{Cursor, Parsed};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +63,7 @@ impl<'s> Parser<'s> {
     fn new(source: &'s str) -> Self {
         Self {
             cursor: Cursor::new(source),
-            circuit: Circuit::new("", Security::None, Ring::default()),
+            circuit: Circuit::new("", Security::None, RingTable::default()),
             map: SourceMap::default(),
             errors: Vec::new(),
             seen: BTreeSet::new(),

@@ -16,7 +16,7 @@ use crate::verify::Subject;
 impl Parser<'_> {
     /// `r0 = ring log_n=5`, `r1 = ring log_n=4 special_primes=[p0, p1]`.
     pub(super) fn ring(&mut self) -> Parsed<()> {
-        let next = self.circuit.ring.rings.next_key();
+        let next = self.circuit.rings.rings.next_key();
         self.define(next, Subject::Ring(next))?;
         self.cursor.keyword("ring")?;
         let log_n = self.cursor.number_attribute("log_n")?;
@@ -25,7 +25,7 @@ impl Parser<'_> {
             self.cursor.attribute("special_primes")?;
             special = self.cursor.list(Cursor::entity)?;
         }
-        self.circuit.ring.rings.push(RingSpec {
+        self.circuit.rings.rings.push(RingSpec {
             log_n,
             special,
             digits: Vec::new(),
@@ -44,34 +44,34 @@ impl Parser<'_> {
             return Err(self.cursor.expected_at(two, "`2`"));
         }
         self.cursor.mark("^")?;
-        self.circuit.ring.unit_bits = self.cursor.u32()?;
+        self.circuit.rings.unit_bits = self.cursor.u32()?;
         Ok(())
     }
 
     /// `q0 = prime 0x61`.
     pub(super) fn prime(&mut self) -> Parsed<()> {
-        let next = self.circuit.ring.primes.next_key();
+        let next = self.circuit.rings.primes.next_key();
         self.define(next, Subject::Prime(next))?;
         self.cursor.keyword("prime")?;
         let prime = self.cursor.u64()?;
-        self.circuit.ring.primes.push(prime);
+        self.circuit.rings.primes.push(prime);
         Ok(())
     }
 
     /// `p0 = special_prime 0x61`.
     pub(super) fn special_prime(&mut self) -> Parsed<()> {
-        let next = self.circuit.ring.special.next_key();
+        let next = self.circuit.rings.special.next_key();
         self.define(next, Subject::SpecialPrime(next))?;
         self.cursor.keyword("special_prime")?;
         let prime = self.cursor.u64()?;
-        self.circuit.ring.special.push(prime);
+        self.circuit.rings.special.push(prime);
         Ok(())
     }
 
     /// `level 0 = [q0, q1]`, `level 1 r1 = [q0, q1]`.
     pub(super) fn level(&mut self) -> Parsed<()> {
         let line = self.cursor.advance().line;
-        let next = self.circuit.ring.levels.len();
+        let next = self.circuit.rings.levels.len();
         self.map.note(Subject::Level(Level(next as u32)), line);
         let index = self.cursor.token();
         let found = self.cursor.u32()?;
@@ -79,7 +79,7 @@ impl Parser<'_> {
         self.check_next(index, found, next)?;
         self.cursor.mark("=")?;
         let primes = self.cursor.list(Cursor::entity)?;
-        self.circuit.ring.levels.push(LevelSpec { ring, primes });
+        self.circuit.rings.levels.push(LevelSpec { ring, primes });
         Ok(())
     }
 
@@ -89,13 +89,13 @@ impl Parser<'_> {
         let index = self.cursor.token();
         let found = self.cursor.u32()?;
         let ring = self.in_ring()?;
-        let rings = &mut self.circuit.ring.rings;
+        let rings = &mut self.circuit.rings.rings;
         let next = rings.get(ring).map_or(0, |spec| spec.digits.len());
         self.map.note(Subject::Digit(ring, next as u32), line);
         self.check_next(index, found, next)?;
         self.cursor.mark("=")?;
         let digit = self.cursor.list(Cursor::entity)?;
-        if let Some(spec) = self.circuit.ring.rings.get_mut(ring) {
+        if let Some(spec) = self.circuit.rings.rings.get_mut(ring) {
             spec.digits.push(digit);
         }
         Ok(())
@@ -108,7 +108,7 @@ impl Parser<'_> {
             Kind::Mark("=") => RingId(0),
             _ => self.cursor.entity()?,
         };
-        match self.circuit.ring.rings.get(ring) {
+        match self.circuit.rings.rings.get(ring) {
             Some(_) => Ok(ring),
             None => {
                 let what = "the ring, which must come before its levels and digits,";
@@ -129,7 +129,7 @@ impl Parser<'_> {
     pub(super) fn single_key(&mut self, kind: KeyKind) -> Parsed<()> {
         let at = self.cursor.advance();
         let level = Level(self.cursor.number_attribute("level")?);
-        let key = Key::within(self.circuit.ring.ring_of(level), kind);
+        let key = Key::within(self.circuit.rings.ring_of(level), kind);
         self.add_key(at, key, level)
     }
 
@@ -139,7 +139,7 @@ impl Parser<'_> {
         let level = Level(self.cursor.number_attribute("level")?);
         self.cursor.attribute("from")?;
         let from = self.cursor.entity()?;
-        let key = Key::switching(from, self.circuit.ring.ring_of(level));
+        let key = Key::switching(from, self.circuit.rings.ring_of(level));
         self.add_key(at, key, level)
     }
 
@@ -156,7 +156,7 @@ impl Parser<'_> {
     pub(super) fn rotation_keys(&mut self) -> Parsed<()> {
         let line = self.cursor.advance().line;
         let level = Level(self.cursor.number_attribute("level")?);
-        let ring = self.circuit.ring.ring_of(level);
+        let ring = self.circuit.rings.ring_of(level);
         let (keys, map) = (&mut self.circuit.keys, &mut self.map);
         self.cursor.list(|cursor| {
             let at = cursor.token();
@@ -206,7 +206,7 @@ impl Parser<'_> {
         let log_slots = if self.cursor.accept_word("log_slots") {
             self.cursor.mark("=")?;
             self.cursor.u32()?
-        } else if let Some(first) = self.circuit.ring.rings.get(RingId(0)) {
+        } else if let Some(first) = self.circuit.rings.rings.get(RingId(0)) {
             first.log_n.saturating_sub(1)
         } else {
             let what = "the ring, which must come before layouts,";

@@ -25,7 +25,7 @@ impl<'s> Parser<'s> {
             let at = parser.cursor.token();
             let value = parser.cursor.entity()?;
             if parser.cursor.accept(":") {
-                let unit_bits = parser.circuit.ring.unit_bits;
+                let unit_bits = parser.circuit.rings.unit_bits;
                 let stated = parser.cursor.token();
                 let ty = parse_type(&mut parser.cursor, unit_bits)?;
                 let inst = Draft::Input.finish(&ty, stated, &parser.cursor)?;
@@ -87,7 +87,7 @@ impl<'s> Parser<'s> {
         let at = self.cursor.token();
         let value = self.cursor.entity()?;
         self.cursor.mark("=")?;
-        let unit_bits = self.circuit.ring.unit_bits;
+        let unit_bits = self.circuit.rings.unit_bits;
         let draft = operation(&mut self.cursor, unit_bits)?;
         self.cursor.mark(":")?;
         let stated = self.cursor.token();

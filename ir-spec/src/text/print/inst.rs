@@ -14,7 +14,7 @@ pub(super) fn definition(
     f: &mut Formatter<'_>,
 ) -> fmt::Result {
     let Definition { inst, ty, node } = definition;
-    let unit = circuit.ring.unit_bits;
+    let unit = circuit.rings.unit_bits;
     match node {
         Some(node) => write!(f, "@{node} ")?,
         None => f.write_str("    ")?,

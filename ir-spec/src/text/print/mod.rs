@@ -7,7 +7,7 @@ use crate::circuit::{Circuit, Constant, Operator, Port, Remark};
 use crate::entity::{LayoutId, RingId, Value};
 use crate::inst::{Inst, KeyKind};
 use crate::layout::Layout;
-use crate::ring::{Level, LevelSpec, Ring, RingSpec, Rotation};
+use crate::ring::{Level, LevelSpec, RingSpec, RingTable, Rotation};
 use crate::tensor::Tensor;
 use crate::types::Type;
 use crate::verify::is_identifier;
@@ -39,7 +39,7 @@ impl Display for Text<'_> {
         } else {
             writeln!(f, "circuit %{} security={security} {{", Quoted(name))?;
         }
-        rings(&circuit.ring, f)?;
+        rings(&circuit.rings, f)?;
         keys(circuit, f)?;
         for (id, node) in circuit.nodes.iter() {
             let (name, op) = (Quoted(&node.name), Word(&node.op));
@@ -87,7 +87,7 @@ impl Display for Text<'_> {
     }
 }
 
-fn rings(ring: &Ring, f: &mut Formatter<'_>) -> fmt::Result {
+fn rings(ring: &RingTable, f: &mut Formatter<'_>) -> fmt::Result {
     for (id, RingSpec { log_n, special, .. }) in ring.rings.iter() {
         write!(f, "    {id} = ring log_n={log_n}")?;
         match special.as_slice() {
@@ -148,7 +148,7 @@ fn keys(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
 fn layout(circuit: &Circuit, id: LayoutId, layout: &Layout, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "    {id} = layout gip ")?;
     let log_slots = layout.parts().log_slots;
-    if log_slots.checked_add(1) != Some(circuit.ring.view(RingId(0)).log_n()) {
+    if log_slots.checked_add(1) != Some(circuit.rings.view(RingId(0)).log_n()) {
         write!(f, "log_slots={log_slots} ")?;
     }
     writeln!(f, "{layout}")
@@ -215,7 +215,7 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
             if let Some(ty) = entry_type(circuit, *value)
                 && entered.insert(*value)
             {
-                write!(f, ": {}", ty.display(circuit.ring.unit_bits))?;
+                write!(f, ": {}", ty.display(circuit.rings.unit_bits))?;
             }
         }
         f.write_str(")")?;

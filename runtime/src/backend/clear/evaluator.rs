@@ -7,7 +7,7 @@ use super::slots::{Factor, Slots};
 use super::watch::{Seen, Watch};
 use crate::exec::{Encoding, Evaluator, ScaleValue, Site};
 use peregrine_ir::{
-    Basis, Circuit, Definition, Form, Inst, Key, Level, Ring, Rotation, Scale, Type, Value,
+    Basis, Circuit, Definition, Form, Inst, Key, Level, RingTable, Rotation, Scale, Type, Value,
 };
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ const FILLING: u64 = 8;
 /// It does its own bookkeeping, independent of the types in the circuit, and compares after every instruction.
 #[derive(Debug)]
 pub struct Simulator {
-    ring: Ring,
+    ring: RingTable,
     noise: Option<Noise>,
     watch: Watch,
     headroom: Mutex<Option<Headroom>>,
@@ -77,7 +77,7 @@ impl Simulator {
     /// A simulator for a circuit; with noise if asked for.
     pub(crate) fn new(circuit: &Circuit, noise: Option<Noise>) -> Self {
         Self {
-            ring: circuit.ring.clone(),
+            ring: circuit.rings.clone(),
             watch: Watch::new(circuit),
             noise,
             headroom: Mutex::new(None),
@@ -179,7 +179,7 @@ impl Evaluator for Simulator {
     type Error = Mismatch;
 
     fn accept(&self, circuit: &Circuit) -> Result<(), Mismatch> {
-        let same = circuit.ring == self.ring;
+        let same = circuit.rings == self.ring;
         same.then_some(()).ok_or(Mismatch::Ring)
     }
 
@@ -194,7 +194,7 @@ impl Evaluator for Simulator {
                 passes += 1;
                 filled += u64::from(is_plain) * FILLING;
             });
-            let slots = circuit.ring.at(definition.ty.level()).slots();
+            let slots = circuit.rings.at(definition.ty.level()).slots();
             (passes + filled) * u64::from(slots)
         };
         circuit.values.values().map(work).collect()

@@ -23,7 +23,7 @@ impl Footprint for ClearFootprint<'_> {
     /// Real slots: imaginary parts are rare.
     fn value(&self, value: Value) -> u64 {
         let ty = self.circuit.type_of(value);
-        let slots = ty.map_or(0, |ty| self.circuit.ring.at(ty.level()).slots());
+        let slots = ty.map_or(0, |ty| self.circuit.rings.at(ty.level()).slots());
         u64::from(slots) * size_of::<f64>() as u64
     }
 

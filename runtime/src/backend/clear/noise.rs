@@ -4,7 +4,7 @@ use super::random::Normal;
 use super::slots::Slots;
 use crate::exec::{Encoding, Site};
 use peregrine_ir::noise::{NoiseModel, combine};
-use peregrine_ir::{Entity, Form, Inst, Level, Ring, Scale, Type, Value};
+use peregrine_ir::{Entity, Form, Inst, Level, RingTable, Scale, Type, Value};
 
 /// Draws noise; the same seed gives the same noise whatever the order of execution, and each image noise of its own
 /// whatever the images beside it. Plaintexts are encoded once for all images. The first images of a value may be twins: copies of
@@ -16,12 +16,12 @@ pub(crate) struct Noise {
     first: usize,
     /// How many images are twins.
     twins: usize,
-    ring: Ring,
+    ring: RingTable,
 }
 
 impl Noise {
     /// For images numbered from `first`, behind so many twins.
-    pub(crate) fn new(ring: &Ring, seed: u64, (first, twins): (usize, usize)) -> Self {
+    pub(crate) fn new(ring: &RingTable, seed: u64, (first, twins): (usize, usize)) -> Self {
         Self {
             seed,
             first,

@@ -125,7 +125,7 @@ impl Evaluator for CkksEvaluator {
     type Error = CkksRunError;
 
     fn accept(&self, circuit: &Circuit) -> Result<(), CkksRunError> {
-        if binding::literal(&circuit.ring) != *self.rings.literal() {
+        if binding::literal(&circuit.rings) != *self.rings.literal() {
             return Err(CkksRunError::Ring);
         }
         let keys = circuit.keys.levels.iter();
@@ -176,7 +176,7 @@ impl Evaluator for CkksEvaluator {
             other => Err(CkksRunError::Type {
                 found_level: found.0,
                 found_form: found.1,
-                expected: other.display(site.circuit.ring.unit_bits),
+                expected: other.display(site.circuit.rings.unit_bits),
             }),
         }
     }

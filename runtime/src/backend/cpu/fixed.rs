@@ -33,14 +33,14 @@ pub(super) fn shared_bytes(circuit: &Circuit) -> u64 {
 /// Tables that are made when they are first needed and kept.
 fn table_bytes(circuit: &Circuit) -> u64 {
     let slot_bytes = size_of::<u32>() as u64;
-    let rings = circuit.ring.rings.keys();
+    let rings = circuit.rings.rings.keys();
     let of_rings: u64 = rings.map(|ring| ring_table_bytes(circuit, ring)).sum();
     of_rings + weights::places(circuit) * slot_bytes
 }
 
 /// Tables of one ring, which has the primes of the rings that it leads to, too. Switching rings takes no others.
 fn ring_table_bytes(circuit: &Circuit, id: RingId) -> u64 {
-    let (ring, keys) = (&circuit.ring, circuit.keys.levels.keys());
+    let (ring, keys) = (&circuit.rings, circuit.keys.levels.keys());
     let (view, rings) = (ring.view(id), ring.rings.iter());
     let leads = rings.filter(|(other, spec)| *other == id || spec.log_n < view.log_n());
     let mut chain = BTreeSet::new();
@@ -57,7 +57,7 @@ fn ring_table_bytes(circuit: &Circuit, id: RingId) -> u64 {
 
 /// Bytes of the inputs of a run as they came, half of each as a seed, and of its outputs as they go.
 pub(super) fn transfer_bytes(circuit: &Circuit) -> u64 {
-    let sizes = Sizes::new(&circuit.ring);
+    let sizes = Sizes::new(&circuit.rings);
     let bytes = |value: &Value| circuit.type_of(*value).map_or(0, |ty| sizes.bytes_of(ty));
     let inputs = circuit.inputs.iter().flat_map(|port| &port.values);
     let outputs = circuit.outputs.iter().flat_map(|port| &port.values);

@@ -43,13 +43,13 @@ impl<'c> CpuFootprint<'c> {
     pub fn of(circuit: &'c Circuit) -> Self {
         Self {
             circuit,
-            sizes: Sizes::new(&circuit.ring),
+            sizes: Sizes::new(&circuit.rings),
             threads: rayon::current_num_threads() as u64,
         }
     }
 
     fn ring_of(&self, level: Level) -> RingId {
-        self.circuit.ring.ring_of(level)
+        self.circuit.rings.ring_of(level)
     }
 
     /// Beside the operands and the result of an instruction.

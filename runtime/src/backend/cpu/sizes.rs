@@ -4,8 +4,8 @@ use crate::ring::FACTORS_AT_ONCE;
 use peregrine_ir::Type;
 use peregrine_ir::stats::key_bytes;
 use peregrine_ir::{
-    Arena, Basis, Circuit, Definition, Factor, Form, Inst, Key, KeyKind, Level, Pass, Prime, Ring,
-    RingId,
+    Arena, Basis, Circuit, Definition, Factor, Form, Inst, Key, KeyKind, Level, Pass, Prime,
+    RingId, RingTable,
 };
 use std::num::NonZeroUsize;
 
@@ -65,7 +65,7 @@ struct KeySizes {
 }
 
 impl LevelSizes {
-    fn new(ring: &Ring, level: Level) -> Self {
+    fn new(ring: &RingTable, level: Level) -> Self {
         let (view, row) = (ring.at(level), ring.row(level).unwrap_or_default());
         let key_row = ring.key_row(level);
         let digits = |row: &[Prime]| {
@@ -92,7 +92,7 @@ impl LevelSizes {
 
 impl Sizes {
     /// The sizes in these rings.
-    pub fn new(ring: &Ring) -> Self {
+    pub fn new(ring: &RingTable) -> Self {
         let count = ring.levels.len() as u32;
         let levels = (0..count).map(|level| LevelSizes::new(ring, Level(level)));
         Self {

@@ -163,7 +163,7 @@ impl StoredKeys {
 fn wanted(interface: &Interface) -> Result<Vec<(Key, Level, KeyShape)>, WireError> {
     let keys = interface.keys().levels.iter();
     let shape = |(&key, &level): (&Key, &Level)| {
-        let shape = KeyShape::of(interface.ring(), key, level);
+        let shape = KeyShape::of(interface.rings(), key, level);
         Ok((key, level, shape.ok_or(WireError::UnknownKey { key })?))
     };
     keys.map(shape).collect()
