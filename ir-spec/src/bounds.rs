@@ -1,12 +1,13 @@
 //! How close a plan is to the best possible: what each node computes beside the least that any packing needs.
 
 use crate::circuit::{Circuit, Operator};
-use crate::entity::{LayoutId, Node, OperatorId};
+use crate::entity::{Entity, LayoutId, Node, OperatorId};
 use crate::inst::{Key, KeyKind};
 use crate::layout::Layout;
 use crate::provenance::{NodeUse, node_uses};
 use crate::stats::{Counts, key_bytes};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::AddAssign;
 
 /// What a node computes, and the least.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
@@ -40,12 +41,18 @@ impl AllBounds {
     pub(crate) fn of(circuit: &Circuit) -> Self {
         let uses = node_uses(circuit);
         let mut work: BTreeMap<Option<Node>, Work> = BTreeMap::new();
-        for definition in circuit.values.values() {
+        let own = circuit.values.values().map(|definition| Work {
+            products: Counts::of(&definition.inst).products(),
+            keys: circuit
+                .key(definition)
+                .map(|(key, _)| key)
+                .into_iter()
+                .collect(),
+        });
+        let all = circuit.with_calls(own.collect());
+        for (value, definition) in circuit.definitions(circuit.main()) {
             let entry = work.entry(definition.node).or_default();
-            entry.products += Counts::of(&definition.inst).products();
-            entry
-                .keys
-                .extend(circuit.key(definition).map(|(key, _)| key));
+            *entry += all.get(value.index()).cloned().unwrap_or_default();
         }
         let nodes: BTreeMap<_, Bounds> = work
             .iter()
@@ -62,10 +69,17 @@ impl AllBounds {
 }
 
 /// What the instructions of a node do.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Work {
     products: u64,
     keys: BTreeSet<Key>,
+}
+
+impl AddAssign for Work {
+    fn add_assign(&mut self, other: Self) {
+        self.products += other.products;
+        self.keys.extend(other.keys);
+    }
 }
 
 impl Work {

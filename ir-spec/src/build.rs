@@ -1,8 +1,9 @@
 //! The builder: appends instructions that type, and remembers which ONNX node they serve.
 
 use crate::circuit::{Circuit, Definition, Port};
-use crate::entity::{Const, LayoutId, Node, Value};
+use crate::entity::{Const, FunctionId, LayoutId, Node, Value};
 use crate::finish::Finish;
+use crate::function::Function;
 use crate::inst::Inst;
 use crate::ring::{Level, Rotation};
 use crate::scale::Scale;
@@ -15,6 +16,7 @@ use crate::typing::{TypeError, result_type};
 pub struct Builder {
     circuit: Circuit,
     node: Option<Node>,
+    in_function: bool,
 }
 
 impl Builder {
@@ -23,6 +25,7 @@ impl Builder {
         Self {
             circuit,
             node: None,
+            in_function: false,
         }
     }
 
@@ -31,9 +34,9 @@ impl Builder {
         &mut self.circuit
     }
 
-    /// Sets the ONNX node that the following instructions serve.
-    pub fn serve(&mut self, node: Node) {
-        self.node = Some(node);
+    /// Sets the ONNX node that the following instructions serve; none for those of a function, which serve the nodes of its calls.
+    pub fn serve(&mut self, node: impl Into<Option<Node>>) {
+        self.node = node.into();
     }
 
     /// Appends an instruction.
@@ -42,13 +45,14 @@ impl Builder {
     /// When it does not type.
     pub fn push(&mut self, inst: Inst) -> Result<Value, TypeError> {
         let circuit = &self.circuit;
-        let ty = result_type(&inst, &circuit.rings, |value| circuit.type_of(value))?;
-        let node = if matches!(inst, Inst::Input { .. }) {
-            None
-        } else {
-            self.node
-        };
+        let ty = result_type(&inst, circuit, |value| circuit.type_of(value))?;
+        let node = self.node.filter(|_| self.serves(&inst));
         Ok(self.circuit.values.push(Definition { inst, ty, node }))
+    }
+
+    /// Inputs serve no node, nor does what a function computes.
+    fn serves(&self, inst: &Inst) -> bool {
+        !inst.is_input() && !self.in_function
     }
 
     /// Appends an instruction as another circuit of the same ring defines it. One without operands has its type in both: that is
@@ -59,7 +63,8 @@ impl Builder {
     pub fn push_known(&mut self, inst: Inst, ty: &Type) -> Result<Value, TypeError> {
         match inst {
             Inst::Encode { .. } => {
-                let (ty, node) = (ty.clone(), self.node);
+                let node = self.node.filter(|_| self.serves(&inst));
+                let ty = ty.clone();
                 Ok(self.circuit.values.push(Definition { inst, ty, node }))
             }
             inst => self.push(inst),
@@ -90,8 +95,7 @@ impl Builder {
         let values = (0..count)
             .map(|_| {
                 self.push(Inst::Input {
-                    level,
-                    scale: scale.clone(),
+                    ty: Type::cipher(level, scale.clone()),
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -122,6 +126,80 @@ impl Builder {
         });
     }
 
+    /// Defines a function: `body` appends its parameters and its instructions, and gives its results. Functions stand before the
+    /// main program: the verifier refuses one that is defined after an instruction of it.
+    ///
+    /// ```
+    /// use peregrine_ir::{Builder, Circuit, Inst, Level, RingTable, Scale, Security, Type, TypeError};
+    ///
+    /// # fn build(rings: RingTable) -> Result<(), TypeError> {
+    /// let mut builder = Builder::new(Circuit::new("squares", Security::None, rings));
+    /// let ty = Type::cipher(Level(1), Scale::power_of_two(30));
+    /// let square = builder.function("square", |builder| {
+    ///     let x = builder.push(Inst::Input { ty: ty.clone() })?;
+    ///     let squared = builder.push(Inst::Square(x))?;
+    ///     Ok::<_, TypeError>(vec![builder.push(Inst::Relinearize(squared))?])
+    /// })?;
+    /// let x = builder.push(Inst::Input { ty: ty.clone() })?;
+    /// let squares = builder.call(square, vec![x])?;
+    /// assert_eq!(squares.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `body`.
+    pub fn function<E>(
+        &mut self,
+        name: &str,
+        body: impl FnOnce(&mut Self) -> Result<Vec<Value>, E>,
+    ) -> Result<FunctionId, E> {
+        self.begin_function();
+        let results = body(self);
+        self.in_function = false;
+        Ok(self.end_function(name, results?))
+    }
+
+    /// What is appended from now on is the body of a function, until [`Self::end_function`]. See [`Self::function`].
+    pub fn begin_function(&mut self) {
+        self.in_function = true;
+    }
+
+    /// Whether what is appended is the body of a function.
+    pub fn is_in_function(&self) -> bool {
+        self.in_function
+    }
+
+    /// Completes a function.
+    pub fn end_function(&mut self, name: &str, results: Vec<Value>) -> FunctionId {
+        self.in_function = false;
+        self.circuit.functions.push(Function {
+            name: name.into(),
+            end: self.circuit.values.next_key(),
+            results,
+        })
+    }
+
+    /// Calls a function; gives all of its results.
+    ///
+    /// # Errors
+    /// When the arguments do not suit the parameters.
+    pub fn call(
+        &mut self,
+        function: FunctionId,
+        arguments: Vec<Value>,
+    ) -> Result<Vec<Value>, TypeError> {
+        let results = self.circuit.functions.get(function);
+        let count = results.map_or(1, |function| function.results.len() as u32);
+        let call = self.push(Inst::Call {
+            function,
+            arguments,
+        })?;
+        let further = (1..count).map(|index| self.push(Inst::Result { call, index }));
+        let further = further.collect::<Result<Vec<_>, _>>()?;
+        Ok([vec![call], further].concat())
+    }
+
     /// Encodes a constant.
     ///
     /// # Errors
@@ -135,6 +213,7 @@ impl Builder {
     ) -> Result<Value, TypeError> {
         self.push(Inst::Encode {
             constant,
+            imaginary: None,
             level,
             scale,
             basis,

@@ -1,8 +1,11 @@
 //! The circuit: a straight-line program of typed values together with everything it refers to.
 
-use crate::entity::{Arena, Const, LayoutId, Node, OperatorId, RingId, TensorId, Value};
+use crate::entity::{
+    Arena, Const, FunctionId, LayoutId, Node, OperatorId, RingId, TensorId, Value,
+};
 use crate::expectation::{Expectation, InputRange};
 use crate::finish::{Finish, Prepare};
+use crate::function::Function;
 use crate::inst::{Inst, Key, KeyKind};
 use crate::layout::Layout;
 use crate::linear::LinearMap;
@@ -39,8 +42,23 @@ pub struct Circuit {
     pub inputs: Vec<Port>,
     /// Output tensors.
     pub outputs: Vec<Port>,
-    /// The program, in definition order.
+    /// What a fragment takes from other fragments; nothing in a whole circuit. See [`crate::fragment`].
+    pub imports: Vec<Link>,
+    /// What a fragment gives to other fragments; nothing in a whole circuit.
+    pub exports: Vec<Link>,
+    /// Functions that instructions call.
+    pub functions: Arena<FunctionId, Function>,
+    /// The instructions in the order of definition: the bodies of the functions one after the other, then the main program.
     pub values: Arena<Value, Definition>,
+}
+
+/// A value that a fragment takes from another one or gives to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// Its name in the fragment.
+    pub value: Value,
+    /// Its name in the circuit that was cut.
+    pub whole: Value,
 }
 
 /// A node of the ONNX model.
@@ -227,6 +245,9 @@ impl Circuit {
             constants: Arena::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            imports: Vec::new(),
+            exports: Vec::new(),
+            functions: Arena::new(),
             values: Arena::new(),
         }
     }
@@ -234,6 +255,11 @@ impl Circuit {
     /// The type of a value.
     pub fn type_of(&self, value: Value) -> Option<&Type> {
         self.values.get(value).map(|definition| &definition.ty)
+    }
+
+    /// The ciphertext whose digits a value holds, if it holds digits.
+    pub fn digits_of(&self, value: Value) -> Option<Value> {
+        self.values.get(value)?.inst.digits_of()
     }
 
     /// How many slots a constant fills, or is one number for: those of the result of its operator.

@@ -29,6 +29,22 @@ pub struct Filler<'c> {
     tables: Vec<Vec<OnceLock<Vec<u32>>>>,
 }
 
+/// The slots of a plaintext.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slots {
+    /// The real parts.
+    pub re: Vec<f64>,
+    /// The imaginary parts, as many; none where every slot is real.
+    pub im: Option<Vec<f64>>,
+}
+
+impl Slots {
+    /// Real slots.
+    pub fn real(re: Vec<f64>) -> Self {
+        Self { re, im: None }
+    }
+}
+
 #[derive(Debug)]
 enum Bound<'c> {
     Linear {
@@ -66,6 +82,17 @@ impl<'c> Filler<'c> {
             circuit,
             operators,
             tables,
+        })
+    }
+
+    /// The slots that an instruction encodes: those of a constant, with those of another as imaginary parts if it names one.
+    ///
+    /// # Errors
+    /// Those of [`Self::fill`].
+    pub fn slots(&self, re: Const, im: Option<Const>) -> Result<Slots, FillError> {
+        Ok(Slots {
+            re: self.fill(re)?,
+            im: im.map(|im| self.fill(im)).transpose()?,
         })
     }
 

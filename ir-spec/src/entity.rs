@@ -65,6 +65,8 @@ entity! {
     OperatorId = "op";
     /// A recipe for a plaintext.
     Const = "c";
+    /// A function that instructions call.
+    FunctionId = "f";
 }
 
 /// A table addressed by its own entity type, filled in order and never shrunk.

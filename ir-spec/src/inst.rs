@@ -7,32 +7,38 @@
 //! In the docs `a`, `b` are ciphertexts, `p` plaintexts, `d` digits; `Q_l` is the modulus of level `l`, `P` the special
 //! modulus; *key switch* marks the operations that need an evaluation key.
 
-use crate::entity::{Const, RingId, Value};
+use crate::entity::{Const, FunctionId, RingId, Value};
 use crate::ring::{Level, Rotation};
 use crate::scale::Scale;
-use crate::types::Basis;
+use crate::types::{Basis, Type};
 use std::fmt;
 
 /// One operation; its operands are earlier values.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inst {
-    /// A ciphertext of an input tensor, as the client sends it.
+    /// A value that comes from outside: a ciphertext of an input tensor as the client sends it, a parameter of a function, or an
+    /// import of a fragment.
     ///
     /// ## Typing
-    /// States its type: `ct<l, s>`.
+    /// States its type: any ciphertext or plaintext; of an input port a `ct<l, s>`.
     Input {
-        /// Level at which it arrives.
-        level: Level,
-        /// Scale at which it is encrypted.
-        scale: Scale,
+        /// Its type.
+        ty: Type,
     },
+    /// The digits of an input, which come from outside as well: a parameter of a function or an import of a fragment.
+    ///
+    /// ## Typing
+    /// The type of `decompose` of that input.
+    InputDigits(Value),
     /// Encodes a constant at a level, scale and basis.
     ///
     /// ## Typing
     /// States its type: `pt<l, s>` or `pt<l, s, ext>`.
     Encode {
-        /// The recipe of its slots.
+        /// The recipe of its slots, or of their real parts.
         constant: Const,
+        /// The recipe of their imaginary parts; none where they are real.
+        imaginary: Option<Const>,
         /// Level.
         level: Level,
         /// Scale.
@@ -198,6 +204,27 @@ pub enum Inst {
         /// Power of X.
         exponent: u32,
     },
+    /// Runs a function on arguments and defines its first result; [`Inst::Result`] defines the others.
+    ///
+    /// ## Typing
+    /// As many arguments as the function has parameters, of their types; digits are those of the argument whose digits the
+    /// parameter is. The type of the first result.
+    Call {
+        /// The function, which is defined before the body that calls it.
+        function: FunctionId,
+        /// Its arguments.
+        arguments: Vec<Value>,
+    },
+    /// A further result of a call, which it follows directly or after others of the same call.
+    ///
+    /// ## Typing
+    /// The type of that result of the function.
+    Result {
+        /// The call.
+        call: Value,
+        /// Which result, counted from 0; at least 1.
+        index: u32,
+    },
 }
 
 impl Inst {
@@ -205,6 +232,7 @@ impl Inst {
     pub fn keyword(&self) -> &'static str {
         match self {
             Self::Input { .. } => "input",
+            Self::InputDigits(_) => "input_digits",
             Self::Encode { .. } => "encode",
             Self::Add(_) => "add",
             Self::Sub(..) => "sub",
@@ -227,6 +255,8 @@ impl Inst {
             Self::Rotate { .. } => "rotate",
             Self::Conjugate(_) => "conjugate",
             Self::MulMonomial { .. } => "mul_monomial",
+            Self::Call { .. } => "call",
+            Self::Result { .. } => "result",
         }
     }
 
@@ -237,6 +267,9 @@ impl Inst {
             Self::Add(values)
             | Self::DotScalar {
                 ciphers: values, ..
+            }
+            | Self::Call {
+                arguments: values, ..
             } => values.iter().copied().for_each(f),
             Self::Dot { ciphers, plains } => ciphers.iter().chain(plains).copied().for_each(f),
             Self::Sub(a, b) | Self::AddPlain(a, b) | Self::MulPlain(a, b) | Self::Mul(a, b) => {
@@ -258,7 +291,9 @@ impl Inst {
             | Self::ModDown(a)
             | Self::Rotate { a, .. }
             | Self::Conjugate(a)
-            | Self::MulMonomial { a, .. } => f(*a),
+            | Self::MulMonomial { a, .. }
+            | Self::InputDigits(a)
+            | Self::Result { call: a, .. } => f(*a),
         }
     }
 
@@ -277,6 +312,9 @@ impl Inst {
             Self::Add(values)
             | Self::DotScalar {
                 ciphers: values, ..
+            }
+            | Self::Call {
+                arguments: values, ..
             } => values.iter_mut().for_each(|v| *v = f(*v)),
             Self::Dot { ciphers, plains } => {
                 ciphers.iter_mut().chain(plains).for_each(|v| *v = f(*v))
@@ -300,26 +338,39 @@ impl Inst {
             | Self::ModDown(a)
             | Self::Rotate { a, .. }
             | Self::Conjugate(a)
-            | Self::MulMonomial { a, .. } => *a = f(*a),
+            | Self::MulMonomial { a, .. }
+            | Self::InputDigits(a)
+            | Self::Result { call: a, .. } => *a = f(*a),
         }
         inst
     }
 
-    /// The constants it names.
-    pub fn constants(&self) -> &[Const] {
-        match self {
-            Self::Encode { constant, .. } => std::slice::from_ref(constant),
-            Self::DotScalar { constants, .. } => constants,
-            _ => &[],
-        }
+    /// The constants it names, in order.
+    pub fn constants(&self) -> impl Iterator<Item = Const> {
+        let (slots, scalars): ([Option<Const>; 2], &[Const]) = match self {
+            Self::Encode {
+                constant,
+                imaginary,
+                ..
+            } => ([Some(*constant), *imaginary], &[]),
+            Self::DotScalar { constants, .. } => ([None; 2], constants),
+            _ => ([None; 2], &[]),
+        };
+        slots.into_iter().flatten().chain(scalars.iter().copied())
     }
 
     /// What it rounds at a scale that it states: constants or a number.
     pub fn rounded(&self) -> Option<Rounded<'_>> {
         let (what, scale) = match self {
             Self::Encode {
-                constant, scale, ..
-            } => (RoundedValue::Slots(std::slice::from_ref(constant)), scale),
+                constant,
+                imaginary,
+                scale,
+                ..
+            } => {
+                let (re, im) = (*constant, *imaginary);
+                (RoundedValue::Slots { re, im }, scale)
+            }
             Self::DotScalar {
                 constants, scale, ..
             } => (RoundedValue::Uniform(constants), scale),
@@ -329,12 +380,21 @@ impl Inst {
         Some(Rounded { what, scale })
     }
 
-    /// The constants it names, to be renamed.
-    pub fn constants_mut(&mut self) -> &mut [Const] {
+    /// Renames the constants it names.
+    pub fn rename_constants(&mut self, name: impl Fn(Const) -> Const) {
         match self {
-            Self::Encode { constant, .. } => std::slice::from_mut(constant),
-            Self::DotScalar { constants, .. } => constants,
-            _ => &mut [],
+            Self::Encode {
+                constant,
+                imaginary,
+                ..
+            } => {
+                *constant = name(*constant);
+                *imaginary = imaginary.map(name);
+            }
+            Self::DotScalar { constants, .. } => {
+                constants.iter_mut().for_each(|c| *c = name(*c));
+            }
+            _ => {}
         }
     }
 
@@ -363,7 +423,32 @@ impl Inst {
             | Self::DropLevel { .. }
             | Self::Decompose(_)
             | Self::ModDown(_)
-            | Self::MulMonomial { .. } => None,
+            | Self::MulMonomial { .. }
+            | Self::InputDigits(_)
+            | Self::Call { .. }
+            | Self::Result { .. } => None,
+        }
+    }
+
+    /// Whether it defines a value that comes from outside of its body.
+    pub fn is_input(&self) -> bool {
+        matches!(self, Self::Input { .. } | Self::InputDigits(_))
+    }
+
+    /// Whether there is something to compute when its turn comes: inputs are there, plaintexts are encoded where they are used, and
+    /// a call computes all of its results.
+    pub fn is_step(&self) -> bool {
+        !matches!(
+            self,
+            Self::Input { .. } | Self::InputDigits(_) | Self::Encode { .. } | Self::Result { .. }
+        )
+    }
+
+    /// The ciphertext whose digits it gives.
+    pub fn digits_of(&self) -> Option<Value> {
+        match self {
+            Self::Decompose(a) | Self::InputDigits(a) => Some(*a),
+            _ => None,
         }
     }
 }
@@ -381,7 +466,12 @@ pub struct Rounded<'i> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RoundedValue<'i> {
     /// Constants with a number for each slot, which are encoded.
-    Slots(&'i [Const]),
+    Slots {
+        /// Of the real parts.
+        re: Const,
+        /// Of the imaginary parts.
+        im: Option<Const>,
+    },
     /// Constants of one number for all slots.
     Uniform(&'i [Const]),
     /// A number.

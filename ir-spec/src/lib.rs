@@ -13,6 +13,8 @@ pub mod cost;
 pub mod entity;
 pub mod expectation;
 pub mod finish;
+
+pub mod function;
 pub mod inst;
 pub mod interface;
 pub mod key_shape;
@@ -35,15 +37,18 @@ pub mod verify;
 
 pub use binary::{Container, FileKind, Fingerprint, KeyPairId, ReadError, fingerprint};
 pub use build::Builder;
-pub use circuit::{Circuit, Constant, Definition, Keys, Operator, Port, Remark, SourceNode};
-pub use constants::{FillError, Filler, Reach};
+pub use circuit::{Circuit, Constant, Definition, Keys, Link, Operator, Port, Remark, SourceNode};
+pub use constants::{FillError, Filler, Reach, Slots};
 pub use entity::{
-    Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, RingId, SpecialPrime, TensorId, Value,
+    Arena, Const, Entity, FunctionId, LayoutId, Node, OperatorId, Prime, RingId, SpecialPrime,
+    TensorId, Value,
 };
 pub use expectation::{Expectation, ExpectationError, InputRange, Origin};
 pub use finish::{
-    Finish, FinishError, FinishStep, Function, FunctionKind, InputElement, Prepare, PrepareError,
+    ElementFunction, Finish, FinishError, FinishStep, FunctionKind, InputElement, Prepare,
+    PrepareError,
 };
+pub use function::{Body, Function};
 pub use inst::{Inst, Key, KeyKind};
 pub use interface::given_shape;
 pub use interface::{Interface, InterfaceError, InterfacePort};

@@ -59,14 +59,16 @@ pub enum Pass {
 }
 
 impl Inst {
-    /// The passes that compute it, in order. None for an input.
+    /// The passes that compute it, in order. None for an input, nor for a call: what it runs has passes of its own.
     ///
     /// A fused key switch is the same passes as its phases written one by one. Passes that lead to another ring are in the degree of the
     /// ring that they lead from, with the gadget of the ring that they lead to.
     pub fn passes(&self) -> Vec<Pass> {
         use Pass::{Decompose, Gather, KeyProduct, ModDown};
         match self {
-            Self::Input { .. } => Vec::new(),
+            Self::Input { .. } | Self::InputDigits(_) | Self::Call { .. } | Self::Result { .. } => {
+                Vec::new()
+            }
             Self::Encode { .. } => vec![Pass::Encode],
             Self::Add(values) => {
                 let count = values.len().saturating_sub(1);

@@ -11,6 +11,7 @@ use crate::inst::Inst;
 use crate::ring::Rotation;
 use crate::types::{Form, Type};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::AddAssign;
 
 /// What a node works with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,11 +29,11 @@ pub fn node_uses(circuit: &Circuit) -> BTreeMap<Option<Node>, NodeUse> {
     let packed = packed(circuit);
     let layout_of = |value: Value| Some(packed.get(value.index()).copied()??.layout);
     let mut uses: BTreeMap<Option<Node>, NodeUse> = BTreeMap::new();
-    for definition in circuit.values.values() {
+    let operators = operators(circuit);
+    for (value, definition) in circuit.definitions(circuit.main()) {
         let entry = uses.entry(definition.node).or_default();
-        let constants = definition.inst.constants().iter();
-        let constants = constants.filter_map(|&c| circuit.constants.get(c));
-        entry.operators.extend(constants.map(Constant::operator));
+        let used = operators.get(value.index()).map(|used| &used.0);
+        entry.operators.extend(used.into_iter().flatten());
         definition.inst.for_each_operand(|operand| {
             let from = circuit.values.get(operand);
             if from.is_some_and(|from| from.node != definition.node && is_cipher(from)) {
@@ -54,12 +55,31 @@ pub fn node_uses(circuit: &Circuit) -> BTreeMap<Option<Node>, NodeUse> {
     uses
 }
 
+/// Operators whose constants are used.
+#[derive(Clone, Default)]
+struct Used(BTreeSet<OperatorId>);
+
+impl AddAssign for Used {
+    fn add_assign(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+}
+
+/// The operators whose constants each instruction uses, or what it calls.
+fn operators(circuit: &Circuit) -> Vec<Used> {
+    let of = |constant| circuit.constants.get(constant).map(Constant::operator);
+    let used = circuit
+        .values
+        .values()
+        .map(|d| Used(d.inst.constants().filter_map(of).collect()));
+    circuit.with_calls(used.collect())
+}
+
 /// The ciphertexts that nodes hand on, to each other or to the client: outputs, and operands of instructions that serve
 /// another node.
 pub fn handed_on(circuit: &Circuit) -> BTreeSet<Value> {
-    let ports = circuit.outputs.iter();
-    let mut values: BTreeSet<Value> = ports.flat_map(|p| p.values.iter().copied()).collect();
-    for definition in circuit.values.values() {
+    let mut values: BTreeSet<Value> = circuit.leaving().collect();
+    for (_, definition) in circuit.definitions(circuit.main()) {
         definition.inst.for_each_operand(|operand| {
             let from = circuit.values.get(operand);
             if from.is_some_and(|from| from.node != definition.node && is_cipher(from)) {
@@ -145,8 +165,8 @@ fn result(
             let slots = circuit.rings.at(ty.level()).slots();
             known(*a).map(|packed| packed.rotated(*rotation, slots))
         }
-        // A layout of the other ring, which the next product names.
-        Inst::SwitchRing { .. } => None,
+        // A layout of the other ring, which the next product names; what a function makes of its arguments, nothing says.
+        Inst::SwitchRing { .. } | Inst::Call { .. } | Inst::Result { .. } => None,
         _ => nearest(inst, known),
     }
 }

@@ -8,7 +8,7 @@
 
 use crate::bounds::{AllBounds, Bounds};
 use crate::circuit::{Circuit, Keys, Port, SourceNode};
-use crate::entity::Prime;
+use crate::entity::{Entity, Prime};
 use crate::expectation::{Expectation, InputRange};
 use crate::finish::{Finish, Prepare};
 use crate::inst::{Inst, Key};
@@ -58,7 +58,7 @@ pub struct NodeStats {
 /// How often each kind of operation is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
-    /// Instructions, as written.
+    /// Instructions that a run executes; those of a function as often as it is called.
     pub instructions: u64,
     /// Products of a ciphertext and a plaintext, those inside a `dot` included.
     pub plaintext_products: u64,
@@ -184,7 +184,9 @@ pub(crate) fn limb_bytes(log_n: u32, prime: u64) -> u64 {
 
 fn nodes(circuit: &Circuit, bounds: &AllBounds) -> Vec<NodeStats> {
     let mut nodes: BTreeMap<_, NodeStats> = BTreeMap::new();
-    for definition in circuit.values.values() {
+    let own = circuit.values.values().map(|d| Counts::of(&d.inst));
+    let counts = circuit.with_calls(own.collect());
+    for (value, definition) in circuit.definitions(circuit.main()) {
         let entry = nodes.entry(definition.node);
         let stats = entry.or_insert_with(|| NodeStats {
             node: definition.node.and_then(|n| circuit.nodes.get(n).cloned()),
@@ -197,7 +199,7 @@ fn nodes(circuit: &Circuit, bounds: &AllBounds) -> Vec<NodeStats> {
                 .copied()
                 .unwrap_or_default(),
         });
-        stats.counts += Counts::of(&definition.inst);
+        stats.counts += counts.get(value.index()).copied().unwrap_or_default();
         definition.inst.for_each_operand(|v| {
             if let Some(Type::Cipher { level, .. }) = circuit.type_of(v) {
                 stats.level_in = stats.level_in.max(Some(*level));

@@ -2,31 +2,33 @@
 //!
 //! Builder, parser, verifier and passes call [`result_type`]; the executor and the simulator trust the types it gave.
 
+mod calls;
 mod error;
 
+pub(crate) use calls::check_input;
 pub use error::TypeError;
 
+use crate::circuit::Circuit;
 use crate::entity::Value;
 use crate::inst::Inst;
 use crate::ring::{Level, RingTable, Rotation};
 use crate::scale::Scale;
 use crate::types::{Basis, Form, Type};
 
-/// The type of the result of `inst`, given the types of earlier values.
+/// The type of the result of `inst` in a circuit, given the types of earlier values.
 ///
 /// # Errors
 /// The first rule of the operation that its operands break.
 pub fn result_type<'t>(
     inst: &Inst,
-    ring: &RingTable,
+    circuit: &Circuit,
     type_of: impl Fn(Value) -> Option<&'t Type>,
 ) -> Result<Type, TypeError> {
-    let op = inst.keyword();
+    let (op, ring) = (inst.keyword(), &circuit.rings);
     let rules = Rules { op, ring, type_of };
     match inst {
-        Inst::Input { level, scale } => rules
-            .stated(*level, scale)
-            .map(|()| Type::cipher(*level, scale.clone())),
+        Inst::Input { ty } => check_input(ty, ring).map(|()| ty.clone()),
+        Inst::InputDigits(a) => rules.input_digits(circuit, *a),
         Inst::Encode {
             level,
             scale,
@@ -68,6 +70,11 @@ pub fn result_type<'t>(
         }
         Inst::Conjugate(a) => rules.with_form(*a, Form::Normal, Form::Normal),
         Inst::MulMonomial { a, exponent } => rules.mul_monomial(*a, *exponent),
+        Inst::Call {
+            function,
+            arguments,
+        } => rules.call(circuit, *function, arguments),
+        Inst::Result { call, index } => rules.result(circuit, *call, *index),
     }
 }
 

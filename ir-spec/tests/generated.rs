@@ -90,6 +90,14 @@ fn everything_occurs() {
         let circuit = circuit(&choices).unwrap();
         for definition in circuit.values.values() {
             *words.entry(definition.inst.keyword().into()).or_default() += 1;
+            let complex = matches!(
+                definition.inst,
+                peregrine_ir::Inst::Encode {
+                    imaginary: Some(_),
+                    ..
+                }
+            );
+            *words.entry("encode complex slots".into()).or_default() += usize::from(complex);
         }
         for operator in circuit.operators.values() {
             let kind = match operator {
@@ -113,6 +121,6 @@ fn everything_occurs() {
             *words.entry(format!("step {function}")).or_default() += 1;
         }
     }
-    assert_eq!(words.len(), 23 + 6 + 12 + 1, "{words:#?}");
+    assert_eq!(words.len(), 26 + 1 + 6 + 12 + 1, "{words:#?}");
     assert!(words.values().all(|&count| count >= 20), "{words:#?}");
 }

@@ -110,7 +110,7 @@ fn collect(circuit: &Circuit, node: Node) -> BTreeMap<OperatorId, Split> {
             Type::Plain { basis, .. } => *basis == Basis::Extended,
             Type::Digits { .. } => false,
         };
-        for &id in definition.inst.constants() {
+        for id in definition.inst.constants() {
             let fresh = seen.insert(id);
             if let Some(constant) = circuit.constants.get(id).filter(|_| fresh) {
                 let slots = circuit.slots_of(constant).unwrap_or(1);

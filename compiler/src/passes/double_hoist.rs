@@ -45,7 +45,7 @@ fn run(circuit: Circuit, cost: &CostModel) -> Result<Circuit, TypeError> {
         parts: BTreeMap::new(),
     };
     for (value, definition) in old.iter() {
-        mover.rebuild.serve(definition);
+        mover.rebuild.begin(value, definition)?;
         mover.visit(value, definition)?;
     }
     mover.rebuild.finish()
@@ -127,15 +127,18 @@ impl Mover<'_> {
         let raised = match self.old.get(plain).map(|d| &d.inst) {
             Some(Inst::Encode {
                 constant,
+                imaginary,
                 level,
                 scale,
                 basis: _,
-            }) => {
-                let (level, scale) = (*level, scale.clone());
-                let builder = self.rebuild.builder();
-                builder.encode(*constant, level, scale, Basis::Extended)?
-            }
-            // Nothing else makes plaintexts.
+            }) => self.rebuild.builder().push(Inst::Encode {
+                constant: *constant,
+                imaginary: *imaginary,
+                level: *level,
+                scale: scale.clone(),
+                basis: Basis::Extended,
+            })?,
+            // No product with another one is chosen.
             _ => self.rebuild.new_name(plain)?,
         };
         self.raised.insert(plain, raised);

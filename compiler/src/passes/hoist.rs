@@ -26,7 +26,7 @@ fn run(circuit: Circuit, _: &CostModel) -> Result<Circuit, TypeError> {
     let (mut rebuild, old) = Rebuild::new(circuit);
     let mut digits: BTreeMap<Value, Value> = BTreeMap::new();
     for (value, definition) in old.iter() {
-        rebuild.serve(definition);
+        rebuild.begin(value, definition)?;
         let new = match definition.inst {
             Inst::Rotate { a, rotation } => {
                 let a = rebuild.new_name(a)?;

@@ -1,14 +1,24 @@
 //! What passes share: copying a circuit instruction by instruction while changing some.
 
-use peregrine_ir::{Arena, Builder, Circuit, Definition, Entity, Inst, Port, TypeError, Value};
+use peregrine_ir::{
+    Arena, Builder, Circuit, Definition, Entity, Function, FunctionId, Inst, Link, Port, TypeError,
+    Value,
+};
+use std::collections::VecDeque;
 use std::mem::take;
 
-/// A circuit under reconstruction: instructions are visited in order and emitted anew.
+/// A circuit under reconstruction: instructions are visited in order and emitted anew. A function of which nothing is emitted is gone.
 pub struct Rebuild {
     builder: Builder,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
+    imports: Vec<Link>,
+    exports: Vec<Link>,
     renamed: Vec<Option<Value>>,
+    /// Functions whose bodies are not complete, with their old names.
+    functions: VecDeque<Function>,
+    /// What functions are called now, in the order in which they were defined; none for one that is gone.
+    renamed_functions: Vec<Option<FunctionId>>,
 }
 
 impl Rebuild {
@@ -18,6 +28,10 @@ impl Rebuild {
         let rebuild = Self {
             inputs: take(&mut old.inputs),
             outputs: take(&mut old.outputs),
+            imports: take(&mut old.imports),
+            exports: take(&mut old.exports),
+            functions: take(&mut old.functions).values().cloned().collect(),
+            renamed_functions: Vec::new(),
             builder: Builder::new(old),
             renamed: vec![None; values.len()],
         };
@@ -42,11 +56,35 @@ impl Rebuild {
             .ok_or(missing)
     }
 
-    /// Sets the provenance of what is emitted next to that of `definition`.
-    pub fn serve(&mut self, definition: &Definition) {
-        if let Some(node) = definition.node {
-            self.builder.serve(node);
+    /// Begins with what an old value becomes: what is emitted next is of its body and serves its node.
+    ///
+    /// # Errors
+    /// When the result of a function that ends before it has no new name.
+    pub fn begin(&mut self, value: Value, definition: &Definition) -> Result<(), TypeError> {
+        self.end_functions(|function| function.end <= value)?;
+        self.builder.serve(definition.node);
+        Ok(())
+    }
+
+    /// Completes the functions whose bodies end.
+    fn end_functions(&mut self, ends: impl Fn(&Function) -> bool) -> Result<(), TypeError> {
+        while self.functions.front().is_some_and(&ends) {
+            let Some(mut function) = self.functions.pop_front() else {
+                break;
+            };
+            let circuit = self.builder.circuit();
+            if circuit.main().values().len() == 0 {
+                self.renamed_functions.push(None);
+                continue;
+            }
+            function.end = circuit.values.next_key();
+            for result in &mut function.results {
+                *result = self.new_name(*result)?;
+            }
+            let name = self.builder.circuit().functions.push(function);
+            self.renamed_functions.push(Some(name));
         }
+        Ok(())
     }
 
     /// Emits the instruction as it is, on renamed operands.
@@ -58,13 +96,18 @@ impl Rebuild {
     /// The instruction on renamed operands.
     pub fn rename(&self, inst: &Inst) -> Result<Inst, TypeError> {
         let mut missing = None;
-        let renamed = inst.map_operands(|old| match self.new_name(old) {
+        let mut renamed = inst.map_operands(|old| match self.new_name(old) {
             Ok(new) => new,
             Err(error) => {
                 missing = Some(error);
                 old
             }
         });
+        if let Inst::Call { function, .. } = &mut renamed {
+            let (op, old) = ("rebuild", *function);
+            let known = self.renamed_functions.get(old.index()).copied().flatten();
+            *function = known.ok_or(TypeError::NoFunction { op, function: old })?;
+        }
         missing.map_or(Ok(renamed), Err)
     }
 
@@ -77,7 +120,12 @@ impl Rebuild {
 
     /// Renames the ports, declares the keys and hands the circuit over.
     pub fn finish(mut self) -> Result<Circuit, TypeError> {
+        self.end_functions(|_| true)?;
         let (mut inputs, mut outputs) = (take(&mut self.inputs), take(&mut self.outputs));
+        let (mut imports, mut exports) = (take(&mut self.imports), take(&mut self.exports));
+        for link in imports.iter_mut().chain(&mut exports) {
+            link.value = self.new_name(link.value)?;
+        }
         for port in inputs.iter_mut().chain(&mut outputs) {
             for value in &mut port.values {
                 *value = self.new_name(*value)?;
@@ -85,11 +133,12 @@ impl Rebuild {
         }
         let circuit = self.builder.circuit();
         (circuit.inputs, circuit.outputs) = (inputs, outputs);
+        (circuit.imports, circuit.exports) = (imports, exports);
         Ok(self.builder.finish())
     }
 }
 
-/// How often each value is used, as an operand or in an output.
+/// How often each value is used, as an operand, as the result of a function, or by what leaves the circuit.
 pub fn uses(circuit: &Circuit) -> Vec<u32> {
     let mut uses = vec![0; circuit.values.len()];
     let mut count = |value: Value| {
@@ -101,10 +150,8 @@ pub fn uses(circuit: &Circuit) -> Vec<u32> {
         .values
         .values()
         .for_each(|d| d.inst.for_each_operand(&mut count));
-    circuit
-        .outputs
-        .iter()
-        .flat_map(|port| &port.values)
-        .for_each(|&v| count(v));
+    for body in circuit.bodies() {
+        circuit.results_of(body).into_iter().for_each(&mut count);
+    }
     uses
 }

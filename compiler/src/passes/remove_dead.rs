@@ -1,14 +1,13 @@
 //! Drop what no output needs: instructions, then constants, operators, tensors and layouts that nothing names.
 //!
-//! Inputs stay: the client sends them in any case. So do nodes and remarks.
+//! Inputs stay: the client sends them in any case, and a call passes all arguments. So do nodes and remarks. A function that nothing
+//! calls any more goes.
 
 use super::Pass;
 use super::rebuild::Rebuild;
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::linear::LinearMap;
-use peregrine_ir::{
-    Arena, Circuit, Constant, Definition, Entity, Inst, Operator, TypeError, Value,
-};
+use peregrine_ir::{Arena, Circuit, Constant, Entity, Inst, Operator, TypeError, Value};
 
 pub const PASS: Pass = Pass {
     name: "remove-dead",
@@ -22,7 +21,7 @@ fn run(circuit: Circuit, _: &CostModel) -> Result<Circuit, TypeError> {
     let (mut rebuild, old) = Rebuild::new(circuit);
     for (value, definition) in old.iter() {
         if live.get(value.index()) == Some(&true) {
-            rebuild.serve(definition);
+            rebuild.begin(value, definition)?;
             let copy = rebuild.copy(definition)?;
             rebuild.set(value, copy);
         }
@@ -37,17 +36,28 @@ fn live(circuit: &Circuit) -> Vec<bool> {
             *flag = true;
         }
     };
-    circuit
-        .outputs
-        .iter()
-        .flat_map(|port| &port.values)
-        .for_each(|&v| mark(&mut live, v));
-    for (value, definition) in circuit.values.iter().rev() {
-        if matches!(definition.inst, Inst::Input { .. }) {
-            mark(&mut live, value);
+    let mut called = vec![false; circuit.functions.len()];
+    for body in circuit.bodies().rev() {
+        if body
+            .function
+            .is_some_and(|f| called.get(f.index()) != Some(&true))
+        {
+            continue;
         }
-        if live.get(value.index()) == Some(&true) {
-            definition.inst.for_each_operand(|v| mark(&mut live, v));
+        let results = circuit.results_of(body);
+        results.into_iter().for_each(|v| mark(&mut live, v));
+        for (value, definition) in circuit.definitions(body).rev() {
+            if definition.inst.is_input() {
+                mark(&mut live, value);
+            }
+            if live.get(value.index()) == Some(&true) {
+                definition.inst.for_each_operand(|v| mark(&mut live, v));
+                if let Inst::Call { function, .. } = definition.inst
+                    && let Some(called) = called.get_mut(function.index())
+                {
+                    *called = true;
+                }
+            }
         }
     }
     live
@@ -90,8 +100,7 @@ impl<K: Entity> Kept<K> {
 }
 
 fn compact_tables(mut circuit: Circuit) -> Circuit {
-    let named = |d: &'_ Definition| d.inst.constants().to_vec();
-    let used = circuit.values.values().flat_map(named);
+    let used = circuit.values.values().flat_map(|d| d.inst.constants());
     let constants = Kept::new(circuit.constants.len(), used);
     circuit.constants = constants.filter(&circuit.constants);
     let operators = Kept::new(
@@ -141,9 +150,7 @@ fn compact_tables(mut circuit: Circuit) -> Circuit {
         port.layout = layouts.name(port.layout);
     }
     for definition in circuit.values.values_mut() {
-        for constant in definition.inst.constants_mut() {
-            *constant = constants.name(*constant);
-        }
+        definition.inst.rename_constants(|c| constants.name(c));
     }
     circuit
 }

@@ -29,7 +29,7 @@ fn run(circuit: Circuit, _: &CostModel) -> Result<Circuit, TypeError> {
         _ => None,
     };
     for (value, definition) in old.iter() {
-        rebuild.serve(definition);
+        rebuild.begin(value, definition)?;
         let new = match &definition.inst {
             Inst::Add(terms) => {
                 let inner: Vec<Value> = terms.iter().filter_map(|&t| raised(t)).collect();

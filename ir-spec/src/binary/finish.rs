@@ -3,7 +3,7 @@
 use super::error::DecodeError;
 use super::fields::{array, range};
 use super::wire;
-use crate::finish::{Finish, FinishStep, Function, FunctionKind, InputElement, Prepare};
+use crate::finish::{ElementFunction, Finish, FinishStep, FunctionKind, InputElement, Prepare};
 use crate::shape::Shape;
 
 /// The number of the first function of one element.
@@ -107,7 +107,7 @@ fn encode_step(step: &FinishStep) -> wire::FinishStep {
             ..listed(10, *axis, &[*start, *count])
         },
         FinishStep::Take { axis, positions } => listed(11, *axis, positions),
-        FinishStep::Elementwise(Function { kind, parameters }) => {
+        FinishStep::Elementwise(ElementFunction { kind, parameters }) => {
             let number = FunctionKind::ALL.iter().position(|k| k == kind);
             let numbers = parameters.iter().take(kind.parameters().len());
             wire::FinishStep {
@@ -165,7 +165,7 @@ fn decode_step(step: wire::FinishStep) -> Result<FinishStep, DecodeError> {
     })
 }
 
-fn decode_function(number: u32, numbers: &[f64]) -> Result<Function, DecodeError> {
+fn decode_function(number: u32, numbers: &[f64]) -> Result<ElementFunction, DecodeError> {
     let at = number.checked_sub(FUNCTIONS);
     let kind = at.and_then(|at| FunctionKind::ALL.get(at as usize).copied());
     let kind = kind.ok_or(range("step", number, "1 to 11, or a function"))?;
@@ -181,5 +181,5 @@ fn decode_function(number: u32, numbers: &[f64]) -> Result<Function, DecodeError
     for (parameter, number) in parameters.iter_mut().zip(numbers) {
         *parameter = *number;
     }
-    Ok(Function { kind, parameters })
+    Ok(ElementFunction { kind, parameters })
 }

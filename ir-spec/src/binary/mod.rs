@@ -10,6 +10,7 @@
 
 #![deny(clippy::indexing_slicing)]
 
+mod bodies;
 mod column;
 pub mod container;
 mod error;

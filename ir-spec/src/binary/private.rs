@@ -4,7 +4,7 @@ use super::column::{Column, Differences};
 use super::error::DecodeError;
 use super::operator::{decode_operator, encode_operator};
 use super::public::{decode_layout, encode_layout};
-use super::{program, wire};
+use super::{bodies, program, wire};
 use crate::circuit::{Circuit, Constant, Port, Remark, SourceNode};
 use crate::entity::{Arena, Const, LayoutId, Node, OperatorId, Value};
 use crate::interface::{InterfacePort, PublicPart};
@@ -26,6 +26,9 @@ pub(super) fn encode(circuit: &Circuit) -> Vec<u8> {
         constants,
         inputs,
         outputs,
+        imports,
+        exports,
+        functions,
         values,
     } = circuit;
     let message = wire::Private {
@@ -38,6 +41,9 @@ pub(super) fn encode(circuit: &Circuit) -> Vec<u8> {
         outputs: outputs.iter().map(encode_port).collect(),
         program: Some(program::encode(values)),
         remarks: remarks.iter().map(encode_remark).collect(),
+        functions: functions.values().map(bodies::encode_function).collect(),
+        imports: bodies::encode_links(imports),
+        exports: bodies::encode_links(exports),
     };
     message.encode_to_vec()
 }
@@ -72,6 +78,12 @@ pub(super) fn decode(bytes: &[u8], public: PublicPart) -> Result<Circuit, Decode
     circuit.constants = decode_constants(&constants)?;
     circuit.inputs = decode_ports(public.inputs, &message.inputs)?;
     circuit.outputs = decode_ports(public.outputs, &message.outputs)?;
+    circuit.imports = bodies::decode_links(message.imports)?;
+    circuit.exports = bodies::decode_links(message.exports)?;
+    let functions = message.functions.into_iter();
+    circuit.functions = functions
+        .map(bodies::decode_function)
+        .collect::<Result<_, _>>()?;
     program::decode(&message.program.ok_or(missing("program"))?, &mut circuit)?;
     Ok(circuit)
 }

@@ -6,11 +6,11 @@ use super::fields::range;
 use super::public::{decode_scale, encode_scale};
 use super::wire;
 use crate::circuit::{Circuit, Definition};
-use crate::entity::{Arena, Const, Node, Value};
+use crate::entity::{Arena, Const, FunctionId, Node, Value};
 use crate::inst::Inst;
 use crate::ring::{Level, RingTable, Rotation};
 use crate::scale::Scale;
-use crate::types::Basis;
+use crate::types::{Basis, Form, Type};
 use crate::typing::result_type;
 use std::collections::HashMap;
 
@@ -40,6 +40,15 @@ mod opcode {
     pub(super) const MUL_MONOMIAL: u8 = 22;
     pub(super) const DOT_SCALAR: u8 = 24;
     pub(super) const SWITCH_RING: u8 = 25;
+    pub(super) const INPUT_PRODUCT: u8 = 26;
+    pub(super) const INPUT_EXT: u8 = 27;
+    pub(super) const INPUT_PLAIN: u8 = 28;
+    pub(super) const INPUT_PLAIN_EXT: u8 = 29;
+    pub(super) const INPUT_DIGITS: u8 = 30;
+    pub(super) const CALL: u8 = 31;
+    pub(super) const RESULT: u8 = 32;
+    pub(super) const ENCODE_COMPLEX: u8 = 33;
+    pub(super) const ENCODE_COMPLEX_EXT: u8 = 34;
 }
 
 pub(super) fn encode(values: &Arena<Value, Definition>) -> wire::Program {
@@ -100,15 +109,29 @@ impl Encoder {
                 constants.iter().for_each(|c| self.constants.push(c.0));
                 self.scale(scale);
             }
-            Inst::Input { level, scale } => self.level_and_scale(*level, scale),
+            Inst::Input { ty } => {
+                self.program.levels.push(ty.level().0);
+                ty.scale().into_iter().for_each(|scale| self.scale(scale));
+            }
+            Inst::Call {
+                function,
+                arguments,
+            } => {
+                self.program.functions.push(function.0);
+                self.program.counts.push(arguments.len() as u32);
+            }
+            Inst::Result { index, .. } => self.program.powers.push(*index),
             Inst::Encode {
                 constant,
+                imaginary,
                 level,
                 scale,
                 basis: _, // in the opcode
             } => {
                 self.constants.push(constant.0);
-                self.level_and_scale(*level, scale);
+                imaginary.iter().for_each(|c| self.constants.push(c.0));
+                self.program.levels.push(level.0);
+                self.scale(scale);
             }
             Inst::MulScalar { factor, scale, .. } => {
                 self.program.factors.push(*factor);
@@ -121,7 +144,8 @@ impl Encoder {
                 self.program.powers.push(rotation.0);
             }
             Inst::MulMonomial { exponent, .. } => self.program.powers.push(*exponent),
-            Inst::Sub(..)
+            Inst::InputDigits(_)
+            | Inst::Sub(..)
             | Inst::AddPlain(..)
             | Inst::MulPlain(..)
             | Inst::Mul(..)
@@ -134,11 +158,6 @@ impl Encoder {
             | Inst::Conjugate(_) => {}
         }
         inst.for_each_operand(|v| self.operands.push(v.0));
-    }
-
-    fn level_and_scale(&mut self, level: Level, scale: &Scale) {
-        self.program.levels.push(level.0);
-        self.scale(scale);
     }
 
     fn scale(&mut self, scale: &Scale) {
@@ -157,10 +176,29 @@ impl Encoder {
 
 fn opcode_of(inst: &Inst) -> u8 {
     match inst {
-        Inst::Input { .. } => opcode::INPUT,
-        Inst::Encode { basis, .. } => match basis {
-            Basis::Normal => opcode::ENCODE,
-            Basis::Extended => opcode::ENCODE_EXT,
+        Inst::Input { ty } => match ty {
+            Type::Cipher { form, .. } => match form {
+                Form::Normal => opcode::INPUT,
+                Form::Product => opcode::INPUT_PRODUCT,
+                Form::Extended => opcode::INPUT_EXT,
+            },
+            Type::Plain { basis, .. } => match basis {
+                Basis::Normal => opcode::INPUT_PLAIN,
+                Basis::Extended => opcode::INPUT_PLAIN_EXT,
+            },
+            // No input may be of this type: it does not read back.
+            Type::Digits { .. } => opcode::INPUT_DIGITS,
+        },
+        Inst::InputDigits(_) => opcode::INPUT_DIGITS,
+        Inst::Call { .. } => opcode::CALL,
+        Inst::Result { .. } => opcode::RESULT,
+        Inst::Encode {
+            imaginary, basis, ..
+        } => match (imaginary, basis) {
+            (None, Basis::Normal) => opcode::ENCODE,
+            (None, Basis::Extended) => opcode::ENCODE_EXT,
+            (Some(_), Basis::Normal) => opcode::ENCODE_COMPLEX,
+            (Some(_), Basis::Extended) => opcode::ENCODE_COMPLEX_EXT,
         },
         Inst::Add(_) => opcode::ADD,
         Inst::Sub(..) => opcode::SUB,
@@ -194,7 +232,7 @@ pub(super) fn decode(program: &wire::Program, circuit: &mut Circuit) -> Result<(
         let node = decoder.node()?;
         decoder.operands.rebase(value.0);
         let inst = decoder.inst(value, opcode)?;
-        let ty = result_type(&inst, &circuit.rings, |v| circuit.type_of(v))
+        let ty = result_type(&inst, circuit, |v| circuit.type_of(v))
             .map_err(|source| DecodeError::Type { value, source })?;
         circuit.values.push(Definition { inst, ty, node });
     }
@@ -213,6 +251,7 @@ struct Decoder<'a> {
     scale_table: Vec<Scale>,
     powers: Column<'a, u32>,
     factors: Column<'a, f64>,
+    functions: Column<'a, u32>,
 }
 
 impl<'a> Decoder<'a> {
@@ -228,6 +267,7 @@ impl<'a> Decoder<'a> {
             scale_table,
             powers,
             factors,
+            functions,
         } = program;
         let scale_table = scale_table.iter().map(|scale| decode_scale(scale, ring));
         Ok(Self {
@@ -241,6 +281,7 @@ impl<'a> Decoder<'a> {
             scale_table: scale_table.collect::<Result<_, _>>()?,
             powers: Column::new("powers", powers),
             factors: Column::new("factors", factors),
+            functions: Column::new("functions", functions),
         })
     }
 
@@ -259,6 +300,7 @@ impl<'a> Decoder<'a> {
         self.levels.finish()?;
         self.scales.finish()?;
         self.powers.finish()?;
+        self.functions.finish()?;
         self.factors.finish()
     }
 
@@ -278,12 +320,22 @@ impl<'a> Decoder<'a> {
 
     fn inst(&mut self, value: Value, opcode: u8) -> Result<Inst, DecodeError> {
         Ok(match opcode {
-            opcode::INPUT => Inst::Input {
-                level: self.level()?,
-                scale: self.scale()?,
-            },
-            opcode::ENCODE => self.encode(Basis::Normal)?,
-            opcode::ENCODE_EXT => self.encode(Basis::Extended)?,
+            opcode::INPUT => self.input(Form::Normal)?,
+            opcode::INPUT_PRODUCT => self.input(Form::Product)?,
+            opcode::INPUT_EXT => self.input(Form::Extended)?,
+            opcode::INPUT_PLAIN => self.input_plain(Basis::Normal)?,
+            opcode::INPUT_PLAIN_EXT => self.input_plain(Basis::Extended)?,
+            opcode::CALL => {
+                let (function, count) = (self.functions.next()?, self.counts.next()?);
+                Inst::Call {
+                    function: FunctionId(function),
+                    arguments: self.list(count)?,
+                }
+            }
+            opcode::ENCODE => self.encode(false, Basis::Normal)?,
+            opcode::ENCODE_EXT => self.encode(false, Basis::Extended)?,
+            opcode::ENCODE_COMPLEX => self.encode(true, Basis::Normal)?,
+            opcode::ENCODE_COMPLEX_EXT => self.encode(true, Basis::Extended)?,
             opcode::ADD => {
                 let count = self.counts.next()?;
                 Inst::Add(self.list(count)?)
@@ -327,6 +379,11 @@ impl<'a> Decoder<'a> {
     /// An operation on one ciphertext.
     fn unary(&mut self, a: Value, opcode: u8) -> Result<Option<Inst>, DecodeError> {
         Ok(Some(match opcode {
+            opcode::INPUT_DIGITS => Inst::InputDigits(a),
+            opcode::RESULT => Inst::Result {
+                call: a,
+                index: self.powers.next()?,
+            },
             opcode::NEGATE => Inst::Negate(a),
             opcode::SQUARE => Inst::Square(a),
             opcode::RELINEARIZE => Inst::Relinearize(a),
@@ -362,9 +419,30 @@ impl<'a> Decoder<'a> {
         }))
     }
 
-    fn encode(&mut self, basis: Basis) -> Result<Inst, DecodeError> {
+    fn input(&mut self, form: Form) -> Result<Inst, DecodeError> {
+        let (level, scale) = (self.level()?, self.scale()?);
+        let ty = Type::Cipher { level, scale, form };
+        Ok(Inst::Input { ty })
+    }
+
+    fn input_plain(&mut self, basis: Basis) -> Result<Inst, DecodeError> {
+        let ty = Type::Plain {
+            level: self.level()?,
+            scale: self.scale()?,
+            basis,
+        };
+        Ok(Inst::Input { ty })
+    }
+
+    fn encode(&mut self, complex: bool, basis: Basis) -> Result<Inst, DecodeError> {
+        let constant = Const(self.constants.next_number()?);
+        let imaginary = match complex {
+            true => Some(Const(self.constants.next_number()?)),
+            false => None,
+        };
         Ok(Inst::Encode {
-            constant: Const(self.constants.next_number()?),
+            constant,
+            imaginary,
             level: self.level()?,
             scale: self.scale()?,
             basis,

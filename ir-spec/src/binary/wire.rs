@@ -201,6 +201,33 @@ pub(super) struct Private {
     pub(super) program: Option<Program>,
     #[prost(message, repeated, tag = "9")]
     pub(super) remarks: Vec<Remark>,
+    #[prost(message, repeated, tag = "10")]
+    pub(super) functions: Vec<Function>,
+    #[prost(message, optional, tag = "11")]
+    pub(super) imports: Option<Links>,
+    #[prost(message, optional, tag = "12")]
+    pub(super) exports: Option<Links>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Function {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    /// The number behind that of its last value.
+    #[prost(uint32, tag = "2")]
+    pub(super) end: u32,
+    /// Differences to the value before, the first to zero.
+    #[prost(sint64, repeated, tag = "3")]
+    pub(super) results: Vec<i64>,
+}
+
+/// Pairs of values, each column as differences to the one before, the first to zero.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Links {
+    #[prost(sint64, repeated, tag = "1")]
+    pub(super) values: Vec<i64>,
+    #[prost(sint64, repeated, tag = "2")]
+    pub(super) wholes: Vec<i64>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -388,9 +415,12 @@ pub(super) struct Program {
     pub(super) scales: Vec<u32>,
     #[prost(message, repeated, tag = "8")]
     pub(super) scale_table: Vec<Scale>,
-    /// Rotations and powers of X.
+    /// Rotations, powers of X and numbers of results.
     #[prost(uint32, repeated, tag = "9")]
     pub(super) powers: Vec<u32>,
     #[prost(double, repeated, tag = "10")]
     pub(super) factors: Vec<f64>,
+    /// Functions of calls.
+    #[prost(uint32, repeated, tag = "11")]
+    pub(super) functions: Vec<u32>,
 }

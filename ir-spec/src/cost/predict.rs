@@ -2,7 +2,8 @@
 
 use super::{CostModel, Phases};
 use crate::{
-    Basis, Circuit, Definition, Form, Inst, Key, Keys, Level, Pass, RingTable, SourceNode, Type,
+    Basis, Circuit, Definition, Entity, Form, Inst, Key, Keys, Level, Pass, RingTable, SourceNode,
+    Type, Value,
 };
 use std::collections::BTreeMap;
 
@@ -37,26 +38,28 @@ const OVERHEAD: f64 = 1.4;
 const SHARING: f64 = 8e-5;
 
 impl CostModel {
-    /// Seconds of each instruction by itself, in definition order: what engine and operands take that are in use anyway.
+    /// Seconds of each instruction by itself, in definition order: what engine and operands take that are in use anyway. A call takes
+    /// what it runs.
     pub fn seconds_of_values(&self, circuit: &Circuit) -> Vec<f64> {
         let pricing = Pricing::new(self, circuit);
         let values = circuit.values.values();
-        values
-            .map(|definition| pricing.seconds(definition))
-            .collect()
+        let own = values.map(|definition| pricing.seconds(definition));
+        circuit.with_calls(own.collect())
     }
 
     /// Prices a circuit.
     pub fn predict(&self, circuit: &Circuit) -> Prediction {
-        let pricing = Pricing::new(self, circuit);
+        let own = circuit.values.values().map(|d| self.sharing(&d.inst));
+        let sharing = circuit.with_calls(own.collect());
+        let seconds = self.seconds_of_values(circuit);
+        let of = |seconds: &[f64], value: Value| seconds.get(value.index()).copied().unwrap_or(0.0);
         let mut nodes: BTreeMap<_, f64> = BTreeMap::new();
-        for definition in circuit.values.values() {
-            let seconds = OVERHEAD * pricing.seconds(definition);
-            *nodes.entry(definition.node).or_insert(0.0) += seconds;
+        for (value, definition) in circuit.definitions(circuit.main()) {
+            *nodes.entry(definition.node).or_insert(0.0) += OVERHEAD * of(&seconds, value);
         }
-        let insts = circuit.values.values().map(|definition| &definition.inst);
+        let main = circuit.main().values();
         Prediction {
-            sharing_seconds: insts.map(|inst| self.sharing(inst)).sum(),
+            sharing_seconds: main.map(|value| of(&sharing, value)).sum(),
             key_seconds: self.key_seconds(&circuit.rings, &circuit.keys),
             seconds: nodes.values().sum(),
             nodes: nodes

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// A function of one number with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Function {
+pub struct ElementFunction {
     /// Which function.
     pub kind: FunctionKind,
     /// Its parameters, in the order of [`FunctionKind::parameters`]; 0 beyond.
@@ -136,15 +136,15 @@ impl FunctionKind {
     }
 
     /// The function without parameters.
-    pub fn plain(self) -> Function {
-        Function {
+    pub fn plain(self) -> ElementFunction {
+        ElementFunction {
             kind: self,
             parameters: [0.0; 2],
         }
     }
 }
 
-impl Function {
+impl ElementFunction {
     /// Its value.
     pub fn apply(&self, x: f64) -> f64 {
         use FunctionKind as F;
@@ -275,7 +275,7 @@ fn softplus(x: f64) -> f64 {
 }
 
 /// As the text form has it: `clip min=0 max=6`.
-impl fmt::Display for Function {
+impl fmt::Display for ElementFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.keyword())?;
         for (name, value) in self.kind.parameters().iter().zip(self.parameters) {
@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     fn at(kind: FunctionKind, parameters: [f64; 2], x: f64) -> f64 {
-        Function { kind, parameters }.apply(x)
+        ElementFunction { kind, parameters }.apply(x)
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod lines;
 mod movement;
 mod prepare;
 
-pub use function::{Function, FunctionKind};
+pub use function::{ElementFunction, FunctionKind};
 pub use prepare::{InputElement, Prepare, PrepareError};
 
 use crate::shape::Shape;
@@ -62,7 +62,7 @@ pub enum FinishStep {
         shape: Shape,
     },
     /// A function of every element.
-    Elementwise(Function),
+    Elementwise(ElementFunction),
     /// `factor x + offset`, with numbers for every position along an axis.
     Affine {
         /// The axis, from 0.

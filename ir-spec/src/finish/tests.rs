@@ -136,7 +136,7 @@ fn movements_must_fit() {
     assert!(refuse(FinishStep::Take { axis, positions }));
     let kind = FunctionKind::Clip;
     let parameters = [0.0, f64::NAN];
-    assert!(refuse(FinishStep::Elementwise(Function {
+    assert!(refuse(FinishStep::Elementwise(ElementFunction {
         kind,
         parameters
     })));
@@ -151,7 +151,7 @@ fn inputs_are_of_their_type_and_prepared() {
             FinishStep::Transpose {
                 order: vec![0, 2, 1],
             },
-            FinishStep::Elementwise(Function {
+            FinishStep::Elementwise(ElementFunction {
                 kind: FunctionKind::Affine,
                 parameters: [0.5, 1.0],
             }),

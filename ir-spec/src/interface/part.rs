@@ -3,12 +3,12 @@
 use crate::circuit::Keys;
 use crate::expectation::{Expectation, InputRange};
 use crate::finish::{Finish, Prepare};
-use crate::inst::Inst;
 use crate::layout::Layout;
 use crate::ring::{Level, RingTable, Security};
 use crate::scale::Scale;
 use crate::shape::Shape;
-use crate::typing::{TypeError, result_type};
+use crate::types::Type;
+use crate::typing::{TypeError, check_input};
 use crate::verify::error::{Report, Subject, VerifyError};
 use crate::verify::{keys, ports, ring, tables};
 
@@ -120,13 +120,11 @@ fn check_ports(
 
 /// Level and scale make a type.
 fn check_type(ring: &RingTable, port: &InterfacePort) -> Result<(), InterfaceError> {
-    let (level, scale) = (port.level, port.scale.clone());
-    let typed = result_type(&Inst::Input { level, scale }, ring, |_| None);
-    let port_error = |source| InterfaceError::Type {
+    let ty = Type::cipher(port.level, port.scale.clone());
+    check_input(&ty, ring).map_err(|source| InterfaceError::Type {
         port: port.name.clone(),
         source,
-    };
-    typed.map_err(port_error)?;
+    })?;
     match port.scale.value(&ring.primes) {
         Some(_) => Ok(()),
         None => Err(InterfaceError::Scale {

@@ -1,7 +1,7 @@
 //! What the client does before encryption and after decryption.
 
 use super::Draw;
-use crate::finish::{Finish, FinishStep, Function, FunctionKind, InputElement, Prepare};
+use crate::finish::{ElementFunction, Finish, FinishStep, FunctionKind, InputElement, Prepare};
 use crate::shape::Shape;
 
 /// A few steps for tensors of rank 3; mostly none.
@@ -49,13 +49,13 @@ fn step(draw: &mut Draw<'_>) -> FinishStep {
     }
 }
 
-fn function(draw: &mut Draw<'_>) -> Function {
+fn function(draw: &mut Draw<'_>) -> ElementFunction {
     let kind = *draw.pick(FunctionKind::ALL);
     let mut parameters = [0.0; 2];
     for parameter in parameters.iter_mut().take(kind.parameters().len()) {
         *parameter = *draw.pick(&[0.5, 1.0, -0.1, 1e-7, f64::INFINITY]);
     }
-    Function { kind, parameters }
+    ElementFunction { kind, parameters }
 }
 
 /// What an input of rank 3 is made of: the packed tensor reversed and scaled, or nothing of the kind.

@@ -2,13 +2,16 @@
 //!
 //! A circuit is drawn from a list of numbers, each answering one question of the generator, so that shrinking the
 //! list shrinks the circuit. Rings are toys (degree 8 to 64) with real primes; rows of levels are nested or not; all
-//! operations but `bootstrap`, all kinds of operators, several ports, steps after decryption, expectations and odd names occur.
+//! operations, functions and calls, all kinds of operators, several ports, steps after decryption, expectations and odd names occur.
 
 mod expectation;
 mod finish;
+mod inline;
 mod program;
 mod ring;
 mod tables;
+
+pub use inline::inlined;
 
 use crate::circuit::Circuit;
 use crate::ring::Security;

@@ -6,7 +6,7 @@ use super::finish::{fitting, prepare, steps};
 use super::tables::{layout, name, shape};
 use crate::build::Builder;
 use crate::circuit::Circuit;
-use crate::entity::{Const, Entity, Value};
+use crate::entity::{Const, Entity, FunctionId, Value};
 use crate::inst::Inst;
 use crate::layout::Layout;
 use crate::ring::{Level, Rotation};
@@ -19,6 +19,11 @@ pub(super) fn build(draw: &mut Draw<'_>, circuit: Circuit) -> Circuit {
         ciphers: Vec::new(),
         digits: Vec::new(),
     };
+    if draw.sometimes(2) {
+        for _ in 0..draw.between(1, 2) {
+            program.function(draw);
+        }
+    }
     program.serve(draw);
     program.input(draw);
     for port in &mut program.circuit().inputs {
@@ -64,14 +69,113 @@ impl Program {
     fn input(&mut self, draw: &mut Draw<'_>) {
         let dims = [draw.between(1, 3), draw.between(1, 3), draw.between(1, 3)];
         let shape = shape(&dims);
-        let level = Level(draw.below(self.circuit().rings.levels.len() as u32));
+        let (level, scale) = self.level_and_scale(draw);
         let ring = self.circuit().rings.ring_of(level);
         let layout = layout(draw, self.circuit(), ring, shape.chw());
-        let scale = self.scale(draw, level);
         let name = format!("{}{}", name(draw), self.circuit().inputs.len());
         if let Ok(values) = self.builder.input(&name, shape, layout, (level, scale)) {
             self.ciphers.extend(values);
         }
+    }
+
+    /// Any level and scale, or those of what a function takes, so that it can be called.
+    fn level_and_scale(&mut self, draw: &mut Draw<'_>) -> (Level, Scale) {
+        let taken = self.circuit().values.values();
+        let taken = taken.filter_map(|definition| match &definition.inst {
+            Inst::Input {
+                ty: Type::Cipher { level, scale, .. },
+            } => Some((*level, scale.clone())),
+            _ => None,
+        });
+        let taken: Vec<(Level, Scale)> = taken.collect();
+        match (
+            draw.pick_from(&(0..taken.len()).collect::<Vec<_>>()),
+            draw.sometimes(4),
+        ) {
+            (Some(at), false) => taken[at].clone(),
+            _ => {
+                let level = Level(draw.below(self.circuit().rings.levels.len() as u32));
+                (level, self.scale(draw, level))
+            }
+        }
+    }
+
+    /// A function of random instructions on random parameters.
+    fn function(&mut self, draw: &mut Draw<'_>) -> Option<()> {
+        self.builder.begin_function();
+        let (level, scale) = self.level_and_scale(draw);
+        let ty = Type::cipher(level, scale);
+        let first = self.push(Inst::Input { ty })?;
+        for _ in 0..draw.below(3) {
+            self.parameter(draw);
+        }
+        for _ in 0..draw.between(1, 6) {
+            self.step(draw);
+        }
+        let results = (0..draw.between(1, 3)).filter_map(|_| draw.pick_from(&self.ciphers));
+        let mut results: Vec<Value> = results.collect();
+        results.push(first);
+        let name = format!("f{}", self.circuit().functions.len());
+        self.builder.end_function(&name, results);
+        self.ciphers.clear();
+        self.digits.clear();
+        Some(())
+    }
+
+    /// A ciphertext in any form, with its digits or not, or a plaintext.
+    fn parameter(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let (level, scale) = self.level_and_scale(draw);
+        if draw.sometimes(5) {
+            let basis = *draw.pick(&[Basis::Normal, Basis::Extended]);
+            let ty = Type::Plain {
+                level,
+                scale,
+                basis,
+            };
+            return self.push(Inst::Input { ty });
+        }
+        let form = match draw.sometimes(4) {
+            true => *draw.pick(&[Form::Product, Form::Extended]),
+            false => Form::Normal,
+        };
+        let ty = Type::Cipher { level, scale, form };
+        let a = self.push(Inst::Input { ty })?;
+        if draw.sometimes(3) {
+            let digits = self.push(Inst::InputDigits(a))?;
+            self.digits.push((a, digits));
+        }
+        Some(a)
+    }
+
+    /// A call on ciphertexts, digits and plaintexts of the types that a function takes.
+    fn call(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let functions: Vec<FunctionId> = self.circuit().functions.keys().collect();
+        let function = draw.pick_from(&functions)?;
+        let parameters: Vec<Value> = self.circuit().parameters(function).collect();
+        let mut arguments: Vec<Value> = Vec::new();
+        for &parameter in &parameters {
+            let argument = match self.ty(parameter) {
+                Type::Plain {
+                    level,
+                    scale,
+                    basis,
+                } => self.encode(draw, level, scale, basis)?,
+                ty @ Type::Cipher { .. } => self.alike(draw, &ty)?,
+                Type::Digits { .. } => {
+                    let of = self.circuit().digits_of(parameter)?;
+                    let place = parameters.iter().position(|&p| p == of)?;
+                    let a = *arguments.get(place)?;
+                    let known = self.digits.iter().find(|(of, _)| *of == a);
+                    known
+                        .map(|(_, digits)| *digits)
+                        .or_else(|| self.digits_of(a))?
+                }
+            };
+            arguments.push(argument);
+        }
+        let results = self.builder.call(function, arguments).ok()?;
+        self.ciphers.extend(&results);
+        results.first().copied()
     }
 
     /// A scale of 1 to a third of the modulus: a power of two, or a prime times one.
@@ -152,8 +256,13 @@ impl Program {
         basis: Basis,
     ) -> Option<Value> {
         let constant = self.constant(draw, level, false)?;
+        let imaginary = match draw.sometimes(6) {
+            true => self.constant(draw, level, false),
+            false => None,
+        };
         self.push(Inst::Encode {
             constant,
+            imaginary,
             level,
             scale,
             basis,
@@ -162,15 +271,16 @@ impl Program {
 
     fn step(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
         const ANY: [Form; 3] = [Form::Normal, Form::Product, Form::Extended];
-        match draw.below(27) {
+        match draw.below(30) {
             0 => {
                 self.serve(draw);
                 None
             }
-            1 if draw.sometimes(4) => {
+            1 if draw.sometimes(4) && !self.builder.is_in_function() => {
                 self.input(draw);
                 None
             }
+            24..=26 => self.call(draw),
             2 | 3 => self.key_switch(draw),
             4 | 5 => self.digits(draw),
             6 | 7 => self.extended(draw),
@@ -232,6 +342,10 @@ impl Program {
 
     fn digits(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
         let a = self.cipher(draw, &[Form::Normal, Form::Product])?.0;
+        self.digits_of(a)
+    }
+
+    fn digits_of(&mut self, a: Value) -> Option<Value> {
         let digits = self.push(Inst::Decompose(a))?;
         self.digits.push((a, digits));
         Some(digits)

@@ -35,6 +35,8 @@ pub enum ParseCause {
     Missing { what: &'static str },
     #[error("the numbers of values must be 0 to {last} without gaps, found {found}")]
     Gap { found: String, last: usize },
+    #[error("a function stands before the imports, entries and instructions of the main program")]
+    LateFunction,
     #[error("an exponent of the scale exceeds {}", crate::Scale::MAX_EXPONENT)]
     Exponent,
     #[error("gather tables exceed {} entries together", crate::verify::MAX_TABLE)]

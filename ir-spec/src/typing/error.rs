@@ -1,6 +1,6 @@
 //! Why an operation does not type.
 
-use crate::entity::Value;
+use crate::entity::{FunctionId, Value};
 use crate::ring::{Level, Rotation};
 use crate::scale::Scale;
 use crate::types::{Basis, Form};
@@ -126,4 +126,35 @@ pub enum TypeError {
     Exponent { exponent: u32, bound: u32 },
     #[error("mul_scalar: factor {factor} is not finite")]
     Factor { factor: String },
+    #[error("input: digits come in by `input_digits`, which says whose they are")]
+    InputDigits,
+    #[error("input_digits: {value} is no input, whose digits come in with it")]
+    NotInput { value: Value },
+    #[error("{op}: function {function} does not exist")]
+    NoFunction {
+        op: &'static str,
+        function: FunctionId,
+    },
+    #[error("call: {found} arguments, {function} has {expected} parameters")]
+    Arguments {
+        function: FunctionId,
+        found: usize,
+        expected: usize,
+    },
+    #[error("call: {value} is {found}, but parameter {parameter} of {function} is {expected}")]
+    Argument {
+        function: FunctionId,
+        parameter: Value,
+        value: Value,
+        found: String,
+        expected: String,
+    },
+    #[error("{function} has {results} results, there is none numbered {index}")]
+    NoResult {
+        function: FunctionId,
+        index: u32,
+        results: usize,
+    },
+    #[error("result: {value} is no call")]
+    NotCall { value: Value },
 }

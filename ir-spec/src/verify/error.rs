@@ -1,9 +1,9 @@
 //! What the verifier reports: the entity, the ONNX node it serves, and a typed cause.
 
-use super::{KeyError, PortError, RingError, TableError, ValueError};
+use super::{FunctionError, KeyError, LinkError, PortError, RingError, TableError, ValueError};
 use crate::circuit::{Circuit, SourceNode};
 use crate::entity::{
-    Const, LayoutId, Node, OperatorId, Prime, RingId, SpecialPrime, TensorId, Value,
+    Const, FunctionId, LayoutId, Node, OperatorId, Prime, RingId, SpecialPrime, TensorId, Value,
 };
 use crate::inst::Key;
 use crate::ring::Level;
@@ -44,6 +44,12 @@ pub enum Subject {
     Input(u32),
     /// An output port, by position.
     Output(u32),
+    /// An import of a fragment, by position.
+    Import(u32),
+    /// An export of a fragment, by position.
+    Export(u32),
+    /// A function.
+    Function(FunctionId),
     /// A value and the instruction that defines it.
     Value(Value),
 }
@@ -68,6 +74,9 @@ impl fmt::Display for Subject {
             Self::Constant(constant) => constant.fmt(f),
             Self::Input(port) => write!(f, "input {port}"),
             Self::Output(port) => write!(f, "output {port}"),
+            Self::Import(link) => write!(f, "import {link}"),
+            Self::Export(link) => write!(f, "export {link}"),
+            Self::Function(function) => write!(f, "function {function}"),
             Self::Value(value) => value.fmt(f),
         }
     }
@@ -125,6 +134,10 @@ pub enum Cause {
     Key(#[from] KeyError),
     /// Input and output tensors.
     Port(#[from] PortError),
+    /// Functions and calls.
+    Function(#[from] FunctionError),
+    /// Imports and exports.
+    Link(#[from] LinkError),
 }
 
 /// Everything that is wrong with a circuit; never empty.
@@ -188,7 +201,10 @@ fn name(circuit: &Circuit, subject: Subject) -> Option<String> {
         Subject::Input(port) => &circuit.inputs.get(port as usize)?.name,
         Subject::Output(port) => &circuit.outputs.get(port as usize)?.name,
         Subject::Circuit => &circuit.name,
-        Subject::Rings
+        Subject::Function(function) => &circuit.functions.get(function)?.name,
+        Subject::Import(_)
+        | Subject::Export(_)
+        | Subject::Rings
         | Subject::Ring(_)
         | Subject::Prime(_)
         | Subject::SpecialPrime(_)

@@ -18,8 +18,13 @@
 //! broadcast; their shapes are those their layouts pack; gather tables stay below [`MAX_TABLE`] entries. A constant names an
 //! operator of its kind, ciphertexts that exist, and rotations below N/2.
 //!
+//! **Functions.** At most [`MAX_FUNCTIONS`], named by identifiers that differ. Their bodies stand one after the other before the main
+//! program, and none is empty. A body begins with its parameters; its results are ciphertexts of its own, at least one. Instructions use
+//! values of their own body, and a body calls functions before it. Digits are passed only beside the argument they belong to.
+//! Further results of a call follow it directly, in order. A run executes at most [`MAX_EXECUTED`] instructions.
+//!
 //! **Values.** At most [`MAX_VALUES`]. Operands are defined earlier. The type stated is the one [`result_type`] gives, and its
-//! scale can be computed with. Every instruction but `input` serves an existing node. Digits belong to the very
+//! scale can be computed with. Every instruction of the main program but inputs serves an existing node, no other does. Digits belong to the very
 //! ciphertext they are used with. A constant exists, has the slots of the ring it is used in, and is of the kind its operation takes: one with slots is encoded, a uniform
 //! one multiplies in a `dot_scalar`. Times its scale it stays below the modulus, as does the factor of `mul_scalar`.
 //!
@@ -34,6 +39,7 @@
 //! `input` instructions, each once. There is an output. What follows decryption fits the tensor: axes and positions exist,
 //! reshapes keep the number of elements, only movements follow integers; at most [`Finish::MAX_STEPS`] steps, none for inputs.
 //! What precedes encryption gives the tensor that is packed, in as many steps, none for outputs.
+//! A fragment has imports and exports instead, each listed once on its side: its imports are exactly its inputs.
 //! Ranges are of inputs, with finite ends in order; expectations are of outputs, with finite magnitude and positive finite noise.
 //!
 //! Not checked: that messages keep headroom below the modulus, that noise stays small, that the zeros a layout promises
@@ -48,14 +54,18 @@
 //! [`result_type`]: crate::typing::result_type
 
 pub(crate) mod error;
+mod functions;
 pub(crate) mod keys;
+mod links;
 pub(crate) mod ports;
 pub(crate) mod ring;
 pub(crate) mod tables;
 mod values;
 
 pub use error::{Cause, Subject, VerifyError, VerifyErrors};
+pub use functions::{FunctionError, MAX_EXECUTED, MAX_FUNCTIONS};
 pub use keys::KeyError;
+pub use links::LinkError;
 pub use ports::PortError;
 pub use ring::{MAX_ROWS, RingError};
 pub use tables::{
@@ -132,8 +142,13 @@ pub fn check(circuit: &Circuit) -> Result<(), VerifyErrors> {
         return report.verdict(circuit);
     }
     tables::check(circuit, &mut report);
+    if !functions::check(circuit, &mut report) {
+        // Nobody can say which instruction belongs to which body.
+        return report.verdict(circuit);
+    }
     values::check(circuit, &mut report);
     keys::check(circuit, &mut report);
     ports::check(circuit, &mut report);
+    links::check(circuit, &mut report);
     report.verdict(circuit)
 }

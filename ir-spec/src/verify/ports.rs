@@ -2,7 +2,6 @@
 
 use super::error::{Report, Subject};
 use super::tables::{check_name, check_rank, check_slots};
-use super::values::exists;
 use crate::circuit::{Circuit, Port};
 use crate::entity::{LayoutId, Value};
 use crate::expectation::{Expectation, ExpectationError, InputRange};
@@ -17,7 +16,7 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
     check_side(circuit, &circuit.inputs, Subject::Input, report);
     check_side(circuit, &circuit.outputs, Subject::Output, report);
     check_inputs(circuit, report);
-    if circuit.outputs.is_empty() {
+    if circuit.outputs.is_empty() && circuit.exports.is_empty() {
         report.push(Subject::Circuit, PortError::NoOutputs);
     }
 }
@@ -156,6 +155,9 @@ fn check_values(circuit: &Circuit, values: &[Value]) -> Result<(), PortError> {
     let mut first: Option<(Value, &Type)> = None;
     for &value in values {
         let ty = circuit.type_of(value).ok_or(PortError::NoValue { value })?;
+        if !circuit.main().contains(value) {
+            return Err(PortError::OtherBody { value });
+        }
         let Type::Cipher {
             form: Form::Normal, ..
         } = ty
@@ -176,14 +178,17 @@ fn check_values(circuit: &Circuit, values: &[Value]) -> Result<(), PortError> {
     Ok(())
 }
 
-/// The values of input ports are exactly the `input` instructions, each once.
+/// The values of input ports, or the imports of a fragment, are exactly the inputs of the main program, each once.
 fn check_inputs(circuit: &Circuit, report: &mut Report) {
-    let mut listed = BTreeSet::new();
+    let imports = circuit.imports.iter().map(|link| link.value);
+    let mut listed: BTreeSet<Value> = imports.collect();
     for (i, port) in circuit.inputs.iter().enumerate() {
         let subject = Subject::Input(i as u32);
-        for &value in port.values.iter().filter(|v| exists(circuit, **v)) {
-            let inst = circuit.values.get(value).map(|definition| &definition.inst);
-            if !matches!(inst, Some(Inst::Input { .. })) {
+        for &value in &port.values {
+            let Some(definition) = circuit.values.get(value) else {
+                continue;
+            };
+            if !matches!(definition.inst, Inst::Input { .. }) {
                 report.push(subject, PortError::NotInput { value });
             }
             if !listed.insert(value) {
@@ -191,8 +196,8 @@ fn check_inputs(circuit: &Circuit, report: &mut Report) {
             }
         }
     }
-    for (value, definition) in circuit.values.iter() {
-        if matches!(definition.inst, Inst::Input { .. }) && !listed.contains(&value) {
+    for (value, definition) in circuit.definitions(circuit.main()) {
+        if definition.inst.is_input() && !listed.contains(&value) {
             report.push(Subject::Value(value), PortError::Unlisted);
         }
     }
@@ -216,6 +221,8 @@ pub enum PortError {
     Count { found: usize, expected: usize },
     #[error("{value} does not exist")]
     NoValue { value: Value },
+    #[error("{value} is a value of a function")]
+    OtherBody { value: Value },
     #[error("{value} is {found}, expected a two-part ciphertext")]
     NotCiphertext { value: Value, found: String },
     #[error(
@@ -231,7 +238,7 @@ pub enum PortError {
     NotInput { value: Value },
     #[error("{value} is listed twice")]
     Twice { value: Value },
-    #[error("input: no input port lists it")]
+    #[error("input: no input port or import lists it")]
     Unlisted,
     #[error("an input is not decrypted, but has steps that follow decryption")]
     FinishedInput,

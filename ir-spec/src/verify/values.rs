@@ -1,8 +1,10 @@
 //! Instructions: definition order, types, provenance, digits, constants, magnitudes.
 
 use super::error::{Report, Subject};
+use super::functions::check_scope;
 use crate::circuit::{Circuit, Constant, Definition, Operator};
-use crate::entity::{Arena, Const, Entity, Node, OperatorId, TensorId, Value};
+use crate::entity::{Arena, Const, Node, OperatorId, TensorId, Value};
+use crate::function::Body;
 use crate::inst::{Inst, Rounded, RoundedValue};
 use crate::ring::Level;
 use crate::scale::Scale;
@@ -18,22 +20,27 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
         return;
     }
     let magnitudes = Magnitudes::new(circuit);
-    for (value, definition) in circuit.values.iter() {
-        let mut note = |result: Result<(), ValueError>| {
-            if let Err(error) = result {
+    for body in circuit.bodies() {
+        for (value, definition) in circuit.definitions(body) {
+            let mut note = |result: Result<(), ValueError>| {
+                if let Err(error) = result {
+                    report.push(Subject::Value(value), error);
+                }
+            };
+            note(check_type(circuit, value, definition));
+            note(check_node(circuit, body, definition));
+            note(check_inst(circuit, &magnitudes, definition));
+            if let Err(error) = check_scope(circuit, body, (value, definition)) {
                 report.push(Subject::Value(value), error);
             }
-        };
-        note(check_type(circuit, value, definition));
-        note(check_node(circuit, definition));
-        note(check_inst(circuit, &magnitudes, definition));
+        }
     }
 }
 
 /// Operands are earlier values, and the type it states is the one the typing rule gives.
 fn check_type(circuit: &Circuit, value: Value, definition: &Definition) -> Result<(), ValueError> {
     let earlier = |v: Value| (v < value).then(|| circuit.type_of(v)).flatten();
-    let derived = result_type(&definition.inst, &circuit.rings, earlier)?;
+    let derived = result_type(&definition.inst, circuit, earlier)?;
     if derived != definition.ty {
         let unit = circuit.rings.unit_bits;
         return Err(ValueError::Stated {
@@ -50,17 +57,18 @@ fn check_type(circuit: &Circuit, value: Value, definition: &Definition) -> Resul
     }
 }
 
-fn check_node(circuit: &Circuit, definition: &Definition) -> Result<(), ValueError> {
-    match (&definition.inst, definition.node) {
-        (Inst::Input { .. }, None) => Ok(()),
-        (Inst::Input { .. }, Some(node)) => Err(ValueError::InputNode { node }),
-        (inst, None) => Err(ValueError::NoProvenance { op: inst.keyword() }),
-        (inst, Some(node)) => match circuit.nodes.get(node) {
+/// The main program says which nodes it serves; what a function computes serves the nodes of its calls.
+fn check_node(circuit: &Circuit, body: Body, definition: &Definition) -> Result<(), ValueError> {
+    let (inst, op) = (&definition.inst, definition.inst.keyword());
+    let serves = body.function.is_none() && !inst.is_input();
+    match (serves, definition.node) {
+        (false, None) => Ok(()),
+        (false, Some(node)) if inst.is_input() => Err(ValueError::InputNode { node }),
+        (false, Some(node)) => Err(ValueError::FunctionNode { op, node }),
+        (true, None) => Err(ValueError::NoProvenance { op }),
+        (true, Some(node)) => match circuit.nodes.get(node) {
             Some(_) => Ok(()),
-            None => Err(ValueError::NoNode {
-                op: inst.keyword(),
-                node,
-            }),
+            None => Err(ValueError::NoNode { op, node }),
         },
     }
 }
@@ -80,16 +88,21 @@ fn check_inst(
     };
     let operand = inst.operands().into_iter().find_map(|v| circuit.type_of(v));
     let level = operand.unwrap_or(&definition.ty).level();
-    let (constants, uniform) = match what {
-        RoundedValue::Number(factor) => return fits(circuit, factor.abs(), scale, level),
-        RoundedValue::Slots(constants) => (constants, false),
-        RoundedValue::Uniform(constants) => (constants, true),
-    };
-    constants.iter().try_for_each(|&constant| {
+    let magnitude = |constant, uniform| -> Result<f64, ValueError> {
         let found = find_constant(circuit, op, constant, uniform)?;
         check_slots(circuit, op, (constant, found), level)?;
-        fits(circuit, magnitudes.of(found.operator()), scale, level)
-    })
+        Ok(magnitudes.of(found.operator()))
+    };
+    match what {
+        RoundedValue::Number(factor) => fits(circuit, factor.abs(), scale, level),
+        RoundedValue::Slots { re, im } => {
+            let im = im.map_or(Ok(0.0), |im| magnitude(im, false))?;
+            fits(circuit, magnitude(re, false)?.hypot(im), scale, level)
+        }
+        RoundedValue::Uniform(constants) => constants
+            .iter()
+            .try_for_each(|&c| fits(circuit, magnitude(c, true)?, scale, level)),
+    }
 }
 
 /// Digits are those of the ciphertext they are used with.
@@ -99,11 +112,9 @@ fn check_digits(
     a: Value,
     digits: Value,
 ) -> Result<(), ValueError> {
-    match circuit.values.get(digits).map(|d| &d.inst) {
-        Some(&Inst::Decompose(of)) if of != a => {
-            Err(ValueError::ForeignDigits { op, a, digits, of })
-        }
-        // Anything but a decomposition is a type error.
+    match circuit.digits_of(digits) {
+        Some(of) if of != a => Err(ValueError::ForeignDigits { op, a, digits, of }),
+        // Anything but digits is a type error.
         _ => Ok(()),
     }
 }
@@ -224,6 +235,8 @@ pub enum ValueError {
     Scale { scale: String },
     #[error("input: states {node}, inputs serve no node")]
     InputNode { node: Node },
+    #[error("{op}: states {node}, what a function computes serves the nodes of its calls")]
+    FunctionNode { op: &'static str, node: Node },
     #[error("{op}: does not say which node it serves")]
     NoProvenance { op: &'static str },
     #[error("{op}: node {node} does not exist")]
@@ -258,9 +271,4 @@ pub enum ValueError {
         bits: f64,
         limit: f64,
     },
-}
-
-/// Whether `value` names an instruction of `circuit`.
-pub(crate) fn exists(circuit: &Circuit, value: Value) -> bool {
-    value.index() < circuit.values.len()
 }

@@ -14,7 +14,7 @@ pub(super) fn circuit_bytes(circuit: &Circuit) -> u64 {
         .values
         .values()
         .map(|d| {
-            let named = d.inst.operands().len() + d.inst.constants().len();
+            let named = d.inst.operands().len() + d.inst.constants().count();
             size_of::<Definition>() + size_of::<Value>() * named
         })
         .sum();

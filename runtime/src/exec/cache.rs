@@ -3,7 +3,7 @@
 //! Which ones is planned: those whose encoding costs most for the memory they take, as many as there is room for. Every
 //! encoding begins with one complex transform, whatever the level, so these are the ones of few primes, and those
 //! encoded several times in a run. Each is encoded when it is first needed and stays until nobody keeps it: the cache of a plan,
-//! or [`Weights`] that several plans share.
+//! or [`Weights`] that several plans share. All calls of a function share those of its body.
 
 use super::plan::Plan;
 use peregrine_ir::Value;
@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 /// The plaintexts of a plan that are kept.
 #[derive(Debug)]
-pub struct Cache<P>(BTreeMap<Value, Arc<OnceLock<P>>>);
+pub struct Cache<P>(BTreeMap<Value, Arc<OnceLock<Arc<P>>>>);
 
 impl<P> Cache<P> {
     /// Keeps nothing.
@@ -33,8 +33,8 @@ impl<P> Cache<P> {
     pub(super) fn get_or_make<E>(
         &self,
         value: Value,
-        make: impl FnOnce() -> Result<P, E>,
-    ) -> Option<Result<&P, E>> {
+        make: impl FnOnce() -> Result<Arc<P>, E>,
+    ) -> Option<Result<&Arc<P>, E>> {
         let slot = self.0.get(&value)?;
         if slot.get().is_none() {
             match make() {
@@ -54,7 +54,7 @@ pub struct Weights<P>(BTreeMap<Value, Kept<P>>);
 #[derive(Debug)]
 struct Kept<P> {
     bytes: u64,
-    slot: Arc<OnceLock<P>>,
+    slot: Arc<OnceLock<Arc<P>>>,
 }
 
 impl<P> Default for Weights<P> {

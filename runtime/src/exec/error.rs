@@ -36,6 +36,22 @@ pub enum ExecError<E> {
         /// Ciphertexts of its layout.
         expected: usize,
     },
+    /// Wrong number of imports of a fragment.
+    #[error("{found} imports, the fragment takes {expected}")]
+    Imports {
+        /// Values given.
+        found: usize,
+        /// Imports of the fragment.
+        expected: usize,
+    },
+    /// An import of the wrong kind.
+    #[error("import {value}: expected {expected}")]
+    Import {
+        /// Its name in the fragment.
+        value: Value,
+        /// Its type.
+        expected: String,
+    },
     /// An instruction failed.
     #[error("{value} = {op}{}: {source}", node.as_ref().map_or(String::new(), |n| format!(" (node `{n}`)")))]
     Instruction {

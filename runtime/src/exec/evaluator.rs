@@ -3,7 +3,7 @@
 //! The executor decides what runs when and what is freed; a back end only computes. Levels, scales and forms are promised by
 //! the verified circuit, so a method may rely on its operands having the types that [`peregrine_ir::typing`] gave them.
 
-use peregrine_ir::{Basis, Circuit, Inst, Key, Level, Rotation, Scale, Type, Value};
+use peregrine_ir::{Basis, Circuit, Inst, Key, Level, Rotation, Scale, Slots, Type, Value};
 use std::num::NonZeroUsize;
 
 /// Where and how large a plaintext is encoded.
@@ -39,6 +39,8 @@ pub struct Site<'c> {
     pub ty: &'c Type,
     /// The circuit it belongs to.
     pub circuit: &'c Circuit,
+    /// The number of the call in whose body it stands, in the order in which a run makes them; 0 in the main program.
+    pub call: u64,
 }
 
 /// A back end of the executor: computes ciphertexts from ciphertexts, wherever it has them.
@@ -96,7 +98,7 @@ pub trait Evaluator: Sync {
     fn accept(&self, circuit: &Circuit) -> Result<(), Self::Error>;
 
     /// Estimated work of each value of a circuit, in any unit and in the order of definition: what a progress report weighs
-    /// instructions by. Without an estimate all are alike.
+    /// instructions by. Without an estimate all are alike. What it says of calls does not count: what they run does.
     fn work(&self, circuit: &Circuit) -> Vec<u64> {
         vec![1; circuit.values.len()]
     }
@@ -119,17 +121,17 @@ pub trait Evaluator: Sync {
     /// When the ciphertext is not of the site's type.
     fn seal(&self, site: Site<'_>, a: Self::Cipher) -> Result<Self::Cipher, Self::Error>;
 
-    /// Encodes real slots.
+    /// Encodes slots, real or complex.
     ///
     /// # Errors
     /// When the scaled values do not fit.
-    fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Self::Plain, Self::Error>;
+    fn encode(&self, slots: &Slots, at: Encoding<'_>) -> Result<Self::Plain, Self::Error>;
 
-    /// Encodes real slots for a single [`Self::dot`], which may be left some of the work.
+    /// Encodes slots for a single [`Self::dot`], which may be left some of the work.
     ///
     /// # Errors
     /// As for [`Self::encode`].
-    fn encode_for_dot(&self, slots: &[f64], at: Encoding<'_>) -> Result<Self::Plain, Self::Error> {
+    fn encode_for_dot(&self, slots: &Slots, at: Encoding<'_>) -> Result<Self::Plain, Self::Error> {
         self.encode(slots, at)
     }
 

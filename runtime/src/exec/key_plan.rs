@@ -1,7 +1,7 @@
 //! When evaluation keys come and go.
 
 use super::wave::Wave;
-use peregrine_ir::{Circuit, Key};
+use peregrine_ir::{Circuit, Entity, Inst, Key};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The waves that use each key, with the number of instructions that do.
@@ -24,6 +24,26 @@ impl KeyUses {
         self.0.iter().map(count)
     }
 
+    /// Leaves these keys to another body.
+    pub(super) fn forget(&mut self, keys: &BTreeSet<Key>) {
+        self.0.retain(|key, _| !keys.contains(key));
+    }
+
+    /// Counts a call as a use of those of these keys that the function uses.
+    pub(super) fn add_calls(&mut self, circuit: &Circuit, waves: &[Wave], keys: &BTreeSet<Key>) {
+        let used = keys_of_functions(circuit);
+        for (at, wave) in waves.iter().enumerate() {
+            let called = wave.call.and_then(|function| used.get(function.index()));
+            for &key in called
+                .into_iter()
+                .flatten()
+                .filter(|key| keys.contains(key))
+            {
+                *self.0.entry(key).or_default().entry(at).or_default() += 1;
+            }
+        }
+    }
+
     /// Notes in which waves keys come and go.
     pub(super) fn place(&self, window: usize, expanded: &BTreeSet<Key>, waves: &mut [Wave]) {
         for (&key, uses) in &self.0 {
@@ -44,11 +64,28 @@ impl KeyUses {
     }
 }
 
+/// The keys that each function uses, and those that it calls.
+fn keys_of_functions(circuit: &Circuit) -> Vec<BTreeSet<Key>> {
+    let mut all: Vec<BTreeSet<Key>> = Vec::with_capacity(circuit.functions.len());
+    for body in circuit.bodies().filter(|body| body.function.is_some()) {
+        let mut keys = BTreeSet::new();
+        for (_, definition) in circuit.definitions(body) {
+            keys.extend(circuit.key(definition).map(|(key, _)| key));
+            if let Inst::Call { function, .. } = definition.inst {
+                keys.extend(all.get(function.index()).into_iter().flatten());
+            }
+        }
+        all.push(keys);
+    }
+    all
+}
+
 /// Has a key ready for the wave at `at`: where several instructions run side by side, it is read beside the wave before,
-/// which is no wave that uses it.
+/// which is no wave that uses it. Nothing is read beside a call, whose waves read keys of their own.
 fn bring(key: Key, at: usize, window: usize, waves: &mut [Wave]) {
     let before = at.checked_sub(1).filter(|_| window > 1);
-    if let Some(wave) = before.and_then(|before| waves.get_mut(before)) {
+    let before = before.and_then(|before| waves.get_mut(before));
+    if let Some(wave) = before.filter(|wave| wave.call.is_none()) {
         wave.ahead.push(key);
     } else if let Some(wave) = waves.get_mut(at) {
         wave.keys.push(key);

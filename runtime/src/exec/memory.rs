@@ -7,10 +7,10 @@
 
 use super::footprint::{Footprint, Pools};
 use super::plan::Plan;
-use super::wave::{KeyForm, KeyResidence, PlanOptions, SharedPlains};
+use super::wave::{KeyForm, KeyResidence, PlanOptions, SharedPlains, Wave};
 use super::worth;
 use crate::bytes::Bytes;
-use peregrine_ir::{Circuit, Key, Value};
+use peregrine_ir::{Circuit, Entity, Key, Value};
 use std::collections::BTreeSet;
 
 /// The memory a run is predicted to take.
@@ -48,8 +48,11 @@ impl Prediction {
 /// Predicts the peak of a plan in a process that takes no memory itself.
 pub fn predict<F: Footprint>(circuit: &Circuit, footprint: &F, plan: &Plan) -> Prediction {
     let meter = Meter { footprint, plan };
-    let inputs = circuit.inputs.iter().flat_map(|port| &port.values);
-    let mut live = meter.values(inputs);
+    let functions = meter.functions(circuit);
+    let main = circuit.definitions(circuit.main());
+    let inputs = main.filter(|(_, definition)| definition.inst.is_input());
+    let inputs: Vec<Value> = inputs.map(|(value, _)| value).collect();
+    let mut live = meter.values(&inputs);
     let mut keys = match plan.options().keys {
         KeyResidence::Held => meter.keys(circuit.keys.levels.keys()),
         KeyResidence::Stored => 0,
@@ -68,11 +71,15 @@ pub fn predict<F: Footprint>(circuit: &Circuit, footprint: &F, plan: &Plan) -> P
         keys += meter.keys(&wave.keys);
         let reading = live.clone() + meter.reading(&wave.keys);
         keys += meter.keys(&wave.ahead);
-        live += meter.values(&wave.plains) + meter.values(&wave.steps);
+        let called = Called::by(circuit, wave, &functions);
+        live += meter.values(&wave.plains);
+        let (during, keys_of_call) = called.beside(&meter, live.clone());
+        live += meter.values(&wave.steps) + meter.values(&called.further);
         let beside = footprint.scratch(wave) + meter.reading(&wave.ahead);
-        most = most.larger(reading.larger(live.clone() + beside));
+        most = most.larger(reading.larger(during).larger(live.clone() + beside));
         let values = footprint.held(most.clone());
-        if values + keys > peak.values + peak.keys {
+        if values + keys + keys_of_call > peak.values + peak.keys {
+            let keys = keys + keys_of_call;
             let at = wave.steps.first().copied();
             peak = Prediction {
                 values,
@@ -87,6 +94,59 @@ pub fn predict<F: Footprint>(circuit: &Circuit, footprint: &F, plan: &Plan) -> P
     peak
 }
 
+/// What the body of a function takes at its worst, beside what its caller holds.
+#[derive(Clone, Debug, Default)]
+struct BodyPeak<P> {
+    /// Values, parameters and results among them.
+    values: P,
+    /// Keys that come and go within it.
+    keys: u64,
+}
+
+/// What the call of a wave runs, if it is one.
+struct Called<'p, P> {
+    peak: Option<&'p BodyPeak<P>>,
+    /// Arguments that move into the function.
+    moved: Vec<Value>,
+    /// Results beside that which the step itself defines.
+    further: Vec<Value>,
+}
+
+impl<'p, P: Pools> Called<'p, P> {
+    fn by(circuit: &Circuit, wave: &Wave, functions: &'p [BodyPeak<P>]) -> Self {
+        let step = wave.steps.first().copied().filter(|_| wave.call.is_some());
+        let further = step
+            .into_iter()
+            .flat_map(|step| circuit.further_results(step));
+        Self {
+            peak: wave
+                .call
+                .and_then(|function| functions.get(function.index())),
+            moved: step.map_or(Vec::new(), |step| moved(circuit, step, &wave.dead)),
+            further: further.map(|(value, _)| value).collect(),
+        }
+    }
+
+    /// Values at its worst moment, when so much is alive before it, and the keys of that moment.
+    fn beside<F: Footprint<Pools = P>>(&self, meter: &Meter<'_, F>, mut live: P) -> (P, u64) {
+        live -= meter.values(&self.moved);
+        match self.peak {
+            Some(peak) => (live + peak.values.clone(), peak.keys),
+            None => (live, 0),
+        }
+    }
+}
+
+/// The arguments of a call that nobody needs afterwards, each passed once: they move into the function, others are copied.
+pub(super) fn moved(circuit: &Circuit, call: Value, dead: &[Value]) -> Vec<Value> {
+    let definition = circuit.values.get(call);
+    let arguments = definition.map_or(Vec::new(), |definition| definition.inst.operands());
+    let once = |&value: &Value| arguments.iter().filter(|&&other| other == value).count() == 1;
+    let dead = dead.iter().copied();
+    dead.filter(|value| arguments.contains(value) && once(value))
+        .collect()
+}
+
 /// Bytes of the things in a plan.
 struct Meter<'p, F> {
     footprint: &'p F,
@@ -94,6 +154,43 @@ struct Meter<'p, F> {
 }
 
 impl<F: Footprint> Meter<'_, F> {
+    /// What each function takes, in the order in which they are defined.
+    fn functions(&self, circuit: &Circuit) -> Vec<BodyPeak<F::Pools>> {
+        let mut peaks = Vec::with_capacity(circuit.functions.len());
+        for function in circuit.functions.keys() {
+            let parameters: Vec<Value> = circuit.parameters(function).collect();
+            let peak = self.body(circuit, (&parameters, self.plan.waves_of(function)), &peaks);
+            peaks.push(peak);
+        }
+        peaks
+    }
+
+    /// What a body takes that begins with these values.
+    fn body(
+        &self,
+        circuit: &Circuit,
+        (parameters, waves): (&[Value], &[Wave]),
+        functions: &[BodyPeak<F::Pools>],
+    ) -> BodyPeak<F::Pools> {
+        let mut live = self.values(parameters);
+        let (mut keys, mut peak) = (0, BodyPeak::default());
+        peak.values = live.clone();
+        for wave in waves {
+            keys += self.keys(&wave.keys) + self.keys(&wave.ahead);
+            let called = Called::by(circuit, wave, functions);
+            live += self.values(&wave.plains);
+            let (during, keys_of_call) = called.beside(self, live.clone());
+            live += self.values(&wave.steps) + self.values(&called.further);
+            let reading = self.reading(&wave.keys) + self.reading(&wave.ahead);
+            let now = live.clone() + self.footprint.scratch(wave) + reading;
+            peak.values = peak.values.larger(during).larger(now);
+            peak.keys = peak.keys.max(keys + keys_of_call);
+            live -= self.values(&wave.dead);
+            keys -= self.keys(&wave.spent);
+        }
+        peak
+    }
+
     fn values<'v>(&self, values: impl IntoIterator<Item = &'v Value>) -> F::Pools {
         let values = values.into_iter();
         values.map(|&value| self.footprint.value(value)).sum()

@@ -4,11 +4,12 @@ use super::cache::Cache;
 use super::control::Control;
 use super::error::{Cancelled, ExecError};
 use super::evaluator::Evaluator;
+use super::held::{Held, missing};
 use super::plan::Plan;
 use super::progress::{Progress, Step};
-use super::walk::Walk;
+use super::walk::{Outcome, Walk};
 use super::wave::Wave;
-use peregrine_ir::{Circuit, Entity, Value, Verified};
+use peregrine_ir::{Circuit, Entity, Type, Value, Verified};
 
 /// Runs a circuit on `inputs`, the ciphertexts of each input port; gives those of each output port.
 ///
@@ -37,27 +38,109 @@ pub fn run_again<E: Evaluator>(
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<E::Cipher>>, ExecError<E::Error>> {
     let circuit: &Circuit = circuit;
+    let given = || {
+        check_ports(circuit, &inputs)?;
+        let ports = circuit.inputs.iter().zip(inputs);
+        let given = ports.flat_map(|(port, ciphers)| {
+            let ciphers = ciphers.into_iter().map(Held::Cipher);
+            port.values.iter().copied().zip(ciphers)
+        });
+        Ok(given.collect())
+    };
+    walk((circuit, evaluator), plan, cache, given, progress, |walk| {
+        walk.outputs()
+    })
+}
+
+/// Runs a fragment on its imports, in the order of [`Circuit::imports`]; gives its exports, in the order of [`Circuit::exports`].
+///
+/// # Errors
+/// Before any work when the back end does not accept the circuit or the imports; otherwise when an instruction fails.
+pub fn run_fragment<E: Evaluator>(
+    circuit: &Verified,
+    evaluator: &E,
+    plan: &Plan,
+    cache: &Cache<E::Plain>,
+    imports: Vec<Held<E>>,
+    progress: &dyn Progress,
+) -> Result<Vec<Held<E>>, ExecError<E::Error>> {
+    let circuit: &Circuit = circuit;
+    let given = || {
+        check_imports(circuit, &imports)?;
+        let values = circuit.imports.iter().map(|link| link.value);
+        Ok(values.zip(imports).collect())
+    };
+    walk((circuit, evaluator), plan, cache, given, progress, |walk| {
+        walk.exports()
+    })
+}
+
+/// Runs a plan on what is given, and gives what is taken from it.
+fn walk<E: Evaluator, T>(
+    (circuit, evaluator): (&Circuit, &E),
+    plan: &Plan,
+    cache: &Cache<E::Plain>,
+    given: impl FnOnce() -> Outcome<Vec<(Value, Held<E>)>, E>,
+    progress: &dyn Progress,
+    taken: impl FnOnce(Walk<'_, E>) -> Outcome<T, E>,
+) -> Outcome<T, E> {
     evaluator.accept(circuit).map_err(ExecError::Refused)?;
-    check_ports(circuit, &inputs)?;
+    let given = given()?;
     let report = Reporter::new(circuit, evaluator.work(circuit), plan);
     let control = Control::new(progress, report.total);
-    let mut walk = Walk::new(circuit, evaluator, cache, (inputs, &control))?;
-    let mut state = (0, 0);
-    for wave in plan.waves() {
-        let done = walk.wave(wave).and_then(|()| {
-            state = report.after(wave, state, &control)?;
-            Ok(())
-        });
-        if let Err(error) = done {
-            walk.abandon();
-            return Err(match error {
+    let mut walk = Walk::new(circuit, evaluator, cache, &control)?;
+    for (value, held) in given {
+        walk.bring(value, held)?;
+    }
+    let mut run = Run {
+        walk,
+        plan,
+        report,
+        control: &control,
+        done: (0, 0),
+    };
+    match run.body(plan.waves()) {
+        Ok(()) => taken(run.walk),
+        Err(error) => {
+            run.walk.abandon();
+            Err(match error {
                 // Other threads finished some instructions meanwhile.
                 ExecError::Cancelled(_) => control.cancelled().into(),
                 error => error,
-            });
+            })
         }
     }
-    walk.outputs()
+}
+
+/// A run of a plan.
+struct Run<'r, E: Evaluator> {
+    walk: Walk<'r, E>,
+    plan: &'r Plan,
+    report: Reporter<'r>,
+    control: &'r Control<'r>,
+    /// Instructions and work.
+    done: (usize, u64),
+}
+
+impl<E: Evaluator> Run<'_, E> {
+    /// Runs a body, and what it calls.
+    fn body(&mut self, waves: &[Wave]) -> Outcome<(), E> {
+        for wave in waves {
+            match wave.call {
+                None => {
+                    self.walk.wave(wave)?;
+                    self.done = self.report.after(wave, self.done, self.control)?;
+                }
+                Some(function) => {
+                    self.walk.bring_keys(wave)?;
+                    let caller = self.walk.enter(wave, function)?;
+                    self.body(self.plan.waves_of(function))?;
+                    self.walk.leave(wave, caller)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether the right number of ciphertexts came for each port.
@@ -80,6 +163,34 @@ fn check_ports<C, R>(circuit: &Circuit, inputs: &[Vec<C>]) -> Result<(), ExecErr
     Ok(())
 }
 
+/// Whether the imports are as many and of the kinds that a fragment takes.
+fn check_imports<E: Evaluator>(circuit: &Circuit, imports: &[Held<E>]) -> Outcome<(), E> {
+    if imports.len() != circuit.imports.len() {
+        return Err(ExecError::Imports {
+            found: imports.len(),
+            expected: circuit.imports.len(),
+        });
+    }
+    for (link, held) in circuit.imports.iter().zip(imports) {
+        let same = match (circuit.type_of(link.value), held) {
+            (Some(Type::Cipher { .. }), Held::Cipher(_))
+            | (Some(Type::Plain { .. }), Held::Plain(_))
+            | (Some(Type::Digits { .. }), Held::Digits(_)) => true,
+            (Some(ty), _) => {
+                return Err(ExecError::Import {
+                    value: link.value,
+                    expected: ty.display(circuit.rings.unit_bits),
+                });
+            }
+            (None, _) => false,
+        };
+        if !same {
+            return Err(missing(link.value, "an import"));
+        }
+    }
+    Ok(())
+}
+
 /// Turns waves into progress reports.
 struct Reporter<'c> {
     circuit: &'c Circuit,
@@ -93,11 +204,22 @@ impl<'c> Reporter<'c> {
     fn new(circuit: &'c Circuit, work: Vec<u64>, plan: &Plan) -> Self {
         let mut report = Self {
             circuit,
-            total: plan.waves().iter().map(|wave| wave.steps.len()).sum(),
+            total: 0,
             work,
             total_work: 0,
         };
-        report.total_work = plan.waves().iter().map(|wave| report.work(wave)).sum();
+        for (waves, runs) in plan.all(circuit) {
+            let own = waves.iter().filter(|wave| wave.call.is_none());
+            let (steps, work) = own.fold((0, 0u64), |(steps, work), wave| {
+                (
+                    steps + wave.steps.len(),
+                    work.saturating_add(report.work(wave)),
+                )
+            });
+            let steps = steps.saturating_mul(usize::try_from(runs).unwrap_or(usize::MAX));
+            report.total = report.total.saturating_add(steps);
+            report.total_work = report.total_work.saturating_add(work.saturating_mul(runs));
+        }
         report
     }
 

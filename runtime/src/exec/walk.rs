@@ -1,65 +1,65 @@
-//! The walk: the values alive, and the one place that maps instructions to methods of the back end.
+//! The walk: the values alive, wave by wave, and the frames of calls.
+//!
+//! A function runs in the part of the table of values that its body has: no function calls itself, and calls are made one after the
+//! other, so each has at most one frame at a time.
 
 use super::cache::Cache;
 use super::control::Control;
 use super::error::ExecError;
 use super::evaluator::{Encoding, Evaluator, ScaleValue, Site};
+use super::held::{Held, Lent, missing};
+use super::memory::moved;
+use super::operands::Operands;
 use super::wave::Wave;
-use peregrine_ir::{Circuit, Const, Definition, Entity, Filler, Inst, Key, Scale, Value};
+use peregrine_ir::{
+    Circuit, Definition, Entity, Filler, FunctionId, Inst, Key, Node, Scale, Slots, Value,
+};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
-use std::ops::Deref;
+use std::sync::Arc;
 
 /// A run in progress.
 pub(super) struct Walk<'r, E: Evaluator> {
     circuit: &'r Circuit,
-    evaluator: &'r E,
-    filler: Filler<'r>,
+    pub(super) evaluator: &'r E,
+    pub(super) filler: Filler<'r>,
     cache: &'r Cache<E::Plain>,
-    control: &'r Control<'r>,
+    pub(super) control: &'r Control<'r>,
     held: Vec<Option<Held<E>>>,
     /// The evaluation keys that were brought into memory and have not left it.
     keys: BTreeSet<Key>,
+    /// Calls begun so far.
+    calls: u64,
+    /// The call that is being made; none in the main program.
+    frame: Option<Frame>,
 }
 
-/// A value alive.
-enum Held<E: Evaluator> {
-    Cipher(E::Cipher),
-    Plain(E::Plain),
-    Digits(E::Digits),
-}
-
-/// A plaintext for one consumer.
-enum Lent<'w, P> {
-    Kept(&'w P),
-    Made(P),
-}
-
-impl<P> Deref for Lent<'_, P> {
-    type Target = P;
-    fn deref(&self) -> &P {
-        match self {
-            Self::Kept(p) => p,
-            Self::Made(p) => p,
-        }
-    }
+/// A call that is being made.
+#[derive(Clone, Copy)]
+pub(super) struct Frame {
+    /// Its number, counted from 1.
+    number: u64,
+    /// The node it serves.
+    node: Option<Node>,
+    call: Value,
+    function: FunctionId,
 }
 
 /// A method that encodes slots.
-type Encode<E> =
-    fn(&E, &[f64], Encoding<'_>) -> Result<<E as Evaluator>::Plain, <E as Evaluator>::Error>;
+pub(super) type Encode<E> =
+    fn(&E, &Slots, Encoding<'_>) -> Result<<E as Evaluator>::Plain, <E as Evaluator>::Error>;
 
-type Outcome<T, E> = Result<T, ExecError<<E as Evaluator>::Error>>;
+pub(super) type Outcome<T, E> = Result<T, ExecError<<E as Evaluator>::Error>>;
 
 impl<'r, E: Evaluator> Walk<'r, E> {
-    /// Starts with the inputs, which must be of the types of their ports; the observer is asked whether to go on.
+    /// Starts with nothing alive; the observer is asked whether to go on.
     pub(super) fn new(
         circuit: &'r Circuit,
         evaluator: &'r E,
         cache: &'r Cache<E::Plain>,
-        (inputs, control): (Vec<Vec<E::Cipher>>, &'r Control<'r>),
+        control: &'r Control<'r>,
     ) -> Outcome<Self, E> {
-        let mut walk = Self {
+        Ok(Self {
             circuit,
             evaluator,
             filler: Filler::new(circuit)?,
@@ -67,16 +67,84 @@ impl<'r, E: Evaluator> Walk<'r, E> {
             control,
             keys: BTreeSet::new(),
             held: (0..circuit.values.len()).map(|_| None).collect(),
-        };
-        for (port, ciphers) in circuit.inputs.iter().zip(inputs) {
-            for (&value, cipher) in port.values.iter().zip(ciphers) {
-                let definition = walk.definition(value)?;
-                let sealed = evaluator.seal(walk.site(value, definition), cipher);
-                let sealed = sealed.map_err(|e| walk.failed(value, e))?;
-                walk.put(value, Held::Cipher(sealed));
-            }
+            calls: 0,
+            frame: None,
+        })
+    }
+
+    /// Takes a value that comes from outside, which must be of its type.
+    pub(super) fn bring(&mut self, value: Value, held: Held<E>) -> Outcome<(), E> {
+        let definition = self.definition(value)?;
+        let held = self.sealed(value, definition, held)?;
+        self.put(value, held);
+        Ok(())
+    }
+
+    /// Begins a call: its arguments become the parameters of the function.
+    pub(super) fn enter(&mut self, wave: &Wave, function: FunctionId) -> Outcome<Option<Frame>, E> {
+        self.control.check()?;
+        let call = wave.steps.first().copied().unwrap_or_default();
+        let definition = self.definition(call)?;
+        let moved = moved(self.circuit, call, &wave.dead);
+        let parameters = self.circuit.parameters(function);
+        for (parameter, argument) in parameters.zip(definition.inst.operands()) {
+            let held = match moved.contains(&argument) {
+                true => self.held.get_mut(argument.index()).and_then(Option::take),
+                false => self.held(argument).cloned(),
+            };
+            let held = match held {
+                Some(held) => held,
+                // Not alive: a plaintext that is encoded for this call.
+                None => Held::Plain(self.plain(argument, E::encode)?.into_shared()),
+            };
+            self.put(parameter, held);
         }
-        Ok(walk)
+        self.calls += 1;
+        let node = self.frame.map_or(definition.node, |frame| frame.node);
+        let frame = Frame {
+            number: self.calls,
+            node,
+            call,
+            function,
+        };
+        Ok(self.frame.replace(frame))
+    }
+
+    /// Ends a call: its results become values of the caller, and nothing else of the body stays.
+    pub(super) fn leave(&mut self, wave: &Wave, caller: Option<Frame>) -> Outcome<(), E> {
+        let Some(Frame { call, function, .. }) = std::mem::replace(&mut self.frame, caller) else {
+            return Ok(());
+        };
+        let called = self.circuit.functions.get(function);
+        let results = called.map_or(&[][..], |function| function.results.as_slice());
+        let circuit = self.circuit;
+        let taken = circuit.further_results(call);
+        for (value, index) in taken.chain([(call, 0)]) {
+            let result = results
+                .get(index as usize)
+                .and_then(|&result| self.held(result));
+            let result = result.ok_or_else(|| missing(value, "a result"))?.clone();
+            let definition = self.definition(value)?;
+            let sealed = self.sealed(value, definition, result)?;
+            self.put(value, sealed);
+        }
+        for value in circuit
+            .body(function)
+            .into_iter()
+            .flat_map(|body| body.values())
+        {
+            self.drop_value(value);
+        }
+        wave.dead.iter().for_each(|&value| self.drop_value(value));
+        Ok(())
+    }
+
+    /// Brings the keys of a wave into memory.
+    pub(super) fn bring_keys(&mut self, wave: &Wave) -> Outcome<(), E> {
+        self.control.check()?;
+        self.keys.extend(wave.keys.iter().chain(&wave.ahead));
+        let keys = self.evaluator.prepare(&wave.keys);
+        keys.map_err(ExecError::Refused)
     }
 
     /// Runs one wave and frees what it was the last to use.
@@ -84,14 +152,11 @@ impl<'r, E: Evaluator> Walk<'r, E> {
     /// # Errors
     /// When an instruction fails or the observer cancels the run.
     pub(super) fn wave(&mut self, wave: &Wave) -> Outcome<(), E> {
-        self.control.check()?;
-        self.keys.extend(wave.keys.iter().chain(&wave.ahead));
-        let keys = self.evaluator.prepare(&wave.keys);
-        keys.map_err(ExecError::Refused)?;
+        self.bring_keys(wave)?;
         let made = wave.plains.par_iter();
         let made: Vec<_> = made.map(|&v| self.shared(v)).collect();
         for (&value, plain) in wave.plains.iter().zip(made) {
-            self.put(value, Held::Plain(plain?));
+            self.put(value, Held::Plain(Arc::new(plain?)));
         }
         // Reading a key is mostly one thread's work, which would leave the others idle.
         let (made, keys): (Vec<_>, _) = rayon::join(
@@ -102,11 +167,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         for (&value, result) in wave.steps.iter().zip(made) {
             self.put(value, result?);
         }
-        for value in &wave.dead {
-            if let Some(slot) = self.held.get_mut(value.index()) {
-                *slot = None;
-            }
-        }
+        wave.dead.iter().for_each(|&value| self.drop_value(value));
         self.evaluator.release(&wave.spent);
         wave.spent.iter().for_each(|key| {
             self.keys.remove(key);
@@ -131,10 +192,27 @@ impl<'r, E: Evaluator> Walk<'r, E> {
             .collect()
     }
 
+    /// The exports of a fragment.
+    pub(super) fn exports(mut self) -> Outcome<Vec<Held<E>>, E> {
+        let exports = self.circuit.exports.iter();
+        exports
+            .map(|link| {
+                let held = self.held.get_mut(link.value.index());
+                match held.and_then(Option::take) {
+                    Some(held) => Ok(held),
+                    None => {
+                        let plain = self.plain(link.value, E::encode)?;
+                        Ok(Held::Plain(plain.into_shared()))
+                    }
+                }
+            })
+            .collect()
+    }
+
     /// Encodes a constant for several instructions.
     fn shared(&self, value: Value) -> Outcome<E::Plain, E> {
         self.control.check()?;
-        let node = self.definition(value)?.node;
+        let node = self.node_of(self.definition(value)?);
         let encode = || self.encode(value, E::encode);
         self.control.time((value, node), encode)
     }
@@ -144,7 +222,9 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         self.control.check()?;
         let definition = self.definition(value)?;
         let compute = || self.compute(value, definition);
-        let held = self.control.time((value, definition.node), compute)?;
+        let held = self
+            .control
+            .time((value, self.node_of(definition)), compute)?;
         self.control.finished();
         Ok(held)
     }
@@ -154,12 +234,40 @@ impl<'r, E: Evaluator> Walk<'r, E> {
             walk: self,
             site: self.site(value, definition),
         };
-        match operands.compute()? {
+        let held = operands.compute()?;
+        self.sealed(value, definition, held)
+    }
+
+    /// A value as the back end wants it after it came in or was computed.
+    fn sealed(
+        &self,
+        value: Value,
+        definition: &'r Definition,
+        held: Held<E>,
+    ) -> Outcome<Held<E>, E> {
+        match held {
             Held::Cipher(cipher) => {
-                let sealed = self.evaluator.seal(operands.site, cipher);
+                let sealed = self.evaluator.seal(self.site(value, definition), cipher);
                 sealed.map(Held::Cipher).map_err(|e| self.failed(value, e))
             }
             other => Ok(other),
+        }
+    }
+
+    /// The node that an instruction serves: that of the call, in a function.
+    fn node_of(&self, definition: &Definition) -> Option<Node> {
+        self.frame.map_or(definition.node, |frame| frame.node)
+    }
+
+    /// A plaintext, encoded in this way if only one consumer needs it.
+    pub(super) fn plain(&self, value: Value, how: Encode<E>) -> Outcome<Lent<'_, E::Plain>, E> {
+        if let Some(Held::Plain(plain)) = self.held(value) {
+            return Ok(Lent::Kept(plain));
+        }
+        let made = || self.encode(value, E::encode).map(Arc::new);
+        match self.cache.get_or_make(value, made) {
+            Some(kept) => kept.map(Lent::Kept),
+            None => Ok(Lent::Made(Arc::new(self.encode(value, how)?))),
         }
     }
 
@@ -167,6 +275,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
     fn encode(&self, value: Value, how: Encode<E>) -> Outcome<E::Plain, E> {
         let Inst::Encode {
             constant,
+            imaginary,
             level,
             scale,
             basis,
@@ -174,7 +283,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         else {
             return Err(missing(value, "a plaintext"));
         };
-        let slots = self.filler.fill(*constant)?;
+        let slots = self.filler.slots(*constant, *imaginary)?;
         let at = Encoding {
             value,
             level: *level,
@@ -185,7 +294,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         plain.map_err(|e| self.failed(value, e))
     }
 
-    fn scale<'s>(&self, value: Value, exact: &'s Scale) -> Outcome<ScaleValue<'s>, E> {
+    pub(super) fn scale<'s>(&self, value: Value, exact: &'s Scale) -> Outcome<ScaleValue<'s>, E> {
         let number = exact.value(&self.circuit.rings.primes);
         let value = number.ok_or_else(|| missing(value, "a scale that is a normal number"))?;
         Ok(ScaleValue { exact, value })
@@ -202,11 +311,18 @@ impl<'r, E: Evaluator> Walk<'r, E> {
             inst: &definition.inst,
             ty: &definition.ty,
             circuit: self.circuit,
+            call: self.frame.map_or(0, |frame| frame.number),
         }
     }
 
-    fn held(&self, value: Value) -> Option<&Held<E>> {
+    pub(super) fn held(&self, value: Value) -> Option<&Held<E>> {
         self.held.get(value.index()).and_then(Option::as_ref)
+    }
+
+    fn drop_value(&mut self, value: Value) {
+        if let Some(slot) = self.held.get_mut(value.index()) {
+            *slot = None;
+        }
     }
 
     fn put(&mut self, value: Value, held: Held<E>) {
@@ -215,17 +331,17 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         }
     }
 
-    fn cipher(&self, value: Value) -> Outcome<&E::Cipher, E> {
+    pub(super) fn cipher(&self, value: Value) -> Outcome<&E::Cipher, E> {
         match self.held(value) {
             Some(Held::Cipher(cipher)) => Ok(cipher),
             _ => Err(missing(value, "a ciphertext")),
         }
     }
 
-    fn failed(&self, value: Value, source: E::Error) -> ExecError<E::Error> {
+    pub(super) fn failed(&self, value: Value, source: E::Error) -> ExecError<E::Error> {
         let definition = self.circuit.values.get(value);
         let node = definition
-            .and_then(|d| d.node)
+            .and_then(|definition| self.node_of(definition))
             .and_then(|n| self.circuit.nodes.get(n));
         ExecError::Instruction {
             value,
@@ -233,134 +349,5 @@ impl<'r, E: Evaluator> Walk<'r, E> {
             node: node.map(|n| n.name.clone()),
             source,
         }
-    }
-}
-
-fn missing<R>(value: Value, expected: &'static str) -> ExecError<R> {
-    ExecError::Internal { value, expected }
-}
-
-/// One instruction with access to its operands.
-struct Operands<'w, 'r, E: Evaluator> {
-    walk: &'w Walk<'r, E>,
-    site: Site<'r>,
-}
-
-impl<E: Evaluator> Operands<'_, '_, E> {
-    /// Delegates to the back end.
-    fn compute(&self) -> Outcome<Held<E>, E> {
-        let e = self.walk.evaluator;
-        let cipher = match self.site.inst {
-            Inst::Add(terms) => e.add(&self.ciphers(terms)?),
-            Inst::Sub(a, b) => e.sub(self.cipher(a)?, self.cipher(b)?),
-            Inst::Negate(a) => e.negate(self.cipher(a)?),
-            Inst::AddPlain(a, p) => e.add_plain(self.cipher(a)?, &*self.plain(p, E::encode)?),
-            Inst::MulPlain(a, p) => e.mul_plain(self.cipher(a)?, &*self.plain(p, E::encode)?),
-            Inst::MulScalar { a, factor, scale } => {
-                let scale = self.walk.scale(self.site.value, scale)?;
-                e.mul_scalar(self.cipher(a)?, *factor, scale)
-            }
-            Inst::DotScalar {
-                ciphers,
-                constants,
-                scale,
-            } => {
-                let scale = self.walk.scale(self.site.value, scale)?;
-                e.dot_scalar(&self.ciphers(ciphers)?, &self.numbers(constants)?, scale)
-            }
-            Inst::Dot { ciphers, plains } => return self.dot(ciphers, plains),
-            Inst::Mul(a, b) => e.mul(self.cipher(a)?, self.cipher(b)?),
-            Inst::Square(a) => e.square(self.cipher(a)?),
-            Inst::Relinearize(a) => e.relinearize(self.cipher(a)?),
-            Inst::RelinearizeExt { a, digits } => {
-                e.relinearize_ext(self.cipher(a)?, self.digits(digits)?)
-            }
-            Inst::Rescale { a, to } => e.rescale(self.cipher(a)?, *to),
-            Inst::DropLevel { a, to } => e.drop_level(self.cipher(a)?, *to),
-            Inst::SwitchRing { a, to } => e.switch_ring(self.cipher(a)?, *to),
-            Inst::Decompose(a) => return self.decompose(a),
-            Inst::RotateExt {
-                a,
-                digits,
-                rotation,
-            } => e.rotate_ext(self.cipher(a)?, self.digits(digits)?, *rotation),
-            Inst::ModDown(a) => e.mod_down(self.cipher(a)?),
-            Inst::Rotate { a, rotation } => e.rotate(self.cipher(a)?, *rotation),
-            Inst::Conjugate(a) => e.conjugate(self.cipher(a)?),
-            Inst::MulMonomial { a, exponent } => e.mul_monomial(self.cipher(a)?, *exponent),
-            // Inputs and plaintexts are not steps.
-            Inst::Input { .. } | Inst::Encode { .. } => {
-                return Err(missing(self.site.value, "something that can be computed"));
-            }
-        };
-        cipher.map(Held::Cipher).map_err(|e| self.failed(e))
-    }
-
-    fn decompose(&self, a: &Value) -> Outcome<Held<E>, E> {
-        let digits = self.walk.evaluator.decompose(self.cipher(a)?);
-        digits.map(Held::Digits).map_err(|e| self.failed(e))
-    }
-
-    /// In pieces, so that only a few plaintexts are encoded at a time.
-    fn dot(&self, ciphers: &[Value], plains: &[Value]) -> Outcome<Held<E>, E> {
-        let e = self.walk.evaluator;
-        let chunk = e.dot_chunk().get();
-        let mut sum: Option<E::Cipher> = None;
-        for (ciphers, plains) in ciphers.chunks(chunk).zip(plains.chunks(chunk)) {
-            self.walk.control.check()?;
-            let lent = plains
-                .par_iter()
-                .map(|p| self.plain(p, E::encode_for_dot))
-                .collect::<Vec<_>>()
-                .into_iter()
-                .collect::<Outcome<Vec<_>, E>>()?;
-            let plains: Vec<&E::Plain> = lent.iter().map(|p| &**p).collect();
-            let part = e.dot(&self.ciphers(ciphers)?, &plains);
-            let part = part.map_err(|e| self.failed(e))?;
-            sum = Some(match sum {
-                None => part,
-                Some(sum) => e.add(&[&sum, &part]).map_err(|e| self.failed(e))?,
-            });
-        }
-        sum.map(Held::Cipher)
-            .ok_or_else(|| missing(self.site.value, "a product"))
-    }
-
-    fn numbers(&self, constants: &[Const]) -> Outcome<Vec<f64>, E> {
-        let filler = &self.walk.filler;
-        let numbers = constants.iter().map(|&c| Ok(filler.scalar(c)?));
-        numbers.collect()
-    }
-
-    fn ciphers(&self, values: &[Value]) -> Outcome<Vec<&E::Cipher>, E> {
-        values.iter().map(|v| self.cipher(v)).collect()
-    }
-
-    fn cipher(&self, value: &Value) -> Outcome<&E::Cipher, E> {
-        self.walk.cipher(*value)
-    }
-
-    fn digits(&self, value: &Value) -> Outcome<&E::Digits, E> {
-        match self.walk.held(*value) {
-            Some(Held::Digits(digits)) => Ok(digits),
-            _ => Err(missing(*value, "digits")),
-        }
-    }
-
-    /// A plaintext, encoded in this way if only this instruction needs it.
-    fn plain(&self, value: &Value, how: Encode<E>) -> Outcome<Lent<'_, E::Plain>, E> {
-        let walk = self.walk;
-        if let Some(Held::Plain(plain)) = walk.held(*value) {
-            return Ok(Lent::Kept(plain));
-        }
-        let made = || walk.encode(*value, E::encode);
-        match walk.cache.get_or_make(*value, made) {
-            Some(kept) => kept.map(Lent::Kept),
-            None => walk.encode(*value, how).map(Lent::Made),
-        }
-    }
-
-    fn failed(&self, source: E::Error) -> ExecError<E::Error> {
-        self.walk.failed(self.site.value, source)
     }
 }

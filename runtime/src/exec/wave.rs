@@ -1,6 +1,6 @@
 //! The vocabulary of a plan: waves of instructions, and the choices that lead to them.
 
-use peregrine_ir::{Key, Value};
+use peregrine_ir::{FunctionId, Key, Value};
 
 /// What a source does with its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -51,6 +51,8 @@ pub struct Wave {
     pub ahead: Vec<Key>,
     /// The values to compute, in definition order.
     pub steps: Vec<Value>,
+    /// The function that the only step calls.
+    pub call: Option<FunctionId>,
     /// The values nobody needs afterwards.
     pub dead: Vec<Value>,
     /// The evaluation keys that leave memory afterwards.

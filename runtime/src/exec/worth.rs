@@ -24,13 +24,14 @@ pub(super) fn plains<F: Footprint>(
         if kept.contains(&value) {
             chosen.insert(value);
         } else {
-            let saved = times * footprint.encoding(value);
+            let saved = times.saturating_mul(footprint.encoding(value));
             candidates.push((value, saved, footprint.value(value).total()));
         }
     }
     // Most work saved per byte first; the order of definition decides between equals.
     candidates.sort_by(|(v, saved, bytes), (w, other, others)| {
-        let (mine, theirs) = (saved * others, other * bytes);
+        let wide = |saved: u64, bytes: u64| u128::from(saved) * u128::from(bytes);
+        let (mine, theirs) = (wide(*saved, *others), wide(*other, *bytes));
         theirs.cmp(&mine).then(v.cmp(w))
     });
     let mut room = room;
@@ -45,20 +46,23 @@ pub(super) fn plains<F: Footprint>(
 
 /// How often a run encodes each plaintext.
 fn encodings(circuit: &Circuit, plan: &Plan) -> BTreeMap<Value, u64> {
-    let mut times = BTreeMap::new();
-    for step in plan.waves().iter().flat_map(|wave| &wave.steps) {
-        let Some(definition) = circuit.values.get(*step) else {
-            continue;
-        };
-        definition.inst.for_each_operand(|operand| {
-            let known = circuit.values.get(operand);
-            if known.is_some_and(|d| matches!(d.inst, Inst::Encode { .. })) {
-                *times.entry(operand).or_insert(0) += 1;
-            }
-        });
-    }
-    if plan.options().plains == SharedPlains::Keep {
-        times.values_mut().for_each(|count| *count = 1);
+    let mut times: BTreeMap<Value, u64> = BTreeMap::new();
+    for (waves, runs) in plan.all(circuit) {
+        for step in waves.iter().flat_map(|wave| &wave.steps) {
+            let Some(definition) = circuit.values.get(*step) else {
+                continue;
+            };
+            definition.inst.for_each_operand(|operand| {
+                let known = circuit.values.get(operand);
+                if known.is_some_and(|d| matches!(d.inst, Inst::Encode { .. })) {
+                    let count = times.entry(operand).or_insert(0);
+                    *count = match plan.options().plains {
+                        SharedPlains::Keep => runs,
+                        SharedPlains::Reencode => count.saturating_add(runs),
+                    };
+                }
+            });
+        }
     }
     times
 }
@@ -73,8 +77,14 @@ pub(super) fn keys<F: Footprint>(
     if room == 0 || plan.options().keys == KeyResidence::Held {
         return BTreeSet::new();
     }
-    let uses = KeyUses::of(circuit, plan.waves());
-    let mut uses: Vec<(Key, u64)> = uses.counts().collect();
+    let mut counts: BTreeMap<Key, u64> = BTreeMap::new();
+    for (waves, runs) in plan.all(circuit) {
+        for (key, uses) in KeyUses::of(circuit, waves).counts() {
+            let count = counts.entry(key).or_insert(0);
+            *count = count.saturating_add(uses.saturating_mul(runs));
+        }
+    }
+    let mut uses: Vec<(Key, u64)> = counts.into_iter().collect();
     uses.sort_by_key(|&(key, uses)| (Reverse(uses), key));
     let (mut room, mut chosen) = (room, BTreeSet::new());
     let declared = uses

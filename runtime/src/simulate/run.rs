@@ -5,7 +5,7 @@ use crate::backend::clear::{Cipher, ClearFootprint, Headroom, Noise, Seen, Simul
 use crate::exec::{self, KeyResidence, Plan, PlanOptions, Progress, SharedPlains, memory};
 use crate::ports::{Arrays, PortView, check_names};
 use crate::range::Outlier;
-use peregrine_ir::{Circuit, Inst, Port, Verified};
+use peregrine_ir::{Circuit, Inst, Port, Type, Verified};
 
 /// How to simulate.
 #[derive(Clone, Copy, Debug)]
@@ -255,7 +255,9 @@ fn encrypt(
     let sealed = port.values.iter().zip(packed);
     Ok(sealed
         .filter_map(|(&value, slots)| match &circuit.values.get(value)?.inst {
-            Inst::Input { level, scale } => Some(simulator.encrypt(slots, *level, scale.clone())),
+            Inst::Input {
+                ty: Type::Cipher { level, scale, .. },
+            } => Some(simulator.encrypt(slots, *level, scale.clone())),
             _ => None,
         })
         .collect())

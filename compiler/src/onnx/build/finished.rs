@@ -5,7 +5,7 @@ use super::movement::Movement;
 use crate::onnx::format::{Constant, Element};
 use crate::onnx::problems::Problem;
 use crate::tensor::Graph;
-use peregrine_ir::{Finish, FinishStep, Function, FunctionKind, Shape};
+use peregrine_ir::{ElementFunction, Finish, FinishStep, FunctionKind, Shape};
 use petgraph::graph::NodeIndex;
 
 /// What the client computes from a decrypted value, or from an input before it encrypts.
@@ -110,7 +110,7 @@ impl Finished {
         offset: &Constant,
     ) -> Result<Self, Problem> {
         let step = match (factor.uniform(), offset.uniform()) {
-            (Some(a), Some(b)) => FinishStep::Elementwise(Function {
+            (Some(a), Some(b)) => FinishStep::Elementwise(ElementFunction {
                 kind: FunctionKind::Affine,
                 parameters: [a, b],
             }),

@@ -4,7 +4,7 @@
 use super::call::Call;
 use crate::onnx::format::Constant;
 use crate::onnx::problems::Problem;
-use peregrine_ir::{Function, FunctionKind};
+use peregrine_ir::{ElementFunction, FunctionKind};
 
 /// The operators that are functions of one number, whatever their other operands.
 pub(in crate::onnx) fn names() -> impl Iterator<Item = &'static str> {
@@ -84,7 +84,7 @@ const PARAMETERS: [(&str, FunctionKind, &[Parameter]); 8] = [
 ];
 
 /// The function that a node applies to its first operand; `None` where the operator is none, or a parameter is not known.
-pub(in crate::onnx) fn function(call: &Call) -> Result<Option<Function>, Problem> {
+pub(in crate::onnx) fn function(call: &Call) -> Result<Option<ElementFunction>, Problem> {
     let op = call.node.op_type.as_str();
     if let Some(kind) = plain(op) {
         return Ok(Some(kind.plain()));
@@ -103,11 +103,11 @@ pub(in crate::onnx) fn function(call: &Call) -> Result<Option<Function>, Problem
         *parameter = call.float_or(name, f64::from(*default))?;
     }
     let kind = *kind;
-    Ok(Some(Function { kind, parameters }))
+    Ok(Some(ElementFunction { kind, parameters }))
 }
 
 /// Clip: bounds are attributes before opset 11, operands since; one that is left out does not bound.
-fn clip(call: &Call) -> Result<Function, Problem> {
+fn clip(call: &Call) -> Result<ElementFunction, Problem> {
     let bound = |name, i, role, open: f64| match call.float(name)? {
         Some(value) => Ok(value),
         None => match call.optional_constant(i, role)? {
@@ -117,7 +117,7 @@ fn clip(call: &Call) -> Result<Function, Problem> {
     };
     let min = bound("min", 1, "the lower bound", f64::NEG_INFINITY)?;
     let max = bound("max", 2, "the upper bound", f64::INFINITY)?;
-    Ok(Function {
+    Ok(ElementFunction {
         kind: FunctionKind::Clip,
         parameters: [min, max],
     })
@@ -135,7 +135,7 @@ fn single(constant: &Constant, role: &'static str) -> Result<f64, Problem> {
     })
 }
 
-fn gelu(call: &Call) -> Result<Function, Problem> {
+fn gelu(call: &Call) -> Result<ElementFunction, Problem> {
     match call.string_or("approximate", "none")?.as_str() {
         "none" => Ok(FunctionKind::Gelu.plain()),
         "tanh" => Ok(FunctionKind::GeluTanh.plain()),
@@ -148,11 +148,11 @@ fn gelu(call: &Call) -> Result<Function, Problem> {
 }
 
 /// PRelu with the same slope everywhere; other slopes are weights, which clients do not see.
-fn slope(call: &Call) -> Result<Option<Function>, Problem> {
+fn slope(call: &Call) -> Result<Option<ElementFunction>, Problem> {
     let slope = call
         .optional_constant(1, "the slope")?
         .and_then(Constant::uniform);
-    Ok(slope.map(|alpha| Function {
+    Ok(slope.map(|alpha| ElementFunction {
         kind: FunctionKind::LeakyRelu,
         parameters: [alpha, 0.0],
     }))

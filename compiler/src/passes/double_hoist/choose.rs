@@ -71,6 +71,11 @@ impl<'c> Survey<'c> {
         let levels = 0..circuit.rings.levels.len() as u32;
         let phases = |level| cost.phases(&circuit.rings, level);
         let products = circuit.values.iter();
+        // A plaintext that comes from outside is not to be encoded otherwise.
+        let encoded = |p: Value| {
+            let definition = circuit.values.get(p);
+            definition.is_some_and(|d| matches!(d.inst, Inst::Encode { .. }))
+        };
         let mut survey = Self {
             circuit,
             uses,
@@ -78,6 +83,7 @@ impl<'c> Survey<'c> {
             phases: levels.map(|l| phases(Level(l))).collect(),
             products: products
                 .filter_map(|(value, d)| Some((value, Product::of(&d.inst)?)))
+                .filter(|(_, product)| product.plains().all(encoded))
                 .collect(),
             summed: BTreeMap::new(),
         };

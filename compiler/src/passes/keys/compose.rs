@@ -21,7 +21,7 @@ pub(super) fn compose(
         turned: BTreeMap::new(),
     };
     for (value, definition) in old.iter() {
-        composer.rebuild.serve(definition);
+        composer.rebuild.begin(value, definition)?;
         if let Some(new) = composer.visit(value, definition)? {
             composer.rebuild.set(value, new);
         }

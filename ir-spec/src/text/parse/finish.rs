@@ -2,7 +2,7 @@
 //! `finish [softmax axis=1, reshape [10]]` after decryption.
 
 use super::cursor::{Cursor, Parsed};
-use crate::finish::{Finish, FinishStep, Function, FunctionKind, InputElement, Prepare};
+use crate::finish::{ElementFunction, Finish, FinishStep, FunctionKind, InputElement, Prepare};
 use crate::text::lexer::Kind;
 
 /// The steps in brackets, if the word `finish` announces them.
@@ -95,11 +95,11 @@ fn slice(cursor: &mut Cursor<'_>) -> Parsed<FinishStep> {
     })
 }
 
-fn function(cursor: &mut Cursor<'_>, kind: FunctionKind) -> Parsed<Function> {
+fn function(cursor: &mut Cursor<'_>, kind: FunctionKind) -> Parsed<ElementFunction> {
     let mut parameters = [0.0; 2];
     for (name, parameter) in kind.parameters().iter().zip(&mut parameters) {
         cursor.attribute(name)?;
         *parameter = cursor.f64()?;
     }
-    Ok(Function { kind, parameters })
+    Ok(ElementFunction { kind, parameters })
 }

@@ -2,6 +2,7 @@
 
 #![deny(clippy::indexing_slicing)]
 
+mod bodies;
 mod cursor;
 mod expectation;
 mod finish;
@@ -147,6 +148,8 @@ impl<'s> Parser<'s> {
             "remark" => self.remark(),
             "entry" => self.entry(),
             "return" => self.output(),
+            "import" => self.import(),
+            "export" => self.export(),
             _ => match word.trim_end_matches(|c: char| c.is_ascii_digit()) {
                 "r" => self.ring(),
                 "q" => self.prime(),
@@ -156,6 +159,7 @@ impl<'s> Parser<'s> {
                 "w" => self.tensor(),
                 "op" => self.operator(),
                 "c" => self.constant(),
+                "f" => self.function(),
                 "v" => self.instruction(),
                 _ => Err(self.cursor.expected("a statement")),
             },

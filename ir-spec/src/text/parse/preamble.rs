@@ -295,7 +295,7 @@ impl Parser<'_> {
     }
 
     /// `q3 =`, which must be the next of its table; after an error the table may have gaps.
-    fn define<K: Entity>(&mut self, next: K, subject: Subject) -> Parsed<()> {
+    pub(super) fn define<K: Entity>(&mut self, next: K, subject: Subject) -> Parsed<()> {
         let at = self.cursor.token();
         let found: K = self.cursor.entity()?;
         if found != next && self.errors.is_empty() {

@@ -97,7 +97,12 @@ impl<'s> Parser<'s> {
     }
 
     /// Definitions may come in any order (inputs stand in entries); together they number from 0 without gaps.
-    fn add(&mut self, at: Token<'s>, value: Value, definition: Definition) -> Parsed<()> {
+    pub(super) fn add(
+        &mut self,
+        at: Token<'s>,
+        value: Value,
+        definition: Definition,
+    ) -> Parsed<()> {
         let known = self.circuit.values.get(value).is_some() || self.waiting.contains_key(&value);
         if known {
             let what = value.to_string();
@@ -133,7 +138,7 @@ impl<'s> Parser<'s> {
 enum Draft {
     Ready(Inst),
     Input,
-    Encode(Const),
+    Encode(Const, Option<Const>),
     Rescale(Value),
     DropLevel(Value),
     SwitchRing(Value),
@@ -151,20 +156,22 @@ impl Draft {
             (Self::Rescale(a), _) => Ok(Inst::Rescale { a, to: level }),
             (Self::DropLevel(a), _) => Ok(Inst::DropLevel { a, to: level }),
             (Self::SwitchRing(a), _) => Ok(Inst::SwitchRing { a, to: level }),
-            (Self::Input, Type::Cipher { scale, .. }) => {
-                let scale = scale.clone();
-                Ok(Inst::Input { level, scale })
+            (Self::Input, Type::Cipher { .. } | Type::Plain { .. }) => {
+                Ok(Inst::Input { ty: ty.clone() })
             }
-            (Self::Encode(constant), Type::Plain { scale, basis, .. }) => Ok(Inst::Encode {
-                constant,
-                level,
-                scale: scale.clone(),
-                basis: *basis,
-            }),
-            (Self::Input, Type::Plain { .. } | Type::Digits { .. }) => {
-                Err(cursor.error(stated, cause("the type of a ciphertext")))
+            (Self::Encode(constant, imaginary), Type::Plain { scale, basis, .. }) => {
+                Ok(Inst::Encode {
+                    constant,
+                    imaginary,
+                    level,
+                    scale: scale.clone(),
+                    basis: *basis,
+                })
             }
-            (Self::Encode(_), Type::Cipher { .. } | Type::Digits { .. }) => {
+            (Self::Input, Type::Digits { .. }) => {
+                Err(cursor.error(stated, cause("the type of a ciphertext or a plaintext")))
+            }
+            (Self::Encode(..), Type::Cipher { .. } | Type::Digits { .. }) => {
                 Err(cursor.error(stated, cause("the type of a plaintext")))
             }
         }
@@ -179,7 +186,11 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
     cursor.advance();
     Ok(Draft::Ready(match keyword {
         "input" => return Ok(Draft::Input),
-        "encode" => return cursor.entity().map(Draft::Encode),
+        "encode" => {
+            let constant = cursor.entity()?;
+            let imaginary = cursor.accept(",").then(|| cursor.entity()).transpose()?;
+            return Ok(Draft::Encode(constant, imaginary));
+        }
         "rescale" => return cursor.entity().map(Draft::Rescale),
         "drop_level" => return cursor.entity().map(Draft::DropLevel),
         "switch_ring" => return cursor.entity().map(Draft::SwitchRing),
@@ -198,6 +209,15 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
         "mul_plain" => pair(cursor, Inst::MulPlain)?,
         "mul" => pair(cursor, Inst::Mul)?,
         "relinearize_ext" => pair(cursor, |a, digits| Inst::RelinearizeExt { a, digits })?,
+        "call" => Inst::Call {
+            function: cursor.entity()?,
+            arguments: cursor.list(Cursor::entity)?,
+        },
+        "result" => Inst::Result {
+            call: cursor.entity()?,
+            index: next(cursor, Cursor::u32)?,
+        },
+        "input_digits" => Inst::InputDigits(cursor.entity()?),
         "negate" => Inst::Negate(cursor.entity()?),
         "square" => Inst::Square(cursor.entity()?),
         "relinearize" => Inst::Relinearize(cursor.entity()?),

@@ -27,13 +27,17 @@ pub(super) fn definition(
 /// Levels, scales and bases that the type states are not repeated.
 fn arguments(inst: &Inst, unit: u32, f: &mut Formatter<'_>) -> fmt::Result {
     match inst {
-        Inst::Input { level: _, scale: _ } => Ok(()),
+        Inst::Input { ty: _ } => Ok(()),
         Inst::Encode {
             constant,
+            imaginary,
             level: _,
             scale: _,
             basis: _,
-        } => write!(f, " {constant}"),
+        } => {
+            write!(f, " {constant}")?;
+            imaginary.map_or(Ok(()), |imaginary| write!(f, ", {imaginary}"))
+        }
         Inst::Add(values) => write!(f, " {}", CommaList(values)),
         Inst::Dot { ciphers, plains } => write!(f, " {} {}", List(ciphers), List(plains)),
         Inst::DotScalar {
@@ -61,7 +65,13 @@ fn arguments(inst: &Inst, unit: u32, f: &mut Formatter<'_>) -> fmt::Result {
         Inst::MulScalar { a, factor, scale } => {
             write!(f, " {a}, {factor:?}, {}", scale.display(unit))
         }
-        Inst::Negate(a)
+        Inst::Call {
+            function,
+            arguments,
+        } => write!(f, " {function} {}", List(arguments)),
+        Inst::Result { call, index } => write!(f, " {call}, {index}"),
+        Inst::InputDigits(a)
+        | Inst::Negate(a)
         | Inst::Square(a)
         | Inst::Relinearize(a)
         | Inst::Rescale { a, to: _ }

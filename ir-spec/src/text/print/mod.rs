@@ -1,5 +1,6 @@
 //! The printer: the canonical text of a circuit.
 
+mod bodies;
 mod inst;
 mod operator;
 
@@ -196,7 +197,9 @@ fn constant(constant: &Constant, f: &mut Formatter<'_>) -> fmt::Result {
 }
 
 fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
-    let mut entered = HashSet::new();
+    let mut entered: HashSet<Value> = circuit.imports.iter().map(|link| link.value).collect();
+    bodies::functions(circuit, f)?;
+    bodies::imports(circuit, f)?;
     for Port {
         name,
         shape,
@@ -227,7 +230,7 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         }
         f.write_str("\n")?;
     }
-    for (value, definition) in circuit.values.iter() {
+    for (value, definition) in circuit.definitions(circuit.main()) {
         if !entered.contains(&value) {
             inst::definition(circuit, value, definition, f)?;
         }
@@ -253,7 +256,7 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         }
         f.write_str("\n")?;
     }
-    Ok(())
+    bodies::exports(circuit, f)
 }
 
 /// The type of a value that its entry defines: an input that serves no node.

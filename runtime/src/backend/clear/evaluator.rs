@@ -44,9 +44,9 @@ pub struct Cipher {
 /// A simulated plaintext.
 #[derive(Debug)]
 pub struct Plain {
-    slots: Vec<f64>,
+    slots: Slots,
     /// Without the error of rounding, for so many twins.
-    exact: Option<(usize, Vec<f64>)>,
+    exact: Option<(usize, Slots)>,
     level: Level,
     scale: Scale,
     basis: Basis,
@@ -57,7 +57,7 @@ impl Plain {
         let exact = self.exact.as_ref();
         Factor {
             slots: &self.slots,
-            exact: exact.map(|(twins, slots)| (*twins, slots.as_slice())),
+            exact: exact.map(|(twins, slots)| (*twins, slots)),
         }
     }
 }
@@ -234,8 +234,8 @@ impl Evaluator for Simulator {
         Ok(sealed)
     }
 
-    fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Plain, Mismatch> {
-        let mut slots = slots.to_vec();
+    fn encode(&self, slots: &peregrine_ir::Slots, at: Encoding<'_>) -> Result<Plain, Mismatch> {
+        let mut slots = Slots::from(slots);
         let twins = self.noise.as_ref().map_or(0, Noise::twins);
         let exact = (twins > 0).then(|| (twins, slots.clone()));
         if let Some(noise) = &self.noise {
@@ -271,7 +271,7 @@ impl Evaluator for Simulator {
         if a.scale != p.scale || a.form == Form::Extended {
             return Err(Mismatch::Operands);
         }
-        Ok(a.with(a.slots.add_real(p.factor())))
+        Ok(a.with(a.slots.add_plain(p.factor())))
     }
 
     fn mul_plain(&self, a: &Cipher, p: &Plain) -> Result<Cipher, Mismatch> {

@@ -37,7 +37,8 @@ impl Noise {
         let level = site.ty.level();
         let model = self.model(level);
         let absolute = match site.inst {
-            Inst::Input { .. } => model.fresh(),
+            // What a fragment takes from another one has the noise it has there.
+            Inst::Input { .. } if site.circuit.imports.is_empty() => model.fresh(),
             Inst::Relinearize(_) | Inst::Rotate { .. } | Inst::Conjugate(_) => {
                 combine([self.key_product(model, level), model.division(2)])
             }
@@ -48,7 +49,11 @@ impl Noise {
             }
             Inst::ModDown(_) => model.division(2),
             Inst::Rescale { .. } => model.division(parts(site.ty)),
-            Inst::Encode { .. }
+            Inst::Input { .. }
+            | Inst::InputDigits(_)
+            | Inst::Call { .. }
+            | Inst::Result { .. }
+            | Inst::Encode { .. }
             | Inst::Add(_)
             | Inst::Sub(..)
             | Inst::Negate(_)
@@ -69,7 +74,7 @@ impl Noise {
         let mut im = im.skip(self.twins);
         let images = disturbed.re.chunks_mut(width).skip(self.twins);
         for (image, re) in images.enumerate() {
-            let mut normal = self.normal(self.first + image, site.value);
+            let mut normal = self.normal(self.first + image, (site.value, site.call));
             let parts = re.iter_mut().chain(im.next().into_iter().flatten());
             parts.for_each(|x| *x += deviation * normal.next());
         }
@@ -82,13 +87,12 @@ impl Noise {
     }
 
     /// The slots of a plaintext with the error of rounding its coefficients.
-    pub(super) fn round(&self, slots: &mut [f64], at: Encoding<'_>) {
+    pub(super) fn round(&self, slots: &mut Slots, at: Encoding<'_>) {
         let encoding = self.model(at.level).encoding();
         if let Some(deviation) = self.deviation(encoding, at.scale.exact) {
-            let mut normal = self.normal(0, at.value);
-            slots
-                .iter_mut()
-                .for_each(|x| *x += deviation * normal.next());
+            let mut normal = self.normal(0, (at.value, 0));
+            let parts = slots.re.iter_mut().chain(slots.im.iter_mut().flatten());
+            parts.for_each(|x| *x += deviation * normal.next());
         }
     }
 
@@ -98,8 +102,10 @@ impl Noise {
         Some(absolute / scale * std::f64::consts::FRAC_1_SQRT_2)
     }
 
-    fn normal(&self, image: usize, value: Value) -> Normal {
-        Normal::new(self.seed, image as u64, value.index() as u64)
+    /// For a value of a body that a call runs, or of the main program.
+    fn normal(&self, image: usize, (value, call): (Value, u64)) -> Normal {
+        let stream = (call << 32) | value.index() as u64;
+        Normal::new(self.seed, image as u64, stream)
     }
 
     /// Of the ring of a level.

@@ -11,6 +11,15 @@ pub(super) struct Slots {
     pub(super) im: Option<Vec<f64>>,
 }
 
+impl From<&peregrine_ir::Slots> for Slots {
+    fn from(slots: &peregrine_ir::Slots) -> Self {
+        Self {
+            re: slots.re.clone(),
+            im: slots.im.clone(),
+        }
+    }
+}
+
 impl Slots {
     pub(super) fn real(re: Vec<f64>) -> Self {
         Self { re, im: None }
@@ -39,26 +48,33 @@ impl Slots {
         self.each_part(|part| part.iter().map(|x| factor * x).collect())
     }
 
-    /// `a + p` with a real `p`.
-    pub(super) fn add_real(&self, p: Factor<'_>) -> Self {
+    /// `a + p`.
+    pub(super) fn add_plain(&self, p: Factor<'_>) -> Self {
         let mut sum = self.clone();
-        let images = sum.re.chunks_mut(p.slots.len().max(1));
-        for (i, image) in images.enumerate() {
-            zip(image, p.of(i), |x, y| *x += y);
+        p.re().add_to(&mut sum.re);
+        if let Some(im) = p.im() {
+            im.add_to(sum.imaginary());
         }
         sum
     }
 
-    /// `a_1 * p_1 + a_2 * p_2 + ...` with real `p`.
+    /// `a_1 * p_1 + a_2 * p_2 + ...`.
     pub(super) fn dot(ciphers: &[&Self], plains: &[Factor<'_>]) -> Self {
         let slots = ciphers.first().map_or(0, |a| a.re.len());
         let mut sum = Self::real(vec![0.0; slots]);
         let terms = || ciphers.iter().zip(plains);
-        let real: Vec<_> = terms().map(|(a, p)| (a.re.as_slice(), *p)).collect();
+        let real: Vec<_> = terms().map(|(a, p)| (a.re.as_slice(), p.re())).collect();
         multiply_add_all(&mut sum.re, &real);
-        let imaginary: Vec<_> = terms()
-            .filter_map(|(a, p)| Some((a.im.as_deref()?, *p)))
-            .collect();
+        let lost = terms().filter_map(|(a, p)| Some((a.im.as_deref()?, p.im()?)));
+        let lost: Vec<_> = lost.collect();
+        if !lost.is_empty() {
+            let mut squares = vec![0.0; slots];
+            multiply_add_all(&mut squares, &lost);
+            zip(&mut sum.re, &squares, |x, y| *x -= y);
+        }
+        let imaginary = terms().filter_map(|(a, p)| Some((a.im.as_deref()?, p.re())));
+        let turned = terms().filter_map(|(a, p)| Some((a.re.as_slice(), p.im()?)));
+        let imaginary: Vec<_> = imaginary.chain(turned).collect();
         if !imaginary.is_empty() {
             multiply_add_all(sum.imaginary(), &imaginary);
         }
@@ -195,13 +211,51 @@ fn multiply_add(into: &mut [f64], a: &[f64], b: &[f64]) {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Factor<'p> {
     /// Of every image but the first ones.
-    pub(super) slots: &'p [f64],
+    pub(super) slots: &'p Slots,
     /// Of so many first images.
-    pub(super) exact: Option<(usize, &'p [f64])>,
+    pub(super) exact: Option<(usize, &'p Slots)>,
 }
 
 impl<'p> Factor<'p> {
-    /// The slots that an image has.
+    /// Its real parts.
+    fn re(&self) -> RealFactor<'p> {
+        RealFactor {
+            slots: &self.slots.re,
+            exact: self
+                .exact
+                .map(|(twins, exact)| (twins, exact.re.as_slice())),
+        }
+    }
+
+    /// Its imaginary parts, unless all slots are real.
+    fn im(&self) -> Option<RealFactor<'p>> {
+        let exact = self
+            .exact
+            .and_then(|(twins, exact)| Some((twins, exact.im.as_deref()?)));
+        Some(RealFactor {
+            slots: self.slots.im.as_deref()?,
+            exact,
+        })
+    }
+}
+
+/// The real or the imaginary parts of a plaintext.
+#[derive(Clone, Copy, Debug)]
+struct RealFactor<'p> {
+    slots: &'p [f64],
+    exact: Option<(usize, &'p [f64])>,
+}
+
+impl<'p> RealFactor<'p> {
+    /// Adds them to those of every image.
+    fn add_to(&self, sum: &mut [f64]) {
+        let images = sum.chunks_mut(self.slots.len().max(1));
+        for (i, image) in images.enumerate() {
+            zip(image, self.of(i), |x, y| *x += y);
+        }
+    }
+
+    /// The parts that an image has.
     fn of(&self, image: usize) -> &'p [f64] {
         match self.exact {
             Some((twins, exact)) if image < twins => exact,
@@ -214,7 +268,7 @@ impl<'p> Factor<'p> {
 ///
 /// Block by block, and for each block image by image: sums stay in the cache, and so do the plaintexts that the images
 /// share.
-fn multiply_add_all(into: &mut [f64], terms: &[(&[f64], Factor<'_>)]) {
+fn multiply_add_all(into: &mut [f64], terms: &[(&[f64], RealFactor<'_>)]) {
     let width = terms.first().map_or(1, |(_, p)| p.slots.len()).max(1);
     for start in (0..width).step_by(BLOCK) {
         let length = BLOCK.min(width - start);
@@ -279,10 +333,10 @@ mod tests {
     fn images_side_by_side_do_not_meet() {
         let (one, two) = (vec![1.0, 2.0, 3.0, 4.0], vec![5.0, 6.0, 7.0, 8.0]);
         let both = Slots::real([one.clone(), two.clone()].concat());
-        let plain = Factor {
-            slots: &[0.5, 1.0, 2.0, -1.0],
-            exact: None,
-        };
+        let (re, im) = (vec![0.5, 1.0, 2.0, -1.0], vec![0.0, -2.0, 1.0, 3.0]);
+        let real = Slots::real(re.clone());
+        let complex = Slots { re, im: Some(im) };
+        let [plain, complex] = [&real, &complex].map(|slots| Factor { slots, exact: None });
         let apply = |f: &dyn Fn(&Slots) -> Slots| {
             let alone = [f(&Slots::real(one.clone())), f(&Slots::real(two.clone()))];
             let together = f(&both);
@@ -293,20 +347,49 @@ mod tests {
         apply(&|s| s.rotate(3, 4));
         apply(&|s| s.averaged((4, 2)));
         apply(&|s| s.mul_monomial(3, 4).averaged((4, 1)));
-        apply(&|s| s.add_real(plain));
+        apply(&|s| s.add_plain(plain));
+        apply(&|s| s.add_plain(complex));
         apply(&|s| Slots::dot(&[s, &s.mul_monomial(4, 4)], &[plain, plain]));
+        apply(&|s| Slots::dot(&[s, &s.mul_monomial(3, 4)], &[complex, plain]));
         apply(&|s| s.mul_monomial(3, 4));
+    }
+
+    #[test]
+    fn products_with_complex_plaintexts_are_complex_products() {
+        // (1 + 2i)(3 - i) = 5 + 5i, (-2)(4i) = -8i.
+        let a = Slots {
+            re: vec![1.0, -2.0],
+            im: Some(vec![2.0, 0.0]),
+        };
+        let p = Slots {
+            re: vec![3.0, 0.0],
+            im: Some(vec![-1.0, 4.0]),
+        };
+        let factor = Factor {
+            slots: &p,
+            exact: None,
+        };
+        let product = Slots::dot(&[&a], &[factor]);
+        assert_eq!(product.re, [5.0, 0.0]);
+        assert_eq!(product.im, Some(vec![5.0, -8.0]));
+        let real = Slots::real(vec![1.0, -2.0]);
+        let product = Slots::dot(&[&real, &a], &[factor, factor]);
+        assert_eq!(product.re, [8.0, 0.0]);
+        assert_eq!(product.im, Some(vec![4.0, -16.0]));
+        let sum = real.add_plain(factor);
+        assert_eq!((sum.re, sum.im), (vec![4.0, -2.0], p.im));
     }
 
     #[test]
     fn twins_have_slots_of_their_own() {
         let three = Slots::real(vec![1.0, 2.0, 1.0, 2.0, 3.0, 4.0]);
+        let (rounded, exact) = (Slots::real(vec![10.0, 20.0]), Slots::real(vec![1.0, 2.0]));
         let factor = Factor {
-            slots: &[10.0, 20.0],
-            exact: Some((1, &[1.0, 2.0])),
+            slots: &rounded,
+            exact: Some((1, &exact)),
         };
         assert_eq!(
-            three.add_real(factor).re,
+            three.add_plain(factor).re,
             [2.0, 4.0, 11.0, 22.0, 13.0, 24.0]
         );
         let product = Slots::dot(&[&three], &[factor]);

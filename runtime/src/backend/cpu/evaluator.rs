@@ -6,14 +6,15 @@ use super::sizes::DOT_CHUNK;
 use crate::backend::transfer::Transfer;
 use crate::binding;
 use crate::ckks::SeededCiphertext;
-use crate::ckks::{self, Ciphertext, CkksError, Encoder, Factor, Message, Plaintext};
+use crate::ckks::{self, Ciphertext, CkksError, Complex64, Encoder, Factor, Message, Plaintext};
 use crate::exec::{Encoding, Evaluator, ScaleValue, Site};
 use crate::params::{Parameters, PerRing, Rings};
 use crate::ring::Basis;
 use crate::rlwe::{Digits, EvaluationKeys};
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{
-    Basis as IrBasis, Circuit, Definition, Entity, Inst, Key, KeyKind, Level, Rotation, Type, Value,
+    Basis as IrBasis, Circuit, Definition, Entity, Inst, Key, KeyKind, Level, Rotation, Slots,
+    Type, Value,
 };
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -181,16 +182,28 @@ impl Evaluator for CkksEvaluator {
         }
     }
 
-    fn encode(&self, slots: &[f64], at: Encoding<'_>) -> Result<Plain, CkksRunError> {
+    fn encode(&self, slots: &Slots, at: Encoding<'_>) -> Result<Plain, CkksRunError> {
         let basis = self.basis(at)?;
         let encoder = &self.at(binding::level(at.level)).encoder;
-        let encoded = encoder.encode_real(slots, at.scale.value, basis);
+        let encoded = match &slots.im {
+            None => encoder.encode_real(&slots.re, at.scale.value, basis),
+            Some(im) => {
+                let parts = slots.re.iter().zip(im);
+                let slots: Vec<Complex64> =
+                    parts.map(|(&re, &im)| Complex64::new(re, im)).collect();
+                encoder.encode(&slots, at.scale.value, basis)
+            }
+        };
         Ok(encoded.map(Plain::Encoded)?)
     }
 
-    fn encode_for_dot(&self, slots: &[f64], at: Encoding<'_>) -> Result<Plain, CkksRunError> {
+    /// A message is transformed together with another one where it is used, which only real slots allow.
+    fn encode_for_dot(&self, slots: &Slots, at: Encoding<'_>) -> Result<Plain, CkksRunError> {
+        if slots.im.is_some() {
+            return self.encode(slots, at);
+        }
         let encoder = &self.at(binding::level(at.level)).encoder;
-        let message = encoder.message(slots, at.scale.value, self.basis(at)?);
+        let message = encoder.message(&slots.re, at.scale.value, self.basis(at)?);
         Ok(message.map(Plain::Message)?)
     }
 

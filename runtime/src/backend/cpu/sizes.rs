@@ -5,7 +5,7 @@ use peregrine_ir::Type;
 use peregrine_ir::stats::key_bytes;
 use peregrine_ir::{
     Arena, Basis, Circuit, Definition, Factor, Form, Inst, Key, KeyKind, Level, Pass, Prime,
-    RingId, RingTable,
+    RingId, RingTable, Value,
 };
 use std::num::NonZeroUsize;
 
@@ -31,6 +31,24 @@ pub(super) fn encodes(inst: &Inst) -> bool {
         _ => false,
     };
     inst.passes().iter().any(encodes)
+}
+
+/// Whether a plaintext of an instruction has complex slots: it is transformed before it is used.
+fn encodes_complex(circuit: &Circuit, inst: &Inst) -> bool {
+    let is_complex = |value: Value| {
+        let definition = circuit.values.get(value);
+        let imaginary = definition.map(|d| {
+            matches!(
+                d.inst,
+                Inst::Encode {
+                    imaginary: Some(_),
+                    ..
+                }
+            )
+        });
+        imaginary.unwrap_or(false)
+    };
+    inst.operands().into_iter().any(is_complex)
 }
 
 /// Sizes of values, from ring and level.
@@ -204,7 +222,11 @@ impl Sizes {
             ] => {
                 let at_a_time = terms.min(DOT_CHUNK.get()) as u64;
                 let sums = u64::from(terms > DOT_CHUNK.get()) * 2;
-                MESSAGE_LIMBS * at_a_time + at_a_time / 2 + sums * self.limbs_of(&definition.ty)
+                let plain = match encodes_complex(circuit, inst) {
+                    true => plaintext(),
+                    false => MESSAGE_LIMBS,
+                };
+                plain * at_a_time + at_a_time / 2 + sums * self.limbs_of(&definition.ty)
             }
             // What one pass hands to the next.
             [before @ .., _] => before.iter().map(|pass| self.handed_on(*pass, level)).sum(),

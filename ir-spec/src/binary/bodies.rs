@@ -1,0 +1,59 @@
+//! Functions, and the imports and exports of fragments.
+
+use super::column::{Column, Differences};
+use super::error::DecodeError;
+use super::wire;
+use crate::circuit::Link;
+use crate::entity::Value;
+use crate::function::Function;
+
+pub(super) fn encode_function(function: &Function) -> wire::Function {
+    let Function { name, end, results } = function;
+    wire::Function {
+        name: name.clone(),
+        end: end.0,
+        results: Differences::of(results.iter().map(|value| value.0)),
+    }
+}
+
+pub(super) fn decode_function(function: wire::Function) -> Result<Function, DecodeError> {
+    let wire::Function { name, end, results } = function;
+    Ok(Function {
+        name,
+        end: Value(end),
+        results: values("results", &results)?,
+    })
+}
+
+/// None for a whole circuit.
+pub(super) fn encode_links(links: &[Link]) -> Option<wire::Links> {
+    let column = |part: fn(&Link) -> Value| Differences::of(links.iter().map(|link| part(link).0));
+    (!links.is_empty()).then(|| wire::Links {
+        values: column(|link| link.value),
+        wholes: column(|link| link.whole),
+    })
+}
+
+pub(super) fn decode_links(links: Option<wire::Links>) -> Result<Vec<Link>, DecodeError> {
+    let wire::Links {
+        values: inner,
+        wholes,
+    } = links.unwrap_or_default();
+    if inner.len() != wholes.len() {
+        return Err(DecodeError::Length {
+            field: "links",
+            found: wholes.len(),
+            expected: inner.len(),
+        });
+    }
+    let inner = values("values of links", &inner)?.into_iter();
+    let wholes = values("values of links", &wholes)?.into_iter();
+    let link = |(value, whole)| Link { value, whole };
+    Ok(inner.zip(wholes).map(link).collect())
+}
+
+fn values(name: &'static str, column: &[i64]) -> Result<Vec<Value>, DecodeError> {
+    let mut numbers = Column::new(name, column);
+    let values = column.iter().map(|_| numbers.next_number().map(Value));
+    values.collect()
+}

@@ -1,0 +1,104 @@
+//! Inlining: what a call means.
+
+use crate::build::Builder;
+use crate::circuit::{Circuit, Link};
+use crate::entity::{Entity, Node, Value};
+use crate::function::Body;
+use crate::inst::Inst;
+use crate::typing::TypeError;
+use std::mem::take;
+
+/// The circuit without functions: every call replaced by what it runs. Computes the same ciphertexts.
+///
+/// # Errors
+/// Never for a verified circuit.
+pub fn inlined(circuit: &Circuit) -> Result<Circuit, TypeError> {
+    let mut empty = circuit.clone();
+    take(&mut empty.values);
+    take(&mut empty.functions);
+    let mut inline = Inline {
+        old: circuit,
+        builder: Builder::new(empty),
+        renamed: vec![None; circuit.values.len()],
+    };
+    inline.body(circuit.main(), None)?;
+    let renamed = take(&mut inline.renamed);
+    let name = |value: &mut Value| {
+        if let Some(Some(new)) = renamed.get(value.index()) {
+            *value = *new;
+        }
+    };
+    let new = inline.builder.circuit();
+    let ports = new.inputs.iter_mut().chain(&mut new.outputs);
+    ports.for_each(|port| port.values.iter_mut().for_each(name));
+    let links = new.imports.iter_mut().chain(&mut new.exports);
+    links.for_each(|Link { value, .. }| name(value));
+    Ok(inline.builder.finish())
+}
+
+struct Inline<'c> {
+    old: &'c Circuit,
+    builder: Builder,
+    renamed: Vec<Option<Value>>,
+}
+
+impl Inline<'_> {
+    /// Appends a body, for the node of the call that runs it.
+    fn body(&mut self, body: Body, node: Option<Node>) -> Result<(), TypeError> {
+        let old = self.old;
+        for (value, definition) in old.definitions(body) {
+            if body.function.is_some() && definition.inst.is_input() {
+                continue;
+            }
+            let node = node.or(definition.node);
+            self.builder.serve(node);
+            match &definition.inst {
+                Inst::Call {
+                    function,
+                    arguments,
+                } => {
+                    for (parameter, argument) in old.parameters(*function).zip(arguments) {
+                        self.set(parameter, self.name(*argument)?);
+                    }
+                    for body in old.body(*function) {
+                        self.body(body, node)?;
+                    }
+                    let called = old.functions.get(*function);
+                    let results = called.map_or(&[][..], |called| called.results.as_slice());
+                    let defined = old.further_results(value).chain([(value, 0)]);
+                    for (value, index) in defined {
+                        if let Some(result) = results.get(index as usize) {
+                            self.set(value, self.name(*result)?);
+                        }
+                    }
+                }
+                Inst::Result { .. } => {}
+                inst => {
+                    let mut missing = None;
+                    let inst = inst.map_operands(|old| {
+                        self.name(old).unwrap_or_else(|error| {
+                            missing = Some(error);
+                            old
+                        })
+                    });
+                    missing.map_or(Ok(()), Err)?;
+                    let new = self.builder.push_known(inst, &definition.ty)?;
+                    self.set(value, new);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self, old: Value) -> Result<Value, TypeError> {
+        let (op, value) = ("inline", old);
+        let known = self.renamed.get(old.index()).copied().flatten();
+        known.ok_or(TypeError::Undefined { op, value })
+    }
+
+    fn set(&mut self, old: Value, new: Value) {
+        if let Some(place) = self.renamed.get_mut(old.index()) {
+            *place = Some(new);
+        }
+    }
+}

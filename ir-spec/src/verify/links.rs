@@ -1,0 +1,52 @@
+//! Imports and exports of fragments.
+
+use super::error::{Report, Subject};
+use crate::circuit::{Circuit, Link};
+use crate::entity::Value;
+use std::collections::BTreeSet;
+
+pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
+    let has_links = !circuit.imports.is_empty() || !circuit.exports.is_empty();
+    let has_ports = !circuit.inputs.is_empty() || !circuit.outputs.is_empty();
+    if has_links && has_ports {
+        report.push(Subject::Circuit, LinkError::Ports);
+    }
+    check_side(circuit, &circuit.imports, Subject::Import, report);
+    check_side(circuit, &circuit.exports, Subject::Export, report);
+    for (link, at) in circuit.imports.iter().zip(0..) {
+        if !circuit.is_input(link.value) {
+            let value = link.value;
+            report.push(Subject::Import(at), LinkError::NotInput { value });
+        }
+    }
+}
+
+fn check_side(circuit: &Circuit, links: &[Link], subject: fn(u32) -> Subject, report: &mut Report) {
+    let (mut values, mut wholes) = (BTreeSet::new(), BTreeSet::new());
+    for (&Link { value, whole }, at) in links.iter().zip(0..) {
+        if !circuit.main().contains(value) {
+            report.push(subject(at), LinkError::NoValue { value });
+        }
+        for (known, value) in [(&mut values, value), (&mut wholes, whole)] {
+            if !known.insert(value) {
+                report.push(subject(at), LinkError::Twice { value });
+            }
+        }
+    }
+}
+
+/// What is wrong with an import or an export.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[allow(missing_docs, reason = "the sentences name every field")]
+pub enum LinkError {
+    #[error(
+        "the circuit has ports beside imports or exports; a fragment has no ports, a whole circuit no imports and exports"
+    )]
+    Ports,
+    #[error("{value} is no value of the main program")]
+    NoValue { value: Value },
+    #[error("{value} is no input")]
+    NotInput { value: Value },
+    #[error("{value} is listed twice")]
+    Twice { value: Value },
+}

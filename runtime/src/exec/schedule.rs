@@ -1,0 +1,190 @@
+//! The waves of one body: which instructions run side by side, and when values are freed.
+
+use super::wave::{SharedPlains, Wave};
+use peregrine_ir::{Body, Circuit, Entity, Inst, Value};
+use std::collections::{BTreeSet, VecDeque};
+
+/// The waves of a body, at most `window` instructions each; a call is a wave by itself. Cost: O(instructions * window).
+pub(super) fn schedule(
+    circuit: &Circuit,
+    body: Body,
+    (window, shared): (usize, SharedPlains),
+) -> Vec<Wave> {
+    let mut liveness = Liveness::new(circuit, body, shared);
+    let steps = circuit.definitions(body);
+    let steps = steps.filter(|(_, definition)| definition.inst.is_step());
+    let mut waiting: VecDeque<Value> = steps.map(|(value, _)| value).collect();
+    let mut waves = Vec::new();
+    while !waiting.is_empty() {
+        let steps = next_wave(&liveness, &mut waiting, window);
+        waves.push(liveness.step(steps));
+    }
+    waves
+}
+
+/// Takes the next wave out of the waiting instructions.
+fn next_wave(liveness: &Liveness<'_>, waiting: &mut VecDeque<Value>, window: usize) -> Vec<Value> {
+    let ahead = waiting.len().min(2 * window);
+    let mut steps = Vec::with_capacity(window);
+    let mut rest = Vec::with_capacity(ahead);
+    let mut alone = false;
+    for (at, value) in waiting.drain(..ahead).enumerate() {
+        let (ready, is_call) = liveness.ready(value);
+        // The first one is taken unconditionally, so that a schedule ends for any circuit.
+        if at == 0 {
+            steps.push(value);
+            alone = is_call;
+        } else if ready && !alone && !is_call && steps.len() < window {
+            steps.push(value);
+        } else {
+            rest.push(value);
+        }
+    }
+    for value in rest.into_iter().rev() {
+        waiting.push_front(value);
+    }
+    steps
+}
+
+/// Which values of a body exist and how many uses each still has.
+struct Liveness<'c> {
+    circuit: &'c Circuit,
+    body: Body,
+    /// By place in the body.
+    uses: Vec<u32>,
+    exists: Vec<bool>,
+    kept_plains: Vec<bool>,
+}
+
+impl<'c> Liveness<'c> {
+    fn new(circuit: &'c Circuit, body: Body, shared: SharedPlains) -> Self {
+        let count = body.values().len();
+        let mut liveness = Self {
+            circuit,
+            body,
+            uses: vec![0; count],
+            exists: vec![false; count],
+            kept_plains: vec![false; count],
+        };
+        let executed = circuit.definitions(body);
+        for (_, definition) in executed.filter(|(_, d)| d.inst.is_step()) {
+            for operand in distinct_operands(&definition.inst) {
+                liveness.count_use(operand);
+            }
+        }
+        for (value, definition) in circuit.definitions(body) {
+            let uses = liveness.at(value).and_then(|at| liveness.uses.get(at));
+            let several = uses.is_some_and(|&uses| uses > 1) && shared == SharedPlains::Keep;
+            let is_encode = matches!(definition.inst, Inst::Encode { .. });
+            if let Some(at) = liveness.at(value) {
+                set(&mut liveness.kept_plains, at, is_encode && several);
+                set(&mut liveness.exists, at, definition.inst.is_input());
+            }
+        }
+        // What outlives the body is used once more, by whoever receives it.
+        for value in circuit.results_of(body) {
+            liveness.count_use(value);
+        }
+        liveness
+    }
+
+    /// The place of a value in the body.
+    fn at(&self, value: Value) -> Option<usize> {
+        let at = value.index().checked_sub(self.body.first.index())?;
+        (at < self.uses.len()).then_some(at)
+    }
+
+    fn count_use(&mut self, value: Value) {
+        if let Some(uses) = self.at(value).and_then(|at| self.uses.get_mut(at)) {
+            *uses = uses.saturating_add(1);
+        }
+    }
+
+    fn exists(&self, value: Value) -> bool {
+        let at = self.at(value).and_then(|at| self.exists.get(at));
+        at.copied().unwrap_or(false)
+    }
+
+    fn is_recipe(&self, value: Value) -> bool {
+        let definition = self.circuit.values.get(value);
+        definition.is_some_and(|d| matches!(d.inst, Inst::Encode { .. }))
+    }
+
+    /// Whether the operands of an instruction are there, and whether it is a call.
+    fn ready(&self, value: Value) -> (bool, bool) {
+        let Some(definition) = self.circuit.values.get(value) else {
+            return (true, false);
+        };
+        let mut ready = true;
+        let each = |v| ready &= self.exists(v) || self.is_recipe(v);
+        definition.inst.for_each_operand(each);
+        (ready, matches!(definition.inst, Inst::Call { .. }))
+    }
+
+    /// Runs `steps`: what they need encoded, and what dies with them.
+    fn step(&mut self, steps: Vec<Value>) -> Wave {
+        let mut plains = BTreeSet::new();
+        let mut dead = Vec::new();
+        for &value in &steps {
+            let Some(definition) = self.circuit.values.get(value) else {
+                continue;
+            };
+            for operand in distinct_operands(&definition.inst) {
+                let Some(at) = self.at(operand) else {
+                    continue;
+                };
+                if self.kept_plains.get(at) == Some(&true) && !self.exists(operand) {
+                    plains.insert(operand);
+                    set(&mut self.exists, at, true);
+                }
+                let is_held = self.exists(operand);
+                if let Some(uses) = self.uses.get_mut(at) {
+                    *uses = uses.saturating_sub(1);
+                    if *uses == 0 && is_held {
+                        dead.push(operand);
+                    }
+                }
+            }
+        }
+        for &step in &steps {
+            let further = self.circuit.further_results(step);
+            for value in further.map(|(value, _)| value).chain([step]) {
+                if let Some(at) = self.at(value) {
+                    set(&mut self.exists, at, true);
+                    if self.uses.get(at) == Some(&0) {
+                        dead.push(value);
+                    }
+                }
+            }
+        }
+        let first = steps
+            .first()
+            .and_then(|&value| self.circuit.values.get(value));
+        let call = first.and_then(|definition| match definition.inst {
+            Inst::Call { function, .. } => Some(function),
+            _ => None,
+        });
+        Wave {
+            plains: plains.into_iter().collect(),
+            steps,
+            call,
+            dead,
+            ..Wave::default()
+        }
+    }
+}
+
+fn set(flags: &mut [bool], at: usize, value: bool) {
+    if let Some(flag) = flags.get_mut(at) {
+        *flag = value;
+    }
+}
+
+/// Operands without repetition, ascending.
+fn distinct_operands(inst: &Inst) -> BTreeSet<Value> {
+    let mut operands = BTreeSet::new();
+    inst.for_each_operand(|v| {
+        operands.insert(v);
+    });
+    operands
+}
