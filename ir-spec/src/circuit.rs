@@ -5,6 +5,7 @@ use crate::entity::{
 };
 use crate::expectation::{Expectation, InputRange};
 use crate::finish::{Finish, Prepare};
+use crate::fragment::{Fragment, Link};
 use crate::function::Function;
 use crate::inst::{Inst, Key, KeyKind};
 use crate::layout::Layout;
@@ -42,23 +43,12 @@ pub struct Circuit {
     pub inputs: Vec<Port>,
     /// Output tensors.
     pub outputs: Vec<Port>,
-    /// What a fragment takes from other fragments; nothing in a whole circuit. See [`crate::fragment`].
-    pub imports: Vec<Link>,
-    /// What a fragment gives to other fragments; nothing in a whole circuit.
-    pub exports: Vec<Link>,
+    /// What a fragment of another circuit takes and gives instead of tensors; none for a whole circuit.
+    pub fragment: Option<Fragment>,
     /// Functions that instructions call.
     pub functions: Arena<FunctionId, Function>,
     /// The instructions in the order of definition: the bodies of the functions one after the other, then the main program.
     pub values: Arena<Value, Definition>,
-}
-
-/// A value that a fragment takes from another one or gives to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Link {
-    /// Its name in the fragment.
-    pub value: Value,
-    /// Its name in the circuit that was cut.
-    pub whole: Value,
 }
 
 /// A node of the ONNX model.
@@ -245,11 +235,22 @@ impl Circuit {
             constants: Arena::new(),
             inputs: Vec::new(),
             outputs: Vec::new(),
-            imports: Vec::new(),
-            exports: Vec::new(),
+            fragment: None,
             functions: Arena::new(),
             values: Arena::new(),
         }
+    }
+
+    /// What a fragment takes from outside; nothing for a whole circuit.
+    pub fn imports(&self) -> &[Link] {
+        let fragment = self.fragment.as_ref();
+        fragment.map_or(&[], |fragment| &fragment.imports)
+    }
+
+    /// What a fragment gives; nothing for a whole circuit.
+    pub fn exports(&self) -> &[Link] {
+        let fragment = self.fragment.as_ref();
+        fragment.map_or(&[], |fragment| &fragment.exports)
     }
 
     /// The type of a value.

@@ -118,7 +118,7 @@ impl Circuit {
             .outputs
             .iter()
             .flat_map(|port| port.values.iter().copied());
-        ports.chain(self.exports.iter().map(|link| link.value))
+        ports.chain(self.exports().iter().map(|link| link.value))
     }
 
     /// The values of a body that outlive it: the results of a function, and what leaves the main program.

@@ -8,11 +8,15 @@ pub mod binary;
 pub mod bounds;
 pub mod build;
 pub mod circuit;
+pub mod compact;
 pub mod constants;
 pub mod cost;
+pub mod cut;
 pub mod entity;
 pub mod expectation;
+pub mod fingerprint;
 pub mod finish;
+pub mod fragment;
 
 pub mod function;
 pub mod inst;
@@ -37,8 +41,10 @@ pub mod verify;
 
 pub use binary::{Container, FileKind, Fingerprint, KeyPairId, ReadError, fingerprint};
 pub use build::Builder;
-pub use circuit::{Circuit, Constant, Definition, Keys, Link, Operator, Port, Remark, SourceNode};
+pub use circuit::{Circuit, Constant, Definition, Keys, Operator, Port, Remark, SourceNode};
+pub use compact::compact_tables;
 pub use constants::{FillError, Filler, Reach, Slots};
+pub use cut::{CutError, cut};
 pub use entity::{
     Arena, Const, Entity, FunctionId, LayoutId, Node, OperatorId, Prime, RingId, SpecialPrime,
     TensorId, Value,
@@ -48,6 +54,7 @@ pub use finish::{
     ElementFunction, Finish, FinishError, FinishStep, FunctionKind, InputElement, Prepare,
     PrepareError,
 };
+pub use fragment::{Fragment, Link};
 pub use function::{Body, Function};
 pub use inst::{Inst, Key, KeyKind};
 pub use interface::given_shape;

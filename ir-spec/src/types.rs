@@ -51,6 +51,17 @@ pub enum Form {
     Extended,
 }
 
+impl Type {
+    /// Whether it is modulo `Q_l * P`.
+    pub fn is_extended(&self) -> bool {
+        match self {
+            Self::Cipher { form, .. } => form.basis() == Basis::Extended,
+            Self::Plain { basis, .. } => *basis == Basis::Extended,
+            Self::Digits { .. } => true,
+        }
+    }
+}
+
 impl Form {
     /// The basis a plaintext must be encoded in to meet it.
     pub fn basis(self) -> Basis {

@@ -207,6 +207,7 @@ fn own(kind: FileKind) -> &'static str {
         FileKind::SecretKey => "a secret key",
         FileKind::EvaluationKeys => "evaluation keys",
         FileKind::Ciphertext => "ciphertexts",
+        FileKind::Values => "values between fragments",
     }
 }
 
@@ -251,6 +252,7 @@ impl Wanted {
             Self::Own(FileKind::SecretKey | FileKind::EvaluationKeys) => {
                 "`peregrine keygen` makes the secret key together with the evaluation keys"
             }
+            Self::Own(FileKind::Values) => "the library writes what fragments of a circuit give",
             Self::Own(FileKind::Ciphertext) => {
                 "`peregrine encrypt` makes the inputs of `run`, and `run` those of `decrypt`"
             }
@@ -277,6 +279,9 @@ impl Wanted {
             }
             (Content::Own(FileKind::Ciphertext), _) => {
                 "ciphertexts are for --input of run and decrypt"
+            }
+            (Content::Own(FileKind::Values), _) => {
+                "values between fragments are for those who run fragments with the library"
             }
             (Content::Npy | Content::Npz, Self::Own(FileKind::Ciphertext)) => {
                 "`peregrine encrypt` turns arrays into ciphertexts"

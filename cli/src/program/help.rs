@@ -265,6 +265,9 @@ fn container_help(error: &ContainerError) -> Option<&'static str> {
             FileKind::SecretKey => "a secret key is for --secret of encrypt and decrypt",
             FileKind::EvaluationKeys => "evaluation keys are for --evaluation of run",
             FileKind::Ciphertext => "ciphertexts are for --input of run and decrypt",
+            FileKind::Values => {
+                "values between fragments are for those who run fragments with the library"
+            }
         }),
         ContainerError::Magic { found } => match found.as_slice() {
             // An ONNX model begins with the field of its version.

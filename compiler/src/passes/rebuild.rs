@@ -1,8 +1,8 @@
 //! What passes share: copying a circuit instruction by instruction while changing some.
 
 use peregrine_ir::{
-    Arena, Builder, Circuit, Definition, Entity, Function, FunctionId, Inst, Link, Port, TypeError,
-    Value,
+    Arena, Builder, Circuit, Definition, Entity, Fragment, Function, FunctionId, Inst, Port,
+    TypeError, Value,
 };
 use std::collections::VecDeque;
 use std::mem::take;
@@ -12,8 +12,7 @@ pub struct Rebuild {
     builder: Builder,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
-    imports: Vec<Link>,
-    exports: Vec<Link>,
+    fragment: Option<Fragment>,
     renamed: Vec<Option<Value>>,
     /// Functions whose bodies are not complete, with their old names.
     functions: VecDeque<Function>,
@@ -28,8 +27,7 @@ impl Rebuild {
         let rebuild = Self {
             inputs: take(&mut old.inputs),
             outputs: take(&mut old.outputs),
-            imports: take(&mut old.imports),
-            exports: take(&mut old.exports),
+            fragment: old.fragment.take(),
             functions: take(&mut old.functions).values().cloned().collect(),
             renamed_functions: Vec::new(),
             builder: Builder::new(old),
@@ -122,9 +120,14 @@ impl Rebuild {
     pub fn finish(mut self) -> Result<Circuit, TypeError> {
         self.end_functions(|_| true)?;
         let (mut inputs, mut outputs) = (take(&mut self.inputs), take(&mut self.outputs));
-        let (mut imports, mut exports) = (take(&mut self.imports), take(&mut self.exports));
-        for link in imports.iter_mut().chain(&mut exports) {
-            link.value = self.new_name(link.value)?;
+        let mut fragment = self.fragment.take();
+        if let Some(Fragment {
+            imports, exports, ..
+        }) = &mut fragment
+        {
+            for link in imports.iter_mut().chain(exports) {
+                link.value = self.new_name(link.value)?;
+            }
         }
         for port in inputs.iter_mut().chain(&mut outputs) {
             for value in &mut port.values {
@@ -133,7 +136,7 @@ impl Rebuild {
         }
         let circuit = self.builder.circuit();
         (circuit.inputs, circuit.outputs) = (inputs, outputs);
-        (circuit.imports, circuit.exports) = (imports, exports);
+        circuit.fragment = fragment;
         Ok(self.builder.finish())
     }
 }

@@ -6,8 +6,7 @@
 use super::Pass;
 use super::rebuild::Rebuild;
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::linear::LinearMap;
-use peregrine_ir::{Arena, Circuit, Constant, Entity, Inst, Operator, TypeError, Value};
+use peregrine_ir::{Circuit, Entity, Inst, TypeError, Value, compact_tables};
 
 pub const PASS: Pass = Pass {
     name: "remove-dead",
@@ -61,103 +60,4 @@ fn live(circuit: &Circuit) -> Vec<bool> {
         }
     }
     live
-}
-
-/// New names for the rows of a table that are used, in order.
-struct Kept<K> {
-    names: Vec<Option<K>>,
-}
-
-impl<K: Entity> Kept<K> {
-    fn new(length: usize, used: impl Iterator<Item = K>) -> Self {
-        let mut names = vec![None; length];
-        for key in used {
-            if let Some(name) = names.get_mut(key.index()) {
-                *name = Some(key);
-            }
-        }
-        for (next, name) in (0..).zip(names.iter_mut().flatten()) {
-            *name = K::new(next);
-        }
-        Self { names }
-    }
-
-    fn name(&self, old: K) -> K {
-        self.names
-            .get(old.index())
-            .copied()
-            .flatten()
-            .unwrap_or(old)
-    }
-
-    fn filter<V: Clone>(&self, table: &Arena<K, V>) -> Arena<K, V> {
-        table
-            .iter()
-            .filter(|(key, _)| self.names.get(key.index()).is_some_and(Option::is_some))
-            .map(|(_, v)| v.clone())
-            .collect()
-    }
-}
-
-fn compact_tables(mut circuit: Circuit) -> Circuit {
-    let used = circuit.values.values().flat_map(|d| d.inst.constants());
-    let constants = Kept::new(circuit.constants.len(), used);
-    circuit.constants = constants.filter(&circuit.constants);
-    let operators = Kept::new(
-        circuit.operators.len(),
-        circuit.constants.values().map(Constant::operator),
-    );
-    circuit.operators = operators.filter(&circuit.operators);
-    let weights = circuit.operators.values().filter_map(|op| match op {
-        Operator::Linear { map, .. } => map.weight(),
-        Operator::Broadcast { tensor, .. } => Some(*tensor),
-    });
-    let tensors = Kept::new(circuit.tensors.len(), weights);
-    circuit.tensors = tensors.filter(&circuit.tensors);
-    let in_operators = circuit.operators.values().flat_map(|op| match op {
-        Operator::Linear { input, output, .. } => vec![*input, *output],
-        Operator::Broadcast { layout, .. } => vec![*layout],
-    });
-    let in_ports = circuit
-        .inputs
-        .iter()
-        .chain(&circuit.outputs)
-        .map(|port| port.layout);
-    let layouts = Kept::new(circuit.layouts.len(), in_operators.chain(in_ports));
-    circuit.layouts = layouts.filter(&circuit.layouts);
-
-    for constant in circuit.constants.values_mut() {
-        let operator = constant.operator_mut();
-        *operator = operators.name(*operator);
-    }
-    for operator in circuit.operators.values_mut() {
-        match operator {
-            Operator::Linear {
-                map,
-                input,
-                output,
-                fold: _,
-            } => {
-                *map = reweighted(map, &tensors);
-                (*input, *output) = (layouts.name(*input), layouts.name(*output));
-            }
-            Operator::Broadcast { tensor, layout, .. } => {
-                (*tensor, *layout) = (tensors.name(*tensor), layouts.name(*layout));
-            }
-        }
-    }
-    for port in circuit.inputs.iter_mut().chain(&mut circuit.outputs) {
-        port.layout = layouts.name(port.layout);
-    }
-    for definition in circuit.values.values_mut() {
-        definition.inst.rename_constants(|c| constants.name(c));
-    }
-    circuit
-}
-
-fn reweighted(map: &LinearMap, tensors: &Kept<peregrine_ir::TensorId>) -> LinearMap {
-    map.weight().map_or_else(
-        || map.clone(),
-        |weight| map.with_weight(tensors.name(weight)),
-    )
 }

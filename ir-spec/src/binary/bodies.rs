@@ -3,8 +3,9 @@
 use super::column::{Column, Differences};
 use super::error::DecodeError;
 use super::wire;
-use crate::circuit::Link;
 use crate::entity::Value;
+use crate::fingerprint::Fingerprint;
+use crate::fragment::{Fragment, Link};
 use crate::function::Function;
 
 pub(super) fn encode_function(function: &Function) -> wire::Function {
@@ -25,16 +26,48 @@ pub(super) fn decode_function(function: wire::Function) -> Result<Function, Deco
     })
 }
 
-/// None for a whole circuit.
-pub(super) fn encode_links(links: &[Link]) -> Option<wire::Links> {
-    let column = |part: fn(&Link) -> Value| Differences::of(links.iter().map(|link| part(link).0));
-    (!links.is_empty()).then(|| wire::Links {
-        values: column(|link| link.value),
-        wholes: column(|link| link.whole),
+pub(super) fn encode_fragment(fragment: &Fragment) -> wire::Fragment {
+    let Fragment {
+        whole,
+        imports,
+        exports,
+    } = fragment;
+    wire::Fragment {
+        whole: whole.0.to_vec(),
+        imports: Some(encode_links(imports)),
+        exports: Some(encode_links(exports)),
+    }
+}
+
+pub(super) fn decode_fragment(fragment: wire::Fragment) -> Result<Fragment, DecodeError> {
+    let wire::Fragment {
+        whole,
+        imports,
+        exports,
+    } = fragment;
+    let whole: [u8; 32] = whole
+        .try_into()
+        .map_err(|whole: Vec<u8>| DecodeError::Length {
+            field: "fingerprint of the circuit that was cut",
+            found: whole.len(),
+            expected: 32,
+        })?;
+    Ok(Fragment {
+        whole: Fingerprint(whole),
+        imports: decode_links(imports)?,
+        exports: decode_links(exports)?,
     })
 }
 
-pub(super) fn decode_links(links: Option<wire::Links>) -> Result<Vec<Link>, DecodeError> {
+fn encode_links(links: &[Link]) -> wire::Links {
+    let column = |part: fn(&Link) -> Value| Differences::of(links.iter().map(|link| part(link).0));
+    wire::Links {
+        values: column(|link| link.value),
+        wholes: column(|link| link.whole),
+    }
+}
+
+fn decode_links(links: Option<wire::Links>) -> Result<Vec<Link>, DecodeError> {
     let wire::Links {
         values: inner,
         wholes,

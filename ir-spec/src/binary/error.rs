@@ -1,8 +1,8 @@
 //! Why bytes are not a circuit or an interface.
 
 use super::container::ContainerError;
-use super::fingerprint::Fingerprint;
 use crate::entity::Value;
+use crate::fingerprint::Fingerprint;
 use crate::inst::Key;
 use crate::interface::InterfaceError;
 use crate::layout::LayoutError;

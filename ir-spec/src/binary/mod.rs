@@ -26,9 +26,9 @@ mod program;
 mod public;
 mod wire;
 
+pub use crate::fingerprint::Fingerprint;
 pub use container::{Container, ContainerError, FORMAT_VERSION, FileKind};
 pub use error::{DecodeError, ReadError};
-pub use fingerprint::Fingerprint;
 pub(crate) use fingerprint::PrivateHash;
 pub use owner::{KeyPairId, Owner};
 pub use parts::fingerprint;

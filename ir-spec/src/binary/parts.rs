@@ -1,7 +1,8 @@
 //! A circuit in its two parts, encoded, and the fingerprint of both.
 
-use super::fingerprint::{Fingerprint, PrivateHash};
+use super::fingerprint::PrivateHash;
 use super::{private, public};
+use crate::fingerprint::Fingerprint;
 use crate::interface::PublicPart;
 use crate::verify::Verified;
 

@@ -26,8 +26,7 @@ pub(super) fn encode(circuit: &Circuit) -> Vec<u8> {
         constants,
         inputs,
         outputs,
-        imports,
-        exports,
+        fragment,
         functions,
         values,
     } = circuit;
@@ -42,8 +41,7 @@ pub(super) fn encode(circuit: &Circuit) -> Vec<u8> {
         program: Some(program::encode(values)),
         remarks: remarks.iter().map(encode_remark).collect(),
         functions: functions.values().map(bodies::encode_function).collect(),
-        imports: bodies::encode_links(imports),
-        exports: bodies::encode_links(exports),
+        fragment: fragment.as_ref().map(bodies::encode_fragment),
     };
     message.encode_to_vec()
 }
@@ -78,8 +76,8 @@ pub(super) fn decode(bytes: &[u8], public: PublicPart) -> Result<Circuit, Decode
     circuit.constants = decode_constants(&constants)?;
     circuit.inputs = decode_ports(public.inputs, &message.inputs)?;
     circuit.outputs = decode_ports(public.outputs, &message.outputs)?;
-    circuit.imports = bodies::decode_links(message.imports)?;
-    circuit.exports = bodies::decode_links(message.exports)?;
+    let fragment = message.fragment.map(bodies::decode_fragment);
+    circuit.fragment = fragment.transpose()?;
     let functions = message.functions.into_iter();
     circuit.functions = functions
         .map(bodies::decode_function)

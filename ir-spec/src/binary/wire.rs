@@ -203,10 +203,9 @@ pub(super) struct Private {
     pub(super) remarks: Vec<Remark>,
     #[prost(message, repeated, tag = "10")]
     pub(super) functions: Vec<Function>,
+    /// None for a whole circuit.
     #[prost(message, optional, tag = "11")]
-    pub(super) imports: Option<Links>,
-    #[prost(message, optional, tag = "12")]
-    pub(super) exports: Option<Links>,
+    pub(super) fragment: Option<Fragment>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -219,6 +218,17 @@ pub(super) struct Function {
     /// Differences to the value before, the first to zero.
     #[prost(sint64, repeated, tag = "3")]
     pub(super) results: Vec<i64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Fragment {
+    /// The fingerprint of the circuit that was cut.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) whole: Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub(super) imports: Option<Links>,
+    #[prost(message, optional, tag = "3")]
+    pub(super) exports: Option<Links>,
 }
 
 /// Pairs of values, each column as differences to the one before, the first to zero.

@@ -1,7 +1,7 @@
 //! Inlining: what a call means.
 
 use crate::build::Builder;
-use crate::circuit::{Circuit, Link};
+use crate::circuit::Circuit;
 use crate::entity::{Entity, Node, Value};
 use crate::function::Body;
 use crate::inst::Inst;
@@ -31,8 +31,10 @@ pub fn inlined(circuit: &Circuit) -> Result<Circuit, TypeError> {
     let new = inline.builder.circuit();
     let ports = new.inputs.iter_mut().chain(&mut new.outputs);
     ports.for_each(|port| port.values.iter_mut().for_each(name));
-    let links = new.imports.iter_mut().chain(&mut new.exports);
-    links.for_each(|Link { value, .. }| name(value));
+    if let Some(fragment) = &mut new.fragment {
+        let links = fragment.imports.iter_mut().chain(&mut fragment.exports);
+        links.for_each(|link| name(&mut link.value));
+    }
     Ok(inline.builder.finish())
 }
 
@@ -60,7 +62,7 @@ impl Inline<'_> {
                     for (parameter, argument) in old.parameters(*function).zip(arguments) {
                         self.set(parameter, self.name(*argument)?);
                     }
-                    for body in old.body(*function) {
+                    if let Some(body) = old.body(*function) {
                         self.body(body, node)?;
                     }
                     let called = old.functions.get(*function);

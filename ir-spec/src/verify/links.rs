@@ -1,19 +1,19 @@
 //! Imports and exports of fragments.
 
 use super::error::{Report, Subject};
-use crate::circuit::{Circuit, Link};
+use crate::circuit::Circuit;
 use crate::entity::Value;
+use crate::fragment::Link;
 use std::collections::BTreeSet;
 
 pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
-    let has_links = !circuit.imports.is_empty() || !circuit.exports.is_empty();
     let has_ports = !circuit.inputs.is_empty() || !circuit.outputs.is_empty();
-    if has_links && has_ports {
+    if circuit.fragment.is_some() && has_ports {
         report.push(Subject::Circuit, LinkError::Ports);
     }
-    check_side(circuit, &circuit.imports, Subject::Import, report);
-    check_side(circuit, &circuit.exports, Subject::Export, report);
-    for (link, at) in circuit.imports.iter().zip(0..) {
+    check_side(circuit, circuit.imports(), Subject::Import, report);
+    check_side(circuit, circuit.exports(), Subject::Export, report);
+    for (link, at) in circuit.imports().iter().zip(0..) {
         if !circuit.is_input(link.value) {
             let value = link.value;
             report.push(Subject::Import(at), LinkError::NotInput { value });
@@ -39,9 +39,7 @@ fn check_side(circuit: &Circuit, links: &[Link], subject: fn(u32) -> Subject, re
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum LinkError {
-    #[error(
-        "the circuit has ports beside imports or exports; a fragment has no ports, a whole circuit no imports and exports"
-    )]
+    #[error("the circuit is a fragment and has ports; a fragment has imports and exports instead")]
     Ports,
     #[error("{value} is no value of the main program")]
     NoValue { value: Value },

@@ -16,7 +16,7 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
     check_side(circuit, &circuit.inputs, Subject::Input, report);
     check_side(circuit, &circuit.outputs, Subject::Output, report);
     check_inputs(circuit, report);
-    if circuit.outputs.is_empty() && circuit.exports.is_empty() {
+    if circuit.outputs.is_empty() && circuit.exports().is_empty() {
         report.push(Subject::Circuit, PortError::NoOutputs);
     }
 }
@@ -180,7 +180,7 @@ fn check_values(circuit: &Circuit, values: &[Value]) -> Result<(), PortError> {
 
 /// The values of input ports, or the imports of a fragment, are exactly the inputs of the main program, each once.
 fn check_inputs(circuit: &Circuit, report: &mut Report) {
-    let imports = circuit.imports.iter().map(|link| link.value);
+    let imports = circuit.imports().iter().map(|link| link.value);
     let mut listed: BTreeSet<Value> = imports.collect();
     for (i, port) in circuit.inputs.iter().enumerate() {
         let subject = Subject::Input(i as u32);

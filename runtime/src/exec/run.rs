@@ -52,7 +52,7 @@ pub fn run_again<E: Evaluator>(
     })
 }
 
-/// Runs a fragment on its imports, in the order of [`Circuit::imports`]; gives its exports, in the order of [`Circuit::exports`].
+/// Runs a fragment on its imports, in the order of [`Circuit::imports()`]; gives its exports, in the order of [`Circuit::exports`].
 ///
 /// # Errors
 /// Before any work when the back end does not accept the circuit or the imports; otherwise when an instruction fails.
@@ -67,7 +67,7 @@ pub fn run_fragment<E: Evaluator>(
     let circuit: &Circuit = circuit;
     let given = || {
         check_imports(circuit, &imports)?;
-        let values = circuit.imports.iter().map(|link| link.value);
+        let values = circuit.imports().iter().map(|link| link.value);
         Ok(values.zip(imports).collect())
     };
     walk((circuit, evaluator), plan, cache, given, progress, |walk| {
@@ -165,13 +165,13 @@ fn check_ports<C, R>(circuit: &Circuit, inputs: &[Vec<C>]) -> Result<(), ExecErr
 
 /// Whether the imports are as many and of the kinds that a fragment takes.
 fn check_imports<E: Evaluator>(circuit: &Circuit, imports: &[Held<E>]) -> Outcome<(), E> {
-    if imports.len() != circuit.imports.len() {
+    if imports.len() != circuit.imports().len() {
         return Err(ExecError::Imports {
             found: imports.len(),
-            expected: circuit.imports.len(),
+            expected: circuit.imports().len(),
         });
     }
-    for (link, held) in circuit.imports.iter().zip(imports) {
+    for (link, held) in circuit.imports().iter().zip(imports) {
         let same = match (circuit.type_of(link.value), held) {
             (Some(Type::Cipher { .. }), Held::Cipher(_))
             | (Some(Type::Plain { .. }), Held::Plain(_))

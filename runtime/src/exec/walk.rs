@@ -194,7 +194,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
 
     /// The exports of a fragment.
     pub(super) fn exports(mut self) -> Outcome<Vec<Held<E>>, E> {
-        let exports = self.circuit.exports.iter();
+        let exports = self.circuit.exports().iter();
         exports
             .map(|link| {
                 let held = self.held.get_mut(link.value.index());

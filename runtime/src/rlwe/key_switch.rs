@@ -6,13 +6,18 @@ use crate::ring::{Basis, Ntt, RnsPoly, Then};
 use rayon::prelude::*;
 
 /// A polynomial of some level as small integers, one for each digit that meets the level's row, modulo `Q_l P`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Digits {
     level: usize,
     polys: Vec<(usize, RnsPoly<Ntt>)>,
 }
 
 impl Digits {
+    /// Digits of a level, each with its number; polynomials modulo `Q_l P`.
+    pub(crate) fn from_polys(level: usize, polys: Vec<(usize, RnsPoly<Ntt>)>) -> Self {
+        Self { level, polys }
+    }
+
     /// The level of the polynomial.
     pub fn level(&self) -> usize {
         self.level

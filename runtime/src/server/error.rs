@@ -5,7 +5,7 @@ use crate::bytes::Bytes;
 use crate::exec::memory::MemoryError;
 use crate::exec::{Cancelled, ExecError};
 use crate::params::ParametersError;
-use crate::wire::WireError;
+use crate::wire::{MissingValues, WireError};
 use peregrine_ir::KeyPairId;
 use peregrine_ir::binary::Fingerprint;
 
@@ -54,6 +54,9 @@ pub enum ServerError {
     /// A file is not what it should be.
     #[error(transparent)]
     File(#[from] WireError),
+    /// What a fragment takes is not there.
+    #[error(transparent)]
+    Values(#[from] MissingValues),
     /// The run failed.
     #[error(transparent)]
     Run(ExecError<CkksRunError>),

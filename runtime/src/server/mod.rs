@@ -7,6 +7,7 @@
 //! All sessions of a server share its circuit, its tables and its encoded constants, and draw their memory from one limit.
 
 mod error;
+mod fragment;
 mod ledger;
 mod options;
 mod session;

@@ -131,18 +131,36 @@ impl Session {
         let session = &*self.0;
         let shared = &session.grant.shared;
         shared.check_circuit("the ciphertext", inputs.fingerprint)?;
-        if inputs.key_pair != session.key_pair {
-            return Err(ServerError::KeyPair {
-                inputs: inputs.key_pair,
-                keys: session.key_pair,
-            });
-        }
+        self.check_key_pair(inputs.key_pair)?;
         let ports = shared.install(|| session.run(inputs.ports, progress))?;
         Ok(EncryptedOutputs {
             fingerprint: shared.interface.fingerprint(),
             key_pair: session.key_pair,
             ports,
         })
+    }
+}
+
+impl Session {
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0.grant.shared
+    }
+
+    pub(super) fn evaluator(&self) -> &CkksEvaluator {
+        &self.0.evaluator
+    }
+
+    pub(super) fn plan(&self) -> (&Plan, &Cache<Plain>) {
+        (&self.0.plan, &self.0.cache)
+    }
+
+    /// What comes is encrypted under the key that the session's keys belong to.
+    pub(super) fn check_key_pair(&self, inputs: KeyPairId) -> Result<(), ServerError> {
+        let keys = self.0.key_pair;
+        match inputs == keys {
+            true => Ok(()),
+            false => Err(ServerError::KeyPair { inputs, keys }),
+        }
     }
 }
 

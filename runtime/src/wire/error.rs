@@ -6,7 +6,7 @@ use crate::params::ParametersError;
 use crate::ring::RingError;
 use crate::rlwe::RlweError;
 use peregrine_ir::binary::ContainerError;
-use peregrine_ir::{Key, KeyPairId, KeyShapeError};
+use peregrine_ir::{Key, KeyPairId, KeyShapeError, Value};
 
 /// Why bytes are not the file that was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,20 @@ pub enum WireError {
         first: KeyPairId,
         /// Of another one.
         other: KeyPairId,
+    },
+    /// Values of fragments under two keys.
+    #[error("the values are encrypted under two key pairs, {first} and {other}")]
+    ValuePairs {
+        /// Of the first ones.
+        first: KeyPairId,
+        /// Of other ones.
+        other: KeyPairId,
+    },
+    /// A file has a value of one name twice.
+    #[error("the file has {value} twice")]
+    ValueTwice {
+        /// Its name in the circuit that was cut.
+        value: Value,
     },
     /// Not all keys that a circuit needs are there.
     #[error(transparent)]

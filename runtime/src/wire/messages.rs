@@ -31,6 +31,17 @@ pub(super) struct CiphertextsHeader {
     pub(super) key_pair: Vec<u8>,
 }
 
+/// Of a file of values.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(super) struct ValuesHeader {
+    /// Of the key that they are encrypted under; 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) key_pair: Vec<u8>,
+    /// The names of the values in the circuit that was cut, in the order of their chunks.
+    #[prost(uint32, repeated, tag = "2")]
+    pub(super) values: Vec<u32>,
+}
+
 /// What a header of ciphertexts begins with; decoding skips the rest.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub(super) struct OnlyDirection {

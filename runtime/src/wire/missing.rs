@@ -1,7 +1,7 @@
-//! Evaluation keys that are not in the files given.
+//! Evaluation keys and values that are not in the files given.
 
 use crate::bytes::Bytes;
-use peregrine_ir::{KeyShape, key_shape};
+use peregrine_ir::{KeyShape, Value, key_shape};
 use std::fmt;
 
 /// Evaluation keys that a circuit needs and nobody has.
@@ -52,3 +52,44 @@ impl fmt::Display for MissingKeys {
 }
 
 impl std::error::Error for MissingKeys {}
+
+/// Values that a fragment takes, or a circuit gives, and nobody has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingValues {
+    /// Their names in the circuit that was cut.
+    pub values: Vec<Value>,
+}
+
+impl MissingValues {
+    /// Those of these names.
+    pub(crate) fn of(values: impl IntoIterator<Item = Value>) -> Self {
+        Self {
+            values: values.into_iter().collect(),
+        }
+    }
+}
+
+/// The most values that a message names.
+const NAMED: usize = 8;
+
+impl fmt::Display for MissingValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = self.values.iter().take(NAMED).map(Value::to_string);
+        let named = named.collect::<Vec<_>>().join(", ");
+        let (noun, verb) = match self.values.len() {
+            1 => ("value", "is"),
+            _ => ("values", "are"),
+        };
+        write!(
+            f,
+            "{} {noun} that come from other fragments {verb} missing: {named}",
+            self.values.len()
+        )?;
+        match self.values.len().checked_sub(NAMED) {
+            Some(more @ 1..) => write!(f, " and {more} more"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for MissingValues {}

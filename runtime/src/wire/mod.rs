@@ -1,7 +1,7 @@
 //! Files and messages of the runtime: secret key, evaluation keys, encrypted tensors.
 //!
 //! Every file is a [`peregrine_ir::binary`] container: magic, version, kind, owner, checksummed chunks. The owner is a circuit for
-//! ciphertexts and a key pair for keys. Chunk 0 is a small header; the others hold residues, packed: modulo a prime of `b` bits each takes
+//! ciphertexts, the circuit that was cut for values, and a key pair for keys. Chunk 0 is a small header; the others hold residues, packed: modulo a prime of `b` bits each takes
 //! `b` bits, lowest first, limb after limb (`words.rs` says it exactly).
 //!
 //! | kind | header | chunks |
@@ -9,6 +9,7 @@
 //! | secret key | smallest and largest degree | one per degree: N coefficients, one byte each |
 //! | evaluation keys | degree, kind, primes, digits, seed of each | one per key: the halves `b_d`, digit after digit |
 //! | ciphertext | key pair, ports, levels, seeds | one per port: the parts of each ciphertext that the seed does not give |
+//! | values | key pair, names | one per value: the parts of a ciphertext, a plaintext, or digits in the order of their numbers |
 //!
 //! Keys are of a pair and not of a circuit. A secret key is coefficients of every degree. An evaluation key says by itself of which primes
 //! it is, by value, so one file serves every circuit whose keys it covers ([`peregrine_ir::KeyShape::covers`]). Ciphertexts are packed
@@ -27,6 +28,7 @@ mod mapped;
 mod messages;
 mod missing;
 mod secret;
+mod values;
 mod words;
 
 pub use ciphertexts::{
@@ -36,8 +38,10 @@ pub use ciphertexts::{
 pub use error::WireError;
 pub use keys::{KeyBytes, KeyFile, KeyWriter, PackedKey, StoredKeys};
 pub use mapped::MappedFile;
-pub use missing::MissingKeys;
+pub use missing::{MissingKeys, MissingValues};
 pub use secret::{SecretCoefficients, read_secret, write_secret};
+
+pub use values::{FragmentValues, HostValue, read_values, write_values};
 
 /// Maps a file into memory, for reading parts of it when they are needed.
 ///

@@ -21,7 +21,7 @@ mod write;
 pub use read::Container;
 pub use write::{Writer, encode};
 
-use super::fingerprint::Fingerprint;
+use crate::fingerprint::Fingerprint;
 use std::fmt;
 
 const MAGIC: [u8; 8] = *b"PEREGRIN";
@@ -45,15 +45,18 @@ pub enum FileKind {
     EvaluationKeys,
     /// Encrypted tensors.
     Ciphertext,
+    /// Values that fragments of a circuit take and give.
+    Values,
 }
 
 impl FileKind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Circuit,
         Self::Interface,
         Self::SecretKey,
         Self::EvaluationKeys,
         Self::Ciphertext,
+        Self::Values,
     ];
 
     fn noun(self) -> &'static str {
@@ -63,6 +66,7 @@ impl FileKind {
             Self::SecretKey => "a secret key file",
             Self::EvaluationKeys => "an evaluation keys file",
             Self::Ciphertext => "a ciphertext file",
+            Self::Values => "a file of values between fragments",
         }
     }
 
@@ -73,6 +77,7 @@ impl FileKind {
             Self::SecretKey => 3,
             Self::EvaluationKeys => 4,
             Self::Ciphertext => 5,
+            Self::Values => 6,
         }
     }
 
@@ -89,6 +94,7 @@ impl fmt::Display for FileKind {
             Self::SecretKey => "secret key",
             Self::EvaluationKeys => "evaluation keys",
             Self::Ciphertext => "ciphertext",
+            Self::Values => "values between fragments",
         })
     }
 }

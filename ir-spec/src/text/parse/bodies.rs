@@ -3,8 +3,10 @@
 use super::Parser;
 use super::cursor::{Cursor, Parsed};
 use super::types::parse_type;
-use crate::circuit::{Definition, Link};
+use crate::circuit::Definition;
 use crate::entity::Value;
+use crate::fingerprint::Fingerprint;
+use crate::fragment::{Fragment, Link};
 use crate::function::Function;
 use crate::inst::Inst;
 use crate::text::error::ParseCause;
@@ -72,27 +74,64 @@ impl Parser<'_> {
         Ok(value)
     }
 
+    /// `fragment "d8a1..."`: the fingerprint of the circuit that was cut, 64 hexadecimal digits.
+    pub(super) fn fragment(&mut self) -> Parsed<()> {
+        let at = self.cursor.advance();
+        self.once(at, "fragment")?;
+        let at = self.cursor.token();
+        let digits = self.cursor.string()?;
+        let whole = fingerprint(&digits);
+        let expected = "a fingerprint of 64 hexadecimal digits";
+        let whole = whole.ok_or_else(|| self.cursor.expected_at(at, expected))?;
+        self.circuit.fragment = Some(Fragment {
+            whole,
+            imports: Vec::new(),
+            exports: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// The links of the fragment, which must have been declared.
+    fn links(&mut self) -> Parsed<&mut Fragment> {
+        let missing = self.cursor.error(
+            self.cursor.token(),
+            ParseCause::Missing { what: "`fragment`" },
+        );
+        self.circuit.fragment.as_mut().ok_or(missing)
+    }
+
     /// `import v0: ct<1, D> from v17`.
     pub(super) fn import(&mut self) -> Parsed<()> {
-        let at = self.circuit.imports.len() as u32;
+        let at = self.links()?.imports.len() as u32;
         let line = self.cursor.advance().line;
         self.map.note(Subject::Import(at), line);
         let value = self.parameter()?;
         self.cursor.keyword("from")?;
         let whole = self.cursor.entity()?;
-        self.circuit.imports.push(Link { value, whole });
+        self.links()?.imports.push(Link { value, whole });
         Ok(())
     }
 
     /// `export v9 to v30`.
     pub(super) fn export(&mut self) -> Parsed<()> {
-        let at = self.circuit.exports.len() as u32;
+        let at = self.links()?.exports.len() as u32;
         let line = self.cursor.advance().line;
         self.map.note(Subject::Export(at), line);
         let value = self.cursor.entity()?;
         self.cursor.keyword("to")?;
         let whole = self.cursor.entity()?;
-        self.circuit.exports.push(Link { value, whole });
+        self.links()?.exports.push(Link { value, whole });
         Ok(())
     }
+}
+
+fn fingerprint(digits: &str) -> Option<Fingerprint> {
+    let mut bytes = [0; 32];
+    if digits.len() != 64 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(digits.get(2 * i..2 * i + 2)?, 16).ok()?;
+    }
+    Some(Fingerprint(bytes))
 }

@@ -148,6 +148,7 @@ impl<'s> Parser<'s> {
             "remark" => self.remark(),
             "entry" => self.entry(),
             "return" => self.output(),
+            "fragment" => self.fragment(),
             "import" => self.import(),
             "export" => self.export(),
             _ => match word.trim_end_matches(|c: char| c.is_ascii_digit()) {

@@ -1,8 +1,9 @@
 //! Functions, and the imports and exports of fragments, as text.
 
 use super::{CommaList, Quoted, inst};
-use crate::circuit::{Circuit, Link};
+use crate::circuit::Circuit;
 use crate::entity::{FunctionId, Value};
+use crate::fragment::Link;
 use crate::function::{Body, Function};
 use crate::inst::Inst;
 use crate::verify::is_identifier;
@@ -61,9 +62,12 @@ fn input(circuit: &Circuit, value: Value, f: &mut Formatter<'_>) -> fmt::Result 
     }
 }
 
-/// Every import, with the values that it defines.
+/// The circuit that was cut, and every import with the value that it defines.
 pub(super) fn imports(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
-    for Link { value, whole } in &circuit.imports {
+    if let Some(fragment) = &circuit.fragment {
+        writeln!(f, "    fragment \"{:?}\"", fragment.whole)?;
+    }
+    for Link { value, whole } in circuit.imports() {
         f.write_str("import ")?;
         input(circuit, *value, f)?;
         writeln!(f, " from {whole}")?;
@@ -73,7 +77,7 @@ pub(super) fn imports(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
 
 /// Every export.
 pub(super) fn exports(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
-    for Link { value, whole } in &circuit.exports {
+    for Link { value, whole } in circuit.exports() {
         writeln!(f, "    export {value} to {whole}")?;
     }
     Ok(())

@@ -197,7 +197,7 @@ fn constant(constant: &Constant, f: &mut Formatter<'_>) -> fmt::Result {
 }
 
 fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
-    let mut entered: HashSet<Value> = circuit.imports.iter().map(|link| link.value).collect();
+    let mut entered: HashSet<Value> = circuit.imports().iter().map(|link| link.value).collect();
     bodies::functions(circuit, f)?;
     bodies::imports(circuit, f)?;
     for Port {

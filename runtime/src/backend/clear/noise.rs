@@ -38,7 +38,7 @@ impl Noise {
         let model = self.model(level);
         let absolute = match site.inst {
             // What a fragment takes from another one has the noise it has there.
-            Inst::Input { .. } if site.circuit.imports.is_empty() => model.fresh(),
+            Inst::Input { .. } if site.circuit.fragment.is_none() => model.fresh(),
             Inst::Relinearize(_) | Inst::Rotate { .. } | Inst::Conjugate(_) => {
                 combine([self.key_product(model, level), model.division(2)])
             }

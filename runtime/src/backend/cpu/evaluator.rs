@@ -7,10 +7,11 @@ use crate::backend::transfer::Transfer;
 use crate::binding;
 use crate::ckks::SeededCiphertext;
 use crate::ckks::{self, Ciphertext, CkksError, Complex64, Encoder, Factor, Message, Plaintext};
-use crate::exec::{Encoding, Evaluator, ScaleValue, Site};
+use crate::exec::{Encoding, Evaluator, Held, ScaleValue, Site};
 use crate::params::{Parameters, PerRing, Rings};
 use crate::ring::Basis;
 use crate::rlwe::{Digits, EvaluationKeys};
+use crate::wire::HostValue;
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{
     Basis as IrBasis, Circuit, Definition, Entity, Inst, Key, KeyKind, Level, Rotation, Slots,
@@ -81,11 +82,15 @@ impl CkksEvaluator {
 
     /// The primes of a constant.
     fn basis(&self, at: Encoding<'_>) -> Result<&Basis, CkksRunError> {
-        let level = binding::level(at.level);
+        self.primes(binding::level(at.level), at.basis == IrBasis::Extended)
+    }
+
+    /// The primes of a level, with those of P or without.
+    fn primes(&self, level: usize, extended: bool) -> Result<&Basis, CkksRunError> {
         let params = self.rings.at(level);
-        let basis = match at.basis {
-            IrBasis::Normal => params.row(level),
-            IrBasis::Extended => params.extended_row(level),
+        let basis = match extended {
+            false => params.row(level),
+            true => params.extended_row(level),
         };
         Ok(basis.map_err(CkksError::from)?)
     }
@@ -336,5 +341,31 @@ impl Transfer for CkksEvaluator {
 
     fn export(&self, a: Ciphertext) -> Result<Ciphertext, CkksRunError> {
         Ok(a)
+    }
+
+    fn import_value(&self, a: HostValue) -> Result<Held<Self>, CkksRunError> {
+        Ok(match a {
+            HostValue::Cipher(cipher) => Held::Cipher(cipher),
+            HostValue::Plain(_, plain) => Held::Plain(Arc::new(Plain::Encoded(plain))),
+            HostValue::Digits(digits) => Held::Digits(Arc::new(digits)),
+        })
+    }
+
+    fn export_value(&self, a: Held<Self>, ty: &Type) -> Result<HostValue, CkksRunError> {
+        let level = binding::level(ty.level());
+        Ok(match a {
+            Held::Cipher(cipher) => HostValue::Cipher(cipher),
+            Held::Digits(digits) => HostValue::Digits(Arc::unwrap_or_clone(digits)),
+            Held::Plain(plain) => {
+                let plain = match Arc::unwrap_or_clone(plain) {
+                    Plain::Encoded(plain) => plain,
+                    Plain::Message(message) => {
+                        let (params, extended) = (self.rings.at(level), ty.is_extended());
+                        message.encoded(params, self.primes(level, extended)?)
+                    }
+                };
+                HostValue::Plain(level, plain)
+            }
+        })
     }
 }

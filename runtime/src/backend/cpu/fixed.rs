@@ -55,11 +55,14 @@ fn ring_table_bytes(circuit: &Circuit, id: RingId) -> u64 {
     primes * transform_table_bytes(view.log_n()) as u64 + (per_coefficient << view.log_n())
 }
 
-/// Bytes of the inputs of a run as they came, half of each as a seed, and of its outputs as they go.
+/// Bytes of the inputs of a run as they came, half of each as a seed, of the imports of a fragment, and of outputs or exports as they go.
 pub(super) fn transfer_bytes(circuit: &Circuit) -> u64 {
     let sizes = Sizes::new(&circuit.rings);
     let bytes = |value: &Value| circuit.type_of(*value).map_or(0, |ty| sizes.bytes_of(ty));
     let inputs = circuit.inputs.iter().flat_map(|port| &port.values);
     let outputs = circuit.outputs.iter().flat_map(|port| &port.values);
-    inputs.map(bytes).sum::<u64>() / 2 + OUTPUT_COPIES * outputs.map(bytes).sum::<u64>()
+    let imports = circuit.imports().iter().map(|link| &link.value);
+    let exports = circuit.exports().iter().map(|link| &link.value);
+    let outputs = outputs.chain(exports).map(bytes).sum::<u64>();
+    inputs.map(bytes).sum::<u64>() / 2 + imports.map(bytes).sum::<u64>() + OUTPUT_COPIES * outputs
 }

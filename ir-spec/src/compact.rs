@@ -1,0 +1,105 @@
+//! Dropping rows of tables that nothing names.
+
+use crate::circuit::{Circuit, Constant, Operator};
+use crate::entity::{Arena, Entity, TensorId};
+use crate::linear::LinearMap;
+
+/// New names for the rows of a table that are used, in order.
+struct Kept<K> {
+    names: Vec<Option<K>>,
+}
+
+impl<K: Entity> Kept<K> {
+    fn new(length: usize, used: impl Iterator<Item = K>) -> Self {
+        let mut names = vec![None; length];
+        for key in used {
+            if let Some(name) = names.get_mut(key.index()) {
+                *name = Some(key);
+            }
+        }
+        for (next, name) in (0..).zip(names.iter_mut().flatten()) {
+            *name = K::new(next);
+        }
+        Self { names }
+    }
+
+    fn name(&self, old: K) -> K {
+        self.names
+            .get(old.index())
+            .copied()
+            .flatten()
+            .unwrap_or(old)
+    }
+
+    fn filter<V: Clone>(&self, table: &Arena<K, V>) -> Arena<K, V> {
+        table
+            .iter()
+            .filter(|(key, _)| self.names.get(key.index()).is_some_and(Option::is_some))
+            .map(|(_, v)| v.clone())
+            .collect()
+    }
+}
+
+/// The circuit without the rows of its tables that nothing names: constants, operators, tensors and layouts. Nodes stay.
+pub fn compact_tables(mut circuit: Circuit) -> Circuit {
+    let used = circuit.values.values().flat_map(|d| d.inst.constants());
+    let constants = Kept::new(circuit.constants.len(), used);
+    circuit.constants = constants.filter(&circuit.constants);
+    let operators = Kept::new(
+        circuit.operators.len(),
+        circuit.constants.values().map(Constant::operator),
+    );
+    circuit.operators = operators.filter(&circuit.operators);
+    let weights = circuit.operators.values().filter_map(|op| match op {
+        Operator::Linear { map, .. } => map.weight(),
+        Operator::Broadcast { tensor, .. } => Some(*tensor),
+    });
+    let tensors = Kept::new(circuit.tensors.len(), weights);
+    circuit.tensors = tensors.filter(&circuit.tensors);
+    let in_operators = circuit.operators.values().flat_map(|op| match op {
+        Operator::Linear { input, output, .. } => vec![*input, *output],
+        Operator::Broadcast { layout, .. } => vec![*layout],
+    });
+    let in_ports = circuit
+        .inputs
+        .iter()
+        .chain(&circuit.outputs)
+        .map(|port| port.layout);
+    let layouts = Kept::new(circuit.layouts.len(), in_operators.chain(in_ports));
+    circuit.layouts = layouts.filter(&circuit.layouts);
+
+    for constant in circuit.constants.values_mut() {
+        let operator = constant.operator_mut();
+        *operator = operators.name(*operator);
+    }
+    for operator in circuit.operators.values_mut() {
+        match operator {
+            Operator::Linear {
+                map,
+                input,
+                output,
+                fold: _,
+            } => {
+                *map = reweighted(map, &tensors);
+                (*input, *output) = (layouts.name(*input), layouts.name(*output));
+            }
+            Operator::Broadcast { tensor, layout, .. } => {
+                (*tensor, *layout) = (tensors.name(*tensor), layouts.name(*layout));
+            }
+        }
+    }
+    for port in circuit.inputs.iter_mut().chain(&mut circuit.outputs) {
+        port.layout = layouts.name(port.layout);
+    }
+    for definition in circuit.values.values_mut() {
+        definition.inst.rename_constants(|c| constants.name(c));
+    }
+    circuit
+}
+
+fn reweighted(map: &LinearMap, tensors: &Kept<TensorId>) -> LinearMap {
+    map.weight().map_or_else(
+        || map.clone(),
+        |weight| map.with_weight(tensors.name(weight)),
+    )
+}
