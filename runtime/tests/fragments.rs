@@ -15,7 +15,9 @@ use peregrine_ir::*;
 use peregrine_runtime::backend::cpu::HeldKeys;
 use peregrine_runtime::client::Client;
 use peregrine_runtime::exec::Silent;
+use peregrine_runtime::ports::Arrays;
 use peregrine_runtime::server::{Resources, Server, ServerError};
+use peregrine_runtime::simulate;
 use peregrine_runtime::wire::{FragmentValues, WireError};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -271,6 +273,27 @@ fn cuts_that_make_no_sense_are_refused() {
     );
     let fragment = cut(&circuit, |_| Some(0)).unwrap().remove(0);
     assert_eq!(cut(&fragment, |_| Some(0)).unwrap_err(), CutError::Fragment);
+}
+
+#[test]
+fn a_fragment_is_not_run_as_a_circuit_nor_a_circuit_as_a_fragment() {
+    let (circuit, _) = hoisted();
+    let fragment = cut(&circuit, |_| Some(0)).unwrap().remove(0);
+    let options = simulate::Options { noise: None };
+    let error = simulate::run(&fragment, &Arrays::new(), options, &Silent).unwrap_err();
+    let expected = format!(
+        "the circuit is a fragment of circuit {}: it runs on values of other fragments, not on inputs",
+        fingerprint(&circuit)
+    );
+    assert_eq!(error.to_string(), expected);
+    let mut parties = Parties::new(&circuit);
+    let keys = parties.keys();
+    let encrypted = parties.encrypt(&inputs(&circuit, 1));
+    let given = parties.server.input_values(encrypted).unwrap();
+    let session = parties.server.session(keys, WIDE).unwrap();
+    let error = session.run_fragment(&given, &Silent).unwrap_err();
+    let expected = "the circuit is no fragment: it runs on inputs, not on values of fragments";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Why a run ends without outputs.
 
-use peregrine_ir::{FillError, Value};
+use peregrine_ir::{FillError, Fingerprint, Value};
 
 /// A run was cancelled by its observer. Nothing is left of it: the next run begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +36,17 @@ pub enum ExecError<E> {
         /// Ciphertexts of its layout.
         expected: usize,
     },
+    /// A fragment has imports, and no inputs.
+    #[error(
+        "the circuit is a fragment of circuit {whole}: it runs on values of other fragments, not on inputs"
+    )]
+    Fragment {
+        /// The circuit that was cut.
+        whole: Fingerprint,
+    },
+    /// A whole circuit has inputs, and no imports.
+    #[error("the circuit is no fragment: it runs on inputs, not on values of fragments")]
+    Whole,
     /// Wrong number of imports of a fragment.
     #[error("{found} imports, the fragment takes {expected}")]
     Imports {

@@ -145,6 +145,10 @@ impl<E: Evaluator> Run<'_, E> {
 
 /// Whether the right number of ciphertexts came for each port.
 fn check_ports<C, R>(circuit: &Circuit, inputs: &[Vec<C>]) -> Result<(), ExecError<R>> {
+    if let Some(fragment) = &circuit.fragment {
+        let whole = fragment.whole;
+        return Err(ExecError::Fragment { whole });
+    }
     if inputs.len() != circuit.inputs.len() {
         return Err(ExecError::Ports {
             found: inputs.len(),
@@ -165,6 +169,9 @@ fn check_ports<C, R>(circuit: &Circuit, inputs: &[Vec<C>]) -> Result<(), ExecErr
 
 /// Whether the imports are as many and of the kinds that a fragment takes.
 fn check_imports<E: Evaluator>(circuit: &Circuit, imports: &[Held<E>]) -> Outcome<(), E> {
+    if circuit.fragment.is_none() {
+        return Err(ExecError::Whole);
+    }
     if imports.len() != circuit.imports().len() {
         return Err(ExecError::Imports {
             found: imports.len(),
