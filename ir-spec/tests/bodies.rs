@@ -233,6 +233,24 @@ fn a_run_that_would_not_end_is_refused() {
 }
 
 #[test]
+fn calls_that_stand_too_deep_are_refused() {
+    let mut program = String::from(
+        "    f0 = function %f0 (v0: ct<1, D>) -> (v1) {\n    v1 = rotate v0, 1 : ct<1, D>\n    }\n",
+    );
+    for f in 1..66 {
+        let (x, y) = (2 * f, 2 * f + 1);
+        program += &format!(
+            "    f{f} = function %f{f} (v{x}: ct<1, D>) -> (v{y}) {{\n    v{y} = call f{} [v{x}] : ct<1, D>\n    }}\n",
+            f - 1
+        );
+    }
+    program += "entry \"x\" [1, 8] l0 (v132: ct<1, D>)\n@n0 v133 = call f64 [v132] : ct<1, D>\n    return \"y\" [1, 8] l0 (v133)\n}\n";
+    let errors = verify(parsed(&program)).unwrap_err().to_string();
+    let expected = "function f65 `f65`: calls stand 65 deep within each other, expected at most 64";
+    assert_eq!(errors, expected);
+}
+
+#[test]
 fn fragments_that_break_a_rule_are_refused() {
     type Change = fn(&mut Circuit);
     fn fragment(c: &mut Circuit) -> &mut Fragment {

@@ -3,7 +3,7 @@
 use super::error::{Report, Subject};
 use super::tables::{check_name, is_identifier};
 use crate::circuit::{Circuit, Definition};
-use crate::entity::{FunctionId, Value};
+use crate::entity::{Entity, FunctionId, Value};
 use crate::function::Body;
 use crate::inst::Inst;
 use crate::types::Type;
@@ -13,6 +13,9 @@ use std::collections::BTreeSet;
 pub const MAX_FUNCTIONS: usize = 1 << 16;
 /// The most instructions that one run may execute, those of every call counted.
 pub const MAX_EXECUTED: u64 = 1 << 32;
+
+/// The most calls within each other: a call within a call is two.
+pub const MAX_NESTING: u32 = 64;
 
 /// Checks the table of functions; gives whether bodies can be told apart.
 pub(crate) fn check(circuit: &Circuit, report: &mut Report) -> bool {
@@ -39,6 +42,7 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) -> bool {
         }
     }
     check_executed(circuit, report);
+    check_nesting(circuit, report);
     true
 }
 
@@ -93,6 +97,23 @@ fn check_executed(circuit: &Circuit, report: &mut Report) {
     let executed = executed.fold(0, u64::saturating_add);
     if executed > MAX_EXECUTED {
         report.push(Subject::Circuit, FunctionError::Executed { executed });
+    }
+}
+
+fn check_nesting(circuit: &Circuit, report: &mut Report) {
+    let mut nesting: Vec<u32> = Vec::with_capacity(circuit.functions.len());
+    for body in circuit.bodies() {
+        let calls = circuit.definitions(body).filter_map(|(_, d)| match d.inst {
+            Inst::Call { function, .. } => nesting.get(function.index()),
+            _ => None,
+        });
+        let found = calls.max().map_or(0, |inner| inner.saturating_add(1));
+        if found > MAX_NESTING {
+            let subject = body.function.map_or(Subject::Circuit, Subject::Function);
+            report.push(subject, FunctionError::Nesting { found });
+            return;
+        }
+        nesting.push(found);
     }
 }
 
@@ -202,6 +223,8 @@ pub enum FunctionError {
         "a run would execute {executed} instructions, those of every call counted, expected at most {MAX_EXECUTED}"
     )]
     Executed { executed: u64 },
+    #[error("calls stand {found} deep within each other, expected at most {MAX_NESTING}")]
+    Nesting { found: u32 },
     #[error("{op}: {operand} is a value of another body")]
     OtherBody { op: &'static str, operand: Value },
     #[error("call: {function} is not defined before the function that calls it")]

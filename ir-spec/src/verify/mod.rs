@@ -21,7 +21,8 @@
 //! **Functions.** At most [`MAX_FUNCTIONS`], named by identifiers that differ. Their bodies stand one after the other before the main
 //! program, and none is empty. A body begins with its parameters; its results are ciphertexts of its own, at least one. Instructions use
 //! values of their own body, and a body calls functions before it. Digits are passed only beside the argument they belong to.
-//! Further results of a call follow it directly, in order. A run executes at most [`MAX_EXECUTED`] instructions.
+//! Further results of a call follow it directly, in order. A run executes at most [`MAX_EXECUTED`] instructions, calls
+//! stand at most [`MAX_NESTING`] deep within each other.
 //!
 //! **Values.** At most [`MAX_VALUES`]. Operands are defined earlier. The type stated is the one [`result_type`] gives, and its
 //! scale can be computed with. Every instruction of the main program but inputs serves an existing node, no other does. Digits belong to the very
@@ -63,7 +64,7 @@ pub(crate) mod tables;
 mod values;
 
 pub use error::{Cause, Subject, VerifyError, VerifyErrors};
-pub use functions::{FunctionError, MAX_EXECUTED, MAX_FUNCTIONS};
+pub use functions::{FunctionError, MAX_EXECUTED, MAX_FUNCTIONS, MAX_NESTING};
 pub use keys::KeyError;
 pub use links::LinkError;
 pub use ports::PortError;
