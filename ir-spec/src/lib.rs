@@ -38,7 +38,8 @@ pub use build::Builder;
 pub use circuit::{Circuit, Constant, Definition, Keys, Operator, Port, Remark, SourceNode};
 pub use constants::{FillError, Filler, Reach};
 pub use entity::{
-    Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, RingId, SpecialPrime, TensorId, Value,
+    Arena, Const, Entity, LayoutId, Node, OperatorId, Prime, RingId, SecondaryMap, SpecialPrime,
+    TensorId, Value,
 };
 pub use expectation::{Expectation, ExpectationError, InputRange, Origin};
 pub use finish::{

@@ -14,7 +14,7 @@ use super::scales::Scales;
 use super::settled::Settled;
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
 use peregrine_ir::{
-    Arena, Basis, Builder, Circuit, Const, Entity, Inst, Level, RingTable, Scale, Security, Value,
+    Basis, Builder, Circuit, Const, Inst, Level, RingTable, Scale, SecondaryMap, Security, Value,
 };
 use std::collections::BTreeMap;
 use std::mem::take;
@@ -60,7 +60,7 @@ pub fn emit(
         masked: masked(&program),
         scales: scales.in_ring(&circuit.rings).ok_or(EXPONENT)?,
         builder: Builder::new(circuit),
-        emitted: vec![None; program.values.len()],
+        emitted: SecondaryMap::filled(&program.values, None),
         working: BTreeMap::new(),
         moved: BTreeMap::new(),
         encoded: BTreeMap::new(),
@@ -77,13 +77,13 @@ pub fn emit(
 struct Emitter {
     bits: ScaleBits,
     rescales: Rescales,
-    raw: Arena<SlotValue, Raw>,
+    raw: SecondaryMap<SlotValue, Raw>,
     /// Which values are products that masks are applied to.
-    masked: Arena<SlotValue, bool>,
+    masked: SecondaryMap<SlotValue, bool>,
     scales: Scales,
     builder: Builder,
     /// As emitted: raw where [`Raw`] says so.
-    emitted: Vec<Option<Value>>,
+    emitted: SecondaryMap<SlotValue, Option<Value>>,
     /// Rescaled forms of raw values.
     working: BTreeMap<SlotValue, Value>,
     /// Working values at other levels and scales.
@@ -107,7 +107,7 @@ impl Emitter {
                 self.builder
                     .input(&port.name, port.shape.clone(), port.packed.layout, at)?;
             for (slot, value) in port.packed.values.iter().zip(values) {
-                self.set(*slot, value);
+                self.emitted[*slot] = Some(value);
             }
         }
         Ok(())
@@ -127,9 +127,7 @@ impl Emitter {
                 .max_by_key(|&v| self.place(v))
                 .ok_or(MISSING)?;
             let (level, scale) = (self.level(deepest)?, self.scale(deepest)?);
-            if let Some(inst) = program.values.get(deepest) {
-                self.builder.serve(inst.node);
-            }
+            self.builder.serve(program.values[deepest].node);
             let values = packed
                 .values
                 .iter()
@@ -145,7 +143,7 @@ impl Emitter {
         let done = match &inst.op {
             SlotOp::Input => return Ok(()),
             SlotOp::Rotate(a, rotation) => {
-                let a = if self.raw(value) == Raw::Constants {
+                let a = if self.raw[value] == Raw::Constants {
                     self.emitted(*a)?
                 } else {
                     self.working(*a)?
@@ -189,7 +187,7 @@ impl Emitter {
                 self.builder.push(Inst::SwitchRing { a, to })?
             }
         };
-        self.set(value, done);
+        self.emitted[value] = Some(done);
         Ok(())
     }
 
@@ -199,7 +197,7 @@ impl Emitter {
         terms: &[(SlotValue, Const)],
     ) -> Result<Value, ManageError> {
         let (level, ciphers, mut scale) = self.aligned(value, terms)?;
-        if self.masked.get(value) == Some(&true) {
+        if self.masked[value] {
             scale = scale.checked_div(&self.mask_scale()).ok_or(EXPONENT)?;
         }
         let plains = terms
@@ -294,7 +292,7 @@ impl Emitter {
     }
 
     fn add(&mut self, value: SlotValue, terms: &[SlotValue]) -> Result<Value, ManageError> {
-        let terms = if self.raw(value) == Raw::No {
+        let terms = if self.raw[value] == Raw::No {
             let (level, scale) = (self.level(value)?, self.scale(value)?);
             terms
                 .iter()
@@ -319,7 +317,7 @@ impl Emitter {
         let x = self.at(a, level, &scale_a)?;
         let spare = match lazy {
             true => 0,
-            false => spare_bits(&self.builder.circuit().rings, to),
+            false => spare_bits(&self.builder.circuit().rings, to).ok_or(EXPONENT)?,
         };
         if spare == 0 && a == b {
             return Ok(self.builder.push(Inst::Square(x))?);
@@ -339,7 +337,7 @@ impl Emitter {
     /// The working form: relinearized, and rescaled unless it is lazy.
     fn working(&mut self, value: SlotValue) -> Result<Value, ManageError> {
         let emitted = self.emitted(value)?;
-        let raw = self.raw(value);
+        let raw = self.raw[value];
         if raw == Raw::No {
             return Ok(emitted);
         }
@@ -432,18 +430,8 @@ impl Emitter {
         Ok(done)
     }
 
-    fn set(&mut self, slot: SlotValue, value: Value) {
-        if let Some(place) = self.emitted.get_mut(slot.index()) {
-            *place = Some(value);
-        }
-    }
-
     fn emitted(&self, value: SlotValue) -> Result<Value, ManageError> {
-        self.emitted
-            .get(value.index())
-            .copied()
-            .flatten()
-            .ok_or(MISSING)
+        self.emitted[value].ok_or(MISSING)
     }
 
     fn place(&self, value: SlotValue) -> Place {
@@ -461,10 +449,6 @@ impl Emitter {
             what: "a value is rescaled where its region begins",
         })?;
         self.rescales.regions().level(before)
-    }
-
-    fn raw(&self, value: SlotValue) -> Raw {
-        self.raw.get(value).copied().unwrap_or(Raw::No)
     }
 
     fn scale(&self, value: SlotValue) -> Result<Scale, ManageError> {

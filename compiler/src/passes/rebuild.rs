@@ -1,6 +1,8 @@
 //! What passes share: copying a circuit instruction by instruction while changing some.
 
-use peregrine_ir::{Arena, Builder, Circuit, Definition, Entity, Inst, Port, TypeError, Value};
+use peregrine_ir::{
+    Arena, Builder, Circuit, Definition, Inst, Port, SecondaryMap, TypeError, Value,
+};
 use std::mem::take;
 
 /// A circuit under reconstruction: instructions are visited in order and emitted anew.
@@ -8,7 +10,7 @@ pub struct Rebuild {
     builder: Builder,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
-    renamed: Vec<Option<Value>>,
+    renamed: SecondaryMap<Value, Option<Value>>,
 }
 
 impl Rebuild {
@@ -19,7 +21,7 @@ impl Rebuild {
             inputs: take(&mut old.inputs),
             outputs: take(&mut old.outputs),
             builder: Builder::new(old),
-            renamed: vec![None; values.len()],
+            renamed: SecondaryMap::filled(&values, None),
         };
         (rebuild, values)
     }
@@ -35,11 +37,7 @@ impl Rebuild {
             op: "rebuild",
             value: old,
         };
-        self.renamed
-            .get(old.index())
-            .copied()
-            .flatten()
-            .ok_or(missing)
+        self.renamed[old].ok_or(missing)
     }
 
     /// Sets the provenance of what is emitted next to that of `definition`.
@@ -70,9 +68,7 @@ impl Rebuild {
 
     /// Records what an old value is called now.
     pub fn set(&mut self, old: Value, new: Value) {
-        if let Some(place) = self.renamed.get_mut(old.index()) {
-            *place = Some(new);
-        }
+        self.renamed[old] = Some(new);
     }
 
     /// Renames the ports, declares the keys and hands the circuit over.
@@ -90,13 +86,9 @@ impl Rebuild {
 }
 
 /// How often each value is used, as an operand or in an output.
-pub fn uses(circuit: &Circuit) -> Vec<u32> {
-    let mut uses = vec![0; circuit.values.len()];
-    let mut count = |value: Value| {
-        if let Some(n) = uses.get_mut(value.index()) {
-            *n += 1;
-        }
-    };
+pub fn uses(circuit: &Circuit) -> SecondaryMap<Value, u32> {
+    let mut uses = SecondaryMap::filled(&circuit.values, 0);
+    let mut count = |value: Value| uses[value] += 1;
     circuit
         .values
         .values()

@@ -7,7 +7,8 @@ use super::rebuild::Rebuild;
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::linear::LinearMap;
 use peregrine_ir::{
-    Arena, Circuit, Constant, Definition, Entity, Inst, Operator, TypeError, Value,
+    Arena, Circuit, Constant, Definition, Entity, Inst, Operator, SecondaryMap, TensorId, TypeError,
+    Value,
 };
 
 pub const PASS: Pass = Pass {
@@ -21,7 +22,7 @@ fn run(circuit: Circuit, _: &CostModel) -> Result<Circuit, TypeError> {
     let live = live(&circuit);
     let (mut rebuild, old) = Rebuild::new(circuit);
     for (value, definition) in old.iter() {
-        if live.get(value.index()) == Some(&true) {
+        if live[value] {
             rebuild.serve(definition);
             let copy = rebuild.copy(definition)?;
             rebuild.set(value, copy);
@@ -30,24 +31,19 @@ fn run(circuit: Circuit, _: &CostModel) -> Result<Circuit, TypeError> {
     Ok(compact_tables(rebuild.finish()?))
 }
 
-fn live(circuit: &Circuit) -> Vec<bool> {
-    let mut live = vec![false; circuit.values.len()];
-    let mark = |live: &mut Vec<bool>, value: Value| {
-        if let Some(flag) = live.get_mut(value.index()) {
-            *flag = true;
-        }
-    };
+fn live(circuit: &Circuit) -> SecondaryMap<Value, bool> {
+    let mut live = SecondaryMap::filled(&circuit.values, false);
     circuit
         .outputs
         .iter()
         .flat_map(|port| &port.values)
-        .for_each(|&v| mark(&mut live, v));
+        .for_each(|&v| live[v] = true);
     for (value, definition) in circuit.values.iter().rev() {
         if matches!(definition.inst, Inst::Input { .. }) {
-            mark(&mut live, value);
+            live[value] = true;
         }
-        if live.get(value.index()) == Some(&true) {
-            definition.inst.for_each_operand(|v| mark(&mut live, v));
+        if live[value] {
+            definition.inst.for_each_operand(|v| live[v] = true);
         }
     }
     live
@@ -55,35 +51,29 @@ fn live(circuit: &Circuit) -> Vec<bool> {
 
 /// New names for the rows of a table that are used, in order.
 struct Kept<K> {
-    names: Vec<Option<K>>,
+    names: SecondaryMap<K, Option<K>>,
 }
 
 impl<K: Entity> Kept<K> {
-    fn new(length: usize, used: impl Iterator<Item = K>) -> Self {
-        let mut names = vec![None; length];
+    fn new<V>(table: &Arena<K, V>, used: impl Iterator<Item = K>) -> Self {
+        let mut names = SecondaryMap::filled(table, None);
         for key in used {
-            if let Some(name) = names.get_mut(key.index()) {
-                *name = Some(key);
-            }
+            names[key] = Some(key);
         }
-        for (next, name) in (0..).zip(names.iter_mut().flatten()) {
+        for (next, name) in (0..).zip(names.values_mut().flatten()) {
             *name = K::new(next);
         }
         Self { names }
     }
 
     fn name(&self, old: K) -> K {
-        self.names
-            .get(old.index())
-            .copied()
-            .flatten()
-            .unwrap_or(old)
+        *self.names.known(old)
     }
 
     fn filter<V: Clone>(&self, table: &Arena<K, V>) -> Arena<K, V> {
         table
             .iter()
-            .filter(|(key, _)| self.names.get(key.index()).is_some_and(Option::is_some))
+            .filter(|(key, _)| self.names[*key].is_some())
             .map(|(_, v)| v.clone())
             .collect()
     }
@@ -92,10 +82,10 @@ impl<K: Entity> Kept<K> {
 fn compact_tables(mut circuit: Circuit) -> Circuit {
     let named = |d: &'_ Definition| d.inst.constants().to_vec();
     let used = circuit.values.values().flat_map(named);
-    let constants = Kept::new(circuit.constants.len(), used);
+    let constants = Kept::new(&circuit.constants, used);
     circuit.constants = constants.filter(&circuit.constants);
     let operators = Kept::new(
-        circuit.operators.len(),
+        &circuit.operators,
         circuit.constants.values().map(Constant::operator),
     );
     circuit.operators = operators.filter(&circuit.operators);
@@ -103,7 +93,7 @@ fn compact_tables(mut circuit: Circuit) -> Circuit {
         Operator::Linear { map, .. } => map.weight(),
         Operator::Broadcast { tensor, .. } => Some(*tensor),
     });
-    let tensors = Kept::new(circuit.tensors.len(), weights);
+    let tensors = Kept::new(&circuit.tensors, weights);
     circuit.tensors = tensors.filter(&circuit.tensors);
     let in_operators = circuit.operators.values().flat_map(|op| match op {
         Operator::Linear { input, output, .. } => vec![*input, *output],
@@ -114,7 +104,7 @@ fn compact_tables(mut circuit: Circuit) -> Circuit {
         .iter()
         .chain(&circuit.outputs)
         .map(|port| port.layout);
-    let layouts = Kept::new(circuit.layouts.len(), in_operators.chain(in_ports));
+    let layouts = Kept::new(&circuit.layouts, in_operators.chain(in_ports));
     circuit.layouts = layouts.filter(&circuit.layouts);
 
     for constant in circuit.constants.values_mut() {
@@ -148,7 +138,7 @@ fn compact_tables(mut circuit: Circuit) -> Circuit {
     circuit
 }
 
-fn reweighted(map: &LinearMap, tensors: &Kept<peregrine_ir::TensorId>) -> LinearMap {
+fn reweighted(map: &LinearMap, tensors: &Kept<TensorId>) -> LinearMap {
     map.weight().map_or_else(
         || map.clone(),
         |weight| map.with_weight(tensors.name(weight)),

@@ -11,7 +11,7 @@
 
 use super::product::Product;
 use peregrine_ir::cost::{CostModel, Phases};
-use peregrine_ir::{Basis, Circuit, Entity, Form, Inst, Level, Type, Value};
+use peregrine_ir::{Basis, Circuit, Form, Inst, Level, SecondaryMap, Value};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,11 @@ pub(super) struct Choice {
 }
 
 /// Decides for a whole circuit.
-pub(super) fn choose(circuit: &Circuit, cost: &CostModel, uses: &[u32]) -> Choice {
+pub(super) fn choose(
+    circuit: &Circuit,
+    cost: &CostModel,
+    uses: &SecondaryMap<Value, u32>,
+) -> Choice {
     let survey = Survey::new(circuit, cost, uses);
     let moved = survey.choose();
     let mut raised_uses = BTreeMap::new();
@@ -47,8 +51,7 @@ pub(super) fn choose(circuit: &Circuit, cost: &CostModel, uses: &[u32]) -> Choic
 /// A circuit as this pass sees it.
 struct Survey<'c> {
     circuit: &'c Circuit,
-    uses: &'c [u32],
-    lowest: Phases,
+    uses: &'c SecondaryMap<Value, u32>,
     phases: Vec<Phases>,
     products: BTreeMap<Value, Product>,
     summed: BTreeMap<Value, Value>,
@@ -67,14 +70,17 @@ struct Candidate {
 }
 
 impl<'c> Survey<'c> {
-    fn new(circuit: &'c Circuit, cost: &CostModel, uses: &'c [u32]) -> Self {
+    fn new(
+        circuit: &'c Circuit,
+        cost: &CostModel,
+        uses: &'c SecondaryMap<Value, u32>,
+    ) -> Self {
         let levels = 0..circuit.rings.levels.len() as u32;
         let phases = |level| cost.phases(&circuit.rings, level);
         let products = circuit.values.iter();
         let mut survey = Self {
             circuit,
             uses,
-            lowest: phases(Level(0)),
             phases: levels.map(|l| phases(Level(l))).collect(),
             products: products
                 .filter_map(|(value, d)| Some((value, Product::of(&d.inst)?)))
@@ -92,13 +98,12 @@ impl<'c> Survey<'c> {
     }
 
     fn uses(&self, value: Value) -> u32 {
-        self.uses.get(value.index()).copied().unwrap_or(0)
+        self.uses[value]
     }
 
     fn at(&self, value: Value) -> &Phases {
-        let level = self.circuit.type_of(value).map(Type::level);
-        let phases = level.and_then(|level| self.phases.get(level.0 as usize));
-        phases.unwrap_or(&self.lowest)
+        let level = self.circuit.values[value].ty.level();
+        &self.phases[level.0 as usize]
     }
 
     fn inst(&self, value: Value) -> Option<&'c Inst> {
