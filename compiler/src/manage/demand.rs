@@ -307,9 +307,7 @@ impl Gather<'_> {
             let before = place.before_rescale().unwrap_or(place);
             self.work_at(before).products += products as u32;
             let (key, early) = match &inst.op {
-                SlotOp::Rotate(_, rotation) => {
-                    (Some(*rotation), raw[value] == Raw::Constants)
-                }
+                SlotOp::Rotate(_, rotation) => (Some(*rotation), raw[value] == Raw::Constants),
                 SlotOp::Mul(..) => (None, !self.rescales.is_lazy(value)),
                 _ => continue,
             };

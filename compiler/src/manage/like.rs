@@ -133,10 +133,7 @@ impl Like {
             .zip(&used)
             .map(|(new, &old)| (old, Prime::new(new)))
             .collect();
-        let primes: Arena<Prime, u64> = used
-            .iter()
-            .map(|&old| self.ring.primes[old])
-            .collect();
+        let primes: Arena<Prime, u64> = used.iter().map(|&old| self.ring.primes[old]).collect();
         // Digits also hold primes that no level has.
         let used_of = |digit: &Vec<Prime>| -> Vec<Prime> {
             let used = digit.iter().filter_map(|p| renamed.get(p));

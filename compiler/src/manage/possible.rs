@@ -57,9 +57,8 @@ impl Path {
 /// The highest power in a polynomial whose coefficients are not all zero.
 fn degree(polynomial: &Polynomial, graph: &Graph) -> usize {
     let powers = polynomial.coefficients().iter().enumerate().rev();
-    let occurs = |&(_, &id): &(usize, &TensorId)| {
-        graph.tensors[id].data().iter().any(|&x| x != 0.0)
-    };
+    let occurs =
+        |&(_, &id): &(usize, &TensorId)| graph.tensors[id].data().iter().any(|&x| x != 0.0);
     powers.clone().find(occurs).map_or(0, |(power, _)| power)
 }
 

@@ -132,10 +132,7 @@ impl Table {
     }
 
     /// Whether a prime is one of these, for each of the pool.
-    fn held<'p>(
-        &self,
-        primes: impl IntoIterator<Item = &'p Prime>,
-    ) -> SecondaryMap<Prime, bool> {
+    fn held<'p>(&self, primes: impl IntoIterator<Item = &'p Prime>) -> SecondaryMap<Prime, bool> {
         let mut held = SecondaryMap::filled(&self.primes, false);
         for &prime in primes {
             held[prime] = true;

@@ -93,9 +93,7 @@ impl Mover<'_> {
     /// A sum of products as the division of its raised part and the rest.
     fn product(&mut self, product: Product) -> Result<Vec<Value>, TypeError> {
         let (mut raised, mut rest) = product.partition(|a| self.choice.moved.contains_key(&a));
-        raised.try_map_ciphers(|a| {
-            self.rebuild.new_name(self.choice.moved[&a])
-        })?;
+        raised.try_map_ciphers(|a| self.rebuild.new_name(self.choice.moved[&a]))?;
         raised.try_map_plains(|p| self.raise(p))?;
         let raised = self.rebuild.builder().push(raised.into_inst())?;
         let mut parts = vec![self.rebuild.builder().push(Inst::ModDown(raised))?];

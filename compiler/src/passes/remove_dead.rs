@@ -7,8 +7,8 @@ use super::rebuild::Rebuild;
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::linear::LinearMap;
 use peregrine_ir::{
-    Arena, Circuit, Constant, Definition, Entity, Inst, Operator, SecondaryMap, TensorId, TypeError,
-    Value,
+    Arena, Circuit, Constant, Definition, Entity, Inst, Operator, SecondaryMap, TensorId,
+    TypeError, Value,
 };
 
 pub const PASS: Pass = Pass {

@@ -83,7 +83,9 @@ impl Lowering<'_> {
             let x = self.done[operand].clone();
             let x = x.ok_or_else(|| self.lacking(index))?;
             let wanted = self.plan.operand(self.graph, index, position);
-            let wanted = self.program.layout(wanted.ok_or_else(|| self.lacking(index))?);
+            let wanted = self
+                .program
+                .layout(wanted.ok_or_else(|| self.lacking(index))?);
             if x.layout == wanted {
                 operands.push(x);
                 continue;

@@ -35,9 +35,30 @@ impl<V> PerNode<V> {
         table
     }
 
+    /// As [`PerNode::in_order`], up to the first node whose value fails.
+    ///
+    /// # Errors
+    /// The first error.
+    pub fn try_in_order<E>(
+        graph: &Graph,
+        mut value: impl FnMut(&Self, NodeIndex) -> Result<V, E>,
+    ) -> Result<Self, E> {
+        let mut table = Self(Vec::with_capacity(graph.len()));
+        for index in graph.nodes() {
+            let value = value(&table, index)?;
+            table.0.push(value);
+        }
+        Ok(table)
+    }
+
     /// All values in node order.
     pub fn values(&self) -> std::slice::Iter<'_, V> {
         self.0.iter()
+    }
+
+    /// All values in node order, for changing them.
+    pub fn values_mut(&mut self) -> std::slice::IterMut<'_, V> {
+        self.0.iter_mut()
     }
 }
 

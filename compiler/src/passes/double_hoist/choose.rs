@@ -70,11 +70,7 @@ struct Candidate {
 }
 
 impl<'c> Survey<'c> {
-    fn new(
-        circuit: &'c Circuit,
-        cost: &CostModel,
-        uses: &'c SecondaryMap<Value, u32>,
-    ) -> Self {
+    fn new(circuit: &'c Circuit, cost: &CostModel, uses: &'c SecondaryMap<Value, u32>) -> Self {
         let levels = 0..circuit.rings.levels.len() as u32;
         let phases = |level| cost.phases(&circuit.rings, level);
         let products = circuit.values.iter();

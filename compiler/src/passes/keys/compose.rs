@@ -96,9 +96,7 @@ impl Composer<'_> {
         let mut at_node: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
         for &term in terms {
             let (offset, value) = match &self.old[term].inst {
-                Inst::Rotate { a, rotation }
-                    if self.groups.hub_of.get(&term) == Some(&hub) =>
-                {
+                Inst::Rotate { a, rotation } if self.groups.hub_of.get(&term) == Some(&hub) => {
                     (rotation.0, *a)
                 }
                 _ => (0, term),

@@ -59,12 +59,7 @@ pub(super) fn recognise(draft: &mut Draft, report: &mut Report) -> bool {
 }
 
 /// The term of an operator whose operands have theirs.
-fn add(
-    egraph: &mut EGraph<Expr, Tables>,
-    draft: &Draft,
-    place: Place,
-    terms: &Terms,
-) -> Term {
+fn add(egraph: &mut EGraph<Expr, Tables>, draft: &Draft, place: Place, terms: &Terms) -> Term {
     let item = &draft.items[place];
     let operands = item.operands.iter();
     let operands: Vec<Id> = operands.map(|&o| terms.known(o).class).collect();

@@ -5,8 +5,8 @@
 use super::super::draft::{Draft, Place};
 use super::super::scaling::{Groups, column_groups, row_groups};
 use crate::tensor::Op;
-use peregrine_ir::{SecondaryMap, Shape};
 use peregrine_ir::linear::{AxisMap, Gather, LinearKind, LinearMap};
+use peregrine_ir::{SecondaryMap, Shape};
 
 /// The representative of a set of elements with one factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -32,8 +32,8 @@ use super::scaling::{Factors, Scaled, scaled};
 use super::univariate::Univariate;
 use crate::tensor::Op;
 use cells::Cells;
-use peregrine_ir::{SecondaryMap, Shape};
 use peregrine_ir::linear::LinearKind;
+use peregrine_ir::{SecondaryMap, Shape};
 use solve::Solution;
 use std::collections::BTreeSet;
 
