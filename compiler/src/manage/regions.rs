@@ -5,7 +5,7 @@
 //! consecutive ones, the deepest place at the lowest. Regions follow each other: whatever begins the next one comes after everything
 //! of the one before it that goes on there.
 
-use super::ManageError;
+use super::Defect;
 use peregrine_ir::{Arena, Entity, Level};
 
 peregrine_ir::entities! {
@@ -99,12 +99,10 @@ impl Regions {
     ///
     /// # Errors
     /// When the table is shorter: a defect of who made it.
-    pub fn level(&self, place: Place) -> Result<Level, ManageError> {
+    pub fn level(&self, place: Place) -> Result<Level, Defect> {
         let above = self.number(place) + 1;
         let level = self.levels().checked_sub(above);
-        level.map(Level).ok_or(ManageError::Internal {
-            what: "a value is deeper than its region",
-        })
+        level.map(Level).ok_or(Defect::Deep)
     }
 }
 

@@ -11,10 +11,10 @@
 //! ([`super::settle`]). In each class those that share the scale of its first such member go together, so the
 //! number of analyses does not grow with the number of ciphertexts.
 
-use super::ManageError;
 use super::bits::spare_bits;
 use super::regions::Place;
 use super::rescales::Rescales;
+use super::{Defect, ManageError};
 use crate::slots::{Program, SlotOp, SlotValue};
 use peregrine_ir::{Entity, Level, Prime, RingTable, Scale, SecondaryMap};
 use petgraph::unionfind::UnionFind;
@@ -95,7 +95,11 @@ pub(super) fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis
             if rescales.is_lazy(value) {
                 scales.settle_freely(program.values[value].op.operands());
             }
-            let fixed = match fixed(program, value, rescales, &scales)? {
+            let of_node = |defect: Defect| {
+                let node = program.values[value].node;
+                defect.at(program.nodes.get(node))
+            };
+            let fixed = match fixed(program, value, rescales, &scales).map_err(of_node)? {
                 Fixed::Scale(scale) => scale,
                 Fixed::Free => continue,
                 Fixed::Long(operands) => {
@@ -202,10 +206,7 @@ fn fixed(
     value: SlotValue,
     rescales: &Rescales,
     scales: &Scales,
-) -> Result<Fixed, ManageError> {
-    let runaway = ManageError::Internal {
-        what: "the exponents of a scale run away",
-    };
+) -> Result<Fixed, Defect> {
     let known = |scale: Option<Scale>| scale.map_or(Fixed::Free, Fixed::Scale);
     match &program.values[value].op {
         SlotOp::Input => Ok(Fixed::Scale(Scale::power_of_two(UNIT))),
@@ -219,13 +220,13 @@ fn fixed(
                 let long = long.filter(|(_, scale)| 2 * exponents(scale) > MAX_EXPONENTS);
                 return Ok(Fixed::Long(long.map(|(operand, _)| operand).collect()));
             }
-            let product = of_a.checked_mul(of_b).ok_or(runaway.clone())?;
+            let product = of_a.checked_mul(of_b).ok_or(Defect::Exponent)?;
             if rescales.is_lazy(value) {
                 return Ok(Fixed::Scale(product));
             }
             let number = rescales.regions().number(rescales.place(value));
             let dropped = Scale::prime(Prime(number));
-            let rescaled = product.checked_div(&dropped).ok_or(runaway)?;
+            let rescaled = product.checked_div(&dropped).ok_or(Defect::Exponent)?;
             Ok(Fixed::Scale(rescaled))
         }
         _ => Ok(Fixed::Free),
