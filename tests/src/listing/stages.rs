@@ -7,7 +7,7 @@
 use super::network::network;
 use super::program::{operation, print, program};
 use super::{Source, number};
-use peregrine_compiler::layout::{Cut, LayoutPlan, Place, Planning, Quotes, depth, words};
+use peregrine_compiler::layout::{Choice, Cut, LayoutPlan, Place, Planning, Quotes, depth, words};
 use peregrine_compiler::manage::demand::{Demand, Need};
 use peregrine_compiler::manage::parameters::Planner;
 use peregrine_compiler::manage::rescales::Policy;
@@ -17,7 +17,7 @@ use peregrine_compiler::passes::keys::{self, Having, KeyBudget};
 use peregrine_compiler::slots::lower;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::{RingTable, Security, text, verify};
+use peregrine_ir::{Layout, RingTable, Security, text, verify};
 use std::fmt::{Display, Write};
 
 /// The layout of every tensor of a network. Options: `log_n`, the degree; `reluctance`, to spend levels on conversions; `cut`, the
@@ -30,10 +30,19 @@ pub fn layout(text: &str) -> String {
         let choice = plan.choice(index);
         let node = graph.node(index);
         _ = write!(text, "{} {}:", graph.name(index), node.shape);
-        for brought in &choice.operands {
-            _ = write!(text, " from {} to", words::packing(brought));
-        }
         _ = write!(text, " {}", words::packing(&choice.layout));
+        for (position, operand) in graph.operands(index).into_iter().enumerate() {
+            let brought = plan.operand(&graph, index, position);
+            let other = brought.filter(|&layout| layout != outgoing(plan.choice(operand)));
+            if let Some(layout) = other {
+                let name = graph.name(operand);
+                _ = write!(
+                    text,
+                    ", {name} first brought to {}",
+                    words::packing(&layout)
+                );
+            }
+        }
         if choice.turned {
             text.push_str(", copies turned by masks");
         }
@@ -97,6 +106,11 @@ pub fn keys(text: &str) -> String {
     let circuit = succeeds(verify(settled.circuit));
     text.push_str(&text::print(&circuit));
     text
+}
+
+/// The layout in which others find a result.
+fn outgoing(choice: &Choice) -> Layout {
+    choice.switched.unwrap_or(choice.layout)
 }
 
 fn planned(source: &Source<'_>) -> (Graph, LayoutPlan) {
