@@ -102,8 +102,8 @@ impl<'c> Survey<'c> {
         &self.phases[level.0 as usize]
     }
 
-    fn inst(&self, value: Value) -> Option<&'c Inst> {
-        self.circuit.values.get(value).map(|d| &d.inst)
+    fn inst(&self, value: Value) -> &'c Inst {
+        &self.circuit.values[value].inst
     }
 
     fn choose(&self) -> BTreeMap<Value, Value> {
@@ -112,16 +112,12 @@ impl<'c> Survey<'c> {
         for (root, value) in components(&candidates) {
             let (members, products) = groups.entry(root).or_default();
             members.push(value);
-            if let Some(candidate) = candidates.get(&value) {
-                products.extend(&candidate.products);
-            }
+            products.extend(&candidates[&value].products);
         }
         let mut moved = BTreeMap::new();
         for (members, products) in groups.values() {
-            let members: BTreeMap<Value, Value> = members
-                .iter()
-                .filter_map(|v| Some((*v, candidates.get(v)?.inner)))
-                .collect();
+            let members = members.iter().map(|v| (*v, candidates[v].inner));
+            let members: BTreeMap<Value, Value> = members.collect();
             let saved: f64 = members.keys().map(|&v| self.at(v).mod_down()).sum();
             let paid: f64 = products.iter().map(|&v| self.price(v, &members)).sum();
             if paid < saved {
@@ -138,7 +134,7 @@ impl<'c> Survey<'c> {
             let mut plains = product.plains();
             for a in product.ciphers() {
                 let plain = plains.next();
-                let Some(&Inst::ModDown(inner)) = self.inst(a) else {
+                let &Inst::ModDown(inner) = self.inst(a) else {
                     continue;
                 };
                 let candidate = candidates.entry(a).or_insert_with(|| Candidate {
@@ -184,9 +180,7 @@ impl<'c> Survey<'c> {
 
     /// What it costs a sum of products that these divisions move.
     fn price(&self, at: Value, moved: &BTreeMap<Value, Value>) -> f64 {
-        let Some(product) = self.products.get(&at) else {
-            return 0.0;
-        };
+        let product = &self.products[&at];
         let all = self.sum(at, product, Form::Normal, product.len());
         let (raised, rest) = product.clone().partition(|a| moved.contains_key(&a));
         let encodings: f64 = raised.plains().map(|p| self.encoding(p)).sum();
@@ -208,12 +202,11 @@ impl<'c> Survey<'c> {
 
     /// Whether the only use of a value is a sum that divides another term by P for nobody else.
     fn joins_a_division(&self, value: Value) -> bool {
-        let sum = self.summed.get(&value).and_then(|&sum| self.inst(sum));
+        let sum = self.summed.get(&value).map(|&sum| self.inst(sum));
         let Some(Inst::Add(terms)) = sum else {
             return false;
         };
-        let divides =
-            |&v: &Value| matches!(self.inst(v), Some(Inst::ModDown(_))) && self.uses(v) == 1;
+        let divides = |&v: &Value| matches!(self.inst(v), Inst::ModDown(_)) && self.uses(v) == 1;
         terms.iter().any(divides)
     }
 }
