@@ -33,6 +33,6 @@ pub enum LayoutPlanError {
         /// The node.
         node: NodeName,
         /// What is wrong with its map.
-        source: LinearError,
+        source: Box<LinearError>,
     },
 }

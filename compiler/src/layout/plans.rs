@@ -49,7 +49,7 @@ impl Quotes {
         let quoted = self.map(map, &graph.tensors);
         quoted.map_err(|source| LayoutPlanError::Linear {
             node: graph.name(index),
-            source,
+            source: source.into(),
         })
     }
 

@@ -221,10 +221,10 @@ impl<'a> Attempt<'a> {
                 self.cut_at(&late, near, (best, &mut *quotes), &mut fastest)?;
             }
         }
-        Ok(fastest.and_then(|(found, at)| {
+        Ok(fastest.map(|(found, at)| {
             let cut = late[at];
             let reason = self.half_the_degree(cut, &found, best);
-            Some((found, cut, reason))
+            (found, cut, reason)
         }))
     }
 

@@ -213,7 +213,7 @@ impl Lowering<'_> {
         let bound = map.bind(&self.program.tensors);
         let bound = bound.map_err(|source| LowerError::Linear {
             node: self.graph.name(index),
-            source,
+            source: source.into(),
         })?;
         let price = self.plan.price(self.graph, index);
         let by_copies = match turned {
@@ -335,6 +335,6 @@ pub enum LowerError {
         /// The node.
         node: NodeName,
         /// What is wrong with its map.
-        source: LinearError,
+        source: Box<LinearError>,
     },
 }
