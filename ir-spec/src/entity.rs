@@ -22,7 +22,20 @@ pub trait Entity: Copy + Eq + Ord + fmt::Debug + fmt::Display {
     fn index(self) -> usize;
 }
 
-/// Defines index types with the prefix under which they print.
+/// Defines index types of tables, each with the prefix under which it prints.
+///
+/// ```
+/// use peregrine_ir::{Arena, Entity};
+///
+/// peregrine_ir::entities! {
+///     /// A step of a plan.
+///     pub Step = "step";
+/// }
+///
+/// let mut steps: Arena<Step, &str> = Arena::new();
+/// let first = steps.push("begin");
+/// assert_eq!((first.to_string(), steps[first]), ("step0".to_owned(), "begin"));
+/// ```
 #[macro_export]
 macro_rules! entities {
     ($($(#[$doc:meta])* $vis:vis $name:ident = $prefix:literal;)*) => {$(
