@@ -107,9 +107,7 @@ fn largest(graph: &Graph, of: Option<&SourceNode>) -> Option<(u32, f64, String)>
             continue;
         }
         for id in tensors(&node.op) {
-            let Some(tensor) = graph.tensors.get(id) else {
-                continue;
-            };
+            let tensor = &graph.tensors[id];
             let magnitude = tensor.data().iter().fold(0.0, |m: f64, x| m.max(x.abs()));
             if found.is_none_or(|(_, other, _)| magnitude > other) {
                 found = Some((node.source.0, magnitude, id));
@@ -117,7 +115,7 @@ fn largest(graph: &Graph, of: Option<&SourceNode>) -> Option<(u32, f64, String)>
         }
     }
     let (source, magnitude, id) = found?;
-    Some((source, magnitude, graph.tensors.get(id)?.name.clone()))
+    Some((source, magnitude, graph.tensors[id].name.clone()))
 }
 
 /// The tensors that an operator reads.

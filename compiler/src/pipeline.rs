@@ -1,9 +1,11 @@
 //! The pipeline: from a tensor graph to a verified circuit.
 
 mod attempt;
+mod defect;
 mod error;
 mod like;
 
+pub use defect::contained;
 pub use error::CompileError;
 
 use crate::layout::{Cut, Quotes};
@@ -107,9 +109,9 @@ pub struct Compiled {
 /// Compiles a tensor graph. Deterministic: the same graph and configuration give the same circuit.
 ///
 /// # Errors
-/// When no ring degree in the configured range holds the depth of the network.
+/// When no ring degree in the configured range holds the depth of the network. A panic of the compiler is an error, too.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
-    Session::new(graph, &config.without)?.compile(config, &|_, _| {})
+    contained(|| Session::new(graph, &config.without)?.compile(config, &|_, _| {}))
 }
 
 /// Told what share of the search at one ring degree is done, and what comes next.

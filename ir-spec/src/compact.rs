@@ -1,52 +1,49 @@
 //! Dropping rows of tables that nothing names.
 
 use crate::circuit::{Circuit, Constant, Operator};
-use crate::entity::{Arena, Entity, TensorId};
+use crate::entity::{Arena, Entity, SecondaryMap, TensorId};
 use crate::linear::LinearMap;
 
 /// New names for the rows of a table that are used, in order.
 struct Kept<K> {
-    names: Vec<Option<K>>,
+    names: SecondaryMap<K, Option<K>>,
 }
 
 impl<K: Entity> Kept<K> {
-    fn new(length: usize, used: impl Iterator<Item = K>) -> Self {
-        let mut names = vec![None; length];
+    fn new<V>(table: &Arena<K, V>, used: impl Iterator<Item = K>) -> Self {
+        let mut names = SecondaryMap::filled(table, None);
         for key in used {
-            if let Some(name) = names.get_mut(key.index()) {
-                *name = Some(key);
-            }
+            names[key] = Some(key);
         }
-        for (next, name) in (0..).zip(names.iter_mut().flatten()) {
+        for (next, name) in (0..).zip(names.values_mut().flatten()) {
             *name = K::new(next);
         }
         Self { names }
     }
 
     fn name(&self, old: K) -> K {
-        self.names
-            .get(old.index())
-            .copied()
-            .flatten()
-            .unwrap_or(old)
+        *self.names.known(old)
     }
 
     fn filter<V: Clone>(&self, table: &Arena<K, V>) -> Arena<K, V> {
         table
             .iter()
-            .filter(|(key, _)| self.names.get(key.index()).is_some_and(Option::is_some))
+            .filter(|(key, _)| self.names[*key].is_some())
             .map(|(_, v)| v.clone())
             .collect()
     }
 }
 
 /// The circuit without the rows of its tables that nothing names: constants, operators, tensors and layouts. Nodes stay.
+///
+/// # Panics
+/// When a row names one that does not exist; never for a circuit whose tables verify.
 pub fn compact_tables(mut circuit: Circuit) -> Circuit {
     let used = circuit.values.values().flat_map(|d| d.inst.constants());
-    let constants = Kept::new(circuit.constants.len(), used);
+    let constants = Kept::new(&circuit.constants, used);
     circuit.constants = constants.filter(&circuit.constants);
     let operators = Kept::new(
-        circuit.operators.len(),
+        &circuit.operators,
         circuit.constants.values().map(Constant::operator),
     );
     circuit.operators = operators.filter(&circuit.operators);
@@ -54,7 +51,7 @@ pub fn compact_tables(mut circuit: Circuit) -> Circuit {
         Operator::Linear { map, .. } => map.weight(),
         Operator::Broadcast { tensor, .. } => Some(*tensor),
     });
-    let tensors = Kept::new(circuit.tensors.len(), weights);
+    let tensors = Kept::new(&circuit.tensors, weights);
     circuit.tensors = tensors.filter(&circuit.tensors);
     let in_operators = circuit.operators.values().flat_map(|op| match op {
         Operator::Linear { input, output, .. } => vec![*input, *output],
@@ -65,7 +62,7 @@ pub fn compact_tables(mut circuit: Circuit) -> Circuit {
         .iter()
         .chain(&circuit.outputs)
         .map(|port| port.layout);
-    let layouts = Kept::new(circuit.layouts.len(), in_operators.chain(in_ports));
+    let layouts = Kept::new(&circuit.layouts, in_operators.chain(in_ports));
     circuit.layouts = layouts.filter(&circuit.layouts);
 
     for constant in circuit.constants.values_mut() {

@@ -1,10 +1,16 @@
 //! Entities: small typed indices that name the rows of a circuit's tables.
 //!
 //! Each table of a [`crate::Circuit`] is an [`Arena`] addressed by its own index type, so a constant cannot be
-//! mistaken for a value. An entity prints exactly as the text form spells it (`v12`, `c3`, `op1`).
+//! mistaken for a value. An entity prints exactly as the text form spells it (`v12`, `c3`, `op1`). What an analysis finds of
+//! each row is in a [`SecondaryMap`].
+
+mod secondary;
+
+pub use secondary::SecondaryMap;
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::{Index, IndexMut};
 
 /// An index type of an [`Arena`].
 pub trait Entity: Copy + Eq + Ord + fmt::Debug + fmt::Display {
@@ -16,13 +22,28 @@ pub trait Entity: Copy + Eq + Ord + fmt::Debug + fmt::Display {
     fn index(self) -> usize;
 }
 
-macro_rules! entity {
-    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+/// Defines index types of tables, each with the prefix under which it prints.
+///
+/// ```
+/// use peregrine_ir::{Arena, Entity};
+///
+/// peregrine_ir::entities! {
+///     /// A step of a plan.
+///     pub Step = "step";
+/// }
+///
+/// let mut steps: Arena<Step, &str> = Arena::new();
+/// let first = steps.push("begin");
+/// assert_eq!((first.to_string(), steps[first]), ("step0".to_owned(), "begin"));
+/// ```
+#[macro_export]
+macro_rules! entities {
+    ($($(#[$doc:meta])* $vis:vis $name:ident = $prefix:literal;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-        pub struct $name(pub u32);
+        $vis struct $name(pub u32);
 
-        impl Entity for $name {
+        impl $crate::Entity for $name {
             const PREFIX: &'static str = $prefix;
             fn new(index: u32) -> Self {
                 Self(index)
@@ -32,44 +53,47 @@ macro_rules! entity {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, concat!($prefix, "{}"), self.0)
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
             }
         }
     )*};
 }
 
-entity! {
+entities! {
     /// A value of the straight-line program: a ciphertext, a plaintext or the digits of a ciphertext.
-    Value = "v";
+    pub Value = "v";
     /// A prime of the pool from which the levels are drawn.
-    Prime = "q";
+    pub Prime = "q";
     /// A special prime, present only in extended ciphertexts (modulus `Q_l * P`).
-    SpecialPrime = "p";
+    pub SpecialPrime = "p";
     /// A ring of the table of rings.
-    RingId = "r";
+    pub RingId = "r";
     /// A node of the ONNX graph, for provenance.
-    Node = "n";
+    pub Node = "n";
     /// A packing of a tensor into ciphertext slots.
-    LayoutId = "l";
+    pub LayoutId = "l";
     /// A weight tensor.
-    TensorId = "w";
+    pub TensorId = "w";
     /// An operator between layouts, from which constants are cut.
-    OperatorId = "op";
+    pub OperatorId = "op";
     /// A recipe for a plaintext.
-    Const = "c";
+    pub Const = "c";
     /// A function that instructions call.
-    FunctionId = "f";
+    pub FunctionId = "f";
 }
 
 /// A table addressed by its own entity type, filled in order and never shrunk.
+///
+/// `arena[key]` is for keys that this table gave out; it panics for others, by the rule of [`SecondaryMap`]. [`Arena::get`] is
+/// for keys that may be of another table, as those of a file that is not verified.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Arena<K, V> {
     rows: Vec<V>,
@@ -143,6 +167,36 @@ impl<K: Entity, V> Arena<K, V> {
     /// All rows in order, for changing them.
     pub fn values_mut(&mut self) -> std::slice::IterMut<'_, V> {
         self.rows.iter_mut()
+    }
+}
+
+#[cold]
+#[expect(
+    clippy::panic,
+    reason = "a key of another table has no row to fall back to"
+)]
+fn foreign<K: Entity>(key: K, rows: usize) -> ! {
+    panic!("{key} is the key of another table: this one has {rows} rows")
+}
+
+impl<K: Entity, V> Index<K> for Arena<K, V> {
+    type Output = V;
+
+    fn index(&self, key: K) -> &V {
+        match self.get(key) {
+            Some(row) => row,
+            None => foreign(key, self.len()),
+        }
+    }
+}
+
+impl<K: Entity, V> IndexMut<K> for Arena<K, V> {
+    fn index_mut(&mut self, key: K) -> &mut V {
+        let rows = self.len();
+        match self.get_mut(key) {
+            Some(row) => row,
+            None => foreign(key, rows),
+        }
     }
 }
 

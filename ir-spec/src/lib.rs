@@ -46,8 +46,8 @@ pub use compact::compact_tables;
 pub use constants::{FillError, Filler, Reach, Slots};
 pub use cut::{CutError, cut};
 pub use entity::{
-    Arena, Const, Entity, FunctionId, LayoutId, Node, OperatorId, Prime, RingId, SpecialPrime,
-    TensorId, Value,
+    Arena, Const, Entity, FunctionId, LayoutId, Node, OperatorId, Prime, RingId, SecondaryMap,
+    SpecialPrime, TensorId, Value,
 };
 pub use expectation::{Expectation, ExpectationError, InputRange, Origin};
 pub use finish::{

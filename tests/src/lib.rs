@@ -5,6 +5,7 @@ pub mod conformance;
 pub mod flow;
 pub mod fuzz;
 pub mod imports;
+pub mod listing;
 pub mod machines;
 pub mod networks;
 pub mod onnx_bytes;

@@ -1,4 +1,5 @@
-//! File tests: one circuit per file, the pass it goes through in its header, the result in the snapshot beside it.
+//! File tests: one circuit, network or slot program per file, the stage it goes through in its header, the result in the
+//! snapshot beside it. `tests/README.md` has the forms. Of passes:
 //!
 //! ```text
 //! ; One sentence: what the file pins.
@@ -6,7 +7,7 @@
 //!
 //! circuit ...
 //! ```
-//! Beside the snapshot every file is checked for meaning: the circuit before and the circuit after compute the same, in
+//! Beside the snapshot every circuit that goes through a pass is checked for meaning: the circuit before and the circuit after compute the same, in
 //! the simulator and on ciphertexts. `cargo insta review` blesses; `INSTA_GLOB_FILTER` selects files.
 
 #![allow(
@@ -22,7 +23,9 @@ use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Verified, text, verify};
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_tests::flow::{Encrypted, error_bits, simulated};
+use peregrine_tests::listing::stages;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The pass a file names and its circuit.
 fn split(source: &str) -> (&str, String) {
@@ -96,16 +99,48 @@ fn passes() {
             (pass.run)(before.clone().into_inner(), &CostModel::default()).unwrap(),
         );
         same_meaning(&before, &after);
-        let mut settings = Settings::clone_current();
-        settings.set_snapshot_path(path.parent().unwrap());
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_snapshot_suffix("");
-        settings.set_omit_expression(true);
-        settings.bind(|| {
-            assert_snapshot!(
-                path.file_stem().unwrap().to_str().unwrap(),
-                text::print(&after)
-            )
-        });
+        beside(path, &text::print(&after));
+    });
+}
+
+/// Compares with the snapshot beside a file.
+fn beside(path: &Path, result: &str) {
+    let mut settings = Settings::clone_current();
+    settings.set_snapshot_path(path.parent().unwrap());
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_snapshot_suffix("");
+    settings.set_omit_expression(true);
+    settings.bind(|| assert_snapshot!(path.file_stem().unwrap().to_str().unwrap(), result));
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn layout() {
+    glob!("../filetests/layout", "*.net", |path: &Path| {
+        beside(path, &stages::layout(&read(path)));
+    });
+}
+
+#[test]
+fn slots() {
+    glob!("../filetests/slots", "*.net", |path: &Path| {
+        beside(path, &stages::slots(&read(path)));
+    });
+}
+
+#[test]
+fn manage() {
+    glob!("../filetests/manage", "*.slots", |path: &Path| {
+        beside(path, &stages::manage(&read(path)));
+    });
+}
+
+#[test]
+fn keys() {
+    glob!("../filetests/keys", "*.fhe", |path: &Path| {
+        beside(path, &stages::keys(&read(path)));
     });
 }

@@ -278,6 +278,25 @@ fn every_pass_has_its_file_tests() {
     );
 }
 
+#[test]
+fn every_stage_has_its_file_tests() {
+    for stage in ["layout", "slots", "manage", "keys"] {
+        let folder = root().join("tests/filetests").join(stage);
+        let files = fs::read_dir(folder).unwrap();
+        let names = files.map(|file| file.unwrap().path());
+        let names: BTreeSet<_> = names.collect();
+        let is_snapshot =
+            |path: &&std::path::PathBuf| path.extension().is_some_and(|e| e == "snap");
+        let snapshots = names.iter().filter(is_snapshot).count();
+        assert!(snapshots >= 2, "{stage} has {snapshots} file tests");
+        assert_eq!(
+            names.len(),
+            2 * snapshots,
+            "{stage}: a file without a snapshot, or the other way round"
+        );
+    }
+}
+
 /// Files that use each other: the sources of a crate, and which of its files are looked at together.
 fn imports(sources: &str, rooms: &[&str]) -> Graph {
     let (folder, crate_root) = sources.rsplit_once('/').unwrap();

@@ -17,7 +17,7 @@ use peregrine_compiler::ablation::ablate;
 use peregrine_compiler::advice::WaysOut;
 use peregrine_compiler::manage::like::Like;
 use peregrine_compiler::manage::possible::macs;
-use peregrine_compiler::pipeline::{self, Config, Session};
+use peregrine_compiler::pipeline::{self, Config, Session, contained};
 use peregrine_compiler::precision::LEAST_BITS;
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::cost::CostModel;
@@ -86,12 +86,12 @@ pub fn compile_watched(
 ) -> Result<Compiled, CompileError> {
     options.check()?;
     let Some(threads) = options.threads else {
-        return made(model, options, watcher);
+        return contained(|| made(model, options, watcher));
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get());
     let pool = pool.build();
     let pool = pool.map_err(|error| CompileError::Threads(error.to_string()))?;
-    pool.install(|| made(model, options, watcher))
+    contained(|| pool.install(|| made(model, options, watcher)))
 }
 
 fn made(

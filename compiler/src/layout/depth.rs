@@ -5,16 +5,13 @@
 //! are left out, so this is an estimate from below.
 
 use super::Cut;
-use crate::tensor::{Graph, Op, Polynomial};
+use crate::tensor::{Graph, Op, PerNode, Polynomial};
 use petgraph::graph::NodeIndex;
 
 /// Rescales before the result of each node, by node, the step to another ring included: it takes a level, but no modulus.
-pub(super) fn of(graph: &Graph, cut: Option<Cut>) -> Vec<u32> {
+pub(super) fn of(graph: &Graph, cut: Option<Cut>) -> PerNode<u32> {
     let shared = shared(graph);
-    let mut depths: Vec<u32> = Vec::with_capacity(graph.len());
-    for index in graph.nodes() {
-        let operands = graph.operands(index);
-        let before = operands.iter().filter_map(|i| depths.get(i.index())).max();
+    PerNode::in_order(graph, |depths, index| {
         let own = match &graph.node(index).op {
             Op::Linear { .. } => 1,
             Op::Multiply => products(1, index, &shared),
@@ -24,61 +21,58 @@ pub(super) fn of(graph: &Graph, cut: Option<Cut>) -> Vec<u32> {
             Op::Input { .. } | Op::Add | Op::Reshape => 0,
         };
         let switch = u32::from(cut == Some(Cut(index)));
-        depths.push(before.copied().unwrap_or(0) + own + switch);
-    }
-    depths
+        deepest_operand(graph, depths, index) + own + switch
+    })
 }
 
-fn products(deep: u32, index: NodeIndex, shared: &[bool]) -> u32 {
-    deep.saturating_sub(u32::from(shared.get(index.index()) == Some(&true)))
+/// The depth of the deepest operand of a node; 0 for an input, which has none.
+pub(super) fn deepest_operand(graph: &Graph, depths: &PerNode<u32>, index: NodeIndex) -> u32 {
+    let operands = graph.operands(index).into_iter();
+    operands.map(|i| depths[i]).max().unwrap_or(0)
+}
+
+fn products(deep: u32, index: NodeIndex, shared: &PerNode<bool>) -> u32 {
+    deep.saturating_sub(u32::from(shared[index]))
 }
 
 /// Whether only linear operators take the result of a node, or sums with one, which is deeper; by node.
-fn shared(graph: &Graph) -> Vec<bool> {
-    let mut shared = vec![true; graph.len()];
+fn shared(graph: &Graph) -> PerNode<bool> {
+    let mut shared = PerNode::filled(graph, true);
     for output in &graph.outputs {
-        strike(&mut shared, output.node);
+        shared[output.node] = false;
     }
     let is_linear = |i: &NodeIndex| matches!(graph.node(*i).op, Op::Linear { .. });
     for index in graph.nodes().rev() {
         let operands = graph.operands(index);
         let strikes = match &graph.node(index).op {
             Op::Polynomial(_) | Op::Multiply => true,
-            Op::Add => shared.get(index.index()) == Some(&false) && !operands.iter().any(is_linear),
-            Op::Reshape => shared.get(index.index()) == Some(&false),
+            Op::Add => !shared[index] && !operands.iter().any(is_linear),
+            Op::Reshape => !shared[index],
             Op::Input { .. } | Op::Linear { .. } => false,
         };
         for operand in operands.into_iter().filter(|_| strikes) {
-            strike(&mut shared, operand);
+            shared[operand] = false;
         }
     }
     shared
 }
 
-fn strike(shared: &mut [bool], index: NodeIndex) {
-    if let Some(shared) = shared.get_mut(index.index()) {
-        *shared = false;
-    }
-}
-
 /// The rescales on the longest path; an estimate from below.
 pub fn expected(graph: &Graph) -> u32 {
-    of(graph, None).into_iter().max().unwrap_or(0)
+    of(graph, None).values().copied().max().unwrap_or(0)
 }
 
 /// The rescales before a network goes on in another ring; an estimate from below.
 pub fn before(graph: &Graph, Cut(index): Cut) -> u32 {
-    of(graph, None).get(index.index()).copied().unwrap_or(0)
+    of(graph, None)[index]
 }
 
 /// `ceil(log2(d + 1))` for degree d, one less when the leading coefficient is 1 or -1 and d a power of two.
 fn polynomial_depth(polynomial: &Polynomial, graph: &Graph) -> u32 {
     let degree = polynomial.degree();
     let leading = polynomial.coefficients().last();
-    let data = leading
-        .and_then(|&id| graph.tensors.get(id))
-        .map_or(&[][..], |t| t.data());
-    let is_one = |value: f64| data.iter().all(|&c| c == value);
+    let all = |value: f64| move |&id| graph.tensors[id].data().iter().all(|&c| c == value);
+    let is_one = |value: f64| leading.is_some_and(all(value));
     let saved = degree.is_power_of_two() && (is_one(1.0) || is_one(-1.0));
     (degree + 1).next_power_of_two().ilog2() - u32::from(saved)
 }

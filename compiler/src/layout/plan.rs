@@ -1,6 +1,7 @@
 //! The layout that was chosen for every tensor.
 
-use crate::tensor::Graph;
+use super::depth;
+use crate::tensor::{Graph, PerNode};
 use peregrine_ir::Layout;
 use peregrine_ir::cost::{LinearCost, Prices};
 use petgraph::graph::NodeIndex;
@@ -37,11 +38,11 @@ impl Choice {
 /// The layout of every tensor.
 #[derive(Clone, Debug)]
 pub struct LayoutPlan {
-    pub(super) choices: Vec<Choice>,
+    pub(super) choices: PerNode<Choice>,
     /// What each linear operator could have made instead of its result, with predicted seconds, cheapest first.
-    pub(super) considered: Vec<Vec<(Layout, f64)>>,
+    pub(super) considered: PerNode<Vec<(Layout, f64)>>,
     /// Multiplications before the result of each node.
-    pub(super) depths: Vec<u32>,
+    pub(super) depths: PerNode<u32>,
     pub(super) prices: Prices,
 }
 
@@ -53,7 +54,7 @@ impl LayoutPlan {
 
     /// What was chosen at a node of the graph that was planned.
     pub fn choice(&self, index: NodeIndex) -> &Choice {
-        &self.choices[index.index()]
+        &self.choices[index]
     }
 
     /// The layout of a node's tensor; `index` is a node of the graph that was planned.
@@ -73,19 +74,12 @@ impl LayoutPlan {
 
     /// What a linear operator could have made of its operand, with predicted seconds, cheapest first.
     pub fn considered(&self, index: NodeIndex) -> &[(Layout, f64)] {
-        self.considered
-            .get(index.index())
-            .map_or(&[], Vec::as_slice)
+        &self.considered[index]
     }
 
     /// The price of linear operators on the operands of a node.
     pub fn price(&self, graph: &Graph, index: NodeIndex) -> &LinearCost {
-        self.prices.after(self.depth_before(graph, index))
-    }
-
-    fn depth_before(&self, graph: &Graph, index: NodeIndex) -> u32 {
-        let operands = graph.operands(index);
-        let depths = operands.iter().filter_map(|i| self.depths.get(i.index()));
-        depths.max().copied().unwrap_or(0)
+        let depth = depth::deepest_operand(graph, &self.depths, index);
+        self.prices.after(depth)
     }
 }

@@ -6,7 +6,7 @@ use super::plan::LayoutPlan;
 use super::plans::Quotes;
 use super::search::{Outcome, Surcharge, search};
 use super::{candidates, depth};
-use crate::tensor::Op;
+use crate::tensor::{Op, PerNode};
 use peregrine_ir::Layout;
 use peregrine_ir::cost::{LinearCost, Prices};
 use petgraph::graph::NodeIndex;
@@ -73,13 +73,13 @@ impl<'g> Planning<'g> {
     fn plan(&mut self, outcome: Outcome) -> Result<LayoutPlan, LayoutPlanError> {
         let mut plan = LayoutPlan {
             choices: outcome.choices,
-            considered: Vec::new(),
+            considered: PerNode::filled(self.place.graph, Vec::new()),
             depths: depth::of(self.place.graph, self.place.cut),
             prices: self.prices.clone(),
         };
         for index in self.place.graph.nodes() {
             let considered = self.considered(&plan, index)?;
-            plan.considered.push(considered);
+            plan.considered[index] = considered;
         }
         Ok(plan)
     }
@@ -95,10 +95,15 @@ impl<'g> Planning<'g> {
         else {
             return Ok(Vec::new());
         };
-        let quoted = self.quotes.map(map, &graph.tensors)?;
+        let quoted = self.quotes.at(graph, index, map)?;
         let cost = plan.price(graph, index);
-        let layouts = candidates::of(map, &from, without)?.into_iter();
+        let layouts = candidates::of(map, &from, without);
+        let layouts = layouts.map_err(|source| LayoutPlanError::Layout {
+            node: graph.name(index),
+            source,
+        })?;
         let mut all: Vec<(Layout, f64)> = layouts
+            .into_iter()
             .map(|to| {
                 (
                     to,
@@ -113,8 +118,8 @@ impl<'g> Planning<'g> {
 
 impl Surcharge {
     /// What it costs to run everything before a depth one level higher.
-    fn of(seconds: &[f64], depths: &[u32], prices: &Prices) -> Self {
-        let deepest = depths.iter().copied().max().unwrap_or(0);
+    fn of(seconds: &PerNode<f64>, depths: &PerNode<u32>, prices: &Prices) -> Self {
+        let deepest = depths.values().copied().max().unwrap_or(0);
         let pace = |depth: u32| {
             let LinearCost {
                 baby,
@@ -125,7 +130,7 @@ impl Surcharge {
             baby + product + square
         };
         let mut rise = vec![0.0; deepest as usize + 2];
-        for (&seconds, &depth) in seconds.iter().zip(depths) {
+        for (&seconds, &depth) in seconds.values().zip(depths.values()) {
             // Above the highest level the price is not known: it rises as it does below.
             let (here, below) = (pace(depth), pace(depth + 1));
             let share = if here > 0.0 {
@@ -133,9 +138,7 @@ impl Surcharge {
             } else {
                 0.0
             };
-            if let Some(rise) = rise.get_mut(depth as usize + 1) {
-                *rise += seconds * share;
-            }
+            rise[depth as usize + 1] += seconds * share;
         }
         let mut sum = 0.0;
         let sums = rise.into_iter().map(|rise| {

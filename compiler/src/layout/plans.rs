@@ -1,9 +1,12 @@
 //! Prices of linear operators between layouts.
 
+use super::error::LayoutPlanError;
 use crate::slots::{Displaced, LinearOptions};
+use crate::tensor::Graph;
 use peregrine_ir::cost::LinearCost;
 use peregrine_ir::linear::{BoundMap, LinearError, LinearMap};
 use peregrine_ir::{Entity, Layout, TensorId, Tensors};
+use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
 /// What an operator between two layouts costs.
@@ -33,6 +36,23 @@ pub struct Quoted<'a> {
 }
 
 impl Quotes {
+    /// Prepares a map that is made at a node of a graph.
+    ///
+    /// # Errors
+    /// When the map is not well formed; names the node.
+    pub fn at<'a>(
+        &mut self,
+        graph: &'a Graph,
+        index: NodeIndex,
+        map: &'a LinearMap,
+    ) -> Result<Quoted<'a>, LayoutPlanError> {
+        let quoted = self.map(map, &graph.tensors);
+        quoted.map_err(|source| LayoutPlanError::Linear {
+            node: graph.name(index),
+            source: source.into(),
+        })
+    }
+
     /// Prepares a map.
     ///
     /// # Errors

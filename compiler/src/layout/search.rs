@@ -18,7 +18,7 @@ use super::plan::Choice;
 use super::plans::{Quoted, Quotes};
 use crate::optimisation::Without;
 use crate::slots::identity;
-use crate::tensor::{Graph, Op};
+use crate::tensor::{Graph, Op, PerNode};
 use peregrine_ir::cost::{LinearCost, Prices};
 use peregrine_ir::linear::LinearMap;
 use peregrine_ir::{Layout, Shape};
@@ -56,10 +56,10 @@ impl Surcharge {
 /// The cheapest choices found.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// By node.
-    pub choices: Vec<Choice>,
+    /// What was chosen at each node.
+    pub choices: PerNode<Choice>,
     /// Predicted seconds of each node.
-    pub seconds: Vec<f64>,
+    pub seconds: PerNode<f64>,
 }
 
 /// Chooses layouts for every tensor of `graph`.
@@ -112,17 +112,22 @@ pub fn search(
                 }
             }
         }
+        // What is infinitely dear suits no layout, and stays so.
+        if !next.values().any(|state| state.total.is_finite()) {
+            let node = graph.name(index);
+            return Err(LayoutPlanError::NoPlan { node });
+        }
         states = search.agree(index, cheapest(next));
     }
     let best = states
         .into_values()
         .min_by(|a, b| a.total.total_cmp(&b.total));
-    let best = best.filter(|state| state.total.is_finite());
-    best.map(State::outcome).ok_or(LayoutPlanError::NoPlan)
+    // There is a state after every node, and before the first one.
+    Ok(best.unwrap_or_default().outcome())
 }
 
 /// Layouts of the live tensors, by node.
-type Live = BTreeMap<u32, Layout>;
+type Live = BTreeMap<NodeIndex, Layout>;
 
 #[derive(Clone, Debug, Default)]
 struct State {
@@ -149,7 +154,10 @@ impl State {
         }
         choices.reverse();
         seconds.reverse();
-        Outcome { choices, seconds }
+        Outcome {
+            choices: choices.into(),
+            seconds: seconds.into(),
+        }
     }
 }
 
@@ -169,9 +177,9 @@ struct Search<'a> {
     cut: Option<Cut>,
     prices: &'a Prices,
     surcharge: &'a Surcharge,
-    depths: Vec<u32>,
+    depths: PerNode<u32>,
     /// The node after which a tensor is dead.
-    last_use: Vec<usize>,
+    last_use: PerNode<NodeIndex>,
     reach: u32,
     /// Live tensors that have the same layout in every state, which states do not list then: with many terms of one sum there
     /// are many.
@@ -205,16 +213,14 @@ impl Search<'_> {
         let operands = graph.operands(index);
         let packed = operands
             .iter()
-            .map(|o| {
-                let node = o.index() as u32;
-                live.get(&node).or(self.agreed.get(&node)).copied()
-            })
+            .map(|node| live.get(node).or(self.agreed.get(node)).copied())
             .collect::<Option<Vec<Layout>>>();
-        let packed = packed.ok_or(LayoutPlanError::Operand {
-            node: index.index(),
-        })?;
+        let lacking = || LayoutPlanError::Operand {
+            node: graph.name(index),
+        };
+        let packed = packed.ok_or_else(lacking)?;
         match (&node.op, packed.as_slice()) {
-            (Op::Input { .. }, _) => self.input(&node.shape),
+            (Op::Input { .. }, _) => self.input(index, &node.shape),
             (Op::Linear { map, .. }, [from, ..]) => self.linear(index, map, from),
             (Op::Polynomial(polynomial), [from, ..]) => {
                 let multiplications =
@@ -228,22 +234,22 @@ impl Search<'_> {
             }
             (Op::Add | Op::Multiply, [_, ..]) => self.meet(index, &packed),
             (Op::Reshape, [from, ..]) => Ok(vec![(Choice::at(*from), 0.0, 0.0)]),
-            (_, []) => Err(LayoutPlanError::Operand {
-                node: index.index(),
-            }),
+            (_, []) => Err(lacking()),
         }
     }
 
     /// The number of multiplications before a node, and prices there.
     fn cost(&self, index: NodeIndex) -> (u32, &LinearCost) {
-        let operands = self.graph.operands(index);
-        let depths = operands.iter().filter_map(|i| self.depths.get(i.index()));
-        let depth = depths.max().copied().unwrap_or(0);
+        let depth = depth::deepest_operand(self.graph, &self.depths, index);
         (depth, self.prices.after(depth))
     }
 
-    fn input(&self, shape: &Shape) -> Result<Vec<Priced>, LayoutPlanError> {
-        let layouts = candidates::of_input(shape.chw(), self.log_slots, self.reach, self.without)?;
+    fn input(&self, index: NodeIndex, shape: &Shape) -> Result<Vec<Priced>, LayoutPlanError> {
+        let layouts = candidates::of_input(shape.chw(), self.log_slots, self.reach, self.without);
+        let layouts = layouts.map_err(|source| LayoutPlanError::Layout {
+            node: self.graph.name(index),
+            source,
+        })?;
         Ok(layouts
             .into_iter()
             .map(|l| (Choice::at(l), 0.0, 0.0))
@@ -258,17 +264,17 @@ impl Search<'_> {
     ) -> Result<Vec<Priced>, LayoutPlanError> {
         let (depth, cost) = self.cost(index);
         let cost = *cost;
-        let quoted = self.quotes.map(map, &self.graph.tensors)?;
-        let mut choices = self.results(&quoted, map, from, &cost)?;
+        let quoted = self.quotes.at(self.graph, index, map)?;
+        let mut choices = self.results(index, &quoted, (map, from), &cost)?;
         let extra = self.surcharge.level(depth);
         if !extra.is_finite() {
             return Ok(choices);
         }
         let convert = identity(&map.input);
-        let conversion = self.quotes.map(&convert, &self.graph.tensors)?;
+        let conversion = self.quotes.at(self.graph, index, &convert)?;
         for through in candidates::skewed(from, self.without) {
             let turn = self.quotes.of(&conversion, (from, &through), false, &cost);
-            for (choice, seconds, longer) in self.results(&quoted, map, &through, &cost)? {
+            for (choice, seconds, longer) in self.results(index, &quoted, (map, &through), &cost)? {
                 let choice = Choice {
                     operands: vec![through],
                     ..choice
@@ -282,13 +288,18 @@ impl Search<'_> {
     /// What a linear operator can make of an operand.
     fn results(
         &mut self,
+        index: NodeIndex,
         quoted: &Quoted<'_>,
-        map: &LinearMap,
-        from: &Layout,
+        (map, from): (&LinearMap, &Layout),
         cost: &LinearCost,
     ) -> Result<Vec<Priced>, LayoutPlanError> {
         let mut choices = Vec::new();
-        for layout in candidates::of(map, from, self.without)? {
+        let layouts = candidates::of(map, from, self.without);
+        let layouts = layouts.map_err(|source| LayoutPlanError::Layout {
+            node: self.graph.name(index),
+            source,
+        })?;
+        for layout in layouts {
             let ways = [(false, 0.0), (true, self.surcharge.longer())];
             for (turned, extra) in ways.into_iter().filter(|way| way.1.is_finite()) {
                 let quote = self.quotes.of(quoted, (from, &layout), turned, cost);
@@ -317,7 +328,7 @@ impl Search<'_> {
             _ => 0.0,
         };
         let map = identity(&node.shape);
-        let quoted = self.quotes.map(&map, &self.graph.tensors)?;
+        let quoted = self.quotes.at(self.graph, index, &map)?;
         let mut targets = packed.to_vec();
         targets.sort_unstable();
         targets.dedup();
@@ -349,11 +360,7 @@ impl Search<'_> {
     /// The states without what they agree on, in the same order.
     fn agree(&mut self, index: NodeIndex, states: BTreeMap<Live, State>) -> BTreeMap<Live, State> {
         let last_use = &self.last_use;
-        let is_live = |node: u32| {
-            let last = last_use.get(node as usize);
-            last.is_some_and(|&last| last > index.index())
-        };
-        self.agreed.retain(|&node, _| is_live(node));
+        self.agreed.retain(|&node, _| last_use[node] > index);
         let Some(mut same) = states.keys().next().cloned() else {
             return states;
         };
@@ -374,24 +381,18 @@ impl Search<'_> {
 
     fn live_after(&self, index: NodeIndex, live: &Live, layout: Layout) -> Live {
         let mut after = live.clone();
-        after.insert(index.index() as u32, layout);
-        after.retain(|&node, _| {
-            self.last_use
-                .get(node as usize)
-                .is_some_and(|&last| last > index.index())
-        });
+        after.insert(index, layout);
+        after.retain(|&node, _| self.last_use[node] > index);
         after
     }
 }
 
 /// For each node the last node that uses it; outputs are used after all.
-fn last_uses(graph: &Graph) -> Vec<usize> {
-    let mut last = vec![0; graph.len()];
+fn last_uses(graph: &Graph) -> PerNode<NodeIndex> {
+    let mut last = PerNode::filled(graph, NodeIndex::new(0));
     for index in graph.nodes() {
         for operand in graph.operands(index) {
-            if let Some(last) = last.get_mut(operand.index()) {
-                *last = index.index();
-            }
+            last[operand] = index;
         }
     }
     // The layout of an output decides nothing any more.

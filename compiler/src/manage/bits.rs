@@ -12,11 +12,11 @@ pub(super) fn precision_of(unit_bits: u32, log_n: u32) -> u32 {
     (unit_bits + 2).saturating_sub(GUARD_BITS + log_n).max(1)
 }
 
-/// By how many bits the rescale to a level drops more than the working scale.
-pub(super) fn spare_bits(ring: &RingTable, to: Level) -> u32 {
-    let dropped = ring.ratio(Level(to.0 + 1), to);
-    let bits = dropped.and_then(|ratio| ratio.bits(&ring.primes));
-    (bits.unwrap_or(0.0).round() as u32).saturating_sub(ring.unit_bits)
+/// By how many bits the rescale to a level drops more than the working scale; none where there is no level above it.
+pub(super) fn spare_bits(ring: &RingTable, to: Level) -> Option<u32> {
+    let dropped = ring.ratio(Level(to.0 + 1), to)?;
+    let bits = dropped.bits(&ring.primes)?;
+    Some((bits.round() as u32).saturating_sub(ring.unit_bits))
 }
 
 /// log2 of the scale of numbers that share `bits` with a mask of scale `2^mask`.

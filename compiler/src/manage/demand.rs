@@ -8,7 +8,7 @@ use super::regions::{Place, Region};
 use super::rescales::Rescales;
 use super::scales::{Scales, units};
 use crate::slots::{Program, SlotOp, SlotValue};
-use peregrine_ir::Rotation;
+use peregrine_ir::{Arena, Rotation};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one rescale must drop.
@@ -83,7 +83,7 @@ pub struct RegionDemand {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand {
     /// In the order in which values go through them; one at least.
-    pub regions: Vec<RegionDemand>,
+    pub regions: Arena<Region, RegionDemand>,
 }
 
 impl Default for Demand {
@@ -91,13 +91,17 @@ impl Default for Demand {
     fn default() -> Self {
         let work = vec![Work::default()];
         let rescales = Vec::new();
-        Self {
-            regions: vec![RegionDemand { rescales, work }],
-        }
+        Self::of_one_region(RegionDemand { rescales, work })
     }
 }
 
 impl Demand {
+    fn of_one_region(region: RegionDemand) -> Self {
+        Self {
+            regions: std::iter::once(region).collect(),
+        }
+    }
+
     /// As many rescales that all hold the same, with a key switch at every depth, in one region.
     pub fn uniform(rescales: u32, need: Need) -> Self {
         let work = Work {
@@ -105,23 +109,21 @@ impl Demand {
             products: 0,
             keys: 0,
         };
-        Self {
-            regions: vec![RegionDemand {
-                rescales: vec![[need].into(); rescales as usize],
-                work: vec![work; rescales as usize + 1],
-            }],
-        }
+        Self::of_one_region(RegionDemand {
+            rescales: vec![[need].into(); rescales as usize],
+            work: vec![work; rescales as usize + 1],
+        })
     }
 
     /// How many levels there are in all.
     pub(super) fn levels(&self) -> usize {
-        self.regions.iter().map(|region| region.work.len()).sum()
+        self.regions.values().map(|region| region.work.len()).sum()
     }
 
     /// How many levels are below the first region, for each further one in turn: where rings are switched.
     pub(super) fn switches(&self) -> Vec<usize> {
         let mut left = self.levels();
-        let passed = self.regions.iter().map(|region| {
+        let passed = self.regions.values().map(|region| {
             left -= region.work.len();
             left
         });
@@ -131,7 +133,7 @@ impl Demand {
     /// What each step to a lower level must hold, the first one first; nothing for a step to another ring, which drops nothing.
     pub(super) fn steps(&self) -> Vec<BTreeSet<Need>> {
         let mut steps = Vec::new();
-        for (i, region) in self.regions.iter().enumerate() {
+        for (i, region) in self.regions.values().enumerate() {
             if i > 0 {
                 steps.push(BTreeSet::new());
             }
@@ -142,13 +144,13 @@ impl Demand {
 
     /// What is computed at each level, the highest one first.
     pub(super) fn work(&self) -> Vec<Work> {
-        let work = self.regions.iter().flat_map(|region| &region.work);
+        let work = self.regions.values().flat_map(|region| &region.work);
         work.copied().collect()
     }
 
     /// About how often every limb of each level is passed through, the highest one first, in passes of the ring of the first region.
     pub(super) fn passes(&self) -> Vec<f64> {
-        let regions = (0i32..).zip(&self.regions);
+        let regions = (0i32..).zip(self.regions.values());
         let passes = regions.flat_map(|(halved, region)| {
             let work = region.work.iter();
             work.map(move |work| work.passes() * f64::from(-halved).exp2())
@@ -159,7 +161,7 @@ impl Demand {
     /// This with one more step after `depth` rescales of the last region: to a region of its own for what follows.
     #[must_use]
     pub fn switched_after(mut self, depth: u32) -> Self {
-        if let Some(last) = self.regions.last_mut() {
+        if let Some(last) = self.regions.values_mut().next_back() {
             let at = (depth as usize).min(last.rescales.len());
             let next = RegionDemand {
                 rescales: last.rescales.split_off(at),
@@ -190,7 +192,7 @@ impl Demand {
         };
         let masks = masked(program);
         for (value, inst) in program.values.iter() {
-            gather.product(value, &inst.op, masks.get(value) == Some(&true));
+            gather.product(value, &inst.op, masks[value]);
             gather.switch(&inst.op);
             gather.alignments(value, &inst.op);
         }
@@ -214,41 +216,39 @@ struct Gather<'a> {
 
 impl Gather<'_> {
     fn units(&self, value: SlotValue) -> i32 {
-        self.scales.of(value).map_or(1, units)
+        units(self.scales.settled(value))
     }
 
     /// Adds to what the rescale to a place must hold.
     fn note(&mut self, place: Place, need: Need) {
-        let region = self.demand.regions.get_mut(place.region.0 as usize);
-        let index = (place.depth as usize).checked_sub(1);
-        let needs = region
-            .zip(index)
-            .and_then(|(region, i)| region.rescales.get_mut(i));
-        if let Some(needs) = needs {
-            needs.insert(need);
-        }
+        let rescales = &mut self.demand.regions[place.region].rescales;
+        rescales[place.depth as usize - 1].insert(need);
     }
 
     /// What is computed at a place.
-    fn work_at(&mut self, place: Place) -> Option<&mut Work> {
-        let region = self.demand.regions.get_mut(place.region.0 as usize)?;
-        region.work.get_mut(place.depth as usize)
+    fn work_at(&mut self, place: Place) -> &mut Work {
+        &mut self.demand.regions[place.region].work[place.depth as usize]
     }
 
     fn product(&mut self, value: SlotValue, op: &SlotOp, masked: bool) {
         let target = self.units(value);
         let deepest = |terms: &[SlotValue]| {
             let deepest = terms.iter().max_by_key(|&&v| self.rescales.place(v));
-            deepest.map_or(1, |&v| self.units(v))
+            deepest.map(|&v| self.units(v))
         };
         let (units, weights, numbers, mask) = match op {
             SlotOp::Dot(_) => (deepest(&op.operands()), true, false, masked),
             SlotOp::Scalars(_, mask) => (deepest(&op.operands()), false, true, mask.is_some()),
-            SlotOp::MulScalar(a, _) => (self.units(*a), false, true, masked),
+            SlotOp::MulScalar(a, _) => (Some(self.units(*a)), false, true, masked),
             SlotOp::Mul(a, b) if !self.rescales.is_lazy(value) => {
-                (self.units(*a) + self.units(*b), false, false, false)
+                let units = self.units(*a) + self.units(*b);
+                (Some(units), false, false, false)
             }
             _ => return,
+        };
+        // A sum of no products is refused where it is emitted.
+        let Some(units) = units else {
+            return;
         };
         let need = Need {
             units: units - target,
@@ -305,27 +305,19 @@ impl Gather<'_> {
             };
             let place = self.rescales.place(value);
             let before = place.before_rescale().unwrap_or(place);
-            if let Some(work) = self.work_at(before) {
-                work.products += products as u32;
-            }
+            self.work_at(before).products += products as u32;
             let (key, early) = match &inst.op {
-                SlotOp::Rotate(_, rotation) => {
-                    (Some(*rotation), raw.get(value) == Some(&Raw::Constants))
-                }
+                SlotOp::Rotate(_, rotation) => (Some(*rotation), raw[value] == Raw::Constants),
                 SlotOp::Mul(..) => (None, !self.rescales.is_lazy(value)),
                 _ => continue,
             };
             let at = if early { before } else { place };
-            if let Some(work) = self.work_at(at) {
-                work.switches += 1;
-            }
+            self.work_at(at).switches += 1;
             let first = first.entry((at.region, key)).or_insert(at);
             *first = at.min(*first);
         }
         for place in first.into_values() {
-            if let Some(work) = self.work_at(place) {
-                work.keys += 1;
-            }
+            self.work_at(place).keys += 1;
         }
     }
 }

@@ -4,7 +4,6 @@
 //! the working form is made at first need. `at` brings a working value to another level and scale: by
 //! dropping modulus where the scale fits already, by one product with 1 where it does not.
 
-use super::ManageError;
 use super::bits::{number_bits, spare_bits};
 use super::levels::{Raw, masked, raw};
 use super::regions::Place;
@@ -12,9 +11,11 @@ use super::rescales::Rescales;
 use super::scale_bits::ScaleBits;
 use super::scales::Scales;
 use super::settled::Settled;
+use super::{Defect, ManageError};
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
 use peregrine_ir::{
-    Arena, Basis, Builder, Circuit, Const, Entity, Inst, Level, RingTable, Scale, Security, Value,
+    Basis, Builder, Circuit, Const, Inst, Level, Node, RingTable, Scale, SecondaryMap, Security,
+    Value,
 };
 use std::collections::BTreeMap;
 use std::mem::take;
@@ -45,30 +46,33 @@ pub fn emit(
     circuit.tensors = take(&mut program.tensors);
     circuit.operators = take(&mut program.operators);
     circuit.constants = take(&mut program.constants);
-    let top = circuit.rings.top().ok_or(ManageError::Internal {
-        what: "the ring has no level",
-    })?;
-    if top.0 + 1 != rescales.regions().levels() {
-        return Err(ManageError::Internal {
-            what: "the ring has not as many levels as the program is deep",
-        });
+    let (found, needed) = (
+        circuit.rings.levels.len() as u32,
+        rescales.regions().levels(),
+    );
+    if found != needed {
+        return Err(Defect::Levels { found, needed }.at(None));
     }
+    let scales = scales.in_ring(&circuit.rings);
+    let scales = scales.ok_or_else(|| Defect::Exponent.at(None))?;
     let mut emitter = Emitter {
         bits,
         rescales,
         raw,
         masked: masked(&program),
-        scales: scales.in_ring(&circuit.rings).ok_or(EXPONENT)?,
+        scales,
         builder: Builder::new(circuit),
-        emitted: vec![None; program.values.len()],
+        emitted: SecondaryMap::filled(&program.values, None),
         working: BTreeMap::new(),
         moved: BTreeMap::new(),
         encoded: BTreeMap::new(),
     };
-    emitter.inputs(&program)?;
+    let inputs = emitter.inputs(&program);
+    inputs.map_err(|defect| defect.at(None))?;
     for (value, inst) in program.values.iter() {
         emitter.builder.serve(inst.node);
-        emitter.value(value, inst)?;
+        let done = emitter.value(value, inst);
+        done.map_err(|defect| emitter.at_node(defect, inst.node))?;
     }
     emitter.outputs(&program)?;
     Ok(emitter.builder.finish())
@@ -77,13 +81,13 @@ pub fn emit(
 struct Emitter {
     bits: ScaleBits,
     rescales: Rescales,
-    raw: Arena<SlotValue, Raw>,
+    raw: SecondaryMap<SlotValue, Raw>,
     /// Which values are products that masks are applied to.
-    masked: Arena<SlotValue, bool>,
+    masked: SecondaryMap<SlotValue, bool>,
     scales: Scales,
     builder: Builder,
     /// As emitted: raw where [`Raw`] says so.
-    emitted: Vec<Option<Value>>,
+    emitted: SecondaryMap<SlotValue, Option<Value>>,
     /// Rescaled forms of raw values.
     working: BTreeMap<SlotValue, Value>,
     /// Working values at other levels and scales.
@@ -91,15 +95,8 @@ struct Emitter {
     encoded: BTreeMap<(Const, Level, Scale), Value>,
 }
 
-const MISSING: ManageError = ManageError::Internal {
-    what: "a value is used before it is emitted",
-};
-const EXPONENT: ManageError = ManageError::Internal {
-    what: "the exponents of a scale run away",
-};
-
 impl Emitter {
-    fn inputs(&mut self, program: &Program) -> Result<(), ManageError> {
+    fn inputs(&mut self, program: &Program) -> Result<(), Defect> {
         for port in &program.inputs {
             let top = self.rescales.regions().level(Place::default())?;
             let at = (top, Scale::power_of_two(self.bits.unit as i32));
@@ -107,45 +104,51 @@ impl Emitter {
                 self.builder
                     .input(&port.name, port.shape.clone(), port.packed.layout, at)?;
             for (slot, value) in port.packed.values.iter().zip(values) {
-                self.set(*slot, value);
+                self.emitted[*slot] = Some(value);
             }
         }
         Ok(())
     }
 
     fn outputs(&mut self, program: &Program) -> Result<(), ManageError> {
-        for SlotPort {
-            name,
-            shape,
-            packed,
-        } in &program.outputs
-        {
-            let deepest = packed
-                .values
-                .iter()
-                .copied()
-                .max_by_key(|&v| self.place(v))
-                .ok_or(MISSING)?;
-            let (level, scale) = (self.level(deepest)?, self.scale(deepest)?);
-            if let Some(inst) = program.values.get(deepest) {
-                self.builder.serve(inst.node);
-            }
-            let values = packed
-                .values
-                .iter()
-                .map(|&v| self.at(v, level, &scale))
-                .collect::<Result<_, _>>()?;
-            self.builder
-                .output(name, shape.clone(), packed.layout, values);
+        for port in &program.outputs {
+            let values = port.packed.values.iter().copied();
+            let deepest = values.max_by_key(|&v| self.place(v));
+            let deepest = deepest.ok_or_else(|| Defect::Missing.at(None))?;
+            let node = program.values[deepest].node;
+            self.builder.serve(node);
+            let done = self.output(port, deepest);
+            done.map_err(|defect| self.at_node(defect, node))?;
         }
         Ok(())
     }
 
-    fn value(&mut self, value: SlotValue, inst: &SlotInst) -> Result<(), ManageError> {
+    /// Emits an output at the level and scale of the deepest of its values.
+    fn output(&mut self, port: &SlotPort, deepest: SlotValue) -> Result<(), Defect> {
+        let SlotPort {
+            name,
+            shape,
+            packed,
+        } = port;
+        let (level, scale) = (self.level(deepest)?, self.scale(deepest)?);
+        let values = packed.values.iter();
+        let values = values.map(|&v| self.at(v, level, &scale));
+        let values = values.collect::<Result<_, _>>()?;
+        self.builder
+            .output(name, shape.clone(), packed.layout, values);
+        Ok(())
+    }
+
+    /// A defect in the operations of a node.
+    fn at_node(&mut self, defect: Defect, node: Node) -> ManageError {
+        defect.at(self.builder.circuit().nodes.get(node))
+    }
+
+    fn value(&mut self, value: SlotValue, inst: &SlotInst) -> Result<(), Defect> {
         let done = match &inst.op {
             SlotOp::Input => return Ok(()),
             SlotOp::Rotate(a, rotation) => {
-                let a = if self.raw(value) == Raw::Constants {
+                let a = if self.raw[value] == Raw::Constants {
                     self.emitted(*a)?
                 } else {
                     self.working(*a)?
@@ -189,18 +192,16 @@ impl Emitter {
                 self.builder.push(Inst::SwitchRing { a, to })?
             }
         };
-        self.set(value, done);
+        self.emitted[value] = Some(done);
         Ok(())
     }
 
-    fn dot(
-        &mut self,
-        value: SlotValue,
-        terms: &[(SlotValue, Const)],
-    ) -> Result<Value, ManageError> {
+    fn dot(&mut self, value: SlotValue, terms: &[(SlotValue, Const)]) -> Result<Value, Defect> {
         let (level, ciphers, mut scale) = self.aligned(value, terms)?;
-        if self.masked.get(value) == Some(&true) {
-            scale = scale.checked_div(&self.mask_scale()).ok_or(EXPONENT)?;
+        if self.masked[value] {
+            scale = scale
+                .checked_div(&self.mask_scale())
+                .ok_or(Defect::Exponent)?;
         }
         let plains = terms
             .iter()
@@ -210,11 +211,7 @@ impl Emitter {
     }
 
     /// Masks on products that are not yet rescaled.
-    fn mask(
-        &mut self,
-        value: SlotValue,
-        terms: &[(SlotValue, Const)],
-    ) -> Result<Value, ManageError> {
+    fn mask(&mut self, value: SlotValue, terms: &[(SlotValue, Const)]) -> Result<Value, Defect> {
         let level = self.level_before(value)?;
         let scale = self.mask_scale();
         let (mut ciphers, mut plains) = (Vec::new(), Vec::new());
@@ -229,7 +226,7 @@ impl Emitter {
         Scale::power_of_two(self.bits.mask as i32)
     }
 
-    fn products(&mut self, ciphers: Vec<Value>, plains: Vec<Value>) -> Result<Value, ManageError> {
+    fn products(&mut self, ciphers: Vec<Value>, plains: Vec<Value>) -> Result<Value, Defect> {
         Ok(match (ciphers.as_slice(), plains.as_slice()) {
             ([a], [p]) => self.builder.push(Inst::MulPlain(*a, *p))?,
             _ => self.builder.push(Inst::Dot { ciphers, plains })?,
@@ -242,7 +239,7 @@ impl Emitter {
         value: SlotValue,
         terms: &[(SlotValue, Const)],
         mask: Option<Const>,
-    ) -> Result<Value, ManageError> {
+    ) -> Result<Value, Defect> {
         let (level, ciphers, scale) = self.aligned(value, terms)?;
         let constants = terms.iter().map(|&(_, constant)| constant).collect();
         let Some(mask) = mask else {
@@ -253,14 +250,18 @@ impl Emitter {
             })?);
         };
         let ring = &self.builder.circuit().rings;
-        let bits = scale.bits(&ring.primes).ok_or(EXPONENT)?;
+        let bits = scale.bits(&ring.primes).ok_or(Defect::Exponent)?;
         let numbers = Scale::power_of_two(number_bits(bits, self.bits.mask));
         let a = self.builder.push(Inst::DotScalar {
             ciphers,
             constants,
             scale: numbers.clone(),
         })?;
-        let p = self.encode(mask, level, scale.checked_div(&numbers).ok_or(EXPONENT)?)?;
+        let p = self.encode(
+            mask,
+            level,
+            scale.checked_div(&numbers).ok_or(Defect::Exponent)?,
+        )?;
         Ok(self.builder.push(Inst::MulPlain(a, p))?)
     }
 
@@ -269,10 +270,12 @@ impl Emitter {
         &mut self,
         value: SlotValue,
         terms: &[(SlotValue, Const)],
-    ) -> Result<(Level, Vec<Value>, Scale), ManageError> {
+    ) -> Result<(Level, Vec<Value>, Scale), Defect> {
         let level = self.level_before(value)?;
         let factors = || terms.iter().map(|&(a, _)| a);
-        let deepest = factors().max_by_key(|&a| self.place(a)).ok_or(MISSING)?;
+        let deepest = factors()
+            .max_by_key(|&a| self.place(a))
+            .ok_or(Defect::Missing)?;
         let source = self.scale(deepest)?;
         let ciphers = factors()
             .map(|a| self.at(a, level, &source))
@@ -282,19 +285,19 @@ impl Emitter {
     }
 
     /// The scale of constants that takes operands of scale `source` to the scale of `value`, through its rescale.
-    fn constant_scale(&mut self, value: SlotValue, source: &Scale) -> Result<Scale, ManageError> {
+    fn constant_scale(&mut self, value: SlotValue, source: &Scale) -> Result<Scale, Defect> {
         let (from, to) = (self.level_before(value)?, self.level(value)?);
         let ring = &self.builder.circuit().rings;
-        let ratio = ring.ratio(from, to).ok_or(EXPONENT)?;
+        let ratio = ring.ratio(from, to).ok_or(Defect::Exponent)?;
         let target = self.scale(value)?;
         target
             .checked_mul(&ratio)
             .and_then(|s| s.checked_div(source))
-            .ok_or(EXPONENT)
+            .ok_or(Defect::Exponent)
     }
 
-    fn add(&mut self, value: SlotValue, terms: &[SlotValue]) -> Result<Value, ManageError> {
-        let terms = if self.raw(value) == Raw::No {
+    fn add(&mut self, value: SlotValue, terms: &[SlotValue]) -> Result<Value, Defect> {
+        let terms = if self.raw[value] == Raw::No {
             let (level, scale) = (self.level(value)?, self.scale(value)?);
             terms
                 .iter()
@@ -309,7 +312,7 @@ impl Emitter {
         Ok(self.builder.push(Inst::Add(terms))?)
     }
 
-    fn mul(&mut self, value: SlotValue, a: SlotValue, b: SlotValue) -> Result<Value, ManageError> {
+    fn mul(&mut self, value: SlotValue, a: SlotValue, b: SlotValue) -> Result<Value, Defect> {
         let (lazy, to) = (self.rescales.is_lazy(value), self.level(value)?);
         let level = match lazy {
             true => to,
@@ -319,7 +322,7 @@ impl Emitter {
         let x = self.at(a, level, &scale_a)?;
         let spare = match lazy {
             true => 0,
-            false => spare_bits(&self.builder.circuit().rings, to),
+            false => spare_bits(&self.builder.circuit().rings, to).ok_or(Defect::Exponent)?,
         };
         if spare == 0 && a == b {
             return Ok(self.builder.push(Inst::Square(x))?);
@@ -337,9 +340,9 @@ impl Emitter {
     }
 
     /// The working form: relinearized, and rescaled unless it is lazy.
-    fn working(&mut self, value: SlotValue) -> Result<Value, ManageError> {
+    fn working(&mut self, value: SlotValue) -> Result<Value, Defect> {
         let emitted = self.emitted(value)?;
-        let raw = self.raw(value);
+        let raw = self.raw[value];
         if raw == Raw::No {
             return Ok(emitted);
         }
@@ -362,7 +365,7 @@ impl Emitter {
     }
 
     /// The working form at a level not above its own and a scale.
-    fn at(&mut self, value: SlotValue, level: Level, scale: &Scale) -> Result<Value, ManageError> {
+    fn at(&mut self, value: SlotValue, level: Level, scale: &Scale) -> Result<Value, Defect> {
         let working = self.working(value)?;
         let (own_level, own_scale) = (self.level(value)?, self.scale(value)?);
         if own_level == level && own_scale == *scale {
@@ -391,18 +394,18 @@ impl Emitter {
         a: Value,
         (own_level, own_scale): (Level, &Scale),
         (level, scale): (Level, &Scale),
-    ) -> Result<Value, ManageError> {
+    ) -> Result<Value, Defect> {
         let ring = &self.builder.circuit().rings;
         let between = (level.0 + 1..own_level.0).map(Level);
         let above = between
             .into_iter()
             .find(|&above| ring.contains(own_level, above));
         let from = above.unwrap_or(own_level);
-        let by = ring.ratio(from, level).ok_or(EXPONENT)?;
+        let by = ring.ratio(from, level).ok_or(Defect::Exponent)?;
         let by = scale
             .checked_mul(&by)
             .and_then(|s| s.checked_div(own_scale))
-            .ok_or(EXPONENT)?;
+            .ok_or(Defect::Exponent)?;
         let a = match above {
             Some(to) => self.builder.push(Inst::DropLevel { a, to })?,
             None => a,
@@ -415,12 +418,7 @@ impl Emitter {
         Ok(self.builder.push(Inst::Rescale { a, to: level })?)
     }
 
-    fn encode(
-        &mut self,
-        constant: Const,
-        level: Level,
-        scale: Scale,
-    ) -> Result<Value, ManageError> {
+    fn encode(&mut self, constant: Const, level: Level, scale: Scale) -> Result<Value, Defect> {
         let key = (constant, level, scale);
         if let Some(&done) = self.encoded.get(&key) {
             return Ok(done);
@@ -432,42 +430,26 @@ impl Emitter {
         Ok(done)
     }
 
-    fn set(&mut self, slot: SlotValue, value: Value) {
-        if let Some(place) = self.emitted.get_mut(slot.index()) {
-            *place = Some(value);
-        }
-    }
-
-    fn emitted(&self, value: SlotValue) -> Result<Value, ManageError> {
-        self.emitted
-            .get(value.index())
-            .copied()
-            .flatten()
-            .ok_or(MISSING)
+    fn emitted(&self, value: SlotValue) -> Result<Value, Defect> {
+        self.emitted[value].ok_or(Defect::Missing)
     }
 
     fn place(&self, value: SlotValue) -> Place {
         self.rescales.place(value)
     }
 
-    fn level(&self, value: SlotValue) -> Result<Level, ManageError> {
+    fn level(&self, value: SlotValue) -> Result<Level, Defect> {
         self.rescales.regions().level(self.place(value))
     }
 
     /// The level of a value before its rescale.
-    fn level_before(&self, value: SlotValue) -> Result<Level, ManageError> {
+    fn level_before(&self, value: SlotValue) -> Result<Level, Defect> {
         let before = self.place(value).before_rescale();
-        let before = before.ok_or(ManageError::Internal {
-            what: "a value is rescaled where its region begins",
-        })?;
+        let before = before.ok_or(Defect::Shallow)?;
         self.rescales.regions().level(before)
     }
 
-    fn raw(&self, value: SlotValue) -> Raw {
-        self.raw.get(value).copied().unwrap_or(Raw::No)
-    }
-
-    fn scale(&self, value: SlotValue) -> Result<Scale, ManageError> {
-        self.scales.of(value).cloned().ok_or(MISSING)
+    fn scale(&self, value: SlotValue) -> Result<Scale, Defect> {
+        self.scales.of(value).cloned().ok_or(Defect::Missing)
     }
 }

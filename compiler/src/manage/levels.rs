@@ -2,7 +2,7 @@
 
 use super::rescales::Rescales;
 use crate::slots::{Program, SlotInst, SlotOp, SlotValue};
-use peregrine_ir::Arena;
+use peregrine_ir::SecondaryMap;
 use std::collections::BTreeSet;
 
 /// What stands between a value and its rescale.
@@ -22,58 +22,48 @@ pub enum Raw {
 ///
 /// A raw value that is rotated and used elsewhere too is rescaled first: its rotations then share the rescale. But partial
 /// sums are folded raw: the noise of a rescale before would be added up with them.
-pub fn raw(program: &Program, rescales: &Rescales) -> Arena<SlotValue, Raw> {
+pub fn raw(program: &Program, rescales: &Rescales) -> SecondaryMap<SlotValue, Raw> {
     let uses = uses(program);
-    let once = |v: SlotValue| uses.get(v) == Some(&1);
+    let once = |v: SlotValue| uses[v] == 1;
     let masked = masked(program);
     let folded = folded(program, &uses);
-    let mut raw: Arena<SlotValue, Raw> = Arena::new();
-    let of = |raw: &Arena<SlotValue, Raw>, v: SlotValue| raw.get(v).copied().unwrap_or(Raw::No);
-    for (value, inst) in program.values.iter() {
-        let own = match &inst.op {
-            SlotOp::Dot(_) | SlotOp::Mask(_) | SlotOp::Scalars(..) | SlotOp::MulScalar(..) => {
-                Raw::Constants
-            }
-            SlotOp::Mul(..) if rescales.is_lazy(value) => Raw::Lazy,
-            SlotOp::Mul(..) => Raw::Product,
-            SlotOp::Input | SlotOp::AddConst(..) | SlotOp::SwitchRing(_) => Raw::No,
-            SlotOp::Negate(a) => of(&raw, *a),
-            SlotOp::Rotate(a, _)
-                if of(&raw, *a) == Raw::Constants
-                    && (once(*a)
-                        || masked.get(value) == Some(&true)
-                        || folded.contains(&value)) =>
-            {
-                Raw::Constants
-            }
-            SlotOp::Rotate(..) => Raw::No,
-            SlotOp::Add(values) => sum(values, value, |v| of(&raw, v), rescales),
-        };
-        raw.push(own);
-    }
-    raw
+    SecondaryMap::in_order(&program.values, |raw, value, inst| match &inst.op {
+        SlotOp::Dot(_) | SlotOp::Mask(_) | SlotOp::Scalars(..) | SlotOp::MulScalar(..) => {
+            Raw::Constants
+        }
+        SlotOp::Mul(..) if rescales.is_lazy(value) => Raw::Lazy,
+        SlotOp::Mul(..) => Raw::Product,
+        SlotOp::Input | SlotOp::AddConst(..) | SlotOp::SwitchRing(_) => Raw::No,
+        SlotOp::Negate(a) => raw[*a],
+        SlotOp::Rotate(a, _)
+            if raw[*a] == Raw::Constants
+                && (once(*a) || masked[value] || folded.contains(&value)) =>
+        {
+            Raw::Constants
+        }
+        SlotOp::Rotate(..) => Raw::No,
+        SlotOp::Add(values) => sum(values, value, |v| raw[v], rescales),
+    })
 }
 
 /// Which values go into masks and so must not be rescaled: products with constants, their rotations and sums.
-pub fn masked(program: &Program) -> Arena<SlotValue, bool> {
-    let mut masked: Arena<SlotValue, bool> = program.values.keys().map(|_| false).collect();
+pub fn masked(program: &Program) -> SecondaryMap<SlotValue, bool> {
+    let mut masked = SecondaryMap::filled(&program.values, false);
     for (value, inst) in program.values.iter().rev() {
         let passes = match &inst.op {
             SlotOp::Mask(_) => true,
-            SlotOp::Rotate(..) | SlotOp::Add(_) => masked.get(value) == Some(&true),
+            SlotOp::Rotate(..) | SlotOp::Add(_) => masked[value],
             _ => false,
         };
         for operand in inst.op.operands().into_iter().filter(|_| passes) {
-            if let Some(mark) = masked.get_mut(operand) {
-                *mark = true;
-            }
+            masked[operand] = true;
         }
     }
     masked
 }
 
 /// Rotations `r` of an `a` that has no other use than the sum `a + r`.
-fn folded(program: &Program, uses: &Arena<SlotValue, u32>) -> BTreeSet<SlotValue> {
+fn folded(program: &Program, uses: &SecondaryMap<SlotValue, u32>) -> BTreeSet<SlotValue> {
     let fold = |inst: &SlotInst| {
         let SlotOp::Add(terms) = &inst.op else {
             return None;
@@ -81,9 +71,8 @@ fn folded(program: &Program, uses: &Arena<SlotValue, u32>) -> BTreeSet<SlotValue
         let &[a, r] = terms.as_slice() else {
             return None;
         };
-        let rotated = program.values.get(r).map(|inst| &inst.op);
-        let of_a = matches!(rotated, Some(SlotOp::Rotate(of, _)) if *of == a);
-        (of_a && uses.get(a) == Some(&2) && uses.get(r) == Some(&1)).then_some(r)
+        let of_a = matches!(program.values[r].op, SlotOp::Rotate(of, _) if of == a);
+        (of_a && uses[a] == 2 && uses[r] == 1).then_some(r)
     };
     program.values.values().filter_map(fold).collect()
 }
@@ -103,12 +92,10 @@ fn sum(
 }
 
 /// How often each value is an operand.
-fn uses(program: &Program) -> Arena<SlotValue, u32> {
-    let mut uses: Arena<SlotValue, u32> = program.values.keys().map(|_| 0).collect();
+fn uses(program: &Program) -> SecondaryMap<SlotValue, u32> {
+    let mut uses = SecondaryMap::filled(&program.values, 0);
     for operand in program.values.values().flat_map(|inst| inst.op.operands()) {
-        if let Some(count) = uses.get_mut(operand) {
-            *count += 1;
-        }
+        uses[operand] += 1;
     }
     uses
 }

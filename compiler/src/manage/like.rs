@@ -58,7 +58,7 @@ impl Like {
     /// less headroom.
     pub fn precision_bits(&self, headroom_bits: u32) -> u32 {
         let ring = &self.ring;
-        let base = ring.level_bits(Level(0)).unwrap_or(0.0) + TOLERANCE_BITS;
+        let base = self.row_bits(0) + TOLERANCE_BITS;
         let unit = ring
             .unit_bits
             .min((base as u32).saturating_sub(headroom_bits));
@@ -118,7 +118,7 @@ impl Like {
     /// A ring with levels as they are wanted.
     pub(super) fn within(&self, wanted: &Wanted, unit_bits: u32) -> Result<RingTable, Misfit> {
         let rows = self.rows(wanted)?;
-        let level = |&row: &usize| self.ring.levels.get(row).cloned().unwrap_or_default();
+        let level = |&row: &usize| self.ring.levels[row].clone();
         let highest = self.ring.top_ring();
         let below = wanted.repeats.first().copied().unwrap_or(0);
         let in_ring = |(i, row): (usize, &usize)| {
@@ -133,12 +133,11 @@ impl Like {
             .zip(&used)
             .map(|(new, &old)| (old, Prime::new(new)))
             .collect();
-        let primes: Arena<Prime, u64> = used
-            .iter()
-            .filter_map(|&old| self.ring.primes.get(old).copied())
-            .collect();
-        let named = |primes: &mut dyn Iterator<Item = Prime>| -> Vec<Prime> {
-            primes.filter_map(|p| renamed.get(&p).copied()).collect()
+        let primes: Arena<Prime, u64> = used.iter().map(|&old| self.ring.primes[old]).collect();
+        // Digits also hold primes that no level has.
+        let used_of = |digit: &Vec<Prime>| -> Vec<Prime> {
+            let used = digit.iter().filter_map(|p| renamed.get(p));
+            used.copied().collect()
         };
         // Of the other circuit's rings, those that levels are in.
         let ids: BTreeSet<RingId> = levels.iter().map(|level| level.ring).collect();
@@ -147,25 +146,22 @@ impl Like {
             .map(|(new, &old)| (old, RingId::new(new)))
             .collect();
         let spec = |&id: &RingId| {
-            let spec = self.ring.rings.get(id)?;
-            let digits = spec.digits.iter();
-            Some(RingSpec {
-                digits: digits
-                    .map(|digit| named(&mut digit.iter().copied()))
-                    .collect(),
+            let spec = &self.ring.rings[id];
+            RingSpec {
+                digits: spec.digits.iter().map(used_of).collect(),
                 ..spec.clone()
-            })
+            }
         };
         let mut ring = RingTable {
             unit_bits,
             primes,
             special: self.ring.special.clone(),
-            rings: ids.iter().filter_map(spec).collect(),
+            rings: ids.iter().map(spec).collect(),
             levels: levels
                 .iter()
                 .map(|level| LevelSpec {
-                    ring: ring_named.get(&level.ring).copied().unwrap_or_default(),
-                    primes: named(&mut level.primes.iter().copied()),
+                    ring: ring_named[&level.ring],
+                    primes: level.primes.iter().map(|p| renamed[p]).collect(),
                 })
                 .collect(),
         };
@@ -178,13 +174,15 @@ impl Like {
     /// Whether the ring of the highest level has a digit for every prime of a row, so that its keys serve there.
     fn in_digits_of_highest(&self, row: usize) -> bool {
         let digits = self.ring.view(self.ring.top_ring()).digits();
-        let mut primes = self
-            .ring
-            .levels
-            .get(row)
-            .into_iter()
-            .flat_map(|l| &l.primes);
+        let mut primes = self.ring.levels[row].primes.iter();
         primes.all(|prime| digits.iter().any(|digit| digit.contains(prime)))
+    }
+
+    /// log2 of the modulus of a row.
+    fn row_bits(&self, row: usize) -> f64 {
+        let primes = self.ring.levels[row].primes.iter();
+        let lengths = primes.map(|&p| (self.ring.primes[p] as f64).log2());
+        lengths.fold(0.0, |bits, length| bits + length)
     }
 
     /// How many levels are not in the ring of the highest, if any: the lowest ones.
@@ -198,7 +196,7 @@ impl Like {
 
     /// The row of each level.
     fn rows(&self, wanted: &Wanted) -> Result<Vec<usize>, Misfit> {
-        let bits = |row: usize| self.ring.level_bits(Level(row as u32)).unwrap_or(0.0);
+        let bits = |row: usize| self.row_bits(row);
         let count = self.ring.levels.len();
         let small = self.small_levels();
         let switch = match (wanted.repeats.as_slice(), small) {
@@ -245,8 +243,8 @@ impl Like {
         let least = wanted.least_drop();
         let drops = std::iter::once(wanted.base).chain(wanted.drops.iter().map(|&d| d.max(least)));
         let rest: f64 = drops.skip(level).map(f64::from).sum();
-        let top = self.ring.top().and_then(|top| self.ring.level_bits(top));
-        let missing = (below + rest - top.unwrap_or(0.0)).max(1.0);
+        let top = self.row_bits(self.ring.levels.len() - 1);
+        let missing = (below + rest - top).max(1.0);
         let rescales = wanted.drops.len();
         match level {
             0 => Misfit::Base {

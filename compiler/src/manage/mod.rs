@@ -33,18 +33,61 @@ mod table;
 pub use emit::emit;
 pub use settled::{Settled, settle};
 
-use peregrine_ir::TypeError;
+use peregrine_ir::{SourceNode, TypeError};
 
-/// Why a program could not be managed.
+/// A program that cannot be managed: a defect of this stage or of an earlier one, whatever the model.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ManageError {
-    /// The emitted instruction does not type: a defect of this stage.
-    #[error("internal error in manage: {0}")]
+#[error("internal error in manage{}: {defect}", at(node.as_ref()))]
+pub struct ManageError {
+    /// The node of the model whose operations it is about, if it is about those of one node and the program knows it.
+    pub node: Option<SourceNode>,
+    /// What is wrong.
+    pub defect: Defect,
+}
+
+fn at(node: Option<&SourceNode>) -> String {
+    node.map_or(String::new(), |SourceNode { name, op }| {
+        format!(" at {op} `{name}`")
+    })
+}
+
+/// What is wrong with a program, or with what became of it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Defect {
+    /// An emitted instruction does not type.
+    #[error(transparent)]
     Type(#[from] TypeError),
-    /// Something refers to what does not exist: a defect of an earlier stage.
-    #[error("internal error in manage: {what}")]
-    Internal {
-        /// What.
-        what: &'static str,
+    /// The levels of the ring are not those that the program was counted to need.
+    #[error("the ring has {found} levels, the program needs {needed}")]
+    Levels {
+        /// Levels of the ring.
+        found: u32,
+        /// Levels that the program needs.
+        needed: u32,
     },
+    /// A value is deeper than the region that it lies in.
+    #[error("a value is deeper than its region")]
+    Deep,
+    /// A value is rescaled before any rescale of its region.
+    #[error("a value is rescaled where its region begins")]
+    Shallow,
+    /// An operand has not been emitted, or there is none.
+    #[error("a value is used before it is emitted")]
+    Missing,
+    /// The exponents of a scale are out of range.
+    #[error("the exponents of a scale run away")]
+    Exponent,
+    /// Products are realigned without end.
+    #[error("scales do not settle")]
+    Unsettled,
+}
+
+impl Defect {
+    /// This where operations of a node are managed.
+    fn at(self, node: Option<&SourceNode>) -> ManageError {
+        ManageError {
+            node: node.cloned(),
+            defect: self,
+        }
+    }
 }

@@ -224,7 +224,7 @@ impl Planner<'_> {
                 (1..=special.len()).find(|&n| special.iter().take(n).sum::<f64>() >= least)?;
             let fits = special.iter().take(count).sum::<f64>() <= room;
             let mut ring = ring.clone();
-            let spec = ring.rings.get_mut(small)?;
+            let spec = &mut ring.rings[small];
             spec.special = ring.special.keys().take(count).collect();
             spec.digits = table.digits(levels, alpha);
             ring.keep_own_digits(small);
@@ -241,12 +241,15 @@ impl Planner<'_> {
     }
 
     fn insecure(&self, table: &Table, levels: usize, log_n: u32) -> ParameterError {
-        ParameterError::Security {
-            log_n,
-            depth: levels as u32 - 1,
-            chain_bits: table.bits(levels),
-            special_bits: Gadget::least_bits(table, levels, 1),
-            limit: self.limit(log_n).unwrap_or(f64::INFINITY),
+        match self.limit(log_n) {
+            Ok(limit) => ParameterError::Security {
+                log_n,
+                depth: levels as u32 - 1,
+                chain_bits: table.bits(levels),
+                special_bits: Gadget::least_bits(table, levels, 1),
+                limit,
+            },
+            Err(unknown) => unknown,
         }
     }
 

@@ -5,7 +5,7 @@
 //! passes may turn out to be too deep yet.
 
 use super::scale_bits::ScaleBits;
-use crate::tensor::{Graph, Op, Polynomial};
+use crate::tensor::{Graph, Op, PerNode, Polynomial};
 use peregrine_ir::TensorId;
 use peregrine_ir::linear::{LinearKind, LinearMap};
 
@@ -24,11 +24,11 @@ impl Path {
     /// The path on which rescales drop most.
     pub fn longest(graph: &Graph, scales: &ScaleBits) -> Self {
         let factor = scales.numbers.min(scales.mask);
-        let mut paths: Vec<Self> = Vec::with_capacity(graph.len());
-        for index in graph.nodes() {
-            let operands = graph.operands(index);
-            let before = operands.iter().filter_map(|i| paths.get(i.index()));
-            let before = before.max_by_key(|path| path.bits).copied();
+        let paths = PerNode::in_order(graph, |paths: &PerNode<Self>, index| {
+            let operands = graph.operands(index).into_iter();
+            let before = operands.map(|i| paths[i]);
+            let before = before.max_by_key(|path| path.bits);
+            // Inputs have no operands: paths begin there.
             let mut path = before.unwrap_or_default();
             match &graph.node(index).op {
                 Op::Linear { map, .. } if sums(map, graph) => {
@@ -42,10 +42,10 @@ impl Path {
                 }
                 Op::Linear { .. } | Op::Input { .. } | Op::Add | Op::Reshape => {}
             }
-            paths.push(path);
-        }
-        let longest = paths.into_iter().max_by_key(|path| path.bits);
-        longest.unwrap_or_default()
+            path
+        });
+        let longest = paths.values().max_by_key(|path| path.bits);
+        longest.copied().unwrap_or_default()
     }
 
     fn multiply(&mut self, products: u32, scales: &ScaleBits) {
@@ -57,10 +57,8 @@ impl Path {
 /// The highest power in a polynomial whose coefficients are not all zero.
 fn degree(polynomial: &Polynomial, graph: &Graph) -> usize {
     let powers = polynomial.coefficients().iter().enumerate().rev();
-    let occurs = |&(_, &id): &(usize, &TensorId)| {
-        let tensor = graph.tensors.get(id);
-        tensor.is_some_and(|tensor| tensor.data().iter().any(|&x| x != 0.0))
-    };
+    let occurs =
+        |&(_, &id): &(usize, &TensorId)| graph.tensors[id].data().iter().any(|&x| x != 0.0);
     powers.clone().find(occurs).map_or(0, |(power, _)| power)
 }
 

@@ -5,12 +5,13 @@
 //! consecutive ones, the deepest place at the lowest. Regions follow each other: whatever begins the next one comes after everything
 //! of the one before it that goes on there.
 
-use super::ManageError;
-use peregrine_ir::Level;
+use super::Defect;
+use peregrine_ir::{Arena, Entity, Level};
 
-/// A stretch of a program, in the order in which values go through them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Region(pub u32);
+peregrine_ir::entities! {
+    /// A stretch of a program, in the order in which values go through them.
+    pub Region = "region";
+}
 
 impl Region {
     /// The one that follows.
@@ -55,60 +56,53 @@ impl Place {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Regions {
     /// Rescales on the longest path through each.
-    rescales: Vec<u32>,
+    rescales: Arena<Region, u32>,
 }
 
 impl Regions {
     /// The regions of a program, by the places of its values. There is one at least.
     pub fn of(places: impl IntoIterator<Item = Place>) -> Self {
-        let mut rescales = vec![0];
+        let mut rescales: Arena<Region, u32> = std::iter::once(0).collect();
         for place in places {
-            let region = place.region.0 as usize;
-            if rescales.len() <= region {
-                rescales.resize(region + 1, 0);
+            while rescales.len() <= place.region.index() {
+                rescales.push(0);
             }
-            if let Some(deepest) = rescales.get_mut(region) {
-                *deepest = place.depth.max(*deepest);
-            }
+            let deepest = &mut rescales[place.region];
+            *deepest = place.depth.max(*deepest);
         }
         Self { rescales }
     }
 
     /// The regions in order.
     pub fn all(&self) -> impl Iterator<Item = Region> + use<> {
-        (0..self.rescales.len() as u32).map(Region)
+        self.rescales.keys()
     }
 
     /// The deepest place of a region.
     pub fn last(&self, region: Region) -> Place {
-        let depth = self.rescales.get(region.0 as usize);
-        Place {
-            region,
-            depth: depth.copied().unwrap_or(0),
-        }
+        let depth = self.rescales[region];
+        Place { region, depth }
     }
 
     /// How many places come before one on the way through all regions: its number among the levels, from the highest down.
     pub fn number(&self, place: Place) -> u32 {
-        let before = self.rescales.iter().take(place.region.0 as usize);
+        let before = self.rescales.values().take(place.region.index());
         before.map(|rescales| rescales + 1).sum::<u32>() + place.depth
     }
 
     /// How many levels all regions have together.
     pub fn levels(&self) -> u32 {
-        self.rescales.iter().map(|rescales| rescales + 1).sum()
+        self.rescales.values().map(|rescales| rescales + 1).sum()
     }
 
     /// The level of a place in a table of as many levels as there are places.
     ///
     /// # Errors
     /// When the table is shorter: a defect of who made it.
-    pub fn level(&self, place: Place) -> Result<Level, ManageError> {
+    pub fn level(&self, place: Place) -> Result<Level, Defect> {
         let above = self.number(place) + 1;
         let level = self.levels().checked_sub(above);
-        level.map(Level).ok_or(ManageError::Internal {
-            what: "a value is deeper than its region",
-        })
+        level.map(Level).ok_or(Defect::Deep)
     }
 }
 

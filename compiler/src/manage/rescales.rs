@@ -7,7 +7,7 @@
 
 use super::regions::{Place, Regions};
 use crate::slots::{Program, SlotOp, SlotValue};
-use peregrine_ir::{Arena, Entity};
+use peregrine_ir::SecondaryMap;
 
 /// Whether products of ciphertexts may be lazy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub enum Policy {
 /// Where the values of a program live.
 #[derive(Clone, Debug)]
 pub struct Rescales {
-    places: Arena<SlotValue, Place>,
+    places: SecondaryMap<SlotValue, Place>,
     regions: Regions,
-    lazy: Vec<bool>,
+    lazy: SecondaryMap<SlotValue, bool>,
 }
 
 impl Rescales {
@@ -33,19 +33,18 @@ impl Rescales {
     /// others. Linear for each round; rounds are few, at most one for each product.
     pub fn new(program: &Program, policy: Policy) -> Self {
         let is_product = |op: &SlotOp| matches!(op, SlotOp::Mul(..)) && policy == Policy::Lazy;
-        let lazy = program.values.values().map(|inst| is_product(&inst.op));
         let mut this = Self {
-            places: Arena::new(),
+            places: SecondaryMap::filled(&program.values, Place::default()),
             regions: Regions::default(),
-            lazy: lazy.collect(),
+            lazy: SecondaryMap::from_fn(&program.values, |_, inst| is_product(&inst.op)),
         };
         loop {
             this.places = this.places(program);
             this.regions = Regions::of(this.places.values().copied());
             let rescaled = this.wanted_rescaled(program);
             let mut struck = false;
-            for (lazy, rescaled) in this.lazy.iter_mut().zip(rescaled) {
-                struck |= *lazy && rescaled;
+            for (lazy, rescaled) in this.lazy.values_mut().zip(rescaled.values()) {
+                struck |= *lazy && *rescaled;
                 *lazy &= !rescaled;
             }
             if !struck {
@@ -56,7 +55,7 @@ impl Rescales {
 
     /// Where a value lives.
     pub fn place(&self, value: SlotValue) -> Place {
-        self.places.get(value).copied().unwrap_or_default()
+        self.places[value]
     }
 
     /// How deep each region is.
@@ -66,37 +65,34 @@ impl Rescales {
 
     /// Whether a product of ciphertexts is left at the product of its operands' scales.
     pub fn is_lazy(&self, value: SlotValue) -> bool {
-        self.lazy.get(value.index()) == Some(&true)
+        self.lazy[value]
     }
 
     /// All that is taken to another ring waits for the last of it, so the next region begins after everything before.
-    fn places(&self, program: &Program) -> Arena<SlotValue, Place> {
-        let mut places: Arena<SlotValue, Place> = Arena::new();
-        for (value, inst) in program.values.iter() {
-            let operands = inst.op.operands();
-            let before = operands.iter().filter_map(|&v| places.get(v)).max();
-            let before = before.copied().unwrap_or_default();
+    fn places(&self, program: &Program) -> SecondaryMap<SlotValue, Place> {
+        type Places = SecondaryMap<SlotValue, Place>;
+        SecondaryMap::in_order(&program.values, |places: &Places, value, inst| {
+            let operands = inst.op.operands().into_iter();
+            // Inputs have no operands and lie where the program begins.
+            let before = operands.map(|v| places[v]).max().unwrap_or_default();
             let own = inst.op.multiplies() && !self.is_lazy(value);
-            places.push(match inst.op {
+            match inst.op {
                 SlotOp::SwitchRing(_) => Place::beginning(before.region.next()),
                 _ => before.deeper(u32::from(own)),
-            });
-        }
-        places
+            }
+        })
     }
 
     /// By value, whether someone takes it who cannot take a product that was not rescaled. A sum that is deeper can: it
     /// brings its terms to its scale. What nobody takes has nobody to share a rescale with.
-    fn wanted_rescaled(&self, program: &Program) -> Vec<bool> {
-        let mut wanted = vec![true; program.values.len()];
+    fn wanted_rescaled(&self, program: &Program) -> SecondaryMap<SlotValue, bool> {
+        let mut wanted = SecondaryMap::filled(&program.values, true);
         for operand in program.values.values().flat_map(|inst| inst.op.operands()) {
-            if let Some(wanted) = wanted.get_mut(operand.index()) {
-                *wanted = false;
-            }
+            wanted[operand] = false;
         }
         for port in &program.outputs {
-            for value in &port.packed.values {
-                mark(&mut wanted, *value);
+            for &value in &port.packed.values {
+                wanted[value] = true;
             }
         }
         for (value, inst) in program.values.iter().rev() {
@@ -106,7 +102,7 @@ impl Rescales {
                 | SlotOp::AddConst(..)
                 | SlotOp::Negate(_)
                 | SlotOp::Add(_)
-                | SlotOp::SwitchRing(_) => wanted.get(value.index()) == Some(&true),
+                | SlotOp::SwitchRing(_) => wanted[value],
                 SlotOp::Input | SlotOp::Dot(_) | SlotOp::Scalars(..) | SlotOp::MulScalar(..) => {
                     false
                 }
@@ -114,16 +110,10 @@ impl Rescales {
             let sum = matches!(inst.op, SlotOp::Add(_));
             let operands = inst.op.operands().into_iter().filter(|_| passes);
             for operand in operands.filter(|&o| !sum || self.place(o) == self.place(value)) {
-                mark(&mut wanted, operand);
+                wanted[operand] = true;
             }
         }
         wanted
-    }
-}
-
-fn mark(marks: &mut [bool], value: SlotValue) {
-    if let Some(mark) = marks.get_mut(value.index()) {
-        *mark = true;
     }
 }
 

@@ -11,12 +11,12 @@
 //! ([`super::settle`]). In each class those that share the scale of its first such member go together, so the
 //! number of analyses does not grow with the number of ciphertexts.
 
-use super::ManageError;
 use super::bits::spare_bits;
 use super::regions::Place;
 use super::rescales::Rescales;
+use super::{Defect, ManageError};
 use crate::slots::{Program, SlotOp, SlotValue};
-use peregrine_ir::{Entity, Level, Prime, RingTable, Scale};
+use peregrine_ir::{Entity, Level, Prime, RingTable, Scale, SecondaryMap};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -30,24 +30,27 @@ const UNIT: i32 = 1;
 /// Scales by value, as monomials in `2 = D` and in `Prime(n)`, the ratio that the rescale *to* place number `n` drops.
 #[derive(Clone, Debug)]
 pub struct Scales {
-    classes: Vec<usize>,
+    classes: SecondaryMap<SlotValue, usize>,
     scales: BTreeMap<usize, Scale>,
 }
 
 impl Scales {
-    /// The symbolic scale of a value.
+    /// The symbolic scale of a value; none before the analysis has come to its place.
     pub fn of(&self, value: SlotValue) -> Option<&Scale> {
-        self.scales.get(self.classes.get(value.index())?)
+        self.scales.get(&self.classes[value])
+    }
+
+    /// The symbolic scale of a value of a program whose analysis is done.
+    pub fn settled(&self, value: SlotValue) -> &Scale {
+        &self.scales[&self.classes[value]]
     }
 
     /// Gives the classes of values that nothing has fixed the working scale.
     fn settle_freely(&mut self, values: Vec<SlotValue>) {
         for value in values {
-            if let Some(&class) = self.classes.get(value.index()) {
-                self.scales
-                    .entry(class)
-                    .or_insert_with(|| Scale::power_of_two(UNIT));
-            }
+            self.scales
+                .entry(self.classes[value])
+                .or_insert_with(|| Scale::power_of_two(UNIT));
         }
     }
 
@@ -90,11 +93,13 @@ pub(super) fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis
         let mut conflicts = Conflicts::default();
         for &value in others.iter().chain(&lazy) {
             if rescales.is_lazy(value) {
-                let inst = program.values.get(value);
-                let operands = inst.map(|inst| inst.op.operands());
-                scales.settle_freely(operands.unwrap_or_default());
+                scales.settle_freely(program.values[value].op.operands());
             }
-            let fixed = match fixed(program, value, rescales, &scales)? {
+            let of_node = |defect: Defect| {
+                let node = program.values[value].node;
+                defect.at(program.nodes.get(node))
+            };
+            let fixed = match fixed(program, value, rescales, &scales).map_err(of_node)? {
                 Fixed::Scale(scale) => scale,
                 Fixed::Free => continue,
                 Fixed::Long(operands) => {
@@ -102,9 +107,7 @@ pub(super) fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis
                     continue;
                 }
             };
-            let Some(&class) = scales.classes.get(value.index()) else {
-                continue;
-            };
+            let class = scales.classes[value];
             match scales.scales.get(&class) {
                 Some(known) if *known != fixed => conflicts.note(class, fixed, value),
                 Some(_) => {}
@@ -139,7 +142,10 @@ impl Conflicts {
 }
 
 /// The class of each value: its representative's number.
-fn classes(program: &Program, place: &impl Fn(SlotValue) -> Place) -> Vec<usize> {
+fn classes(
+    program: &Program,
+    place: &impl Fn(SlotValue) -> Place,
+) -> SecondaryMap<SlotValue, usize> {
     let mut sets = UnionFind::<usize>::new(program.values.len());
     for (value, inst) in program.values.iter() {
         match &inst.op {
@@ -157,36 +163,31 @@ fn classes(program: &Program, place: &impl Fn(SlotValue) -> Place) -> Vec<usize>
                 }
             }
             SlotOp::Dot(terms) | SlotOp::Scalars(terms, _) => {
-                let deepest = terms
-                    .iter()
-                    .map(|&(t, _)| place(t))
-                    .max()
-                    .unwrap_or_default();
-                let mut level = terms
-                    .iter()
-                    .map(|&(t, _)| t)
-                    .filter(|&t| place(t) == deepest);
-                if let Some(first) = level.next() {
-                    level.for_each(|t| {
-                        sets.union(first.index(), t.index());
-                    });
-                }
+                join_deepest(&mut sets, terms.iter().map(|&(t, _)| t), place);
             }
             SlotOp::Input | SlotOp::MulScalar(..) | SlotOp::Mul(..) | SlotOp::SwitchRing(_) => {}
         }
     }
     // The ciphertexts of a port have one type: those that are not as deep as the others are brought to these.
     for port in program.inputs.iter().chain(&program.outputs) {
-        let values = &port.packed.values;
-        let deepest = values.iter().map(|&v| place(v)).max().unwrap_or_default();
-        let mut there = values.iter().filter(|&&v| place(v) == deepest);
-        if let Some(first) = there.next() {
-            there.for_each(|v| {
-                sets.union(first.index(), v.index());
-            });
-        }
+        join_deepest(&mut sets, port.packed.values.iter().copied(), place);
     }
-    sets.into_labeling()
+    sets.into_labeling().into()
+}
+
+/// Puts those of some values that are as deep as any of them into one class.
+fn join_deepest(
+    sets: &mut UnionFind<usize>,
+    values: impl Iterator<Item = SlotValue> + Clone,
+    place: &impl Fn(SlotValue) -> Place,
+) {
+    let deepest = values.clone().map(place).max();
+    let mut there = values.filter(|&v| Some(place(v)) == deepest);
+    if let Some(first) = there.next() {
+        there.for_each(|v| {
+            sets.union(first.index(), v.index());
+        });
+    }
 }
 
 /// What an operation says of the scale of its result.
@@ -205,15 +206,12 @@ fn fixed(
     value: SlotValue,
     rescales: &Rescales,
     scales: &Scales,
-) -> Result<Fixed, ManageError> {
-    let runaway = ManageError::Internal {
-        what: "the exponents of a scale run away",
-    };
+) -> Result<Fixed, Defect> {
     let known = |scale: Option<Scale>| scale.map_or(Fixed::Free, Fixed::Scale);
-    match program.values.get(value).map(|inst| &inst.op) {
-        Some(SlotOp::Input) => Ok(Fixed::Scale(Scale::power_of_two(UNIT))),
-        Some(SlotOp::SwitchRing(a)) => Ok(known(scales.of(*a).cloned())),
-        Some(SlotOp::Mul(a, b)) => {
+    match &program.values[value].op {
+        SlotOp::Input => Ok(Fixed::Scale(Scale::power_of_two(UNIT))),
+        SlotOp::SwitchRing(a) => Ok(known(scales.of(*a).cloned())),
+        SlotOp::Mul(a, b) => {
             let (Some(of_a), Some(of_b)) = (scales.of(*a), scales.of(*b)) else {
                 return Ok(Fixed::Free);
             };
@@ -222,13 +220,13 @@ fn fixed(
                 let long = long.filter(|(_, scale)| 2 * exponents(scale) > MAX_EXPONENTS);
                 return Ok(Fixed::Long(long.map(|(operand, _)| operand).collect()));
             }
-            let product = of_a.checked_mul(of_b).ok_or(runaway.clone())?;
+            let product = of_a.checked_mul(of_b).ok_or(Defect::Exponent)?;
             if rescales.is_lazy(value) {
                 return Ok(Fixed::Scale(product));
             }
             let number = rescales.regions().number(rescales.place(value));
             let dropped = Scale::prime(Prime(number));
-            let rescaled = product.checked_div(&dropped).ok_or(runaway)?;
+            let rescaled = product.checked_div(&dropped).ok_or(Defect::Exponent)?;
             Ok(Fixed::Scale(rescaled))
         }
         _ => Ok(Fixed::Free),
@@ -245,18 +243,16 @@ fn exponents(scale: &Scale) -> u64 {
 /// Lets every use of `conflicts` go through a product with 1.
 pub(super) fn realign(program: &mut Program, conflicts: &BTreeSet<SlotValue>) {
     let old = take(&mut program.values);
-    let mut renamed: Vec<SlotValue> = Vec::with_capacity(old.len());
-    for (value, inst) in old.iter() {
-        let map = |v: SlotValue| renamed.get(v.index()).copied().unwrap_or(v);
-        let mut new = program.push(inst.op.map_operands(map), inst.node);
-        if conflicts.contains(&value) {
-            new = program.push(SlotOp::MulScalar(new, 1.0), inst.node);
+    let renamed = SecondaryMap::in_order(&old, |renamed, value, inst| {
+        let new = program.push(inst.op.map_operands(|v| renamed[v]), inst.node);
+        match conflicts.contains(&value) {
+            true => program.push(SlotOp::MulScalar(new, 1.0), inst.node),
+            false => new,
         }
-        renamed.push(new);
-    }
+    });
     for port in program.inputs.iter_mut().chain(&mut program.outputs) {
         for value in &mut port.packed.values {
-            *value = renamed.get(value.index()).copied().unwrap_or(*value);
+            *value = renamed[*value];
         }
     }
 }
@@ -273,7 +269,7 @@ fn concrete(symbolic: &Scale, ring: &RingTable) -> Option<Scale> {
     let mut scale = Scale::power_of_two(symbolic.log2_part().checked_mul(ring.unit_bits as i32)?);
     for &(place, exponent) in symbolic.prime_part() {
         let to = Level(ring.top()?.0.checked_sub(place.0)?);
-        let spare = Scale::power_of_two(spare_bits(ring, to) as i32);
+        let spare = Scale::power_of_two(spare_bits(ring, to)? as i32);
         let real = ring.ratio(Level(to.0 + 1), to)?.checked_div(&spare)?;
         for _ in 0..exponent.abs() {
             scale = if exponent > 0 {

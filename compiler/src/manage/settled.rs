@@ -1,9 +1,9 @@
 //! A program whose values all have scales: analyses of its scales, products realigned in between, until none conflict.
 
-use super::ManageError;
 use super::demand::Demand;
 use super::rescales::{Policy, Rescales};
 use super::scales::{Analysis, Scales, analyse, realign};
+use super::{Defect, ManageError};
 use crate::slots::{Program, SlotInst, SlotValue};
 
 /// A program with a scale for every value.
@@ -39,6 +39,7 @@ impl Settled {
 /// # Errors
 /// When exponents run away; not for polynomials of supported degree.
 pub fn settle(mut program: Program, policy: Policy) -> Result<Settled, ManageError> {
+    let mut last = None;
     for _ in 0..=program.values.len() {
         let rescales = Rescales::new(&program, policy);
         match analyse(&program, &rescales)? {
@@ -51,10 +52,12 @@ pub fn settle(mut program: Program, policy: Policy) -> Result<Settled, ManageErr
                     demand,
                 });
             }
-            Analysis::Conflicts(values) => realign(&mut program, &values),
+            Analysis::Conflicts(values) => {
+                last = values.first().map(|&v| program.values[v].node);
+                realign(&mut program, &values);
+            }
         }
     }
-    Err(ManageError::Internal {
-        what: "scales do not settle",
-    })
+    let node = last.and_then(|node| program.nodes.get(node));
+    Err(Defect::Unsettled.at(node))
 }

@@ -19,7 +19,7 @@
 //! bits and in cost.
 
 use super::primes::{MAX_PRIME_BITS, PrimeSource, TOLERANCE_BITS};
-use peregrine_ir::{Arena, Entity, Prime, SpecialPrime};
+use peregrine_ir::{Arena, Entity, Prime, SecondaryMap, SpecialPrime};
 use std::cmp::Ordering;
 
 /// By how many bits a prime must exceed the degree, for there to be some of its size.
@@ -127,17 +127,15 @@ impl Table {
     /// The primes of its `levels` lowest levels, ascending.
     fn names(&self, levels: usize) -> Vec<Prime> {
         let held = self.held(self.rows.iter().take(levels).flatten());
-        let names = self.primes.keys().zip(held);
-        names.filter_map(|(p, held)| held.then_some(p)).collect()
+        let names = held.iter().filter(|(_, held)| **held);
+        names.map(|(p, _)| p).collect()
     }
 
     /// Whether a prime is one of these, for each of the pool.
-    fn held<'p>(&self, primes: impl IntoIterator<Item = &'p Prime>) -> Vec<bool> {
-        let mut held = vec![false; self.primes.len()];
-        for prime in primes {
-            if let Some(held) = held.get_mut(prime.index()) {
-                *held = true;
-            }
+    fn held<'p>(&self, primes: impl IntoIterator<Item = &'p Prime>) -> SecondaryMap<Prime, bool> {
+        let mut held = SecondaryMap::filled(&self.primes, false);
+        for &prime in primes {
+            held[prime] = true;
         }
         held
     }
@@ -148,7 +146,7 @@ impl Table {
     }
 
     fn prime_bits(&self, prime: Prime) -> f64 {
-        self.primes.get(prime).map_or(0.0, |&p| (p as f64).log2())
+        (self.primes[prime] as f64).log2()
     }
 
     /// The primes of the `levels` lowest levels in digits of which none of these has more than `alpha` primes: as few as possible,
@@ -177,14 +175,13 @@ impl Table {
     /// Most bits that any of the `levels` lowest levels has of a digit.
     pub(super) fn longest_digit(&self, levels: usize, alpha: usize) -> f64 {
         let digits = self.digits(levels, alpha);
-        let lengths = self.primes.keys().map(|p| self.prime_bits(p));
-        let lengths: Vec<f64> = lengths.collect();
+        let lengths = SecondaryMap::from_fn(&self.primes, |p, _| self.prime_bits(p));
         let mut longest: f64 = 0.0;
         for row in self.rows.iter().take(levels) {
             let held = self.held(row);
-            let bits = |p: &Prime| match held.get(p.index()) {
-                Some(true) => lengths.get(p.index()).copied().unwrap_or(0.0),
-                _ => 0.0,
+            let bits = |&p: &Prime| match held[p] {
+                true => lengths[p],
+                false => 0.0,
             };
             for digit in &digits {
                 longest = longest.max(digit.iter().map(bits).sum());
@@ -315,7 +312,7 @@ impl<'w> Search<'w> {
         let least = wanted.least_drop();
         let drops = std::iter::once(wanted.base).chain(wanted.drops.iter().map(|&d| d.max(least)));
         for (i, drop) in drops.enumerate() {
-            let work = wanted.work.get(i).copied().unwrap_or(1.0);
+            let work = wanted.work[i];
             let below = (0..).zip(kept.last()?);
             let above: Vec<State> = match wanted.repeats.contains(&i) {
                 true => below.map(|(at, state)| state.repeated(at, work)).collect(),
@@ -336,12 +333,11 @@ impl<'w> Search<'w> {
                 .map(|s| s.0)
         };
         let mut at = cheapest(kept.last()?)?;
-        let cost = kept.last()?.get(at)?.cost;
+        let cost = kept.last()?[at].cost;
         let mut states = Vec::new();
         for level in kept.iter().skip(1).rev() {
-            let state = level.get(at)?;
-            states.push(*state);
-            at = state.below;
+            states.push(level[at]);
+            at = level[at].below;
         }
         states.reverse();
         Some((cost, self.table(&states)))
@@ -396,7 +392,7 @@ fn thinned(states: Vec<State>) -> Vec<State> {
         return states;
     }
     let chosen = (0..DEEP_STATES).map(|i| i * (count - 1) / (DEEP_STATES - 1));
-    chosen.filter_map(|i| states.get(i).copied()).collect()
+    chosen.map(|i| states[i]).collect()
 }
 
 /// The states that no other is better than, both in bits and in cost; ascending in bits.

@@ -21,7 +21,7 @@ use super::rebuild::{Rebuild, uses};
 use crate::optimisation::Optimisation;
 use choose::{Choice, choose};
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::{Arena, Basis, Circuit, Definition, Entity, Inst, TypeError, Value};
+use peregrine_ir::{Arena, Basis, Circuit, Definition, Inst, SecondaryMap, TypeError, Value};
 use product::Product;
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ fn run(circuit: Circuit, cost: &CostModel) -> Result<Circuit, TypeError> {
 struct Mover<'c> {
     old: &'c Arena<Value, Definition>,
     choice: Choice,
-    uses: Vec<u32>,
+    uses: SecondaryMap<Value, u32>,
     rebuild: Rebuild,
     /// Constants that were encoded anew, modulo `Q_l P`.
     raised: BTreeMap<Value, Value>,
@@ -93,10 +93,7 @@ impl Mover<'_> {
     /// A sum of products as the division of its raised part and the rest.
     fn product(&mut self, product: Product) -> Result<Vec<Value>, TypeError> {
         let (mut raised, mut rest) = product.partition(|a| self.choice.moved.contains_key(&a));
-        raised.try_map_ciphers(|a| {
-            let inner = self.choice.moved.get(&a).copied();
-            self.rebuild.new_name(inner.unwrap_or(a))
-        })?;
+        raised.try_map_ciphers(|a| self.rebuild.new_name(self.choice.moved[&a]))?;
         raised.try_map_plains(|p| self.raise(p))?;
         let raised = self.rebuild.builder().push(raised.into_inst())?;
         let mut parts = vec![self.rebuild.builder().push(Inst::ModDown(raised))?];
@@ -124,14 +121,14 @@ impl Mover<'_> {
         if let Some(&raised) = self.raised.get(&plain) {
             return Ok(raised);
         }
-        let raised = match self.old.get(plain).map(|d| &d.inst) {
-            Some(Inst::Encode {
+        let raised = match &self.old[plain].inst {
+            Inst::Encode {
                 constant,
                 imaginary,
                 level,
                 scale,
                 basis: _,
-            }) => self.rebuild.builder().push(Inst::Encode {
+            } => self.rebuild.builder().push(Inst::Encode {
                 constant: *constant,
                 imaginary: *imaginary,
                 level: *level,
@@ -147,7 +144,7 @@ impl Mover<'_> {
 
     /// Whether a constant is used, and modulo `Q_l P` only from now on.
     fn is_raised_only(&self, value: Value) -> bool {
-        let uses = self.uses.get(value.index()).copied().unwrap_or(0);
+        let uses = self.uses[value];
         uses > 0 && self.choice.raised_uses.get(&value) == Some(&uses)
     }
 }

@@ -2,7 +2,7 @@
 
 use peregrine_ir::{
     Arena, Builder, Circuit, Definition, Entity, Fragment, Function, FunctionId, Inst, Port,
-    TypeError, Value,
+    SecondaryMap, TypeError, Value,
 };
 use std::collections::VecDeque;
 use std::mem::take;
@@ -13,7 +13,7 @@ pub struct Rebuild {
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     fragment: Option<Fragment>,
-    renamed: Vec<Option<Value>>,
+    renamed: SecondaryMap<Value, Option<Value>>,
     /// Functions whose bodies are not complete, with their old names.
     functions: VecDeque<Function>,
     /// What functions are called now, in the order in which they were defined; none for one that is gone.
@@ -31,7 +31,7 @@ impl Rebuild {
             functions: take(&mut old.functions).values().cloned().collect(),
             renamed_functions: Vec::new(),
             builder: Builder::new(old),
-            renamed: vec![None; values.len()],
+            renamed: SecondaryMap::filled(&values, None),
         };
         (rebuild, values)
     }
@@ -47,11 +47,7 @@ impl Rebuild {
             op: "rebuild",
             value: old,
         };
-        self.renamed
-            .get(old.index())
-            .copied()
-            .flatten()
-            .ok_or(missing)
+        self.renamed[old].ok_or(missing)
     }
 
     /// Begins with what an old value becomes: what is emitted next is of its body and serves its node.
@@ -111,9 +107,7 @@ impl Rebuild {
 
     /// Records what an old value is called now.
     pub fn set(&mut self, old: Value, new: Value) {
-        if let Some(place) = self.renamed.get_mut(old.index()) {
-            *place = Some(new);
-        }
+        self.renamed[old] = Some(new);
     }
 
     /// Renames the ports, declares the keys and hands the circuit over.
@@ -142,13 +136,9 @@ impl Rebuild {
 }
 
 /// How often each value is used, as an operand, as the result of a function, or by what leaves the circuit.
-pub fn uses(circuit: &Circuit) -> Vec<u32> {
-    let mut uses = vec![0; circuit.values.len()];
-    let mut count = |value: Value| {
-        if let Some(n) = uses.get_mut(value.index()) {
-            *n += 1;
-        }
-    };
+pub fn uses(circuit: &Circuit) -> SecondaryMap<Value, u32> {
+    let mut uses = SecondaryMap::filled(&circuit.values, 0);
+    let mut count = |value: Value| uses[value] += 1;
     circuit
         .values
         .values()

@@ -6,7 +6,7 @@
 use super::Pass;
 use super::rebuild::Rebuild;
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::{Circuit, Entity, Inst, TypeError, Value, compact_tables};
+use peregrine_ir::{Circuit, Inst, SecondaryMap, TypeError, Value, compact_tables};
 
 pub const PASS: Pass = Pass {
     name: "remove-dead",
@@ -19,7 +19,7 @@ fn run(circuit: Circuit, _: &CostModel) -> Result<Circuit, TypeError> {
     let live = live(&circuit);
     let (mut rebuild, old) = Rebuild::new(circuit);
     for (value, definition) in old.iter() {
-        if live.get(value.index()) == Some(&true) {
+        if live[value] {
             rebuild.begin(value, definition)?;
             let copy = rebuild.copy(definition)?;
             rebuild.set(value, copy);
@@ -28,33 +28,23 @@ fn run(circuit: Circuit, _: &CostModel) -> Result<Circuit, TypeError> {
     Ok(compact_tables(rebuild.finish()?))
 }
 
-fn live(circuit: &Circuit) -> Vec<bool> {
-    let mut live = vec![false; circuit.values.len()];
-    let mark = |live: &mut Vec<bool>, value: Value| {
-        if let Some(flag) = live.get_mut(value.index()) {
-            *flag = true;
-        }
-    };
-    let mut called = vec![false; circuit.functions.len()];
+fn live(circuit: &Circuit) -> SecondaryMap<Value, bool> {
+    let mut live = SecondaryMap::filled(&circuit.values, false);
+    let mut called = SecondaryMap::filled(&circuit.functions, false);
     for body in circuit.bodies().rev() {
-        if body
-            .function
-            .is_some_and(|f| called.get(f.index()) != Some(&true))
-        {
+        if body.function.is_some_and(|function| !called[function]) {
             continue;
         }
         let results = circuit.results_of(body);
-        results.into_iter().for_each(|v| mark(&mut live, v));
+        results.into_iter().for_each(|v| live[v] = true);
         for (value, definition) in circuit.definitions(body).rev() {
             if definition.inst.is_input() {
-                mark(&mut live, value);
+                live[value] = true;
             }
-            if live.get(value.index()) == Some(&true) {
-                definition.inst.for_each_operand(|v| mark(&mut live, v));
-                if let Inst::Call { function, .. } = definition.inst
-                    && let Some(called) = called.get_mut(function.index())
-                {
-                    *called = true;
+            if live[value] {
+                definition.inst.for_each_operand(|v| live[v] = true);
+                if let Inst::Call { function, .. } = definition.inst {
+                    called[function] = true;
                 }
             }
         }

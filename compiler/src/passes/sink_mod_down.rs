@@ -12,7 +12,7 @@ use super::Pass;
 use super::rebuild::{Rebuild, uses};
 use crate::optimisation::Optimisation;
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::{Circuit, Entity, Inst, TypeError, Value};
+use peregrine_ir::{Circuit, Inst, TypeError, Value};
 
 pub const PASS: Pass = Pass {
     name: "sink-mod-down",
@@ -24,8 +24,8 @@ pub const PASS: Pass = Pass {
 fn run(circuit: Circuit, _: &CostModel) -> Result<Circuit, TypeError> {
     let uses = uses(&circuit);
     let (mut rebuild, old) = Rebuild::new(circuit);
-    let raised = |value: Value| match old.get(value).map(|d| &d.inst) {
-        Some(Inst::ModDown(inner)) if uses.get(value.index()) == Some(&1) => Some(*inner),
+    let raised = |value: Value| match &old[value].inst {
+        Inst::ModDown(inner) if uses[value] == 1 => Some(*inner),
         _ => None,
     };
     for (value, definition) in old.iter() {

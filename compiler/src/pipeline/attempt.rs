@@ -221,10 +221,10 @@ impl<'a> Attempt<'a> {
                 self.cut_at(&late, near, (best, &mut *quotes), &mut fastest)?;
             }
         }
-        Ok(fastest.and_then(|(found, at)| {
-            let cut = *late.get(at)?;
+        Ok(fastest.map(|(found, at)| {
+            let cut = late[at];
             let reason = self.half_the_degree(cut, &found, best);
-            Some((found, cut, reason))
+            (found, cut, reason)
         }))
     }
 
@@ -265,8 +265,7 @@ impl<'a> Attempt<'a> {
     /// What is said of going on at half the degree.
     fn half_the_degree(&self, Cut(index): Cut, found: &Candidate, one: &Candidate) -> String {
         const SHOWN: usize = 120;
-        let source = self.graph.node(index).source.0 as usize;
-        let name = self.graph.sources.get(source).map_or("", |s| &s.name);
+        let name = self.graph.source(index).map_or("", |s| &s.name);
         // A remark is a short line, a name may be anything.
         let name: String = name
             .chars()
@@ -289,7 +288,7 @@ impl<'a> Attempt<'a> {
     ) -> Result<Option<Found>, CompileError> {
         let mut planning = match self.planning(priced, quotes) {
             Ok(planning) => planning,
-            Err(LayoutPlanError::NoPlan) => return Ok(None),
+            Err(LayoutPlanError::NoPlan { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let plan = match how.reluctance {

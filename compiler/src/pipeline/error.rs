@@ -43,4 +43,7 @@ pub enum CompileError {
     /// The result does not verify: a defect of the compiler.
     #[error("internal error: the compiled circuit does not verify\n{0}")]
     Verify(#[from] VerifyErrors),
+    /// The compiler panics: a defect of it, with what the panic says.
+    #[error("internal error: {0}")]
+    Defect(String),
 }

@@ -17,31 +17,29 @@ pub(super) struct Activation<'g> {
 }
 
 impl<'g> Activation<'g> {
-    pub(super) fn new(p: &Polynomial, shape: &'g Shape, tensors: &'g Tensors) -> Self {
-        let coefficients = p.coefficients().iter().filter_map(|&id| {
-            let tensor = tensors.get(id)?;
+    /// None where a coefficient does not repeat to the shape: then nothing is known of its values.
+    pub(super) fn new(p: &Polynomial, shape: &'g Shape, tensors: &'g Tensors) -> Option<Self> {
+        let coefficients = p.coefficients().iter().map(|&id| {
+            let tensor = &tensors[id];
             Some((tensor.data(), Broadcast::new(tensor.shape(), shape)?))
         });
-        Self {
+        Some(Self {
             shape,
-            coefficients: coefficients.collect(),
+            coefficients: coefficients.collect::<Option<_>>()?,
             steps: Steps::of(p, shape, tensors),
-        }
+        })
     }
 
     /// The values of the polynomial.
     pub(super) fn results(&self, x: &Planes) -> Planes {
         let found = self.each_plane(x, |element, domain| {
-            let c = self.coefficients.iter().map(|(data, broadcast)| {
-                let c = data.get(broadcast.source(element));
-                c.copied().unwrap_or(f64::NAN)
-            });
+            let c = self
+                .coefficients
+                .iter()
+                .map(|(data, broadcast)| data[broadcast.source(element)]);
             Some(range(&c.collect::<Vec<_>>(), domain))
         });
-        let mut found = found.into_iter();
-        Planes::new(self.shape, |_| {
-            found.next().flatten().unwrap_or(Interval::ALL)
-        })
+        Planes::new(self.shape, |plane| found[plane].unwrap_or(Interval::ALL))
     }
 
     /// What is computed between the operand and the result; nothing for a square.

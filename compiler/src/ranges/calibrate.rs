@@ -1,7 +1,7 @@
 //! What samples reach.
 
 use super::planes::Planes;
-use crate::tensor::{EvaluateError, Graph};
+use crate::tensor::{EvaluateError, Graph, PerNode};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -9,10 +9,17 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub struct Calibration {
     samples: usize,
-    /// By node.
-    pub(super) nodes: Vec<Planes>,
-    /// By node: the first sample in which it is largest.
-    pub(super) worst: Vec<usize>,
+    /// What the nodes reach; nothing without a sample.
+    pub(super) reached: Option<PerNode<Reached>>,
+}
+
+/// What a node reaches.
+#[derive(Clone, Debug)]
+pub(super) struct Reached {
+    /// Its extremes.
+    pub(super) planes: Planes,
+    /// The first sample in which it is largest.
+    pub(super) worst: usize,
 }
 
 impl Calibration {
@@ -29,8 +36,7 @@ impl Calibration {
     ) -> Result<Self, EvaluateError> {
         let mut found = Self {
             samples: 0,
-            nodes: Vec::new(),
-            worst: Vec::new(),
+            reached: None,
         };
         let batch = 2 * rayon::current_num_threads();
         for first in (0..samples).step_by(batch) {
@@ -50,17 +56,16 @@ impl Calibration {
         self.samples
     }
 
-    fn join(&mut self, sample: Vec<Planes>) {
-        if self.samples == 0 {
-            self.worst = vec![0; sample.len()];
-            self.nodes = sample;
-        } else {
-            let known = self.nodes.iter_mut().zip(&mut self.worst);
-            for ((known, worst), new) in known.zip(sample) {
-                if new.hull().largest() > known.hull().largest() {
-                    *worst = self.samples;
+    fn join(&mut self, sample: PerNode<Reached>) {
+        match &mut self.reached {
+            None => self.reached = Some(sample),
+            Some(reached) => {
+                for (known, new) in reached.values_mut().zip(sample.values()) {
+                    if new.planes.hull().largest() > known.planes.hull().largest() {
+                        known.worst = self.samples;
+                    }
+                    known.planes.join(&new.planes);
                 }
-                known.join(&new);
             }
         }
         self.samples += 1;
@@ -71,10 +76,13 @@ impl Calibration {
 fn extremes(
     graph: &Graph,
     inputs: &BTreeMap<String, Vec<f64>>,
-) -> Result<Vec<Planes>, EvaluateError> {
+) -> Result<PerNode<Reached>, EvaluateError> {
     let mut found = Vec::with_capacity(graph.len());
     graph.evaluate_each(inputs, |index, values| {
-        found.push(Planes::around(&graph.node(index).shape, values));
+        found.push(Reached {
+            planes: Planes::around(&graph.node(index).shape, values),
+            worst: 0,
+        });
     })?;
-    Ok(found)
+    Ok(found.into())
 }

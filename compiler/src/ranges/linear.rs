@@ -21,17 +21,15 @@ pub(super) fn results(map: &BoundMap<'_>, x: &Planes) -> Planes {
         rows.reduce(Interval::hull).unwrap_or(Interval::ALL)
     };
     let found: Vec<Interval> = (0..planes as usize).into_par_iter().map(plane).collect();
-    Planes::new(shape, |plane| {
-        found.get(plane).copied().unwrap_or(Interval::ALL)
-    })
+    Planes::new(shape, |plane| found[plane])
 }
 
 /// The sum of a tensor of this shape and a bias that is repeated to it.
 pub(super) fn with_bias(y: &Planes, bias: &Tensor, shape: &Shape) -> Planes {
     let bias = Planes::repeated(bias, shape);
-    let terms = y.intervals().iter().zip(bias.intervals());
-    let mut sums = terms.map(|(&y, &b)| sum([y, b]));
-    Planes::new(shape, |_| sums.next().unwrap_or(Interval::ALL))
+    Planes::new(shape, |plane| {
+        sum([y.intervals()[plane], bias.intervals()[plane]])
+    })
 }
 
 /// The sum of intervals.
@@ -66,7 +64,7 @@ fn places(map: &LinearMap, size: usize) -> Vec<usize> {
 
 /// Of the coordinates along an axis those whose windows reach beyond the image, and one whose window does not.
 fn coordinates(window: &Window, (axis, input, output): (usize, u32, u32)) -> Vec<u32> {
-    let last = window.kernel.get(axis).map_or(0, |k| k.saturating_sub(1));
+    let last = window.kernel[axis].saturating_sub(1);
     let inside = |at: &u32| {
         let sees = |tap| window.input(axis, *at, tap, input).is_some();
         sees(0) && sees(last)

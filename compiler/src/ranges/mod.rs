@@ -129,7 +129,8 @@ impl Ranges {
     ) -> Result<Self, RangeError> {
         let mut domains = BTreeMap::new();
         for (index, name) in graph.inputs() {
-            let seen = calibration.and_then(|c| c.nodes.get(index.index()));
+            let seen = calibration.and_then(|c| c.reached.as_ref());
+            let seen = seen.map(|reached| &reached[index].planes);
             let shape = &graph.node(index).shape;
             let stated = inputs
                 .get(name)
@@ -157,19 +158,20 @@ impl Ranges {
         };
         let node = |index: NodeIndex| {
             let node = graph.node(index);
-            let source = graph.sources.get(node.source.0 as usize).cloned();
-            let seen = calibration.map(|c| c.nodes.as_slice());
+            let source = graph.source(index).cloned();
+            let seen = calibration.and_then(|c| c.reached.as_ref());
+            let planes = |i| seen.map(|reached| &reached[i].planes);
             NodeRange {
                 source: source.unwrap_or_else(|| Source {
                     name: format!("{}", index.index()),
                     op: String::new(),
                 }),
                 operator: operator(&node.op),
-                calibrated: reach(graph, index, seen),
-                sample: calibration.and_then(|c| c.worst.get(index.index()).copied()),
-                proven: reach(graph, index, proven.as_deref()),
-                stated: reach(graph, index, following.as_deref()),
-                is_stated: stated.is_some_and(|s| s.nodes.contains_key(&index.index())),
+                calibrated: reach(graph, index, planes),
+                sample: seen.map(|reached| reached[index].worst),
+                proven: reach(graph, index, |i| Some(&proven.as_ref()?[i])),
+                stated: reach(graph, index, |i| Some(&following.as_ref()?[i])),
+                is_stated: stated.is_some_and(|s| s.nodes.contains_key(&index)),
             }
         };
         Ok(Self {
@@ -254,16 +256,22 @@ fn headroom_bits(largest: f64, margin: u32) -> u32 {
 }
 
 /// What a node reaches, when its operands and itself reach this.
-fn reach(graph: &Graph, index: NodeIndex, all: Option<&[Planes]>) -> Option<Reach> {
-    let all = all?;
+fn reach<'p>(
+    graph: &Graph,
+    index: NodeIndex,
+    planes: impl Fn(NodeIndex) -> Option<&'p Planes>,
+) -> Option<Reach> {
+    let values = planes(index)?.hull();
     let node = graph.node(index);
     let operand = graph.operands(index).first().copied();
-    let operand = operand.and_then(|operand| all.get(operand.index()));
+    let operand = operand.and_then(planes);
     let inside = match (&node.op, operand) {
-        (Op::Polynomial(p), Some(x)) => Activation::new(p, &node.shape, &graph.tensors).steps(x),
+        (Op::Polynomial(p), Some(x)) => match Activation::new(p, &node.shape, &graph.tensors) {
+            Some(activation) => activation.steps(x),
+            None => Some(Interval::ALL),
+        },
         _ => None,
     };
-    let values = all.get(index.index())?.hull();
     Some(Reach { values, inside })
 }
 

@@ -40,8 +40,8 @@ impl Planes {
         let run = broadcast.as_ref().map_or(1, Broadcast::run).clamp(1, size);
         let value = |flat| {
             let source = broadcast.as_ref().map(|b| b.source(flat));
-            let value = source.and_then(|at| tensor.data().get(at));
-            value.map_or(Interval::ALL, |&x| Interval::point(x))
+            // What does not repeat to the shape has no values there.
+            source.map_or(Interval::ALL, |at| Interval::point(tensor.data()[at]))
         };
         Self::new(shape, |plane| {
             let values = (0..size).step_by(run).map(|at| value(plane * size + at));
@@ -51,8 +51,7 @@ impl Planes {
 
     /// What element `flat` can be.
     pub(super) fn at(&self, flat: usize) -> Interval {
-        let interval = self.intervals.get(flat / self.size);
-        interval.copied().unwrap_or(Interval::ALL)
+        self.intervals[flat / self.size]
     }
 
     /// The intervals in order.
@@ -89,8 +88,7 @@ impl Planes {
         Self::new(shape, |plane| {
             let (first, last) = (plane * size, (plane + 1) * size - 1);
             let met = (first / self.size)..=(last / self.size);
-            let met = self.intervals.get(met).unwrap_or_default();
-            let hull = met.iter().copied().reduce(Interval::hull);
+            let hull = self.intervals[met].iter().copied().reduce(Interval::hull);
             hull.unwrap_or(Interval::ALL)
         })
     }

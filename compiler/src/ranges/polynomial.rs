@@ -18,7 +18,7 @@ const TOO_LARGE: f64 = 1e290;
 /// An interval that holds `c[0] + c[1] x + c[2] x^2 + ...` for all `x` in `domain`, computed in any order in f64.
 pub(super) fn range(c: &[f64], domain: Interval) -> Interval {
     let used = c.iter().rposition(|&c| c != 0.0).map_or(0, |last| last + 1);
-    let c = c.get(..used).unwrap_or_default();
+    let c = &c[..used];
     let (&[constant, ..], degree) = (c, used.saturating_sub(1)) else {
         return Interval::point(0.0);
     };

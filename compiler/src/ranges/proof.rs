@@ -5,7 +5,7 @@ use super::interval::Interval;
 use super::planes::Planes;
 use super::stated::StatedPlanes;
 use super::{RangeError, linear};
-use crate::tensor::{Graph, Op};
+use crate::tensor::{Graph, Op, PerNode};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
@@ -15,21 +15,16 @@ pub(super) fn prove(
     graph: &Graph,
     inputs: &BTreeMap<&str, Planes>,
     stated: Option<&StatedPlanes>,
-) -> Result<Vec<Planes>, RangeError> {
-    let mut proven: Vec<Planes> = Vec::with_capacity(graph.len());
-    for index in graph.nodes() {
+) -> Result<PerNode<Planes>, RangeError> {
+    PerNode::try_in_order(graph, |proven: &PerNode<Planes>, index| {
         let operands = graph.operands(index);
-        let operands: Vec<&Planes> = operands
-            .iter()
-            .filter_map(|operand| proven.get(operand.index()))
-            .collect();
+        let operands: Vec<&Planes> = operands.iter().map(|&i| &proven[i]).collect();
         let mut found = node(graph, index, &operands, inputs)?;
-        if let Some(stated) = stated.and_then(|stated| stated.nodes.get(&index.index())) {
+        if let Some(stated) = stated.and_then(|stated| stated.nodes.get(&index)) {
             found.replace(stated);
         }
-        proven.push(found);
-    }
-    Ok(proven)
+        Ok(found)
+    })
 }
 
 fn node(
@@ -41,10 +36,10 @@ fn node(
     let node = graph.node(index);
     let shape = &node.shape;
     let unknown = Planes::new(shape, |_| Interval::ALL);
-    let all: Vec<Planes> = operands.iter().map(|x| x.reshaped(shape)).collect();
     let by_plane = |of: &dyn Fn(&[Interval]) -> Interval| {
+        let all: Vec<Planes> = operands.iter().map(|x| x.reshaped(shape)).collect();
         Planes::new(shape, |plane| {
-            let terms = all.iter().filter_map(|x| x.intervals().get(plane).copied());
+            let terms = all.iter().map(|x| x.intervals()[plane]);
             of(&terms.collect::<Vec<_>>())
         })
     };
@@ -56,12 +51,15 @@ fn node(
         (Op::Input { name }, _) => inputs.get(name.as_str()).cloned().unwrap_or(unknown),
         (Op::Linear { map, bias }, [x]) => {
             let y = linear::results(&map.bind(&graph.tensors)?, x).reshaped(shape);
-            match bias.and_then(|id| graph.tensors.get(id)) {
+            match bias.map(|id| &graph.tensors[id]) {
                 Some(bias) => linear::with_bias(&y, bias, &map.output).reshaped(shape),
                 None => y,
             }
         }
-        (Op::Polynomial(p), [x]) => Activation::new(p, shape, &graph.tensors).results(x),
+        (Op::Polynomial(p), [x]) => {
+            let activation = Activation::new(p, shape, &graph.tensors);
+            activation.map_or(unknown, |activation| activation.results(x))
+        }
         (Op::Add, _) => by_plane(&|terms| linear::sum(terms.iter().copied())),
         (Op::Multiply, _) => by_plane(&|terms| match terms {
             [a, _] if same => a.square(),

@@ -6,7 +6,8 @@
 
 use super::interval::Interval;
 use super::planes::Planes;
-use crate::tensor::{EvaluateError, Graph, Stated, StatedRange};
+use crate::tensor::{EvaluateError, Graph, PerNode, Stated, StatedRange};
+use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
 /// How many inputs are evaluated: two points lie on a line, the third says whether it is the right one.
@@ -25,8 +26,8 @@ const COVERED: f64 = 1e-3;
 /// What is stated of the values of a simplified graph.
 #[derive(Clone, Debug, Default)]
 pub struct StatedPlanes {
-    /// By node.
-    pub(super) nodes: BTreeMap<usize, Planes>,
+    /// The nodes of which something is stated.
+    pub(super) nodes: BTreeMap<NodeIndex, Planes>,
 }
 
 impl StatedPlanes {
@@ -38,17 +39,14 @@ impl StatedPlanes {
         let domains = domains(graph, stated);
         let original = signatures(graph, &domains)?;
         let simplified = signatures(simple, &domains)?;
-        let mut nodes: BTreeMap<usize, Planes> = BTreeMap::new();
+        let mut nodes: BTreeMap<NodeIndex, Planes> = BTreeMap::new();
         for range in &stated.values {
-            let Some(known) = original.get(range.node.index()) else {
-                continue;
-            };
+            let known = &original[range.node];
             let intervals = intervals(range, known.len());
-            for (index, found) in simplified.iter().enumerate() {
-                let shape = &simple.node(petgraph::graph::NodeIndex::new(index)).shape;
-                if let Some(planes) = carried(known, found, &intervals) {
-                    let mut planes = planes.into_iter();
-                    let planes = Planes::new(shape, |_| planes.next().unwrap_or(Interval::ALL));
+            for index in simple.nodes() {
+                let shape = &simple.node(index).shape;
+                if let Some(planes) = carried(known, &simplified[index], &intervals) {
+                    let planes = Planes::new(shape, |plane| planes[plane]);
                     nodes.entry(index).or_insert(planes);
                 }
             }
@@ -84,15 +82,13 @@ type Signature = Vec<Vec<f64>>;
 fn signatures(
     graph: &Graph,
     domains: &BTreeMap<String, Interval>,
-) -> Result<Vec<Signature>, EvaluateError> {
-    let mut found: Vec<Signature> = vec![Vec::new(); graph.len()];
+) -> Result<PerNode<Signature>, EvaluateError> {
+    let mut found: PerNode<Signature> = PerNode::filled(graph, Vec::new());
     for seed in 0..PROBES {
         graph.evaluate_each(&probe(graph, domains, seed), |index, values| {
             let [planes, h, w] = graph.node(index).shape.chw();
             let size = h as usize * w as usize;
-            let Some(signature) = found.get_mut(index.index()) else {
-                return;
-            };
+            let signature = &mut found[index];
             signature.resize(planes as usize, Vec::new());
             for (plane, values) in signature.iter_mut().zip(values.chunks(size)) {
                 plane.extend(values.iter().step_by(size.div_ceil(ELEMENTS)));
@@ -116,7 +112,7 @@ fn probe(
         (state >> 40) as f64 / (1u64 << 24) as f64 - 0.5
     };
     let mut values = |name: &str, elements: usize| -> Vec<f64> {
-        let domain = domains.get(name).copied().unwrap_or(Interval::point(0.0));
+        let domain = domains[name];
         let (middle, width) = (
             f64::midpoint(domain.min(), domain.max()),
             domain.max() - domain.min(),

@@ -5,7 +5,12 @@
 
 use crate::slots::{Evaluation, Program, SlotOp, SlotValue};
 use crate::tensor::Polynomial;
-use peregrine_ir::{Broadcast, Const, Constant, Entity, LayoutId, Node, Operator, Shape, Tensors};
+use peregrine_ir::{
+    Broadcast, Const, Constant, Entity, LayoutId, Node, Operator, SecondaryMap, Shape, Tensors,
+};
+
+/// The coefficients of values as polynomials in the operand, constant first; none for what is no polynomial in it.
+type Known = SecondaryMap<SlotValue, Option<Vec<f64>>>;
 
 /// The operations of a polynomial.
 pub(super) struct Steps {
@@ -28,18 +33,16 @@ impl Steps {
     /// The coefficients, constant first, that each operation between operand and result has for an element of the tensor;
     /// none for one that is no polynomial in the operand.
     pub(super) fn at(&self, element: usize) -> Vec<Option<Vec<f64>>> {
-        let mut all: Vec<Option<Vec<f64>>> = Vec::new();
-        for inst in self.program.values.values() {
-            let step = self.step(&inst.op, element, &all);
-            all.push(step);
-        }
-        let between = |i: usize| i != 0 && i != self.result.index();
-        let steps = all.into_iter().enumerate().filter(|(i, _)| between(*i));
-        steps.map(|(_, step)| step).collect()
+        let all: Known = SecondaryMap::in_order(&self.program.values, |before, _, inst| {
+            self.step(&inst.op, element, before)
+        });
+        let between = |v: SlotValue| v.index() != 0 && v != self.result;
+        let steps = all.iter().filter(|(v, _)| between(*v));
+        steps.map(|(_, step)| step.clone()).collect()
     }
 
-    fn step(&self, op: &SlotOp, element: usize, before: &[Option<Vec<f64>>]) -> Option<Vec<f64>> {
-        let value = |v: &SlotValue| before.get(v.index()).cloned().flatten();
+    fn step(&self, op: &SlotOp, element: usize, before: &Known) -> Option<Vec<f64>> {
+        let value = |v: &SlotValue| before[*v].clone();
         match op {
             SlotOp::Input => Some(vec![0.0, 1.0]),
             SlotOp::Negate(a) => Some(scaled(value(a)?, -1.0)),
@@ -61,16 +64,15 @@ impl Steps {
 
     /// The number that a constant has for an element.
     fn constant(&self, constant: Const, element: usize) -> Option<f64> {
-        let Constant::Fill { operator, .. } = self.program.constants.get(constant)? else {
+        let Constant::Fill { operator, .. } = self.program.constants[constant] else {
             return None;
         };
-        let Operator::Broadcast { tensor, shape, .. } = self.program.operators.get(*operator)?
-        else {
+        let Operator::Broadcast { tensor, shape, .. } = &self.program.operators[operator] else {
             return None;
         };
-        let tensor = self.program.tensors.get(*tensor)?;
+        let tensor = &self.program.tensors[*tensor];
         let source = Broadcast::new(tensor.shape(), shape)?.source(element);
-        tensor.data().get(source).copied()
+        Some(tensor.data()[source])
     }
 }
 

@@ -216,7 +216,7 @@ fn stated_ranges_follow_a_value_through_factors_and_shifts() {
             values: vec![value],
         };
         let planes = StatedPlanes::new(&graph, &stated, &simple).unwrap();
-        let found = planes.nodes[&1].intervals().iter();
+        let found = planes.nodes[&NodeIndex::new(1)].intervals().iter();
         found
             .map(|x| [x.min(), x.max()].map(|end| (end * 1e6).round() / 1e6))
             .collect::<Vec<_>>()

@@ -10,14 +10,18 @@ use super::report::source_name;
 use super::univariate::Univariate;
 use crate::tensor::{Graph, Node, Op, Output, Polynomial, Source, SourceId};
 use peregrine_ir::linear::LinearMap;
-use peregrine_ir::{Entity, Finish, Prepare, Shape, Tensor, TensorId, Tensors};
+use peregrine_ir::{
+    Arena, Entity, Finish, Prepare, SecondaryMap, Shape, Tensor, TensorId, Tensors,
+};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::mem::take;
 use std::ops::Deref;
 
-/// Position of an operator in a [`Draft`].
-pub(super) type Place = usize;
+peregrine_ir::entities! {
+    /// Position of an operator in a [`Draft`].
+    pub(super) Place = "place";
+}
 
 /// An operator and where its operands are.
 #[derive(Clone, Debug)]
@@ -37,12 +41,12 @@ pub(super) struct Label {
 
 /// The operators of a draft, to be read; [`Draft::edit`] changes them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Items(Vec<Item>);
+pub(super) struct Items(Arena<Place, Item>);
 
 impl Deref for Items {
-    type Target = [Item];
+    type Target = Arena<Place, Item>;
 
-    fn deref(&self) -> &[Item] {
+    fn deref(&self) -> &Arena<Place, Item> {
         &self.0
     }
 }
@@ -58,12 +62,12 @@ pub(super) struct Draft {
     /// What is known about each result and its position, in the model's order.
     outputs: Vec<(Label, Place)>,
     /// Users that something needs, in order; one that uses an operator twice is listed twice.
-    users: Vec<Vec<Place>>,
-    live: Vec<bool>,
+    users: SecondaryMap<Place, Vec<Place>>,
+    live: SecondaryMap<Place, bool>,
     /// How many results each operator is.
-    results: Vec<usize>,
+    results: SecondaryMap<Place, usize>,
     /// The operands of live operators that `users` knows of.
-    linked: Vec<Vec<Place>>,
+    linked: SecondaryMap<Place, Vec<Place>>,
     /// What was edited since `users` and `live` were right.
     edited: Vec<Place>,
 }
@@ -71,10 +75,10 @@ pub(super) struct Draft {
 impl Draft {
     /// A draft of a graph, after checking what the rules rely on.
     pub(super) fn new(graph: &Graph) -> Result<Self, RewriteError> {
-        let mut items = Vec::with_capacity(graph.len());
+        let mut items = Arena::new();
         for index in graph.nodes() {
             let node = graph.node(index);
-            let operands: Vec<Place> = graph.operands(index).iter().map(|o| o.index()).collect();
+            let operands: Vec<Place> = graph.operands(index).into_iter().map(place).collect();
             check(graph, node, &operands)?;
             items.push(Item {
                 op: node.op.clone(),
@@ -88,7 +92,7 @@ impl Draft {
             .iter()
             .map(|output| {
                 let (name, finish) = (output.name.clone(), output.finish.clone());
-                (Label { name, finish }, output.node.index())
+                (Label { name, finish }, place(output.node))
             })
             .collect();
         let mut draft = Self {
@@ -97,10 +101,10 @@ impl Draft {
             sources: graph.sources.clone(),
             prepare: graph.prepare.clone(),
             outputs: Vec::new(),
-            users: Vec::new(),
-            live: Vec::new(),
-            results: Vec::new(),
-            linked: Vec::new(),
+            users: Vec::new().into(),
+            live: Vec::new().into(),
+            results: Vec::new().into(),
+            linked: Vec::new().into(),
             edited: Vec::new(),
         };
         draft.replace(items, outputs);
@@ -112,27 +116,24 @@ impl Draft {
         let mut graph = Graph::default();
         graph.sources.clone_from(&self.sources);
         graph.prepare.clone_from(&self.prepare);
-        let mut kept = vec![false; self.tensors.len()];
+        let mut kept = SecondaryMap::filled(&self.tensors, false);
         let live = |&(place, _): &(Place, &Item)| self.live[place];
-        for (_, item) in self.items.iter().enumerate().filter(live) {
+        for (_, item) in self.items.iter().filter(live) {
             for id in tensors_of(&item.op) {
-                kept[id.index()] = true;
+                kept[id] = true;
             }
         }
         let mut renamed = BTreeMap::new();
         for (id, tensor) in self.tensors.iter() {
-            if kept[id.index()] {
+            if kept[id] {
                 renamed.insert(id, graph.tensors.push(tensor.clone()));
             }
         }
         let mut places: BTreeMap<Place, NodeIndex> = BTreeMap::new();
-        for (place, item) in self.items.iter().enumerate().filter(live) {
-            let operands: Vec<NodeIndex> = item
-                .operands
-                .iter()
-                .filter_map(|operand| places.get(operand).copied())
-                .collect();
-            let op = rename(&item.op, &renamed, &item.shape, &graph.tensors);
+        for (place, item) in self.items.iter().filter(live) {
+            let operands = item.operands.iter().map(|operand| places[operand]);
+            let operands: Vec<NodeIndex> = operands.collect();
+            let op = rename(&item.op, &renamed);
             let node = Node {
                 op,
                 shape: item.shape.clone(),
@@ -141,27 +142,25 @@ impl Draft {
             places.insert(place, graph.add(node, &operands));
         }
         for (Label { name, finish }, place) in self.outputs {
-            if let Some(&node) = places.get(&place) {
-                graph.outputs.push(Output { name, node, finish });
-            }
+            let node = places[&place];
+            graph.outputs.push(Output { name, node, finish });
         }
         graph
     }
 
     /// Other operators, operands before users, and where the results are among them. O(nodes).
-    pub(super) fn replace(&mut self, items: Vec<Item>, outputs: Vec<(Label, Place)>) {
-        let count = items.len();
+    pub(super) fn replace(&mut self, items: Arena<Place, Item>, outputs: Vec<(Label, Place)>) {
         self.items = Items(items);
         self.outputs = outputs;
-        self.users = vec![Vec::new(); count];
-        self.live = vec![false; count];
-        self.linked = vec![Vec::new(); count];
-        self.results = vec![0; count];
+        self.users = SecondaryMap::filled(&self.items, Vec::new());
+        self.live = SecondaryMap::filled(&self.items, false);
+        self.linked = SecondaryMap::filled(&self.items, Vec::new());
+        self.results = SecondaryMap::filled(&self.items, 0);
         for &(_, place) in &self.outputs {
             self.results[place] += 1;
         }
         let inputs = |&place: &Place| matches!(self.items[place].op, Op::Input { .. });
-        let mut roots: Vec<Place> = (0..count).filter(inputs).collect();
+        let mut roots: Vec<Place> = self.items.keys().filter(inputs).collect();
         roots.extend(self.outputs.iter().map(|&(_, place)| place));
         self.revive(roots);
         self.edited.clear();
@@ -248,22 +247,22 @@ impl Draft {
 
     /// Whether an output needs the operator.
     pub(super) fn is_live(&self, place: Place) -> bool {
-        self.live.get(place).copied().unwrap_or(false)
+        self.live[place]
     }
 
     /// Positions of the operators that an output needs, in order.
     pub(super) fn live(&self) -> Vec<Place> {
-        (0..self.items.len()).filter(|&p| self.live[p]).collect()
+        self.items.keys().filter(|&p| self.live[p]).collect()
     }
 
     /// Live users; one that uses the operator twice is listed twice.
     pub(super) fn users(&self, place: Place) -> &[Place] {
-        self.users.get(place).map_or(&[], Vec::as_slice)
+        &self.users[place]
     }
 
     /// Whether the operator's value is a result of the model.
     pub(super) fn is_output(&self, place: Place) -> bool {
-        self.results.get(place).is_some_and(|&results| results > 0)
+        self.results[place] > 0
     }
 
     /// The user, when there is one use in all and the value is not a result.
@@ -306,8 +305,7 @@ impl Draft {
 
     /// Name of a tensor; `fallback` when there is none.
     pub(super) fn tensor_name(&self, id: Option<TensorId>, fallback: String) -> String {
-        id.and_then(|id| self.tensors.get(id))
-            .map_or(fallback, |t| t.name.clone())
+        id.map_or(fallback, |id| self.tensors[id].name.clone())
     }
 
     /// Stores a field as a tensor, or `None` when a number is not finite.
@@ -327,9 +325,10 @@ impl Draft {
 
     /// The bias of a linear operator as a field; zero when it has none.
     pub(super) fn bias(&self, place: Place) -> Field {
-        self.linear(place)
-            .and_then(|(_, bias)| self.tensors.get(bias?))
-            .map_or_else(|| Field::scalar(0.0), Field::from_tensor)
+        match self.linear(place) {
+            Some((_, Some(bias))) => Field::from_tensor(&self.tensors[bias]),
+            _ => Field::scalar(0.0),
+        }
     }
 
     /// Lets `to`, which comes earlier, take the place of `from` everywhere.
@@ -365,6 +364,11 @@ impl Draft {
     }
 }
 
+/// Where a node of a graph is in its draft.
+fn place(node: NodeIndex) -> Place {
+    Place(node.index() as u32)
+}
+
 /// What rules rely on: operand counts and sizes, well-formed maps.
 fn check(graph: &Graph, node: &Node, operands: &[Place]) -> Result<(), RewriteError> {
     let name = || source_name(graph, node.source);
@@ -382,7 +386,7 @@ fn check(graph: &Graph, node: &Node, operands: &[Place]) -> Result<(), RewriteEr
         });
     }
     for &operand in operands {
-        let shape = &graph.node(NodeIndex::new(operand)).shape;
+        let shape = &graph.node(NodeIndex::new(operand.index())).shape;
         let expected = match &node.op {
             Op::Linear { map, .. } => &map.input,
             _ => &node.shape,
@@ -414,8 +418,8 @@ fn tensors_of(op: &Op) -> Vec<TensorId> {
 }
 
 /// The operator reading renamed tensors; `names` holds all that it reads.
-fn rename(op: &Op, names: &BTreeMap<TensorId, TensorId>, shape: &Shape, tensors: &Tensors) -> Op {
-    let new = |id: TensorId| names.get(&id).copied().unwrap_or(id);
+fn rename(op: &Op, names: &BTreeMap<TensorId, TensorId>) -> Op {
+    let new = |id: TensorId| names[&id];
     match op {
         Op::Linear { map, bias } => Op::Linear {
             map: map
@@ -423,11 +427,7 @@ fn rename(op: &Op, names: &BTreeMap<TensorId, TensorId>, shape: &Shape, tensors:
                 .map_or_else(|| map.clone(), |w| map.with_weight(new(w))),
             bias: bias.map(new),
         },
-        Op::Polynomial(p) => {
-            let coefficients = p.coefficients().iter().map(|&id| new(id)).collect();
-            Polynomial::new(coefficients, shape, tensors)
-                .map_or_else(|_| op.clone(), Op::Polynomial)
-        }
+        Op::Polynomial(p) => Op::Polynomial(p.renamed(new)),
         Op::Input { .. } | Op::Add | Op::Multiply | Op::Reshape => op.clone(),
     }
 }

@@ -96,9 +96,9 @@ impl Field {
         only.then(|| self.data.clone())
     }
 
-    /// The numbers of the channels of an image `[N, C, H, W]`.
-    pub(super) fn of_channels(data: Vec<f64>) -> Self {
-        Self::along(vec![data.len() as u32, 1, 1], data).unwrap_or_else(|| Self::scalar(0.0))
+    /// The numbers of the channels of an image `[N, C, H, W]`, or `None` when there is none.
+    pub(super) fn of_channels(data: Vec<f64>) -> Option<Self> {
+        Self::along(vec![data.len() as u32, 1, 1], data)
     }
 
     /// One number per coordinate along the second axis of `shape`; `None` when they are not as many.

@@ -20,7 +20,7 @@ pub(super) fn image(map: &LinearMap, tensors: &Tensors, c: &Field) -> Option<Fie
         }
         LinearKind::AveragePool(pool) if divides_by_area(pool, map) && !cuts(&pool.window, map) => {
             if let Some(channels) = c.per_channel(&map.input) {
-                return Some(Field::of_channels(channels));
+                return Field::of_channels(channels);
             }
         }
         _ => {}
@@ -80,13 +80,13 @@ fn conv_of_channels(
     let sums = weight.data().chunks(taps * group_in).enumerate();
     let sums = sums.map(|(m, row)| {
         let first = m / group_out * group_in;
-        let terms = row.chunks(taps).zip(channels.get(first..).unwrap_or(&[]));
+        let terms = row.chunks(taps).zip(&channels[first..]);
         times
             * terms
                 .map(|(taps, c)| taps.iter().sum::<f64>() * c)
                 .sum::<f64>()
     });
-    let field = Field::of_channels(sums.collect());
+    let field = Field::of_channels(sums.collect())?;
     field.is_small(&map.output).then_some(field)
 }
 
@@ -115,7 +115,8 @@ mod tests {
             let data = (0..dims.elements()).map(|i| (i as f64).sin()).collect();
             let weight = tensors.push(Tensor::new("w", dims, data).unwrap());
             let output = |c: u32| shape(&[1, c, output[0], output[1]]);
-            let c = Field::of_channels((0..2 * groups).map(|i| 1.0 + f64::from(i)).collect());
+            let c = (0..2 * groups).map(|i| 1.0 + f64::from(i)).collect();
+            let c = Field::of_channels(c).unwrap();
             let maps = [
                 (LinearKind::Conv2d(Conv2d { weight, window, groups }), output(groups)),
                 (LinearKind::AveragePool(AveragePool { window, padding_counts: None }), output(2 * groups)),

@@ -37,12 +37,9 @@ impl Univariate {
 
     /// The polynomial of an operator.
     pub(super) fn read(polynomial: &Polynomial, tensors: &Tensors) -> Option<Self> {
-        let fields: Option<Vec<Field>> = polynomial
-            .coefficients()
-            .iter()
-            .map(|&id| tensors.get(id).map(Field::from_tensor))
-            .collect();
-        Self::new(fields?)
+        let ids = polynomial.coefficients().iter();
+        let fields = ids.map(|&id| Field::from_tensor(&tensors[id]));
+        Self::new(fields.collect())
     }
 
     /// Coefficients, constant term first.

@@ -217,14 +217,11 @@ impl Marks {
 
     /// Whether it is new.
     fn mark(&mut self, k: u32) -> bool {
-        match self.seen.get_mut(k as usize) {
-            Some(seen) if *seen != self.epoch => {
-                *seen = self.epoch;
-                self.count += 1;
-                true
-            }
-            _ => false,
-        }
+        let seen = &mut self.seen[k as usize];
+        let is_new = *seen != self.epoch;
+        *seen = self.epoch;
+        self.count += u32::from(is_new);
+        is_new
     }
 }
 

@@ -68,7 +68,7 @@ impl Diagonals {
         let rotation = |d: u32| {
             let around = d.wrapping_neg() & mask;
             let at = shown.partition_point(|&from| from < around);
-            let nearest = shown.get(at).or(shown.first()).copied().unwrap_or(0);
+            let nearest = shown.get(at).copied().unwrap_or(shown[0]);
             (d + nearest) & mask
         };
         let turned_back = wanted.iter().map(|turn| turn.wrapping_neg() & mask);

@@ -37,7 +37,8 @@ impl Displacements {
         for y in 0..output.elements() {
             let to = output.place_flat(y);
             map.for_each_tap(y, |x, weight| {
-                if let Some(from) = places.get(x).filter(|_| weight != 0.0) {
+                if weight != 0.0 {
+                    let from = places[x];
                     sets.insert(
                         (to.ciphertext, from.ciphertext),
                         from.slot.wrapping_sub(to.slot),

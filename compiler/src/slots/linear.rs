@@ -161,7 +161,7 @@ fn cheapest(options: &[DiagonalOptions], output: &Layout, cost: &LinearCost) -> 
 fn cheapest_steps(splits: &[(Split, Steps)], cost: &LinearCost) -> (Split, Steps) {
     let price = |(_, steps): &&(Split, Steps)| steps.price(cost);
     let cheapest = splits.iter().min_by(|a, b| price(a).total_cmp(&price(b)));
-    cheapest.copied().unwrap_or_default()
+    *cheapest.unwrap_or(&splits[0])
 }
 
 /// Predicted seconds of a way to compute with diagonals.
@@ -389,7 +389,7 @@ impl DiagonalPlan {
             output: layout,
             fold: self.fold,
         });
-        let count = program.layouts.get(layout).map_or(0, |l| l.ciphertexts());
+        let count = program.layouts[layout].ciphertexts();
         let values = (0..count)
             .map(|output| {
                 let place = (operator, output, product);
@@ -413,7 +413,7 @@ impl DiagonalPlan {
         let pairs = self.diagonals.pairs.range((output, 0)..=(output, u32::MAX));
         for (&(_, input), rotations) in pairs {
             // A ciphertext that is known to be zero adds nothing.
-            let Some(value) = x.values.get(input as usize).copied().flatten() else {
+            let Some(value) = x.values[input as usize] else {
                 continue;
             };
             for &rotation in rotations.iter() {

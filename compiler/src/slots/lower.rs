@@ -5,7 +5,7 @@ use super::linear::{LinearPlan, emit};
 use super::polynomial::{Evaluation, broadcast};
 use super::{Full, Packed, Program, SlotOp, SlotPort, SlotValue};
 use crate::layout::{LayoutPlan, words};
-use crate::tensor::{Graph, Op, Polynomial};
+use crate::tensor::{Graph, NodeName, Op, PerNode, Polynomial};
 use peregrine_ir::linear::{LinearError, LinearMap};
 use peregrine_ir::{Constant, LayoutId, Node, Remark, Shape, SourceNode, TensorId};
 use petgraph::graph::NodeIndex;
@@ -33,14 +33,14 @@ pub fn lower(graph: &Graph, plan: &LayoutPlan) -> Result<Program, LowerError> {
         graph,
         plan,
         program,
-        done: Vec::with_capacity(graph.len()),
+        done: PerNode::filled(graph, None),
         moved: BTreeMap::new(),
         any: None,
     };
     for index in graph.nodes() {
         let packed = lowering.node(index)?;
         let packed = lowering.switched(index, packed)?;
-        lowering.done.push(packed);
+        lowering.done[index] = Some(packed);
     }
     lowering.finish()
 }
@@ -49,8 +49,8 @@ struct Lowering<'g> {
     graph: &'g Graph,
     plan: &'g LayoutPlan,
     program: Program,
-    /// By graph node.
-    done: Vec<Packed>,
+    /// The results of the nodes that are lowered.
+    done: PerNode<Option<Packed>>,
     /// Tensors that were brought to another layout, by node and layout.
     moved: BTreeMap<(NodeIndex, LayoutId), Packed>,
     /// Some value of the ring that nodes are computed in.
@@ -68,25 +68,24 @@ impl Lowering<'_> {
             Op::Linear { map, bias } => {
                 self.linear(index, (map, *bias), &operands, (layout, serve))
             }
-            Op::Polynomial(p) => self.polynomial(p, &node.shape, &operands, serve),
-            Op::Add => Ok(self.add(&operands, (layout, serve))),
-            Op::Multiply => self.multiply(&operands, (layout, serve)),
-            Op::Reshape => first(&operands, index),
+            Op::Polynomial(p) => self.polynomial(index, p, &operands, serve),
+            Op::Add => self.add(index, &operands, (layout, serve)),
+            Op::Multiply => self.multiply(index, &operands, (layout, serve)),
+            Op::Reshape => self.first(index, &operands),
         }
     }
 
     /// The operands of a node in the layouts in which it takes them: one that lies otherwise goes through a map that moves
     /// nothing else, one level deep.
     fn operands(&mut self, index: NodeIndex, node: Node) -> Result<Vec<Packed>, LowerError> {
-        let missing = LowerError::Operand {
-            node: index.index(),
-        };
         let mut operands = Vec::new();
         for (position, operand) in self.graph.operands(index).into_iter().enumerate() {
-            let x = self.done.get(operand.index()).cloned();
-            let x = x.ok_or_else(|| missing.clone())?;
+            let x = self.done[operand].clone();
+            let x = x.ok_or_else(|| self.lacking(index))?;
             let wanted = self.plan.operand(self.graph, index, position);
-            let wanted = self.program.layout(wanted.ok_or_else(|| missing.clone())?);
+            let wanted = self
+                .program
+                .layout(wanted.ok_or_else(|| self.lacking(index))?);
             if x.layout == wanted {
                 operands.push(x);
                 continue;
@@ -111,7 +110,7 @@ impl Lowering<'_> {
             return Ok(packed);
         };
         let node = Node(self.graph.node(index).source.0);
-        let full = self.full(packed, node)?;
+        let full = self.full(index, packed)?;
         let layout = self.program.layout(layout);
         let switch = |value| Some(self.program.push(SlotOp::SwitchRing(value), node));
         let values: Vec<_> = full.values.into_iter().map(switch).collect();
@@ -120,11 +119,7 @@ impl Lowering<'_> {
     }
 
     fn input(&mut self, name: &str, shape: &Shape, layout: LayoutId, node: Node) -> Packed {
-        let count = self
-            .program
-            .layouts
-            .get(layout)
-            .map_or(0, |l| l.ciphertexts());
+        let count = self.program.layouts[layout].ciphertexts();
         let values = (0..count)
             .map(|_| self.program.push(SlotOp::Input, node))
             .collect();
@@ -146,14 +141,14 @@ impl Lowering<'_> {
         operands: &[Packed],
         (layout, node): (LayoutId, Node),
     ) -> Result<Packed, LowerError> {
-        let x = first(operands, index)?;
+        let x = self.first(index, operands)?;
         let turned = self.plan.choice(index).turned;
         let plan = self.plan_map((index, map), (x.layout, layout), turned)?;
         self.explain(index, (x.layout, layout), &plan, node);
         let mut y = emit(&mut self.program, map.clone(), &plan, &x, (layout, node));
         if let Some(bias) = bias {
             let operator = broadcast(&mut self.program, bias, map.output.clone(), layout);
-            let full = self.full(y, node)?;
+            let full = self.full(index, y)?;
             let sums = (0u32..).zip(full.values).map(|(part, value)| {
                 let constant = self.program.constant(Constant::Fill { operator, part });
                 Some(self.program.push(SlotOp::AddConst(value, constant), node))
@@ -173,20 +168,15 @@ impl Lowering<'_> {
         plan: &LinearPlan,
         node: Node,
     ) {
-        let layouts = &self.program.layouts;
-        if let (Some(from), Some(to)) = (layouts.get(from), layouts.get(to)) {
-            let reasons = words::reasons(self.graph, self.plan, (index, from, to), plan);
-            self.remark(reasons, node);
-        }
+        let [from, to] = [from, to].map(|layout| &self.program.layouts[layout]);
+        let reasons = words::reasons(self.graph, self.plan, (index, from, to), plan);
+        self.remark(reasons, node);
     }
 
     fn explain_move(&mut self, (from, to): (LayoutId, LayoutId), plan: &LinearPlan, node: Node) {
-        let layouts = &self.program.layouts;
-        if let (Some(from), Some(to)) = (layouts.get(from), layouts.get(to)) {
-            let (from, to) = (words::packing(from), words::packing(to));
-            let reason = format!("first from {from} to {to}, which this operator needs: {plan}");
-            self.remark(vec![reason], node);
-        }
+        let [from, to] = [from, to].map(|layout| words::packing(&self.program.layouts[layout]));
+        let reason = format!("first from {from} to {to}, which this operator needs: {plan}");
+        self.remark(vec![reason], node);
     }
 
     fn remark(&mut self, reasons: Vec<String>, node: Node) {
@@ -198,13 +188,12 @@ impl Lowering<'_> {
     }
 
     /// With zeros where nothing was known to be.
-    fn full(&mut self, packed: Packed, node: Node) -> Result<Full, LowerError> {
+    fn full(&mut self, index: NodeIndex, packed: Packed) -> Result<Full, LowerError> {
+        let node = Node(self.graph.node(index).source.0);
         let Packed { layout, values } = packed;
         let known = values.iter().copied().flatten().next();
         let any = known.or(self.any);
-        let any = any.ok_or(LowerError::Operand {
-            node: node.0 as usize,
-        })?;
+        let any = any.ok_or_else(|| self.lacking(index))?;
         let values = values.into_iter();
         Ok(Full {
             layout,
@@ -220,13 +209,12 @@ impl Lowering<'_> {
         (from, to): (LayoutId, LayoutId),
         turned: bool,
     ) -> Result<LinearPlan, LowerError> {
-        let layouts = &self.program.layouts;
-        let (Some(from), Some(to)) = (layouts.get(from), layouts.get(to)) else {
-            return Err(LowerError::Operand {
-                node: index.index(),
-            });
-        };
-        let bound = map.bind(&self.program.tensors)?;
+        let [from, to] = [from, to].map(|layout| &self.program.layouts[layout]);
+        let bound = map.bind(&self.program.tensors);
+        let bound = bound.map_err(|source| LowerError::Linear {
+            node: self.graph.name(index),
+            source: source.into(),
+        })?;
         let price = self.plan.price(self.graph, index);
         let by_copies = match turned {
             true => LinearPlan::turned(&bound, from, to, price),
@@ -237,14 +225,14 @@ impl Lowering<'_> {
 
     fn polynomial(
         &mut self,
+        index: NodeIndex,
         p: &Polynomial,
-        shape: &Shape,
         operands: &[Packed],
         node: Node,
     ) -> Result<Packed, LowerError> {
-        let x = self.full(first(operands, NodeIndex::new(0))?, node)?;
-        let mut evaluation =
-            Evaluation::new(&mut self.program, p.coefficients(), (shape, x.layout, node));
+        let x = self.full(index, self.first(index, operands)?)?;
+        let packed = (&self.graph.node(index).shape, x.layout, node);
+        let mut evaluation = Evaluation::new(&mut self.program, p.coefficients(), packed);
         let values = (0u32..)
             .zip(&x.values)
             .map(|(part, &value)| Some(evaluation.apply(value, part)))
@@ -255,29 +243,47 @@ impl Lowering<'_> {
         })
     }
 
-    fn add(&mut self, operands: &[Packed], (layout, node): (LayoutId, Node)) -> Packed {
-        let parts = operands.first().map_or(0, |p| p.values.len());
+    fn add(
+        &mut self,
+        index: NodeIndex,
+        operands: &[Packed],
+        (layout, node): (LayoutId, Node),
+    ) -> Result<Packed, LowerError> {
+        let parts = self.parts(index, operands, layout)?;
         let values = (0..parts)
             .map(|part| {
-                let terms = operands
-                    .iter()
-                    .filter_map(|p| p.values.get(part).copied().flatten());
+                let terms = operands.iter().filter_map(|p| p.values[part]);
                 let terms: Vec<SlotValue> = terms.collect();
                 self.program.sum(terms, node)
             })
             .collect();
-        Packed { layout, values }
+        Ok(Packed { layout, values })
+    }
+
+    /// How many ciphertexts each operand of a sum or product has: those of the layout in which they meet.
+    fn parts(
+        &self,
+        index: NodeIndex,
+        operands: &[Packed],
+        layout: LayoutId,
+    ) -> Result<usize, LowerError> {
+        let parts = self.program.layouts[layout].ciphertexts() as usize;
+        let alike = operands.iter().all(|operand| operand.values.len() == parts);
+        match alike && !operands.is_empty() {
+            true => Ok(parts),
+            false => Err(self.lacking(index)),
+        }
     }
 
     fn multiply(
         &mut self,
+        index: NodeIndex,
         operands: &[Packed],
         (layout, node): (LayoutId, Node),
     ) -> Result<Packed, LowerError> {
+        self.parts(index, operands, layout)?;
         let [a, b] = operands else {
-            return Err(LowerError::Operand {
-                node: node.0 as usize,
-            });
+            return Err(self.lacking(index));
         };
         let pairs = a.values.iter().zip(&b.values);
         let values = pairs
@@ -288,12 +294,9 @@ impl Lowering<'_> {
 
     fn finish(mut self) -> Result<Program, LowerError> {
         for output in &self.graph.outputs {
-            let packed = self.done.get(output.node.index()).cloned();
-            let packed = packed.ok_or(LowerError::Operand {
-                node: output.node.index(),
-            })?;
-            let node = Node(self.graph.node(output.node).source.0);
-            let packed = self.full(packed, node)?;
+            let packed = self.done[output.node].clone();
+            let packed = packed.ok_or_else(|| self.lacking(output.node))?;
+            let packed = self.full(output.node, packed)?;
             let shape = self.graph.node(output.node).shape.clone();
             self.program.outputs.push(SlotPort {
                 name: output.name.clone(),
@@ -304,24 +307,34 @@ impl Lowering<'_> {
         self.program.remove_dead();
         Ok(self.program)
     }
+
+    fn first(&self, index: NodeIndex, operands: &[Packed]) -> Result<Packed, LowerError> {
+        let first = operands.first().cloned();
+        first.ok_or_else(|| self.lacking(index))
+    }
+
+    fn lacking(&self, index: NodeIndex) -> LowerError {
+        LowerError::Operand {
+            node: self.graph.name(index),
+        }
+    }
 }
 
-fn first(operands: &[Packed], index: NodeIndex) -> Result<Packed, LowerError> {
-    operands.first().cloned().ok_or(LowerError::Operand {
-        node: index.index(),
-    })
-}
-
-/// Why a graph cannot be lowered; always a defect of an earlier stage.
+/// Why a node cannot be lowered; always a defect of an earlier stage.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LowerError {
-    /// A node lacks an operand or its plan.
-    #[error("node {node} of the tensor graph lacks an operand or its plan")]
+    /// A node lacks an operand or its plan, or operands that meet are packed differently.
+    #[error("internal error: {node} lacks an operand or its plan")]
     Operand {
-        /// Its number.
-        node: usize,
+        /// The node.
+        node: NodeName,
     },
     /// A linear map is not well formed.
-    #[error(transparent)]
-    Linear(#[from] LinearError),
+    #[error("internal error: {node}: {source}")]
+    Linear {
+        /// The node.
+        node: NodeName,
+        /// What is wrong with its map.
+        source: Box<LinearError>,
+    },
 }

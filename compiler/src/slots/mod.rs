@@ -24,36 +24,14 @@ pub use lower::{LowerError, lower};
 pub(crate) use polynomial::Evaluation;
 
 use peregrine_ir::{
-    Arena, Const, Constant, Entity, Layout, LayoutId, Node, Operator, OperatorId, Remark, Rotation,
-    Shape, SourceNode, Tensors,
+    Arena, Const, Constant, Layout, LayoutId, Node, Operator, OperatorId, Remark, Rotation,
+    SecondaryMap, Shape, SourceNode, Tensors,
 };
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeMap;
 
-/// A slot vector.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SlotValue(pub u32);
-
-impl Entity for SlotValue {
-    const PREFIX: &'static str = "s";
-    fn new(index: u32) -> Self {
-        Self(index)
-    }
-    fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl fmt::Display for SlotValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s{}", self.0)
-    }
-}
-
-impl fmt::Debug for SlotValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
+peregrine_ir::entities! {
+    /// A slot vector.
+    pub SlotValue = "s";
 }
 
 /// An operation on slot vectors.
@@ -252,46 +230,44 @@ impl Program {
     /// Drops what no output depends on; inputs stay. It might be deeper than anything that is wanted.
     pub fn remove_dead(&mut self) {
         let ports = || self.inputs.iter().chain(&self.outputs);
-        let mut alive: BTreeSet<SlotValue> = ports()
-            .flat_map(|port| port.packed.values.iter().copied())
-            .collect();
+        let mut alive = SecondaryMap::filled(&self.values, false);
+        for &value in ports().flat_map(|port| &port.packed.values) {
+            alive[value] = true;
+        }
         for (value, inst) in self.values.iter().rev() {
-            if alive.contains(&value) {
-                alive.extend(inst.op.operands());
+            if alive[value] {
+                inst.op.operands().into_iter().for_each(|v| alive[v] = true);
             }
         }
         let old = std::mem::take(&mut self.values);
-        let mut renamed: BTreeMap<SlotValue, SlotValue> = BTreeMap::new();
-        for (value, inst) in old.iter().filter(|(value, _)| alive.contains(value)) {
-            let op = inst
-                .op
-                .map_operands(|v| renamed.get(&v).copied().unwrap_or(v));
-            renamed.insert(value, self.push(op, inst.node));
+        let mut renamed: SecondaryMap<SlotValue, Option<SlotValue>> =
+            SecondaryMap::filled(&old, None);
+        for (value, inst) in old.iter().filter(|(value, _)| alive[*value]) {
+            let op = inst.op.map_operands(|v| *renamed.known(v));
+            renamed[value] = Some(self.push(op, inst.node));
         }
         self.rotations.clear();
         for port in self.inputs.iter_mut().chain(&mut self.outputs) {
             for value in &mut port.packed.values {
-                *value = renamed.get(value).copied().unwrap_or(*value);
+                *value = *renamed.known(*value);
             }
         }
     }
 
     /// The slots of what an operator makes.
     pub fn slots_of(&self, operator: OperatorId) -> u32 {
-        let operator = self.operators.get(operator);
-        let layout = operator.and_then(|operator| self.layouts.get(operator.result()));
-        layout.map_or(1, Layout::slots)
+        self.layouts[self.operators[operator].result()].slots()
     }
 
     /// Number of multiplications on the longest path.
     pub fn depth(&self) -> u32 {
-        let mut depths: Vec<u32> = Vec::with_capacity(self.values.len());
-        for inst in self.values.values() {
-            let operands = inst.op.operands();
-            let before = operands.iter().filter_map(|v| depths.get(v.index())).max();
-            depths.push(before.copied().unwrap_or(0) + u32::from(inst.op.multiplies()));
-        }
-        depths.into_iter().max().unwrap_or(0)
+        type Depths = SecondaryMap<SlotValue, u32>;
+        let depths = SecondaryMap::in_order(&self.values, |depths: &Depths, _, inst| {
+            let operands = inst.op.operands().into_iter();
+            let before = operands.map(|v| depths[v]).max();
+            before.unwrap_or(0) + u32::from(inst.op.multiplies())
+        });
+        depths.values().copied().max().unwrap_or(0)
     }
 }
 

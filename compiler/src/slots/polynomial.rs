@@ -108,7 +108,7 @@ impl<'p> Evaluation<'p> {
             .iter()
             .rposition(|k| *k != Coefficient::Zero)
             .map_or(0, |last| last + 1);
-        match (top, low.get(..used).unwrap_or_default()) {
+        match (top, &low[..used]) {
             (None, rest) => self.eval(powers, rest),
             (top, []) => top,
             (Some(top), [c0]) => Some(self.plus(top, *c0)),
@@ -171,7 +171,7 @@ impl<'p> Evaluation<'p> {
 }
 
 fn classify(program: &mut Program, id: TensorId, shape: &Shape, layout: LayoutId) -> Coefficient {
-    let data = program.tensors.get(id).map_or(&[][..], |t| t.data());
+    let data = program.tensors[id].data();
     match data.first() {
         None => Coefficient::Zero,
         Some(&first) if data.iter().all(|&x| x == first) => {

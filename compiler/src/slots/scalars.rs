@@ -124,7 +124,7 @@ impl Scalars {
     ) -> Vec<(SlotValue, Const)> {
         let mut done = Vec::with_capacity(terms.len());
         for &(input, rotation) in terms {
-            let Some(value) = x.values.get(input as usize).copied().flatten() else {
+            let Some(value) = x.values[input as usize] else {
                 continue;
             };
             let constant = Constant::Uniform {
@@ -283,9 +283,7 @@ impl Taps<'_> {
             let places = by_tap.get(&tap).map_or(&[][..], Vec::as_slice);
             map.for_each_channel_pair(tap, |m, c| {
                 for &(phase, read, rotation) in places {
-                    if let Some(terms) = terms.get_mut((m * to + phase) as usize) {
-                        terms.push((c * from + read, rotation));
-                    }
+                    terms[(m * to + phase) as usize].push((c * from + read, rotation));
                 }
             });
         }

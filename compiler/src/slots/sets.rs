@@ -17,9 +17,9 @@ pub(super) fn steps(
     (to, from): (&[Place], &[Place]),
     slots: u32,
 ) -> impl Iterator<Item = ((u32, u32), u32)> {
-    pairs.iter().filter_map(move |&(m, c)| {
-        let (&(to, y), &(from, x)) = (to.get(m as usize)?, from.get(c as usize)?);
-        Some(((to, from), x.wrapping_sub(y) & (slots - 1)))
+    pairs.iter().map(move |&(m, c)| {
+        let ((to, y), (from, x)) = (to[m as usize], from[c as usize]);
+        ((to, from), x.wrapping_sub(y) & (slots - 1))
     })
 }
 
@@ -300,15 +300,11 @@ fn members(bits: &[u64]) -> Vec<u32> {
 }
 
 fn mark(bits: &mut [u64], k: u32) {
-    if let Some(word) = bits.get_mut(k as usize / 64) {
-        *word |= 1 << (k % 64);
-    }
+    bits[k as usize / 64] |= 1 << (k % 64);
 }
 
 fn unmark(bits: &mut [u64], k: u32) {
-    if let Some(word) = bits.get_mut(k as usize / 64) {
-        *word &= !(1 << (k % 64));
-    }
+    bits[k as usize / 64] &= !(1 << (k % 64));
 }
 
 /// A set of slots, a bit for each.
@@ -323,7 +319,7 @@ impl BitSet {
     fn insert_moved(&mut self, other: &Self, t: u32) {
         let t = t & (self.slots - 1);
         if self.slots < 64 {
-            let word = other.words.first().copied().unwrap_or(0);
+            let word = other.words[0];
             let wrapped = word << ((self.slots - t) % 64);
             let moved = if t == 0 { word } else { word >> t | wrapped };
             let mask = (1u64 << self.slots) - 1;

@@ -7,7 +7,7 @@ use crate::optimisation::Without;
 use crate::tensor::{Graph, Op};
 use peregrine_ir::cost::{LinearCost, Prices};
 use peregrine_ir::linear::{Contract, Conv2d, LinearKind, LinearMap, Window};
-use peregrine_ir::{Circuit, Filler, LayoutParts, RingTable, Security, Tensor};
+use peregrine_ir::{Circuit, Entity, Filler, LayoutParts, RingTable, Security, Tensor};
 use proptest::prelude::*;
 
 /// Ratios of about six primes, one per digit.

@@ -29,9 +29,9 @@ impl Wiring {
             let mut agrees = true;
             map.for_each_tap(y, |x, _| {
                 let from = input.place_flat(x);
-                let source = sources.get_mut(to.ciphertext as usize);
+                let source = &mut sources[to.ciphertext as usize];
                 agrees &= from.slot == to.slot
-                    && source.is_some_and(|s| *s.get_or_insert(from.ciphertext) == from.ciphertext);
+                    && *source.get_or_insert(from.ciphertext) == from.ciphertext;
             });
             if !agrees {
                 return None;
@@ -65,7 +65,7 @@ impl Wiring {
 
     /// The packed result: the same ciphertexts.
     pub fn emit(&self, x: &Packed, layout: LayoutId) -> Packed {
-        let value = |source: &Option<u32>| x.values.get((*source)? as usize).copied().flatten();
+        let value = |source: &Option<u32>| x.values[(*source)? as usize];
         Packed {
             layout,
             values: self.sources.iter().map(value).collect(),

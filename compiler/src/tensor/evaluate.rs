@@ -1,6 +1,6 @@
 //! Reference semantics of the tensor graph, in f64.
 
-use super::{Graph, Op};
+use super::{Graph, NodeName, Op, PerNode};
 use peregrine_ir::linear::LinearError;
 use peregrine_ir::{Broadcast, FinishError, PrepareError};
 use petgraph::graph::NodeIndex;
@@ -64,25 +64,18 @@ impl Graph {
         inputs: &BTreeMap<String, Vec<f64>>,
         mut see: impl FnMut(NodeIndex, &[f64]),
     ) -> Result<(), EvaluateError> {
-        let mut users: Vec<usize> = self.nodes().map(|i| self.users(i).len()).collect();
-        let mut values: Vec<Vec<f64>> = Vec::with_capacity(self.len());
+        let mut users = PerNode::from_fn(self, |i| self.users(i).len());
+        let mut values: PerNode<Vec<f64>> = PerNode::filled(self, Vec::new());
         for index in self.nodes() {
             let indices = self.operands(index);
-            let operand = |i: &NodeIndex| values.get(i.index()).map_or(&[][..], Vec::as_slice);
-            let operands: Vec<&[f64]> = indices.iter().map(operand).collect();
+            let operands: Vec<&[f64]> = indices.iter().map(|&i| &values[i][..]).collect();
             let value = self.evaluate_node(index, &operands, inputs)?;
             see(index, &value);
-            values.push(value);
+            values[index] = value;
             for operand in indices {
-                let (Some(left), Some(value)) = (
-                    users.get_mut(operand.index()),
-                    values.get_mut(operand.index()),
-                ) else {
-                    continue;
-                };
-                *left -= 1;
-                if *left == 0 {
-                    *value = Vec::new();
+                users[operand] -= 1;
+                if users[operand] == 0 {
+                    values[operand] = Vec::new();
                 }
             }
         }
@@ -96,7 +89,12 @@ impl Graph {
         inputs: &BTreeMap<String, Vec<f64>>,
     ) -> Result<Vec<f64>, EvaluateError> {
         let node = self.node(index);
-        let first = operands.first().copied().unwrap_or_default();
+        let operand = |position: usize| {
+            let operand = operands.get(position).copied();
+            operand.ok_or_else(|| EvaluateError::Operand {
+                node: self.name(index),
+            })
+        };
         Ok(match &node.op {
             Op::Input { name } => {
                 let x = inputs
@@ -116,32 +114,33 @@ impl Graph {
                 }
             }
             Op::Linear { map, bias } => {
-                let mut y = map.bind(&self.tensors)?.apply(first);
-                if let Some(bias) = bias.and_then(|id| self.tensors.get(id))
-                    && let Some(broadcast) = Broadcast::new(bias.shape(), &map.output)
-                {
+                let mut y = map.bind(&self.tensors)?.apply(operand(0)?);
+                if let Some(bias) = bias.map(|id| &self.tensors[id]) {
+                    let broadcast = Broadcast::new(bias.shape(), &map.output);
+                    let broadcast = broadcast.ok_or_else(|| EvaluateError::Bias {
+                        node: self.name(index),
+                    })?;
                     let run = broadcast.run();
                     for (i, y) in y.chunks_mut(run).enumerate() {
-                        let b = bias.data().get(broadcast.source(i * run));
-                        let b = b.copied().unwrap_or(f64::NAN);
+                        let b = bias.data()[broadcast.source(i * run)];
                         y.iter_mut().for_each(|y| *y += b);
                     }
                 }
                 y
             }
-            Op::Polynomial(p) => p.apply(first, &node.shape, &self.tensors),
-            Op::Add => sum(operands),
+            Op::Polynomial(p) => p.apply(operand(0)?, &node.shape, &self.tensors),
+            Op::Add => sum(operand(0)?, operands),
             Op::Multiply => {
-                let second = operands.get(1).copied().unwrap_or_default();
-                first.iter().zip(second).map(|(a, b)| a * b).collect()
+                let pairs = operand(0)?.iter().zip(operand(1)?);
+                pairs.map(|(a, b)| a * b).collect()
             }
-            Op::Reshape => first.to_vec(),
+            Op::Reshape => operand(0)?.to_vec(),
         })
     }
 }
 
-fn sum(operands: &[&[f64]]) -> Vec<f64> {
-    let mut total = operands.first().map_or_else(Vec::new, |x| x.to_vec());
+fn sum(first: &[f64], operands: &[&[f64]]) -> Vec<f64> {
+    let mut total = first.to_vec();
     for operand in operands.iter().skip(1) {
         for (total, x) in total.iter_mut().zip(*operand) {
             *total += x;
@@ -168,6 +167,18 @@ pub enum EvaluateError {
         found: usize,
         /// Values the model takes.
         expected: usize,
+    },
+    /// A node lacks an operand.
+    #[error("{node} lacks an operand")]
+    Operand {
+        /// The node.
+        node: NodeName,
+    },
+    /// A bias does not repeat to the result that it is added to.
+    #[error("the bias of {node} does not repeat to the shape of its result")]
+    Bias {
+        /// The node.
+        node: NodeName,
     },
     /// A linear map is not well formed.
     #[error(transparent)]

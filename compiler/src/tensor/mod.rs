@@ -7,10 +7,14 @@
 //! Nodes are stored in a petgraph DAG, operands before users, so node order is a topological order.
 
 mod evaluate;
+mod name;
+mod per_node;
 mod polynomial;
 mod stated;
 
 pub use evaluate::EvaluateError;
+pub use name::NodeName;
+pub use per_node::PerNode;
 pub use polynomial::{Polynomial, PolynomialError};
 pub use stated::{Stated, StatedRange};
 

@@ -44,6 +44,15 @@ impl Polynomial {
         &self.coefficients
     }
 
+    /// This with other names of the tensors.
+    #[must_use]
+    pub fn renamed(&self, name: impl Fn(TensorId) -> TensorId) -> Self {
+        let coefficients = self.coefficients.iter().map(|&id| name(id));
+        Self {
+            coefficients: coefficients.collect(),
+        }
+    }
+
     /// One less than the number of coefficients.
     pub fn degree(&self) -> usize {
         self.coefficients.len() - 1
@@ -53,16 +62,15 @@ impl Polynomial {
     pub fn apply(&self, x: &[f64], shape: &Shape, tensors: &Tensors) -> Vec<f64> {
         let mut y = vec![0.0f64; x.len()];
         for &id in self.coefficients.iter().rev() {
-            let Some(tensor) = tensors.get(id) else {
-                continue;
-            };
+            let tensor = &tensors[id];
             let Some(broadcast) = Broadcast::new(tensor.shape(), shape) else {
-                continue;
+                // Of another shape than the polynomial was made for: nothing is known of its values.
+                y.fill(f64::NAN);
+                return y;
             };
             let run = broadcast.run();
             for (i, (y, x)) in y.chunks_mut(run).zip(x.chunks(run)).enumerate() {
-                let c = tensor.data().get(broadcast.source(i * run));
-                let c = c.copied().unwrap_or(f64::NAN);
+                let c = tensor.data()[broadcast.source(i * run)];
                 for (y, &x) in y.iter_mut().zip(x) {
                     *y = y.mul_add(x, c);
                 }

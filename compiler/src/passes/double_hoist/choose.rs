@@ -11,7 +11,7 @@
 
 use super::product::Product;
 use peregrine_ir::cost::{CostModel, Phases};
-use peregrine_ir::{Basis, Circuit, Entity, Form, Inst, Level, Type, Value};
+use peregrine_ir::{Basis, Circuit, Form, Inst, Level, SecondaryMap, Value};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,11 @@ pub(super) struct Choice {
 }
 
 /// Decides for a whole circuit.
-pub(super) fn choose(circuit: &Circuit, cost: &CostModel, uses: &[u32]) -> Choice {
+pub(super) fn choose(
+    circuit: &Circuit,
+    cost: &CostModel,
+    uses: &SecondaryMap<Value, u32>,
+) -> Choice {
     let survey = Survey::new(circuit, cost, uses);
     let moved = survey.choose();
     let mut raised_uses = BTreeMap::new();
@@ -47,8 +51,7 @@ pub(super) fn choose(circuit: &Circuit, cost: &CostModel, uses: &[u32]) -> Choic
 /// A circuit as this pass sees it.
 struct Survey<'c> {
     circuit: &'c Circuit,
-    uses: &'c [u32],
-    lowest: Phases,
+    uses: &'c SecondaryMap<Value, u32>,
     phases: Vec<Phases>,
     products: BTreeMap<Value, Product>,
     summed: BTreeMap<Value, Value>,
@@ -67,7 +70,7 @@ struct Candidate {
 }
 
 impl<'c> Survey<'c> {
-    fn new(circuit: &'c Circuit, cost: &CostModel, uses: &'c [u32]) -> Self {
+    fn new(circuit: &'c Circuit, cost: &CostModel, uses: &'c SecondaryMap<Value, u32>) -> Self {
         let levels = 0..circuit.rings.levels.len() as u32;
         let phases = |level| cost.phases(&circuit.rings, level);
         let products = circuit.values.iter();
@@ -79,7 +82,6 @@ impl<'c> Survey<'c> {
         let mut survey = Self {
             circuit,
             uses,
-            lowest: phases(Level(0)),
             phases: levels.map(|l| phases(Level(l))).collect(),
             products: products
                 .filter_map(|(value, d)| Some((value, Product::of(&d.inst)?)))
@@ -98,17 +100,16 @@ impl<'c> Survey<'c> {
     }
 
     fn uses(&self, value: Value) -> u32 {
-        self.uses.get(value.index()).copied().unwrap_or(0)
+        self.uses[value]
     }
 
     fn at(&self, value: Value) -> &Phases {
-        let level = self.circuit.type_of(value).map(Type::level);
-        let phases = level.and_then(|level| self.phases.get(level.0 as usize));
-        phases.unwrap_or(&self.lowest)
+        let level = self.circuit.values[value].ty.level();
+        &self.phases[level.0 as usize]
     }
 
-    fn inst(&self, value: Value) -> Option<&'c Inst> {
-        self.circuit.values.get(value).map(|d| &d.inst)
+    fn inst(&self, value: Value) -> &'c Inst {
+        &self.circuit.values[value].inst
     }
 
     fn choose(&self) -> BTreeMap<Value, Value> {
@@ -117,16 +118,12 @@ impl<'c> Survey<'c> {
         for (root, value) in components(&candidates) {
             let (members, products) = groups.entry(root).or_default();
             members.push(value);
-            if let Some(candidate) = candidates.get(&value) {
-                products.extend(&candidate.products);
-            }
+            products.extend(&candidates[&value].products);
         }
         let mut moved = BTreeMap::new();
         for (members, products) in groups.values() {
-            let members: BTreeMap<Value, Value> = members
-                .iter()
-                .filter_map(|v| Some((*v, candidates.get(v)?.inner)))
-                .collect();
+            let members = members.iter().map(|v| (*v, candidates[v].inner));
+            let members: BTreeMap<Value, Value> = members.collect();
             let saved: f64 = members.keys().map(|&v| self.at(v).mod_down()).sum();
             let paid: f64 = products.iter().map(|&v| self.price(v, &members)).sum();
             if paid < saved {
@@ -143,7 +140,7 @@ impl<'c> Survey<'c> {
             let mut plains = product.plains();
             for a in product.ciphers() {
                 let plain = plains.next();
-                let Some(&Inst::ModDown(inner)) = self.inst(a) else {
+                let &Inst::ModDown(inner) = self.inst(a) else {
                     continue;
                 };
                 let candidate = candidates.entry(a).or_insert_with(|| Candidate {
@@ -189,9 +186,7 @@ impl<'c> Survey<'c> {
 
     /// What it costs a sum of products that these divisions move.
     fn price(&self, at: Value, moved: &BTreeMap<Value, Value>) -> f64 {
-        let Some(product) = self.products.get(&at) else {
-            return 0.0;
-        };
+        let product = &self.products[&at];
         let all = self.sum(at, product, Form::Normal, product.len());
         let (raised, rest) = product.clone().partition(|a| moved.contains_key(&a));
         let encodings: f64 = raised.plains().map(|p| self.encoding(p)).sum();
@@ -213,12 +208,11 @@ impl<'c> Survey<'c> {
 
     /// Whether the only use of a value is a sum that divides another term by P for nobody else.
     fn joins_a_division(&self, value: Value) -> bool {
-        let sum = self.summed.get(&value).and_then(|&sum| self.inst(sum));
+        let sum = self.summed.get(&value).map(|&sum| self.inst(sum));
         let Some(Inst::Add(terms)) = sum else {
             return false;
         };
-        let divides =
-            |&v: &Value| matches!(self.inst(v), Some(Inst::ModDown(_))) && self.uses(v) == 1;
+        let divides = |&v: &Value| matches!(self.inst(v), Inst::ModDown(_)) && self.uses(v) == 1;
         terms.iter().any(divides)
     }
 }

@@ -95,10 +95,8 @@ impl Composer<'_> {
     fn gather(&mut self, hub: Hub, terms: &[Value], tree: &Tree) -> Result<Value, TypeError> {
         let mut at_node: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
         for &term in terms {
-            let (offset, value) = match self.old.get(term).map(|d| &d.inst) {
-                Some(Inst::Rotate { a, rotation })
-                    if self.groups.hub_of.get(&term) == Some(&hub) =>
-                {
+            let (offset, value) = match &self.old[term].inst {
+                Inst::Rotate { a, rotation } if self.groups.hub_of.get(&term) == Some(&hub) => {
                     (rotation.0, *a)
                 }
                 _ => (0, term),

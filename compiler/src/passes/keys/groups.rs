@@ -1,7 +1,7 @@
 //! Which rotations of a circuit belong together.
 
 use crate::passes::rebuild::uses;
-use peregrine_ir::{Circuit, Entity, Inst, Level, Type, Value};
+use peregrine_ir::{Circuit, Inst, Level, Value};
 use std::collections::BTreeMap;
 
 /// How the rotations of a group share work.
@@ -51,7 +51,7 @@ impl Groups {
             };
             let hub = sum.map_or((Sharing::Spread, a), |sum| (Sharing::Gather, sum));
             let group = groups.by_hub.entry(hub).or_insert_with(|| Group {
-                level: circuit.type_of(a).map_or(Level(0), Type::level),
+                level: circuit.values[a].ty.level(),
                 sharing: hub.0,
                 targets: Vec::new(),
             });
@@ -74,7 +74,7 @@ fn sums(circuit: &Circuit) -> BTreeMap<Value, Value> {
     let mut sums = BTreeMap::new();
     for (sum, definition) in circuit.values.iter() {
         if let Inst::Add(terms) = &definition.inst {
-            let once = terms.iter().filter(|v| uses.get(v.index()) == Some(&1));
+            let once = terms.iter().filter(|&&v| uses[v] == 1);
             sums.extend(once.map(|&term| (term, sum)));
         }
     }

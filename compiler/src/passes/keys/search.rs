@@ -49,13 +49,11 @@ impl AllHeld {
     }
 
     fn level(&self, turn: Turn) -> Option<Level> {
-        self.0.get(turn.ring)?.level(turn.by)
+        self.0[turn.ring].level(turn.by)
     }
 
     fn set(&mut self, turn: Turn, level: Option<Level>) {
-        if let Some(held) = self.0.get_mut(turn.ring) {
-            held.set(turn.by, level);
-        }
+        self.0[turn.ring].set(turn.by, level);
     }
 }
 
@@ -155,7 +153,7 @@ impl Search {
             *fixed = level.max(*fixed);
         }
         let mut search = Self {
-            kinds: kinds(circuit, groups, cost, &held),
+            kinds: kinds(circuit, groups, cost),
             held,
             users: BTreeMap::new(),
             fixed,
@@ -219,12 +217,12 @@ impl Search {
 
     fn price(&self, turn: Turn, level: Option<Level>) -> Price {
         let level = level.filter(|&level| self.free.get(&turn) < Some(&level));
-        let price = level.and_then(|level| self.prices.get(level.0 as usize));
-        price.copied().unwrap_or_default()
+        // No key costs nothing.
+        level.map_or(Price::default(), |level| self.prices[level.0 as usize])
     }
 
     fn detour(&self) -> u32 {
-        DETOURS.get(self.longest).copied().unwrap_or(1)
+        DETOURS[self.longest]
     }
 
     /// The cheapest move of all.
@@ -254,7 +252,7 @@ impl Search {
         let users: Vec<usize> = self.users.get(&turn)?.iter().copied().collect();
         self.held.set(turn, None);
         let (mut seconds, mut best): (f64, Option<Move>) = (0.0, None);
-        let mut users = users.iter().filter_map(|&i| self.kinds.get(i)).peekable();
+        let mut users = users.iter().map(|&i| &self.kinds[i]).peekable();
         while let Some(kind) = users.next().filter(|k| fixed < Some(k.group.level)) {
             let level = kind.group.level;
             let Some(tree) = self.grown(kind) else {
@@ -326,11 +324,13 @@ impl Search {
             spared.insert(turn);
         }
         self.held.set(step.turn, step.to);
-        for index in self.users.get(&step.turn).cloned().unwrap_or_default() {
-            let kind = self.kinds.get(index);
-            let kind = kind.filter(|kind| step.to < Some(kind.group.level));
+        for index in self.users[&step.turn].clone() {
+            let kind = &self.kinds[index];
+            if step.to >= Some(kind.group.level) {
+                continue;
+            }
             // It grew when the move was priced.
-            if let Some(tree) = kind.and_then(|kind| self.grown(kind)) {
+            if let Some(tree) = self.grown(kind) {
                 spared.extend(self.replace(index, tree));
             }
         }
@@ -342,14 +342,12 @@ impl Search {
     /// The tree of a kind with the keys that there are.
     fn grown(&self, kind: &Kind) -> Option<Tree> {
         let Group { targets, level, .. } = &kind.group;
-        Tree::grow(targets, *level, self.held.0.get(kind.ring)?, self.detour())
+        Tree::grow(targets, *level, &self.held.0[kind.ring], self.detour())
     }
 
     /// Gives a kind another tree; gives the rotations that it uses no more.
     fn replace(&mut self, index: usize, tree: Tree) -> BTreeSet<Turn> {
-        let Some(kind) = self.kinds.get_mut(index) else {
-            return BTreeSet::new();
-        };
+        let kind = &mut self.kinds[index];
         let (before, after) = (kind.turns(&kind.tree), kind.turns(&tree));
         kind.tree = tree;
         for &turn in &after {
@@ -367,8 +365,8 @@ impl Search {
     /// Lowers a key to its highest level of use.
     fn lower(&mut self, turn: Turn) {
         let users = self.users.get(&turn);
-        let highest = users.and_then(|users| self.kinds.get(*users.first()?));
-        let highest = highest.map(|kind| kind.group.level);
+        let highest = users.and_then(|users| users.first());
+        let highest = highest.map(|&index| self.kinds[index].group.level);
         let level = highest.max(self.fixed.get(&turn).copied());
         self.held.set(turn, level);
         if highest.is_some() {
@@ -410,7 +408,7 @@ fn fixed(circuit: &Circuit) -> BTreeMap<Turn, Level> {
 }
 
 /// The kinds of groups, highest level first, each a star.
-fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel, held: &AllHeld) -> Vec<Kind> {
+fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel) -> Vec<Kind> {
     let mut counts: BTreeMap<(Reverse<Level>, &Group), u32> = BTreeMap::new();
     for group in groups.by_hub.values() {
         *counts.entry((Reverse(group.level), group)).or_insert(0) += 1;
@@ -418,15 +416,12 @@ fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel, held: &AllHeld) -
     let kind = |((_, group), count): ((_, &Group), u32)| {
         let phases = cost.phases(&circuit.rings, group.level);
         let (edge, inner) = seconds(group.sharing, &phases);
-        // Every target has a key, so this is a star.
-        let ring = circuit.rings.ring_of(group.level);
-        let held = held.0.get(ring);
-        let tree = held.and_then(|held| Tree::grow(&group.targets, group.level, held, 1));
         Kind {
-            ring,
+            ring: circuit.rings.ring_of(group.level),
             group: group.clone(),
             count,
-            tree: tree.unwrap_or_default(),
+            // Every target has a key.
+            tree: Tree::star(&group.targets),
             edge,
             inner,
         }

@@ -27,13 +27,11 @@ impl Held {
 
     /// Up to which level a rotation has a key.
     pub(super) fn level(&self, rotation: u32) -> Option<Level> {
-        self.levels.get(rotation as usize).copied().flatten()
+        self.levels[rotation as usize]
     }
 
     pub(super) fn set(&mut self, rotation: u32, level: Option<Level>) {
-        if let Some(place) = self.levels.get_mut(rotation as usize) {
-            *place = level;
-        }
+        self.levels[rotation as usize] = level;
     }
 
     fn serves(&self, rotation: u32, level: Level) -> bool {
@@ -80,16 +78,21 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// The tree over these targets in which no detour has more steps than `longest`; none if there is none.
-    pub(super) fn grow(targets: &[u32], level: Level, held: &Held, longest: u32) -> Option<Self> {
+    /// The tree over these targets in which each hangs at the root.
+    pub(super) fn star(targets: &[u32]) -> Self {
         let mut tree = Self::default();
-        let (direct, left): (Vec<u32>, Vec<u32>) =
-            targets.iter().partition(|&&t| held.serves(t, level));
-        for target in direct {
+        for &target in targets {
             tree.attach(0, target, target);
         }
+        tree
+    }
+
+    /// The tree over these targets in which no detour has more steps than `longest`; none if there is none.
+    pub(super) fn grow(targets: &[u32], level: Level, held: &Held, longest: u32) -> Option<Self> {
+        let (direct, left): (Vec<u32>, Vec<u32>) =
+            targets.iter().partition(|&&t| held.serves(t, level));
         let mut growth = Growth {
-            tree,
+            tree: Self::star(&direct),
             left,
             level,
             held,
@@ -185,9 +188,7 @@ impl Growth<'_> {
             for &from in &frontier {
                 for &rotation in &steps {
                     let to = self.held.sum(from, rotation);
-                    let Some(place) = came_by.get_mut(to as usize) else {
-                        continue;
-                    };
+                    let place = &mut came_by[to as usize];
                     if place.is_some() || known.contains(&to) {
                         continue;
                     }
@@ -212,7 +213,7 @@ impl Growth<'_> {
     fn follow(&mut self, end: u32, came_by: &[Option<u32>]) {
         let mut way = Vec::new();
         let mut at = end;
-        while let Some(rotation) = came_by.get(at as usize).copied().flatten() {
+        while let Some(rotation) = came_by[at as usize] {
             way.push((at, rotation));
             at = self.held.between(rotation, at);
         }

@@ -12,10 +12,11 @@
 
 use super::super::draft::{Draft, Item, Place};
 use super::super::report::Report;
-use super::Term;
+use super::Terms;
 use super::language::{Expr, Tables, operands, readings};
 use crate::tensor::Op;
 use egg::{EGraph, Id, Language};
+use peregrine_ir::{Arena, SecondaryMap};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Egraph = EGraph<Expr, Tables>;
@@ -26,11 +27,11 @@ type Choices = BTreeMap<Id, Expr>;
 /// Replaces the draft by what the e-graph found; says whether that changed anything.
 pub(super) fn read_back(
     egraph: &Egraph,
-    terms: &[Option<Term>],
+    terms: &Terms,
     draft: &mut Draft,
     report: &mut Report,
 ) -> bool {
-    let origins = Origins::new(egraph, terms);
+    let origins = Origins::new(egraph, draft, terms);
     let roots = roots(&origins, draft);
     let oldest = choose(egraph, &origins, &roots, |_, _| 0);
     let choices = choose(egraph, &origins, &roots, |x, degree| match oldest.get(&x) {
@@ -49,9 +50,7 @@ pub(super) fn read_back(
     }
     let mut outputs = draft.outputs().to_vec();
     for (_, output) in &mut outputs {
-        if let Some(&place) = origins.class(*output).and_then(|class| places.get(&class)) {
-            *output = place;
-        }
+        *output = places[origins.classes.known(*output)];
     }
     draft.replace(items, outputs);
     true
@@ -62,7 +61,7 @@ fn roots(origins: &Origins, draft: &Draft) -> Vec<Id> {
     let live = draft.live().into_iter();
     live.filter(|&place| matches!(draft.items[place].op, Op::Input { .. }))
         .chain(draft.outputs().iter().map(|&(_, place)| place))
-        .filter_map(|place| origins.class(place))
+        .map(|place| *origins.classes.known(place))
         .collect()
 }
 
@@ -130,10 +129,10 @@ fn emit(
     origins: &Origins,
     choices: &Choices,
     draft: &mut Draft,
-) -> Option<(Vec<Item>, BTreeMap<Id, Place>)> {
-    let mut items = Vec::with_capacity(choices.len());
+) -> Option<(Arena<Place, Item>, BTreeMap<Id, Place>)> {
+    let mut items = Arena::new();
     let mut places = BTreeMap::new();
-    for start in origins.classes() {
+    for &start in origins.classes.values().flatten() {
         let mut stack = vec![start];
         while let Some(&class) = stack.last() {
             let term = choices.get(&class);
@@ -143,10 +142,8 @@ fn emit(
                 (Some(_), Some(&operand)) if !places.contains_key(&class) => stack.push(operand),
                 (Some(term), None) if !places.contains_key(&class) => {
                     let mut item = origins.item(egraph, class, term, draft)?;
-                    let operand_places = operands(term).iter().map(|x| places.get(x).copied());
-                    item.operands = operand_places.collect::<Option<Vec<Place>>>()?;
-                    places.insert(class, items.len());
-                    items.push(item);
+                    item.operands = operands(term).iter().map(|x| places[x]).collect();
+                    places.insert(class, items.push(item));
                 }
                 _ => {
                     stack.pop();
@@ -159,34 +156,35 @@ fn emit(
 
 /// Which nodes each class came from.
 struct Origins {
-    /// Class and term of each live node; the term is absent when the node spelled it otherwise.
-    nodes: Vec<Option<(Id, Option<Expr>)>>,
+    /// Class of each live node.
+    classes: SecondaryMap<Place, Option<Id>>,
+    /// Term of each live node that spelled it as it stands.
+    spelled: SecondaryMap<Place, Option<Expr>>,
     /// Nodes of each class, in order.
     places: BTreeMap<Id, Vec<Place>>,
 }
 
 impl Origins {
-    fn new(egraph: &Egraph, terms: &[Option<Term>]) -> Self {
-        let mut nodes = Vec::with_capacity(terms.len());
+    fn new(egraph: &Egraph, draft: &Draft, terms: &Terms) -> Self {
+        let classes = SecondaryMap::from_fn(&draft.items, |place, _| {
+            let term = terms[place].as_ref()?;
+            Some(egraph.find(term.class))
+        });
+        let spelled = SecondaryMap::from_fn(&draft.items, |place, _| {
+            let term = terms[place].as_ref().filter(|term| term.faithful)?;
+            Some(canonical(egraph, &term.expr))
+        });
         let mut places: BTreeMap<Id, Vec<Place>> = BTreeMap::new();
-        for (place, term) in terms.iter().enumerate() {
-            nodes.push(term.as_ref().map(|term| {
-                let class = egraph.find(term.class);
+        for (place, class) in classes.iter() {
+            if let &Some(class) = class {
                 places.entry(class).or_default().push(place);
-                let spelled = term.faithful.then(|| canonical(egraph, &term.expr));
-                (class, spelled)
-            }));
+            }
         }
-        Self { nodes, places }
-    }
-
-    fn class(&self, place: Place) -> Option<Id> {
-        self.nodes.get(place)?.as_ref().map(|(class, _)| *class)
-    }
-
-    /// Classes in the order of the nodes they came from, repeated for each node.
-    fn classes(&self) -> impl Iterator<Item = Id> {
-        self.nodes.iter().flatten().map(|(class, _)| *class)
+        Self {
+            classes,
+            spelled,
+            places,
+        }
     }
 
     fn of(&self, class: Id) -> &[Place] {
@@ -200,10 +198,7 @@ impl Origins {
 
     /// The node of the class that already is `term`.
     fn unchanged(&self, class: Id, term: &Expr) -> Option<Place> {
-        let is_term = |place: &&Place| {
-            let node = self.nodes.get(**place).and_then(Option::as_ref);
-            node.is_some_and(|(_, spelled)| spelled.as_ref() == Some(term))
-        };
+        let is_term = |place: &&Place| self.spelled[**place].as_ref() == Some(term);
         self.of(class).iter().find(is_term).copied()
     }
 
@@ -236,7 +231,7 @@ impl Origins {
     /// The operator of a class, without operands.
     fn item(&self, egraph: &Egraph, class: Id, term: &Expr, draft: &mut Draft) -> Option<Item> {
         if let Some(place) = self.unchanged(class, term) {
-            return draft.items.get(place).cloned();
+            return Some(draft.items[place].clone());
         }
         let &place = self.of(class).first()?;
         let op = match term {
@@ -248,7 +243,7 @@ impl Origins {
             Expr::Multiply(_) => Op::Multiply,
             Expr::Operator(..) | Expr::Coefficients(_) => return None,
         };
-        let item = draft.items.get(place)?;
-        Some(Item { op, ..item.clone() })
+        let item = draft.items[place].clone();
+        Some(Item { op, ..item })
     }
 }

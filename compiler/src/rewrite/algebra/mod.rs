@@ -12,12 +12,13 @@ mod extract;
 mod language;
 mod rules;
 
-use super::draft::{Draft, Item};
+use super::draft::{Draft, Item, Place};
 use super::report::Report;
 use super::univariate::Univariate;
 use crate::tensor::Op;
 use egg::{EGraph, Id, Rewrite, RewriteScheduler, Runner, SearchMatches};
 use language::{Expr, Tables};
+use peregrine_ir::SecondaryMap;
 use std::time::Duration;
 
 /// Out of reach: output must not depend on the speed of the machine.
@@ -34,16 +35,16 @@ struct Term {
     faithful: bool,
 }
 
+/// The terms of live operators.
+type Terms = SecondaryMap<Place, Option<Term>>;
+
 /// Rewrites every spelling of a polynomial into one node; says whether anything changed.
 pub(super) fn recognise(draft: &mut Draft, report: &mut Report) -> bool {
     let mut egraph = EGraph::new(Tables::default());
-    let mut terms: Vec<Option<Term>> = Vec::with_capacity(draft.items.len());
-    for place in 0..draft.items.len() {
-        let term = draft
-            .is_live(place)
-            .then(|| add(&mut egraph, draft, place, &terms));
-        terms.push(term);
-    }
+    let terms = SecondaryMap::in_order(&draft.items, |terms, place, _| {
+        let is_live = draft.is_live(place);
+        is_live.then(|| add(&mut egraph, draft, place, terms))
+    });
     let nodes = draft.items.len();
     let runner: Runner<Expr, Tables> = Runner::new(Tables::default())
         .with_egraph(egraph)
@@ -58,18 +59,10 @@ pub(super) fn recognise(draft: &mut Draft, report: &mut Report) -> bool {
 }
 
 /// The term of an operator whose operands have theirs.
-fn add(
-    egraph: &mut EGraph<Expr, Tables>,
-    draft: &Draft,
-    place: usize,
-    terms: &[Option<Term>],
-) -> Term {
+fn add(egraph: &mut EGraph<Expr, Tables>, draft: &Draft, place: Place, terms: &Terms) -> Term {
     let item = &draft.items[place];
-    let operands: Vec<Id> = item
-        .operands
-        .iter()
-        .filter_map(|&operand| terms.get(operand)?.as_ref().map(|term| term.class))
-        .collect();
+    let operands = item.operands.iter();
+    let operands: Vec<Id> = operands.map(|&o| terms.known(o).class).collect();
     let mut other_spelling = None;
     let expr = match (&item.op, operands.as_slice(), as_polynomial(draft, item)) {
         (Op::Add, &[a, b], _) => Expr::Add([a, b]),

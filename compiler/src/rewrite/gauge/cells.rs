@@ -5,8 +5,8 @@
 use super::super::draft::{Draft, Place};
 use super::super::scaling::{Groups, column_groups, row_groups};
 use crate::tensor::Op;
-use peregrine_ir::Shape;
 use peregrine_ir::linear::{AxisMap, Gather, LinearKind, LinearMap};
+use peregrine_ir::{SecondaryMap, Shape};
 
 /// The representative of a set of elements with one factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +43,7 @@ impl Grid {
 
 /// The partition of all elements of all live values.
 pub(super) struct Cells {
-    grids: Vec<Grid>,
+    grids: SecondaryMap<Place, Grid>,
     /// Parent of each cell; after construction, its representative.
     parents: Vec<usize>,
     pinned: Vec<Cell>,
@@ -52,16 +52,17 @@ pub(super) struct Cells {
 impl Cells {
     /// The coarsest constraints that keep every operator but polynomials and weights as it is.
     pub(super) fn new(draft: &Draft) -> Option<Self> {
+        let mut parents = Vec::new();
+        let grids = SecondaryMap::from_fn(&draft.items, |_, item| {
+            let grid = Grid::new(parents.len(), &item.shape);
+            parents.extend(grid.first..grid.first + grid.count);
+            grid
+        });
         let mut cells = Self {
-            grids: Vec::with_capacity(draft.items.len()),
-            parents: Vec::new(),
+            grids,
+            parents,
             pinned: Vec::new(),
         };
-        for item in draft.items.iter() {
-            let grid = Grid::new(cells.parents.len(), &item.shape);
-            cells.parents.extend(grid.first..grid.first + grid.count);
-            cells.grids.push(grid);
-        }
         let mut pinned: Vec<Place> = draft.outputs().iter().map(|&(_, place)| place).collect();
         for place in draft.live() {
             let operands = &draft.items[place].operands;

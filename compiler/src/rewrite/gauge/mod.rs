@@ -32,8 +32,8 @@ use super::scaling::{Factors, Scaled, scaled};
 use super::univariate::Univariate;
 use crate::tensor::Op;
 use cells::Cells;
-use peregrine_ir::Shape;
 use peregrine_ir::linear::LinearKind;
+use peregrine_ir::{SecondaryMap, Shape};
 use solve::Solution;
 use std::collections::BTreeSet;
 
@@ -79,7 +79,7 @@ pub(super) fn normalise(draft: &mut Draft, report: &mut Report) -> bool {
 
 /// About how many rescales follow each other on the longest path.
 fn rescales(draft: &Draft) -> u32 {
-    let mut depths = vec![0u32; draft.items.len()];
+    let mut depths = SecondaryMap::filled(&draft.items, 0u32);
     for place in draft.live() {
         let item = &draft.items[place];
         let own = match &item.op {
@@ -90,7 +90,7 @@ fn rescales(draft: &Draft) -> u32 {
         let before = item.operands.iter().map(|&operand| depths[operand]).max();
         depths[place] = before.unwrap_or(0) + own;
     }
-    depths.into_iter().max().unwrap_or(0)
+    depths.values().copied().max().unwrap_or(0)
 }
 
 /// Whether the leading coefficient is one, or minus one, everywhere.

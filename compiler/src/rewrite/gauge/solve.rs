@@ -76,7 +76,7 @@ struct Equation {
 
 impl Equation {
     fn leading(&self) -> f64 {
-        self.terms.last().copied().unwrap_or(1.0)
+        self.terms[self.degree()]
     }
 
     fn degree(&self) -> usize {

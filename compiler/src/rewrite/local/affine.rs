@@ -193,7 +193,7 @@ fn through_rows(map: &LinearMap, tensors: &Tensors, factors: &Field) -> Option<F
         return Some(Field::scalar(all));
     }
     if let (LinearKind::AveragePool(_), Some(each)) = (&map.kind, factors.per_channel(&map.input)) {
-        return Some(Field::of_channels(each));
+        return Field::of_channels(each);
     }
     let bound = map.bind(tensors).ok()?;
     let factors = factors.expand(&map.input)?;

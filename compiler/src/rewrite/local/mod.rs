@@ -70,7 +70,7 @@ pub(super) fn apply(rules: &[Rule], draft: &mut Draft, report: &mut Report) -> b
     let mut any = false;
     loop {
         let mut changed = false;
-        for place in 0..draft.items.len() {
+        for place in draft.items.keys() {
             for rule in rules {
                 while draft.is_live(place) {
                     report.work(1);

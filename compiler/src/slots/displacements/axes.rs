@@ -30,11 +30,10 @@ pub(in crate::slots) fn by_axes(
     for (taps, channels) in channels(joined, sides) {
         let mut spatial = PairSets::new(input.slots());
         for [i, j] in taps {
-            if let (Some(row), Some(column)) = (rows.get(i as usize), columns.get(j as usize)) {
-                spatial.insert_sums(row, column, |row, column| {
-                    (row.0 * to + column.0, row.1 * from + column.1)
-                });
-            }
+            let (row, column) = (&rows[i as usize], &columns[j as usize]);
+            spatial.insert_sums(row, column, |row, column| {
+                (row.0 * to + column.0, row.1 * from + column.1)
+            });
         }
         sets.insert_sums(&channels, &spatial, |a, b| (a.0 + b.0, a.1 + b.1));
     }
@@ -231,9 +230,7 @@ fn only(
     }
     let mut table = vec![NumberSet::default(); rows * columns];
     for ((to, from), by) in steps {
-        if let Some(set) = table.get_mut(to as usize * columns + from as usize) {
-            set.insert(by, slots);
-        }
+        table[to as usize * columns + from as usize].insert(by, slots);
     }
     PairSets::of_table(table, columns, slots)
 }
