@@ -1,8 +1,8 @@
-//! Columns: lists of numbers of one kind, stored as differences where neighbours are close.
+//! Columns: lists of numbers of one kind. A column of numbers that are close to their neighbours stores differences.
 
 use super::error::DecodeError;
 
-/// Reads a column from the front.
+/// Reads the numbers of a column one after the other.
 #[derive(Debug)]
 pub(super) struct Column<'a, T> {
     name: &'static str,
@@ -25,12 +25,12 @@ impl<'a, T: Copy> Column<'a, T> {
         next.ok_or(DecodeError::ColumnEnds { column })
     }
 
-    /// How many are left.
+    /// The number of entries that have not been read.
     pub(super) fn left(&self) -> usize {
         self.rest.len()
     }
 
-    /// Nothing may be left.
+    /// Checks that every entry has been read.
     pub(super) fn finish(self) -> Result<(), DecodeError> {
         match self.rest.len() {
             0 => Ok(()),
@@ -43,12 +43,12 @@ impl<'a, T: Copy> Column<'a, T> {
 }
 
 impl Column<'_, i64> {
-    /// Sets what the next difference is to.
+    /// Sets the number to which the next difference is added.
     pub(super) fn rebase(&mut self, base: u32) {
         self.last = i64::from(base);
     }
 
-    /// The number whose difference to the one before is stored.
+    /// Reads a difference and returns the number that is so far from the number before.
     pub(super) fn next_number(&mut self) -> Result<u32, DecodeError> {
         let number = self.last.checked_add(self.next()?);
         let number = number.and_then(|n| u32::try_from(n).ok());
@@ -62,7 +62,7 @@ impl Column<'_, i64> {
     }
 }
 
-/// Writes numbers as differences.
+/// Writes a column: of each number the difference to the number before.
 #[derive(Debug, Default)]
 pub(super) struct Differences {
     pub(super) values: Vec<i64>,

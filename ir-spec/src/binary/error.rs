@@ -11,7 +11,7 @@ use crate::tensor::TensorError;
 use crate::typing::TypeError;
 use crate::verify::VerifyErrors;
 
-/// Why a file could not be read.
+/// Why a file is not a circuit or an interface.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ReadError {
     /// The container is damaged or not the one asked for.
@@ -20,18 +20,18 @@ pub enum ReadError {
     /// A chunk is not what it should be.
     #[error("malformed file: {0}")]
     Decode(#[from] DecodeError),
-    /// The circuit breaks rules.
+    /// The circuit breaks rules of the verifier.
     #[error("the circuit does not verify:\n{0}")]
     Verify(#[from] VerifyErrors),
-    /// The interface breaks a rule.
+    /// The interface breaks a rule of the verifier.
     #[error("the client interface is not valid: {0}")]
     Interface(#[from] InterfaceError),
-    /// The content is not what its fingerprint says.
+    /// The content does not have the fingerprint that the header states.
     #[error("the content has fingerprint {found}, the file says {expected}")]
     Fingerprint {
-        /// What the header says.
+        /// The fingerprint in the header.
         expected: Fingerprint,
-        /// What the content has.
+        /// The fingerprint of the content.
         found: Fingerprint,
     },
 }

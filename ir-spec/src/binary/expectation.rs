@@ -1,4 +1,4 @@
-//! What ports expect, in the public part.
+//! Ranges of inputs and expectations of outputs in the public part.
 
 use super::error::DecodeError;
 use super::fields::range;

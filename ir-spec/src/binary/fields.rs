@@ -1,8 +1,8 @@
-//! What reading asks of single fields.
+//! Checks of single fields that were read.
 
 use super::error::DecodeError;
 
-/// A number that is out of range.
+/// The error for a number that is out of its range.
 pub(super) fn range(
     field: &'static str,
     found: impl Into<i64>,
@@ -15,7 +15,7 @@ pub(super) fn range(
     }
 }
 
-/// A list of fixed length.
+/// A list as an array of fixed length.
 pub(super) fn array<const N: usize>(
     field: &'static str,
     list: &[u32],

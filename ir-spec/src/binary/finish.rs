@@ -1,4 +1,4 @@
-//! What the client does before encryption and after decryption, in the public part.
+//! The steps that the client takes before encryption and after decryption, in the public part.
 
 use super::error::DecodeError;
 use super::fields::{array, range};
@@ -6,7 +6,8 @@ use super::wire;
 use crate::finish::{ElementFunction, Finish, FinishStep, FunctionKind, InputElement, Prepare};
 use crate::shape::Shape;
 
-/// The number of the first function of one element.
+/// The number in the binary form of the first element-wise function; the others follow in the order of
+/// `FunctionKind::ALL`.
 const FUNCTIONS: u32 = 32;
 
 pub(super) fn encode(finish: &Finish) -> Vec<wire::FinishStep> {
@@ -46,7 +47,7 @@ pub(super) fn decode_prepare(prepare: wire::Prepare) -> Result<Prepare, DecodeEr
     })
 }
 
-/// A step without any field but its kind.
+/// A step that has no field but its kind.
 fn of_kind(kind: u32) -> wire::FinishStep {
     wire::FinishStep {
         kind,
@@ -118,7 +119,7 @@ fn encode_step(step: &FinishStep) -> wire::FinishStep {
     }
 }
 
-/// Fields that a kind does not have are ignored: the fingerprint tells that they were there.
+/// Decodes a step. Fields that its kind does not have are ignored: the fingerprint tells that they were there.
 fn decode_step(step: wire::FinishStep) -> Result<FinishStep, DecodeError> {
     let wire::FinishStep {
         kind,

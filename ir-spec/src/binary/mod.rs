@@ -1,4 +1,4 @@
-//! The binary form: what is written to files.
+//! The binary form of circuits and interfaces: what is written to files.
 //!
 //! A circuit file is a [`container`] of two protobuf messages: the *public part* (name, security, ring, keys, and ports
 //! with shape, packing, level and scale) and the *private part* (nodes, layouts, weights, operators, constants,
@@ -45,7 +45,7 @@ pub const PRIVATE: u64 = u64::from_le_bytes(*b"private\0");
 /// Tag of the chunk with the SHA-256 of the private part.
 pub const PRIVATE_HASH: u64 = u64::from_le_bytes(*b"privhash");
 
-/// A circuit as a file.
+/// The bytes of the file of a circuit, weights included.
 pub fn write_circuit(circuit: &Verified) -> Vec<u8> {
     let (_, public, private) = split(circuit);
     let fingerprint = Fingerprint::of(&public, PrivateHash::of(&private));
@@ -53,10 +53,10 @@ pub fn write_circuit(circuit: &Verified) -> Vec<u8> {
     container::encode(FileKind::Circuit, fingerprint, &chunks)
 }
 
-/// Writes the file of a circuit, as [`write_circuit`] gives it, without a copy of it in memory.
+/// Writes the file of a circuit to `out`: the bytes of [`write_circuit`], without all of them in memory.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub fn write_circuit_to(circuit: &Verified, out: impl Write + Seek) -> io::Result<()> {
     let (_, public, private) = split(circuit);
     let fingerprint = Fingerprint::of(&public, PrivateHash::of(&private));
@@ -66,7 +66,7 @@ pub fn write_circuit_to(circuit: &Verified, out: impl Write + Seek) -> io::Resul
     file.finish().map(drop)
 }
 
-/// Reads and verifies a circuit.
+/// Reads the file of a circuit and verifies the circuit.
 ///
 /// # Errors
 /// When the file is damaged, of another kind, malformed, or its circuit does not verify.
@@ -80,7 +80,7 @@ pub fn read_circuit(file: &[u8]) -> Result<Verified, ReadError> {
     Ok(circuit)
 }
 
-/// An interface as a file.
+/// The bytes of the file of an interface.
 pub fn write_interface(interface: &Interface) -> Vec<u8> {
     let (part, private) = interface.part();
     let public = public::encode(part);
@@ -91,7 +91,7 @@ pub fn write_interface(interface: &Interface) -> Vec<u8> {
     container::encode(FileKind::Interface, interface.fingerprint(), &chunks)
 }
 
-/// Reads and checks an interface.
+/// Reads the file of an interface and checks the interface.
 ///
 /// # Errors
 /// When the file is damaged, of another kind, malformed, or breaks a rule of the verifier.

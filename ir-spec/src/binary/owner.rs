@@ -1,16 +1,17 @@
-//! What a file belongs to: a circuit, or a pair of keys.
+//! The owner of a file: a circuit, or a pair of keys.
 
 use super::Fingerprint;
 use std::fmt;
 
-/// Names a secret key and the evaluation keys made from it: public random bytes, drawn when the secret is, that tell nothing of it.
+/// Identifies a key pair, that is a secret key and the evaluation keys made from it: 32 public random bytes, drawn together with
+/// the secret key, that tell nothing of it.
 ///
-/// Ciphertexts carry it, too, so whoever sees several of them knows which are of one key.
+/// Ciphertexts carry their key pair, so whoever sees several ciphertexts knows which are of one key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyPairId(pub [u8; 32]);
 
 impl fmt::Display for KeyPairId {
-    /// The first eight bytes in hexadecimal: enough to tell pairs apart.
+    /// Prints the first eight bytes in hexadecimal: enough to tell pairs apart.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.0.iter().take(8);
         shown.copied().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -23,7 +24,7 @@ impl fmt::Debug for KeyPairId {
     }
 }
 
-/// The 32 bytes in the header of a file that say what it belongs to: of keys their pair, of anything else its circuit.
+/// The owner that the header of a file names in 32 bytes: for keys their key pair, for any other file its circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner(pub [u8; 32]);
 

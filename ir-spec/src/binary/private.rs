@@ -186,7 +186,7 @@ fn encode_constants(constants: &Arena<Const, Constant>) -> wire::Constants {
     message
 }
 
-/// Bit per constant, lowest first.
+/// One bit for each constant, lowest first: whether `is` holds for it.
 fn bits(constants: &Arena<Const, Constant>, is: impl Fn(&Constant) -> bool) -> Vec<u8> {
     let mut bytes = vec![0; constants.len().div_ceil(8)];
     for (i, constant) in constants.values().enumerate() {
@@ -197,7 +197,7 @@ fn bits(constants: &Arena<Const, Constant>, is: impl Fn(&Constant) -> bool) -> V
     bytes
 }
 
-/// Which constants of `count` have their bit set.
+/// Reads one bit for each of `count` constants.
 fn read_bits<'a>(
     field: &'static str,
     bytes: &'a [u8],
@@ -288,7 +288,8 @@ fn encode_port(port: &Port) -> wire::PortValues {
     }
 }
 
-/// Level, scale and layout of the public port follow from the values; the fingerprint tells whether they agree.
+/// Decodes ports. The level, scale and layout in the public part follow from the port's values; the fingerprint tells
+/// whether they agree.
 fn decode_ports(
     public: Vec<InterfacePort>,
     private: &[wire::PortValues],

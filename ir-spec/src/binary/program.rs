@@ -1,4 +1,5 @@
-//! Instructions in columns: an opcode each, arguments by kind. Types are not stored; they follow.
+//! Instructions in columns: an opcode for each instruction, and its arguments in columns by kind. Types are not stored:
+//! reading derives them.
 
 use super::column::{Column, Differences};
 use super::error::DecodeError;
@@ -14,7 +15,7 @@ use crate::types::{Basis, Form, Type};
 use crate::typing::result_type;
 use std::collections::HashMap;
 
-/// Opcodes are part of the format: numbers are never reused.
+/// Opcodes are part of the format: a number is never reused.
 mod opcode {
     pub(super) const INPUT: u8 = 1;
     pub(super) const ENCODE: u8 = 2;
@@ -224,7 +225,7 @@ fn opcode_of(inst: &Inst) -> u8 {
     }
 }
 
-/// Appends the instructions to a circuit whose ring is there.
+/// Decodes the instructions into a circuit whose ring and tables have been read.
 pub(super) fn decode(program: &wire::Program, circuit: &mut Circuit) -> Result<(), DecodeError> {
     let mut decoder = Decoder::new(program, &circuit.rings)?;
     for &opcode in &program.opcodes {
@@ -241,7 +242,7 @@ pub(super) fn decode(program: &wire::Program, circuit: &mut Circuit) -> Result<(
 
 struct Decoder<'a> {
     nodes: Column<'a, u32>,
-    /// The node being served, and for how many more instructions.
+    /// The node that instructions serve, and for how many more of them.
     serving: (Option<Node>, u32),
     operands: Column<'a, i64>,
     counts: Column<'a, u32>,
@@ -376,7 +377,7 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// An operation on one ciphertext.
+    /// An instruction on one ciphertext.
     fn unary(&mut self, a: Value, opcode: u8) -> Result<Option<Inst>, DecodeError> {
         Ok(Some(match opcode {
             opcode::INPUT_DIGITS => Inst::InputDigits(a),

@@ -13,7 +13,8 @@ use crate::scale::Scale;
 use crate::shape::Shape;
 use prost::Message;
 
-/// The public part of a circuit. Ports of a verified circuit have a layout and a type; others are left out.
+/// The public part of a circuit. Ports of a verified circuit have a layout and a type; ports that lack one are left
+/// out.
 pub(super) fn extract(circuit: &Circuit) -> PublicPart {
     let ports = |ports: &[Port]| {
         ports
@@ -130,7 +131,8 @@ fn encode_rings(ring: &RingTable) -> wire::Rings {
     }
 }
 
-/// Degrees and the rings of levels are checked here, because typing relies on them; the rest is the verifier's.
+/// Decodes the table of rings. Degrees and the rings of levels are checked, because typing relies on them; everything
+/// else is left to the verifier.
 fn decode_rings(message: wire::Rings) -> Result<RingTable, DecodeError> {
     let digits = message.rings.iter().map(|ring| ring.digits.len()).max();
     for (field, found) in [

@@ -32,12 +32,12 @@ const ENTRY: usize = 64;
 const HASH: usize = 32;
 const ALIGNMENT: u64 = 64;
 
-/// What a file holds.
+/// The kind of a file: what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FileKind {
     /// A circuit with its weights: what the server runs.
     Circuit,
-    /// What a client needs of a circuit.
+    /// An interface: what a client needs to know of a circuit.
     Interface,
     /// A secret key.
     SecretKey,
@@ -45,7 +45,7 @@ pub enum FileKind {
     EvaluationKeys,
     /// Encrypted tensors.
     Ciphertext,
-    /// Values that fragments of a circuit take and give.
+    /// Values that fragments of a circuit import and export.
     Values,
 }
 
@@ -108,7 +108,7 @@ struct Entry {
 }
 
 impl Entry {
-    /// The next chunk of a file that so far ends at `end`, which moves.
+    /// The directory entry of a chunk behind the first `end` bytes of a file; `end` moves behind the chunk.
     fn after(end: &mut u64, tag: u64, bytes: &[u8]) -> Self {
         let offset = end.next_multiple_of(ALIGNMENT);
         let length = bytes.len() as u64;
@@ -126,7 +126,7 @@ fn checksum(bytes: &[u8]) -> [u8; HASH] {
     blake3::hash(bytes).into()
 }
 
-/// Why bytes are not the container that was asked for.
+/// Why bytes are not a container of the kind that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum ContainerError {

@@ -1,4 +1,4 @@
-//! Opening a file: the header at once, chunks when they are asked for.
+//! Opening a file: the header is checked at once, a chunk when it is asked for.
 
 use super::{
     ALIGNMENT, ContainerError, ENTRY, Entry, FIXED, FORMAT_VERSION, FileKind, HASH, MAGIC, checksum,
@@ -6,10 +6,10 @@ use super::{
 use crate::binary::{Fingerprint, KeyPairId, Owner};
 use std::ops::Range;
 
-/// Bytes of the pieces in which a chunk is compared with its checksum.
+/// Bytes of a piece: a chunk is compared with its checksum piece by piece.
 const PIECE: usize = 1 << 18;
 
-/// A file in memory (or mapped), header checked.
+/// An opened file of peregrine, in memory or mapped, whose header has been checked.
 #[derive(Clone, Debug)]
 pub struct Container<'a> {
     data: &'a [u8],
@@ -19,16 +19,17 @@ pub struct Container<'a> {
 }
 
 impl<'a> Container<'a> {
-    /// What the file holds of which these bytes are the beginning, by what it says itself; nothing else is checked.
+    /// The kind of file that these first bytes claim to begin; `None` where they do not begin a file of peregrine. Nothing else
+    /// is checked.
     pub fn kind_of(beginning: &[u8]) -> Option<FileKind> {
         let code = beginning.strip_prefix(&MAGIC)?.get(4..)?.first_chunk()?;
         FileKind::from_code(u32::from_le_bytes(*code))
     }
 
-    /// Checks the header of a file: magic, version, kind, lengths, its own checksum.
+    /// Opens a file: checks magic, version, kind, lengths and the header's own checksum. Chunks are checked when they are read.
     ///
     /// # Errors
-    /// What was expected and what was found.
+    /// A [`ContainerError`] that says what was expected and what was found.
     pub fn parse(data: &'a [u8]) -> Result<Self, ContainerError> {
         let magic = data.get(..MAGIC.len()).unwrap_or(data);
         if magic != MAGIC {
@@ -76,40 +77,41 @@ impl<'a> Container<'a> {
         })
     }
 
-    /// What the file holds.
+    /// The kind of the file.
     pub fn kind(&self) -> FileKind {
         self.kind
     }
 
-    /// What it belongs to.
+    /// The circuit or the key pair that the file belongs to, as its 32 bytes stand in the header.
     pub fn owner(&self) -> Owner {
         self.owner
     }
 
-    /// The circuit it belongs to, unless it holds keys.
+    /// The fingerprint of the circuit that the file belongs to. Files of keys belong to a key pair: use [`Self::key_pair`] for
+    /// these.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint(self.owner.0)
     }
 
-    /// The pair of the keys that it holds, if it holds keys.
+    /// The key pair that a file of keys belongs to. Other files belong to a circuit: use [`Self::fingerprint`] for these.
     pub fn key_pair(&self) -> KeyPairId {
         KeyPairId(self.owner.0)
     }
 
-    /// The tags of its chunks, in file order.
+    /// The tags of the file's chunks, in file order.
     pub fn tags(&self) -> impl ExactSizeIterator<Item = u64> {
         self.entries.iter().map(|entry| entry.tag)
     }
 
-    /// The tags of its chunks and how many bytes each has, in file order.
+    /// The tag and the length in bytes of each chunk, in file order.
     pub fn chunks(&self) -> impl ExactSizeIterator<Item = (u64, u64)> {
         self.entries.iter().map(|entry| (entry.tag, entry.length))
     }
 
-    /// Asks for a kind of file.
+    /// Checks that the file is of the kind `expected`.
     ///
     /// # Errors
-    /// When it is another; names both.
+    /// When the file is of another kind; the error names both.
     pub fn expect_kind(&self, expected: FileKind) -> Result<(), ContainerError> {
         if self.kind == expected {
             return Ok(());
@@ -118,10 +120,10 @@ impl<'a> Container<'a> {
         Err(ContainerError::Kind { expected, found })
     }
 
-    /// Asks that it belongs to a circuit.
+    /// Checks that the file belongs to the circuit `expected`.
     ///
     /// # Errors
-    /// When it belongs to another; names both.
+    /// When the file belongs to another circuit; the error names both.
     pub fn expect_fingerprint(&self, expected: Fingerprint) -> Result<(), ContainerError> {
         if self.fingerprint() == expected {
             return Ok(());
@@ -135,7 +137,7 @@ impl<'a> Container<'a> {
         found.ok_or(ContainerError::NoChunk { tag })
     }
 
-    /// How many bytes a chunk has.
+    /// The length of a chunk in bytes.
     ///
     /// # Errors
     /// When there is no such chunk.
@@ -143,10 +145,10 @@ impl<'a> Container<'a> {
         Ok(self.entry(tag)?.length)
     }
 
-    /// The bytes of a chunk, after checking them against their checksum.
+    /// The bytes of the chunk `tag`, compared with their checksum.
     ///
     /// # Errors
-    /// When there is no such chunk, or its bytes were changed.
+    /// When there is no such chunk, or its bytes do not have its checksum.
     pub fn chunk(&self, tag: u64) -> Result<&'a [u8], ContainerError> {
         let (bytes, _) = self.unchecked(tag)?;
         if checksum(bytes) != self.entry(tag)?.hash {
@@ -155,7 +157,7 @@ impl<'a> Container<'a> {
         Ok(bytes)
     }
 
-    /// Where in the file a chunk lies, which is not compared with its checksum.
+    /// The range of bytes of the file in which the chunk `tag` lies. The bytes are not compared with their checksum.
     ///
     /// # Errors
     /// When there is no such chunk.
@@ -163,11 +165,11 @@ impl<'a> Container<'a> {
         Ok(self.unchecked(tag)?.1)
     }
 
-    /// Compares a chunk with its checksum piece by piece; each piece is handed on after it was read, as a place in the file, so that
-    /// a mapped one need not stay in memory.
+    /// Compares the chunk `tag` with its checksum, piece by piece. After each piece `f` is given its range of bytes in the file,
+    /// so that a mapped file need not stay in memory.
     ///
     /// # Errors
-    /// When there is no such chunk, or its bytes were changed.
+    /// When there is no such chunk, or its bytes do not have its checksum.
     pub fn check(
         &self,
         tag: u64,
@@ -240,7 +242,7 @@ fn read_directory(
     Ok(entries)
 }
 
-/// The bytes no checksum covers must be zero.
+/// Checks that the bytes that no checksum covers are zero.
 fn check_padding(data: &[u8], mut end: u64, entries: &[Entry]) -> Result<(), ContainerError> {
     for entry in entries {
         let gap = data

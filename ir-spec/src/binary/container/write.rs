@@ -19,7 +19,7 @@ impl<W: Write + Seek> Writer<W> {
     /// Starts a file of `chunks` chunks at the beginning of `out`.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of writing to `out`.
     pub fn new(
         mut out: W,
         kind: FileKind,
@@ -42,7 +42,7 @@ impl<W: Write + Seek> Writer<W> {
     /// Appends a chunk. Tags must differ.
     ///
     /// # Errors
-    /// Those of `out`; `InvalidInput` for a repeated tag or one chunk too many.
+    /// Errors of writing to `out`; `InvalidInput` for a repeated tag or one chunk too many.
     pub fn chunk(&mut self, tag: u64, bytes: &[u8]) -> io::Result<()> {
         let known = self.entries.iter().any(|entry| entry.tag == tag);
         if known || self.entries.len() as u64 >= u64::from(self.expected) {
@@ -59,10 +59,10 @@ impl<W: Write + Seek> Writer<W> {
         Ok(())
     }
 
-    /// Writes the header and gives `out` back, positioned at the end.
+    /// Writes the header and returns `out`, positioned at the end of the file.
     ///
     /// # Errors
-    /// Those of `out`; `InvalidInput` when chunks are missing.
+    /// Errors of writing to `out`; `InvalidInput` when chunks are missing.
     pub fn finish(mut self) -> io::Result<W> {
         if self.entries.len() as u64 != u64::from(self.expected) {
             return Err(io::Error::new(
@@ -79,7 +79,7 @@ impl<W: Write + Seek> Writer<W> {
     }
 }
 
-/// A whole file from chunks that are in memory. Tags must differ, or the file will not open.
+/// The bytes of a whole file, from chunks in memory. Tags must differ, or the file will not open.
 pub fn encode(kind: FileKind, owner: impl Into<Owner>, chunks: &[(u64, &[u8])]) -> Vec<u8> {
     let mut end = (FIXED + chunks.len() * ENTRY + HASH) as u64;
     let entries: Vec<Entry> = chunks
@@ -95,7 +95,7 @@ pub fn encode(kind: FileKind, owner: impl Into<Owner>, chunks: &[(u64, &[u8])]) 
     file
 }
 
-/// The header with its checksum.
+/// The bytes of the header, its checksum included.
 fn header(kind: FileKind, owner: Owner, entries: &[Entry], end: u64) -> Vec<u8> {
     let mut header = Vec::with_capacity(FIXED + entries.len() * ENTRY + HASH);
     header.extend(MAGIC);
