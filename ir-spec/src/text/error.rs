@@ -6,24 +6,24 @@ use crate::shape::ShapeError;
 use crate::tensor::TensorError;
 use std::fmt;
 
-/// What is wrong at a place of the text.
+/// A syntax error: a place in a text and what is wrong there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParseError {
     /// The line, counted from 1.
     pub line: u32,
     /// The character within the line, counted from 1.
     pub column: u32,
-    /// How many characters are wrong.
+    /// The number of characters that are wrong.
     pub length: u32,
     /// The line, or the part of it around the place.
     pub excerpt: String,
-    /// Characters of the line left out before the excerpt.
+    /// The number of characters of the line before the excerpt.
     pub skipped: u32,
     /// What is wrong.
     pub cause: ParseCause,
 }
 
-/// Why a text does not parse.
+/// The cause of a syntax error.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum ParseCause {
@@ -103,7 +103,7 @@ impl std::error::Error for ParseError {
     }
 }
 
-/// The syntax errors of a text, in order; never empty.
+/// All syntax errors of a text, in order; never empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParseErrors {
     /// The errors; after [`ParseErrors::LIMIT`] the parser gives up.
@@ -111,7 +111,7 @@ pub struct ParseErrors {
 }
 
 impl ParseErrors {
-    /// The most errors reported.
+    /// The largest number of errors that are reported.
     pub const LIMIT: usize = 50;
 }
 
@@ -127,7 +127,7 @@ impl fmt::Display for ParseErrors {
 
 impl std::error::Error for ParseErrors {}
 
-/// A token in a sentence.
+/// A token as part of a sentence.
 pub(super) fn describe(kind: Kind<'_>) -> String {
     match kind {
         Kind::Word(text) | Kind::Number(text) => format!("`{}`", shorten(text)),

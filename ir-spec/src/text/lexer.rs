@@ -33,7 +33,7 @@ pub(super) enum Kind<'s> {
     End,
 }
 
-/// A comment, from behind its `;` to the end of the line.
+/// A comment of the text form, from behind its `;` to the end of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Comment<'s> {
     /// The line, counted from 1.
@@ -66,7 +66,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// The next token; `End` again and again once there is none.
+    /// The next token; after the last one always `End`.
     pub(super) fn next(&mut self, mut comment: impl FnMut(Comment<'s>)) -> Token<'s> {
         while let Some(text) = self.skip_blank() {
             let line = self.line;
@@ -88,7 +88,7 @@ impl<'s> Lexer<'s> {
         self.source.get(self.at..).unwrap_or_default()
     }
 
-    /// Skips blanks, and a comment if one follows.
+    /// Skips blanks and the comment that follows, if any, and returns its text.
     fn skip_blank(&mut self) -> Option<&'s str> {
         for byte in self.rest().bytes() {
             match byte {
@@ -149,7 +149,7 @@ impl<'s> Lexer<'s> {
         taken
     }
 
-    /// A string ends at the first quote that is not escaped, on the same line.
+    /// The token of a string, which ends at the first quote on its line that is not escaped.
     fn text(&mut self, rest: &'s str) -> Kind<'s> {
         let mut escaped = false;
         for (i, byte) in rest.bytes().enumerate().skip(1) {
@@ -172,7 +172,7 @@ fn word_length(rest: &str) -> usize {
     rest.bytes().position(|b| !inside(b)).unwrap_or(rest.len())
 }
 
-/// Digits, letters (hexadecimal, exponents), single dots, and a sign after `e`.
+/// The length of a number: digits, letters (hexadecimal, exponents), single dots, and a sign after `e`.
 fn number_length(rest: &str) -> usize {
     let hexadecimal = rest.starts_with("0x");
     let mut bytes = rest.bytes().enumerate().peekable();
@@ -192,7 +192,7 @@ fn number_length(rest: &str) -> usize {
     rest.len()
 }
 
-/// All comments, in order.
+/// All comments of a text, in order.
 pub fn comments(source: &str) -> Vec<Comment<'_>> {
     let mut comments = Vec::new();
     let mut lexer = Lexer::new(source);

@@ -1,4 +1,4 @@
-//! The text form: what people read, diff and write in tests. `SPEC.md` has its grammar.
+//! The text form, which people read, compare and write in tests. `SPEC.md` has its grammar.
 //!
 //! [`print()`] and [`parse`] are inverse: parsing a printed circuit gives the same circuit, and printing a parsed one gives
 //! the canonical spelling. The parser only knows syntax: it stores the types a text states, so a wrong circuit parses
@@ -26,7 +26,7 @@ pub fn print(circuit: &Circuit) -> String {
     Text { circuit, weights }.to_string()
 }
 
-/// The text of a circuit without the data of its tensors, for reading; the parser refuses it.
+/// The text of a circuit for reading, without the data of its tensors. The parser refuses it.
 pub fn print_without_weights(circuit: &Circuit) -> String {
     let weights = Weights::Elided;
     Text { circuit, weights }.to_string()

@@ -1,4 +1,4 @@
-//! Walking over tokens: what every rule of the grammar is made of.
+//! The cursor: the steps over tokens that every rule of the grammar is made of.
 
 use crate::entity::Entity;
 use crate::ring::Level;
@@ -7,10 +7,10 @@ use crate::text::error::{ParseCause, ParseError, describe};
 use crate::text::lexer::{Kind, Lexer, Token};
 use std::str::FromStr;
 
-/// A rule succeeds or says what is wrong where.
+/// The result of a grammar rule.
 pub(super) type Parsed<T> = Result<T, Box<ParseError>>;
 
-/// The text with a position in it: one token is looked at, those before are gone.
+/// A position in a text: one token is looked at, those before are gone.
 #[derive(Debug)]
 pub(super) struct Cursor<'s> {
     source: &'s str,

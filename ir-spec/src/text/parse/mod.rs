@@ -1,4 +1,4 @@
-//! The parser: one statement after the other; after an error it goes on at the next line that begins one.
+//! The parser: reads one statement after the other; after an error it goes on at the next line that begins a statement.
 
 #![deny(clippy::indexing_slicing)]
 
@@ -22,18 +22,18 @@ use crate::verify::Subject;
 use cursor::{Cursor, Parsed};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Parses a circuit without verifying it.
+/// Parses a circuit from its text form, without verifying it.
 ///
 /// # Errors
-/// Every syntax error, with its place.
+/// Every syntax error, with its place; at most [`ParseErrors::LIMIT`].
 pub fn parse(source: &str) -> Result<Circuit, ParseErrors> {
     parse_mapped(source).map(|(circuit, _)| circuit)
 }
 
-/// Parses a circuit and tells where each entity stands.
+/// Parses a circuit from its text form, without verifying it, and tells the line of each entity.
 ///
 /// # Errors
-/// Every syntax error, with its place.
+/// Every syntax error, with its place; at most [`ParseErrors::LIMIT`].
 pub fn parse_mapped(source: &str) -> Result<(Circuit, SourceMap), ParseErrors> {
     let mut parser = Parser::new(source);
     match parser.header() {
@@ -53,9 +53,9 @@ struct Parser<'s> {
     circuit: Circuit,
     map: SourceMap,
     errors: Vec<ParseError>,
-    /// Statements that may stand once and did.
+    /// Statements of which there may be one and has been one.
     seen: BTreeSet<&'static str>,
-    /// Definitions that came before those they number after.
+    /// Definitions whose number is not the next one, until those before them have come.
     waiting: BTreeMap<Value, (Token<'s>, Definition)>,
     table_entries: usize,
 }
@@ -116,7 +116,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// To the next line that may begin a statement, at least one token on.
+    /// Skips to the next line that may begin a statement, by at least one token.
     fn recover(&mut self, start: Token<'s>) {
         if self.cursor.token().start == start.start {
             self.cursor.advance();
@@ -167,7 +167,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    /// Refuses a second statement of this kind.
+    /// Refuses a second statement of a kind of which there may be one.
     fn once(&mut self, at: Token<'s>, what: &'static str) -> Parsed<()> {
         if self.seen.insert(what) {
             return Ok(());

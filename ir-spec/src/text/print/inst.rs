@@ -24,7 +24,7 @@ pub(super) fn definition(
     writeln!(f, " : {}", ty.display(unit))
 }
 
-/// Levels, scales and bases that the type states are not repeated.
+/// Prints the arguments of an instruction, without levels, scales and bases that the type states.
 fn arguments(inst: &Inst, unit: u32, f: &mut Formatter<'_>) -> fmt::Result {
     match inst {
         Inst::Input { ty: _ } => Ok(()),

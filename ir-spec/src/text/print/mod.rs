@@ -1,4 +1,4 @@
-//! The printer: the canonical text of a circuit.
+//! The printer: writes the canonical text of a circuit.
 
 mod bodies;
 mod inst;
@@ -145,7 +145,7 @@ fn keys(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// The number of slots is that of the first ring unless it says otherwise.
+/// Prints a layout. Its number of slots is that of the first ring unless it says otherwise.
 fn layout(circuit: &Circuit, id: LayoutId, layout: &Layout, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "    {id} = layout gip ")?;
     let log_slots = layout.parts().log_slots;
