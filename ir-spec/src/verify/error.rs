@@ -1,4 +1,4 @@
-//! What the verifier reports: the entity, the ONNX node it serves, and a typed cause.
+//! Errors of the verifier: the entity, the ONNX node that it serves, and a typed cause.
 
 use super::{FunctionError, KeyError, LinkError, PortError, RingError, TableError, ValueError};
 use crate::circuit::{Circuit, SourceNode};
@@ -9,12 +9,12 @@ use crate::inst::Key;
 use crate::ring::Level;
 use std::fmt;
 
-/// What an error is about.
+/// The subject of an error: an entity of a circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// The circuit as a whole.
     Circuit,
-    /// The tables of rings, primes and levels, and the unit of scales.
+    /// The tables of rings, primes and levels, or the unit of scales.
     Rings,
     /// A ring.
     Ring(RingId),
@@ -24,7 +24,7 @@ pub enum Subject {
     SpecialPrime(SpecialPrime),
     /// A row of the table of levels.
     Level(Level),
-    /// A digit of key switching of one of the rings, by position.
+    /// A gadget digit of a ring, by index.
     Digit(RingId, u32),
     /// A declared evaluation key.
     Key(Key),
@@ -82,12 +82,12 @@ impl fmt::Display for Subject {
     }
 }
 
-/// A rule that an entity breaks.
+/// A breach of a rule: the entity that breaks it, and the rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifyError {
     /// The entity.
     pub subject: Subject,
-    /// Its name, for nodes, tensors and ports.
+    /// Its name, where it is a node, tensor or port.
     pub name: Option<String>,
     /// For a value, the ONNX node it serves.
     pub node: Option<SourceNode>,
@@ -120,7 +120,7 @@ impl std::error::Error for VerifyError {
     }
 }
 
-/// The broken rule, by group.
+/// The rule that is broken, by group.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(transparent)]
 pub enum Cause {
@@ -140,7 +140,7 @@ pub enum Cause {
     Link(#[from] LinkError),
 }
 
-/// Everything that is wrong with a circuit; never empty.
+/// All breaches of rules in a circuit; never empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifyErrors {
     /// The errors, in the order of the circuit's tables.
@@ -175,7 +175,7 @@ impl Report {
         });
     }
 
-    /// The verdict, with the names that `circuit` gives the entities.
+    /// The result of the verification, with the names that `circuit` gives the entities.
     pub(crate) fn verdict(self, circuit: &Circuit) -> Result<(), VerifyErrors> {
         if self.errors.is_empty() {
             return Ok(());
@@ -188,7 +188,7 @@ impl Report {
         Err(VerifyErrors { errors })
     }
 
-    /// The first error, where there is no circuit to take names from.
+    /// The first error, for when there is no circuit to take names from.
     pub(crate) fn into_first(self) -> Option<VerifyError> {
         self.errors.into_iter().next()
     }
@@ -220,7 +220,7 @@ fn name(circuit: &Circuit, subject: Subject) -> Option<String> {
     Some(shorten(name))
 }
 
-/// A name that is itself too long must not flood the message.
+/// A name, shortened where it is so long that it would flood the message.
 fn shorten(name: &str) -> String {
     const SHOWN: usize = 120;
     if name.chars().count() <= SHOWN {

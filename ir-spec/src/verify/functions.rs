@@ -1,4 +1,4 @@
-//! Functions: their table, and that bodies keep to themselves.
+//! Rules of functions: their table, and the borders of their bodies.
 
 use super::error::{Report, Subject};
 use super::tables::{check_name, is_identifier};
@@ -9,15 +9,15 @@ use crate::inst::Inst;
 use crate::types::Type;
 use std::collections::BTreeSet;
 
-/// The most functions a circuit may have.
+/// The largest number of functions of a circuit.
 pub const MAX_FUNCTIONS: usize = 1 << 16;
-/// The most instructions that one run may execute, those of every call counted.
+/// The largest number of instructions that one run may execute, those of every call counted.
 pub const MAX_EXECUTED: u64 = 1 << 32;
 
-/// The most calls within each other: a call within a call is two.
+/// The largest depth of calls: a call within the body of a called function is at depth two.
 pub const MAX_NESTING: u32 = 64;
 
-/// Checks the table of functions; gives whether bodies can be told apart.
+/// Checks the table of functions; returns whether the bodies can be told apart.
 pub(crate) fn check(circuit: &Circuit, report: &mut Report) -> bool {
     let found = circuit.functions.len();
     if found > MAX_FUNCTIONS {
@@ -117,7 +117,8 @@ fn check_nesting(circuit: &Circuit, report: &mut Report) {
     }
 }
 
-/// An instruction uses values of its own body, calls functions before it, and gives digits only to those they belong to.
+/// Checks that an instruction uses values of its own body, calls functions before it, and passes digits only with their
+/// ciphertext.
 pub(super) fn check_scope(
     circuit: &Circuit,
     body: Body,
@@ -168,7 +169,7 @@ fn check_call(
     Ok(())
 }
 
-/// A further result follows its call, or another result of it with a smaller number.
+/// Checks that a further result follows its call, or another result of the call with a smaller index.
 fn check_place(
     circuit: &Circuit,
     value: Value,
@@ -193,7 +194,7 @@ fn check_place(
     }
 }
 
-/// What is wrong with a function or with a call.
+/// A rule of functions and calls that is broken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum FunctionError {

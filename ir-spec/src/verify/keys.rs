@@ -1,4 +1,4 @@
-//! Evaluation keys: they suffice, and none is declared in vain.
+//! Rules of evaluation keys: they suffice, and none is declared in vain.
 
 use super::RingError;
 use super::error::{Report, Subject};
@@ -26,7 +26,7 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
     check_uses(circuit, report);
 }
 
-/// The keys by themselves: what a client can check.
+/// Checks the declared keys by themselves, as a client can.
 pub(crate) fn check_declared(ring: &RingTable, keys: &Keys, report: &mut Report) {
     for id in ring.rings.keys() {
         if keys.levels.keys().any(|key| key.to == id) {
@@ -57,7 +57,8 @@ pub(crate) fn check_declared(ring: &RingTable, keys: &Keys, report: &mut Report)
     }
 }
 
-/// Key switching adds noise proportional to (largest digit) / P, so P must outweigh what any level uses of a digit.
+/// Checks that P is at least the part of each digit that any level uses, because key switching adds noise in proportion
+/// to (largest digit) / P.
 fn check_gadget(ring: &RingTable, id: RingId, report: &mut Report) {
     let view = ring.view(id);
     if view.special().next().is_none() {
@@ -82,7 +83,7 @@ fn check_gadget(ring: &RingTable, id: RingId, report: &mut Report) {
     }
 }
 
-/// Every use has a key. That its level is not below the use is [`KeyError::Highest`]'s concern.
+/// Checks that every use has a key. [`KeyError::Highest`] is about a declared level below that of the use.
 fn check_uses(circuit: &Circuit, report: &mut Report) {
     for (value, definition) in circuit.values.iter() {
         let Some((key, level)) = circuit.key(definition) else {
@@ -96,7 +97,7 @@ fn check_uses(circuit: &Circuit, report: &mut Report) {
     }
 }
 
-/// What is wrong with the keys.
+/// A rule of evaluation keys that is broken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum KeyError {

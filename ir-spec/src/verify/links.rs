@@ -1,4 +1,4 @@
-//! Imports and exports of fragments.
+//! Rules of imports and exports of fragments.
 
 use super::error::{Report, Subject};
 use crate::circuit::Circuit;
@@ -35,7 +35,7 @@ fn check_side(circuit: &Circuit, links: &[Link], subject: fn(u32) -> Subject, re
     }
 }
 
-/// What is wrong with an import or an export.
+/// A rule of imports and exports that is broken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum LinkError {

@@ -85,13 +85,13 @@ use std::ops::Deref;
 pub struct Verified(Circuit);
 
 impl Verified {
-    /// The circuit, to be changed and verified again.
+    /// The circuit, without the proof that it is verified: for changing it and verifying it again.
     pub fn into_inner(self) -> Circuit {
         self.0
     }
 
-    /// The circuit with the ranges of its inputs and what is expected of its outputs, by name; ports without an entry keep
-    /// what they have. Nothing else of a circuit depends on them.
+    /// The circuit with other ranges of its inputs and other expectations of its outputs, by name of the port; ports without an
+    /// entry keep theirs. Nothing else in a circuit depends on these.
     ///
     /// # Errors
     /// When a range or an expectation breaks a rule.
@@ -123,7 +123,7 @@ impl Deref for Verified {
     }
 }
 
-/// Checks every rule.
+/// Verifies a circuit: checks every rule of this module.
 ///
 /// # Errors
 /// All breaches, in the order of the circuit's tables.
@@ -132,7 +132,7 @@ pub fn verify(circuit: Circuit) -> Result<Verified, VerifyErrors> {
     Ok(Verified(circuit))
 }
 
-/// Checks every rule without taking the circuit.
+/// Checks every rule of this module, by reference.
 ///
 /// # Errors
 /// All breaches, in the order of the circuit's tables.

@@ -1,4 +1,4 @@
-//! Input and output tensors.
+//! Rules of input and output tensors.
 
 use super::error::{Report, Subject};
 use super::tables::{check_name, check_rank, check_slots};
@@ -56,7 +56,7 @@ fn check_side(circuit: &Circuit, ports: &[Port], subject: fn(u32) -> Subject, re
     }
 }
 
-/// Names of one side are there, differ and are not too long.
+/// Checks that the names of one side are there, differ and are not too long.
 pub(crate) fn check_names<'a>(
     names: impl Iterator<Item = &'a str>,
     subject: fn(u32) -> Subject,
@@ -84,7 +84,7 @@ pub(crate) fn check_packing(subject: Subject, shape: &Shape, layout: &Layout, re
     }
 }
 
-/// What follows decryption fits the tensor; nothing follows where nothing is decrypted.
+/// Checks that the steps after decryption fit the tensor; an input has none.
 pub(crate) fn check_finish(subject: Subject, shape: &Shape, finish: &Finish, report: &mut Report) {
     if matches!(subject, Subject::Input(_)) && !finish.is_empty() {
         report.push(subject, PortError::FinishedInput);
@@ -103,7 +103,7 @@ fn check_ranks(subject: Subject, steps: &Finish, report: &mut Report) {
     }
 }
 
-/// What precedes encryption gives the tensor that is packed; nothing precedes where nothing is encrypted.
+/// Checks that the steps before encryption give the tensor that is packed; an output has none.
 pub(crate) fn check_prepare(
     subject: Subject,
     packed: &Shape,
@@ -128,7 +128,7 @@ pub(crate) fn check_prepare(
     }
 }
 
-/// Ranges are of inputs, expectations of outputs, and both have numbers that mean something.
+/// Checks that inputs have ranges, outputs expectations, and both meaningful numbers.
 pub(crate) fn check_expected(
     subject: Subject,
     range: Option<InputRange>,
@@ -149,7 +149,7 @@ pub(crate) fn check_expected(
     }
 }
 
-/// Two-part ciphertexts of one type.
+/// Checks that the values of a port are ciphertexts of two parts and of one type.
 fn check_values(circuit: &Circuit, values: &[Value]) -> Result<(), PortError> {
     let unit = circuit.rings.unit_bits;
     let mut first: Option<(Value, &Type)> = None;
@@ -178,7 +178,8 @@ fn check_values(circuit: &Circuit, values: &[Value]) -> Result<(), PortError> {
     Ok(())
 }
 
-/// The values of input ports, or the imports of a fragment, are exactly the inputs of the main program, each once.
+/// Checks that the values of input ports, or the imports of a fragment, are exactly the inputs of the main program,
+/// each once.
 fn check_inputs(circuit: &Circuit, report: &mut Report) {
     let imports = circuit.imports().iter().map(|link| link.value);
     let mut listed: BTreeSet<Value> = imports.collect();
@@ -203,7 +204,7 @@ fn check_inputs(circuit: &Circuit, report: &mut Report) {
     }
 }
 
-/// What is wrong with an input or output tensor.
+/// A rule of ports that is broken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum PortError {

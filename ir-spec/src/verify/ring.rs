@@ -1,4 +1,4 @@
-//! Rings, primes, levels, digits and the security line.
+//! Rules of rings: primes, levels, digits and the security limit.
 
 use super::error::{Report, Subject};
 use crate::entity::{Entity, Prime, RingId, SpecialPrime};
@@ -6,13 +6,13 @@ use crate::ring::{Level, RingSpec, RingTable, Security};
 use crate::scale::Scale;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The largest number of primes, special primes, levels and digits; far above what any degree can carry securely.
+/// The largest number of primes, special primes, levels and digits each; far above what any degree can carry securely.
 pub const MAX_ROWS: usize = 256;
 
-/// Levels must differ by more than this many bits; sums of logarithms are exact to far less.
+/// The least difference of two levels of a ring, in bits; sums of logarithms are exact to far less.
 const LEAST_STEP_BITS: f64 = 1e-6;
 
-/// Checks the rings by themselves. Gives whether degrees and rings of levels make sense, on which everything else relies.
+/// Checks the rings by themselves. Returns whether degrees and rings of levels make sense, on which all other checks rely.
 pub(crate) fn check(ring: &RingTable, security: Security, report: &mut Report) -> bool {
     let RingTable {
         unit_bits,
@@ -70,7 +70,7 @@ pub(crate) fn check(ring: &RingTable, security: Security, report: &mut Report) -
     true
 }
 
-/// The special primes of a ring are of the pool, each once, in order.
+/// Checks that the special primes of a ring are of the pool, each once, in order.
 fn check_special(ring: &RingTable, id: RingId, spec: &RingSpec, report: &mut Report) {
     let subject = Subject::Ring(id);
     for &prime in &spec.special {
@@ -140,7 +140,7 @@ fn check_levels(ring: &RingTable, report: &mut Report) {
     }
 }
 
-/// The digits of a ring partition the primes of its levels.
+/// Checks that the digits of a ring partition the primes of its levels.
 fn check_digits(ring: &RingTable, id: RingId, report: &mut Report) {
     let mut uses = vec![0u32; ring.primes.len()];
     for (i, digit) in ring.view(id).digits().iter().enumerate() {
@@ -167,8 +167,8 @@ fn check_digits(ring: &RingTable, id: RingId, report: &mut Report) {
     }
 }
 
-/// A ring is as secure as its degree and the longest modulus of its keys: a key that leads there from a ring of larger degree is
-/// several of its own.
+/// Checks that the longest modulus of a ring's keys is secure for its degree. A key that leads there from a ring of larger
+/// degree is as secure as several keys of the ring.
 fn check_security(ring: &RingTable, id: RingId, security: Security, report: &mut Report) {
     let subject = Subject::Ring(id);
     match security {
@@ -186,7 +186,7 @@ fn check_security(ring: &RingTable, id: RingId, security: Security, report: &mut
     }
 }
 
-/// What is wrong with the ring.
+/// A rule of rings that is broken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum RingError {

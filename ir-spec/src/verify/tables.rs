@@ -1,4 +1,4 @@
-//! Names, nodes, remarks, layouts, tensors, operators and constants.
+//! Rules of names, nodes, remarks, layouts, tensors, operators and constants.
 
 use super::error::{Report, Subject};
 use crate::circuit::{Circuit, Constant, Operator, Remark};
@@ -8,15 +8,15 @@ use crate::linear::{Gather, LinearError, LinearKind, LinearMap};
 use crate::ring::RingTable;
 use crate::shape::Shape;
 
-/// The longest name, in bytes.
+/// The largest length of a name, in bytes.
 pub const MAX_NAME: usize = 4096;
-/// The longest remark, in characters.
+/// The largest length of a remark, in characters.
 pub const MAX_REMARK: usize = 1000;
-/// The most axes a tensor may have.
+/// The largest number of axes of a tensor.
 pub const MAX_RANK: usize = 32;
-/// The most ciphertexts that the layouts of a circuit may have together.
+/// The largest number of ciphertexts of all layouts of a circuit together.
 pub const MAX_CIPHERTEXTS: u64 = 1 << 24;
-/// The most entries that the tables of all gathers may have together.
+/// The largest number of entries of the tables of all gathers together.
 pub const MAX_TABLE: usize = 1 << 24;
 
 pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
@@ -43,7 +43,8 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
     }
 }
 
-/// Whether the text form spells it without quotes: a letter or `_`, then letters, digits and `_`.
+/// Whether a name is an identifier, which the text form spells without quotes: a letter or `_`, then letters, digits
+/// and `_`.
 pub fn is_identifier(name: &str) -> bool {
     let mut chars = name.chars();
     let first = chars.next();
@@ -101,7 +102,7 @@ pub(crate) fn check_ciphertexts(found: u64, report: &mut Report) {
     }
 }
 
-/// The layout has the slots of one of the rings.
+/// Checks that a layout has the slots of one of the rings.
 fn check_any_slots(subject: Subject, layout: &Layout, ring: &RingTable, report: &mut Report) {
     if !ring.has_slots(layout.slots()) {
         check_slots(subject, layout, ring.view(RingId(0)).slots(), report);
@@ -153,7 +154,7 @@ fn check_operators(circuit: &Circuit, report: &mut Report) {
     }
 }
 
-/// An operator stays in one ring.
+/// Checks that both sides of an operator have the slots of one ring.
 fn check_sides(circuit: &Circuit, input: LayoutId, output: LayoutId) -> Result<(), TableError> {
     let slots = |layout| circuit.layouts.get(layout).map(Layout::slots);
     match (slots(input), slots(output)) {
@@ -162,7 +163,7 @@ fn check_sides(circuit: &Circuit, input: LayoutId, output: LayoutId) -> Result<(
     }
 }
 
-/// Sums that are folded repeat with `S / fold`, so the packing of the result must.
+/// Checks that the packing of a folded result repeats with the period `S / fold`.
 fn check_fold(circuit: &Circuit, output: LayoutId, fold: u32) -> Result<(), TableError> {
     let Some(layout) = circuit.layouts.get(output) else {
         return Err(TableError::NoLayout { layout: output });
@@ -287,7 +288,7 @@ fn check_constant(circuit: &Circuit, constant: &Constant) -> Result<(), TableErr
     }
 }
 
-/// What is wrong with a row of a table.
+/// A rule of table rows that is broken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum TableError {

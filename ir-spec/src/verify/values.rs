@@ -1,4 +1,4 @@
-//! Instructions: definition order, types, provenance, digits, constants, magnitudes.
+//! Rules of instructions: definition order, types, provenance, digits, constants, magnitudes.
 
 use super::error::{Report, Subject};
 use super::functions::check_scope;
@@ -10,7 +10,7 @@ use crate::ring::Level;
 use crate::scale::Scale;
 use crate::typing::{TypeError, result_type};
 
-/// The most instructions a circuit may have.
+/// The largest number of instructions of a circuit.
 pub const MAX_VALUES: usize = 1 << 24;
 
 pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
@@ -37,7 +37,7 @@ pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
     }
 }
 
-/// Operands are earlier values, and the type it states is the one the typing rule gives.
+/// Checks that operands are earlier values, and that the type stated is the one that the typing rules give.
 fn check_type(circuit: &Circuit, value: Value, definition: &Definition) -> Result<(), ValueError> {
     let earlier = |v: Value| (v < value).then(|| circuit.type_of(v)).flatten();
     let derived = result_type(&definition.inst, circuit, earlier)?;
@@ -57,7 +57,8 @@ fn check_type(circuit: &Circuit, value: Value, definition: &Definition) -> Resul
     }
 }
 
-/// The main program says which nodes it serves; what a function computes serves the nodes of its calls.
+/// Checks that instructions of the main program serve a node, and those of a function none: they serve the nodes of its
+/// calls.
 fn check_node(circuit: &Circuit, body: Body, definition: &Definition) -> Result<(), ValueError> {
     let (inst, op) = (&definition.inst, definition.inst.keyword());
     let serves = body.function.is_none() && !inst.is_input();
@@ -73,7 +74,7 @@ fn check_node(circuit: &Circuit, body: Body, definition: &Definition) -> Result<
     }
 }
 
-/// Rules of single operations that typing cannot see.
+/// Checks the rules of single instructions that typing cannot see.
 fn check_inst(
     circuit: &Circuit,
     magnitudes: &Magnitudes,
@@ -105,7 +106,7 @@ fn check_inst(
     }
 }
 
-/// Digits are those of the ciphertext they are used with.
+/// Checks that digits are those of the ciphertext they are used with.
 fn check_digits(
     circuit: &Circuit,
     op: &'static str,
@@ -119,7 +120,7 @@ fn check_digits(
     }
 }
 
-/// A constant that exists and is of the kind that the operation takes: one number, or slots.
+/// The constant, after checking that it exists and is of the kind that the instruction takes: a scalar, or slots.
 fn find_constant<'c>(
     circuit: &'c Circuit,
     op: &'static str,
@@ -135,7 +136,7 @@ fn find_constant<'c>(
     }
 }
 
-/// A constant is of the ring it is used in.
+/// Checks that a constant has the slots of the ring it is used in.
 fn check_slots(
     circuit: &Circuit,
     op: &'static str,
@@ -158,7 +159,8 @@ fn check_slots(
     }
 }
 
-/// A number times its scale must stay below the modulus and be a double: it would wrap, or not be encodable at all.
+/// Checks that a number times its scale stays below the modulus, so that it does not wrap, and is a finite double, so
+/// that it can be encoded.
 fn fits(circuit: &Circuit, number: f64, scale: &Scale, level: Level) -> Result<(), ValueError> {
     let (Some(bits), Some(limit)) = (
         scale.bits(&circuit.rings.primes),
@@ -182,10 +184,10 @@ fn fits(circuit: &Circuit, number: f64, scale: &Scale, level: Level) -> Result<(
     Ok(())
 }
 
-/// A scaled number must be a finite double.
+/// log2 of the largest scaled number, so that it is a finite double.
 const MAX_NUMBER_BITS: f64 = 1000.0;
 
-/// The largest coefficient of each operator, in absolute value.
+/// The largest coefficient of each operator, in magnitude.
 struct Magnitudes {
     by_operator: Arena<OperatorId, f64>,
 }
@@ -217,7 +219,7 @@ impl Magnitudes {
     }
 }
 
-/// What is wrong with an instruction.
+/// A rule of instructions that is broken.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum ValueError {
