@@ -1,5 +1,5 @@
-//! The profile that is used where none is given: two cores of an AMD EPYC with AVX-512 IFMA, as `peregrine bench --profile-out`
-//! measured them.
+//! The built-in profile, for where none is given: two cores of an AMD EPYC with AVX-512 IFMA, as `peregrine bench
+//! --profile-out` measured them.
 
 use super::Rates;
 use std::collections::BTreeMap;
@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 /// Bytes read and written per second when memory is copied.
 pub(super) const BYTES_PER_SECOND: f64 = 2.17e10;
 
-/// Threads that worked.
+/// Threads of the measurement.
 pub(super) const THREADS: usize = 2;
 
-/// At degree 2^13.
+/// Rates at degree 2^13.
 pub(super) const RATES_13: Rates = Rates {
     transform: 7.77e-6,
     add: 1.02e-6,
@@ -24,7 +24,7 @@ pub(super) const RATES_13: Rates = Rates {
     read: 5.80e-6,
 };
 
-/// At degree 2^14.
+/// Rates at degree 2^14.
 const RATES_14: Rates = Rates {
     transform: 1.45e-5,
     add: 1.92e-6,
@@ -38,7 +38,7 @@ const RATES_14: Rates = Rates {
     read: 9.20e-6,
 };
 
-/// At degree 2^15.
+/// Rates at degree 2^15.
 const RATES_15: Rates = Rates {
     transform: 3.01e-5,
     add: 3.59e-6,
@@ -52,7 +52,7 @@ const RATES_15: Rates = Rates {
     read: 1.81e-5,
 };
 
-/// At degree 2^16.
+/// Rates at degree 2^16.
 const RATES_16: Rates = Rates {
     transform: 6.48e-5,
     add: 2.06e-5,
@@ -66,7 +66,7 @@ const RATES_16: Rates = Rates {
     read: 4.13e-5,
 };
 
-/// By log2 of the ring degree.
+/// The measured rates by log2 of the ring degree.
 pub(super) fn degrees() -> BTreeMap<u32, Rates> {
     [
         (13, RATES_13),

@@ -1,21 +1,22 @@
-//! What the parts of a linear operator cost: what layouts and steps are chosen by.
+//! Seconds of the parts of a linear operator, by which the compiler chooses layouts and steps.
 
 /// Seconds of the parts of a linear operator at one level.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearCost {
-    /// Decomposing an input once, shared by its baby steps.
+    /// Decomposition of an input, once for all of its baby steps.
     pub decompose: f64,
-    /// A baby step: a rotation from shared digits, divided by P.
+    /// A baby step: a rotation from shared digits and the division by P.
     pub baby: f64,
-    /// A giant step: a rotation of a partial sum, but for the division by P; the sum's own pass and its addition included.
+    /// A giant step: a rotation of a partial sum without the division by P; the pass over the sum and its addition are
+    /// included.
     pub giant: f64,
-    /// The division by P that the giant steps of one output share.
+    /// The division by P that all giant steps of an output share.
     pub mod_down: f64,
-    /// Having a rotation key: a part of what brings it into memory.
+    /// The use of a further rotation key: a share of the time that bringing it into memory takes.
     pub key: f64,
-    /// A product with a constant, its encoding included.
+    /// A product with a plaintext, its encoding included.
     pub product: f64,
-    /// A product with a number.
+    /// A product with a scalar.
     pub scalar: f64,
     /// A rescale.
     pub rescale: f64,
@@ -24,21 +25,22 @@ pub struct LinearCost {
 }
 
 impl LinearCost {
-    /// How many runs are taken to share keys in memory. A server that answers one request by one process has 1, one that stays
-    /// has many; what is wanted is that a rotation is not worth a new key when a known one does almost as well.
+    /// The number of runs over which bringing a key into memory is shared. A server that runs one process for each request has
+    /// 1, a server that stays has many; the value makes sure that a new key is not chosen where a known one does almost as
+    /// well.
     pub const RUNS_PER_KEY: f64 = 4.0;
 }
 
-/// The costs of linear operators at each level.
+/// The costs of linear operators at every level of a circuit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prices {
     lowest: LinearCost,
-    /// From level 1 on.
+    /// The costs from level 1 on.
     others: Vec<LinearCost>,
 }
 
 impl Prices {
-    /// Prices by level, lowest first; everything is free where there is none.
+    /// Prices from the costs at each level, lowest first; without any, everything costs nothing.
     pub fn new(by_level: impl IntoIterator<Item = LinearCost>) -> Self {
         let mut by_level = by_level.into_iter();
         let lowest = by_level.next().unwrap_or(LinearCost {
@@ -58,7 +60,8 @@ impl Prices {
         }
     }
 
-    /// The price where `depth` multiplications are behind an operand that came in at the highest level; at most the lowest.
+    /// The cost of an operator whose operand has come through `depth` multiplications from the highest level; no lower than
+    /// the lowest level.
     pub fn after(&self, depth: u32) -> &LinearCost {
         let above = self.others.len().saturating_sub(depth as usize);
         match above.checked_sub(1) {

@@ -14,7 +14,7 @@
 use super::{LinearCost, Rates};
 use crate::{Basis, Form, Level, Prime, RingTable};
 
-/// What operations cost at one level, in seconds.
+/// Seconds of operations at one level. See the module for the formulas.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Phases {
     rates: Rates,
@@ -67,38 +67,39 @@ impl Phases {
         }
     }
 
-    /// Sum of two ciphertexts, or the negative of one.
+    /// Sum of two ciphertexts, or negation of one.
     pub fn add(&self, form: Form) -> f64 {
         self.limbs(form) * self.rates.add
     }
 
-    /// Sum of a ciphertext and a plaintext: the other parts are copied.
+    /// Sum of a ciphertext and a plaintext: one part is added, the others are copied.
     pub fn add_plain(&self, form: Form) -> f64 {
         self.limbs(form) / 2.0 * (self.rates.add + self.copy)
     }
 
-    /// Product of a ciphertext with a prepared plaintext or a number.
+    /// Product of a ciphertext with a prepared plaintext or a scalar.
     pub fn multiply_plain(&self, form: Form) -> f64 {
         self.limbs(form) * self.rates.multiply
     }
 
-    /// Sum of `terms` products of ciphertexts with one number each, or with plaintexts, apart from their encoding.
+    /// Sum of `terms` products of ciphertexts with one scalar each, or with one plaintext each, whose encoding is not
+    /// included.
     pub fn dot(&self, form: Form, terms: usize) -> f64 {
         let further = terms.saturating_sub(1) as f64;
         self.limbs(form) * (self.rates.multiply + further * self.rates.accumulate)
     }
 
-    /// Product of two ciphertexts, three parts.
+    /// Product of two ciphertexts of two parts, which gives three parts.
     pub fn multiply(&self) -> f64 {
         4.0 * self.primes() * self.rates.multiply
     }
 
-    /// Product with a power of X, which is transformed first.
+    /// Product of a ciphertext with a power of X; the transform of that power is included.
     pub fn multiply_monomial(&self, form: Form) -> f64 {
         self.multiply_plain(form) + self.limbs(form) / 2.0 * self.rates.transform
     }
 
-    /// Splitting a part into digits.
+    /// Decomposition of one part of a ciphertext into gadget digits.
     pub fn decompose(&self) -> f64 {
         let digit = |&a: &f64| {
             let made = self.extended() - a;
@@ -107,12 +108,12 @@ impl Phases {
         self.primes() * self.rates.transform + self.digits.iter().map(digit).sum::<f64>()
     }
 
-    /// Inner product of digits with a key, both parts.
+    /// Inner product of digits with an evaluation key, both parts.
     pub fn key_product(&self) -> f64 {
         self.digits.len() as f64 * self.extended() * self.rates.key_product
     }
 
-    /// Division of two parts by P.
+    /// Division of two extended parts by P.
     pub fn mod_down(&self) -> f64 {
         let Rates {
             transform,
@@ -124,24 +125,24 @@ impl Phases {
             + self.primes() * ((self.special + 1.0) * convert + multiply))
     }
 
-    /// A whole key switch.
+    /// A whole key switch: decomposition, inner product and division by P.
     pub fn key_switch(&self) -> f64 {
         self.decompose() + self.key_product() + self.mod_down()
     }
 
-    /// From this level to that of `to`.
+    /// Rescale from this level to the level of `to`.
     pub fn rescale(&self, form: Form, to: &Self) -> f64 {
         let kept = self.row.iter().filter(|p| to.row.contains(p)).count() as f64;
         let parts = self.limbs(form) / self.primes().max(1.0);
         parts * self.divide(self.primes() - kept, to.primes())
     }
 
-    /// A rescale of two parts to the next lower level, by so many primes.
+    /// Rescale of a ciphertext of two parts to the next lower level, from which it is `leaving` primes away.
     fn rescale_by(&self, leaving: f64) -> f64 {
         2.0 * self.divide(leaving, (self.primes() - leaving).max(0.0))
     }
 
-    /// Dividing a part by the primes that leave.
+    /// Division of one part by `leaving` primes, with `made` limbs left.
     fn divide(&self, leaving: f64, made: f64) -> f64 {
         let Rates {
             transform,
@@ -152,17 +153,17 @@ impl Phases {
         (leaving + made) * transform + made * ((leaving + 1.0) * convert + multiply)
     }
 
-    /// Keeping the coefficients of a ring of smaller degree: a pass over both parts.
+    /// The coefficients of a ciphertext of two parts that a ring of smaller degree keeps: a pass over both parts.
     pub fn gather(&self) -> f64 {
         self.limbs(Form::Normal) * self.rates.add
     }
 
-    /// Forgetting primes: those that stay are copied.
+    /// Drop to the level of `to`: the limbs of the primes that stay are copied.
     pub fn drop_level(&self, form: Form, to: &Self) -> f64 {
         self.limbs(form) / self.primes().max(1.0) * to.primes() * self.copy
     }
 
-    /// Filling slots from weights and encoding them.
+    /// Evaluation of a constant from weights, and its encoding.
     pub fn encode(&self, basis: Basis) -> f64 {
         let limbs = match basis {
             Basis::Normal => self.primes(),
@@ -171,12 +172,12 @@ impl Phases {
         self.rates.fill + self.rates.encode_fixed + limbs * self.rates.encode_limb
     }
 
-    /// Reading an evaluation key for this level; the half of it that is stored.
+    /// Reading the stored half of an evaluation key for this level.
     pub fn key_load(&self) -> f64 {
         self.key_limbs * self.rates.read
     }
 
-    /// The parts of a linear operator.
+    /// The parts of a linear operator at this level.
     pub fn linear(&self) -> LinearCost {
         LinearCost {
             decompose: self.decompose(),

@@ -7,39 +7,39 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-/// What a circuit takes, with as many threads as the profile was measured with.
+/// The predicted time of a circuit, with as many threads as the profile was measured with.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Prediction {
-    /// All instructions.
+    /// Seconds of all instructions.
     pub seconds: f64,
-    /// Sharing them between threads.
+    /// Seconds of sharing instructions between threads.
     pub sharing_seconds: f64,
-    /// Bringing every key into memory once, before or between them.
+    /// Seconds of bringing every key into memory once.
     pub key_seconds: f64,
-    /// By ONNX node, in the order of `crate::stats::Stats`.
+    /// The seconds of each ONNX node, in the order of `crate::stats::Stats`.
     pub nodes: Vec<NodeSeconds>,
 }
 
-/// The share of one ONNX node.
+/// The predicted time of one ONNX node.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct NodeSeconds {
-    /// The node; none for what serves no node.
+    /// The node; none for instructions that serve no node.
     pub node: Option<SourceNode>,
-    /// Its instructions.
+    /// Seconds of its instructions.
     pub seconds: f64,
 }
 
-/// What a run takes over the sum of its instructions' times: first uses of memory, caches that others have emptied, keys that are
-/// mapped again. Measured on circuits of 120 to 1800 steps.
+/// The time of a run over the sum of its instructions' times: first uses of memory, caches that other work has emptied, keys that
+/// are mapped again. Measured on circuits of 120 to 1800 steps.
 const OVERHEAD: f64 = 1.4;
 
-/// What a phase of an instruction takes beside that where several threads share it: they are woken for it, and wait for the last
-/// of them.
+/// Seconds that a pass of an instruction takes longer where several threads share it: they are woken, and wait for the last of
+/// them.
 const SHARING: f64 = 8e-5;
 
 impl CostModel {
-    /// Seconds of each instruction by itself, in definition order: what engine and operands take that are in use anyway. A call takes
-    /// what it runs.
+    /// The seconds of each instruction in the order of definition, for an engine and operands that are in use anyway. A call
+    /// takes the time of the body that it runs.
     pub fn seconds_of_values(&self, circuit: &Circuit) -> Vec<f64> {
         let pricing = Pricing::new(self, circuit);
         let values = circuit.values.values();
@@ -47,7 +47,7 @@ impl CostModel {
         circuit.with_calls(own.collect())
     }
 
-    /// Prices a circuit.
+    /// Predicts the time of one run of a circuit.
     pub fn predict(&self, circuit: &Circuit) -> Prediction {
         let own = circuit.values.values().map(|d| self.sharing(&d.inst));
         let sharing = circuit.with_calls(own.collect());
@@ -80,7 +80,7 @@ impl CostModel {
         keys.levels.iter().map(load).sum()
     }
 
-    /// What sharing an instruction between threads takes: as often as it has passes. What is encoded is no step of its own.
+    /// Seconds of sharing an instruction between threads, once for each of its passes. An `encode` is no step of its own.
     fn sharing(&self, inst: &Inst) -> f64 {
         let passes = match (self.threads, inst.passes().as_slice()) {
             (1, _) | (_, [Pass::Encode]) => 0,
@@ -90,7 +90,7 @@ impl CostModel {
     }
 }
 
-/// A circuit with the price of every level.
+/// A circuit with the seconds of operations at every level.
 struct Pricing<'c> {
     circuit: &'c Circuit,
     cost: &'c CostModel,
@@ -115,7 +115,7 @@ impl<'c> Pricing<'c> {
         self.phases.get(level.0 as usize).unwrap_or(&self.lowest)
     }
 
-    /// The first ciphertext operand, at a level that a verified circuit has: level and form. Those of the result without one.
+    /// Level and form of the first ciphertext operand; without an operand, of the result.
     fn operand(&self, definition: &Definition) -> (Level, Form) {
         let mut operands = definition.inst.operands().into_iter();
         let first = operands.find_map(|value| self.circuit.type_of(value));

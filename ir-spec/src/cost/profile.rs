@@ -1,18 +1,19 @@
-//! The file a machine is described by, as `peregrine bench --profile-out` writes it: versioned JSON.
+//! Machine profiles: versioned JSON files that describe the speed of a machine, as `peregrine bench --profile-out` writes
+//! them.
 
 use crate::RingTable;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A machine as its file says; unchecked. [`super::CostModel::new`] checks it.
+/// A machine profile as its file states it, not yet checked; [`super::CostModel::new`] checks it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// [`Profile::VERSION`].
     pub version: u32,
-    /// What was measured on.
+    /// The machine that was measured.
     pub machine: Machine,
-    /// Threads that worked when it was measured, as they do when a circuit runs.
+    /// Threads of the measurement; a circuit is assumed to run with as many.
     pub threads: usize,
     /// Bytes read and written per second when memory is copied.
     pub bytes_per_second: f64,
@@ -20,46 +21,46 @@ pub struct Profile {
     pub degrees: BTreeMap<u32, Rates>,
 }
 
-/// What was measured on.
+/// A machine: processors and vector instructions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
     /// Processors.
     pub cores: usize,
-    /// The widest vector instructions it has.
+    /// The widest vector instructions that the kernels use.
     pub kernels: String,
 }
 
-/// Seconds of one pass over one limb at one ring degree: the time of many, divided by their number, so that threads that share
-/// the work make rates smaller.
+/// Seconds of one pass over one limb at one ring degree: the time of many passes divided by their number, so that threads that
+/// share the work make rates smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rates {
-    /// A transform, forward or inverse, in turn with those of other primes.
+    /// A number-theoretic transform, forward or inverse, in turn with transforms for other primes.
     pub transform: f64,
     /// The sum of two limbs.
     pub add: f64,
-    /// The product of two limbs, or of a limb and a number.
+    /// The product of two limbs, or of a limb and a scalar.
     pub multiply: f64,
-    /// One term of a long sum of products with factors that a cache holds.
+    /// One term of a long sum of products, with factors that stay in a cache.
     pub accumulate: f64,
-    /// One digit's term of an inner product with a key, both parts; of a key that no cache holds, and that is unpacked and
-    /// expanded from its seed meanwhile.
+    /// The term of one digit in an inner product with a key, both parts. The key is in no cache, and is unpacked and expanded
+    /// from its seed in the same pass.
     pub key_product: f64,
-    /// One term of a limb made by base conversion: one for each source limb, and one for the quotient.
+    /// One term of a limb that base conversion makes: one for each source limb, and one for the quotient.
     pub convert: f64,
-    /// Filling the N / 2 slots of a constant from weights; not per limb.
+    /// Evaluation of the N / 2 slots of a constant from weights; not per limb.
     pub fill: f64,
     /// Encoding N / 2 slots, whatever the modulus; not per limb.
     pub encode_fixed: f64,
-    /// Each limb of an encoding, made where a sum of products needs it: reduced and transformed.
+    /// One limb of an encoded plaintext, reduced and transformed where a sum of products needs it.
     pub encode_limb: f64,
-    /// A limb of a key, mapped from a file that the system has in memory, and found to be sound.
+    /// Reading and checking one limb of a key, from a mapped file that the system has in memory.
     pub read: f64,
 }
 
 impl Rates {
-    /// Names and values.
+    /// The names and values of all rates.
     fn fields(&self) -> [(&'static str, f64); 10] {
         let Self {
             transform,
@@ -87,7 +88,7 @@ impl Rates {
         ]
     }
 
-    /// From one degree to another.
+    /// These rates at another degree, from `2^from` to `2^to`.
     pub(super) fn scaled(&self, from: u32, to: u32) -> Self {
         let pass = (f64::from(to) - f64::from(from)).exp2();
         let transform = pass * f64::from(to) / f64::from(from);
@@ -110,10 +111,10 @@ impl Profile {
     /// The version this crate reads and writes.
     pub const VERSION: u32 = 2;
 
-    /// Reads the JSON of a profile; its numbers are not checked yet.
+    /// Reads a profile from JSON. Its numbers are not checked.
     ///
     /// # Errors
-    /// When the text is no profile or of another version.
+    /// When the text is not the JSON of a profile, or its version is not [`Self::VERSION`].
     pub fn parse(json: &str) -> Result<Self, ProfileError> {
         #[derive(Deserialize)]
         struct Head {
@@ -129,7 +130,9 @@ impl Profile {
         serde_json::from_str(json).map_err(form)
     }
 
-    /// # Errors
+    /// Checks the numbers of a profile.
+    ///
+    /// # Errors | See [`super::CostModel::new`].
     /// See [`super::CostModel::new`].
     pub(super) fn check(&self) -> Result<(), ProfileError> {
         if self.version != Self::VERSION {
@@ -165,25 +168,25 @@ fn check_number(field: &'static str, log_n: Option<u32>, value: f64) -> Result<(
     Err(ProfileError::Number { field, value })
 }
 
-/// Why a text is no profile of a machine.
+/// Why a text is not a machine profile.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ProfileError {
-    /// Not JSON, or a field is missing, unknown or of another type.
+    /// The text is not JSON, or a field is missing, unknown or of another type.
     #[error("is no machine profile: {reason}")]
     Form {
         /// What the parser says; names the field.
         reason: String,
     },
-    /// Of another version.
+    /// The profile has another version.
     #[error(
         "is a machine profile of version {found}, expected version {}",
         Profile::VERSION
     )]
     Version {
-        /// What it says.
+        /// The version of the profile.
         found: u32,
     },
-    /// A number that no measurement gives.
+    /// A number is not finite or not positive.
     #[error("`{field}` is {value}, expected a finite number above 0")]
     Number {
         /// Its path in the file.
@@ -191,20 +194,20 @@ pub enum ProfileError {
         /// Its value.
         value: f64,
     },
-    /// No thread.
+    /// The profile has no thread.
     #[error("`threads` is 0, expected at least 1")]
     NoThreads,
-    /// No ring degree.
+    /// The profile has no ring degree.
     #[error("`degrees` is empty, expected rates for at least one ring degree")]
     NoDegrees,
-    /// A ring degree that there is none of.
+    /// The profile has a ring degree that is not supported.
     #[error(
         "`degrees.{log_n}` is no supported ring degree (log2 is {} to {})",
         RingTable::LOG_N.start(),
         RingTable::LOG_N.end()
     )]
     Degree {
-        /// log2 of it.
+        /// log2 of the ring degree.
         log_n: u32,
     },
 }
