@@ -1,4 +1,4 @@
-//! How close a plan is to the best possible: what each node computes beside the least that any packing needs.
+//! Bounds on a plan: what each node computes, beside the least work that any packing needs.
 
 use crate::circuit::{Circuit, Operator};
 use crate::entity::{Entity, LayoutId, Node, OperatorId};
@@ -9,29 +9,31 @@ use crate::stats::{Counts, key_bytes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
-/// What a node computes, and the least.
+/// The work of a node or of a circuit, beside the least work that any packing needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Bounds {
     /// Multiply-accumulates of its linear operators: structurally nonzero entries of their matrices.
     pub macs: u64,
-    /// Products of a ciphertext with a plaintext or a number.
+    /// Products of a ciphertext with a plaintext or a scalar.
     pub products: u64,
-    /// The least that `macs` takes, one in every slot of every product: `ceil(macs / slots)`.
+    /// The least number of products for `macs`, with one multiply-accumulate in every slot of every product: `ceil(macs /
+    /// slots)`.
     pub least_products: u64,
-    /// How many times the least it takes; none without linear operators. In a total, the products of nodes without linear
-    /// operators do not count here.
+    /// `products` over `least_products`; none without linear operators. In a total, the products of nodes without linear
+    /// operators do not count.
     pub product_ratio: Option<f64>,
-    /// Ciphertexts of its result.
+    /// Ciphertexts of the node's result.
     pub ciphertexts: u64,
-    /// Share of their slots that hold an element, replicas included; none where the packing does not follow.
+    /// Share of the result's slots that hold an element, replicas included, 0 to 1; none where the packing does not
+    /// follow from the circuit.
     pub fill: Option<f64>,
-    /// Keys that its rotations use.
+    /// Rotation keys that the node uses.
     pub rotation_keys: u64,
-    /// Bytes of these keys in a file.
+    /// Bytes of these rotation keys in a file.
     pub rotation_key_bytes: u64,
 }
 
-/// Bounds of all nodes and of the circuit.
+/// The bounds of every node and of the whole circuit.
 pub(crate) struct AllBounds {
     pub(crate) nodes: BTreeMap<Option<Node>, Bounds>,
     pub(crate) total: Bounds,
@@ -68,7 +70,7 @@ impl AllBounds {
     }
 }
 
-/// What the instructions of a node do.
+/// The work of the instructions of a node.
 #[derive(Clone, Default)]
 struct Work {
     products: u64,
@@ -107,7 +109,7 @@ impl Work {
     }
 }
 
-/// Multiply-accumulates of an operator; broadcasts have none.
+/// Multiply-accumulates of an operator: the structurally nonzero entries of its matrix. A broadcast has none.
 pub fn macs(circuit: &Circuit, operator: OperatorId) -> u64 {
     match circuit.operators.get(operator) {
         Some(Operator::Linear { map, .. }) => {
@@ -126,7 +128,7 @@ fn ratio(products: u64, least: u64) -> Option<f64> {
     (least > 0).then(|| products as f64 / least as f64)
 }
 
-/// The mean fill of so many ciphertexts each.
+/// The mean fill of groups of ciphertexts, each given as (number of ciphertexts, fill).
 fn fill(parts: impl Iterator<Item = (u64, f64)>) -> Option<f64> {
     let (all, filled) = parts.fold((0, 0.0), |(all, filled), (count, fill)| {
         (all + count, filled + count as f64 * fill)
@@ -134,7 +136,7 @@ fn fill(parts: impl Iterator<Item = (u64, f64)>) -> Option<f64> {
     (all > 0).then(|| filled / all as f64)
 }
 
-/// How many of the keys are for rotations, and their bytes at the levels they are declared for.
+/// The number of rotation keys among `used`, and their bytes at the levels they are declared for.
 fn rotation_keys(circuit: &Circuit, used: &BTreeSet<Key>) -> (u64, u64) {
     let rotations = used
         .iter()

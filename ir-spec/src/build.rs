@@ -1,4 +1,4 @@
-//! The builder: appends instructions that type, and remembers which ONNX node they serve.
+//! The builder: appends instructions, checks their types, and records which ONNX node they serve.
 
 use crate::circuit::{Circuit, Definition, Port};
 use crate::entity::{Const, FunctionId, LayoutId, Node, Value};
@@ -11,7 +11,7 @@ use crate::shape::Shape;
 use crate::types::{Basis, Type};
 use crate::typing::{TypeError, result_type};
 
-/// Appends to a circuit. Every method returns the value it defined, or why the operation does not type.
+/// Appends instructions to a circuit. Methods that append return the value that the instruction defines, or a [`TypeError`].
 #[derive(Debug)]
 pub struct Builder {
     circuit: Circuit,
@@ -20,7 +20,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Builds on `circuit`, usually an empty one with its tables filled.
+    /// A builder that appends to `circuit`, usually an empty one whose tables are filled.
     pub fn new(circuit: Circuit) -> Self {
         Self {
             circuit,
@@ -29,20 +29,21 @@ impl Builder {
         }
     }
 
-    /// The circuit so far; its tables may be filled while building.
+    /// The circuit that is being built. Its tables may be filled at any time.
     pub fn circuit(&mut self) -> &mut Circuit {
         &mut self.circuit
     }
 
-    /// Sets the ONNX node that the following instructions serve; none for those of a function, which serve the nodes of its calls.
+    /// Sets the ONNX node that the following instructions serve: `None` for the instructions of a function, which serve the nodes
+    /// of its calls.
     pub fn serve(&mut self, node: impl Into<Option<Node>>) {
         self.node = node.into();
     }
 
-    /// Appends an instruction.
+    /// Appends an instruction and returns the value that it defines.
     ///
     /// # Errors
-    /// When it does not type.
+    /// When the operands break a typing rule of the instruction.
     pub fn push(&mut self, inst: Inst) -> Result<Value, TypeError> {
         let circuit = &self.circuit;
         let ty = result_type(&inst, circuit, |value| circuit.type_of(value))?;
@@ -50,16 +51,16 @@ impl Builder {
         Ok(self.circuit.values.push(Definition { inst, ty, node }))
     }
 
-    /// Inputs serve no node, nor does what a function computes.
+    /// Whether an instruction serves the current node: inputs serve none, nor do instructions of a function.
     fn serves(&self, inst: &Inst) -> bool {
         !inst.is_input() && !self.in_function
     }
 
-    /// Appends an instruction as another circuit of the same ring defines it. One without operands has its type in both: that is
-    /// taken over.
+    /// Appends an instruction of another circuit with the same rings, where its result has the type `ty`. An instruction without
+    /// operands states its type, so `ty` is taken over.
     ///
     /// # Errors
-    /// When it does not type.
+    /// When the operands break a typing rule of the instruction.
     pub fn push_known(&mut self, inst: Inst, ty: &Type) -> Result<Value, TypeError> {
         match inst {
             Inst::Encode { .. } => {
@@ -71,15 +72,15 @@ impl Builder {
         }
     }
 
-    /// The type of a value defined here.
+    /// The type of a value that the builder has defined; `None` for any other.
     pub fn type_of(&self, value: Value) -> Option<&Type> {
         self.circuit.type_of(value)
     }
 
-    /// Declares an input tensor; one ciphertext per ciphertext of its layout.
+    /// Declares an input tensor and returns its values, one ciphertext for each ciphertext of its layout.
     ///
     /// # Errors
-    /// When level or scale do not exist.
+    /// When the level does not exist or the scale does not fit it.
     pub fn input(
         &mut self,
         name: &str,
@@ -126,8 +127,9 @@ impl Builder {
         });
     }
 
-    /// Defines a function: `body` appends its parameters and its instructions, and gives its results. Functions stand before the
-    /// main program: the verifier refuses one that is defined after an instruction of it.
+    /// Defines a function and returns its name. `body` appends the parameters and the instructions of the function, and returns
+    /// its results. Functions stand before the main program: the verifier refuses a function that is defined after an instruction
+    /// of the main program.
     ///
     /// ```
     /// use peregrine_ir::{Builder, Circuit, Inst, Level, RingTable, Scale, Security, Type, TypeError};
@@ -148,7 +150,7 @@ impl Builder {
     /// ```
     ///
     /// # Errors
-    /// Those of `body`.
+    /// Errors of `body`.
     pub fn function<E>(
         &mut self,
         name: &str,
@@ -160,17 +162,17 @@ impl Builder {
         Ok(self.end_function(name, results?))
     }
 
-    /// What is appended from now on is the body of a function, until [`Self::end_function`]. See [`Self::function`].
+    /// Begins the body of a function: every instruction is appended to it, until [`Self::end_function`]. See [`Self::function`].
     pub fn begin_function(&mut self) {
         self.in_function = true;
     }
 
-    /// Whether what is appended is the body of a function.
+    /// Whether instructions are appended to the body of a function.
     pub fn is_in_function(&self) -> bool {
         self.in_function
     }
 
-    /// Completes a function.
+    /// Ends the body of a function, gives it a name and results, and adds it to the table of functions.
     pub fn end_function(&mut self, name: &str, results: Vec<Value>) -> FunctionId {
         self.in_function = false;
         self.circuit.functions.push(Function {
@@ -180,10 +182,10 @@ impl Builder {
         })
     }
 
-    /// Calls a function; gives all of its results.
+    /// Appends a call of a function and returns all of its results.
     ///
     /// # Errors
-    /// When the arguments do not suit the parameters.
+    /// When the arguments do not have the types of the parameters.
     pub fn call(
         &mut self,
         function: FunctionId,
@@ -200,10 +202,10 @@ impl Builder {
         Ok([vec![call], further].concat())
     }
 
-    /// Encodes a constant.
+    /// Appends an `encode` of a constant.
     ///
     /// # Errors
-    /// When it does not type.
+    /// When the level does not exist or the scale does not fit it.
     pub fn encode(
         &mut self,
         constant: Const,
@@ -220,10 +222,11 @@ impl Builder {
         })
     }
 
-    /// Rotates in three visible phases, given shared digits.
+    /// Appends a rotation of `a` by its decomposition `digits`, as `rotate_ext` and `mod_down`. Rotations of one ciphertext share
+    /// its digits.
     ///
     /// # Errors
-    /// When it does not type.
+    /// When the operands break a typing rule.
     pub fn rotate_hoisted(
         &mut self,
         a: Value,
@@ -238,7 +241,7 @@ impl Builder {
         self.push(Inst::ModDown(raised))
     }
 
-    /// Declares exactly the keys used and hands the circuit over.
+    /// Ends building: declares exactly the keys that the instructions need, and returns the circuit.
     pub fn finish(mut self) -> Circuit {
         self.circuit.keys = self.circuit.required_keys();
         self.circuit

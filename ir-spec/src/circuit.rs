@@ -16,12 +16,13 @@ use crate::tensor::Tensors;
 use crate::types::Type;
 use std::collections::BTreeMap;
 
-/// A program on ciphertexts. Building one checks types; [`crate::verify()`] checks everything.
+/// A program on ciphertexts with the tables that it refers to. [`crate::Builder`] checks types while a circuit is built;
+/// [`crate::verify()`] checks every rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Circuit {
-    /// What it is called; an identifier.
+    /// Its name; an identifier.
     pub name: String,
-    /// What its parameters promise.
+    /// The security that its parameters promise.
     pub security: Security,
     /// The rings, their primes and the levels.
     pub rings: RingTable,
@@ -29,29 +30,29 @@ pub struct Circuit {
     pub keys: Keys,
     /// The ONNX nodes its instructions come from.
     pub nodes: Arena<Node, SourceNode>,
-    /// Why the compiler chose what it chose, in the order of its decisions; nothing depends on them.
+    /// The compiler's reasons for its choices, in the order of its decisions. Nothing depends on them.
     pub remarks: Vec<Remark>,
-    /// Packings.
+    /// Packings of tensors into slots.
     pub layouts: Arena<LayoutId, Layout>,
-    /// Weights.
+    /// Weight tensors.
     pub tensors: Tensors,
-    /// Operators between layouts.
+    /// Operators between packed tensors, from which constants are cut.
     pub operators: Arena<OperatorId, Operator>,
-    /// Recipes of plaintexts.
+    /// Constants: recipes of plaintexts and scalars.
     pub constants: Arena<Const, Constant>,
     /// Input tensors.
     pub inputs: Vec<Port>,
     /// Output tensors.
     pub outputs: Vec<Port>,
-    /// What a fragment of another circuit takes and gives instead of tensors; none for a whole circuit.
+    /// What a fragment of another circuit imports and exports in place of ports; `None` for a whole circuit.
     pub fragment: Option<Fragment>,
-    /// Functions that instructions call.
+    /// The functions that `call` instructions run.
     pub functions: Arena<FunctionId, Function>,
     /// The instructions in the order of definition: the bodies of the functions one after the other, then the main program.
     pub values: Arena<Value, Definition>,
 }
 
-/// A node of the ONNX model.
+/// A node of the ONNX model, for provenance.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct SourceNode {
     /// Its name.
@@ -60,27 +61,27 @@ pub struct SourceNode {
     pub op: String,
 }
 
-/// A reason for a choice of the compiler.
+/// A remark: a reason for a choice of the compiler.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Remark {
-    /// The node it is about; none for the circuit as a whole.
+    /// The node that the remark is about; none where it is about the circuit as a whole.
     pub node: Option<Node>,
-    /// One short line, at most [`crate::verify::MAX_REMARK`] characters, none of them a control character.
+    /// One line of at most [`crate::verify::MAX_REMARK`] characters, none of them a control character.
     pub text: String,
 }
 
-/// One instruction and the value it defines.
+/// One instruction, the type of the value that it defines, and the ONNX node that it serves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
-    /// The operation.
+    /// The instruction.
     pub inst: Inst,
-    /// Type of the result, as [`crate::typing::result_type`] gives it.
+    /// Type of the value, as [`crate::typing::result_type`] gives it.
     pub ty: Type,
-    /// The ONNX node it serves; inputs have none.
+    /// The ONNX node that it serves; none for inputs and within functions.
     pub node: Option<Node>,
 }
 
-/// A tensor that enters or leaves, packed into ciphertexts.
+/// A port: an input or output tensor of a circuit, packed into ciphertexts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Port {
     /// Its name in the model.
@@ -91,25 +92,26 @@ pub struct Port {
     pub layout: LayoutId,
     /// Its ciphertexts, in the layout's order; all of one type.
     pub values: Vec<Value>,
-    /// What the client does after decryption; nothing for inputs.
+    /// The steps that the client takes after decryption; none for inputs.
     pub finish: Finish,
-    /// What the client is given and does before encryption; `None` where that is the packed tensor, and for outputs.
+    /// The tensor that the client is given and the steps it takes before encryption; `None` where the given tensor is the
+    /// packed one, and for outputs.
     pub prepare: Option<Prepare>,
-    /// Where the values of an input lie, if that is known; nothing for outputs.
+    /// The range of an input's values, if it is known; none for outputs.
     pub range: Option<InputRange>,
-    /// What the values of an output are like, if that is known; nothing for inputs.
+    /// The magnitude and the noise of an output's values, if they are known; none for inputs.
     pub expectation: Option<Expectation>,
 }
 
-/// The evaluation keys a circuit declares, each with the highest level at which it is used.
+/// The evaluation keys that a circuit declares, each with the highest level at which it is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
-    /// By ring and kind.
+    /// The highest level of use of each key.
     pub levels: BTreeMap<Key, Level>,
 }
 
 impl Keys {
-    /// Rotations of a ring with their levels, ascending.
+    /// The rotations of a ring that have a key, each with the highest level of use, ascending.
     pub fn rotations(&self, ring: RingId) -> impl Iterator<Item = (Rotation, Level)> {
         let of_ring = self.levels.iter().filter(move |(key, _)| key.to == ring);
         of_ring.filter_map(|(key, level)| match key.kind {
@@ -134,19 +136,19 @@ pub enum Operator {
         /// then add up: a power of two, 1 where every slot holds the whole sum.
         fold: u32,
     },
-    /// A tensor repeated to a shape and packed; zero outside the layout.
+    /// A tensor broadcast to a shape and packed; slots outside the layout are zero.
     Broadcast {
-        /// What is repeated.
+        /// The tensor that is broadcast.
         tensor: TensorId,
-        /// To which shape.
+        /// The shape that it is broadcast to.
         shape: Shape,
-        /// How it is packed.
+        /// The packing of the broadcast tensor.
         layout: LayoutId,
     },
 }
 
 impl Operator {
-    /// How what it makes is packed.
+    /// The layout in which the operator's result is packed.
     pub fn result(&self) -> LayoutId {
         match self {
             Self::Linear { output, .. } => *output,
@@ -155,7 +157,7 @@ impl Operator {
     }
 }
 
-/// The recipe of a plaintext's slots, or of one number for all of them; see [`crate::constants`] for how it is followed.
+/// The recipe of the slots of a plaintext, or of one scalar for all slots; [`crate::constants`] evaluates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Constant {
     /// A generalized diagonal of a linear operator: slot `t` holds the coefficient with which slot `t + rotation` of
@@ -172,16 +174,16 @@ pub enum Constant {
         /// Left rotation of the result, `0 .. slots`; a giant step undoes it.
         pre: u32,
     },
-    /// One ciphertext's worth of a [`Operator::Broadcast`].
+    /// One ciphertext of an [`Operator::Broadcast`].
     Fill {
         /// The operator.
         operator: OperatorId,
         /// Which ciphertext.
         part: u32,
     },
-    /// The one number with which every slot `t + rotation` of input ciphertext `input` enters slot `t` of output
-    /// ciphertext `output` of a linear operator. Whoever makes it promises that there is one number; the first slot where
-    /// both ciphertexts hold an element decides, and it is 0 where there is none.
+    /// A scalar: the one coefficient with which every slot `t + rotation` of input ciphertext `input` enters slot `t` of
+    /// output ciphertext `output` of a linear operator. Whoever makes the constant promises that the coefficients are
+    /// equal; the first slot where both ciphertexts hold an element decides, and the scalar is 0 where there is none.
     Uniform {
         /// A [`Operator::Linear`].
         operator: OperatorId,
@@ -195,7 +197,7 @@ pub enum Constant {
 }
 
 impl Constant {
-    /// The operator it is cut from.
+    /// The operator that the constant is cut from.
     pub fn operator(&self) -> OperatorId {
         match self {
             Self::Diagonal { operator, .. }
@@ -204,7 +206,7 @@ impl Constant {
         }
     }
 
-    /// The operator it is cut from, to be renamed.
+    /// The operator that the constant is cut from, for renaming.
     pub fn operator_mut(&mut self) -> &mut OperatorId {
         match self {
             Self::Diagonal { operator, .. }
@@ -213,14 +215,14 @@ impl Constant {
         }
     }
 
-    /// Whether it is one number, which `dot_scalar` multiplies by; otherwise it has slots, which `encode` takes.
+    /// Whether the constant is a scalar, which `dot_scalar` multiplies by; otherwise it has slots, which `encode` takes.
     pub fn is_uniform(&self) -> bool {
         matches!(self, Self::Uniform { .. })
     }
 }
 
 impl Circuit {
-    /// An empty circuit.
+    /// A circuit with a name, a promise of security and rings, and nothing else.
     pub fn new(name: impl Into<String>, security: Security, ring: RingTable) -> Self {
         Self {
             name: name.into(),
@@ -241,35 +243,36 @@ impl Circuit {
         }
     }
 
-    /// What a fragment takes from outside; nothing for a whole circuit.
+    /// The values that a fragment imports; empty for a whole circuit.
     pub fn imports(&self) -> &[Link] {
         let fragment = self.fragment.as_ref();
         fragment.map_or(&[], |fragment| &fragment.imports)
     }
 
-    /// What a fragment gives; nothing for a whole circuit.
+    /// The values that a fragment exports; empty for a whole circuit.
     pub fn exports(&self) -> &[Link] {
         let fragment = self.fragment.as_ref();
         fragment.map_or(&[], |fragment| &fragment.exports)
     }
 
-    /// The type of a value.
+    /// The type of a value; `None` for a value that the circuit does not define.
     pub fn type_of(&self, value: Value) -> Option<&Type> {
         self.values.get(value).map(|definition| &definition.ty)
     }
 
-    /// The ciphertext whose digits a value holds, if it holds digits.
+    /// The ciphertext that `value` is the decomposition of; `None` where `value` holds no digits.
     pub fn digits_of(&self, value: Value) -> Option<Value> {
         self.values.get(value)?.inst.digits_of()
     }
 
-    /// How many slots a constant fills, or is one number for: those of the result of its operator.
+    /// The number of slots of a constant (for a scalar, of the ciphertexts that it multiplies): those of its operator's
+    /// result.
     pub fn slots_of(&self, constant: &Constant) -> Option<u32> {
         let operator = self.operators.get(constant.operator())?;
         self.layouts.get(operator.result()).map(Layout::slots)
     }
 
-    /// The keys its instructions need, each at the highest level of use: what [`Circuit::keys`] must say.
+    /// The keys that the instructions need, each at the highest level of use: what [`Circuit::keys`] must declare.
     ///
     /// Levels are compared by their number; the verifier checks that the key's primes cover every use.
     pub fn required_keys(&self) -> Keys {
@@ -284,7 +287,8 @@ impl Circuit {
         keys
     }
 
-    /// The ring in whose degree an instruction computes: that which it leads from, where it leads to another.
+    /// The ring whose degree an instruction computes in: the ring of its result, and for `switch_ring` the ring of its
+    /// operand.
     pub fn ring_from(&self, definition: &Definition) -> RingId {
         let level = match definition.inst {
             Inst::SwitchRing { a, .. } => self.type_of(a).map(Type::level),
@@ -294,7 +298,8 @@ impl Circuit {
         self.rings.ring_of(level)
     }
 
-    /// The evaluation key that an instruction needs, and the level at which it uses it: that of its result.
+    /// The evaluation key that an instruction needs, with the level at which the instruction uses it, that of its result;
+    /// `None` for instructions without a key.
     pub fn key(&self, definition: &Definition) -> Option<(Key, Level)> {
         let (kind, level) = (definition.inst.key()?, definition.ty.level());
         let to = self.rings.ring_of(level);
@@ -302,7 +307,7 @@ impl Circuit {
         Some((Key { to, kind, from }, level))
     }
 
-    /// The evaluation key that the instruction of a value needs.
+    /// The evaluation key that the instruction which defines `value` needs; `None` without one.
     pub fn key_of(&self, value: Value) -> Option<Key> {
         Some(self.key(self.values.get(value)?)?.0)
     }

@@ -1,4 +1,4 @@
-//! Dropping rows of tables that nothing names.
+//! Removal of table rows that nothing refers to.
 
 use crate::circuit::{Circuit, Constant, Operator};
 use crate::entity::{Arena, Entity, SecondaryMap, TensorId};
@@ -34,10 +34,10 @@ impl<K: Entity> Kept<K> {
     }
 }
 
-/// The circuit without the rows of its tables that nothing names: constants, operators, tensors and layouts. Nodes stay.
+/// The circuit without the constants, operators, tensors and layouts that nothing refers to. Nodes stay.
 ///
 /// # Panics
-/// When a row names one that does not exist; never for a circuit whose tables verify.
+/// When a row refers to one that does not exist; never for a circuit whose tables verify.
 pub fn compact_tables(mut circuit: Circuit) -> Circuit {
     let used = circuit.values.values().flat_map(|d| d.inst.constants());
     let constants = Kept::new(&circuit.constants, used);

@@ -1,15 +1,16 @@
-//! Following the recipes of constants: from weights, attributes and layouts to slot values.
+//! Evaluation of constants: from weights, attributes and layouts to the values of slots.
 //!
 //! A linear operator `y = A x` between layouts becomes, for each pair of an output ciphertext `o` and an input ciphertext
 //! `i`, a sum over rotations `k` of `diagonal_k * rotate(x_i, k)`. Slot `t` of `diagonal_k` holds the coefficient of the
 //! element at slot `t` of `o` on the element at slot `t + k` of `i`.
 //!
-//! Where `o` is folded `f` times its slots repeat with the period `P = S / f`, and the sum over `i` and `k` is summed up
-//! once more over the `f` slots that are equal modulo `P`. So a coefficient may be in any of these, and where the input has
-//! replicas it may be reached by several rotations. It counts once: at the smallest rotation in `0 .. P` that reaches the
-//! element from any of the slots ([`Reach::rotation`]), and there in the lowest of the slots that sees it.
+//! Where `o` is folded `f` times its slots repeat with the period `P = S / f`, and the sum over `i` and `k` is followed by a sum
+//! over the `f` slots that are equal modulo `P`. So a coefficient may be in any of these slots, and where the input has replicas
+//! it may be reached by several rotations. It counts once: at the smallest rotation in `0 .. P` that reaches the element from any
+//! of the slots ([`Reach::rotation`]), and there in the lowest of the slots that the element reaches.
 //!
-//! Cost of a diagonal: O(S) after one O(S) table per (layout, ciphertext), which is kept. One number is read without tables.
+//! Cost of a diagonal: O(S), after one O(S) table for each ciphertext of a layout, which is kept. A scalar is read without
+//! tables.
 
 mod uniform;
 
@@ -20,26 +21,26 @@ use crate::linear::{BoundMap, LinearError};
 use crate::shape::Broadcast;
 use std::sync::OnceLock;
 
-/// Fills constants of one circuit; shared freely between threads.
+/// Evaluates the constants of one circuit. A filler may be shared by threads.
 #[derive(Debug)]
 pub struct Filler<'c> {
     circuit: &'c Circuit,
     operators: Vec<Bound<'c>>,
-    /// Per layout, per ciphertext: the element of each slot, `NONE` where there is none.
+    /// For each layout and each of its ciphertexts: the element in each slot, `NONE` where there is none.
     tables: Vec<Vec<OnceLock<Vec<u32>>>>,
 }
 
-/// The slots of a plaintext.
+/// The values in the slots of a plaintext, `N / 2` of them, real or complex.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slots {
     /// The real parts.
     pub re: Vec<f64>,
-    /// The imaginary parts, as many; none where every slot is real.
+    /// The imaginary parts, in equal number; `None` where every slot is real.
     pub im: Option<Vec<f64>>,
 }
 
 impl Slots {
-    /// Real slots.
+    /// Slots with these real parts and no imaginary parts.
     pub fn real(re: Vec<f64>) -> Self {
         Self { re, im: None }
     }
@@ -63,7 +64,7 @@ enum Bound<'c> {
 const NONE: u32 = u32::MAX;
 
 impl<'c> Filler<'c> {
-    /// Prepares the operators of a circuit.
+    /// A filler for the constants of `circuit`.
     ///
     /// # Errors
     /// When an operator is not well formed; never for a verified circuit.
@@ -85,10 +86,11 @@ impl<'c> Filler<'c> {
         })
     }
 
-    /// The slots that an instruction encodes: those of a constant, with those of another as imaginary parts if it names one.
+    /// The slots of a constant, with the slots of another one as imaginary parts if `im` names one: what an `encode` instruction
+    /// encodes.
     ///
     /// # Errors
-    /// Those of [`Self::fill`].
+    /// When [`Self::fill`] has an error for either of them.
     pub fn slots(&self, re: Const, im: Option<Const>) -> Result<Slots, FillError> {
         Ok(Slots {
             re: self.fill(re)?,
@@ -96,10 +98,11 @@ impl<'c> Filler<'c> {
         })
     }
 
-    /// The slots of a constant, `N / 2` values.
+    /// The slots of a constant, `N / 2` real values.
     ///
     /// # Errors
-    /// When the constant is one number, or it or a part it names does not exist; never for what a verified circuit encodes.
+    /// When the constant is a scalar, or it or a part it names does not exist; never for a constant that a verified circuit
+    /// encodes.
     pub fn fill(&self, constant: Const) -> Result<Vec<f64>, FillError> {
         let missing = || FillError::Missing { constant };
         let recipe = self.circuit.constants.get(constant).ok_or_else(missing)?;
@@ -170,7 +173,7 @@ impl<'c> Filler<'c> {
     }
 }
 
-/// One ciphertext of a layout.
+/// One ciphertext of a packed tensor.
 struct Side<'a> {
     layout: &'a Layout,
     elements: &'a [u32],
@@ -201,22 +204,22 @@ fn diagonal(
         .collect()
 }
 
-/// Which rotations bring elements of a packed input to the slots of a result: the one rule by which plans and constants agree.
+/// The rotations by which elements of a packed input reach the slots of a result. Plans and constants both follow this one rule.
 #[derive(Clone, Copy, Debug)]
 pub struct Reach<'l> {
     input: &'l Layout,
-    /// Slots after which the result repeats.
+    /// Slots after which the result repeats, `P`.
     period: u32,
 }
 
 impl<'l> Reach<'l> {
-    /// For a result that is folded `fold` times, a power of two.
+    /// The rotations that bring elements packed as `input` to a result that is folded `fold` times, a power of two.
     pub fn new(input: &'l Layout, fold: u32) -> Self {
         let period = input.slots() / fold.clamp(1, input.slots());
         Self { input, period }
     }
 
-    /// All rotations are below this.
+    /// The bound below which all rotations are: the period `P` of the result.
     pub fn bound(&self) -> u32 {
         match self.input.is_aligned() {
             true => self.period.min(self.input.block()),
@@ -224,7 +227,7 @@ impl<'l> Reach<'l> {
         }
     }
 
-    /// The smallest rotation by which a slot that is `t` modulo the period sees the element at `slot` of replica 0.
+    /// The smallest rotation that brings the element at `slot` of replica 0 to a slot that is `t` modulo the period.
     pub fn rotation(&self, slot: u32, t: u32) -> u32 {
         let distance = |slot: u32| slot.wrapping_sub(t) & (self.period - 1);
         if self.input.is_aligned() {
@@ -235,7 +238,7 @@ impl<'l> Reach<'l> {
         distances.min().unwrap_or(0)
     }
 
-    /// The same for one rotation.
+    /// What one rotation reaches.
     fn through(self, rotation: u32) -> ReachThrough<'l> {
         let replicas = 0..self.input.parts().replicas;
         ReachThrough {
@@ -246,19 +249,20 @@ impl<'l> Reach<'l> {
     }
 }
 
-/// What of an input is reached by one rotation.
+/// The elements of an input that one rotation reaches.
 struct ReachThrough<'l> {
     reach: Reach<'l>,
     rotation: u32,
-    /// See [`Layout::turn`], for each replica.
+    /// [`Layout::turn`] of each replica.
     turns: Vec<u32>,
 }
 
 impl ReachThrough<'_> {
-    /// Whether the coefficient on the element at `source`, which slot `at` sees through the rotation, belongs there.
+    /// Whether the coefficient on the element in slot `source` of the input, which the rotation brings to slot `at` of the
+    /// result, belongs there.
     ///
-    /// That is, the rotation is [`Reach::rotation`], and no slot below `at` that is equal to it modulo the period sees the element,
-    /// too.
+    /// It does if the rotation is [`Reach::rotation`] and brings the element to no slot below `at` that is equal to it modulo the
+    /// period.
     fn counts(&self, source: u32, at: u32) -> bool {
         let Reach { input, period } = self.reach;
         let block = input.block();
@@ -325,7 +329,7 @@ fn bind<'c>(
     }
 }
 
-/// Why a constant cannot be filled.
+/// Why a constant cannot be evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FillError {
     /// A linear operator is not well formed.

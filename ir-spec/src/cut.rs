@@ -1,4 +1,4 @@
-//! Cutting a circuit into fragments, each a circuit of its own.
+//! Cutting a circuit into fragments, each of which is a circuit of its own.
 //!
 //! 1. Every instruction of the main program has a fragment; plaintexts may be encoded wherever they are used. Functions belong to every
 //!    fragment that calls them.
@@ -6,8 +6,8 @@
 //!    output ports use of it. Digits come with the ciphertext they belong to.
 //! 3. What it needs of the tables, and the keys that it uses, go with it.
 //!
-//! Which cuts are good is up to whoever distributes the fragments. They are numbered in an order in which they can run: a fragment
-//! imports from fragments before it only.
+//! Which cuts are good is up to whoever distributes the fragments. Fragments are numbered in an order in which they can run: a
+//! fragment imports values of fragments with smaller numbers only.
 
 use crate::binary;
 use crate::build::Builder;
@@ -22,17 +22,19 @@ use crate::verify::{Verified, VerifyErrors, verify};
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
-/// Cuts a circuit. `place` gives the number of the fragment of each instruction of the main program; none for a plaintext that every
-/// fragment encodes that uses it. It is not asked for inputs, which every fragment imports that uses them, nor for further results of
-/// a call. Gives the fragments that others or the outputs need, in the order of their numbers.
+/// Cuts a circuit into fragments. `place` gives, for each instruction of the main program, the number of its fragment; `None` for
+/// an `encode` that every fragment which uses its plaintext repeats. It is not asked for inputs, which every fragment that uses
+/// them imports, nor for further results of a call. Returns the fragments that other fragments or the outputs need, in the order
+/// of their numbers.
 ///
-/// Each fragment runs when its imports are there; together they compute the same ciphertexts as the circuit. The values of the output
-/// ports are among the exports, and among the inputs of the circuit where a port passes one on.
+/// A fragment can run when its imports are there; together the fragments compute the ciphertexts of the circuit, bit for bit. The
+/// values of the output ports are among the exports, or among the inputs of the circuit where a port passes an input on.
 ///
 /// Cost: O(size of the circuit) for each fragment.
 ///
 /// # Errors
-/// When the circuit is itself a fragment, an instruction other than `encode` has no fragment, or uses a value of a later one.
+/// When the circuit is itself a fragment, an instruction other than `encode` has no fragment, or an instruction uses a value of a
+/// fragment with a larger number.
 pub fn cut(
     circuit: &Verified,
     place: impl Fn(Value) -> Option<u32>,
@@ -55,11 +57,11 @@ pub fn cut(
     fragments.collect()
 }
 
-/// Which instruction runs where.
+/// The assignment of instructions to fragments.
 struct Plan {
-    /// The fragments of the instructions that have one.
+    /// The fragment of each instruction that has one.
     homes: BTreeMap<Value, u32>,
-    /// What each fragment imports.
+    /// The values that each fragment imports.
     imports: BTreeMap<u32, BTreeSet<Value>>,
 }
 
@@ -89,7 +91,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Notes that an instruction of a fragment uses a value.
+    /// Records that an instruction of a fragment uses a value.
     fn uses(
         &mut self,
         circuit: &Circuit,
@@ -117,7 +119,7 @@ impl Plan {
         Ok(())
     }
 
-    /// What each fragment gives to others and to the output ports.
+    /// The values that each fragment exports to other fragments and to the output ports.
     fn exported(&self, circuit: &Circuit) -> BTreeMap<u32, BTreeSet<Value>> {
         let mut exported: BTreeMap<u32, BTreeSet<Value>> = BTreeMap::new();
         let imported = self.imports.values().flatten().copied();
@@ -130,7 +132,7 @@ impl Plan {
     }
 }
 
-/// A fragment in the making.
+/// A fragment that is being built.
 struct Cutter<'c> {
     whole: &'c Circuit,
     plan: &'c Plan,
@@ -191,7 +193,7 @@ impl<'c> Cutter<'c> {
         Ok(compact_tables(self.builder.finish()))
     }
 
-    /// The functions that a fragment calls, and those that these call.
+    /// Copies the functions that a fragment calls, and those that these call.
     fn copy_functions(&mut self, number: u32) -> Result<(), TypeError> {
         let whole = self.whole;
         let mut called = BTreeSet::new();
@@ -235,7 +237,7 @@ impl<'c> Cutter<'c> {
         Ok(())
     }
 
-    /// An instruction, behind the plaintexts that are encoded wherever they are used.
+    /// Copies an instruction, after the plaintexts it uses that are encoded in every fragment.
     fn copy(&mut self, value: Value, definition: &Definition) -> Result<(), TypeError> {
         for operand in definition.inst.operands() {
             let inst = self.whole.values.get(operand);
@@ -277,19 +279,19 @@ fn undefined(value: Value) -> TypeError {
     TypeError::Undefined { op, value }
 }
 
-/// Why a circuit cannot be cut so.
+/// Why a circuit cannot be cut as asked.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CutError {
-    /// What is to be cut was cut before: its values have names of the circuit that it was cut from.
+    /// The circuit is itself a fragment: its values have names of the circuit that it was cut from.
     #[error("the circuit is a fragment of another one; cut that one otherwise")]
     Fragment,
-    /// Only a plaintext may be without a fragment.
+    /// An instruction other than `encode` has no fragment.
     #[error("{value} has no fragment; only plaintexts are encoded wherever they are used")]
     Unplaced {
         /// The value.
         value: Value,
     },
-    /// Fragments would wait for each other.
+    /// An instruction uses a value of a fragment with a larger number, so that fragments could wait for each other.
     #[error(
         "{user} of fragment {home} uses {value} of fragment {other}; a fragment takes values of fragments before it only"
     )]
@@ -298,15 +300,15 @@ pub enum CutError {
         user: Value,
         /// Its fragment.
         home: u32,
-        /// Its operand.
+        /// The operand.
         value: Value,
-        /// The fragment of that.
+        /// The fragment of the operand.
         other: u32,
     },
-    /// A defect of the cutting: an instruction does not type.
+    /// An instruction of a fragment does not type: a defect of the cutting.
     #[error("internal error: {0}")]
     Type(#[from] TypeError),
-    /// A defect of the cutting: a fragment does not verify.
+    /// A fragment does not verify: a defect of the cutting.
     #[error("internal error: {0}")]
     Invalid(#[from] VerifyErrors),
 }

@@ -12,13 +12,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 
-/// An index type of an [`Arena`].
+/// An index type of the rows of an [`Arena`].
 pub trait Entity: Copy + Eq + Ord + fmt::Debug + fmt::Display {
-    /// What the text form puts before the number.
+    /// The prefix that the text form writes before the number.
     const PREFIX: &'static str;
-    /// The entity with this number.
+    /// The entity with the number `index`.
     fn new(index: u32) -> Self;
-    /// The number.
+    /// The number of the entity: its row in the table.
     fn index(self) -> usize;
 }
 
@@ -82,9 +82,9 @@ entities! {
     pub LayoutId = "l";
     /// A weight tensor.
     pub TensorId = "w";
-    /// An operator between layouts, from which constants are cut.
+    /// An operator between packed tensors, from which constants are cut.
     pub OperatorId = "op";
-    /// A recipe for a plaintext.
+    /// A constant: a recipe for a plaintext or a scalar.
     pub Const = "c";
     /// A function that instructions call.
     pub FunctionId = "f";
@@ -109,39 +109,39 @@ impl<K: Entity, V> Arena<K, V> {
         }
     }
 
-    /// Appends a row and returns its name.
+    /// Appends a row and returns its key.
     pub fn push(&mut self, row: V) -> K {
         let key = K::new(self.rows.len() as u32);
         self.rows.push(row);
         key
     }
 
-    /// The row of `key`, if there is one.
+    /// The row of `key`; `None` where the table has no such row.
     pub fn get(&self, key: K) -> Option<&V> {
         self.rows.get(key.index())
     }
 
-    /// The row of `key`, for changing it.
+    /// The row of `key`, mutably; `None` where the table has no such row.
     pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
         self.rows.get_mut(key.index())
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is no row.
+    /// Whether the table has no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The name the next row will get.
+    /// The key that the next row will get.
     pub fn next_key(&self) -> K {
         K::new(self.rows.len() as u32)
     }
 
-    /// All names and rows in order.
+    /// All keys and rows in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (K, &V)> + ExactSizeIterator {
         self.rows
             .iter()
@@ -149,7 +149,7 @@ impl<K: Entity, V> Arena<K, V> {
             .map(|(i, row)| (K::new(i as u32), row))
     }
 
-    /// All names in order.
+    /// All keys in order.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = K> + ExactSizeIterator + use<K, V> {
         (0..self.rows.len() as u32).map(K::new)
     }
@@ -159,12 +159,12 @@ impl<K: Entity, V> Arena<K, V> {
         self.rows.iter()
     }
 
-    /// All rows in order, side by side.
+    /// All rows in order, as a slice.
     pub fn as_slice(&self) -> &[V] {
         &self.rows
     }
 
-    /// All rows in order, for changing them.
+    /// All rows in order, mutably.
     pub fn values_mut(&mut self) -> std::slice::IterMut<'_, V> {
         self.rows.iter_mut()
     }

@@ -1,4 +1,4 @@
-//! What is expected of the values of input and output tensors, so that a client can tell an answer from garbage.
+//! Expected values of input and output tensors, by which a client tells an answer from garbage.
 //!
 //! An encrypted run has no way to say that it went wrong: an input far from what parameters were chosen for, or a message
 //! that outgrew the modulus, decrypts to numbers like any other. So the compiler tells the client what it has reckoned with:
@@ -6,25 +6,25 @@
 
 use std::fmt;
 
-/// Who says what values are like.
+/// The source of a range or an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// Nobody: the compiler took a usual range for lack of anything better.
+    /// Nobody has stated it: the compiler assumed a usual range.
     Assumed,
-    /// Whoever compiled the model.
+    /// An option of whoever compiled the model.
     Asked,
     /// The model itself, in its metadata.
     Stated,
-    /// Sample inputs.
+    /// Measured on sample inputs.
     Calibrated,
 }
 
 impl Origin {
-    /// All of them.
+    /// All origins.
     pub const ALL: [Self; 4] = [Self::Assumed, Self::Asked, Self::Stated, Self::Calibrated];
 
-    /// The word of the text form.
+    /// The word of the text form for this origin.
     pub fn keyword(self) -> &'static str {
         match self {
             Self::Assumed => "assumed",
@@ -34,13 +34,13 @@ impl Origin {
         }
     }
 
-    /// Whether somebody vouches for it.
+    /// Whether somebody has stated or measured it: every origin but [`Self::Assumed`].
     pub fn is_known(self) -> bool {
         self != Self::Assumed
     }
 }
 
-/// As part of a sentence: "the range that samples have".
+/// Prints the origin as part of a sentence: "the range that samples have".
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -52,19 +52,19 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Where the values of an input tensor lie.
+/// The range in which the values of an input tensor lie.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct InputRange {
     /// The least value.
     pub low: f64,
     /// The largest.
     pub high: f64,
-    /// Who says so.
+    /// The source of the range.
     pub origin: Origin,
 }
 
 impl InputRange {
-    /// How far outside a value lies, in widths of the range; 0 inside, infinite where it is no number.
+    /// How far a value lies outside the range, in widths of the range: 0 inside, infinite for NaN.
     pub fn excess(&self, value: f64) -> f64 {
         let beyond = (self.low - value).max(value - self.high);
         match value.is_nan() {
@@ -73,7 +73,7 @@ impl InputRange {
         }
     }
 
-    /// Why it is none.
+    /// Checks the ends of the range.
     ///
     /// # Errors
     /// When an end is not finite, or the least value is not below the largest.
@@ -87,19 +87,19 @@ impl InputRange {
     }
 }
 
-/// What the values of an output tensor are like when they are decrypted, before any step that follows.
+/// The expected magnitude and noise of the values of an output tensor after decryption, before any [`crate::Finish`] step.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Expectation {
     /// The largest magnitude, without margin.
     pub magnitude: f64,
     /// Standard deviation of the error of a value, by the noise model.
     pub noise: f64,
-    /// What inputs it is about.
+    /// The source of the inputs that the expectation is for.
     pub origin: Origin,
 }
 
 impl Expectation {
-    /// Why it is none.
+    /// Checks the numbers of the expectation.
     ///
     /// # Errors
     /// When the magnitude is not finite or negative, or the noise is not finite or not positive.
@@ -115,7 +115,7 @@ impl Expectation {
     }
 }
 
-/// As the text form spells it: `range [-1.0, 1.0] asked`.
+/// Prints the range as the text form spells it: `range [-1.0, 1.0] asked`.
 impl fmt::Display for InputRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { low, high, origin } = self;
@@ -123,7 +123,7 @@ impl fmt::Display for InputRange {
     }
 }
 
-/// As the text form spells it: `expect magnitude=7.5 noise=0.001 calibrated`.
+/// Prints the expectation as the text form spells it: `expect magnitude=7.5 noise=0.001 calibrated`.
 impl fmt::Display for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -136,7 +136,7 @@ impl fmt::Display for Expectation {
     }
 }
 
-/// Why numbers describe no values.
+/// Why numbers are not a range or an expectation.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum ExpectationError {

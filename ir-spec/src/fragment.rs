@@ -1,24 +1,25 @@
-//! What makes a circuit a fragment of another one: the values that it takes and gives.
+//! Fragments: parts of a circuit that are circuits of their own.
 
 use crate::entity::Value;
 use crate::fingerprint::Fingerprint;
 
-/// A part of a circuit that runs where its imports, keys and constants are; [`crate::cut()`] makes them. It has no ports.
+/// What makes a circuit a fragment: the circuit that it was cut from, and the values that it imports and exports in place
+/// of ports. A fragment runs where its imports, keys and constants are; [`crate::cut()`] makes fragments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fragment {
-    /// The circuit that was cut.
+    /// The fingerprint of the circuit that was cut.
     pub whole: Fingerprint,
-    /// What it takes: all inputs of its main program, each once.
+    /// The imports: all inputs of the fragment's main program, each once.
     pub imports: Vec<Link>,
-    /// What it gives, each value once.
+    /// The exports, each value once.
     pub exports: Vec<Link>,
 }
 
-/// A value that a fragment takes or gives.
+/// A value that a fragment imports or exports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Link {
-    /// Its name in the fragment.
+    /// The value in the fragment.
     pub value: Value,
-    /// Its name in the circuit that was cut.
+    /// The value in the circuit that was cut.
     pub whole: Value,
 }

@@ -16,15 +16,15 @@ use std::ops::AddAssign;
 /// A function of a circuit. Its body is the rows of [`Circuit::values`] from the end of the function before it to its own end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
-    /// What it is called; an identifier.
+    /// Its name; an identifier.
     pub name: String,
     /// The value behind the last one of its body.
     pub end: Value,
-    /// What a call gives, at least one: ciphertexts of its body.
+    /// The values that a call returns, at least one: ciphertexts of the body.
     pub results: Vec<Value>,
 }
 
-/// A stretch of the table of values that runs as one: the body of a function, or the main program.
+/// A contiguous range of the table of values that runs as one: the body of a function, or the main program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Body {
     /// The function; none for the main program.
@@ -36,19 +36,19 @@ pub struct Body {
 }
 
 impl Body {
-    /// Its values in the order of definition.
+    /// The values of the body in the order of definition.
     pub fn values(self) -> impl DoubleEndedIterator<Item = Value> + ExactSizeIterator {
         (self.first.0..self.end.0.max(self.first.0)).map(Value)
     }
 
-    /// Whether a value is one of its own.
+    /// Whether `value` is one of the body.
     pub fn contains(self, value: Value) -> bool {
         (self.first..self.end).contains(&value)
     }
 }
 
 impl Circuit {
-    /// The bodies of the functions in order, and the main program last.
+    /// The bodies of the functions in the order of the table, then the main program.
     pub fn bodies(&self) -> impl DoubleEndedIterator<Item = Body> + ExactSizeIterator {
         (0..self.functions.len() as u32 + 1).map(|at| self.body_at(FunctionId(at)))
     }
@@ -58,19 +58,19 @@ impl Circuit {
         self.body_at(self.functions.next_key())
     }
 
-    /// The body of a function, if there is such a function.
+    /// The body of a function; `None` where the table has no such function.
     pub fn body(&self, function: FunctionId) -> Option<Body> {
         (function < self.functions.next_key()).then(|| self.body_at(function))
     }
 
-    /// The body that a value is in. Cost: O(log of the number of functions).
+    /// The body that contains `value`. Cost: O(log of the number of functions).
     pub fn body_of(&self, value: Value) -> Body {
         let before = |function: &Function| function.end <= value;
         let at = self.functions.as_slice().partition_point(before);
         self.body_at(FunctionId(at as u32))
     }
 
-    /// The body at a place of the function table; behind its last row, the main program.
+    /// The body at a place of the table of functions; at its end, the main program.
     fn body_at(&self, at: FunctionId) -> Body {
         let end = |at: FunctionId| self.functions.get(at).map(|function| function.end);
         let before =
@@ -84,7 +84,7 @@ impl Circuit {
         }
     }
 
-    /// The definitions of a body.
+    /// The values of a body with their definitions, in order.
     pub fn definitions(&self, body: Body) -> impl DoubleEndedIterator<Item = (Value, &Definition)> {
         body.values()
             .filter_map(|value| Some((value, self.values.get(value)?)))
@@ -96,14 +96,14 @@ impl Circuit {
         values.take_while(|&value| self.is_input(value))
     }
 
-    /// Whether a value comes from outside of its body: of an input port, a parameter or an import.
+    /// Whether a value comes from outside of its body: the value of an input port, a parameter or an import.
     pub fn is_input(&self, value: Value) -> bool {
         self.values
             .get(value)
             .is_some_and(|definition| definition.inst.is_input())
     }
 
-    /// The values that a call defines beside its own, each with the number of the result: those that are used.
+    /// The further results of a call that are defined, each with the index of the result.
     pub fn further_results(&self, call: Value) -> impl Iterator<Item = (Value, u32)> {
         let following = (call.0.saturating_add(1)..self.values.len() as u32).map(Value);
         following.map_while(move |value| match self.values.get(value)?.inst {
@@ -112,7 +112,7 @@ impl Circuit {
         })
     }
 
-    /// What is outside of the main program's instructions and uses its values: output ports and exports.
+    /// The values that output ports and exports use.
     pub fn leaving(&self) -> impl Iterator<Item = Value> {
         let ports = self
             .outputs
@@ -121,7 +121,8 @@ impl Circuit {
         ports.chain(self.exports().iter().map(|link| link.value))
     }
 
-    /// The values of a body that outlive it: the results of a function, and what leaves the main program.
+    /// The values of a body that outlive it: the results of a function; for the main program the values of output ports and
+    /// exports.
     pub fn results_of(&self, body: Body) -> Vec<Value> {
         match body
             .function
@@ -132,8 +133,9 @@ impl Circuit {
         }
     }
 
-    /// What every instruction takes including what it calls, from what each takes by itself: one entry for each value. The entries of
-    /// the main program add up to what one run takes, those of a function to what one call takes.
+    /// Adds to the amount of each call the amounts of the body that it runs, where `own` has an amount for each instruction by
+    /// itself. The entries of the main program then add up to the amount of one run, those of a function to the amount of one
+    /// call.
     pub fn with_calls<T: AddAssign + Clone + Default>(&self, mut own: Vec<T>) -> Vec<T> {
         let mut totals: Vec<T> = Vec::with_capacity(self.functions.len());
         for body in self.bodies() {
@@ -154,7 +156,7 @@ impl Circuit {
         own
     }
 
-    /// How often one run of the circuit runs the body of each function, in their order; at most `u64::MAX`.
+    /// How often one run of the circuit executes the body of each function, in the order of the table; at most `u64::MAX`.
     pub fn runs_of_functions(&self) -> Vec<u64> {
         let mut runs = vec![0u64; self.functions.len()];
         for body in self.bodies().rev() {

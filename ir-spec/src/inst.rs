@@ -25,7 +25,7 @@ pub enum Inst {
         /// Its type.
         ty: Type,
     },
-    /// The digits of an input, which come from outside as well: a parameter of a function or an import of a fragment.
+    /// Digits that come from outside, of the input that is named: a parameter of a function or an import of a fragment.
     ///
     /// ## Typing
     /// The type of `decompose` of that input.
@@ -58,7 +58,7 @@ pub enum Inst {
     Sub(Value, Value),
     /// `-a`.
     Negate(Value),
-    /// `a + p`.
+    /// `a + p`, slot by slot.
     ///
     /// ## Typing
     /// Level, scale and basis agree; `a` is not extended (it carries a factor P, the plaintext does not).
@@ -68,14 +68,14 @@ pub enum Inst {
     /// ## Typing
     /// Level and basis agree; scales multiply.
     MulPlain(Value, Value),
-    /// `r * a` with a real number that needs no encoding: the integer `round(r * scale)`.
+    /// `r * a` for a real scalar `r`, which needs no encoding: every coefficient is multiplied by the integer `round(r * scale)`.
     ///
     /// ## Typing
     /// Scales multiply.
     MulScalar {
         /// The ciphertext.
         a: Value,
-        /// The number.
+        /// The scalar.
         factor: f64,
         /// Scale at which it is rounded.
         scale: Scale,
@@ -90,8 +90,8 @@ pub enum Inst {
         /// The plaintexts.
         plains: Vec<Value>,
     },
-    /// `r_1 * a_1 + r_2 * a_2 + ...` with one number for all slots of each ciphertext, in one pass: the sum of
-    /// `round(r_i * scale) * a_i`. Nothing is encoded.
+    /// `r_1 * a_1 + r_2 * a_2 + ...` with one scalar for each ciphertext, in one pass: the sum of `round(r_i * scale) * a_i`.
+    /// Nothing is encoded.
     ///
     /// ## Typing
     /// As many constants as ciphertexts, at least one; the ciphertexts have one type, scales multiply. The verifier asks that
@@ -99,7 +99,7 @@ pub enum Inst {
     DotScalar {
         /// The ciphertexts.
         ciphers: Vec<Value>,
-        /// The numbers.
+        /// The scalars.
         constants: Vec<Const>,
         /// Scale at which each is rounded.
         scale: Scale,
@@ -109,14 +109,14 @@ pub enum Inst {
     /// ## Typing
     /// Both `ct<l, _>`; the result is `ct<l, s t, deg 2>`.
     Mul(Value, Value),
-    /// `a * a`; as [`Inst::Mul`], cheaper.
+    /// `a * a`, slot by slot: the result of [`Inst::Mul`] with equal operands, for less work.
     Square(Value),
-    /// Three parts back to two; key switch.
+    /// Turns three parts into two; key switch.
     ///
     /// ## Typing
     /// `ct<l, s, deg 2>` to `ct<l, s>`.
     Relinearize(Value),
-    /// Three parts to an extended ciphertext, from shared digits of the third part; key switch without its `mod_down`.
+    /// Turns three parts into an extended ciphertext, from shared digits of the third part; key switch without its `mod_down`.
     ///
     /// ## Typing
     /// `ct<l, s, deg 2>` and `digits<l>` to `ct<l, s, ext>`.
@@ -126,7 +126,7 @@ pub enum Inst {
         /// Digits of `a`.
         digits: Value,
     },
-    /// Divides by `Q_l / Q_l'`: moves to a lower level and divides the scale alike.
+    /// Divides by `Q_l / Q_l'`: moves to a lower level and divides the scale by the same ratio.
     ///
     /// ## Typing
     /// `ct<l, s>` or `ct<l, s, deg 2>` to level `to < l`, scale `s Q_l' / Q_l`; the prime sets need not be nested.
@@ -136,7 +136,7 @@ pub enum Inst {
         /// Target level.
         to: Level,
     },
-    /// Forgets modulus; message and scale stay.
+    /// Moves to a lower level by leaving limbs out; message and scale stay.
     ///
     /// ## Typing
     /// To level `to < l` whose primes are among those of `l`.
@@ -146,8 +146,8 @@ pub enum Inst {
         /// Target level.
         to: Level,
     },
-    /// Goes on in a ring of smaller degree, where slot `j` is the mean of the slots `j`, `j + S`, `j + 2 S`, ... of `a`, for `S` slots
-    /// of that ring; key switch.
+    /// Moves to a ring of smaller degree with `S` slots, where slot `j` is the mean of the slots `j`, `j + S`, `j + 2 S`, ... of
+    /// `a`; key switch.
     ///
     /// ## Typing
     /// `ct<l, s>` to level `to` of a ring of smaller degree, whose primes are among those of `l`.
@@ -171,7 +171,7 @@ pub enum Inst {
         a: Value,
         /// Digits of `a`.
         digits: Value,
-        /// Slots to the left.
+        /// Slots by which it is rotated to the left.
         rotation: Rotation,
     },
     /// Divides an extended ciphertext by P.
@@ -186,7 +186,7 @@ pub enum Inst {
     Rotate {
         /// The ciphertext.
         a: Value,
-        /// Slots to the left.
+        /// Slots by which it is rotated to the left.
         rotation: Rotation,
     },
     /// Complex conjugate of every slot; key switch.
@@ -215,20 +215,20 @@ pub enum Inst {
         /// Its arguments.
         arguments: Vec<Value>,
     },
-    /// A further result of a call, which it follows directly or after others of the same call.
+    /// A further result of a call. It stands directly after the call, or after another result of the call.
     ///
     /// ## Typing
     /// The type of that result of the function.
     Result {
         /// The call.
         call: Value,
-        /// Which result, counted from 0; at least 1.
+        /// The index of the result, counted from 0; at least 1.
         index: u32,
     },
 }
 
 impl Inst {
-    /// The word of the text form.
+    /// The word of the text form for this instruction.
     pub fn keyword(&self) -> &'static str {
         match self {
             Self::Input { .. } => "input",
@@ -297,14 +297,14 @@ impl Inst {
         }
     }
 
-    /// Operands in order.
+    /// The operands in order.
     pub fn operands(&self) -> Vec<Value> {
         let mut operands = Vec::new();
         self.for_each_operand(|value| operands.push(value));
         operands
     }
 
-    /// The same operation on other values.
+    /// The instruction with every operand replaced by `f` of it.
     pub fn map_operands(&self, mut f: impl FnMut(Value) -> Value) -> Self {
         let mut inst = self.clone();
         match &mut inst {
@@ -345,7 +345,7 @@ impl Inst {
         inst
     }
 
-    /// The constants it names, in order.
+    /// The constants that the instruction names, in order.
     pub fn constants(&self) -> impl Iterator<Item = Const> {
         let (slots, scalars): ([Option<Const>; 2], &[Const]) = match self {
             Self::Encode {
@@ -359,7 +359,8 @@ impl Inst {
         slots.into_iter().flatten().chain(scalars.iter().copied())
     }
 
-    /// What it rounds at a scale that it states: constants or a number.
+    /// The constants or the scalar that the instruction rounds at a scale that it states; `None` for instructions that round
+    /// none.
     pub fn rounded(&self) -> Option<Rounded<'_>> {
         let (what, scale) = match self {
             Self::Encode {
@@ -380,7 +381,7 @@ impl Inst {
         Some(Rounded { what, scale })
     }
 
-    /// Renames the constants it names.
+    /// Renames the constants that the instruction names.
     pub fn rename_constants(&mut self, name: impl Fn(Const) -> Const) {
         match self {
             Self::Encode {
@@ -398,7 +399,7 @@ impl Inst {
         }
     }
 
-    /// The kind of the evaluation key it needs, if any; see also [`Circuit::key`](crate::Circuit::key).
+    /// The kind of the evaluation key that the instruction needs, if any; see also [`Circuit::key`](crate::Circuit::key).
     pub fn key(&self) -> Option<KeyKind> {
         match self {
             Self::Relinearize(_) | Self::RelinearizeExt { .. } => Some(KeyKind::Relinearization),
@@ -430,13 +431,13 @@ impl Inst {
         }
     }
 
-    /// Whether it defines a value that comes from outside of its body.
+    /// Whether the instruction defines a value that comes from outside of its body.
     pub fn is_input(&self) -> bool {
         matches!(self, Self::Input { .. } | Self::InputDigits(_))
     }
 
-    /// Whether there is something to compute when its turn comes: inputs are there, plaintexts are encoded where they are used, and
-    /// a call computes all of its results.
+    /// Whether an executor has something to compute in the instruction's turn. It has not for inputs, which are there, for an
+    /// `encode`, which is computed where the plaintext is used, and for a further result, which the call has computed.
     pub fn is_step(&self) -> bool {
         !matches!(
             self,
@@ -444,7 +445,7 @@ impl Inst {
         )
     }
 
-    /// The ciphertext whose digits it gives.
+    /// The ciphertext that the instruction decomposes, or whose digits it inputs.
     pub fn digits_of(&self) -> Option<Value> {
         match self {
             Self::Decompose(a) | Self::InputDigits(a) => Some(*a),
@@ -453,46 +454,46 @@ impl Inst {
     }
 }
 
-/// What an instruction rounds to integers at a scale that it states.
+/// Numbers that an instruction rounds to integers at a scale that it states.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rounded<'i> {
-    /// What is rounded.
+    /// The numbers.
     pub what: RoundedValue<'i>,
     /// The scale.
     pub scale: &'i Scale,
 }
 
-/// The values of [`Rounded`].
+/// The numbers of a [`Rounded`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RoundedValue<'i> {
-    /// Constants with a number for each slot, which are encoded.
+    /// Constants with slots, which are encoded.
     Slots {
-        /// Of the real parts.
+        /// The recipe of the real parts.
         re: Const,
-        /// Of the imaginary parts.
+        /// The recipe of the imaginary parts.
         im: Option<Const>,
     },
-    /// Constants of one number for all slots.
+    /// Uniform constants: a scalar for each term.
     Uniform(&'i [Const]),
-    /// A number.
+    /// A scalar.
     Number(f64),
 }
 
-/// The kinds of evaluation keys.
+/// The kinds of evaluation keys. A key leads from a secret, or from what it names, to the secret `s` of a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub enum KeyKind {
-    /// From `s^2`.
+    /// From `s^2`: relinearization.
     Relinearization,
-    /// From `s(X^-1)`.
+    /// From `s(X^-1)`: complex conjugation.
     Conjugation,
-    /// From `s(X^(5^k))`.
+    /// From `s(X^(5^k))`: rotation by `k` slots.
     Rotation(Rotation),
-    /// From the secret of another ring.
+    /// From the secret of another ring: ring switching.
     RingSwitch,
 }
 
 impl fmt::Display for KeyKind {
-    /// As a sentence names it.
+    /// Prints the kind as part of a sentence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Relinearization => f.write_str("relinearization key"),
@@ -503,19 +504,20 @@ impl fmt::Display for KeyKind {
     }
 }
 
-/// An evaluation key of a circuit: it leads from a secret, or what an automorphism or a square makes of it, to a secret.
+/// An evaluation key of a circuit: it switches ciphertexts from one secret (of a ring, its square or its image under an
+/// automorphism) to the secret of a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Key {
-    /// The ring of the secret that it leads to, at whose levels it is used.
+    /// The ring of the secret that the key leads to, at whose levels it is used.
     pub to: RingId,
-    /// What it switches from.
+    /// What the key switches from.
     pub kind: KeyKind,
-    /// The ring of the secret that it leads from, in whose degree it is computed with.
+    /// The ring of the secret that the key leads from, in whose degree it is computed with.
     pub from: RingId,
 }
 
 impl Key {
-    /// A key within a ring.
+    /// A key that leads from a ring to that ring.
     pub const fn within(ring: RingId, kind: KeyKind) -> Self {
         Self {
             to: ring,
@@ -524,7 +526,7 @@ impl Key {
         }
     }
 
-    /// The key that leads from one ring to another.
+    /// The key that switches from the ring `from` to the ring `to`.
     pub const fn switching(from: RingId, to: RingId) -> Self {
         Self {
             to,
@@ -535,7 +537,7 @@ impl Key {
 }
 
 impl fmt::Display for Key {
-    /// As a sentence names it; the ring is named where it is not the first.
+    /// Prints the key as part of a sentence; a ring is named where it is not the first.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, to, from) = (self.kind, self.to, self.from);
         match (to == from, to) {

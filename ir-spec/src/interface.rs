@@ -14,7 +14,8 @@ use crate::ring::{RingTable, Security};
 use crate::verify::Verified;
 use part::check;
 
-/// The public part of a verified circuit.
+/// The interface of a circuit: what a client needs of it to make keys, encrypt inputs and decrypt outputs. It is the
+/// public part of a verified circuit with the circuit's fingerprint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interface {
     part: PublicPart,
@@ -52,37 +53,37 @@ impl Interface {
         (&self.part, self.private)
     }
 
-    /// Name of the circuit.
+    /// The name of the circuit.
     pub fn name(&self) -> &str {
         &self.part.name
     }
 
-    /// What the parameters promise.
+    /// The security that the circuit's parameters promise.
     pub fn security(&self) -> Security {
         self.part.security
     }
 
-    /// Degree and moduli.
+    /// The rings: degrees, primes and levels.
     pub fn rings(&self) -> &RingTable {
         &self.part.rings
     }
 
-    /// The evaluation keys the server needs.
+    /// The evaluation keys that the server needs.
     pub fn keys(&self) -> &Keys {
         &self.part.keys
     }
 
-    /// The tensors to encrypt, in the circuit's order.
+    /// The input tensors, which the client encrypts, in the circuit's order.
     pub fn inputs(&self) -> &[InterfacePort] {
         &self.part.inputs
     }
 
-    /// The tensors to decrypt, in the circuit's order.
+    /// The output tensors, which the client decrypts, in the circuit's order.
     pub fn outputs(&self) -> &[InterfacePort] {
         &self.part.outputs
     }
 
-    /// The circuit it belongs to.
+    /// The fingerprint of the circuit.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }

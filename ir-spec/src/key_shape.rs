@@ -1,9 +1,9 @@
-//! What an evaluation key is by itself, whatever circuit it was made for, and which other keys it can stand in for.
+//! Shapes of evaluation keys: what a key is by itself, whatever circuit it was made for, and which keys it can replace.
 //!
 //! Notation: a key of degree N holds, for each digit `d` of a set of primes B, an encryption of `P g_d s'` modulo the product of B
 //! and of the special primes, whose product is P. The gadget `g_d` is 1 modulo the primes of `d` and 0 modulo the others of B.
 //!
-//! Nothing of that mentions a circuit, a level or the number that a circuit gives to a prime. Reduced modulo fewer primes of B, a
+//! No part of that mentions a circuit, a level or the index that a circuit gives to a prime. Reduced modulo fewer primes of B, a
 //! key is what would have been made for these: that is [`KeyShape::covers`].
 //!
 //! # Security
@@ -18,7 +18,7 @@ use crate::stats::limb_bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Degree, kind, digits and special primes of an evaluation key.
+/// The shape of an evaluation key: degree, kind, digits and special primes.
 ///
 /// Primes are given by value. They ascend within a digit, and digits ascend by their first primes, so equal keys have equal
 /// shapes.
@@ -32,12 +32,12 @@ pub struct KeyShape {
 }
 
 impl KeyShape {
-    /// A key of degree `2^log_n`, whose result is under the secret of degree `2^to_log_n`: the same but for a key that switches
-    /// rings.
+    /// The shape of a key of degree `2^log_n` whose result is under the secret of degree `2^to_log_n`. The degrees are equal
+    /// except for a key that switches rings.
     ///
     /// # Errors
-    /// When a degree is not supported or no such key leads from one to the other, a rotation is none of the ring, there are no
-    /// digits or special primes or one is empty, or a prime is repeated or too large.
+    /// When a degree is not supported or no key of the kind leads from the one to the other, the ring lacks the rotation, there
+    /// are no digits or special primes or a digit is empty, or a prime is repeated or too large.
     pub fn new(
         kind: KeyKind,
         (log_n, to_log_n): (u32, u32),
@@ -84,7 +84,7 @@ impl KeyShape {
         })
     }
 
-    /// What a circuit's key for use up to a level must be; none where its ring has no such key.
+    /// The shape of the key that a circuit needs for uses up to a level; `None` where its rings have no such key.
     pub fn of(ring: &RingTable, key: Key, level: Level) -> Option<Self> {
         if ring.ring_of(level) != key.to {
             return None;
@@ -112,7 +112,7 @@ impl KeyShape {
         self.to_log_n
     }
 
-    /// What it switches from.
+    /// What the key switches from.
     pub fn kind(&self) -> KeyKind {
         self.kind
     }
@@ -122,40 +122,40 @@ impl KeyShape {
         &self.digits
     }
 
-    /// The special primes.
+    /// The special primes, ascending.
     pub fn special(&self) -> &[u64] {
         &self.special
     }
 
-    /// All primes in the order of its limbs: digit after digit, special primes last.
+    /// All primes in the order of the key's limbs: digit after digit, special primes last.
     pub fn primes(&self) -> impl Iterator<Item = u64> + '_ {
         self.digits.iter().flatten().chain(&self.special).copied()
     }
 
-    /// The digit that a prime is in.
+    /// The index of the digit that contains `prime`; `None` where none does.
     pub fn digit_of(&self, prime: u64) -> Option<usize> {
         let has = |digit: &Vec<u64>| digit.binary_search(&prime).is_ok();
         self.digits.iter().position(has)
     }
 
-    /// Bytes of each limb of a digit in a file.
+    /// Bytes in a file of each limb of a digit.
     pub fn limb_bytes(&self) -> impl Iterator<Item = u64> + '_ {
         self.primes().map(|prime| limb_bytes(self.log_n, prime))
     }
 
-    /// Bytes of the key in a file; seed and checksum, some hundred bytes, are not counted.
+    /// Bytes of the key in a file, without seed and checksum, which are some hundred bytes.
     pub fn bytes(&self) -> u64 {
         self.digits.len() as u64 * self.limb_bytes().sum::<u64>()
     }
 
-    /// log2 of the product of all its primes: what its security depends on.
+    /// log2 of the product of all primes of the key, on which its security depends.
     pub fn modulus_bits(&self) -> f64 {
         self.primes().map(|prime| (prime as f64).log2()).sum()
     }
 
-    /// Whether this key can be used in place of another, each use giving as exact a result.
+    /// Whether this key can be used in place of `other`, with results that are as exact.
     ///
-    /// That is so when degree, kind and special primes are the same, it has every prime of the digits of the other, and each two of these
+    /// It can if degree, kind and special primes are equal, this key has every prime of the other's digits, and each two of these
     /// primes are in one digit here if and only if they are there. Primes that the other lacks do not matter: the gadget of each
     /// digit, reduced modulo the other's primes, is the gadget of the other's digit.
     pub fn covers(&self, other: &Self) -> bool {
@@ -172,22 +172,22 @@ impl KeyShape {
         })
     }
 
-    /// Same degree, kind and special primes.
+    /// Whether degree, kind and special primes are equal.
     fn is_like(&self, other: &Self) -> bool {
         self.ring_and_kind() == other.ring_and_kind() && self.special == other.special
     }
 
-    /// What the key is called whatever its primes are.
+    /// The degrees and the kind, which name a key whatever its primes are.
     fn ring_and_kind(&self) -> (u32, u32, KeyKind) {
         (self.log_n, self.to_log_n, self.kind)
     }
 
-    /// Whether both are of one degree and kind, whatever their primes are.
+    /// Whether both keys have the same degrees and kind, whatever their primes are.
     pub fn is_kind_of(&self, other: &Self) -> bool {
         self.ring_and_kind() == other.ring_and_kind()
     }
 
-    /// The smallest key that covers both; none where no key does.
+    /// The smallest shape that covers both; `None` where no key does.
     pub fn join(&self, other: &Self) -> Option<Self> {
         if !self.is_like(other) {
             return None;
@@ -209,10 +209,10 @@ impl KeyShape {
         (joined.covers(self) && joined.covers(other)).then_some(joined)
     }
 
-    /// Asks for a modulus that its degree is secure with.
+    /// Checks that the key's modulus is secure for its degree.
     ///
     /// # Errors
-    /// When security is promised and the modulus is longer than the line.
+    /// When `security` is promised and the modulus is longer than the limit for the degree.
     pub fn check_security(&self, security: Security) -> Result<(), ShapeError> {
         let (log_n, bits) = (self.to_log_n, self.modulus_bits());
         match (security, Security::max_modulus_bits(log_n)) {
@@ -229,7 +229,7 @@ impl KeyShape {
 }
 
 impl fmt::Display for KeyShape {
-    /// As a sentence names it.
+    /// Prints the key as part of a sentence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind;
         match self.to_log_n == self.log_n {
@@ -243,8 +243,8 @@ impl fmt::Display for KeyShape {
     }
 }
 
-/// Evaluation keys in words, alike ones together: `17 rotation keys of degree 2^15 (1, 2, 3, 4, ...), relinearization key of degree
-/// 2^15`.
+/// Describes evaluation keys in words, keys of one kind and degree together: `17 rotation keys of degree 2^15 (1, 2, 3, 4, ...),
+/// relinearization key of degree 2^15`.
 pub fn describe<'k>(keys: impl IntoIterator<Item = &'k KeyShape>) -> String {
     const SHOWN: usize = 6;
     let mut rotations: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
@@ -273,7 +273,7 @@ pub fn describe<'k>(keys: impl IntoIterator<Item = &'k KeyShape>) -> String {
     parts.join(", ")
 }
 
-/// Why something is no evaluation key, or none to be made.
+/// Why a shape is not that of an evaluation key, or of one that must not be made.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum ShapeError {

@@ -35,18 +35,18 @@ pub struct LayoutParts {
     pub pitch: u32,
     /// Slots from one plane to the next.
     pub plane: u32,
-    /// Copies of the whole block; a power of two.
+    /// Number of replicas of the block of planes; a power of two.
     pub replicas: u32,
-    /// Rotation from one replica to the next, 0 for aligned copies.
+    /// Rotation from one replica to the next; 0 for aligned replicas.
     pub skew: u32,
-    /// What is added to the rotation once for every `run` replicas; 0 where one skew says all.
+    /// Rotation that is added once for every `run` replicas; 0 where the skew alone says all.
     pub jump: u32,
     /// Replicas between two jumps, a power of two; 1 where there is no jump.
     pub run: u32,
 }
 
 impl LayoutParts {
-    /// Checks how far replicas are rotated in a block of this size.
+    /// Checks how far replicas are rotated within a block of `block` slots.
     fn check_turns(&self, block: u64) -> Result<(), LayoutError> {
         for (part, value) in [("skew", self.skew), ("jump", self.jump)] {
             if u64::from(value) >= block {
@@ -65,29 +65,29 @@ impl LayoutParts {
     }
 }
 
-/// A checked packing of `[C, H, W]` into slots: total and injective up to replicas.
+/// A checked packing of a `[C, H, W]` tensor into slots: every element has a place, and no two elements share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Layout {
     parts: LayoutParts,
 }
 
-/// Where an element lies.
+/// The place of an element: a slot of a ciphertext.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Which ciphertext.
+    /// The ciphertext, by index.
     pub ciphertext: u32,
-    /// Which slot of it.
+    /// The slot of that ciphertext.
     pub slot: u32,
 }
 
 impl Layout {
-    /// Rings above degree 2^17 are not supported.
+    /// log2 of the largest number of slots: rings above degree 2^17 are not supported.
     pub const MAX_LOG_SLOTS: u32 = 16;
 
-    /// Checks the parts.
+    /// Checks the parts of a packing.
     ///
     /// # Errors
-    /// Names the part that is out of range, with the bound the others set.
+    /// When a part is out of range; the error names it, with the bound that the others set.
     pub fn new(parts: LayoutParts) -> Result<Self, LayoutError> {
         let LayoutParts {
             log_slots,
@@ -140,7 +140,7 @@ impl Layout {
         Ok(layout)
     }
 
-    /// One channel after the other, row by row, in as few ciphertexts as that takes: `p = z = 1`.
+    /// The row-major packing: one channel after the other, row by row, in as few ciphertexts as that takes (`p = z = 1`).
     ///
     /// # Errors
     /// When one channel does not fit a ciphertext.
@@ -162,7 +162,7 @@ impl Layout {
         })
     }
 
-    /// The choices it was made of.
+    /// The parts that the packing is made of.
     pub fn parts(&self) -> &LayoutParts {
         &self.parts
     }
@@ -172,7 +172,7 @@ impl Layout {
         1 << self.parts.log_slots
     }
 
-    /// Slots of one replica; the content repeats with this period when the replicas are aligned.
+    /// Slots of one replica. The content repeats with this period where the replicas are aligned.
     pub fn block(&self) -> u32 {
         self.slots() / self.parts.replicas
     }
@@ -206,7 +206,7 @@ impl Layout {
         used / (f64::from(self.ciphertexts()) * f64::from(self.slots()))
     }
 
-    /// Where element `[c, h, w]`, inside the shape, lies in replica 0.
+    /// The place in replica 0 of element `[c, h, w]`, which must be inside the shape.
     pub fn place(&self, [c, h, w]: [u32; 3]) -> Place {
         let LayoutParts {
             phases: [ph, pw],
@@ -222,7 +222,7 @@ impl Layout {
         Place { ciphertext, slot }
     }
 
-    /// Where the element with this row-major index lies in replica 0.
+    /// The place in replica 0 of the element with the row-major index `flat`.
     pub fn place_flat(&self, flat: usize) -> Place {
         let [_, h, w] = self.parts.shape;
         let (rest, x) = (flat / w as usize, flat % w as usize);
@@ -233,12 +233,12 @@ impl Layout {
         ])
     }
 
-    /// Whether every replica is an exact copy, so that the content repeats with [`Layout::block`].
+    /// Whether the replicas are aligned (not skewed), so that the content repeats with the period [`Layout::block`].
     pub fn is_aligned(&self) -> bool {
         self.parts.skew == 0 && self.parts.jump == 0
     }
 
-    /// The same packing with exact copies.
+    /// The packing with aligned replicas in place of skewed ones.
     #[must_use]
     pub fn untwisted(&self) -> Self {
         Self {
@@ -251,7 +251,8 @@ impl Layout {
         }
     }
 
-    /// The packing with half the slots of what repeats with half the slots; none where it does not.
+    /// The packing in a ring of half the slots, of a tensor whose content repeats with that period; `None` where it does
+    /// not.
     pub fn halved(&self) -> Option<Self> {
         let parts = self.parts;
         let half = parts.replicas / 2;
@@ -276,7 +277,7 @@ impl Layout {
         Self::new(halved).ok()
     }
 
-    /// How far `replica` is rotated right within its block.
+    /// Slots by which `replica` is rotated right within its block.
     pub fn turn(&self, replica: u32) -> u32 {
         let LayoutParts {
             skew, jump, run, ..
@@ -286,14 +287,14 @@ impl Layout {
         (turn % u64::from(self.block())) as u32
     }
 
-    /// The slot in `replica` of what lies at `slot` in replica 0.
+    /// The slot in `replica` of the element that lies at `slot` in replica 0.
     pub fn replica(&self, slot: u32, replica: u32) -> u32 {
         let block = u64::from(self.block());
         let moved = (u64::from(slot) + u64::from(self.turn(replica))) % block;
         replica * self.block() + moved as u32
     }
 
-    /// The element at a place, as `[c, h, w]`; `None` where the layout promises zero.
+    /// The element `[c, h, w]` at a place; `None` where the layout promises zero.
     pub fn element(&self, Place { ciphertext, slot }: Place) -> Option<[u32; 3]> {
         let LayoutParts {
             shape,
@@ -333,7 +334,7 @@ impl Layout {
         Some((c as usize * height as usize + h as usize) * width as usize + w as usize)
     }
 
-    /// A tensor in row-major order as slot vectors, one per ciphertext, replicas included.
+    /// Packs a tensor in row-major order into slot vectors, one for each ciphertext, replicas included.
     pub fn pack(&self, tensor: &[f64]) -> Vec<Vec<f64>> {
         let mut ciphertexts = vec![vec![0.0; self.slots() as usize]; self.ciphertexts() as usize];
         for (flat, &value) in tensor.iter().enumerate().take(self.elements()) {
@@ -351,7 +352,8 @@ impl Layout {
         ciphertexts
     }
 
-    /// The tensor in row-major order that slot vectors hold, read from replica 0; missing slots read as NaN.
+    /// Unpacks a tensor into row-major order from slot vectors, one for each ciphertext. It is read from replica 0; missing
+    /// slots read as NaN.
     pub fn unpack(&self, ciphertexts: &[Vec<f64>]) -> Vec<f64> {
         let read = |place: Place| {
             ciphertexts
@@ -366,7 +368,7 @@ impl Layout {
 }
 
 impl fmt::Display for Layout {
-    /// As the text form spells it, without the keyword.
+    /// Prints the layout as the text form spells it, without the keyword.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LayoutParts {
             log_slots: _,
@@ -400,11 +402,11 @@ fn fail<T>(part: &'static str, found: u64, expected: String) -> Result<T, Layout
     })
 }
 
-/// A part of a layout is out of range.
+/// A part of a layout that is out of range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("layout: {part} is {found}, expected {expected}")]
 pub struct LayoutError {
-    /// Which part.
+    /// The name of the part.
     pub part: &'static str,
     /// Its value.
     pub found: u64,

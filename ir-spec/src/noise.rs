@@ -13,32 +13,32 @@
 //! - \[CCHMOP22\] Costache, Curtis, Hales, Murphy, Ogilvie, Player, *On the precision loss in approximate homomorphic
 //!   encryption*. <https://eprint.iacr.org/2022/162>
 
-/// Variance of an error coefficient.
+/// Variance of a coefficient of an error polynomial.
 pub const ERROR_VARIANCE: f64 = 10.5;
 
 /// Variance of a coefficient of a dense ternary secret.
 pub const SECRET_VARIANCE: f64 = 2.0 / 3.0;
 
-/// Variance of the error of rounding to an integer.
+/// Variance of the error of rounding to the nearest integer.
 const ROUNDING_VARIANCE: f64 = 1.0 / 12.0;
 
-/// The noise of one ring degree.
+/// The noise of the primitives at one ring degree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoiseModel {
-    /// log2 N.
+    /// log2 of the ring degree N.
     pub log_n: u32,
 }
 
-/// A value as the model sees it: root mean squares over slots, in absolute units.
+/// A value as the noise model sees it: root mean squares over slots, in absolute units.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Signal {
-    /// Of the exact value times its scale.
+    /// Root mean square of the exact value times its scale.
     pub message: f64,
-    /// Of the error.
+    /// Root mean square of the error.
     pub error: f64,
 }
 
-/// Root of the sum of squares: the deviation of a sum of independent errors.
+/// Root of the sum of squares of deviations: the deviation of a sum of independent errors.
 pub fn combine(deviations: impl IntoIterator<Item = f64>) -> f64 {
     deviations.into_iter().map(|x| x * x).sum::<f64>().sqrt()
 }
@@ -48,23 +48,23 @@ impl NoiseModel {
         f64::from(self.log_n).exp2()
     }
 
-    /// Slots of a polynomial with independent coefficients of a variance.
+    /// Root mean square in the slots of a polynomial with independent coefficients of a variance.
     fn slots_of(self, variance: f64) -> f64 {
         (self.degree() * variance).sqrt()
     }
 
-    /// Symmetric encryption: `c0 + c1 s = m + e`, only `e` remains. `N sigma^2`, squared.
+    /// Noise of a fresh symmetric encryption: in `c0 + c1 s = m + e` only `e` remains. Its square is `N sigma^2`.
     pub fn fresh(self) -> f64 {
         self.slots_of(ERROR_VARIANCE)
     }
 
-    /// Rounding of coefficients when a plaintext is encoded: `N / 12`, squared.
+    /// Noise of encoding a plaintext, whose coefficients are rounded. Its square is `N / 12`.
     pub fn encoding(self) -> f64 {
         self.slots_of(ROUNDING_VARIANCE)
     }
 
-    /// Rounding when a ciphertext of 2 or 3 parts is divided (rescale, mod_down): each part is off by `r_i`, uniform in
-    /// `[-1/2, 1/2]`, and the phase by `r_0 + r_1 s (+ r_2 s^2)`. `N/12 (1 + 2N/3 (+ 2 (2N/3)^2))`, squared.
+    /// Noise of dividing a ciphertext of 2 or 3 parts (`rescale`, `mod_down`): each part is off by `r_i`, uniform in `[-1/2,
+    /// 1/2]`, and the phase by `r_0 + r_1 s (+ r_2 s^2)`. Its square is `N/12 (1 + 2N/3 (+ 2 (2N/3)^2))`.
     pub fn division(self, parts: usize) -> f64 {
         let secret = self.degree() * SECRET_VARIANCE;
         let squared = if parts > 2 {
@@ -75,22 +75,22 @@ impl NoiseModel {
         self.slots_of(ROUNDING_VARIANCE) * (1.0 + secret + squared).sqrt()
     }
 
-    /// What the inner product of a key switch leaves after division by P, rounding aside: `sum_d c_d e_d / P` with `c_d` uniform in
-    /// `[-D_d/2, D_d/2]`, so of variance `D_d^2 / 12`. `sum_d N (D_d^2 / 12) N sigma^2 / P^2`, squared.
+    /// Noise of the inner product of a key switch after division by P, without rounding: `sum_d c_d e_d / P` with `c_d` uniform
+    /// in `[-D_d/2, D_d/2]`, so of variance `D_d^2 / 12`. Its square is `sum_d N (D_d^2 / 12) N sigma^2 / P^2`.
     ///
-    /// Takes log2 of the product of each digit's primes at the level, and log2 P.
+    /// `digit_bits` has log2 of the product of each digit's primes at the level, `special_bits` is log2 P.
     pub fn key_product(self, digit_bits: &[f64], special_bits: f64) -> f64 {
         let digits = combine(digit_bits.iter().map(|bits| (bits - special_bits).exp2()));
         self.fresh() * self.slots_of(ROUNDING_VARIANCE) * digits
     }
 
-    /// A whole key switch: the inner product and the rounding of the division by P.
+    /// Noise of a whole key switch: of the inner product, and of rounding in the division by P.
     pub fn key_switch(self, digit_bits: &[f64], special_bits: f64) -> f64 {
         combine([self.key_product(digit_bits, special_bits), self.division(2)])
     }
 
-    /// Rescaling a ciphertext of `parts` parts with an error, by `ratio = Q_l' / Q_l`: the error shrinks with the message, rounding
-    /// is added.
+    /// Error of a rescaled ciphertext of `parts` parts, from its `error` before and `ratio = Q_l' / Q_l`: the error shrinks with
+    /// the message, rounding is added.
     pub fn rescale(self, error: f64, ratio: f64, parts: usize) -> f64 {
         combine([error * ratio, self.division(parts)])
     }
@@ -113,7 +113,7 @@ impl Signal {
         }
     }
 
-    /// A product of independent values, ciphertexts or plaintexts: `(m + e)(m' + e') = m m' + m e' + e m' + e e'`, slot by slot.
+    /// A product of independent values, ciphertexts or plaintexts, slot by slot: `(m + e)(m' + e') = m m' + m e' + e m' + e e'`.
     pub fn product(self, other: Self) -> Self {
         let cross = [
             self.message * other.error,
@@ -126,8 +126,8 @@ impl Signal {
         }
     }
 
-    /// A square: `2 m e + e^2`, the two factors share their error. `message4` is the fourth root of the mean fourth power of the
-    /// message, for the message of the result.
+    /// A square, slot by slot: `2 m e + e^2`, because the two factors share their error. `message4` is the fourth root of the
+    /// mean fourth power of the message; the message of the result follows from it.
     pub fn square(self, message4: f64) -> Self {
         let error = combine([
             2.0 * self.message * self.error,
@@ -139,8 +139,8 @@ impl Signal {
         }
     }
 
-    /// A product with a scalar `r` taken at scale `s`, the integer `round(r s)`: the error is scaled, and the scalar itself is off
-    /// by up to 1/2, `1/12` in mean square.
+    /// A product with a scalar `r` at scale `s`, that is with the integer `round(r s)`: the error is scaled, and the scalar
+    /// itself is off by at most 1/2, in mean square by 1/12.
     pub fn scalar(self, r: f64, s: f64) -> Self {
         let integer = (r * s).round().abs();
         let error = combine([
@@ -153,7 +153,7 @@ impl Signal {
         }
     }
 
-    /// With another independent error.
+    /// The value with another independent error added.
     pub fn with_error(self, error: f64) -> Self {
         Self {
             error: combine([self.error, error]),

@@ -6,7 +6,7 @@
 
 use crate::inst::Inst;
 
-/// What a ciphertext is multiplied with slot by slot.
+/// The factor of a product of a ciphertext, slot by slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Factor {
     /// An encoded plaintext.
@@ -21,32 +21,32 @@ pub enum Factor {
 pub enum Pass {
     /// Fills the slots of a constant and encodes them, at the level of the result.
     Encode,
-    /// Adds whole ciphertexts, or negates one: so many times.
+    /// Adds two ciphertexts, or negates one, a number of times.
     Add {
         /// How often.
         count: usize,
     },
-    /// Adds a plaintext; the other parts are copied.
+    /// Adds a plaintext to one part; the other parts are copied.
     AddPlain,
-    /// Multiplies every part.
+    /// Multiplies every part by a factor.
     MultiplyPlain {
-        /// With what.
+        /// The factor.
         by: Factor,
     },
     /// Sums products of ciphertexts with one factor each.
     Dot {
-        /// How many products.
+        /// The number of products.
         terms: usize,
-        /// With what.
+        /// The factors.
         by: Factor,
     },
     /// Multiplies two ciphertexts of two parts.
     Multiply,
-    /// Multiplies every part with a power of X.
+    /// Multiplies every part by a power of X.
     MultiplyMonomial,
-    /// Splits the last part into gadget digits and raises them.
+    /// Splits the last part into gadget digits and raises them to `Q_l * P`.
     Decompose,
-    /// Multiplies digits with an evaluation key and sums: two extended parts.
+    /// Inner product of digits with an evaluation key, which gives two extended parts.
     KeyProduct,
     /// Divides two extended parts by P.
     ModDown,
@@ -54,15 +54,16 @@ pub enum Pass {
     Rescale,
     /// Copies the primes that stay on the way to the level of the result.
     DropLevel,
-    /// Keeps the coefficients of a ring of smaller degree, of two parts.
+    /// Keeps the coefficients that belong to a ring of smaller degree, of two parts.
     Gather,
 }
 
 impl Inst {
-    /// The passes that compute it, in order. None for an input, nor for a call: what it runs has passes of its own.
+    /// The passes that compute the instruction, in order: none for an input, and none for a call, whose body has passes of its
+    /// own.
     ///
-    /// A fused key switch is the same passes as its phases written one by one. Passes that lead to another ring are in the degree of the
-    /// ring that they lead from, with the gadget of the ring that they lead to.
+    /// A fused key switch has the passes of its phases. Passes of a switch to another ring are in the degree of the ring that it
+    /// leads from, with the gadget of the ring that it leads to.
     pub fn passes(&self) -> Vec<Pass> {
         use Pass::{Decompose, Gather, KeyProduct, ModDown};
         match self {

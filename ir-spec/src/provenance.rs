@@ -1,5 +1,5 @@
-//! What the instructions of a node tell about it: the operators whose constants it uses, and the packings of the tensors
-//! that it takes and makes.
+//! Provenance: what the instructions that serve a node tell about it, that is the operators whose constants it uses, and
+//! the packings of the tensors that it takes and gives.
 //!
 //! The packing of a value is not part of the circuit but follows from it: inputs have that of their port, a product with
 //! a diagonal has that of its operator's result, everything else keeps what its operands have. A rotation displaces;
@@ -13,18 +13,18 @@ use crate::types::{Form, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
-/// What a node works with.
+/// The operators and the packings that a node works with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NodeUse {
     /// The operators whose constants it uses.
     pub operators: BTreeSet<OperatorId>,
-    /// Packings of the ciphertexts that it takes from other nodes.
+    /// Packings of the ciphertexts that the node takes from other nodes.
     pub inputs: BTreeSet<LayoutId>,
-    /// Packings of the ciphertexts that other nodes or the client take from it.
+    /// Packings of the ciphertexts that the node hands on to other nodes or to the client.
     pub outputs: BTreeSet<LayoutId>,
 }
 
-/// What every node works with; what serves no node stands under none.
+/// What every node works with; the entry `None` is for instructions that serve no node.
 pub fn node_uses(circuit: &Circuit) -> BTreeMap<Option<Node>, NodeUse> {
     let packed = packed(circuit);
     let layout_of = |value: Value| Some(packed.get(value.index()).copied()??.layout);
@@ -65,7 +65,7 @@ impl AddAssign for Used {
     }
 }
 
-/// The operators whose constants each instruction uses, or what it calls.
+/// The operators whose constants each instruction uses; for a call, those that its body uses.
 fn operators(circuit: &Circuit) -> Vec<Used> {
     let of = |constant| circuit.constants.get(constant).map(Constant::operator);
     let used = circuit
@@ -75,8 +75,8 @@ fn operators(circuit: &Circuit) -> Vec<Used> {
     circuit.with_calls(used.collect())
 }
 
-/// The ciphertexts that nodes hand on, to each other or to the client: outputs, and operands of instructions that serve
-/// another node.
+/// The ciphertexts that nodes hand on, to each other or to the client: values of output ports, and operands of
+/// instructions that serve another node.
 pub fn handed_on(circuit: &Circuit) -> BTreeSet<Value> {
     let mut values: BTreeSet<Value> = circuit.leaving().collect();
     for (_, definition) in circuit.definitions(circuit.main()) {
@@ -91,7 +91,7 @@ pub fn handed_on(circuit: &Circuit) -> BTreeSet<Value> {
 }
 
 impl NodeUse {
-    /// What a linear node hands on of its input at another level, to a node that shares it, is no result of it.
+    /// Drops from a linear node's results its input at another level, which it hands on to a node that shares it.
     fn drop_passed_on(&mut self, circuit: &Circuit) {
         let made = self
             .operators
@@ -111,7 +111,7 @@ fn is_cipher(definition: &Definition) -> bool {
     matches!(definition.ty, Type::Cipher { .. })
 }
 
-/// Sums that are still extended are shared between nodes by passes; they are nobody's result.
+/// Whether a value is a node's result. A sum that is still extended is not: passes share it between nodes.
 fn is_result(definition: &Definition) -> bool {
     match definition.ty {
         Type::Cipher { form, .. } => form != Form::Extended,
@@ -145,7 +145,7 @@ fn packed(circuit: &Circuit) -> Vec<Option<Packed>> {
     all
 }
 
-/// The packing of a result from those of the operands.
+/// The packing of a result, from those of the operands.
 fn result(
     circuit: &Circuit,
     Definition { inst, ty, .. }: &Definition,
@@ -181,7 +181,7 @@ impl Packed {
     }
 }
 
-/// The packing of a product with an encoded constant, where the constant says it.
+/// The packing of a product with an encoded constant, where the constant determines it.
 fn product(circuit: &Circuit, plain: Value) -> Option<Packed> {
     match circuit.values.get(plain)?.inst {
         Inst::Encode { constant, .. } => written(circuit, constant),
@@ -205,7 +205,8 @@ fn written(circuit: &Circuit, constant: Const) -> Option<Packed> {
     }
 }
 
-/// The least displaced of the operands: where the parts of a sum differ, the others are folded into it.
+/// The packing of the least displaced operand: where the terms of a sum differ in it, the others are folded into that
+/// one.
 fn nearest(inst: &Inst, known: impl Fn(Value) -> Option<Packed>) -> Option<Packed> {
     let mut nearest: Option<Packed> = None;
     inst.for_each_operand(|operand| {

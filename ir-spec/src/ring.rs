@@ -1,11 +1,11 @@
-//! The rings a circuit runs in: degrees, prime pool, levels, gadget digits, and the security line they must respect.
+//! The rings of a circuit: degrees, primes, levels, gadget digits, and the limits that security sets.
 
 use crate::entity::{Arena, Entity, Prime, RingId, SpecialPrime};
 use crate::scale::Scale;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Index into the table of moduli; of two levels of one ring the higher one has more modulus left.
+/// A level: index into the table of levels. Of two levels of one ring the higher index has the larger modulus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Level(pub u32);
 
@@ -15,7 +15,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// Rotation of the slots to the left, `1 ..= slots - 1`; the automorphism `X -> X^(5^k)`.
+/// A rotation of the slots to the left by `1 ..= slots - 1`; the automorphism `X -> X^(5^k)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Rotation(pub u32);
 
@@ -25,19 +25,19 @@ impl fmt::Display for Rotation {
     }
 }
 
-/// What the parameters promise.
+/// The security that a circuit's parameters promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub enum Security {
     /// 128 bits against classical attacks, as [`Self::max_modulus_bits`] measures them; the verifier enforces it.
     #[serde(rename = "128")]
     Classical128,
-    /// None: toy rings for tests. Every tool that meets it warns.
+    /// No promise: toy rings for tests. Every tool warns of it.
     #[serde(rename = "none")]
     None,
 }
 
 impl Security {
-    /// The largest log2(Q P) that `128` allows for ring degree `2^log_n`: ternary secret, classical attacks.
+    /// The largest log2(Q P) that the promise allows for ring degree `2^log_n`, with ternary secrets against classical attacks.
     ///
     /// `None` for degrees the sources do not list (no modulus is secure enough to be of use below 2^10). The limits of 2^12 to
     /// 2^15 are those of \[ACC+18\], the others those of \[BCC+24\]. Where they differ, \[BCC+24\] is lower by 3 to 13 bits:
@@ -71,7 +71,7 @@ impl fmt::Display for Security {
     }
 }
 
-/// One ring of a circuit: the polynomials of a degree under the secret of that degree, and how keys are switched there.
+/// A ring of a circuit: the polynomials of a degree under the secret of that degree, and the gadget of its key switching.
 ///
 /// Only [`Inst::SwitchRing`](crate::Inst::SwitchRing) leads from one ring to another, of smaller degree.
 ///
@@ -82,22 +82,22 @@ impl fmt::Display for Security {
 pub struct RingSpec {
     /// log2 of the degree N of `Z[X] / (X^N + 1)`; N / 2 slots.
     pub log_n: u32,
-    /// The special primes of its P, ascending; none where nothing is key-switched.
+    /// The special primes, whose product is the ring's P, ascending; empty where no key is switched.
     pub special: Vec<SpecialPrime>,
-    /// Partition of the primes of its levels into the digits of key switching.
+    /// Partition into gadget digits of the primes of the ring's levels.
     pub digits: Vec<Vec<Prime>>,
 }
 
-/// A level: a modulus of a ring.
+/// A row of the table of levels: a modulus of a ring.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LevelSpec {
-    /// The ring.
+    /// The ring of the level.
     pub ring: RingId,
     /// The primes of its modulus Q_l, in the order of their limbs.
     pub primes: Vec<Prime>,
 }
 
-/// A ring of a circuit with the values of its special primes.
+/// A ring of a circuit together with the values of its special primes.
 #[derive(Clone, Copy, Debug)]
 pub struct RingView<'r> {
     spec: &'r RingSpec,
@@ -105,32 +105,32 @@ pub struct RingView<'r> {
 }
 
 impl<'r> RingView<'r> {
-    /// log2 of the degree.
+    /// log2 of the degree N.
     pub fn log_n(&self) -> u32 {
         self.spec.log_n
     }
 
-    /// Degree.
+    /// The degree N.
     pub fn degree(&self) -> usize {
         1 << self.spec.log_n
     }
 
-    /// Slots of a ciphertext, half the degree.
+    /// Slots of a ciphertext, `N / 2`.
     pub fn slots(&self) -> u32 {
         1 << (self.spec.log_n.max(1) - 1)
     }
 
-    /// The digits of key switching.
+    /// The gadget digits of key switching.
     pub fn digits(&self) -> &'r [Vec<Prime>] {
         &self.spec.digits
     }
 
-    /// How many primes P has.
+    /// The number of special primes.
     pub fn special_count(&self) -> usize {
         self.spec.special.len()
     }
 
-    /// The values of the primes of P.
+    /// The values of the special primes, whose product is P.
     pub fn special(&self) -> impl Iterator<Item = u64> + use<'r> {
         let pool = self.special;
         let primes = self.spec.special.iter();
@@ -143,14 +143,14 @@ impl<'r> RingView<'r> {
     }
 }
 
-/// The rings of a circuit, their primes and the table of levels.
+/// The rings of a circuit, their primes and the levels of their moduli.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RingTable {
     /// The unit `D = 2^unit_bits` in which the text form writes scales; no meaning beyond that.
     pub unit_bits: u32,
-    /// The pool from which levels are drawn.
+    /// The primes from which levels are drawn.
     pub primes: Arena<Prime, u64>,
-    /// The pool from which rings draw the primes of their P, present in extended ciphertexts and in keys.
+    /// The special primes from which rings draw those of their P; they are in the moduli of extended ciphertexts and of keys.
     pub special: Arena<SpecialPrime, u64>,
     /// The rings, in any order.
     pub rings: Arena<RingId, RingSpec>,
@@ -158,7 +158,7 @@ pub struct RingTable {
     pub levels: Vec<LevelSpec>,
 }
 
-/// A ring that is not in the table: what is asked of it is found wrong by whoever checks the table.
+/// The ring that stands for one that is not in the table: every check of the table refuses it.
 static NO_RING: RingSpec = RingSpec {
     log_n: *RingTable::LOG_N.start(),
     special: Vec::new(),
@@ -166,12 +166,12 @@ static NO_RING: RingSpec = RingSpec {
 };
 
 impl RingTable {
-    /// Smallest and largest supported degree, as logarithms.
+    /// log2 of the supported degrees, smallest and largest included.
     pub const LOG_N: std::ops::RangeInclusive<u32> = 3..=17;
     /// Every prime is below this: the fast transforms need it, and some libraries are wrong above.
     pub const MAX_PRIME: u64 = 1 << 50;
 
-    /// One ring `r0` of degree `2^log_n` with all special primes, which every level is in.
+    /// A table with one ring `r0` of degree `2^log_n`, which has all special primes and all levels.
     pub fn of_one_ring(
         (log_n, unit_bits): (u32, u32),
         (primes, special): (Arena<Prime, u64>, Arena<SpecialPrime, u64>),
@@ -194,8 +194,8 @@ impl RingTable {
         }
     }
 
-    /// The same levels, the lowest `levels` of them in one more ring. From the digits of the other rings go the primes that only
-    /// these levels had.
+    /// The table with one more ring, in which the lowest `levels` levels are. The digits of the other rings lose the primes that
+    /// only these levels have.
     #[must_use]
     pub fn with_lowest_in(mut self, levels: usize, ring: RingSpec) -> Self {
         let id = self.rings.push(ring);
@@ -208,7 +208,7 @@ impl RingTable {
         self
     }
 
-    /// Takes the primes that none of its levels has out of the digits of a ring.
+    /// Removes from the digits of a ring the primes that none of its levels has.
     pub fn keep_own_digits(&mut self, ring: RingId) {
         let own = self.primes_of(ring);
         if let Some(spec) = self.rings.get_mut(ring) {
@@ -225,7 +225,7 @@ impl RingTable {
         level.map_or(RingId(0), |level| level.ring)
     }
 
-    /// A ring of the table.
+    /// The ring `ring` with its primes; for a ring that is not in the table, one that every check refuses.
     pub fn view(&self, ring: RingId) -> RingView<'_> {
         RingView {
             spec: self.rings.get(ring).unwrap_or(&NO_RING),
@@ -238,12 +238,12 @@ impl RingTable {
         self.view(self.ring_of(level))
     }
 
-    /// The ring of the highest level, where a circuit usually begins.
+    /// The ring of the highest level, in which a circuit usually begins.
     pub fn top_ring(&self) -> RingId {
         self.top().map_or(RingId(0), |top| self.ring_of(top))
     }
 
-    /// The rings that levels are in, each once, in the order of their highest levels, that of the highest level first.
+    /// The rings that levels are in, each once, in descending order of their highest levels.
     pub fn descent(&self) -> Vec<RingId> {
         let mut rings: Vec<RingId> = Vec::new();
         for level in self.levels.iter().rev() {
@@ -260,7 +260,7 @@ impl RingTable {
         degrees.max().unwrap_or(0)
     }
 
-    /// Whether ciphertexts of one of the rings have so many slots.
+    /// Whether ciphertexts of one of the rings have `slots` slots.
     pub fn has_slots(&self, slots: u32) -> bool {
         self.rings
             .keys()
@@ -273,14 +273,14 @@ impl RingTable {
         levels.filter_map(move |(i, level)| (level.ring == ring).then_some(Level(i)))
     }
 
-    /// The primes of a level.
+    /// The primes of a level; `None` where the level does not exist.
     pub fn row(&self, level: Level) -> Option<&[Prime]> {
         let level = self.levels.get(level.0 as usize)?;
         Some(&level.primes)
     }
 
-    /// The primes of an evaluation key for use at a level and at every lower level of its ring, P excepted: rows need not be
-    /// nested. Ascending; none at a level that does not exist.
+    /// The primes, without special ones, of an evaluation key for uses at `level` and at all lower levels of its ring (the
+    /// primes of these need not be among those of `level`). Ascending; empty for a level that does not exist.
     pub fn key_row(&self, level: Level) -> Vec<Prime> {
         let ring = self.ring_of(level);
         let levels = self.levels.get(..=level.0 as usize).unwrap_or_default();
@@ -301,25 +301,25 @@ impl RingTable {
         known.chain(unknown).collect()
     }
 
-    /// The primes of all levels of a ring, ascending: those that its digits partition.
+    /// The primes of all levels of a ring, ascending, which its digits partition.
     pub fn primes_of(&self, ring: RingId) -> Vec<Prime> {
         let top = self.levels_of(ring).last();
         top.map_or_else(Vec::new, |top| self.key_row(top))
     }
 
-    /// The highest level.
+    /// The highest level; `None` without levels.
     pub fn top(&self) -> Option<Level> {
         (self.levels.len() as u32).checked_sub(1).map(Level)
     }
 
-    /// log2 of Q_l.
+    /// log2 of the modulus Q_l of a level.
     pub fn level_bits(&self, level: Level) -> Option<f64> {
         self.row(level)?.iter().try_fold(0.0, |bits, &p| {
             Some(bits + (*self.primes.get(p)? as f64).log2())
         })
     }
 
-    /// log2 of the product of all primes that keys of a ring are modulo, its P included: what its security depends on.
+    /// log2 of the product of all primes of a ring's keys, its P included, on which its security depends.
     pub fn total_bits(&self, ring: RingId) -> f64 {
         let primes = self.primes_of(ring);
         let values = primes.iter().filter_map(|&p| self.primes.get(p));
@@ -327,7 +327,7 @@ impl RingTable {
         chain + self.view(ring).special_bits()
     }
 
-    /// Q_from / Q_to as a scale: what a rescale divides by. `None` when a level does not exist.
+    /// `Q_from / Q_to` as a scale, by which a rescale divides; `None` when a level does not exist.
     pub fn ratio(&self, from: Level, to: Level) -> Option<Scale> {
         let mut exponents: BTreeMap<Prime, i32> = BTreeMap::new();
         let (from, to) = (self.row(from)?, self.row(to)?);
@@ -340,7 +340,7 @@ impl RingTable {
         Scale::new(0, exponents.into_iter().filter(|&(_, e)| e != 0))
     }
 
-    /// Whether every prime of level `inner` is one of level `outer`.
+    /// Whether the primes of level `inner` are all among those of level `outer`.
     pub fn contains(&self, outer: Level, inner: Level) -> bool {
         match (self.row(outer), self.row(inner)) {
             (Some(outer), Some(inner)) => inner.iter().all(|p| outer.contains(p)),

@@ -7,7 +7,8 @@
 use crate::entity::{Arena, Entity, Prime};
 use std::sync::Arc;
 
-/// A positive rational number `2^a * product of q_i^b_i`. Clones share the exponents: every type has one.
+/// A scale: the positive rational number `2^a * product of q_i^b_i`. Clones share their exponents, since every type has a
+/// scale.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Scale(Arc<Monomial>);
 
@@ -29,8 +30,8 @@ impl Scale {
         Self::of(log2, Vec::new())
     }
 
-    /// `2^log2` times these powers of primes; `None` unless the primes ascend and every exponent is within
-    /// [`Scale::MAX_EXPONENT`], those of primes not zero.
+    /// `2^log2` times these powers of primes; `None` unless the primes ascend, and the exponents are within
+    /// [`Scale::MAX_EXPONENT`] and those of primes are not zero.
     pub fn new(log2: i32, factors: impl IntoIterator<Item = (Prime, i32)>) -> Option<Self> {
         let bounded = |e: i32| e.unsigned_abs() <= Self::MAX_EXPONENT.unsigned_abs();
         let primes: Vec<(Prime, i32)> = factors.into_iter().collect();
@@ -39,7 +40,7 @@ impl Scale {
         (bounded(log2) && ascending && exponents).then(|| Self::of(log2, primes))
     }
 
-    /// A prime of the pool.
+    /// The scale that is a prime of the pool.
     pub fn prime(prime: Prime) -> Self {
         Self::of(0, vec![(prime, 1)])
     }
@@ -58,17 +59,17 @@ impl Scale {
         &self.0.primes
     }
 
-    /// Product; `None` when an exponent leaves `-4096..=4096`.
+    /// The product of two scales; `None` when an exponent leaves `-4096..=4096`.
     pub fn checked_mul(&self, other: &Self) -> Option<Self> {
         self.combine(other, 1)
     }
 
-    /// Quotient; `None` when an exponent leaves `-4096..=4096`.
+    /// The quotient of two scales; `None` when an exponent leaves `-4096..=4096`.
     pub fn checked_div(&self, other: &Self) -> Option<Self> {
         self.combine(other, -1)
     }
 
-    /// Largest magnitude of an exponent.
+    /// The largest magnitude of an exponent.
     pub const MAX_EXPONENT: i32 = 4096;
 
     fn combine(&self, other: &Self, sign: i32) -> Option<Self> {
@@ -100,7 +101,7 @@ impl Scale {
         Some(Self::of(bounded(log2)?, primes))
     }
 
-    /// Its value in bits, given the pool; `None` when a prime is not in the pool.
+    /// log2 of the scale; `None` when a prime is not in the pool.
     pub fn bits(&self, pool: &Arena<Prime, u64>) -> Option<f64> {
         self.0
             .primes
@@ -110,8 +111,8 @@ impl Scale {
             })
     }
 
-    /// Its value, correct to a few units in the last place; `None` when a prime is not in the pool or the value (or one
-    /// factor of it) is not a normal number.
+    /// The scale as a double, correct to a few units in the last place; `None` when a prime is not in the pool or the
+    /// value (or one factor of it) is not a normal number.
     pub fn value(&self, pool: &Arena<Prime, u64>) -> Option<f64> {
         let (mut mantissa, mut log2) = (1.0f64, i64::from(self.0.log2));
         for &(prime, exponent) in &self.0.primes {
@@ -130,7 +131,7 @@ impl Scale {
         value.is_normal().then_some(value)
     }
 
-    /// The text form: `D^2*q3/q1`, where `D = 2^unit_bits`.
+    /// The scale in the text form: `D^2*q3/q1`, where `D = 2^unit_bits`.
     pub fn display(&self, unit_bits: u32) -> String {
         let mut over = String::new();
         let mut under = String::new();

@@ -34,12 +34,12 @@ impl Shape {
         &self.0
     }
 
-    /// Number of dimensions; 0 for a scalar.
+    /// The number of dimensions; 0 for the shape of a single number.
     pub fn rank(&self) -> usize {
         self.0.len()
     }
 
-    /// Number of elements; 1 for a scalar.
+    /// The number of elements; 1 for the shape of a single number.
     pub fn elements(&self) -> usize {
         self.0.iter().map(|&d| d as usize).product()
     }
@@ -56,7 +56,7 @@ impl Shape {
         }
     }
 
-    /// Row-major coordinates of a flat index.
+    /// The row-major coordinates of the element with the index `flat`.
     pub fn unravel(&self, flat: usize) -> Vec<u32> {
         let mut rest = flat;
         let mut coordinates: Vec<u32> = self
@@ -73,7 +73,7 @@ impl Shape {
         coordinates
     }
 
-    /// Flat index of row-major coordinates.
+    /// The row-major index of the element at `coordinates`.
     pub fn ravel(&self, coordinates: &[u32]) -> usize {
         debug_assert_eq!(coordinates.len(), self.rank(), "one coordinate per axis");
         self.0
@@ -94,7 +94,7 @@ impl Shape {
                 .all(|(&from, &to)| from == to || from == 1)
     }
 
-    /// The shape two tensors broadcast to together, or `None` when they disagree.
+    /// The shape that tensors of two shapes broadcast to together, by NumPy's rule; `None` when they do not.
     pub fn broadcast(&self, other: &Shape) -> Option<Shape> {
         let rank = self.rank().max(other.rank());
         let axis = |shape: &Shape, i: usize| {
@@ -115,7 +115,7 @@ impl Shape {
     }
 }
 
-/// Reads a broadcast tensor at flat indices of the shape it is broadcast to.
+/// The map from elements of a broadcast tensor to elements of its source, by flat indices.
 #[derive(Clone, Debug)]
 pub struct Broadcast {
     /// (dimension of the target, stride in the source), innermost first; stride 0 repeats.
@@ -144,14 +144,14 @@ impl Broadcast {
         Some(Self { axes })
     }
 
-    /// How many neighbouring elements of the target always read the same element of the source: runs of this length follow
+    /// The number of neighbouring elements of the target that always read the same element of the source; such runs follow
     /// each other.
     pub fn run(&self) -> usize {
         let repeated = self.axes.iter().take_while(|(_, stride)| *stride == 0);
         repeated.map(|(dim, _)| dim).product()
     }
 
-    /// The flat index in the source of flat index `target`.
+    /// The flat index in the source of the element with flat index `target`.
     pub fn source(&self, target: usize) -> usize {
         let (mut rest, mut source) = (target, 0);
         for &(dim, stride) in &self.axes {
@@ -184,7 +184,7 @@ pub enum ShapeError {
         /// The dimensions as given.
         dims: Vec<u32>,
     },
-    /// Too many elements.
+    /// The shape has too many elements.
     #[error(
         "shape {dims:?} has {elements} elements, the limit is {}",
         Shape::MAX_ELEMENTS

@@ -1,10 +1,10 @@
-//! What a circuit costs, counted: operations per ONNX node, keys, ciphertexts.
+//! Statistics of a circuit: operations by ONNX node, keys and ciphertexts, counted.
 //!
 //! Fused operations count as their phases, so that the numbers say what is computed and not how it is spelled: a whole
 //! rotation is one key switch, one decomposition and one `mod_down`; of hoisted rotations each is a key switch, and the
 //! decomposition and the `mod_down` they share are counted once.
 //!
-//! Bytes are those of files: a key is stored as one half, the other is expanded from a seed; so is a fresh ciphertext.
+//! Bytes are those of files. One half of a key is stored, the other is expanded from a seed; likewise for a fresh ciphertext.
 
 use crate::bounds::{AllBounds, Bounds};
 use crate::circuit::{Circuit, Keys, Port, SourceNode};
@@ -20,49 +20,49 @@ use crate::types::Type;
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
-/// The cost of a circuit.
+/// The operations, keys and ports of a circuit, counted.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Stats {
-    /// By ONNX node, in the circuit's order; what serves no node comes first.
+    /// The statistics of each ONNX node, in the circuit's order; those of instructions that serve no node come first.
     pub nodes: Vec<NodeStats>,
-    /// Of all nodes.
+    /// The operations of all nodes.
     pub total: Counts,
-    /// The work of all nodes beside the least; each bound is the sum over the nodes.
+    /// The bounds of the circuit: the sum over the nodes.
     pub bounds: Bounds,
     /// Evaluation keys.
     pub keys: Vec<KeyStats>,
     /// Bytes of all keys in a file.
     pub key_bytes: u64,
-    /// Tensors to encrypt.
+    /// The input tensors.
     pub inputs: Vec<PortStats>,
-    /// Tensors to decrypt.
+    /// The output tensors.
     pub outputs: Vec<PortStats>,
 }
 
-/// The cost of one ONNX node.
+/// The operations of one ONNX node, counted.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct NodeStats {
-    /// The node; none for inputs and what else serves no node.
+    /// The node; none for inputs and other instructions that serve no node.
     pub node: Option<SourceNode>,
-    /// Highest level of a ciphertext it takes.
+    /// The highest level of a ciphertext that the node takes.
     pub level_in: Option<Level>,
-    /// Lowest level of a ciphertext it makes.
+    /// The lowest level of a ciphertext that the node gives.
     pub level_out: Option<Level>,
     /// Its operations.
     #[serde(flatten)]
     pub counts: Counts,
-    /// Its work beside the least.
+    /// Its work, beside the least that any packing needs.
     pub bounds: Bounds,
 }
 
 /// How often each kind of operation is computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
-    /// Instructions that a run executes; those of a function as often as it is called.
+    /// Instructions that a run executes; those of a function count as often as it is called.
     pub instructions: u64,
-    /// Products of a ciphertext and a plaintext, those inside a `dot` included.
+    /// Products of a ciphertext and a plaintext, terms of a `dot` included.
     pub plaintext_products: u64,
-    /// Products of a ciphertext and a number: one per term of a `dot_scalar`, one per `mul_scalar` whatever its factor
+    /// Products of a ciphertext and a scalar: one for each term of a `dot_scalar`, one for each `mul_scalar` whatever its factor
     /// (a product with 1 that only changes a scale is computed like any other).
     pub scalar_products: u64,
     /// Products of two ciphertexts.
@@ -71,7 +71,7 @@ pub struct Counts {
     pub decompositions: u64,
     /// Rotations that share their digits.
     pub hoisted_rotations: u64,
-    /// Rotations that do not.
+    /// Rotations that decompose their operand themselves.
     pub full_rotations: u64,
     /// Inner products with an evaluation key.
     pub key_switches: u64,
@@ -83,43 +83,43 @@ pub struct Counts {
     pub encodes: u64,
 }
 
-/// One evaluation key.
+/// The size of one evaluation key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct KeyStats {
-    /// What it is for.
+    /// The key.
     #[serde(flatten)]
     pub key: Key,
-    /// Highest level of use.
+    /// The highest level of use.
     pub level: Level,
     /// Bytes in a file.
     pub bytes: u64,
 }
 
-/// A tensor that enters or leaves.
+/// The size of an input or output tensor.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct PortStats {
     /// Its name.
     pub name: String,
     /// Its shape.
     pub shape: Shape,
-    /// Ciphertexts that hold it.
+    /// The number of ciphertexts that hold it.
     pub ciphertexts: u64,
-    /// Level of these.
+    /// The level of these ciphertexts.
     pub level: Option<Level>,
     /// log2 of their scale.
     pub scale_bits: Option<f64>,
-    /// What the client does after decryption.
+    /// The steps that the client takes after decryption.
     pub finish: Finish,
-    /// Where the values of an input lie.
+    /// The range of an input's values.
     pub range: Option<InputRange>,
-    /// What the values of an output are like.
+    /// The magnitude and the noise of an output's values.
     pub expectation: Option<Expectation>,
-    /// What the client is given and does before encryption.
+    /// The tensor that the client is given, and the steps it takes before encryption.
     pub prepare: Option<Prepare>,
 }
 
 impl Stats {
-    /// Counts a circuit.
+    /// Counts the operations, keys and ports of a circuit.
     pub fn of(circuit: &Circuit) -> Self {
         let bounds = AllBounds::of(circuit);
         let nodes = nodes(circuit, &bounds);
@@ -142,7 +142,7 @@ impl Stats {
 }
 
 impl KeyStats {
-    /// The keys that are declared, relinearization first, rotations ascending.
+    /// The sizes of the keys that are declared, relinearization first, rotations ascending.
     pub fn all(ring: &RingTable, keys: &Keys) -> Vec<Self> {
         let keys = keys.levels.iter();
         keys.map(|(&key, &level)| Self {
@@ -154,9 +154,10 @@ impl KeyStats {
     }
 }
 
-/// Bytes of an evaluation key for use up to a level in a file: for each of the digits that meet [`RingTable::key_row`], one polynomial
-/// modulo the primes of that and the special primes. Seeds and checksums, some hundred bytes, are not counted. A key that leads
-/// to another ring has the degree of the ring that it leads from, with the digits and special primes of the ring that it leads to.
+/// Bytes in a file of an evaluation key for uses up to a level: for each of the digits that meet [`RingTable::key_row`], one
+/// polynomial modulo the primes of that row and the special primes. Seeds and checksums, some hundred bytes, are not counted. A
+/// key that leads to another ring has the degree of the ring that it leads from, with the digits and special primes of the ring
+/// that it leads to.
 pub fn key_bytes(ring: &RingTable, key: Key, level: Level) -> u64 {
     let (row, view) = (ring.key_row(level), ring.at(level));
     let log_n = ring.view(key.from).log_n();
@@ -166,7 +167,7 @@ pub fn key_bytes(ring: &RingTable, key: Key, level: Level) -> u64 {
     digits * (polynomial_bytes(ring, log_n, &row) + special)
 }
 
-/// Bytes of a fresh ciphertext at a level in a file, seed excluded; of any other, twice that.
+/// Bytes in a file of a fresh ciphertext at a level, without its seed. Any other ciphertext has twice as many.
 pub fn seeded_ciphertext_bytes(ring: &RingTable, level: Level) -> u64 {
     let log_n = ring.at(level).log_n();
     polynomial_bytes(ring, log_n, ring.row(level).unwrap_or_default())
@@ -177,7 +178,7 @@ fn polynomial_bytes(ring: &RingTable, log_n: u32, row: &[Prime]) -> u64 {
     primes.map(|&prime| limb_bytes(log_n, prime)).sum()
 }
 
-/// As many residues as the degree, of as many bits as the prime has.
+/// Bytes of a limb: as many residues as the degree, each of as many bits as the prime has.
 pub(crate) fn limb_bytes(log_n: u32, prime: u64) -> u64 {
     u64::from(u64::BITS - prime.leading_zeros()) * (1 << log_n) / 8
 }
@@ -251,7 +252,7 @@ impl Counts {
         }
     }
 
-    /// Products of a ciphertext with a plaintext or a number.
+    /// Products of a ciphertext with a plaintext or a scalar.
     pub fn products(&self) -> u64 {
         self.plaintext_products + self.scalar_products
     }
@@ -287,7 +288,7 @@ impl AddAssign for Counts {
 }
 
 impl PortStats {
-    /// A port of an interface.
+    /// The size of a port of an interface.
     pub fn of_interface(ring: &RingTable, port: &InterfacePort) -> Self {
         Self {
             name: port.name.clone(),

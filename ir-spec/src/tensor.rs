@@ -1,10 +1,10 @@
-//! Weight tensors: what the model owner brings and the client never sees.
+//! Weight tensors, which the model owner brings and the client never sees.
 
 use crate::entity::{Arena, TensorId};
 use crate::shape::Shape;
 use std::sync::Arc;
 
-/// A named array of weights. Clones share the numbers.
+/// A named array of weights. Clones share its data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     /// The initializer of the ONNX model it came from, or what the compiler derived it from.
@@ -41,12 +41,12 @@ impl Tensor {
         })
     }
 
-    /// Its shape.
+    /// The shape of the tensor.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
-    /// Its elements in row-major order; all finite.
+    /// The elements in row-major order; all are finite.
     pub fn data(&self) -> &[f64] {
         &self.data
     }
@@ -56,7 +56,7 @@ impl Tensor {
         self.has_zero
     }
 
-    /// Whether every element is exactly a 32-bit float (the binary form then stores 4 bytes each, 8 otherwise).
+    /// Whether every element is exactly a 32-bit float, so that the binary form stores 4 bytes for each in place of 8.
     pub fn fits_f32(&self) -> bool {
         self.data.iter().all(|&x| f64::from(x as f32) == x)
     }
@@ -78,7 +78,7 @@ pub enum TensorError {
         /// The shape to fill.
         shape: Shape,
     },
-    /// NaN or infinity.
+    /// A value is NaN or infinite.
     #[error("tensor `{name}` holds a value that is not finite at flat index {index}")]
     NotFinite {
         /// The tensor.

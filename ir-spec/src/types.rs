@@ -1,4 +1,4 @@
-//! The types of values.
+//! The types of values: ciphertexts, plaintexts and digits.
 
 use crate::ring::Level;
 use crate::scale::Scale;
@@ -8,30 +8,30 @@ use crate::scale::Scale;
 pub enum Type {
     /// `ct<l, s>`, `ct<l, s, deg 2>`, `ct<l, s, ext>`: a ciphertext.
     Cipher {
-        /// Its modulus.
+        /// The level, which determines the modulus.
         level: Level,
         /// Its scale.
         scale: Scale,
-        /// Parts and modulus.
+        /// The form: number of parts, and whether it is extended.
         form: Form,
     },
     /// `pt<l, s>`, `pt<l, s, ext>`: an encoded plaintext.
     Plain {
-        /// Its modulus.
+        /// The level, which determines the modulus.
         level: Level,
         /// Its scale.
         scale: Scale,
-        /// Whether it is also encoded modulo P.
+        /// The modulus it is encoded for.
         basis: Basis,
     },
-    /// `digits<l>`: the last part of a ciphertext, decomposed and raised to `Q_l * P`; what hoisting shares.
+    /// `digits<l>`: the last part of a ciphertext, decomposed and raised to `Q_l * P`; hoisted rotations share it.
     Digits {
         /// The level of the ciphertext it came from.
         level: Level,
     },
 }
 
-/// The modulus of a value.
+/// The modulus of a plaintext.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub enum Basis {
     /// `Q_l`.
@@ -40,19 +40,19 @@ pub enum Basis {
     Extended,
 }
 
-/// The form of a ciphertext.
+/// The form of a ciphertext: its number of parts and its modulus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub enum Form {
     /// Two parts modulo `Q_l`.
     Normal,
     /// Three parts modulo `Q_l`: a product before relinearization.
     Product,
-    /// Two parts modulo `Q_l * P`, carrying `P` times the message: the sum side of a key switch before `mod_down`.
+    /// Two parts modulo `Q_l * P` that carry `P` times the message: what a key switch gives before `mod_down`.
     Extended,
 }
 
 impl Type {
-    /// Whether it is modulo `Q_l * P`.
+    /// Whether the modulus is `Q_l * P`.
     pub fn is_extended(&self) -> bool {
         match self {
             Self::Cipher { form, .. } => form.basis() == Basis::Extended,
@@ -63,7 +63,7 @@ impl Type {
 }
 
 impl Form {
-    /// The basis a plaintext must be encoded in to meet it.
+    /// The basis of a plaintext that can be added to a ciphertext of this form or multiplied by it.
     pub fn basis(self) -> Basis {
         match self {
             Self::Normal | Self::Product => Basis::Normal,
@@ -73,7 +73,7 @@ impl Form {
 }
 
 impl Type {
-    /// A two-part ciphertext modulo `Q_l`.
+    /// The type of a ciphertext of two parts modulo `Q_l`.
     pub fn cipher(level: Level, scale: Scale) -> Self {
         Self::Cipher {
             level,
@@ -82,7 +82,7 @@ impl Type {
         }
     }
 
-    /// Its level.
+    /// The level of the value.
     pub fn level(&self) -> Level {
         match self {
             Self::Cipher { level, .. } | Self::Plain { level, .. } | Self::Digits { level } => {
@@ -91,7 +91,7 @@ impl Type {
         }
     }
 
-    /// Its scale; digits have none.
+    /// The scale of the value; `None` for digits.
     pub fn scale(&self) -> Option<&Scale> {
         match self {
             Self::Cipher { scale, .. } | Self::Plain { scale, .. } => Some(scale),
@@ -99,7 +99,7 @@ impl Type {
         }
     }
 
-    /// The text form, with scales in units of `D = 2^unit_bits`.
+    /// The type in the text form, with scales in units of `D = 2^unit_bits`.
     pub fn display(&self, unit_bits: u32) -> String {
         match self {
             Self::Cipher { level, scale, form } => {

@@ -1,4 +1,4 @@
-//! The typing function: the only place that knows what an operation makes of its operands.
+//! The typing rules: the only place that knows the type of an instruction's result.
 //!
 //! Builder, parser, verifier and passes call [`result_type`]; the executor and the simulator trust the types it gave.
 
@@ -18,7 +18,7 @@ use crate::types::{Basis, Form, Type};
 /// The type of the result of `inst` in a circuit, given the types of earlier values.
 ///
 /// # Errors
-/// The first rule of the operation that its operands break.
+/// The first typing rule of the instruction that its operands break.
 pub fn result_type<'t>(
     inst: &Inst,
     circuit: &Circuit,
@@ -118,7 +118,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         }
     }
 
-    /// A ciphertext modulo `Q_l`: two or three parts.
+    /// A ciphertext modulo `Q_l`, of two or three parts.
     fn unextended(&self, value: Value) -> Result<Cipher, TypeError> {
         let x = self.cipher(value)?;
         if x.form == Form::Extended {
@@ -141,7 +141,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         }
     }
 
-    /// Level and scale that an instruction states itself.
+    /// Checks a level and a scale that an instruction states itself.
     fn stated(&self, level: Level, scale: &Scale) -> Result<(), TypeError> {
         let levels = self.ring.levels.len();
         let bits = self.ring.level_bits(level).ok_or(TypeError::NoLevel {
@@ -152,7 +152,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         self.fits(scale, bits)
     }
 
-    /// A scale must leave room for the message below the modulus.
+    /// Checks that a scale leaves room for the message below the modulus.
     fn fits(&self, scale: &Scale, modulus_bits: f64) -> Result<(), TypeError> {
         let text = || scale.display(self.ring.unit_bits);
         let bits = scale
@@ -202,7 +202,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         Ok(sum.into_type())
     }
 
-    /// Equal level, form and scale, reported in this order.
+    /// Checks that level, form and scale are equal, in this order.
     fn agree(&self, (a, x): (Value, &Cipher), (b, y): (Value, &Cipher)) -> Result<(), TypeError> {
         self.same_level((a, x.level), (b, y.level))?;
         if x.form != y.form {
@@ -263,7 +263,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         }
     }
 
-    /// A plaintext beside a ciphertext: same level, same basis. Gives its scale.
+    /// Checks that a plaintext has the level and basis of a ciphertext, and returns its scale.
     fn plain_beside(&self, a: Value, x: &Cipher, p: Value) -> Result<Scale, TypeError> {
         let (level, scale, basis) = self.plain(p)?;
         self.same_level((a, x.level), (p, level))?;
@@ -392,7 +392,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         Ok(Type::Digits { level: x.level })
     }
 
-    /// Digits must have the level of the ciphertext; that they are *its* digits the verifier checks.
+    /// Checks that digits have the level of the ciphertext; the verifier checks that they are *its* digits.
     fn digits_of(&self, a: Value, digits: Value) -> Result<(), TypeError> {
         let x = self.cipher(a)?;
         match self.operand(digits)? {
@@ -442,7 +442,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         Ok(())
     }
 
-    /// A lower level of the same ring.
+    /// Checks that `to` is a lower level of the operand's ring.
     fn lower_in_ring(&self, x: &Cipher, to: Level) -> Result<(), TypeError> {
         self.lower(x, to)?;
         if self.ring.ring_of(x.level) == self.ring.ring_of(to) {
@@ -480,7 +480,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         self.nested(x, to)
     }
 
-    /// The same ciphertext at a level that has no other primes.
+    /// The type of the ciphertext at level `to`, after checking that it has no other primes.
     fn nested(&self, x: Cipher, to: Level) -> Result<Type, TypeError> {
         if !self.ring.contains(x.level, to) {
             return Err(TypeError::NotNested {
@@ -508,7 +508,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         self.nested(x, to)
     }
 
-    /// There is an extended basis at a level.
+    /// Checks that there is an extended basis at a level.
     fn key_switched(&self, level: Level) -> Result<(), TypeError> {
         match self.ring.at(level).special_count() {
             0 => Err(TypeError::NoSpecialPrimes { op: self.op }),

@@ -1,4 +1,4 @@
-//! Constants that are one number for all slots.
+//! Uniform constants: one scalar for all slots.
 
 use super::{Bound, FillError, Filler};
 use crate::circuit::Constant;
@@ -6,8 +6,8 @@ use crate::entity::{Const, Entity, LayoutId};
 use crate::layout::{Layout, Place};
 
 impl Filler<'_> {
-    /// The number that a uniform constant is: the coefficient at the first slot where input and output both hold an element, 0
-    /// where there is none. That every such slot has it is the promise of whoever made the constant.
+    /// The scalar of a uniform constant: the coefficient at the first slot where input and output both hold an element, 0
+    /// where there is none. Whoever made the constant promises that every such slot has that coefficient.
     ///
     /// # Errors
     /// When the constant has slots, or it or a part it names does not exist; never for what a verified circuit multiplies by.
@@ -15,18 +15,18 @@ impl Filler<'_> {
         Ok(self.coefficients(constant)?.next().unwrap_or(0.0))
     }
 
-    /// Whether a uniform constant keeps its promise: every slot where input and output both hold an element has the same
-    /// coefficient. For tests of those who make constants; O(S).
+    /// Whether the coefficients of a uniform constant are equal in every slot where input and output both hold an element, as
+    /// whoever made it promises. For tests; O(S).
     ///
     /// # Errors
-    /// Those of [`Self::scalar`].
+    /// When [`Self::scalar`] has an error.
     pub fn is_uniform(&self, constant: Const) -> Result<bool, FillError> {
         let mut coefficients = self.coefficients(constant)?;
         let first = coefficients.next();
         Ok(coefficients.all(|coefficient| Some(coefficient) == first))
     }
 
-    /// The coefficients of a uniform constant, over the slots of its output that hold an element and see one.
+    /// The coefficients of a uniform constant, one for each slot of the output that holds an element and sees one.
     fn coefficients(&self, constant: Const) -> Result<impl Iterator<Item = f64>, FillError> {
         let missing = || FillError::Missing { constant };
         let recipe = *self.circuit.constants.get(constant).ok_or_else(missing)?;

@@ -1,4 +1,4 @@
-//! A table beside an arena: what an analysis finds of each row.
+//! A table beside an arena, with the result of an analysis for each row.
 
 use super::{Arena, Entity, foreign};
 use std::fmt;
@@ -43,8 +43,8 @@ impl<K: Entity, V> SecondaryMap<K, V> {
         rows.into()
     }
 
-    /// A map with a value computed from each row of the arena and the values of all rows before it, in order: what a forward
-    /// analysis of a program finds, whose operands come first.
+    /// A map whose value for each row is computed from that row and the values of all rows before it, in order: a forward
+    /// analysis of a program, whose operands come first.
     pub fn in_order<T>(table: &Arena<K, T>, mut value: impl FnMut(&Self, K, &T) -> V) -> Self {
         let mut map: Self = Vec::with_capacity(table.len()).into();
         for (key, row) in table.iter() {
@@ -54,12 +54,12 @@ impl<K: Entity, V> SecondaryMap<K, V> {
         map
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is no row.
+    /// Whether the map has no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -75,17 +75,17 @@ impl<K: Entity, V> SecondaryMap<K, V> {
         self.rows.iter()
     }
 
-    /// All values in the order of the arena, for changing them.
+    /// All values in the order of the arena, mutably.
     pub fn values_mut(&mut self) -> std::slice::IterMut<'_, V> {
         self.rows.iter_mut()
     }
 }
 
 impl<K: Entity, V> SecondaryMap<K, Option<V>> {
-    /// The value of a row that has been set.
+    /// The value of a row that has been set, in a map of optional values.
     ///
     /// # Panics
-    /// When it has not been: by the rule of [`SecondaryMap`] for a row that does not exist.
+    /// When the row does not exist or has not been set, by the rule of [`SecondaryMap`].
     pub fn known(&self, key: K) -> &V {
         match &self[key] {
             Some(value) => value,

@@ -1,14 +1,14 @@
-//! Functions of one number: what the client applies element by element, and what constants are folded with.
+//! Element-wise functions: what the client applies to every element, and what constants are folded with.
 //!
 //! Each has a keyword and up to two named parameters, so that text and binary form need no rule per function. Numbers are
 //! computed in f64, with branches that do not overflow.
 
 use std::fmt;
 
-/// A function of one number with its parameters.
+/// A function of one real number, with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct ElementFunction {
-    /// Which function.
+    /// The function.
     pub kind: FunctionKind,
     /// Its parameters, in the order of [`FunctionKind::parameters`]; 0 beyond.
     pub parameters: [f64; 2],
@@ -16,7 +16,7 @@ pub struct ElementFunction {
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident $keyword:literal [$($parameter:literal),*];)*) => {
-        /// The functions.
+        /// The element-wise functions. `x` is the element; other names are parameters.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
         #[serde(rename_all = "snake_case")]
         pub enum FunctionKind {
@@ -24,17 +24,17 @@ macro_rules! kinds {
         }
 
         impl FunctionKind {
-            /// All functions; the position is their number in the binary form.
+            /// All functions; the position of a function is its number in the binary form.
             pub const ALL: &'static [Self] = &[$(Self::$kind),*];
 
-            /// The word of the text form.
+            /// The word of the text form for this function.
             pub fn keyword(self) -> &'static str {
                 match self {
                     $(Self::$kind => $keyword,)*
                 }
             }
 
-            /// The names of its parameters.
+            /// The names of the function's parameters.
             pub fn parameters(self) -> &'static [&'static str] {
                 match self {
                     $(Self::$kind => &[$($parameter),*],)*
@@ -48,27 +48,27 @@ macro_rules! kinds {
 kinds! {
     /// `factor x + offset`.
     Affine "scaled" ["factor", "offset"];
-    /// The larger of x and 0.
+    /// `max(x, 0)`.
     Relu "relu" [];
-    /// x, below 0 `alpha x`.
+    /// `x`; below 0 `alpha x`.
     LeakyRelu "leaky_relu" ["alpha"];
-    /// x between two bounds, else the nearer one.
+    /// `min(max(x, min), max)`.
     Clip "clip" ["min", "max"];
-    /// x, below 0 `alpha (exp(x) - 1)`.
+    /// `x`; below 0 `alpha (exp(x) - 1)`.
     Elu "elu" ["alpha"];
-    /// `gamma x`, below 0 `gamma alpha (exp(x) - 1)`.
+    /// `gamma x`; below 0 `gamma alpha (exp(x) - 1)`.
     Selu "selu" ["alpha", "gamma"];
-    /// x, below 0 `alpha (exp(x / alpha) - 1)`.
+    /// `x`; below 0 `alpha (exp(x / alpha) - 1)`.
     Celu "celu" ["alpha"];
-    /// x above alpha, else 0.
+    /// `x` above `alpha`, else 0.
     ThresholdedRelu "thresholded_relu" ["alpha"];
-    /// `alpha x + beta` between 0 and 1.
+    /// `min(max(alpha x + beta, 0), 1)`.
     HardSigmoid "hard_sigmoid" ["alpha", "beta"];
-    /// x times the hard sigmoid with 1/6 and 1/2.
+    /// `x` times [`Self::HardSigmoid`] of `x` with `alpha` 1/6 and `beta` 1/2.
     HardSwish "hard_swish" [];
-    /// x times the sigmoid of `alpha x`.
+    /// `x` times the sigmoid of `alpha x`.
     Swish "swish" ["alpha"];
-    /// x times the tanh of the softplus of x.
+    /// `x tanh(log(1 + exp(x)))`.
     Mish "mish" [];
     /// `x/2 (1 + erf(x / sqrt 2))`.
     Gelu "gelu" [];
@@ -78,19 +78,19 @@ kinds! {
     Softplus "softplus" [];
     /// `x / (1 + |x|)`.
     Softsign "softsign" [];
-    /// `x + bias` below `-lambda`, `x - bias` above lambda, else 0.
+    /// `x + bias` below `-lambda`, `x - bias` above `lambda`, else 0.
     Shrink "shrink" ["bias", "lambda"];
     /// The error function.
     Erf "erf" [];
     /// The absolute value.
     Abs "abs" [];
-    /// -1, 0 or 1.
+    /// The sign: -1, 0 or 1.
     Sign "sign" [];
     /// The largest integer not above x.
     Floor "floor" [];
     /// The smallest integer not below x.
     Ceil "ceil" [];
-    /// The nearest integer; of two the even one.
+    /// The nearest integer; of two nearest integers the even one.
     Round "round" [];
     /// `e^x`.
     Exp "exp" [];
@@ -127,7 +127,7 @@ kinds! {
 }
 
 impl FunctionKind {
-    /// The function of this name in the text form.
+    /// The function with this keyword in the text form.
     pub fn from_keyword(word: &str) -> Option<Self> {
         Self::ALL
             .iter()
@@ -135,7 +135,7 @@ impl FunctionKind {
             .find(|kind| kind.keyword() == word)
     }
 
-    /// The function without parameters.
+    /// The function with all parameters 0, for functions without parameters.
     pub fn plain(self) -> ElementFunction {
         ElementFunction {
             kind: self,
@@ -145,7 +145,7 @@ impl FunctionKind {
 }
 
 impl ElementFunction {
-    /// Its value.
+    /// The value of the function at `x`.
     pub fn apply(&self, x: f64) -> f64 {
         use FunctionKind as F;
         let [a, b] = self.parameters;
@@ -193,7 +193,7 @@ impl ElementFunction {
         }
     }
 
-    /// Functions of straight pieces.
+    /// The value of the functions that are linear piece by piece.
     fn piecewise(&self, x: f64) -> f64 {
         use FunctionKind as F;
         let [a, b] = self.parameters;
@@ -260,7 +260,7 @@ impl ElementFunction {
     }
 }
 
-/// Neither branch overflows.
+/// The sigmoid of `x`; neither branch overflows.
 pub(super) fn sigmoid(x: f64) -> f64 {
     if x >= 0.0 {
         1.0 / (1.0 + (-x).exp())
@@ -269,12 +269,12 @@ pub(super) fn sigmoid(x: f64) -> f64 {
     }
 }
 
-/// The exponential is of a number that is not positive.
+/// The softplus of `x`; the exponential is taken of a number that is not positive.
 fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
-/// As the text form has it: `clip min=0 max=6`.
+/// Prints the function as the text form has it: `clip min=0 max=6`.
 impl fmt::Display for ElementFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.keyword())?;

@@ -27,19 +27,19 @@ impl Lines {
         }
     }
 
-    /// Where each line starts, in row-major order of what is left without the axis.
+    /// The index at which each line starts, in row-major order of the other axes.
     fn starts(&self) -> impl Iterator<Item = usize> + use<> {
         let (inner, block) = (self.inner, self.length * self.inner);
         (0..self.outer).flat_map(move |o| (0..inner).map(move |i| o * block + i))
     }
 
-    /// The elements of the line that starts there.
+    /// The elements of the line that begins at the index `start`.
     fn line<'x>(&self, x: &'x [f64], start: usize) -> impl Iterator<Item = f64> + use<'x> {
         let line = x.iter().skip(start).step_by(self.inner.max(1));
         line.take(self.length).copied()
     }
 
-    /// Replaces every line by its image.
+    /// Replaces every line by its image under `f`.
     pub(super) fn map(&self, x: &mut [f64], f: fn(&mut [f64])) {
         for start in self.starts() {
             let mut line: Vec<f64> = self.line(x, start).collect();
@@ -49,7 +49,7 @@ impl Lines {
         }
     }
 
-    /// `factor x + offset` with the numbers of the position in the line.
+    /// Computes `factor x + offset` in place, with the factor and offset of the position in the line.
     pub(super) fn scale(&self, x: &mut [f64], factor: &[f64], offset: &[f64]) {
         for (i, chunk) in x.chunks_mut(self.inner.max(1)).enumerate() {
             let at = i % self.length.max(1);
@@ -58,7 +58,7 @@ impl Lines {
         }
     }
 
-    /// The position in every line that no other beats.
+    /// The position of the best element of every line: none other is `better`.
     pub(super) fn best(&self, x: &[f64], better: impl Fn(f64, f64) -> bool) -> Vec<f64> {
         let best = |start| {
             let line = self.line(x, start).enumerate();
@@ -69,7 +69,7 @@ impl Lines {
     }
 }
 
-/// Subtracts the largest element, so that no exponential overflows and one of them is 1; their sum.
+/// Subtracts the largest element and exponentiates, so that no exponential overflows and one is 1; returns the sum.
 fn shift(line: &mut [f64]) -> f64 {
     let largest = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     line.iter_mut().for_each(|x| *x -= largest);

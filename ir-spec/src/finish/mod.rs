@@ -1,8 +1,8 @@
-//! What the client does to a tensor that it decrypted, or is about to encrypt: what models end and begin with.
+//! Steps of the client before encryption and after decryption: the operators that a model begins and ends with.
 //!
-//! The compiler takes these steps off the ends of a model and writes them into the circuit's ports; the client takes them
-//! after decryption ([`Finish`]), or before it packs an input ([`Prepare`]). This is their one definition, for the client, the
-//! simulator and the reference in the clear.
+//! The compiler removes these operators from the ends of a model and states them in the circuit's ports. The client applies
+//! them after decryption ([`Finish`]), or before it packs an input ([`Prepare`]). The client, the simulator and the reference
+//! evaluation of the model share this definition.
 
 mod function;
 mod lines;
@@ -17,12 +17,12 @@ use function::sigmoid;
 use lines::{Lines, log_softmax, softmax};
 use std::fmt;
 
-/// The steps that follow decryption, in order; none for most circuits.
+/// The steps that the client takes after decryption, in order; empty for most circuits.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 #[serde(transparent)]
 pub struct Finish(pub Vec<FinishStep>);
 
-/// A function of a whole tensor.
+/// A step of the client: a function of a whole tensor.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[serde(tag = "function", rename_all = "snake_case")]
 pub enum FinishStep {
@@ -40,7 +40,7 @@ pub enum FinishStep {
     Sigmoid,
     /// The hyperbolic tangent.
     Tanh,
-    /// The position of the largest element along an axis, of which one position is left. Gives integers.
+    /// The position of the largest element along an axis, whose extent becomes 1. The result is integers.
     #[serde(rename = "argmax")]
     ArgMax {
         /// The axis, from 0.
@@ -48,7 +48,7 @@ pub enum FinishStep {
         /// Whether the last of equal elements is taken instead of the first.
         last: bool,
     },
-    /// The position of the smallest element along an axis, of which one position is left. Gives integers.
+    /// The position of the smallest element along an axis, whose extent becomes 1. The result is integers.
     #[serde(rename = "argmin")]
     ArgMin {
         /// The axis, from 0.
@@ -56,14 +56,14 @@ pub enum FinishStep {
         /// Whether the last of equal elements is taken instead of the first.
         last: bool,
     },
-    /// The elements under other dimensions.
+    /// The elements in row-major order under other dimensions.
     Reshape {
         /// The dimensions.
         shape: Shape,
     },
-    /// A function of every element.
+    /// A function of every element by itself.
     Elementwise(ElementFunction),
-    /// `factor x + offset`, with numbers for every position along an axis.
+    /// `factor x + offset`, with a factor and an offset for every position along an axis.
     Affine {
         /// The axis, from 0.
         axis: u32,
@@ -83,9 +83,9 @@ pub enum FinishStep {
         axis: u32,
         /// The first position.
         start: u32,
-        /// From one position to the next; negative from the back to the front.
+        /// The distance from one position to the next; negative from the back to the front.
         step: i32,
-        /// How many.
+        /// The number of positions.
         count: u32,
     },
     /// Listed positions along an axis.
@@ -98,21 +98,21 @@ pub enum FinishStep {
 }
 
 impl Finish {
-    /// The most steps.
+    /// The largest number of steps.
     pub const MAX_STEPS: usize = 32;
 
-    /// The most numbers or positions in one step.
+    /// The largest number of factors, offsets or positions in one step.
     pub const MAX_LIST: usize = 1 << 12;
 
-    /// The most elements that a step may repeat its operand to.
+    /// The largest number of elements that a step may give.
     pub const MAX_ELEMENTS: u64 = 1 << 24;
 
-    /// Whether nothing is left to the client.
+    /// Whether there is no step.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether the result consists of integers.
+    /// Whether the result of the steps is integers.
     pub fn gives_integers(&self) -> bool {
         self.0.iter().any(FinishStep::gives_integers)
     }
@@ -142,7 +142,7 @@ impl Finish {
     /// The result for the row-major elements `x` of a tensor of `shape`, and its shape.
     ///
     /// # Errors
-    /// As [`Finish::result_shape`]; also when the elements do not fill the shape.
+    /// When [`Finish::result_shape`] has an error, or the elements do not fill the shape.
     pub fn apply(&self, shape: &Shape, x: Vec<f64>) -> Result<(Shape, Vec<f64>), FinishError> {
         let result = self.result_shape(shape)?;
         if x.len() != shape.elements() {
@@ -164,7 +164,7 @@ impl FinishStep {
         matches!(self, Self::ArgMax { .. } | Self::ArgMin { .. })
     }
 
-    /// Whether elements only go elsewhere.
+    /// Whether the step only moves elements, or leaves some out, and computes nothing.
     pub fn moves(&self) -> bool {
         match self {
             Self::Reshape { .. }
@@ -237,7 +237,7 @@ impl FinishStep {
         }
     }
 
-    /// Bounds of the results for elements between these bounds; `None` for functions that are not monotonic.
+    /// Bounds of the results for elements between `low` and `high`; `None` for a function that is not monotonic.
     pub(super) fn range(&self, [low, high]: [f64; 2]) -> Option<[f64; 2]> {
         let hull = |a: [f64; 2], b: [f64; 2]| [a[0].min(b[0]), a[1].max(b[1])];
         let line = |(a, b): (&f64, &f64)| {
@@ -265,13 +265,13 @@ impl FinishStep {
         }
     }
 
-    /// The extent of an axis that must be there.
+    /// The extent of an axis.
     fn check_axis(&self, axis: u32, shape: &Shape) -> Result<u32, FinishError> {
         let extent = shape.dims().get(axis as usize).copied();
         extent.ok_or_else(|| self.no_axis(shape))
     }
 
-    /// The same shape, when these parameters are numbers.
+    /// `shape`, after checking that the parameters are numbers.
     fn numbers(&self, parameters: &[f64], shape: &Shape) -> Result<Shape, FinishError> {
         if parameters.iter().any(|x| x.is_nan()) {
             return Err(FinishError::NotANumber {
@@ -315,7 +315,7 @@ impl FinishStep {
         }
     }
 
-    /// The function of a tensor whose shape it takes.
+    /// The function of a tensor.
     fn apply(&self, shape: &Shape, mut x: Vec<f64>) -> Vec<f64> {
         match self {
             Self::Sigmoid => x.iter_mut().for_each(|x| *x = sigmoid(*x)),
@@ -392,7 +392,7 @@ impl fmt::Display for FinishStep {
     }
 }
 
-/// As the text form lists it, without brackets.
+/// Prints the steps as the text form lists them, without brackets.
 impl fmt::Display for Finish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, step) in self.0.iter().enumerate() {

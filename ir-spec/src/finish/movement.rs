@@ -1,8 +1,8 @@
-//! Elements that change places.
+//! Steps that move elements: transposition and selection.
 
 use crate::shape::Shape;
 
-/// The elements of `x` with axis `order[j]` of `shape` as axis `j`.
+/// Transposes a tensor: axis `j` of the result is axis `order[j]` of `shape`.
 pub(super) fn transpose(shape: &Shape, order: &[u32], x: &[f64]) -> Vec<f64> {
     let dims: Vec<usize> = shape.dims().iter().map(|&d| d as usize).collect();
     let mut strides = vec![1; dims.len()];
@@ -30,7 +30,7 @@ pub(super) fn transpose(shape: &Shape, order: &[u32], x: &[f64]) -> Vec<f64> {
     moved
 }
 
-/// The elements of `x` at these positions along `axis`.
+/// Selects positions of a tensor along `axis`.
 pub(super) fn take(shape: &Shape, axis: u32, positions: &[u32], x: &[f64]) -> Vec<f64> {
     let (outer, rest) = shape.dims().split_at(axis as usize);
     let (extent, inner) = rest

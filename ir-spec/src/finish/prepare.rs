@@ -1,36 +1,36 @@
-//! What the client does to an input before it packs and encrypts it.
+//! Steps of the client before it packs and encrypts an input.
 
 use super::{Finish, FinishError};
 use crate::shape::Shape;
 use std::fmt;
 
-/// The input as the model declares it, and the steps from there to the tensor that is packed.
+/// An input tensor as the model declares it, and the steps from there to the tensor that is packed.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Prepare {
     /// The shape that the model declares.
     pub shape: Shape,
-    /// The numbers that the model declares.
+    /// The element type that the model declares.
     pub element: InputElement,
-    /// The steps, none that gives integers.
+    /// The steps; none of them gives integers.
     pub steps: Finish,
 }
 
-/// The numbers that an input may hold.
+/// The element type of an input: which numbers it may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputElement {
     /// Real numbers.
     Real,
-    /// Integers of so many bits.
+    /// Signed integers of so many bits.
     Signed(u8),
-    /// Integers from 0 of so many bits.
+    /// Unsigned integers of so many bits.
     Unsigned(u8),
     /// 0 and 1.
     Bool,
 }
 
 impl InputElement {
-    /// All types; the position is their number in the binary form.
+    /// All types; the position of a type is its number in the binary form.
     pub const ALL: [Self; 10] = [
         Self::Real,
         Self::Bool,
@@ -44,7 +44,7 @@ impl InputElement {
         Self::Signed(64),
     ];
 
-    /// The word of the text form: NumPy's.
+    /// The word of the text form for this type, which is NumPy's.
     pub fn keyword(self) -> &'static str {
         match self {
             Self::Real => "real",
@@ -60,7 +60,7 @@ impl InputElement {
         }
     }
 
-    /// Smallest and largest value; infinite where there is none.
+    /// The smallest and the largest value of the type; infinite for real numbers.
     pub fn range(self) -> [f64; 2] {
         let power = |bits: u8| 2f64.powi(i32::from(bits));
         match self {
@@ -79,7 +79,7 @@ impl InputElement {
 }
 
 impl Prepare {
-    /// The shape that is packed.
+    /// The shape of the tensor that is packed.
     ///
     /// # Errors
     /// When steps do not fit the tensor or each other, or give positions.
@@ -90,7 +90,7 @@ impl Prepare {
         Ok(self.steps.result_shape(&self.shape)?)
     }
 
-    /// Bounds of the packed values, for values between these bounds; `None` where a step has no simple bounds.
+    /// Bounds of the packed values, for given values between `low` and `high`; `None` where a step is not monotonic.
     pub fn range(&self, [low, high]: [f64; 2]) -> Option<[f64; 2]> {
         let [least, most] = self.element.range();
         let mut range = [low.max(least), high.min(most)];
@@ -100,10 +100,10 @@ impl Prepare {
         Some(range)
     }
 
-    /// The tensor to pack.
+    /// The tensor to pack, with its shape, from the row-major elements `x` that the client is given.
     ///
     /// # Errors
-    /// As [`Prepare::packed_shape`]; also when an element is none of the declared type.
+    /// When [`Prepare::packed_shape`] has an error, or an element is not a number of the declared type.
     pub fn apply(&self, x: Vec<f64>) -> Result<(Shape, Vec<f64>), PrepareError> {
         if let Some(index) = x.iter().position(|&x| !self.element.holds(x)) {
             return Err(PrepareError::Element {
@@ -123,7 +123,7 @@ impl fmt::Display for InputElement {
     }
 }
 
-/// As the text form has it: `uint8 [1, 8, 8, 1] [transpose [0, 3, 1, 2]]`.
+/// Prints the shape and the steps as the text form has them: `uint8 [1, 8, 8, 1] [transpose [0, 3, 1, 2]]`.
 impl fmt::Display for Prepare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} [{}]", self.element, self.shape, self.steps)

@@ -12,7 +12,7 @@ use crate::typing::{TypeError, check_input};
 use crate::verify::error::{Report, Subject, VerifyError};
 use crate::verify::{keys, ports, ring, tables};
 
-/// A tensor that enters or leaves.
+/// A port of an interface: an input or output tensor, with what a client needs to encrypt or decrypt it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InterfacePort {
     /// Its name in the model.
@@ -25,24 +25,25 @@ pub struct InterfacePort {
     pub level: Level,
     /// Scale of its ciphertexts.
     pub scale: Scale,
-    /// What the client does after decryption; nothing for inputs.
+    /// The steps that the client takes after decryption; none for inputs.
     pub finish: Finish,
-    /// What the client is given and does before encryption; `None` where that is the packed tensor, and for outputs.
+    /// The tensor that the client is given and the steps it takes before encryption; `None` where the given tensor is
+    /// the packed one, and for outputs.
     pub prepare: Option<Prepare>,
-    /// Where the values of an input lie, if that is known; nothing for outputs.
+    /// The range of an input's values, if it is known; none for outputs.
     pub range: Option<InputRange>,
-    /// What the values of an output are like, if that is known; nothing for inputs.
+    /// The magnitude and the noise of an output's values, if they are known; none for inputs.
     pub expectation: Option<Expectation>,
 }
 
 impl InterfacePort {
-    /// The shape of the tensor that the client is given for an input.
+    /// The shape of the tensor that the client is given for this input.
     pub fn given_shape(&self) -> &Shape {
         given_shape(&self.shape, self.prepare.as_ref())
     }
 }
 
-/// The shape of what the client is given for an input that is packed as `packed`.
+/// The shape of the tensor that the client is given for an input whose packed shape is `packed`.
 pub fn given_shape<'s>(packed: &'s Shape, prepare: Option<&'s Prepare>) -> &'s Shape {
     prepare.map_or(packed, |prepare| &prepare.shape)
 }
@@ -58,7 +59,7 @@ pub(crate) struct PublicPart {
     pub(crate) outputs: Vec<InterfacePort>,
 }
 
-/// The verifier's rules as far as they concern public fields.
+/// Checks the verifier's rules about public fields.
 pub(super) fn check(part: &PublicPart) -> Result<(), InterfaceError> {
     let PublicPart {
         name,
@@ -118,7 +119,7 @@ fn check_ports(
     tables::check_ciphertexts(ciphertexts, report);
 }
 
-/// Level and scale make a type.
+/// Checks that a port's level and scale are those of a ciphertext.
 fn check_type(ring: &RingTable, port: &InterfacePort) -> Result<(), InterfaceError> {
     let ty = Type::cipher(port.level, port.scale.clone());
     check_input(&ty, ring).map_err(|source| InterfaceError::Type {
@@ -137,10 +138,10 @@ fn check_type(ring: &RingTable, port: &InterfacePort) -> Result<(), InterfaceErr
 /// Why public fields are not an interface.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum InterfaceError {
-    /// A rule it shares with the circuit.
+    /// A rule of the verifier is broken that circuits and interfaces share.
     #[error(transparent)]
     Rule(Box<VerifyError>),
-    /// A port's level and scale are not those of a ciphertext.
+    /// The level and scale of a port are not those of a ciphertext.
     #[error("port `{port}`: {source}")]
     Type {
         /// The port.
@@ -148,7 +149,7 @@ pub enum InterfaceError {
         /// The rule.
         source: TypeError,
     },
-    /// A port's scale cannot be computed with.
+    /// The scale of a port cannot be computed with in doubles.
     #[error("port `{port}`: scale {scale} is too large or too small to be computed with")]
     Scale {
         /// The port.

@@ -1,4 +1,4 @@
-//! Typing of what crosses the border of a body: inputs, calls and their results.
+//! Typing rules of instructions that cross the border of a body: inputs, calls and their results.
 
 use super::{Rules, TypeError};
 use crate::circuit::Circuit;
@@ -8,10 +8,10 @@ use crate::inst::Inst;
 use crate::ring::RingTable;
 use crate::types::{Basis, Form, Type};
 
-/// Whether an input may have a type.
+/// Checks that an input may have a type.
 ///
 /// # Errors
-/// When its level or scale does not exist, or it is digits, which come in by `input_digits`.
+/// When its level or scale does not exist, or it is the type of digits, which come in by `input_digits`.
 pub(crate) fn check_input(ty: &Type, ring: &RingTable) -> Result<(), TypeError> {
     let op = "input";
     let rules = Rules {
@@ -43,7 +43,7 @@ pub(crate) fn check_input(ty: &Type, ring: &RingTable) -> Result<(), TypeError> 
 }
 
 impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
-    /// Digits of a value that comes from outside.
+    /// The type of digits that come from outside.
     pub(super) fn input_digits(&self, circuit: &Circuit, a: Value) -> Result<Type, TypeError> {
         match circuit.values.get(a).map(|definition| &definition.inst) {
             Some(Inst::Input { .. }) | None => self.decompose(a),

@@ -1,11 +1,11 @@
-//! Why an operation does not type.
+//! Typing errors.
 
 use crate::entity::{FunctionId, Value};
 use crate::ring::{Level, Rotation};
 use crate::scale::Scale;
 use crate::types::{Basis, Form};
 
-/// Why an operation does not type.
+/// Why an instruction does not type.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[allow(missing_docs, reason = "the sentences name every field")]
 pub enum TypeError {
