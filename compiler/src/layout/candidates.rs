@@ -1,18 +1,18 @@
 //! The packings considered for inputs and for the result of a linear operator.
 //!
-//! - *kept*: the pixels of the result stay where those of the operand are: a stride divides phases while it can, then gaps
-//!   grow by it and channels multiplex into them; upsampling multiplies phases, or divides gaps; pitch and plane stay.
+//! - *kept*: the pixels of the result stay where those of the operand are: a stride divides phases while it can, then gaps grow
+//!   by it and channels multiplex into them; upsampling multiplies phases, or divides gaps; pitch and plane stay.
 //! - *dense*: one channel after the other without gaps.
-//! - *planes*: one plane fills a ciphertext, with guard zeros around it, so that weights are numbers (`slots::scalars`).
-//! - *skewed*: each of these that repeats, with the copies rotated against each other, so that one product of the next
+//! - *planes*: one plane fills a ciphertext, with guard zeros around it, so that weights are scalars (`slots::scalars`).
+//! - *skewed*: each of these that has replicas, with the replicas rotated against each other, so that one product of the next
 //!   operator does several displacements (`slots::diagonals`). Not without [`Optimisation::SkewedReplicas`].
 
 use crate::optimisation::{Optimisation, Without};
 use peregrine_ir::linear::{AxisMap, LinearKind, LinearMap};
 use peregrine_ir::{Layout, LayoutError, LayoutParts};
 
-/// How many times as many ciphertexts as a dense packing and the operand have pixels may be spread over that stay where they are:
-/// a pixel that is copied to all of a large image would have one for each.
+/// The largest factor by which a layout whose pixels stay may have more ciphertexts than a dense packing and the operand have: one
+/// pixel that is broadcast to a large image would have a ciphertext for each pixel of it.
 const MOST_SPREAD: u32 = 16;
 
 /// Distinct layouts in the order of discovery.
@@ -38,7 +38,8 @@ impl Found {
     }
 }
 
-/// How a client may pack an input; `reach` is how many pixels beyond the border of an image a window of the network looks.
+/// The layouts in which a client may pack an input. `reach` is the number of pixels by which windows of the network reach beyond
+/// the border of an image.
 ///
 /// # Errors
 /// Never for a shape with positive extents.
@@ -56,7 +57,7 @@ pub fn of_input(
     Ok(found.with_skewed(without))
 }
 
-/// The candidates for the result of `map` when its operand is packed as `from`; at least one.
+/// The candidate layouts for the result of `map` when its operand is packed as `from`; at least one.
 ///
 /// # Errors
 /// Never for shapes that the front end accepts.
@@ -80,8 +81,8 @@ pub fn of(map: &LinearMap, from: &Layout, without: &Without) -> Result<Vec<Layou
     Ok(found.with_skewed(without))
 }
 
-/// One channel after the other: phases until a plane fits, planes padded to a power of two where that costs no
-/// ciphertext, then replicas.
+/// The dense layout, one channel after the other: phases until a plane fits a ciphertext, planes padded to a power of two where
+/// that costs no ciphertext, then replicas.
 ///
 /// # Errors
 /// Never for a shape with positive extents.
@@ -95,6 +96,7 @@ pub fn dense(shape: [u32; 3], log_slots: u32) -> Result<Layout, LayoutError> {
             .map(|&e| u64::from(e))
             .product::<u64>()
     };
+    // Both axes are split until one plane fits a ciphertext.
     while area(phases) > slots {
         let [rows, columns] = extent(phases);
         if columns > 1 {
@@ -120,8 +122,8 @@ pub fn dense(shape: [u32; 3], log_slots: u32) -> Result<Layout, LayoutError> {
     repeated(padded(parts)?)
 }
 
-/// One plane to a ciphertext, guarded: the fewest phases along each axis for every number along the other. Only where a plane
-/// is at least a quarter of a ciphertext.
+/// Layouts with one guarded plane to a ciphertext: the fewest phases along each axis, for every number of phases along the other.
+/// Only where a plane takes at least a quarter of a ciphertext.
 fn planes(shape: [u32; 3], log_slots: u32, reach: u32) -> Vec<Layout> {
     let slots = 1u64 << log_slots;
     let area = |phases: [u32; 2]| {
@@ -153,7 +155,7 @@ fn planes(shape: [u32; 3], log_slots: u32, reach: u32) -> Vec<Layout> {
     layouts.collect()
 }
 
-/// How pixels move along an axis: what of the result lies at one pixel of the operand, as `by` over `of`.
+/// How pixels move along an axis: `by` pixels of the operand become `of` pixels of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Pace {
     /// Pixels of the operand.
@@ -194,7 +196,7 @@ fn movements(map: &LinearMap) -> Vec<[Pace; 2]> {
     }
 }
 
-/// The pace of a table, read off its first pixels.
+/// The pace of a gather table along an axis, read off its first pixels.
 fn pace(axis: &AxisMap) -> Option<Pace> {
     let mut known = (0u32..)
         .zip(&axis.table)
@@ -219,6 +221,7 @@ fn kept(shape: [u32; 3], from: &Layout, paces: [Pace; 2]) -> Option<Layout> {
         run: 1,
         ..*from.parts()
     };
+    // A stride takes phases away while it can, then widens gaps; an upsampling closes gaps while it can, then adds phases.
     for (Pace { by, of }, (phases, gaps)) in paces
         .into_iter()
         .zip(parts.phases.iter_mut().zip(&mut parts.gaps))
@@ -236,6 +239,7 @@ fn kept(shape: [u32; 3], from: &Layout, paces: [Pace; 2]) -> Option<Layout> {
             *phases = phases.checked_mul(of)?;
         }
     }
+    // Pitch and plane stay, unless the result needs more of either.
     let columns = shape[2]
         .div_ceil(parts.phases[1])
         .checked_mul(parts.gaps[1])?;
@@ -247,7 +251,7 @@ fn kept(shape: [u32; 3], from: &Layout, paces: [Pace; 2]) -> Option<Layout> {
     repeated(Layout::new(parts).ok()?).ok()
 }
 
-/// Planes padded to the next power of two, where that needs no more ciphertexts.
+/// The layout with planes padded to the next power of two, where that needs no more ciphertexts.
 fn padded(parts: LayoutParts) -> Result<Layout, LayoutError> {
     let tight = Layout::new(parts)?;
     let plane = parts.plane.next_power_of_two();
@@ -257,7 +261,7 @@ fn padded(parts: LayoutParts) -> Result<Layout, LayoutError> {
     }
 }
 
-/// As many replicas as fit of a layout that needs one ciphertext for each phase.
+/// The layout with as many replicas as fit, where it needs one ciphertext for each phase.
 fn repeated(layout: Layout) -> Result<Layout, LayoutError> {
     let parts = *layout.parts();
     if layout.ciphertexts() != parts.phases[0] * parts.phases[1] {
@@ -271,7 +275,8 @@ fn repeated(layout: Layout) -> Result<Layout, LayoutError> {
     })
 }
 
-/// Replicas that are rotated against each other by planes, and, where there are more replicas than planes, by some rows too.
+/// The skewed variants of a layout with replicas: its replicas are rotated against each other by planes, and, where there are
+/// more replicas than planes, by some rows too.
 pub fn skewed(layout: &Layout, without: &Without) -> Vec<Layout> {
     let parts = *layout.parts();
     if without.contains(&Optimisation::SkewedReplicas) {
@@ -280,6 +285,7 @@ pub fn skewed(layout: &Layout, without: &Without) -> Vec<Layout> {
     if !layout.is_aligned() || parts.replicas == 1 || layout.ciphertexts() != 1 {
         return Vec::new();
     }
+    // By planes: so many replicas as there are planes, each a whole number of planes from the one before.
     let block = layout.block();
     let planes = (block / parts.plane.next_power_of_two()).max(1);
     let turn = |replicas: u32| block / replicas.min(planes);
@@ -289,6 +295,7 @@ pub fn skewed(layout: &Layout, without: &Without) -> Vec<Layout> {
         // All replicas beyond the planes are copies again.
         choices.push((turn(whole), 0, 1));
     }
+    // By rows, for the replicas beyond: one row of pixels further for each run of replicas, or two.
     if whole < parts.replicas {
         let runs = if whole > 1 { turn(whole) } else { 0 };
         let rows = [parts.gaps[0], 2 * parts.gaps[0]];

@@ -1,14 +1,14 @@
-//! Where a network may go on in a smaller ring: after tensors through which everything passes.
+//! Places in a network where it can go on in a ring of half the degree: after tensors that alone are needed from there on.
 
 use crate::tensor::{Graph, Op};
 use petgraph::graph::NodeIndex;
 
-/// The node after which a network goes on with half the slots.
+/// A cut: the node after which a network goes on with half the slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut(pub NodeIndex);
 
-/// The tensors that alone are needed after they are computed, in order: between two linear operators the last one, none after
-/// the last.
+/// The cuts of a network, in order: tensors that alone are needed after they are computed. Of those between two linear
+/// operators only the last counts, and none after the last linear operator.
 pub fn cuts(graph: &Graph) -> Vec<Cut> {
     let outputs = graph.outputs.iter().map(|output| output.node);
     let Some(first_output) = outputs.min() else {

@@ -1,14 +1,14 @@
-//! How many rescales come before each tensor, counted on the graph: what prices are looked up by.
+//! Depth: the number of rescales before each tensor, counted on the graph. Prices are looked up by it.
 //!
-//! A linear operator takes one, a polynomial as many as its products are deep in `slots`; the last product before linear
-//! operators takes none of its own, it shares theirs. Conversions between layouts, which nobody knows before layouts are chosen,
-//! are left out, so this is an estimate from below.
+//! A linear operator takes one rescale, a polynomial as many as its products in `slots` are deep; the last product before linear
+//! operators takes none of its own, it shares theirs. Conversions between layouts are not counted, since they are not known
+//! before layouts are chosen, so this is an estimate from below.
 
 use super::Cut;
 use crate::tensor::{Graph, Op, PerNode, Polynomial};
 use petgraph::graph::NodeIndex;
 
-/// Rescales before the result of each node, by node, the step to another ring included: it takes a level, but no modulus.
+/// Rescales before the result of each node. The step to another ring counts as one: it takes a level, but no modulus.
 pub(super) fn of(graph: &Graph, cut: Option<Cut>) -> PerNode<u32> {
     let shared = shared(graph);
     PerNode::in_order(graph, |depths, index| {
@@ -35,7 +35,7 @@ fn products(deep: u32, index: NodeIndex, shared: &PerNode<bool>) -> u32 {
     deep.saturating_sub(u32::from(shared[index]))
 }
 
-/// Whether only linear operators take the result of a node, or sums with one, which is deeper; by node.
+/// For each node, whether its result is used only by linear operators, or in sums with such a result that is deeper.
 fn shared(graph: &Graph) -> PerNode<bool> {
     let mut shared = PerNode::filled(graph, true);
     for output in &graph.outputs {
@@ -57,17 +57,18 @@ fn shared(graph: &Graph) -> PerNode<bool> {
     shared
 }
 
-/// The rescales on the longest path; an estimate from below.
+/// Rescales on the longest path through a network; an estimate from below.
 pub fn expected(graph: &Graph) -> u32 {
     of(graph, None).values().copied().max().unwrap_or(0)
 }
 
-/// The rescales before a network goes on in another ring; an estimate from below.
+/// Rescales before the result of the node after which a network goes on in another ring; an estimate from below.
 pub fn before(graph: &Graph, Cut(index): Cut) -> u32 {
     of(graph, None)[index]
 }
 
-/// `ceil(log2(d + 1))` for degree d, one less when the leading coefficient is 1 or -1 and d a power of two.
+/// Depth of a polynomial of degree d: `ceil(log2(d + 1))`, one less when the leading coefficient is 1 or -1 and d is a power of
+/// two.
 fn polynomial_depth(polynomial: &Polynomial, graph: &Graph) -> u32 {
     let degree = polynomial.degree();
     let leading = polynomial.coefficients().last();

@@ -1,11 +1,13 @@
-//! Choosing a layout for every tensor of the graph.
+//! The choice of a layout for every tensor of the graph.
 //!
-//! [`candidates`] proposes packings, `plans` prices each linear operator between two of them, `search` finds the cheapest
-//! choice for the whole graph, `planning` how far levels are worth their price; `plan` is the result. Prices are predicted seconds at the level at which an operator will run, the number of
-//! multiplications before it counted on the graph ([`depth`]).
+//! [`candidates`] proposes packings, `plans` prices each linear operator between two of them, `search` finds the cheapest choice
+//! for the whole graph, and `planning` decides how many levels are spent on conversions; `plan` is the result. Prices are
+//! predicted seconds at the level at which an operator will run. That level follows from the number of multiplications before the
+//! operator, counted on the graph ([`depth`]).
 //!
-//! A tensor may be brought to another packing before an operator that then needs fewer products: mostly to copies that are
-//! rotated against each other. That takes a level, whose price is that of running everything before it one level higher.
+//! A tensor may be converted to another packing before an operator that then needs fewer products: mostly to skewed replicas,
+//! which are rotated against each other. A conversion takes a level; its price is that of running everything before it one level
+//! higher.
 
 pub mod candidates;
 mod cuts;

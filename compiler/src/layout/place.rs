@@ -1,18 +1,18 @@
-//! What is planned, and where.
+//! The task of the layout search: a network, the slots of ciphertexts, and what is left out.
 
 use super::cuts::Cut;
 use crate::optimisation::Without;
 use crate::tensor::Graph;
 
-/// What is planned, and where.
+/// The task of the layout search: which network is planned, and for which slots.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'g> {
     /// The network.
     pub graph: &'g Graph,
     /// log2 of the slots of ciphertexts.
     pub log_slots: u32,
-    /// After which node there are half as many.
+    /// The node after which ciphertexts have half as many slots, if there is one.
     pub cut: Option<Cut>,
-    /// What is left out: packings that are part of it are not considered.
+    /// Optimisations that are left out: packings that are part of them are not considered.
     pub without: &'g Without,
 }

@@ -1,4 +1,4 @@
-//! The layout that was chosen for every tensor.
+//! Layout plans: the layout that was chosen for every tensor.
 
 use super::depth;
 use crate::tensor::{Graph, PerNode};
@@ -6,16 +6,16 @@ use peregrine_ir::Layout;
 use peregrine_ir::cost::{LinearCost, Prices};
 use petgraph::graph::NodeIndex;
 
-/// What was chosen at a node.
+/// The choice at a node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
-    /// The layout of its result.
+    /// The layout of the node's result.
     pub layout: Layout,
-    /// The layouts its operands are brought to first; none when they are taken as they are.
+    /// The layouts that the operands are converted to first; empty when they are taken as they are.
     pub operands: Vec<Layout>,
-    /// Whether a linear operator writes exact copies and turns them by masks.
+    /// Whether a linear operator writes aligned replicas, which masks then skew.
     pub turned: bool,
-    /// The layout of its result in the small ring, if it is where a network goes on there.
+    /// The layout of the node's result in the second ring, if the network goes on there after the node.
     pub switched: Option<Layout>,
 }
 
@@ -29,17 +29,17 @@ impl Choice {
         }
     }
 
-    /// The layout in which others find its result.
+    /// The layout in which users of the node find its result.
     pub(super) fn outgoing(&self) -> Layout {
         self.switched.unwrap_or(self.layout)
     }
 }
 
-/// The layout of every tensor.
+/// The layout of every tensor of a graph.
 #[derive(Clone, Debug)]
 pub struct LayoutPlan {
     pub(super) choices: PerNode<Choice>,
-    /// What each linear operator could have made instead of its result, with predicted seconds, cheapest first.
+    /// The layouts that each linear operator could have given its result, with predicted seconds, cheapest first.
     pub(super) considered: PerNode<Vec<(Layout, f64)>>,
     /// Multiplications before the result of each node.
     pub(super) depths: PerNode<u32>,
@@ -47,12 +47,12 @@ pub struct LayoutPlan {
 }
 
 impl LayoutPlan {
-    /// Whether another plan has the same choices, and so leads to the same circuit.
+    /// Whether another plan makes the same choices, and so leads to the same circuit.
     pub fn chooses_as(&self, other: &Self) -> bool {
         self.choices == other.choices
     }
 
-    /// What was chosen at a node of the graph that was planned.
+    /// The choice at a node of the graph that was planned.
     pub fn choice(&self, index: NodeIndex) -> &Choice {
         &self.choices[index]
     }
@@ -72,12 +72,13 @@ impl LayoutPlan {
         brought.or_else(own)
     }
 
-    /// What a linear operator could have made of its operand, with predicted seconds, cheapest first.
+    /// The layouts that a linear operator could have given its result from its operand's layout, with predicted
+    /// seconds, cheapest first.
     pub fn considered(&self, index: NodeIndex) -> &[(Layout, f64)] {
         &self.considered[index]
     }
 
-    /// The price of linear operators on the operands of a node.
+    /// The costs of linear operators at the level of a node's operands.
     pub fn price(&self, graph: &Graph, index: NodeIndex) -> &LinearCost {
         let depth = depth::deepest_operand(graph, &self.depths, index);
         self.prices.after(depth)

@@ -1,4 +1,5 @@
-//! Plans for a network, from those that spend levels where they pay to those that spend none.
+//! Several plans for a network: from those that spend levels on conversions where these pay, to the one that spends
+//! none.
 
 use super::error::LayoutPlanError;
 use super::place::Place;
@@ -11,19 +12,20 @@ use peregrine_ir::Layout;
 use peregrine_ir::cost::{LinearCost, Prices};
 use petgraph::graph::NodeIndex;
 
-/// Plans for ciphertexts of one size, from those that spend levels where they pay to those that spend none.
+/// Makes plans of a network for ciphertexts of one size, which differ in the levels that they spend on conversions.
 #[derive(Debug)]
 pub struct Planning<'g> {
     place: Place<'g>,
     prices: Prices,
     quotes: &'g mut Quotes,
-    /// Without conversions.
+    /// The cheapest choices without conversions.
     fewest: Outcome,
     surcharge: Surcharge,
 }
 
 impl<'g> Planning<'g> {
-    /// Prepares plans; `quotes` grow, and serve further plans for the same network.
+    /// Prepares the plans of a network. New quotes are added to `quotes`, which serve further plans for the same
+    /// network.
     ///
     /// # Errors
     /// When a tensor cannot be packed or the graph is not well formed.
@@ -54,7 +56,8 @@ impl<'g> Planning<'g> {
         self.plan(outcome)
     }
 
-    /// The plan that spends a level where that pays `reluctance` times its price; `None` when it is the one above.
+    /// The plan that spends a level on a conversion where that saves `reluctance` times the level's price; `None` when
+    /// it is [`Self::fewest_levels`].
     ///
     /// # Errors
     /// When the graph is not well formed.
@@ -117,7 +120,7 @@ impl<'g> Planning<'g> {
 }
 
 impl Surcharge {
-    /// What it costs to run everything before a depth one level higher.
+    /// The price of running everything before a depth one level higher, for each depth.
     fn of(seconds: &PerNode<f64>, depths: &PerNode<u32>, prices: &Prices) -> Self {
         let deepest = depths.values().copied().max().unwrap_or(0);
         let pace = |depth: u32| {

@@ -9,26 +9,27 @@ use peregrine_ir::{Entity, Layout, TensorId, Tensors};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
-/// What an operator between two layouts costs.
+/// The cost of an operator between two layouts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quote {
     /// Predicted seconds.
     pub seconds: f64,
-    /// Levels.
+    /// Levels that the operator takes.
     pub depth: u32,
 }
 
-/// Ways to compute operators, by operator and layouts: what it takes to find them does not depend on prices.
+/// The ways to compute operators between layouts, found once for each operator and layouts. They do not depend on
+/// prices.
 #[derive(Debug, Default)]
 pub struct Quotes {
-    /// Operators that need the same steps, whatever their weights.
+    /// Operators that need equal steps, whatever their weights.
     alike: BTreeMap<String, usize>,
     known: BTreeMap<(usize, Layout, Layout, bool), Option<LinearOptions>>,
-    /// Of the operators that were asked for last.
+    /// The displacements of the operator that was asked for last.
     displaced: (usize, Displaced),
 }
 
-/// A linear map that quotes are asked for.
+/// A linear map for which quotes are asked.
 #[derive(Clone, Debug)]
 pub struct Quoted<'a> {
     bound: BoundMap<'a>,
@@ -36,10 +37,10 @@ pub struct Quoted<'a> {
 }
 
 impl Quotes {
-    /// Prepares a map that is made at a node of a graph.
+    /// Prepares the map of a node of a graph.
     ///
     /// # Errors
-    /// When the map is not well formed; names the node.
+    /// When the map is not well formed; the error names the node.
     pub fn at<'a>(
         &mut self,
         graph: &'a Graph,
@@ -74,8 +75,8 @@ impl Quotes {
         Ok(Quoted { bound, alike })
     }
 
-    /// The price of a map between two layouts, infinite where they do not suit each other; `turned` as in
-    /// [`super::Choice`].
+    /// The cost of a map between two layouts; infinite seconds where they do not suit each other. `turned` has the
+    /// meaning that it has in [`super::Choice`].
     pub fn of(
         &mut self,
         map: &Quoted<'_>,

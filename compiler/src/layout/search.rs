@@ -2,12 +2,13 @@
 //!
 //! Notation: a *live* tensor has been computed and will be used; a *state* gives every live tensor a layout.
 //!
-//! Nodes are visited in order. For every state and every choice at the node (a layout of the result from
-//! [`candidates`], and for each operand the layout it is brought to first) the seconds add up; of the states that agree on
-//! the live tensors the cheapest stays. So residual branches choose together, and what is shared is paid once.
+//! Nodes are visited in order. For every state and every choice at the node (a layout of the result from [`candidates`], and
+//! for each operand the layout it is converted to first) the seconds add up; of the states that agree on the live tensors the
+//! cheapest stays. So residual branches choose together, and what they share is paid once.
 //!
-//! Exact over its candidates while there are at most [`STATES`] states at a node; beyond, the cheapest are kept. What is
-//! estimated: that a conversion, which takes a level, makes everything before it dearer by [`Surcharge`].
+//! The search is exact over its candidates while there are at most [`STATES`] states at a node; beyond, the cheapest are
+//! kept. One price is estimated: that of a conversion, which takes a level and so makes everything before it dearer by
+//! [`Surcharge`].
 
 use super::candidates;
 use super::cuts::Cut;
@@ -26,43 +27,43 @@ use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// The most states that are kept at a node.
+/// The largest number of states that are kept at a node.
 const STATES: usize = 64;
 
-/// What the bits of a mask cost, as a share of one more level under everything.
+/// The price of the bits of a mask, as a share of the price of one more level under everything.
 const LONGER: f64 = 0.4;
 
-/// What one more level costs, by the number of multiplications that come before it, in seconds.
+/// The price in seconds of one more level, by the number of multiplications that come before it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surcharge(pub Vec<f64>);
 
 impl Surcharge {
-    /// No further level at any price.
+    /// A price at which no further level is ever spent.
     pub fn prohibitive() -> Self {
         Self(Vec::new())
     }
 
-    /// Of a level of its own before an operator.
+    /// The price of a level of its own before an operator.
     fn level(&self, depth: u32) -> f64 {
         self.0.get(depth as usize).copied().unwrap_or(f64::INFINITY)
     }
 
-    /// Of a longer prime for an operator, wherever it is: less room for special primes.
+    /// The price of a longer prime for an operator, which leaves less room for special primes wherever the operator is.
     fn longer(&self) -> f64 {
         self.0.last().map_or(f64::INFINITY, |whole| LONGER * whole)
     }
 }
 
-/// The cheapest choices found.
+/// The cheapest choices that a search has found.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// What was chosen at each node.
+    /// The choice at each node.
     pub choices: PerNode<Choice>,
     /// Predicted seconds of each node.
     pub seconds: PerNode<f64>,
 }
 
-/// Chooses layouts for every tensor of `graph`.
+/// Chooses a layout for every tensor of the network.
 ///
 /// # Errors
 /// When a tensor cannot be packed or the graph is not well formed.
@@ -91,9 +92,11 @@ pub fn search(
         quotes,
         without,
     };
+    // Before the first node there is one state, which has no live tensor.
     let mut states: BTreeMap<Live, State> = [(Live::new(), State::default())].into();
     for index in graph.nodes() {
         let mut next: BTreeMap<Live, State> = BTreeMap::new();
+        // Every state goes on with every choice at the node; of equal states the cheapest stays.
         for (live, state) in &states {
             for (choice, seconds, extra) in search.choices(index, live)? {
                 let Some((choice, seconds)) = search.switched(index, choice, seconds) else {
@@ -117,8 +120,10 @@ pub fn search(
             let node = graph.name(index);
             return Err(LayoutPlanError::NoPlan { node });
         }
+        // The beam: at most `STATES` states go on, without what all of them agree on.
         states = search.agree(index, cheapest(next));
     }
+    // After the last node the trail of the cheapest state has every choice.
     let best = states
         .into_values()
         .min_by(|a, b| a.total.total_cmp(&b.total));
@@ -126,7 +131,7 @@ pub fn search(
     Ok(best.unwrap_or_default().outcome())
 }
 
-/// Layouts of the live tensors, by node.
+/// The layouts of the live tensors, by node.
 type Live = BTreeMap<NodeIndex, Layout>;
 
 #[derive(Clone, Debug, Default)]
@@ -135,7 +140,7 @@ struct State {
     trail: Option<Rc<Trail>>,
 }
 
-/// The choices that led to a state, last first.
+/// The choices that led to a state, as a list from the last to the first.
 #[derive(Debug)]
 struct Trail {
     before: Option<Rc<Trail>>,
@@ -178,21 +183,21 @@ struct Search<'a> {
     prices: &'a Prices,
     surcharge: &'a Surcharge,
     depths: PerNode<u32>,
-    /// The node after which a tensor is dead.
+    /// The last node that uses each tensor.
     last_use: PerNode<NodeIndex>,
     reach: u32,
-    /// Live tensors that have the same layout in every state, which states do not list then: with many terms of one sum there
-    /// are many.
+    /// Live tensors whose layout is the same in every state. States do not list them: a sum with many terms has many.
     agreed: Live,
     quotes: &'a mut Quotes,
     without: &'a Without,
 }
 
-/// A choice, its seconds, and the surcharges for levels it takes.
+/// A choice, its seconds, and its surcharges for levels.
 type Priced = (Choice, f64, f64);
 
 impl Search<'_> {
-    /// A choice at a node and what it takes, going on in the small ring where the cut is; none where its result cannot.
+    /// A choice at a node with its seconds, with the step to the second ring where the cut is; `None` where its result cannot
+    /// be taken there.
     fn switched(&self, index: NodeIndex, choice: Choice, seconds: f64) -> Option<(Choice, f64)> {
         if self.cut != Some(Cut(index)) {
             return Some((choice, seconds));
@@ -238,7 +243,7 @@ impl Search<'_> {
         }
     }
 
-    /// The number of multiplications before a node, and prices there.
+    /// The number of multiplications before a node, and the costs there.
     fn cost(&self, index: NodeIndex) -> (u32, &LinearCost) {
         let depth = depth::deepest_operand(self.graph, &self.depths, index);
         (depth, self.prices.after(depth))
@@ -285,7 +290,7 @@ impl Search<'_> {
         Ok(choices)
     }
 
-    /// What a linear operator can make of an operand.
+    /// The choices of a linear operator: what it can make of an operand.
     fn results(
         &mut self,
         index: NodeIndex,
@@ -314,7 +319,8 @@ impl Search<'_> {
         Ok(choices)
     }
 
-    /// Operands that meet share the layout of one of them; the others are brought there, one level deep.
+    /// The choices of a sum or product: its operands take the layout of one of them, and the others are converted to it, one
+    /// level deep.
     fn meet(
         &mut self,
         index: NodeIndex,
@@ -327,8 +333,10 @@ impl Search<'_> {
             Op::Multiply => cost.square,
             _ => 0.0,
         };
+        // What a conversion between two layouts costs is the price of the identity.
         let map = identity(&node.shape);
         let quoted = self.quotes.at(self.graph, index, &map)?;
+        // The operands meet in each layout that one of them has.
         let mut targets = packed.to_vec();
         targets.sort_unstable();
         targets.dedup();
@@ -352,12 +360,12 @@ impl Search<'_> {
         Ok(choices)
     }
 
-    /// More than a whole network costs: what nobody would choose for gain.
+    /// A price above that of the whole network, for choices of last resort.
     fn whole(&self) -> f64 {
         1e6 * (1.0 + self.prices.after(0).square)
     }
 
-    /// The states without what they agree on, in the same order.
+    /// The states without the tensors whose layout they agree on, in the same order.
     fn agree(&mut self, index: NodeIndex, states: BTreeMap<Live, State>) -> BTreeMap<Live, State> {
         let last_use = &self.last_use;
         self.agreed.retain(|&node, _| last_use[node] > index);
@@ -387,7 +395,7 @@ impl Search<'_> {
     }
 }
 
-/// For each node the last node that uses it; outputs are used after all.
+/// The last node that uses each node; an output is used after all nodes.
 fn last_uses(graph: &Graph) -> PerNode<NodeIndex> {
     let mut last = PerNode::filled(graph, NodeIndex::new(0));
     for index in graph.nodes() {
@@ -399,7 +407,7 @@ fn last_uses(graph: &Graph) -> PerNode<NodeIndex> {
     last
 }
 
-/// How many pixels beyond the border of an image any window looks.
+/// The largest number of pixels by which a window reaches beyond the border of an image.
 fn reach(graph: &Graph) -> u32 {
     let reach = |index: NodeIndex| match &graph.node(index).op {
         Op::Linear { map, .. } => {

@@ -8,7 +8,7 @@ use petgraph::graph::NodeIndex;
 use std::fmt::Write;
 use std::time::Duration;
 
-/// A packing in a few words.
+/// Describes a packing in a few words.
 pub fn packing(layout: &Layout) -> String {
     let parts = layout.parts();
     let [c, h, w] = parts.shape;
@@ -33,7 +33,7 @@ pub fn packing(layout: &Layout) -> String {
     }
 }
 
-/// Why a linear operator does what it does.
+/// The reasons for what a linear operator does, in words.
 pub fn reasons(
     graph: &Graph,
     plan: &LayoutPlan,
