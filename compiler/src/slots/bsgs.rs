@@ -12,19 +12,19 @@ use peregrine_ir::Layout;
 use peregrine_ir::cost::LinearCost;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A choice of baby and giant steps.
+/// A choice of baby steps and giant steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Split {
-    /// Rotations repeat with this period: the input's block where its replicas are copies.
+    /// The number of slots after which rotations repeat: the input's block where its replicas are aligned.
     pub period: u32,
-    /// Baby steps lie in a window of this size.
+    /// The size of the window that baby steps lie in.
     pub size: u32,
-    /// How far the window reaches below zero.
+    /// How far that window reaches below zero.
     pub shift: u32,
 }
 
 impl Default for Split {
-    /// Of a single rotation, by nothing.
+    /// The split of a single rotation, by zero slots.
     fn default() -> Self {
         Self {
             period: 1,
@@ -34,23 +34,23 @@ impl Default for Split {
     }
 }
 
-/// What a split needs, counted.
+/// The number of steps that a split needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Steps {
-    /// Inputs with a baby step.
+    /// Inputs that have a baby step.
     pub hoisted: u32,
     /// Baby steps of all inputs.
     pub babies: u32,
-    /// Outputs with a giant step.
+    /// Outputs that have a giant step.
     pub summed: u32,
     /// Giant steps of all outputs.
     pub giants: u32,
-    /// Distinct rotations.
+    /// Distinct rotations, each of which needs a key.
     pub keys: u32,
 }
 
 impl Steps {
-    /// Whether it is nowhere more than another, so that nothing makes it dearer.
+    /// Whether each number is at most that of `other`, so that no prices make it dearer.
     fn is_within(&self, other: &Self) -> bool {
         let counts = |steps: &Self| {
             let Self {
@@ -65,7 +65,7 @@ impl Steps {
         counts(self).iter().zip(counts(other)).all(|(a, b)| *a <= b)
     }
 
-    /// Predicted seconds.
+    /// Predicted seconds of the steps.
     pub fn price(&self, cost: &LinearCost) -> f64 {
         cost.decompose * f64::from(self.hoisted)
             + cost.baby * f64::from(self.babies)
@@ -76,8 +76,8 @@ impl Steps {
 }
 
 impl Split {
-    /// The splits of `diagonals` from `input` to `output` with their steps, the smallest size first: all that may be the
-    /// cheapest, at least one.
+    /// The splits of `diagonals` from `input` to `output`, with their steps, the smallest size first: all that may be the
+    /// cheapest at some prices, at least one.
     pub fn all(diagonals: &Diagonals, input: &Layout, output: &Layout) -> Vec<(Self, Steps)> {
         let period = if input.is_aligned() {
             input.block()
@@ -100,7 +100,7 @@ impl Split {
         all
     }
 
-    /// Baby and giant step of rotation `k`, both in `0 .. period`.
+    /// The baby step and the giant step of rotation `k`, both in `0 .. period`.
     pub fn steps(&self, k: u32) -> (u32, u32) {
         let (window, place) = self.place(k);
         (
@@ -109,7 +109,7 @@ impl Split {
         )
     }
 
-    /// The window that `k` lies in, and where in it.
+    /// The window that `k` lies in, and its position there.
     fn place(&self, k: u32) -> (u32, u32) {
         // Slots are at most 2^16, so this cannot overflow.
         let at = k + self.shift;
@@ -155,7 +155,7 @@ impl Split {
     }
 }
 
-/// The rotations that each side needs: sets, and how many ciphertexts have this very set.
+/// The rotations that each side needs: sets, each with the number of ciphertexts that have it.
 struct Needs {
     by_input: BTreeMap<Vec<u32>, u32>,
     by_output: BTreeMap<Vec<u32>, u32>,
@@ -170,7 +170,7 @@ impl Needs {
     }
 }
 
-/// The union of the sets of each ciphertext on one side, and how many have it.
+/// The union of the sets of each ciphertext on one side, with the number of ciphertexts that have it.
 fn unions(diagonals: &Diagonals, side: fn((u32, u32)) -> u32) -> BTreeMap<Vec<u32>, u32> {
     // Sets that are equal are one: their places tell them apart.
     let mut groups: BTreeMap<u32, BTreeMap<*const u32, &[u32]>> = BTreeMap::new();
@@ -194,7 +194,7 @@ fn unions(diagonals: &Diagonals, side: fn((u32, u32)) -> u32) -> BTreeMap<Vec<u3
     unions
 }
 
-/// A set of numbers below a bound that is cleared in constant time.
+/// A set of numbers below a bound, which is cleared in constant time.
 struct Marks {
     epoch: u32,
     seen: Vec<u32>,
@@ -215,7 +215,7 @@ impl Marks {
         self.count = 0;
     }
 
-    /// Whether it is new.
+    /// Marks a number, and returns whether it was not marked before.
     fn mark(&mut self, k: u32) -> bool {
         let seen = &mut self.seen[k as usize];
         let is_new = *seen != self.epoch;
@@ -225,7 +225,7 @@ impl Marks {
     }
 }
 
-/// `(size, shift)` in ascending order of size.
+/// The candidates `(size, shift)`, in ascending order of size.
 fn candidates(period: u32, input: &Layout, output: &Layout) -> BTreeSet<(u32, u32)> {
     let powers = (0..=period.ilog2()).map(|j| 1 << j);
     let natural = [input, output].into_iter().flat_map(|layout| {

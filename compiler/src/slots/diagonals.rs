@@ -1,11 +1,11 @@
-//! A linear map between two layouts as sets of generalized diagonals.
+//! Generalized diagonals: a linear map between two layouts as sets of rotations.
 //!
-//! Output ciphertext `o` is the sum over input ciphertexts `i` and rotations `k` of `diagonal * rotate(x_i, k)`, summed
-//! over its `fold` parts. Which rotations are needed follows from the displacements of the elements
-//! ([`Displacements`]) and the replicas of both sides by one rule ([`Reach`]), by which constants are filled, too.
+//! Output ciphertext `o` is the sum over input ciphertexts `i` and rotations `k` of `diagonal * rotate(x_i, k)`, summed over
+//! its `fold` parts. The rotations that are needed follow from the displacements of the elements ([`Displacements`]) and the
+//! replicas of both sides by one rule ([`Reach`]), by which constants are evaluated, too.
 //!
-//! With `r` skewed replicas and a fold by `r`, one rotation shows `r` displacements at once: a set of displacements needs about
-//! one in `r` rotations.
+//! With `r` skewed replicas and a fold by `r`, one rotation realises `r` displacements at once: a set of displacements needs
+//! about one rotation for every `r`.
 
 use super::displacements::Displacements;
 use super::sets::{ByPair, NumberSet, PairSets, Shared};
@@ -14,10 +14,10 @@ use peregrine_ir::{Layout, Reach};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Needed rotations by (output ciphertext, input ciphertext), ascending; all are below [`Reach::bound`].
+/// The rotations that a linear map needs, by (output ciphertext, input ciphertext), ascending; all are below [`Reach::bound`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagonals {
-    /// By pair.
+    /// The rotations of each pair of ciphertexts.
     pub pairs: ByPair,
 }
 
@@ -55,7 +55,7 @@ impl Diagonals {
         }
     }
 
-    /// The same from displacements; for [regular](is_regular) layouts.
+    /// The diagonals of a map with these displacements, for [regular](is_regular) layouts.
     pub fn from_displacements(
         displacements: &Displacements,
         input: &Layout,
@@ -71,6 +71,8 @@ impl Diagonals {
             let nearest = shown.get(at).copied().unwrap_or(shown[0]);
             (d + nearest) & mask
         };
+        // The rotations for a set of displacements: these are taken back by the output's skew, then brought to the nearest
+        // replica of the input.
         let turned_back = wanted.iter().map(|turn| turn.wrapping_neg() & mask);
         let turned_back = NumberSet::of(turned_back, mask + 1);
         let rotations = |set: &[u32]| {
@@ -84,6 +86,7 @@ impl Diagonals {
                 .for_each(|d| all.insert(rotation(d), mask + 1));
             all.finish()
         };
+        // Many pairs share one set of displacements, whose rotations are found once.
         let (mut pairs, mut shared) = (ByPair::new(), Shared::default());
         let mut known: BTreeMap<*const u32, Arc<[u32]>> = BTreeMap::new();
         for (&pair, set) in &displacements.pairs {
@@ -94,12 +97,12 @@ impl Diagonals {
         Self { pairs }
     }
 
-    /// Number of products with a plaintext.
+    /// The number of products with a plaintext.
     pub fn products(&self) -> usize {
         self.pairs.values().map(|set| set.len()).sum()
     }
 
-    /// All `(output, input, rotation)`.
+    /// All diagonals as `(output, input, rotation)`.
     pub fn iter(&self) -> impl Iterator<Item = (u32, u32, u32)> {
         self.pairs
             .iter()
@@ -107,7 +110,7 @@ impl Diagonals {
     }
 }
 
-/// The distinct places, modulo a power of two, of what lies at slot 0 of a layout.
+/// The distinct positions, modulo a power of two, at which the replicas of slot 0 lie.
 fn turns(layout: &Layout, mask: u32) -> Vec<u32> {
     let replicas = 0..layout.parts().replicas;
     let mut turns: Vec<u32> = replicas.map(|r| layout.replica(0, r) & mask).collect();
@@ -116,8 +119,8 @@ fn turns(layout: &Layout, mask: u32) -> Vec<u32> {
     turns
 }
 
-/// Whether the rotation that reaches an element depends on its displacement alone: neither side's turns within a block
-/// wrap around at places that the other can tell apart.
+/// Whether two layouts are regular: the rotation that reaches an element depends on its displacement alone, since the skew of
+/// neither side wraps around within a block at positions that the other can tell apart.
 pub fn is_regular(input: &Layout, output: &Layout, fold: u32) -> bool {
     let bound = Reach::new(input, fold).bound();
     (input.is_aligned() || bound <= input.block())

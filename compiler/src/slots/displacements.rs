@@ -1,8 +1,8 @@
-//! How far elements have to travel: a linear map between two layouts as sets of displacements.
+//! Displacements: a linear map between two layouts as sets of distances that elements travel.
 //!
 //! For output ciphertext `o` and input ciphertext `i`, displacement `d` is there when some element at slot `t` of `o` has a
-//! nonzero coefficient on the element at slot `t + d` of `i` (modulo `S`, replica 0 of both). Which rotations realise them
-//! follows from the replicas, see [`super::diagonals`]. Weights that are exactly zero need nothing.
+//! nonzero coefficient on the element at slot `t + d` of `i` (modulo `S`, replica 0 of both). The rotations that realise
+//! displacements follow from the replicas, see [`super::diagonals`]. Weights that are exactly zero need nothing.
 //!
 //! A convolution or pooling is a product of relations along its axes, and slots are sums of a part for each axis: the sets
 //! are sums of sets, found in O(weights + displacements); so are those of channels of which nearly all are joined with each other,
@@ -30,7 +30,7 @@ impl Displacements {
             .unwrap_or_else(|| Self::by_elements(map, input, output))
     }
 
-    /// Element by element; for any map.
+    /// The displacements of any map, found element by element.
     pub(super) fn by_elements(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Self {
         let mut sets = PairSets::new(input.slots());
         let places: Vec<Place> = (0..input.elements()).map(|x| input.place_flat(x)).collect();
@@ -51,8 +51,8 @@ impl Displacements {
         }
     }
 
-    /// For a matrix with few zeros, which joins nearly every element with every other: all differences of their slots but those
-    /// that only zeros have. O(rows * slots / 64).
+    /// The displacements of a matrix with few zeros, which joins nearly every element with every other: all differences of their
+    /// slots but those that only zeros have. `None` for other maps. O(rows * slots / 64).
     pub(super) fn by_matrix(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
         let LinearKind::Contract(contract) = &map.map().kind else {
             return None;
@@ -78,18 +78,18 @@ impl Displacements {
         })
     }
 
-    /// Number of all displacements.
+    /// The number of displacements of all pairs.
     pub fn len(&self) -> usize {
         self.pairs.values().map(|set| set.len()).sum()
     }
 
-    /// Whether there is none: the map is zero.
+    /// Whether there is no displacement: the map is zero.
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
 }
 
-/// The zeros of a matrix, by row and column; none where there are many.
+/// The zeros of a matrix, by row and column; `None` where there are many.
 fn few_zeros(map: &BoundMap<'_>) -> Option<Vec<(u32, u32)>> {
     /// To look for others with the difference of a zero takes an operation for each row.
     const MOST: usize = 1 << 14;
@@ -102,13 +102,13 @@ fn few_zeros(map: &BoundMap<'_>) -> Option<Vec<(u32, u32)>> {
     (zeros.len() <= MOST).then_some(zeros)
 }
 
-/// Ciphertext and slot of every element.
+/// The ciphertext and the slot of every element.
 fn places(layout: &Layout) -> Vec<(u32, u32)> {
     let places = (0..layout.elements()).map(|x| layout.place_flat(x));
     places.map(|place| (place.ciphertext, place.slot)).collect()
 }
 
-/// Displacements of one map, found once for packings that differ only in how their replicas are turned.
+/// The displacements of one map, found once for packings that differ only in the skew of their replicas.
 #[derive(Debug, Default)]
 pub struct Displaced {
     joined: Option<Vec<Joined>>,
@@ -116,7 +116,7 @@ pub struct Displaced {
 }
 
 impl Displaced {
-    /// The displacements of `map`, the same at every call, as [`Displacements::of`] finds them.
+    /// The displacements of `map`, which must be the same at every call, as [`Displacements::of`] finds them.
     pub fn of(&mut self, map: &BoundMap<'_>, input: &Layout, output: &Layout) -> &Displacements {
         let joined = self
             .joined

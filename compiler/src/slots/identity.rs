@@ -1,9 +1,9 @@
-//! The linear map that moves nothing.
+//! The identity as a linear map.
 
 use peregrine_ir::Shape;
 use peregrine_ir::linear::{AxisMap, Gather, LinearKind, LinearMap};
 
-/// The map that moves nothing.
+/// The identity map of tensors of `shape`, by which tensors are converted to other layouts.
 pub fn identity(shape: &Shape) -> LinearMap {
     let axis = |(axis, &extent): (usize, &u32)| AxisMap {
         output_axis: axis as u32,

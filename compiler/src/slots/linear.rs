@@ -1,7 +1,7 @@
-//! One linear operator: `y = A x` between two layouts, at most one multiplication deep.
+//! Linear operators: `y = A x` between two layouts, at most one multiplication deep.
 //!
-//! Three ways, see [`LinearPlan`]: [`super::wiring`] where ciphertexts only change places, [`super::scalars`] where one number
-//! multiplies a whole ciphertext, generalized diagonals ([`super::diagonals`]) for everything else.
+//! There are three ways, see [`LinearPlan`]: [`super::wiring`] where ciphertexts only change places, [`super::scalars`] where
+//! one scalar multiplies a whole ciphertext, generalized diagonals ([`super::diagonals`]) for everything else.
 
 use super::bsgs::{Split, Steps};
 use super::diagonals::{Diagonals, is_regular};
@@ -15,61 +15,62 @@ use peregrine_ir::{Constant, Layout, LayoutId, Node, Operator, OperatorId, Rotat
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How a linear operator will be computed.
+/// The way in which a linear operator will be computed.
 #[derive(Clone, Debug)]
 pub enum LinearPlan {
-    /// Ciphertexts are passed on: no operation, no level.
+    /// Ciphertexts change places: no operation, no level.
     Wiring(Wiring),
-    /// Sums of rotated ciphertexts times numbers.
+    /// Sums of rotated ciphertexts times scalars.
     Scalars(Scalars),
     /// Sums of rotated ciphertexts times plaintexts.
     Diagonals(DiagonalPlan),
-    /// The same into a packing with exact copies, which are then turned against each other by masks of ones, in one level of a
-    /// longer prime.
+    /// Sums of rotated ciphertexts times plaintexts, into a packing with aligned replicas; masks of ones then skew these, in
+    /// one level of a longer prime.
     Turned {
-        /// Into exact copies.
+        /// The diagonals into aligned replicas.
         sums: DiagonalPlan,
-        /// How these are packed.
+        /// The packing with aligned replicas.
         copies: Layout,
-        /// From there into the wanted packing.
+        /// The masks from there into the wanted packing.
         turn: DiagonalPlan,
     },
 }
 
-/// Diagonals with their baby and giant steps.
+/// Diagonals with their baby steps and giant steps.
 #[derive(Clone, Debug)]
 pub struct DiagonalPlan {
-    /// The matrix.
+    /// The diagonals of the matrix.
     pub diagonals: Diagonals,
-    /// Baby and giant steps.
+    /// The split into baby steps and giant steps.
     pub split: Split,
-    /// What these need.
+    /// The number of steps of the split.
     pub steps: Steps,
-    /// How many parts of a ciphertext hold partial sums.
+    /// The number of parts of a ciphertext that hold partial sums.
     pub fold: u32,
 }
 
-/// Ways to compute a linear map between two layouts, whatever operations cost: of these a [`LinearPlan`] is the cheapest.
+/// The ways to compute a linear map between two layouts, whatever operations cost. A [`LinearPlan`] is the cheapest of these
+/// at some prices.
 #[derive(Clone, Debug)]
 pub enum LinearOptions {
     /// Ciphertexts change places.
     Wiring,
-    /// Products with numbers.
+    /// Products with scalars.
     Scalars(Scalars),
     /// Generalized diagonals; at least one option.
     Diagonals(Vec<DiagonalOptions>),
-    /// Exact copies first, which are then turned.
+    /// Aligned replicas first, which masks then skew.
     Turned {
-        /// Into exact copies.
+        /// The diagonals into aligned replicas.
         sums: Vec<DiagonalOptions>,
-        /// How these are packed.
+        /// The packing with aligned replicas.
         copies: Layout,
-        /// From there.
+        /// The masks from there.
         turn: Vec<DiagonalOptions>,
     },
 }
 
-/// Splits of the diagonals of a fold.
+/// The splits of the diagonals for one fold.
 #[derive(Clone, Debug)]
 pub struct DiagonalOptions {
     fold: u32,
@@ -78,7 +79,7 @@ pub struct DiagonalOptions {
 }
 
 impl LinearOptions {
-    /// Those between layouts that suit each other ([`is_regular`]); `displaced` is of this map.
+    /// The ways between [regular](is_regular) layouts; `displaced` has the displacements of this map.
     pub fn regular(
         map: &BoundMap<'_>,
         input: &Layout,
@@ -102,7 +103,7 @@ impl LinearOptions {
         Some(Self::Diagonals(options.collect()))
     }
 
-    /// Those by way of exact copies; `displaced` is of this map.
+    /// The ways by aligned replicas, which masks then skew; `displaced` has the displacements of this map.
     pub fn turned(
         map: &BoundMap<'_>,
         input: &Layout,
@@ -127,7 +128,7 @@ impl LinearOptions {
         }
     }
 
-    /// Predicted seconds of the cheapest, the rescale of the results included.
+    /// Predicted seconds of the cheapest way, the rescale of the results included.
     pub fn price(&self, output: &Layout, cost: &LinearCost) -> f64 {
         match self {
             Self::Wiring => 0.0,
@@ -139,7 +140,7 @@ impl LinearOptions {
         }
     }
 
-    /// Multiplications one after the other.
+    /// Multiplications in a row.
     pub fn depth(&self) -> u32 {
         match self {
             Self::Wiring => 0,
@@ -157,7 +158,7 @@ fn cheapest(options: &[DiagonalOptions], output: &Layout, cost: &LinearCost) -> 
     prices.fold(f64::INFINITY, f64::min)
 }
 
-/// The cheapest split; the first one between equals.
+/// The cheapest split; the first one where several are equal.
 fn cheapest_steps(splits: &[(Split, Steps)], cost: &LinearCost) -> (Split, Steps) {
     let price = |(_, steps): &&(Split, Steps)| steps.price(cost);
     let cheapest = splits.iter().min_by(|a, b| price(a).total_cmp(&price(b)));
@@ -174,7 +175,7 @@ fn price(steps: &Steps, products: usize, fold: u32, (output, cost): (&Layout, &L
         + folds * cost.key
 }
 
-/// The diagonals for each fold that suits two layouts; none where none does.
+/// The diagonals for each fold that suits two layouts; empty where none does.
 fn regular_diagonals(
     map: &BoundMap<'_>,
     input: &Layout,
@@ -195,7 +196,7 @@ fn regular_diagonals(
 }
 
 impl LinearPlan {
-    /// The cheapest plan from `input` to `output`.
+    /// The cheapest plan of a map from `input` to `output`.
     pub fn new(map: &BoundMap<'_>, input: &Layout, output: &Layout, cost: &LinearCost) -> Self {
         Self::regular(map, input, output, cost).unwrap_or_else(|| {
             let diagonals = Diagonals::of(map, input, output, 1);
@@ -203,7 +204,7 @@ impl LinearPlan {
         })
     }
 
-    /// The same between layouts that suit each other ([`is_regular`]); quick.
+    /// The cheapest plan of a map between [regular](is_regular) layouts, found quickly; `None` for other layouts.
     pub fn regular(
         map: &BoundMap<'_>,
         input: &Layout,
@@ -225,7 +226,7 @@ impl LinearPlan {
         best.map(Self::Diagonals)
     }
 
-    /// Into a packing whose copies are turned against each other, by way of exact copies.
+    /// The cheapest plan into a packing with skewed replicas, by aligned replicas that masks then skew.
     pub fn turned(
         map: &BoundMap<'_>,
         input: &Layout,
@@ -248,7 +249,7 @@ impl LinearPlan {
         Some(Self::Turned { sums, copies, turn })
     }
 
-    /// Predicted seconds, the rescale of the results included.
+    /// Predicted seconds of the plan, the rescale of the results included.
     pub fn price(&self, output: &Layout, cost: &LinearCost) -> f64 {
         match self {
             Self::Wiring(_) => 0.0,
@@ -262,7 +263,7 @@ impl LinearPlan {
 }
 
 impl DiagonalPlan {
-    /// With the cheapest baby and giant steps.
+    /// The plan for some diagonals, with the cheapest baby steps and giant steps.
     pub fn new(
         diagonals: Diagonals,
         fold: u32,
@@ -286,7 +287,7 @@ impl DiagonalPlan {
 }
 
 impl fmt::Display for LinearPlan {
-    /// One phrase for people.
+    /// Prints the plan in one phrase for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wiring(_) => f.write_str("ciphertexts change places"),
@@ -324,7 +325,7 @@ impl fmt::Display for DiagonalPlan {
     }
 }
 
-/// By how much the sums may be folded, 1 first: only where that joins displacements.
+/// The numbers of parts into which sums may be folded, 1 first: others only where they join displacements.
 fn folds(input: &Layout, output: &Layout) -> Vec<u32> {
     let replicas = match output.is_aligned() {
         true => output.parts().replicas,
@@ -344,7 +345,7 @@ fn folds(input: &Layout, output: &Layout) -> Vec<u32> {
         .collect()
 }
 
-/// Emits `A x` as planned and returns the packed result.
+/// Emits `A x` as planned, and returns the packed result.
 pub fn emit(
     program: &mut Program,
     map: LinearMap,
@@ -365,12 +366,12 @@ pub fn emit(
     }
 }
 
-/// Which products a plan emits.
+/// The kind of products that a plan emits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Product {
-    /// With weights, a level deep.
+    /// Products with weights, a level deep.
     Weights,
-    /// With ones and zeros, in the level of the products they are applied to.
+    /// Products with ones and zeros, in the level of the products that they are applied to.
     Mask,
 }
 
@@ -401,7 +402,7 @@ impl DiagonalPlan {
         Packed { layout, values }
     }
 
-    /// The partial sums of one output ciphertext, each already rotated into place.
+    /// Emits the partial sums of one output ciphertext, each rotated into place.
     fn giant_steps(
         &self,
         program: &mut Program,
@@ -409,6 +410,7 @@ impl DiagonalPlan {
         (operator, output, product): (OperatorId, u32, Product),
         node: Node,
     ) -> Vec<SlotValue> {
+        // The terms of each giant step: a ciphertext, its baby step, and the rotation whose diagonal multiplies it.
         let mut groups: BTreeMap<u32, Vec<(SlotValue, u32, u32, u32)>> = BTreeMap::new();
         let pairs = self.diagonals.pairs.range((output, 0)..=(output, u32::MAX));
         for (&(_, input), rotations) in pairs {
@@ -422,6 +424,7 @@ impl DiagonalPlan {
                 group.push((value, input, baby, rotation));
             }
         }
+        // One sum of products for each giant step, whose constants are rotated back by as much as the sum is rotated.
         let slots = program.slots_of(operator);
         let mut sums = Vec::with_capacity(groups.len());
         for (giant, terms) in groups {
@@ -448,7 +451,7 @@ impl DiagonalPlan {
         sums
     }
 
-    /// The sum over the parts of a ciphertext, in every part.
+    /// Emits the sum over the parts of a ciphertext, in every part.
     fn folded(
         &self,
         program: &mut Program,

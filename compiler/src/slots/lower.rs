@@ -1,4 +1,4 @@
-//! Lowering: tensor graph and layouts to slot program, node by node.
+//! Lowering: from a tensor graph with layouts to a slot program, node by node.
 
 use super::identity::identity;
 use super::linear::{LinearPlan, emit};
@@ -11,7 +11,7 @@ use peregrine_ir::{Constant, LayoutId, Node, Remark, Shape, SourceNode, TensorId
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
-/// The slot program of `graph` with every tensor packed as `plan` says.
+/// Lowers `graph` to a slot program in which every tensor is packed as `plan` says.
 ///
 /// # Errors
 /// When the graph is not well formed.
@@ -49,9 +49,9 @@ struct Lowering<'g> {
     graph: &'g Graph,
     plan: &'g LayoutPlan,
     program: Program,
-    /// The results of the nodes that are lowered.
+    /// The results of the nodes that have been lowered.
     done: PerNode<Option<Packed>>,
-    /// Tensors that were brought to another layout, by node and layout.
+    /// Tensors that were converted to another layout, by node and layout.
     moved: BTreeMap<(NodeIndex, LayoutId), Packed>,
     /// Some value of the ring that nodes are computed in.
     any: Option<SlotValue>,
@@ -75,8 +75,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// The operands of a node in the layouts in which it takes them: one that lies otherwise goes through a map that moves
-    /// nothing else, one level deep.
+    /// The operands of a node in the layouts in which it takes them. One that lies otherwise goes through the identity,
+    /// one level deep.
     fn operands(&mut self, index: NodeIndex, node: Node) -> Result<Vec<Packed>, LowerError> {
         let mut operands = Vec::new();
         for (position, operand) in self.graph.operands(index).into_iter().enumerate() {
@@ -104,7 +104,7 @@ impl Lowering<'_> {
         Ok(operands)
     }
 
-    /// A node's result in the small ring, where a network goes on there.
+    /// The result of a node in the second ring, where the network goes on there after it.
     fn switched(&mut self, index: NodeIndex, packed: Packed) -> Result<Packed, LowerError> {
         let Some(layout) = self.plan.choice(index).switched else {
             return Ok(packed);
@@ -187,7 +187,7 @@ impl Lowering<'_> {
         self.program.remarks.extend(reasons.into_iter().map(remark));
     }
 
-    /// With zeros where nothing was known to be.
+    /// The packed tensor with zeros in place of ciphertexts that are known to be zero.
     fn full(&mut self, index: NodeIndex, packed: Packed) -> Result<Full, LowerError> {
         let node = Node(self.graph.node(index).source.0);
         let Packed { layout, values } = packed;
@@ -260,7 +260,7 @@ impl Lowering<'_> {
         Ok(Packed { layout, values })
     }
 
-    /// How many ciphertexts each operand of a sum or product has: those of the layout in which they meet.
+    /// The number of ciphertexts of each operand of a sum or product: that of the layout in which they meet.
     fn parts(
         &self,
         index: NodeIndex,
@@ -320,7 +320,7 @@ impl Lowering<'_> {
     }
 }
 
-/// Why a node cannot be lowered; always a defect of an earlier stage.
+/// Why a node cannot be lowered: always a defect of an earlier stage.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LowerError {
     /// A node lacks an operand or its plan, or operands that meet are packed differently.
@@ -329,12 +329,12 @@ pub enum LowerError {
         /// The node.
         node: NodeName,
     },
-    /// A linear map is not well formed.
+    /// The linear map of a node is not well formed.
     #[error("internal error: {node}: {source}")]
     Linear {
         /// The node.
         node: NodeName,
-        /// What is wrong with its map.
+        /// What is wrong with the map.
         source: Box<LinearError>,
     },
 }

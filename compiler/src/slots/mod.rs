@@ -1,10 +1,10 @@
-//! The slot program: what happens to slots, before anyone decides on levels, scales or keys.
+//! The slot program: what happens to slots, before levels, scales and keys are decided.
 //!
 //! A value is the slot vector of one ciphertext. Operations add, multiply, multiply with constants and rotate; depth is
 //! the number of multiplications on a path. [`lower`] makes the program of a tensor graph, each linear operator as its
-//! [`LinearPlan`] says: the sparse matrix between two layouts ([`diagonals`]), split into baby and giant steps ([`bsgs`]);
-//! sums of numbers times ciphertexts where one plane fills a ciphertext ([`scalars`]); or ciphertexts under other names
-//! ([`wiring`]).
+//! [`LinearPlan`] says: as the sparse matrix between two layouts ([`diagonals`]), split into baby steps and giant steps
+//! ([`bsgs`]); as sums of ciphertexts times scalars where one plane fills a ciphertext ([`scalars`]); or as ciphertexts
+//! under other names ([`wiring`]).
 
 pub mod bsgs;
 pub mod diagonals;
@@ -30,26 +30,26 @@ use peregrine_ir::{
 use std::collections::BTreeMap;
 
 peregrine_ir::entities! {
-    /// A slot vector.
+    /// A slot vector: the value of one ciphertext.
     pub SlotValue = "s";
 }
 
-/// An operation on slot vectors.
+/// An operation on slot vectors. It deepens a value by one where it says so.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SlotOp {
     /// One ciphertext of an input tensor.
     Input,
-    /// Slots moved to the left, cyclically.
+    /// The slots rotated to the left.
     Rotate(SlotValue, Rotation),
-    /// Sum of products with constants; deepens by one.
+    /// Sum of products with plaintexts; deepens by one.
     Dot(Vec<(SlotValue, Const)>),
-    /// Sum of products with numbers, times a mask of ones if there is one; deepens by one.
+    /// Sum of products with scalars, times a mask of ones if there is one; deepens by one.
     Scalars(Vec<(SlotValue, Const)>, Option<Const>),
-    /// Sum of products with constants of ones and zeros, applied to products before their rescale: as deep as these.
+    /// Sum of products with masks of ones and zeros, applied to products before their rescale: as deep as these.
     Mask(Vec<(SlotValue, Const)>),
-    /// A constant added.
+    /// Sum of a value and a constant.
     AddConst(SlotValue, Const),
-    /// Product with a number; deepens by one.
+    /// Product with a scalar; deepens by one.
     MulScalar(SlotValue, f64),
     /// Sum of two or more.
     Add(Vec<SlotValue>),
@@ -57,12 +57,12 @@ pub enum SlotOp {
     Negate(SlotValue),
     /// Slot-wise product; deepens by one.
     Mul(SlotValue, SlotValue),
-    /// The half of the slots that the other half repeats, in a ring of half the degree.
+    /// Half of the slots, which the other half repeats, in a ring of half the degree.
     SwitchRing(SlotValue),
 }
 
 impl SlotOp {
-    /// Operands in order.
+    /// The operands in order.
     pub fn operands(&self) -> Vec<SlotValue> {
         match self {
             Self::Input => Vec::new(),
@@ -79,7 +79,7 @@ impl SlotOp {
         }
     }
 
-    /// The same operation on other values.
+    /// The operation with every operand replaced by `map` of it.
     #[must_use]
     pub fn map_operands(&self, map: impl Fn(SlotValue) -> SlotValue) -> Self {
         match self {
@@ -99,7 +99,7 @@ impl SlotOp {
         }
     }
 
-    /// Whether scales multiply; a [`Self::Mask`] shares the product it is applied to.
+    /// Whether the scale of the result is a product of scales; a [`Self::Mask`] shares the product it is applied to.
     pub fn multiplies(&self) -> bool {
         match self {
             Self::Dot(_) | Self::Scalars(..) | Self::MulScalar(..) | Self::Mul(..) => true,
@@ -114,21 +114,21 @@ impl SlotOp {
     }
 }
 
-/// An operation and the ONNX node it serves.
+/// An operation with the ONNX node that it serves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlotInst {
     /// The operation.
     pub op: SlotOp,
-    /// Provenance.
+    /// The ONNX node.
     pub node: Node,
 }
 
-/// A packed tensor: its layout and its ciphertexts.
+/// A packed tensor: its layout, and its ciphertexts where they are not known to be zero.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Packed {
     /// How it is packed.
     pub layout: LayoutId,
-    /// One per ciphertext of the layout; none where it is known to be zero.
+    /// One value for each ciphertext of the layout; none where it is known to be zero.
     pub values: Vec<Option<SlotValue>>,
 }
 
@@ -137,11 +137,11 @@ pub struct Packed {
 pub struct Full {
     /// How it is packed.
     pub layout: LayoutId,
-    /// One per ciphertext of the layout.
+    /// One value for each ciphertext of the layout.
     pub values: Vec<SlotValue>,
 }
 
-/// A named packed tensor.
+/// A named packed tensor: an input or output of a slot program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SlotPort {
     /// Its name in the model.
@@ -152,26 +152,26 @@ pub struct SlotPort {
     pub packed: Full,
 }
 
-/// A straight-line program on slot vectors, with the tables its constants are cut from.
+/// A slot program: straight-line operations on slot vectors, with the tables from which their constants are cut.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     /// The ONNX nodes.
     pub nodes: Arena<Node, SourceNode>,
-    /// Why operators do what they do.
+    /// The reasons for the plans of operators.
     pub remarks: Vec<Remark>,
     /// Packings in use.
     pub layouts: Arena<LayoutId, Layout>,
-    /// Weights.
+    /// Weight tensors.
     pub tensors: Tensors,
-    /// Operators in use.
+    /// The operators in use.
     pub operators: Arena<OperatorId, Operator>,
-    /// Constants in use.
+    /// The constants in use.
     pub constants: Arena<Const, Constant>,
-    /// Inputs.
+    /// The inputs.
     pub inputs: Vec<SlotPort>,
-    /// Outputs.
+    /// The outputs.
     pub outputs: Vec<SlotPort>,
-    /// Operations, operands first.
+    /// The operations, each after its operands.
     pub values: Arena<SlotValue, SlotInst>,
     rotations: BTreeMap<(SlotValue, Rotation), SlotValue>,
     layout_ids: BTreeMap<Layout, LayoutId>,
@@ -179,12 +179,12 @@ pub struct Program {
 }
 
 impl Program {
-    /// Appends an operation.
+    /// Appends an operation and returns its value.
     pub fn push(&mut self, op: SlotOp, node: Node) -> SlotValue {
         self.values.push(SlotInst { op, node })
     }
 
-    /// Rotates, reusing an earlier rotation of the same value; rotation 0 is the value itself.
+    /// Rotates a value, and reuses an earlier rotation of it by as many slots; rotation 0 is the value itself.
     pub fn rotate(&mut self, value: SlotValue, rotation: Rotation, node: Node) -> SlotValue {
         if rotation.0 == 0 {
             return value;
@@ -197,12 +197,12 @@ impl Program {
         rotated
     }
 
-    /// A value that is zero in every slot, made of any other; deepens by one.
+    /// A value that is zero in every slot, made from the value `any`; deepens by one.
     pub fn zero(&mut self, any: SlotValue, node: Node) -> SlotValue {
         self.push(SlotOp::MulScalar(any, 0.0), node)
     }
 
-    /// Sums; one value is itself.
+    /// The sum of some values; one value is its own sum, and no value has none.
     pub fn sum(&mut self, mut values: Vec<SlotValue>, node: Node) -> Option<SlotValue> {
         match values.len() {
             0 => None,
@@ -211,7 +211,7 @@ impl Program {
         }
     }
 
-    /// The name of a layout, entered once.
+    /// The name of a layout, which is entered into the table once.
     pub fn layout(&mut self, layout: Layout) -> LayoutId {
         *self
             .layout_ids
@@ -219,7 +219,7 @@ impl Program {
             .or_insert_with(|| self.layouts.push(layout))
     }
 
-    /// The name of a constant, entered once.
+    /// The name of a constant, which is entered into the table once.
     pub fn constant(&mut self, constant: Constant) -> Const {
         *self
             .constant_ids
@@ -227,7 +227,7 @@ impl Program {
             .or_insert_with(|| self.constants.push(constant))
     }
 
-    /// Drops what no output depends on; inputs stay. It might be deeper than anything that is wanted.
+    /// Removes operations that no output depends on, which might be deeper than those that are needed; inputs stay.
     pub fn remove_dead(&mut self) {
         let ports = || self.inputs.iter().chain(&self.outputs);
         let mut alive = SecondaryMap::filled(&self.values, false);
@@ -254,12 +254,12 @@ impl Program {
         }
     }
 
-    /// The slots of what an operator makes.
+    /// The number of slots of an operator's result.
     pub fn slots_of(&self, operator: OperatorId) -> u32 {
         self.layouts[self.operators[operator].result()].slots()
     }
 
-    /// Number of multiplications on the longest path.
+    /// The number of multiplications on the longest path.
     pub fn depth(&self) -> u32 {
         type Depths = SecondaryMap<SlotValue, u32>;
         let depths = SecondaryMap::in_order(&self.values, |depths: &Depths, _, inst| {

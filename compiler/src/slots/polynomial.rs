@@ -7,17 +7,17 @@
 use super::{Program, SlotOp, SlotValue};
 use peregrine_ir::{Const, Constant, LayoutId, Node, Operator, Shape, TensorId};
 
-/// A coefficient as the lowering sees it.
+/// A coefficient of a polynomial, as the lowering sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Coefficient {
     Zero,
-    /// One number for all elements.
+    /// One scalar for all elements.
     Number(f64),
-    /// Different numbers: an operator whose constants fill the layout.
+    /// Different numbers for the elements: an operator whose constants fill the layout.
     Tensor(peregrine_ir::OperatorId),
 }
 
-/// Evaluates one polynomial on the ciphertexts of a packed tensor.
+/// Emits the evaluation of one polynomial on the ciphertexts of a packed tensor.
 pub struct Evaluation<'p> {
     program: &'p mut Program,
     node: Node,
@@ -29,7 +29,7 @@ pub struct Evaluation<'p> {
 }
 
 impl<'p> Evaluation<'p> {
-    /// Prepares the polynomial with these coefficients (constant first) on a tensor of `shape` packed as `layout`.
+    /// Prepares a polynomial with these coefficients (constant first) on a tensor of `shape` packed as `layout`.
     pub fn new(
         program: &'p mut Program,
         coefficients: &[TensorId],
@@ -52,7 +52,7 @@ impl<'p> Evaluation<'p> {
         }
     }
 
-    /// The polynomial of ciphertext number `part`.
+    /// Emits the polynomial of ciphertext number `part`.
     pub fn apply(&mut self, x: SlotValue, part: u32) -> SlotValue {
         self.part = part;
         let mut powers = vec![x];
@@ -67,7 +67,8 @@ impl<'p> Evaluation<'p> {
         self.program.push(op, self.node)
     }
 
-    /// `None` is the zero polynomial, which has no ciphertext of its own. A constant polynomial needs one to be added to.
+    /// Emits a polynomial in powers of a value. `None` is the zero polynomial, which has no ciphertext of its own. A
+    /// constant polynomial needs a ciphertext to be added to.
     fn eval(&mut self, powers: &mut Vec<SlotValue>, c: &[Coefficient]) -> Option<SlotValue> {
         let x = *powers.first()?;
         match c {
@@ -119,7 +120,7 @@ impl<'p> Evaluation<'p> {
         }
     }
 
-    /// `x^(2^log)`.
+    /// Emits `x^(2^log)`, or reuses it.
     fn power(&mut self, powers: &mut Vec<SlotValue>, log: usize) -> Option<SlotValue> {
         while powers.len() <= log {
             let last = *powers.last()?;
@@ -129,7 +130,7 @@ impl<'p> Evaluation<'p> {
         powers.get(log).copied()
     }
 
-    /// `c * x`, or nothing when `c` is zero.
+    /// Emits `c * x`; `None` when `c` is zero.
     fn times(&mut self, x: SlotValue, c: Coefficient) -> Option<SlotValue> {
         match c {
             Coefficient::Zero => None,
@@ -185,7 +186,7 @@ fn classify(program: &mut Program, id: TensorId, shape: &Shape, layout: LayoutId
     }
 }
 
-/// The name of a number, entered once.
+/// The tensor of a single number, which is entered into the table once.
 pub fn number(program: &mut Program, value: f64) -> Option<TensorId> {
     let name = format!("{value}");
     let known = program
@@ -199,7 +200,7 @@ pub fn number(program: &mut Program, value: f64) -> Option<TensorId> {
     Some(program.tensors.push(tensor))
 }
 
-/// The operator that repeats `tensor` to `shape` and packs it, entered once.
+/// The operator that broadcasts `tensor` to `shape` and packs it, which is entered into the table once.
 pub fn broadcast(
     program: &mut Program,
     tensor: TensorId,

@@ -1,10 +1,10 @@
-//! Windows over planes that fill a ciphertext: every tap is one number.
+//! Windows over planes that fill a ciphertext: every tap is a product with one scalar.
 //!
 //! Where a ciphertext holds one plane (a channel, or a phase of one), all slots of an output see an input through the same
-//! weight: `y = sum of w * rotate(x, k)`, with numbers for weights: nothing is encoded or transformed. The planes must lie
-//! alike, in rows of one pitch, and a read across their border must find a zero: *guard* columns and rows. What falls
-//! into the guards of the result is cleared by one product with a mask of ones for each output ciphertext, in the
-//! same level: weights take some bits of its prime, the mask the others.
+//! weight: `y = sum of w * rotate(x, k)`, with scalars for weights, so that nothing is encoded or transformed. The planes
+//! must lie alike, in rows of one pitch, and a read across their border must find a zero: *guard* columns and rows. What
+//! falls into the guards of the result is cleared by one product with a mask of ones for each output ciphertext, in the same
+//! level: weights take some bits of its prime, the mask the others.
 //!
 //! For a 3x3 kernel and p by p phases an input channel is read from its phases and the ring of `4 p + 4` around them: so many
 //! rotations, whatever the number of output channels.
@@ -19,14 +19,14 @@ use peregrine_ir::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// The taps of a map between planes that fill ciphertexts.
+/// The taps of a linear map between planes that fill ciphertexts, each of which multiplies by a scalar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scalars {
-    /// `(input ciphertext, rotation)` by output ciphertext, ascending.
+    /// The terms `(input ciphertext, rotation)` of each output ciphertext, ascending.
     terms: Vec<Vec<(u32, u32)>>,
-    /// Whether something falls into the guards of the result.
+    /// Whether something falls into the guards of the result, so that a mask is needed.
     masked: bool,
-    /// Phases of the result: masks repeat with them.
+    /// Phases of the result, with which masks repeat.
     phases: u32,
 }
 
@@ -34,15 +34,15 @@ pub struct Scalars {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tap {
     tap: u32,
-    /// Phase of the result, and of what it reads.
+    /// The phase of the result, and the phase that it reads.
     to: u32,
     from: u32,
-    /// How many positions further that lies.
+    /// How many positions further the tap reads.
     by: i64,
 }
 
 impl Scalars {
-    /// The taps of `map`, when every one is a number.
+    /// The taps of `map`; `None` when some tap is no scalar.
     pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
         let window = map.map().window()?;
         let (x, y) = (map.map().input.chw(), map.map().output.chw());
@@ -65,7 +65,7 @@ impl Scalars {
         taps.are_separate().then(|| taps.collect(map, window))
     }
 
-    /// Predicted seconds.
+    /// Predicted seconds of the products, rotations and masks.
     pub fn price(&self, cost: &LinearCost) -> f64 {
         let read: BTreeSet<(u32, u32)> = self.terms.iter().flatten().copied().collect();
         let rotated = || read.iter().filter(|(_, rotation)| *rotation != 0);
@@ -79,7 +79,7 @@ impl Scalars {
             + (cost.rescale + mask) * self.terms.len() as f64
     }
 
-    /// Number of products with a number.
+    /// The number of products with a scalar.
     pub fn products(&self) -> usize {
         self.terms.iter().map(Vec::len).sum()
     }
@@ -150,7 +150,7 @@ impl fmt::Display for Scalars {
     }
 }
 
-/// Whether a ciphertext holds one plane, once.
+/// Whether a ciphertext holds one plane, without replicas.
 fn is_plane(layout: &Layout) -> bool {
     let LayoutParts {
         shape,
@@ -162,7 +162,7 @@ fn is_plane(layout: &Layout) -> bool {
     gaps == [1, 1] && replicas == 1 && (shape[0] == 1 || layout.slots() / plane == 1)
 }
 
-/// Whether a tap has one weight at every pixel: always for convolutions, for means where all windows count alike.
+/// Whether a tap has one weight at every pixel: always for convolutions, and for means where all windows count alike.
 fn is_uniform(map: &BoundMap<'_>, window: &Window) -> bool {
     match &map.map().kind {
         LinearKind::Conv2d(_) => true,
@@ -222,7 +222,7 @@ struct Taps<'l> {
 }
 
 impl Taps<'_> {
-    /// Positions of a phase along an axis.
+    /// The number of positions of a phase along an axis.
     fn positions(layout: &Layout, axis: usize, phase: u32) -> i64 {
         let extent = layout.parts().shape[axis + 1];
         i64::from(
@@ -232,8 +232,8 @@ impl Taps<'_> {
         )
     }
 
-    /// Whether no two pixels lie as far from each other as a tap says but for another reason: at the end of a row and the
-    /// beginning of the next, or around the end of the ciphertext.
+    /// Whether no two pixels have the distance of a tap for another reason: between the end of a row and the beginning of the
+    /// next, or around the end of the ciphertext.
     fn are_separate(&self) -> bool {
         let (input, output) = self.sides;
         let pitch = i64::from(input.parts().pitch);
@@ -253,7 +253,7 @@ impl Taps<'_> {
         self.columns.iter().all(|tap| columns_apart(tap.by)) && self.rows.iter().all(apart)
     }
 
-    /// Whether what a tap reads surely stays among the pixels of the result.
+    /// Whether everything that a tap reads stays among the pixels of the result.
     fn stays(&self, axis: usize, tap: &Tap) -> bool {
         let (input, output) = self.sides;
         let read = Self::positions(input, axis, tap.from);
@@ -265,6 +265,7 @@ impl Taps<'_> {
         let mask = i64::from(input.slots()) - 1;
         let pitch = i64::from(input.parts().pitch);
         let (to, from) = (output.parts().phases, input.parts().phases);
+        // For each tap, the phases that it leads from and to, with the rotation between them.
         let mut by_tap: BTreeMap<[u32; 2], Vec<(u32, u32, u32)>> = BTreeMap::new();
         let mut masked = false;
         for row in &self.rows {
@@ -276,6 +277,7 @@ impl Taps<'_> {
                 masked |= !self.stays(0, row) || !self.stays(1, column);
             }
         }
+        // Every pair of channels that a tap joins has a term for each of these phases.
         let (to, from) = (to[0] * to[1], from[0] * from[1]);
         let mut terms = vec![Vec::new(); output.ciphertexts() as usize];
         let [rows, columns] = window.kernel;

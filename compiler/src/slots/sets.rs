@@ -1,17 +1,17 @@
-//! Sets of slots, by pair of ciphertexts.
+//! Sets of slots for pairs of ciphertexts.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Sets of slots by (output ciphertext, input ciphertext), ascending; sets that are equal are one.
+/// Sets of slots by (output ciphertext, input ciphertext), ascending; equal sets are stored once.
 pub type ByPair = BTreeMap<(u32, u32), Arc<[u32]>>;
 
 /// A ciphertext and a slot of it.
 type Place = (u32, u32);
 
-/// The steps between pairs of an output and an input, by their numbers: the ciphertexts, and from slot to slot, modulo the slots.
+/// The steps between pairs of an output and an input: their ciphertexts, and the distance of their slots, modulo the slots.
 pub(super) fn steps(
     pairs: &[(u32, u32)],
     (to, from): (&[Place], &[Place]),
@@ -23,7 +23,7 @@ pub(super) fn steps(
     })
 }
 
-/// Sets that are equal are kept once.
+/// A pool that stores equal sets once.
 #[derive(Default)]
 pub(super) struct Shared(BTreeSet<Arc<[u32]>>);
 
@@ -42,14 +42,14 @@ impl Shared {
 
 /// Sets of slots by pair: a displacement is found as often as it has coefficients.
 ///
-/// Ciphertexts of many channels are joined alike: what many pairs have is one set.
+/// Ciphertexts of many channels are joined alike, so many pairs have one set.
 #[derive(PartialEq)]
 pub(super) struct PairSets {
     slots: u32,
     sets: BTreeMap<(u32, u32), Rc<NumberSet>>,
 }
 
-/// A set of numbers below a bound: a list while there are few, ascending, then a bit for each.
+/// A set of numbers below a bound: a list while there are few, ascending, then a bit for each number.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum NumberSet {
     Few(Vec<u32>),
@@ -64,7 +64,7 @@ impl PairSets {
         }
     }
 
-    /// Of a table with a row for each output ciphertext and so many columns.
+    /// The sets of a table with a row for each output ciphertext, of `columns` columns.
     pub(super) fn of_table(table: Vec<NumberSet>, columns: usize, slots: u32) -> Self {
         let sets = table.into_iter().enumerate();
         let sets = sets.filter(|(_, set)| set.len() > 0).map(|(at, set)| {
@@ -77,14 +77,13 @@ impl PairSets {
         }
     }
 
-    /// Adds `k` modulo the slots.
+    /// Adds `k`, modulo the slots, to the set of a pair.
     pub(super) fn insert(&mut self, pair: (u32, u32), k: u32) {
         let set = Rc::make_mut(self.sets.entry(pair).or_default());
         set.insert(k & (self.slots - 1), self.slots);
     }
 
-    /// Of the steps between all outputs and all inputs, which these are, takes out those that none but these pairs have.
-    /// O(pairs * outputs).
+    /// Removes, from the steps between all outputs and all inputs, those that only these pairs have. O(pairs * outputs).
     pub(super) fn remove_pairs(&mut self, pairs: &[(u32, u32)], (to, from): (&[Place], &[Place])) {
         let mut counts: BTreeMap<((u32, u32), u32), usize> = BTreeMap::new();
         for step in steps(pairs, (to, from), self.slots) {
@@ -104,7 +103,7 @@ impl PairSets {
         }
     }
 
-    /// Takes out a number; a set that is empty then, too.
+    /// Removes a number from the set of a pair, and the set when it is then empty.
     fn remove(&mut self, pair: (u32, u32), k: u32) {
         if let Some(set) = self.sets.get_mut(&pair) {
             let set = Rc::make_mut(set);
@@ -115,7 +114,8 @@ impl PairSets {
         }
     }
 
-    /// Adds every member of each set here together with every member of each there, to the pair that those two lead to.
+    /// Adds the sums of each member of each set of `self` and each member of each set of another table, to the pair that their
+    /// pairs lead to.
     pub(super) fn insert_sums(
         &mut self,
         one: &Self,
@@ -137,7 +137,7 @@ impl PairSets {
         }
     }
 
-    /// Adds a set.
+    /// Adds a set to that of a pair.
     fn insert_all(&mut self, pair: (u32, u32), set: &Rc<NumberSet>) {
         match self.sets.entry(pair) {
             Entry::Vacant(entry) => {
@@ -149,7 +149,7 @@ impl PairSets {
         }
     }
 
-    /// The sets and where they are.
+    /// The sets, each with the pairs that have it.
     fn alike(&self) -> BTreeMap<&NumberSet, Vec<(u32, u32)>> {
         let mut alike: BTreeMap<&NumberSet, Vec<(u32, u32)>> = BTreeMap::new();
         for (&pair, set) in &self.sets {
@@ -158,7 +158,7 @@ impl PairSets {
         alike
     }
 
-    /// Ascending.
+    /// The sets of all pairs, each ascending.
     pub(super) fn finish(self) -> ByPair {
         let mut finished = ByPair::new();
         for (set, pairs) in self.alike() {
@@ -178,14 +178,14 @@ impl Default for NumberSet {
 impl NumberSet {
     const FEW: usize = 32;
 
-    /// Of numbers below a bound.
+    /// The set of some numbers below a bound.
     pub(super) fn of(numbers: impl IntoIterator<Item = u32>, bound: u32) -> Self {
         let mut set = Self::default();
         numbers.into_iter().for_each(|k| set.insert(k, bound));
         set
     }
 
-    /// Adds a number that is below `bound`, which is the same every time.
+    /// Adds a number below `bound`, which must be equal at every call.
     pub(super) fn insert(&mut self, k: u32, bound: u32) {
         match self {
             Self::Few(list) => {
@@ -221,7 +221,7 @@ impl NumberSet {
         }
     }
 
-    /// Adds every sum, modulo a power of two, of a member of one set and one of another.
+    /// Adds every sum, modulo a power of two, of a member of one set and a member of another.
     pub(super) fn insert_sums(&mut self, one: &Self, other: &Self, bound: u32) {
         let (few, many) = match one.len() <= other.len() {
             true => (one, other),
@@ -258,7 +258,7 @@ impl NumberSet {
         }
     }
 
-    /// A bit for each number below `bound`.
+    /// The set as a bit for each number below `bound`.
     fn bits(&self, bound: u32) -> Vec<u64> {
         match self {
             Self::Few(list) => {
@@ -277,7 +277,7 @@ impl NumberSet {
         }
     }
 
-    /// Ascending.
+    /// The members, ascending.
     pub(super) fn finish(self) -> Vec<u32> {
         match self {
             Self::Few(list) => list,
@@ -310,7 +310,7 @@ fn unmark(bits: &mut [u64], k: u32) {
 /// A set of slots, a bit for each.
 struct BitSet {
     words: Vec<u64>,
-    /// How many slots there are, a power of two.
+    /// The number of slots, a power of two.
     slots: u32,
 }
 

@@ -1,21 +1,22 @@
-//! Linear maps that pass whole ciphertexts on: a concatenation at the border of a ciphertext, nearest upsampling and
-//! insertion of zeros between phases, a slice of phases.
+//! Wiring: linear maps that pass whole ciphertexts on, such as a concatenation at the border of a ciphertext, nearest upsampling,
+//! insertion of zeros between phases, or a slice of phases.
 
 use super::Packed;
 use peregrine_ir::linear::{BoundMap, LinearKind};
 use peregrine_ir::{Layout, LayoutId, Place};
 
-/// Which input ciphertext each output ciphertext is; none for zero.
+/// The input ciphertext that each output ciphertext is; none for zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wiring {
-    /// By output ciphertext.
+    /// The source of each output ciphertext.
     pub sources: Vec<Option<u32>>,
 }
 
 impl Wiring {
-    /// The wiring that `map` is between two layouts, if it is one.
+    /// The wiring by which `map` leads from one layout to another; `None` where it computes something.
     ///
-    /// Cost: O(slots of all output ciphertexts), of one copy where copies are alike; much less where the answer is no, which one element with its copies mostly shows.
+    /// Cost: O(slots of all output ciphertexts), of one replica where replicas are alike; much less where the answer is `None`,
+    /// which one element with its replicas mostly shows.
     pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
         if !matches!(map.map().kind, LinearKind::Gather(_)) || input.slots() != output.slots() {
             return None;
@@ -63,7 +64,7 @@ impl Wiring {
         })
     }
 
-    /// The packed result: the same ciphertexts.
+    /// The packed result: the ciphertexts of the operand under other numbers.
     pub fn emit(&self, x: &Packed, layout: LayoutId) -> Packed {
         let value = |source: &Option<u32>| x.values[(*source)? as usize];
         Packed {
@@ -73,7 +74,8 @@ impl Wiring {
     }
 }
 
-/// So many slots of a ciphertext decide about all of them: both layouts repeat after them, or turn their copies alike.
+/// The number of slots of a ciphertext that decide about all of them: both layouts repeat after these, or skew their replicas
+/// alike.
 fn deciding(input: &Layout, output: &Layout) -> u32 {
     let turns = |layout: &Layout| {
         let parts = layout.parts();
@@ -86,7 +88,7 @@ fn deciding(input: &Layout, output: &Layout) -> u32 {
     }
 }
 
-/// Whether the first element that moves has its copies where the result wants them.
+/// Whether the first element that moves has its replicas where the result wants them.
 fn copies_agree(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> bool {
     let first = (0..output.elements()).find_map(|y| {
         let mut from = None;

@@ -1,4 +1,4 @@
-//! Displacements axis by axis: those of a window are sums of a part for rows, one for columns and one for channels.
+//! Displacements of windows, axis by axis: sums of a part for rows, one for columns and one for channels.
 
 use super::pairs::Displacements;
 use crate::slots::sets::{NumberSet, PairSets, steps};
@@ -6,7 +6,7 @@ use peregrine_ir::linear::{BoundMap, LinearKind, Window};
 use peregrine_ir::{Layout, LayoutParts};
 use std::collections::BTreeMap;
 
-/// For windows over images that are packed as what they are.
+/// The displacements of windows over images whose packing has their shape; `None` for other maps.
 pub(in crate::slots) fn by_axes(
     map: &BoundMap<'_>,
     joined: &[Joined],
@@ -52,17 +52,18 @@ pub(in crate::slots) struct Joined {
 /// Pairs of an output channel and an input channel.
 #[derive(Debug, PartialEq)]
 enum Pairs {
-    /// All but these, which are few.
+    /// All pairs but these, which are few.
     AllBut(Vec<(u32, u32)>),
-    /// These.
+    /// These pairs.
     Only(Vec<(u32, u32)>),
 }
 
 impl Joined {
-    /// One in so many weights may be zero for these to be few.
+    /// The number of weights among which one zero counts as few.
     pub(super) const FEW: usize = 64;
 
-    /// Those of a map where one in `share` weights is few; none where it has no window.
+    /// The taps of a map in groups that join the same channels, where one zero in `share` weights counts as few; empty where the
+    /// map has no window.
     pub(in crate::slots) fn all_of(map: &BoundMap<'_>, share: usize) -> Vec<Self> {
         let Some(window) = map.map().window() else {
             return Vec::new();
@@ -76,6 +77,7 @@ impl Joined {
         };
         let is_dense = matches!(&map.map().kind, LinearKind::Conv2d(conv) if conv.groups == 1)
             && map.map().input.dims().first() == Some(&1);
+        // Without zeros all taps join the same channels.
         if map.is_full() {
             let pairs = match is_dense {
                 true => Pairs::AllBut(Vec::new()),
@@ -84,6 +86,7 @@ impl Joined {
             let taps = taps.collect();
             return vec![Self { taps, pairs }];
         }
+        // The zeros of each tap, as long as they are few.
         let channels = [map.map().output.chw()[0], map.map().input.chw()[0]];
         let all: usize = channels.iter().map(|&c| c as usize).product();
         let most = if is_dense { all / share } else { 0 };
@@ -94,6 +97,7 @@ impl Joined {
                 zeros.push((m, c));
             }
         });
+        // Taps that join the same channels form one group.
         let mut groups: Vec<Self> = Vec::new();
         for tap in taps {
             let zeros = zeros.remove(&tap).unwrap_or_default();
@@ -113,7 +117,7 @@ impl Joined {
     }
 }
 
-/// The phase of a coordinate and what it adds to the slot, along rows (0) or columns (1).
+/// The phase of a coordinate and its contribution to the slot, along rows (0) or columns (1).
 fn place(layout: &Layout, axis: usize, coordinate: u32) -> (u32, u32) {
     let LayoutParts {
         phases,
@@ -135,7 +139,7 @@ fn place(layout: &Layout, axis: usize, coordinate: u32) -> (u32, u32) {
     )
 }
 
-/// Steps of one tap along rows or columns: what they add to the numbers of the ciphertexts, and to the slot.
+/// The steps of one tap along rows or columns: their contributions to the indices of the ciphertexts, and to the slot.
 fn spatial(
     (input, output): (&Layout, &Layout),
     window: &Window,
@@ -153,17 +157,17 @@ fn spatial(
     steps
 }
 
-/// Channels by their places: what the number of a channel adds to ciphertext and slot is the sum of a part for the plane it is
-/// in and of one for the place between the pixels of that plane.
+/// The channels of a layout by their places: the contribution of a channel to ciphertext and slot is the sum of one for the
+/// plane that it is in and one for its position between the pixels of that plane.
 struct Channels {
-    /// By plane.
+    /// The contribution of each plane.
     planes: Vec<(u32, u32)>,
-    /// Within a plane.
+    /// The contribution of each position within a plane.
     gaps: Vec<u32>,
 }
 
 impl Channels {
-    /// All channels of a layout: of the last plane maybe only some.
+    /// All channels of a layout; the last plane may have only some.
     fn of(layout: &Layout) -> Vec<Self> {
         let LayoutParts { shape, gaps, .. } = *layout.parts();
         let share = gaps[0] * gaps[1];
@@ -208,18 +212,18 @@ fn all_channels((input, output): (&Layout, &Layout)) -> PairSets {
     steps
 }
 
-/// The first ciphertext of a channel and what it adds to the slot.
+/// The first ciphertext of a channel, and its contribution to the slot.
 fn channel(layout: &Layout, c: u32) -> (u32, u32) {
     let place = layout.place([c, 0, 0]);
     (place.ciphertext, place.slot)
 }
 
-/// These steps.
+/// The steps between these channels only.
 fn only(
     steps: impl Iterator<Item = ((u32, u32), u32)>,
     (input, output): (&Layout, &Layout),
 ) -> PairSets {
-    /// Tables of so many sets are quick and small.
+    /// The largest number of sets in a table, which is quick and small.
     const TABLE: usize = 1 << 16;
     let slots = input.slots();
     let (rows, columns) = (output.ciphertexts() as usize, input.ciphertexts() as usize);
@@ -235,7 +239,7 @@ fn only(
     PairSets::of_table(table, columns, slots)
 }
 
-/// Steps between channels, with the taps they are for: those of equal steps together.
+/// Steps between channels, each with its taps; channels with equal steps together.
 fn channels(
     joined: &[Joined],
     (input, output): (&Layout, &Layout),

@@ -1,10 +1,10 @@
-//! Displacements as they are kept.
+//! The table of displacements by pairs of ciphertexts.
 
 use crate::slots::sets::ByPair;
 
-/// Displacements by (output ciphertext, input ciphertext), ascending, in `0 .. S`.
+/// Displacements of elements by (output ciphertext, input ciphertext), ascending, in `0 .. S` slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Displacements {
-    /// By pair.
+    /// The displacements of each pair of ciphertexts.
     pub pairs: ByPair,
 }
