@@ -1,7 +1,7 @@
-//! What a program asks of the modulus: how many bits each rescale must drop, and how much is computed at each place.
+//! Demand: the bits that each rescale of a program must drop, and the work at each place.
 //!
-//! Bits are not known before the ring degree is, so a [`Need`] counts what shares a rescale: working scales that leave, and the
-//! scales of weights, numbers and masks that were multiplied with.
+//! Bits are not known before the ring degree is. A [`Need`] therefore counts what shares a rescale: working scales that leave,
+//! and the scales of the weights, scalars and masks that were multiplied with.
 
 use super::levels::{Raw, masked, raw};
 use super::regions::{Place, Region};
@@ -11,28 +11,28 @@ use crate::slots::{Program, SlotOp, SlotValue};
 use peregrine_ir::{Arena, Rotation};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What one rescale must drop.
+/// What one rescale must drop, in scales of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
     /// Working scales beyond that of the result.
     pub units: i32,
-    /// The scale of encoded weights.
+    /// Whether the scale of encoded weights is dropped.
     pub weights: bool,
-    /// The scale of numbers.
+    /// Whether the scale of scalars is dropped.
     pub numbers: bool,
-    /// The scale of a mask.
+    /// Whether the scale of a mask is dropped.
     pub mask: bool,
 }
 
 impl Need {
-    /// A linear operator with encoded weights on values at the working scale.
+    /// The need of a linear operator with encoded weights on values at the working scale.
     pub const LINEAR: Self = Self {
         units: 0,
         weights: true,
         numbers: false,
         mask: false,
     };
-    /// A product of ciphertexts.
+    /// The need of a product of two ciphertexts.
     pub const PRODUCT: Self = Self {
         units: 1,
         weights: false,
@@ -40,7 +40,7 @@ impl Need {
         mask: false,
     };
 
-    /// This on a product of ciphertexts that was not rescaled.
+    /// This need, for an operand that is a product of ciphertexts and was not rescaled.
     #[must_use]
     pub const fn of_product(self) -> Self {
         Self {
@@ -50,19 +50,19 @@ impl Need {
     }
 }
 
-/// What is computed at one depth.
+/// The work at one depth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// Key switches.
     pub switches: u32,
-    /// Products with encoded weights and masks.
+    /// Products with encoded weights or masks.
     pub products: u32,
-    /// Evaluation keys used here first, so at their highest level.
+    /// Evaluation keys that are first used here, at their highest level.
     pub keys: u32,
 }
 
 impl Work {
-    /// About how often every limb of the level is passed through.
+    /// About how many passes there are over every limb of the level.
     fn passes(&self) -> f64 {
         const SWITCH: f64 = 24.0;
         const PRODUCT: f64 = 3.0;
@@ -70,24 +70,24 @@ impl Work {
     }
 }
 
-/// What the values of one region ask of the modulus.
+/// The demand of the values of one region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegionDemand {
-    /// What each rescale must hold, the first one first.
+    /// The needs of each rescale, the first rescale first.
     pub rescales: Vec<BTreeSet<Need>>,
-    /// By depth, one more than rescales.
+    /// The work by depth, one entry more than rescales.
     pub work: Vec<Work>,
 }
 
-/// What a program asks of the modulus, region by region: each is in a ring of half the degree of the one before.
+/// The demand of a program on the moduli, region by region. Each region is in a ring of half the degree of the one before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand {
-    /// In the order in which values go through them; one at least.
+    /// The regions in the order in which values go through them; at least one.
     pub regions: Arena<Region, RegionDemand>,
 }
 
 impl Default for Demand {
-    /// No rescale, and nothing computed.
+    /// The demand of a program without rescales or work.
     fn default() -> Self {
         let work = vec![Work::default()];
         let rescales = Vec::new();
@@ -102,7 +102,7 @@ impl Demand {
         }
     }
 
-    /// As many rescales that all hold the same, with a key switch at every depth, in one region.
+    /// The demand of a program with one region whose rescales all have one need, with a key switch at every depth.
     pub fn uniform(rescales: u32, need: Need) -> Self {
         let work = Work {
             switches: 1,
@@ -115,12 +115,12 @@ impl Demand {
         })
     }
 
-    /// How many levels there are in all.
+    /// The number of levels of all regions together.
     pub(super) fn levels(&self) -> usize {
         self.regions.values().map(|region| region.work.len()).sum()
     }
 
-    /// How many levels are below the first region, for each further one in turn: where rings are switched.
+    /// For each region but the first, the number of levels from its first level down: rings are switched above these.
     pub(super) fn switches(&self) -> Vec<usize> {
         let mut left = self.levels();
         let passed = self.regions.values().map(|region| {
@@ -130,7 +130,7 @@ impl Demand {
         passed.filter(|&left| left > 0).collect()
     }
 
-    /// What each step to a lower level must hold, the first one first; nothing for a step to another ring, which drops nothing.
+    /// The needs of each step to a lower level, the first step first; empty for a step to another ring, which drops nothing.
     pub(super) fn steps(&self) -> Vec<BTreeSet<Need>> {
         let mut steps = Vec::new();
         for (i, region) in self.regions.values().enumerate() {
@@ -142,13 +142,14 @@ impl Demand {
         steps
     }
 
-    /// What is computed at each level, the highest one first.
+    /// The work at each level, the highest level first.
     pub(super) fn work(&self) -> Vec<Work> {
         let work = self.regions.values().flat_map(|region| &region.work);
         work.copied().collect()
     }
 
-    /// About how often every limb of each level is passed through, the highest one first, in passes of the ring of the first region.
+    /// About how many passes there are over every limb of each level, the highest level first, in passes over limbs of the first
+    /// region's ring.
     pub(super) fn passes(&self) -> Vec<f64> {
         let regions = (0i32..).zip(self.regions.values());
         let passes = regions.flat_map(|(halved, region)| {
@@ -158,7 +159,7 @@ impl Demand {
         passes.collect()
     }
 
-    /// This with one more step after `depth` rescales of the last region: to a region of its own for what follows.
+    /// This demand with a switch to another ring after `depth` rescales of the last region, and a new region for what follows.
     #[must_use]
     pub fn switched_after(mut self, depth: u32) -> Self {
         if let Some(last) = self.regions.values_mut().next_back() {
@@ -173,7 +174,7 @@ impl Demand {
         self
     }
 
-    /// Of a settled program.
+    /// The demand of a program whose values have scales.
     pub(super) fn new(program: &Program, rescales: &Rescales, scales: &Scales) -> Self {
         let regions = rescales.regions();
         let empty = |region| {
@@ -207,7 +208,7 @@ impl Demand {
     }
 }
 
-/// Collects needs by the rescale they are part of.
+/// Collects needs by the place that their rescale leads to.
 struct Gather<'a> {
     rescales: &'a Rescales,
     scales: &'a Scales,
@@ -219,13 +220,13 @@ impl Gather<'_> {
         units(self.scales.settled(value))
     }
 
-    /// Adds to what the rescale to a place must hold.
+    /// Adds a need to the rescale to a place.
     fn note(&mut self, place: Place, need: Need) {
         let rescales = &mut self.demand.regions[place.region].rescales;
         rescales[place.depth as usize - 1].insert(need);
     }
 
-    /// What is computed at a place.
+    /// The work at a place.
     fn work_at(&mut self, place: Place) -> &mut Work {
         &mut self.demand.regions[place.region].work[place.depth as usize]
     }
@@ -259,7 +260,7 @@ impl Gather<'_> {
         self.note(self.rescales.place(value), need);
     }
 
-    /// What is taken to another ring leaves its region at the last level there.
+    /// Notes that the operands of a switch to another ring leave their region at its last level.
     fn switch(&mut self, op: &SlotOp) {
         if let SlotOp::SwitchRing(a) = op {
             let region = self.rescales.place(*a).region;
@@ -267,7 +268,7 @@ impl Gather<'_> {
         }
     }
 
-    /// Operands that are brought to the level and scale of others by a product with 1.
+    /// Notes the products with 1 that bring operands to the level and scale of other operands.
     fn alignments(&mut self, value: SlotValue, op: &SlotOp) {
         match op {
             SlotOp::Add(terms) => self.aligned(terms, value, self.rescales.place(value)),

@@ -1,8 +1,8 @@
-//! Emission: instructions with levels and scales.
+//! Emission: from a settled slot program to the instructions of a circuit, with levels and scales.
 //!
-//! Every slot value has a *working* form (two parts, at its level and scale) and may have a *raw* form before rescale;
-//! the working form is made at first need. `at` brings a working value to another level and scale: by
-//! dropping modulus where the scale fits already, by one product with 1 where it does not.
+//! Every slot value has a *working* form (two parts, at its level and scale) and may have a *raw* form before rescale; the
+//! working form is made where it is first needed. `at` brings a working value to another level and scale: by dropping primes
+//! where the scale fits, otherwise by one product with 1.
 
 use super::bits::{number_bits, spare_bits};
 use super::levels::{Raw, masked, raw};
@@ -20,11 +20,11 @@ use peregrine_ir::{
 use std::collections::BTreeMap;
 use std::mem::take;
 
-/// The circuit of a settled program in `ring`, whose levels are as many as the program is deep, plus one, and hold products at
-/// these scales.
+/// The circuit of a settled program in `ring`. The ring has one level more than the program has steps to a lower level, and
+/// its rescales drop what the program demands.
 ///
 /// # Errors
-/// Only for defects of earlier stages.
+/// Defects of earlier stages only.
 pub fn emit(
     settled: Settled,
     ring: RingTable,
@@ -38,6 +38,7 @@ pub fn emit(
         scales,
         demand: _,
     } = settled;
+    // The tables of the program become those of the circuit.
     let raw = raw(&program, &rescales);
     let mut circuit = Circuit::new(name, security, ring);
     circuit.nodes = take(&mut program.nodes);
@@ -46,6 +47,7 @@ pub fn emit(
     circuit.tensors = take(&mut program.tensors);
     circuit.operators = take(&mut program.operators);
     circuit.constants = take(&mut program.constants);
+    // The levels must be those that the program was counted to need; then symbolic scales become scales of this ring.
     let (found, needed) = (
         circuit.rings.levels.len() as u32,
         rescales.regions().levels(),
@@ -67,6 +69,7 @@ pub fn emit(
         moved: BTreeMap::new(),
         encoded: BTreeMap::new(),
     };
+    // Inputs first, then every value in order, then outputs, which bring their values to one level and scale.
     let inputs = emitter.inputs(&program);
     inputs.map_err(|defect| defect.at(None))?;
     for (value, inst) in program.values.iter() {
@@ -82,15 +85,15 @@ struct Emitter {
     bits: ScaleBits,
     rescales: Rescales,
     raw: SecondaryMap<SlotValue, Raw>,
-    /// Which values are products that masks are applied to.
+    /// Whether each value is a product to which a mask is applied.
     masked: SecondaryMap<SlotValue, bool>,
     scales: Scales,
     builder: Builder,
-    /// As emitted: raw where [`Raw`] says so.
+    /// The emitted form of each value: raw where [`Raw`] says so.
     emitted: SecondaryMap<SlotValue, Option<Value>>,
-    /// Rescaled forms of raw values.
+    /// The working form of raw values.
     working: BTreeMap<SlotValue, Value>,
-    /// Working values at other levels and scales.
+    /// Working values that were brought to other levels and scales.
     moved: BTreeMap<(SlotValue, Level, Scale), Value>,
     encoded: BTreeMap<(Const, Level, Scale), Value>,
 }
@@ -139,7 +142,7 @@ impl Emitter {
         Ok(())
     }
 
-    /// A defect in the operations of a node.
+    /// The error for a defect in the operations of a node.
     fn at_node(&mut self, defect: Defect, node: Node) -> ManageError {
         defect.at(self.builder.circuit().nodes.get(node))
     }
@@ -210,7 +213,7 @@ impl Emitter {
         self.products(ciphers, plains)
     }
 
-    /// Masks on products that are not yet rescaled.
+    /// Emits a product with masks of values that are not yet rescaled.
     fn mask(&mut self, value: SlotValue, terms: &[(SlotValue, Const)]) -> Result<Value, Defect> {
         let level = self.level_before(value)?;
         let scale = self.mask_scale();
@@ -233,7 +236,7 @@ impl Emitter {
         })
     }
 
-    /// A sum of products with numbers; a mask shares the modulus of its level with them.
+    /// Emits a sum of products with scalars. A mask shares the bits of its rescale.
     fn scalars(
         &mut self,
         value: SlotValue,
@@ -265,7 +268,7 @@ impl Emitter {
         Ok(self.builder.push(Inst::MulPlain(a, p))?)
     }
 
-    /// The factors of products with constants at one level and scale, and the scale of the constants.
+    /// The factors of products with constants, brought to one level and scale, and the scale of the constants.
     fn aligned(
         &mut self,
         value: SlotValue,
@@ -284,7 +287,7 @@ impl Emitter {
         Ok((level, ciphers, scale))
     }
 
-    /// The scale of constants that takes operands of scale `source` to the scale of `value`, through its rescale.
+    /// The scale of constants that takes operands of scale `source` to the scale of `value`, once that is rescaled.
     fn constant_scale(&mut self, value: SlotValue, source: &Scale) -> Result<Scale, Defect> {
         let (from, to) = (self.level_before(value)?, self.level(value)?);
         let ring = &self.builder.circuit().rings;
@@ -339,7 +342,7 @@ impl Emitter {
         Ok(self.builder.push(Inst::Mul(x, y))?)
     }
 
-    /// The working form: relinearized, and rescaled unless it is lazy.
+    /// The working form of a value: relinearized, and rescaled unless the value is lazy.
     fn working(&mut self, value: SlotValue) -> Result<Value, Defect> {
         let emitted = self.emitted(value)?;
         let raw = self.raw[value];
@@ -364,7 +367,7 @@ impl Emitter {
         Ok(done)
     }
 
-    /// The working form at a level not above its own and a scale.
+    /// The working form of a value, brought to a scale and a level that is not above its own.
     fn at(&mut self, value: SlotValue, level: Level, scale: &Scale) -> Result<Value, Defect> {
         let working = self.working(value)?;
         let (own_level, own_scale) = (self.level(value)?, self.scale(value)?);
@@ -388,7 +391,7 @@ impl Emitter {
         Ok(done)
     }
 
-    /// Through a product with 1 at whatever scale it takes; modulus that can be dropped is dropped before.
+    /// Brings a value to a level and scale by a product with 1 and a rescale, after dropping the primes that can be dropped.
     fn rescaled_to(
         &mut self,
         a: Value,

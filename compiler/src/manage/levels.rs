@@ -1,27 +1,27 @@
-//! Where rescales go: which values are kept before theirs, so that sums and rotations share it.
+//! Raw values: values that are kept before their rescale, so that sums and rotations share it.
 
 use super::rescales::Rescales;
 use crate::slots::{Program, SlotInst, SlotOp, SlotValue};
 use peregrine_ir::SecondaryMap;
 use std::collections::BTreeSet;
 
-/// What stands between a value and its rescale.
+/// The steps that stand between a value as it is emitted and its working form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Raw {
-    /// Nothing: it is at its working scale.
+    /// None: the value is at its working scale.
     No,
-    /// A product with constants, or a sum or rotation of such.
+    /// A rescale: a product with constants, or a sum or rotation of such products.
     Constants,
-    /// A product of ciphertexts, or a sum of such, not yet relinearized.
+    /// Relinearization and a rescale: a product of ciphertexts, or a sum of such products.
     Product,
-    /// The same of lazy products: relinearized, but not rescaled.
+    /// Relinearization: a lazy product of ciphertexts, which is not rescaled, or a sum of lazy products.
     Lazy,
 }
 
-/// Which values are kept before their rescale, so that sums share it.
+/// Decides which values are kept before their rescale, so that sums share it.
 ///
-/// A raw value that is rotated and used elsewhere too is rescaled first: its rotations then share the rescale. But partial
-/// sums are folded raw: the noise of a rescale before would be added up with them.
+/// A raw value that is rotated and has other uses is rescaled before: its rotations then share the rescale. Partial sums
+/// that are folded stay raw, because the noise of an earlier rescale would be added up with them.
 pub fn raw(program: &Program, rescales: &Rescales) -> SecondaryMap<SlotValue, Raw> {
     let uses = uses(program);
     let once = |v: SlotValue| uses[v] == 1;
@@ -46,7 +46,8 @@ pub fn raw(program: &Program, rescales: &Rescales) -> SecondaryMap<SlotValue, Ra
     })
 }
 
-/// Which values go into masks and so must not be rescaled: products with constants, their rotations and sums.
+/// For each value, whether it goes into masks and so must not be rescaled: products with constants, their rotations and
+/// sums.
 pub fn masked(program: &Program) -> SecondaryMap<SlotValue, bool> {
     let mut masked = SecondaryMap::filled(&program.values, false);
     for (value, inst) in program.values.iter().rev() {
@@ -62,7 +63,7 @@ pub fn masked(program: &Program) -> SecondaryMap<SlotValue, bool> {
     masked
 }
 
-/// Rotations `r` of an `a` that has no other use than the sum `a + r`.
+/// The rotations `r` of a value `a` whose only other use is the sum `a + r`.
 fn folded(program: &Program, uses: &SecondaryMap<SlotValue, u32>) -> BTreeSet<SlotValue> {
     let fold = |inst: &SlotInst| {
         let SlotOp::Add(terms) = &inst.op else {
@@ -77,7 +78,7 @@ fn folded(program: &Program, uses: &SecondaryMap<SlotValue, u32>) -> BTreeSet<Sl
     program.values.values().filter_map(fold).collect()
 }
 
-/// A sum stays raw when all its terms are raw in the same way at the same place.
+/// The raw form of a sum: that of its terms, when all are raw in one way at one place.
 fn sum(
     values: &[SlotValue],
     result: SlotValue,
@@ -91,7 +92,7 @@ fn sum(
     if alike { kind } else { Raw::No }
 }
 
-/// How often each value is an operand.
+/// The number of uses of each value as an operand.
 fn uses(program: &Program) -> SecondaryMap<SlotValue, u32> {
     let mut uses = SecondaryMap::filled(&program.values, 0);
     for operand in program.values.values().flat_map(|inst| inst.op.operands()) {

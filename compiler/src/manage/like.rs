@@ -1,4 +1,4 @@
-//! Parameters within those of another circuit, so that keys made for that one serve this one, too.
+//! Parameters within those of another circuit, so that its keys serve the new circuit, too.
 //!
 //! Notation: the other circuit has rows of primes, ascending in bits. Each level here is one of these rows.
 //!
@@ -18,7 +18,7 @@ use peregrine_ir::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What another circuit has that a new one may share: its rings, and the keys that are made for it.
+/// A circuit whose parameters a new one may share: its rings, and the keys that are made for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Like {
     name: String,
@@ -27,7 +27,7 @@ pub struct Like {
 }
 
 impl Like {
-    /// Of a circuit, by its interface.
+    /// The parameters of the circuit that an interface belongs to.
     pub fn new(interface: &Interface) -> Self {
         let ring = interface.rings().clone();
         let keys = interface.keys().levels.iter();
@@ -39,23 +39,23 @@ impl Like {
         }
     }
 
-    /// Name of the circuit.
+    /// The name of the circuit.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its rings.
+    /// The rings of the circuit.
     pub fn ring(&self) -> &RingTable {
         &self.ring
     }
 
-    /// log2 of the degree of the ring of its highest level.
+    /// log2 of the degree of the ring of the circuit's highest level.
     pub fn log_n(&self) -> u32 {
         self.ring.view(self.ring.top_ring()).log_n()
     }
 
-    /// Bits per operation that a network like that of the circuit has with so much headroom: those of the circuit, unless it left
-    /// less headroom.
+    /// Bits per operation for a new network with `headroom_bits` of headroom: those that the circuit has, unless it has less
+    /// headroom.
     pub fn precision_bits(&self, headroom_bits: u32) -> u32 {
         let ring = &self.ring;
         let base = self.row_bits(0) + TOLERANCE_BITS;
@@ -65,13 +65,13 @@ impl Like {
         precision_of(unit, self.log_n())
     }
 
-    /// Whether its keys serve as a key of another ring up to a level.
+    /// Whether one of the circuit's keys serves as the key `key` of another table of rings for uses up to a level.
     pub fn has(&self, ring: &RingTable, key: Key, level: Level) -> bool {
         let wanted = KeyShape::of(ring, key, level);
         wanted.is_some_and(|wanted| self.keys.iter().any(|known| known.covers(&wanted)))
     }
 
-    /// The keys that a circuit declares and the other one lacks.
+    /// The keys that `circuit` declares and this one lacks.
     pub fn lacks(&self, circuit: &Circuit) -> Vec<KeyShape> {
         let (ring, keys) = (&circuit.rings, circuit.keys.levels.iter());
         let lacking = keys.filter(|&(&key, &level)| !self.has(ring, key, level));
@@ -79,7 +79,7 @@ impl Like {
         shapes.collect()
     }
 
-    /// What is said of a circuit that was made like the other.
+    /// The remark of a circuit that was compiled within these parameters.
     pub fn remark(&self, circuit: &Circuit) -> Remark {
         let (all, lacking, name) = (circuit.keys.levels.len(), self.lacks(circuit), &self.name);
         let bytes: u64 = lacking.iter().map(KeyShape::bytes).sum();
@@ -94,7 +94,7 @@ impl Like {
         Remark { node: None, text }
     }
 
-    /// The highest level of a ring up to which its keys serve, for each key that it has.
+    /// For each key that the circuit has, the highest level of the table `ring` up to which it serves there.
     pub fn levels(&self, ring: &RingTable) -> BTreeMap<Key, Level> {
         let mut levels = BTreeMap::new();
         let known = self.keys.iter().map(KeyShape::kind);
@@ -115,9 +115,10 @@ impl Like {
         levels
     }
 
-    /// A ring with levels as they are wanted.
+    /// A table of rings with the levels that are wanted.
     pub(super) fn within(&self, wanted: &Wanted, unit_bits: u32) -> Result<RingTable, Misfit> {
         let rows = self.rows(wanted)?;
+        // Levels: the chosen rows, each in its own ring below the switch and in the ring of the highest level above it.
         let level = |&row: &usize| self.ring.levels[row].clone();
         let highest = self.ring.top_ring();
         let below = wanted.repeats.first().copied().unwrap_or(0);
@@ -127,6 +128,7 @@ impl Like {
             LevelSpec { ring, ..level }
         };
         let levels: Vec<LevelSpec> = rows.iter().enumerate().map(in_ring).collect();
+        // Primes: those that these levels have, numbered anew.
         let used = levels.iter().flat_map(|level| level.primes.iter().copied());
         let used: BTreeSet<Prime> = used.collect();
         let renamed: BTreeMap<Prime, Prime> = (0u32..)
@@ -171,7 +173,7 @@ impl Like {
         Ok(ring)
     }
 
-    /// Whether the ring of the highest level has a digit for every prime of a row, so that its keys serve there.
+    /// Whether the ring of the highest level has a digit for every prime of a row, so that keys of that ring serve there.
     fn in_digits_of_highest(&self, row: usize) -> bool {
         let digits = self.ring.view(self.ring.top_ring()).digits();
         let mut primes = self.ring.levels[row].primes.iter();
@@ -185,7 +187,7 @@ impl Like {
         lengths.fold(0.0, |bits, length| bits + length)
     }
 
-    /// How many levels are not in the ring of the highest, if any: the lowest ones.
+    /// The number of levels, the lowest ones, that are not in the ring of the highest level; `None` where all are.
     fn small_levels(&self) -> Option<usize> {
         let highest = self.ring.top_ring();
         let mut levels = self.ring.levels.iter();
@@ -194,11 +196,12 @@ impl Like {
             .filter(|&small| small > 0)
     }
 
-    /// The row of each level.
+    /// The row of the circuit's table that each level gets.
     fn rows(&self, wanted: &Wanted) -> Result<Vec<usize>, Misfit> {
         let bits = |row: usize| self.row_bits(row);
         let count = self.ring.levels.len();
         let small = self.small_levels();
+        // Where rings are switched: at level `at` here, at row `small` there.
         let switch = match (wanted.repeats.as_slice(), small) {
             ([], _) => None,
             (&[at], Some(small)) => Some((at, small)),
@@ -207,6 +210,7 @@ impl Like {
         let least = wanted.least_drop();
         let drops = std::iter::once(wanted.base).chain(wanted.drops.iter().map(|&d| d.max(least)));
         let (mut rows, mut below): (Vec<usize>, f64) = (Vec::new(), 0.0);
+        // From the lowest level up, each level takes the lowest row that is long enough and that its ring allows.
         for (level, drop) in drops.enumerate() {
             let next = rows.last().map_or(0, |row| row + 1);
             // Levels of the small ring are rows of the small ring, and the last of them the last of these.
@@ -233,7 +237,7 @@ impl Like {
         Ok(rows)
     }
 
-    /// Says that a level above so many bits has no row.
+    /// The error for a level of so many bits or more that has no row.
     fn misfit(
         &self,
         wanted: &Wanted,
@@ -264,53 +268,53 @@ impl Like {
     }
 }
 
-/// Why the rows of another circuit do not hold a network.
+/// Why the rows of another circuit's table do not hold a network.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Misfit {
-    /// There is no small ring to switch to.
+    /// The other circuit has no second ring to switch to.
     #[error("it has no smaller ring to switch to")]
     OneRing,
-    /// The lowest level has no row.
+    /// No row is long enough for the lowest level.
     #[error(
         "precision and headroom ask for a last modulus of {needed:.0} bits, its levels have at most {left:.0}"
     )]
     Base {
-        /// Bits that it must have.
+        /// Bits that the level must have.
         needed: f64,
         /// Bits that the longest row has.
         left: f64,
-        /// Bits that this level and those above lack together.
+        /// Bits that this level and the ones above lack together.
         missing: f64,
     },
-    /// A level above has no row.
+    /// No row is long enough for a higher level.
     #[error(
         "rescale {rescale} of {rescales}{} drops {needed:.0} bits, its levels leave {left:.0}; {missing:.0} bits are missing in all",
         at(node.as_deref())
     )]
     Rescale {
-        /// Which one on the way from the inputs, the first being 1.
+        /// The number of the rescale on the way from the inputs, the first being 1.
         rescale: usize,
-        /// How many there are.
+        /// The number of rescales on that way.
         rescales: usize,
         /// The node that is rescaled there, if it is known.
         node: Option<String>,
         /// Bits that it must drop.
         needed: f64,
-        /// Bits that it can.
+        /// Bits that it can drop.
         left: f64,
         /// Bits that it and the rescales before it lack together.
         missing: f64,
     },
-    /// The other circuit promises no security.
+    /// The other circuit promises no security, and the new one must.
     #[error(
         "its modulus of {bits:.0} bits is beyond the {limit:.0} that are secure at ring degree 2^{log_n}"
     )]
     Insecure {
-        /// log2 of the degree.
+        /// log2 of the ring degree.
         log_n: u32,
         /// Bits of the modulus.
         bits: f64,
-        /// The line.
+        /// The security limit, in bits.
         limit: f64,
     },
 }
@@ -320,7 +324,7 @@ fn at(node: Option<&str>) -> String {
 }
 
 impl Misfit {
-    /// By how many bits the network is too deep, if that is what is wrong.
+    /// Bits that the network lacks, if it is too deep for the rows.
     pub fn missing_bits(&self) -> Option<f64> {
         match self {
             Self::Base { missing, .. } | Self::Rescale { missing, .. } => Some(*missing),
@@ -328,7 +332,7 @@ impl Misfit {
         }
     }
 
-    /// With the name of the node that is rescaled, by the number of the rescale.
+    /// The error with the name of the node that is rescaled, which `name` gives by the number of the rescale.
     #[must_use]
     pub fn at(mut self, name: impl FnOnce(usize) -> Option<String>) -> Self {
         if let Self::Rescale { rescale, node, .. } = &mut self {

@@ -22,32 +22,33 @@ use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Arena, Level, RingId, RingSpec, RingTable, Security, SpecialPrime};
 use std::collections::BTreeSet;
 
-/// The longest base: what decryption handles exactly.
+/// The longest modulus of the lowest level in bits, which decryption handles exactly.
 pub const MAX_BASE_BITS: u32 = 99;
 
-/// What the parameters must give.
+/// Plans parameters: what they must promise and leave, and by what they are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Planner<'c> {
-    /// What they must promise.
+    /// The security that they must promise.
     pub security: Security,
     /// Bits of precision after the point that every rescale must leave.
     pub precision_bits: u32,
-    /// log2 of the largest output magnitude plus sign and margin.
+    /// log2 of the largest output magnitude, plus a bit for the sign and the margin.
     pub headroom_bits: u32,
-    /// What key switches cost.
+    /// The cost model by which gadget digits are chosen.
     pub cost: &'c CostModel,
-    /// What is left out.
+    /// Optimisations that are left out.
     pub without: &'c Without,
-    /// The circuit within whose parameters those of this one must be, if any.
+    /// The circuit within whose parameters they must be, if there is one.
     pub like: Option<&'c Like>,
 }
 
 impl Planner<'_> {
-    /// A ring of degree `2^log_n` with a level for each rescale that is demanded, and one more.
+    /// A table of rings whose first has degree `2^log_n`, with one level more than there are demanded steps.
     ///
     /// # Errors
     /// When the modulus would cross the security line, or the precision asks for primes that are too long or too short.
     pub fn ring(&self, log_n: u32, demand: &Demand) -> Result<RingTable, ParameterError> {
+        // The lowest level holds the working scale and the headroom.
         let unit_bits = self.unit_bits(log_n);
         let base_bits = unit_bits + self.headroom_bits;
         if base_bits > MAX_BASE_BITS {
@@ -56,6 +57,7 @@ impl Planner<'_> {
                 needed: base_bits,
             });
         }
+        // Each level above exceeds the one below by the longest need of its rescale.
         let bits = self.scale_bits(log_n);
         let longest = |needs: &BTreeSet<Need>| needs.iter().map(|need| bits.of(need)).max();
         let wanted = Wanted {
@@ -73,6 +75,8 @@ impl Planner<'_> {
         if let Some(like) = self.like {
             return self.ring_like(like, &wanted);
         }
+        // Of the chain and the granular tables the one whose work is cheapest with the best digits for it; while none fits,
+        // the one that misses fewest bits.
         let gadget = |table: &Table| self.with_gadget(table, unit_bits, log_n, demand);
         let chain = Table::chain(&wanted).ok_or(ParameterError::Primes { log_n })?;
         let mut best = gadget(&chain);
@@ -93,7 +97,7 @@ impl Planner<'_> {
         best.map(|(_, ring)| ring)
     }
 
-    /// log2 of the scales at a ring degree.
+    /// The scales at a ring degree, as log2.
     pub fn scale_bits(&self, log_n: u32) -> ScaleBits {
         let unit = self.unit_bits(log_n);
         match self.without.contains(&Optimisation::SeparateScales) {
@@ -102,7 +106,7 @@ impl Planner<'_> {
         }
     }
 
-    /// log2 of the working scale.
+    /// log2 of the working scale at a ring degree.
     pub fn unit_bits(&self, log_n: u32) -> u32 {
         // log2(N sqrt(1/18)) = log_n - 2.08
         self.precision_bits + GUARD_BITS + log_n - 2
@@ -117,7 +121,7 @@ impl Planner<'_> {
         }
     }
 
-    /// A ring within that of another circuit.
+    /// A table of rings within that of another circuit.
     fn ring_like(&self, like: &Like, wanted: &Wanted) -> Result<RingTable, ParameterError> {
         let misfit = |misfit| ParameterError::Like {
             circuit: like.name().to_owned(),
@@ -135,7 +139,7 @@ impl Planner<'_> {
         Ok(ring)
     }
 
-    /// Refuses a ring degree whose modulus is too short for what no choice of layouts avoids.
+    /// Refuses a ring degree whose modulus is too short for what every choice of layouts needs.
     ///
     /// # Errors
     /// When the rescales of the longest path, the lowest level and the shortest special prime together cross the security line.
@@ -156,7 +160,8 @@ impl Planner<'_> {
         }
     }
 
-    /// The ring with the digits and special primes that make its work cheapest, and the predicted seconds of that.
+    /// The table with the gadget digits and special primes for which its work is cheapest, and the predicted seconds of that
+    /// work.
     fn with_gadget(
         &self,
         table: &Table,
@@ -166,6 +171,7 @@ impl Planner<'_> {
     ) -> Result<(f64, RingTable), ParameterError> {
         let levels = table.rows.len();
         let room = self.room(table, levels, log_n)?;
+        // A table of rings for a partition: one ring of all levels, then those of the lower levels, each of half the degree.
         let ring = |gadget: &Gadget, special: Arena<SpecialPrime, u64>| {
             let (pools, digits) = (
                 (table.primes.clone(), special),
@@ -182,6 +188,8 @@ impl Planner<'_> {
                 ring.with_lowest_in(lowest, below)
             })
         };
+        // The ring of the highest level first. The price depends on the number of special primes, not on their values, so
+        // these are searched for the cheapest partition only.
         let work = demand.work();
         let unknown = |gadget: &Gadget| (0..gadget.special).map(|_| 0).collect();
         let gadgets = (1..=table.primes.len()).filter_map(|alpha| Gadget::new(table, alpha, room));
@@ -195,6 +203,7 @@ impl Planner<'_> {
         let (seconds, gadget) = gadget.ok_or_else(|| self.insecure(table, levels, log_n))?;
         let special = table.special(log_n, gadget.special, gadget.special_bits);
         let special = special.ok_or(ParameterError::Primes { log_n })?;
+        // Then each ring below gets the partition that is cheapest for its own levels.
         let mut below = demand.switches().into_iter();
         below.try_fold(
             (seconds, ring(&gadget, special)),
@@ -205,8 +214,8 @@ impl Planner<'_> {
         )
     }
 
-    /// The rings with the digits of the ring of the highest of the `levels` lowest levels that make the work there cheapest, of those
-    /// that the first of the special primes outweigh.
+    /// The table with other digits for the ring of the highest of the `levels` lowest levels: those with which the work there is
+    /// cheapest, of those that the first of the table's special primes outweigh. With it, the predicted seconds of that work.
     fn with_gadget_below(
         &self,
         table: &Table,
@@ -235,7 +244,7 @@ impl Planner<'_> {
         found.ok_or_else(|| self.insecure(table, levels, log_n))
     }
 
-    /// Bits that the primes of the `levels` lowest levels leave for special primes in a ring.
+    /// Bits that a ring has for special primes, beside the primes of the `levels` lowest levels.
     fn room(&self, table: &Table, levels: usize, log_n: u32) -> Result<f64, ParameterError> {
         Ok(self.limit(log_n)? - table.bits(levels))
     }
@@ -253,7 +262,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Predicted seconds of all key switches and products in one of the rings, and the share of a run in having the keys.
+    /// Predicted seconds of all key switches and products in one of the rings, with the share of a run in loading the keys.
     fn seconds(&self, ring: &RingTable, id: RingId, work: &[Work]) -> f64 {
         let levels = (0..ring.levels.len() as u32).rev();
         let levels = levels
@@ -269,18 +278,18 @@ impl Planner<'_> {
     }
 }
 
-/// A way to cut the pool into digits.
+/// A partition of the primes into gadget digits, with its special primes.
 struct Gadget {
-    /// Primes per digit, at most, at any level.
+    /// The largest number of primes that any level has of a digit.
     alpha: usize,
-    /// Number of special primes.
+    /// The number of special primes.
     special: usize,
-    /// Bits of each.
+    /// Bits of each special prime.
     special_bits: f64,
 }
 
 impl Gadget {
-    /// Digits of `alpha` primes, if the special primes they need fit into `room` bits.
+    /// The partition into digits of `alpha` primes; `None` where its special primes do not fit `room` bits.
     fn new(table: &Table, alpha: usize, room: f64) -> Option<Self> {
         let least = Self::least_bits(table, table.rows.len(), alpha);
         let special = (least / (MAX_PRIME_BITS - 0.05)).ceil() as usize;
@@ -299,51 +308,51 @@ impl Gadget {
     }
 }
 
-/// Why no parameters fit.
+/// Why there are no parameters for a network.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ParameterError {
-    /// Precision and headroom ask for too long a modulus after everything.
+    /// Precision and headroom together need too long a modulus at the lowest level.
     #[error(
         "at ring degree 2^{log_n} the asked precision and headroom need a last modulus of {needed} bits, the limit is \
          {MAX_BASE_BITS}: ask for fewer precision bits"
     )]
     Precision {
-        /// log2 of the degree.
+        /// log2 of the ring degree.
         log_n: u32,
-        /// Bits needed.
+        /// Bits that the modulus needs.
         needed: u32,
     },
-    /// The modulus would cross the security line.
+    /// The modulus would be longer than security allows.
     #[error(
         "depth {depth} needs a modulus of {chain_bits:.0} bits and special primes of at least {special_bits:.0}; at ring degree \
          2^{log_n} the limit for 128-bit security is {limit:.0}: {:.0} bits are missing",
         (chain_bits + special_bits - limit).ceil()
     )]
     Security {
-        /// log2 of the degree.
+        /// log2 of the ring degree.
         log_n: u32,
         /// Multiplicative depth.
         depth: u32,
-        /// Bits of the chain without special primes.
+        /// Bits of the modulus of the highest level, without special primes.
         chain_bits: f64,
         /// The least bits of the special primes.
         special_bits: f64,
-        /// The line.
+        /// The security limit, in bits.
         limit: f64,
     },
-    /// The network is too deep, whatever its layouts.
+    /// The network is too deep for the ring degree, whatever its layouts.
     #[error(
         "{} products and {} sums one after the other need a modulus of at least {bits:.0} bits; at ring degree 2^{log_n} the limit \
          for 128-bit security is {limit:.0}: {:.0} bits are missing", path.products, path.linear, (bits - limit).ceil()
     )]
     Depth {
-        /// log2 of the degree.
+        /// log2 of the ring degree.
         log_n: u32,
-        /// The longest path.
+        /// The longest path through the network.
         path: Path,
         /// The least bits of a modulus, special primes included.
         bits: f64,
-        /// The line.
+        /// The security limit, in bits.
         limit: f64,
     },
     /// The parameters of another circuit do not hold the network.
@@ -351,18 +360,18 @@ pub enum ParameterError {
         "the parameters of `{circuit}` do not hold this network: {misfit}; compile without --like for keys of its own"
     )]
     Like {
-        /// Name of the other circuit.
+        /// The name of the other circuit.
         circuit: String,
-        /// Why.
+        /// The reason.
         misfit: Box<Misfit>,
     },
-    /// The security table has no such degree.
+    /// The security table does not list the ring degree.
     #[error("no 128-bit parameters are known for ring degree 2^{log_n}")]
     Degree {
         /// log2 of the degree.
         log_n: u32,
     },
-    /// Too few primes of the needed size.
+    /// There are not enough primes of the length that is needed.
     #[error("too few primes below 2^50 for ring degree 2^{log_n}: ask for fewer precision bits")]
     Primes {
         /// log2 of the degree.
@@ -371,7 +380,7 @@ pub enum ParameterError {
 }
 
 impl ParameterError {
-    /// With the name of a node in place of the number of a rescale.
+    /// The error with the name of a node in place of the number of a rescale; `name` gives it by that number.
     #[must_use]
     pub fn named(self, name: impl FnOnce(usize) -> Option<String>) -> Self {
         match self {
@@ -383,7 +392,7 @@ impl ParameterError {
         }
     }
 
-    /// By how many bits the modulus is longer than security allows, if that is what is wrong.
+    /// Bits by which the modulus is longer than security allows, if that is the reason.
     pub fn missing_bits(&self) -> Option<f64> {
         match self {
             Self::Security {
@@ -398,7 +407,8 @@ impl ParameterError {
         }
     }
 
-    /// The degree, as a logarithm, at which precision and headroom together are too long for the last modulus, and by how many bits.
+    /// log2 of the degree at which precision and headroom together are too long for the lowest level, and the bits by which they
+    /// are; `None` for other errors.
     pub fn too_long(&self) -> Option<(u32, u32)> {
         match self {
             Self::Precision { log_n, needed } => {

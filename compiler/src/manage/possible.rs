@@ -1,27 +1,27 @@
-//! Whether a ring can hold a network at all, before anything is known of layouts.
+//! Lower bounds: whether a ring can hold a network at all, before layouts are known.
 //!
-//! Whatever the layouts, a product of ciphertexts takes the working scale, a sum of several terms at least the shorter of the
-//! scales of numbers and masks, and the lowest level and the special primes come on top. What is refused so needs no search; what
-//! passes may turn out to be too deep yet.
+//! Whatever the layouts, a product of ciphertexts drops the working scale, a sum of several terms at least the shorter of the
+//! scales of scalars and masks; the lowest level and the special primes come on top. What is refused by this bound needs no
+//! search; what passes may still turn out to be too deep.
 
 use super::scale_bits::ScaleBits;
 use crate::tensor::{Graph, Op, PerNode, Polynomial};
 use peregrine_ir::TensorId;
 use peregrine_ir::linear::{LinearKind, LinearMap};
 
-/// What the longest path through a network needs, whatever its layouts.
+/// The bits that the longest path through a network needs, whatever its layouts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Path {
-    /// Bits that its rescales drop together, at least.
+    /// Bits that the path's rescales drop together, at least.
     pub bits: u32,
-    /// Products of ciphertexts, one after the other.
+    /// Products of ciphertexts on the path.
     pub products: u32,
-    /// Linear operators that sum several terms.
+    /// Linear operators on the path that sum several terms.
     pub linear: u32,
 }
 
 impl Path {
-    /// The path on which rescales drop most.
+    /// The path through a network on which rescales drop most bits.
     pub fn longest(graph: &Graph, scales: &ScaleBits) -> Self {
         let factor = scales.numbers.min(scales.mask);
         let paths = PerNode::in_order(graph, |paths: &PerNode<Self>, index| {
@@ -62,8 +62,8 @@ fn degree(polynomial: &Polynomial, graph: &Graph) -> usize {
     powers.clone().find(occurs).map_or(0, |(power, _)| power)
 }
 
-/// Whether a linear operator sums terms with different weights, as far as one of its outputs shows: a sum with equal ones may
-/// come about by rotations alone, its factor taken in elsewhere.
+/// Whether a linear operator sums terms with different weights, as far as one of its outputs shows. A sum with equal weights may
+/// take rotations alone, with its factor moved elsewhere.
 fn sums(map: &LinearMap, graph: &Graph) -> bool {
     if matches!(map.kind, LinearKind::Gather(_) | LinearKind::Scale(_)) {
         return false;
@@ -79,7 +79,7 @@ fn sums(map: &LinearMap, graph: &Graph) -> bool {
     differ
 }
 
-/// The terms of one output of a linear operator.
+/// The number of terms of one output of a linear operator.
 fn terms(map: &LinearMap, graph: &Graph) -> u64 {
     let mut terms = 0;
     if let Ok(bound) = map.bind(&graph.tensors) {
@@ -90,7 +90,7 @@ fn terms(map: &LinearMap, graph: &Graph) -> u64 {
     terms
 }
 
-/// About how many multiplications and additions an evaluation in the clear takes.
+/// About how many multiply-accumulates an evaluation of a network in the clear takes.
 pub fn macs(graph: &Graph) -> u64 {
     let macs = |index| match &graph.node(index).op {
         Op::Linear { map, .. } => map.output.elements() as u64 * terms(map, graph),

@@ -1,15 +1,15 @@
-//! Primes that suit the transforms of a ring.
+//! Primes for the number-theoretic transforms of a ring.
 
 use peregrine_ir::RingTable;
 use std::collections::BTreeSet;
 
-/// Primes stay below 2^50: the fast transforms need it.
+/// log2 below which primes stay: the fast transforms need primes below 2^50.
 pub(super) const MAX_PRIME_BITS: f64 = 49.95;
-/// What primes may lack of the asked length.
+/// Bits by which primes may be shorter than asked for.
 pub(super) const TOLERANCE_BITS: f64 = 0.1;
 
-/// The `count` largest primes of at most `bits` bits that suit transforms of degree `2^log_n`, descending; `None` when there are
-/// not so many.
+/// The `count` largest primes of at most `bits` bits for transforms of degree `2^log_n`, descending; `None` when there are
+/// fewer.
 pub fn largest_primes(log_n: u32, bits: f64, count: usize) -> Option<Vec<u64>> {
     let mut primes = PrimeSource::new(log_n);
     (0..count).map(|_| primes.below(bits)).collect()
@@ -22,7 +22,7 @@ pub(super) struct PrimeSource {
 }
 
 impl PrimeSource {
-    /// For a ring of degree `2^log_n`.
+    /// A source of primes for rings of degree `2^log_n`.
     pub(super) fn new(log_n: u32) -> Self {
         Self {
             step: 2u64 << log_n,
@@ -43,7 +43,7 @@ impl PrimeSource {
         None
     }
 
-    /// The unused prime nearest to `2^bits` of those that are less than [`TOLERANCE_BITS`] shorter.
+    /// The unused prime nearest to `2^bits`, of those that are shorter by less than [`TOLERANCE_BITS`].
     pub(super) fn near(&mut self, bits: f64) -> Option<u64> {
         if bits > MAX_PRIME_BITS - TOLERANCE_BITS {
             return self.below(MAX_PRIME_BITS);
@@ -67,7 +67,7 @@ impl PrimeSource {
         None
     }
 
-    /// Does not hand out this one.
+    /// Marks a prime as used.
     pub(super) fn reserve(&mut self, prime: u64) {
         self.used.insert(prime);
     }

@@ -9,34 +9,35 @@ use super::Defect;
 use peregrine_ir::{Arena, Entity, Level};
 
 peregrine_ir::entities! {
-    /// A stretch of a program, in the order in which values go through them.
+    /// A region of a slot program; regions are numbered in the order in which values go through them.
     pub Region = "region";
 }
 
 impl Region {
-    /// The one that follows.
+    /// The region that follows this one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
     }
 }
 
-/// Where a value lives: later places are deeper, and those of later regions deeper than all of earlier ones.
+/// The place of a value: its region and depth. Later places are deeper, and all of a later region are deeper than those of
+/// earlier ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The region.
+    /// The region of the value.
     pub region: Region,
-    /// Rescales since it began.
+    /// The depth: rescales since the region began.
     pub depth: u32,
 }
 
 impl Place {
-    /// Where a region begins.
+    /// The place at which a region begins.
     pub const fn beginning(region: Region) -> Self {
         Self { region, depth: 0 }
     }
 
-    /// After one more rescale.
+    /// The place after some more rescales in the region.
     #[must_use]
     pub const fn deeper(self, rescales: u32) -> Self {
         Self {
@@ -45,22 +46,22 @@ impl Place {
         }
     }
 
-    /// Before the rescale that leads here; `None` where a region begins.
+    /// The place before the rescale that leads here; `None` at the beginning of a region.
     pub fn before_rescale(self) -> Option<Self> {
         let depth = self.depth.checked_sub(1)?;
         Some(Self { depth, ..self })
     }
 }
 
-/// How deep each region is, in order.
+/// The depth of each region, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Regions {
-    /// Rescales on the longest path through each.
+    /// Rescales on the longest path through each region.
     rescales: Arena<Region, u32>,
 }
 
 impl Regions {
-    /// The regions of a program, by the places of its values. There is one at least.
+    /// The regions of a program, from the places of its values; at least one.
     pub fn of(places: impl IntoIterator<Item = Place>) -> Self {
         let mut rescales: Arena<Region, u32> = std::iter::once(0).collect();
         for place in places {
@@ -73,7 +74,7 @@ impl Regions {
         Self { rescales }
     }
 
-    /// The regions in order.
+    /// All regions in order.
     pub fn all(&self) -> impl Iterator<Item = Region> + use<> {
         self.rescales.keys()
     }
@@ -84,21 +85,21 @@ impl Regions {
         Place { region, depth }
     }
 
-    /// How many places come before one on the way through all regions: its number among the levels, from the highest down.
+    /// The number of places before `place` on the way through all regions, which counts levels from the highest down.
     pub fn number(&self, place: Place) -> u32 {
         let before = self.rescales.values().take(place.region.index());
         before.map(|rescales| rescales + 1).sum::<u32>() + place.depth
     }
 
-    /// How many levels all regions have together.
+    /// The number of levels of all regions together.
     pub fn levels(&self) -> u32 {
         self.rescales.values().map(|rescales| rescales + 1).sum()
     }
 
-    /// The level of a place in a table of as many levels as there are places.
+    /// The level of a place, in a table with as many levels as there are places.
     ///
     /// # Errors
-    /// When the table is shorter: a defect of who made it.
+    /// When the table has fewer levels: a defect of whoever made it.
     pub fn level(&self, place: Place) -> Result<Level, Defect> {
         let above = self.number(place) + 1;
         let level = self.levels().checked_sub(above);

@@ -1,4 +1,4 @@
-//! When values are rescaled: at once, or together with what comes next.
+//! Rescales: which values are rescaled at once, and which together with the product that uses them.
 //!
 //! A product with constants is rescaled once its sums and rotations are done, so its result is one deeper in its region. A
 //! product of ciphertexts is either rescaled likewise or *lazy*: as deep as its operands, at the product of their scales, until
@@ -9,16 +9,17 @@ use super::regions::{Place, Regions};
 use crate::slots::{Program, SlotOp, SlotValue};
 use peregrine_ir::SecondaryMap;
 
-/// Whether products of ciphertexts may be lazy.
+/// The policy by which products of ciphertexts are rescaled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
-    /// None is.
+    /// Every product of ciphertexts is rescaled at once.
     Eager,
-    /// All are that have uses and whose every use goes, through sums, rotations and added constants, to products with constants.
+    /// A product of ciphertexts is lazy if it has uses and all of them go, through sums, rotations and added constants, to
+    /// products with constants.
     Lazy,
 }
 
-/// Where the values of a program live.
+/// The place of every value of a program, and which products of ciphertexts are lazy.
 #[derive(Clone, Debug)]
 pub struct Rescales {
     places: SecondaryMap<SlotValue, Place>,
@@ -27,7 +28,7 @@ pub struct Rescales {
 }
 
 impl Rescales {
-    /// Decides for a program.
+    /// Decides where the values of a program are rescaled.
     ///
     /// Lazy products are found by striking out: a product that must be rescaled deepens what follows, which may strike out
     /// others. Linear for each round; rounds are few, at most one for each product.
@@ -53,22 +54,23 @@ impl Rescales {
         }
     }
 
-    /// Where a value lives.
+    /// The place of a value.
     pub fn place(&self, value: SlotValue) -> Place {
         self.places[value]
     }
 
-    /// How deep each region is.
+    /// The regions of the program, with their depths.
     pub fn regions(&self) -> &Regions {
         &self.regions
     }
 
-    /// Whether a product of ciphertexts is left at the product of its operands' scales.
+    /// Whether a product of ciphertexts is lazy: left at the product of its operands' scales.
     pub fn is_lazy(&self, value: SlotValue) -> bool {
         self.lazy[value]
     }
 
-    /// All that is taken to another ring waits for the last of it, so the next region begins after everything before.
+    /// The place of every value. Values that are taken to another ring wait for the last of them, so the next region begins
+    /// after everything before.
     fn places(&self, program: &Program) -> SecondaryMap<SlotValue, Place> {
         type Places = SecondaryMap<SlotValue, Place>;
         SecondaryMap::in_order(&program.values, |places: &Places, value, inst| {
@@ -83,8 +85,8 @@ impl Rescales {
         })
     }
 
-    /// By value, whether someone takes it who cannot take a product that was not rescaled. A sum that is deeper can: it
-    /// brings its terms to its scale. What nobody takes has nobody to share a rescale with.
+    /// For each value, whether it must be rescaled for one of its users, because that cannot take a lazy product. A deeper sum
+    /// can: it brings its terms to its scale. A value without users has none to share a rescale with, so it is rescaled.
     fn wanted_rescaled(&self, program: &Program) -> SecondaryMap<SlotValue, bool> {
         let mut wanted = SecondaryMap::filled(&program.values, true);
         for operand in program.values.values().flat_map(|inst| inst.op.operands()) {

@@ -1,27 +1,27 @@
-//! How large the scales are of what is multiplied with.
+//! Lengths of scales: of values and of the constants that they are multiplied with.
 
 use super::demand::Need;
 
-/// Bits of numbers beyond the asked precision: the errors of many of them add up.
+/// Bits of scalars beyond the asked precision: the errors of many scalars add up.
 const NUMBER_GUARD_BITS: u32 = 6;
-/// Bits of weights beyond what one of them needs: the errors of up to 4^this add up.
+/// Bits of weights beyond what one weight needs: the errors of up to 4^this weights add up.
 const WEIGHT_GUARD_BITS: u32 = 4;
 
-/// log2 of the scales of what is multiplied with.
+/// log2 of the scales of values, and of the constants that they are multiplied with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScaleBits {
-    /// Of values, `d`.
+    /// log2 of the working scale of values, `d`.
     pub unit: u32,
-    /// Of encoded weights: rounding one adds `sqrt(N / 12)` in slots.
+    /// log2 of the scale of encoded weights; rounding a plaintext adds `sqrt(N / 12)` in the slots.
     pub weights: u32,
-    /// Of numbers: nothing is encoded, so they need the asked precision and no more.
+    /// log2 of the scale of scalars, which are not encoded, so that they need the asked precision and no more.
     pub numbers: u32,
-    /// Of masks, rounded like weights but with few terms.
+    /// log2 of the scale of masks, which are rounded like weights, but whose sums have few terms.
     pub mask: u32,
 }
 
 impl ScaleBits {
-    /// In a ring of degree `2^log_n` with working scale `2^unit`.
+    /// The scales in a ring of degree `2^log_n` with working scale `2^unit`.
     pub fn new(unit: u32, log_n: u32) -> Self {
         let mask = unit.saturating_sub(log_n / 2);
         Self {
@@ -32,7 +32,7 @@ impl ScaleBits {
         }
     }
 
-    /// The working scale for everything.
+    /// The working scale `2^unit` for everything.
     pub const fn uniform(unit: u32) -> Self {
         Self {
             unit,
@@ -42,7 +42,7 @@ impl ScaleBits {
         }
     }
 
-    /// Bits that a rescale must drop.
+    /// Bits that a rescale must drop for a need.
     pub fn of(&self, need: &Need) -> u32 {
         let shares = [
             (need.weights, self.weights),

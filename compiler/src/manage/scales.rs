@@ -1,15 +1,16 @@
-//! Exact scales for every value.
+//! The exact scale of every value.
 //!
-//! Values that must share a scale (sums at one place, rotations, added constants) form classes, found by union-find. A
-//! class lies at one place. Inputs have scale `D`; what is taken to another ring keeps its scale; a product of ciphertexts has the product of its operands' scales, unless it is
-//! lazy divided by the modulus its rescale drops; both *fix* the scale of their class. A class without fixed members gets
-//! `D`. Classes are settled from the top down: a fixed scale depends on earlier places only.
+//! Values that must share a scale (sums at one place, rotations, added constants) form classes, found by union-find. A class lies
+//! at one place. Two kinds of values *fix* the scale of their class: inputs, at scale `D`, and products of ciphertexts, at the
+//! product of their operands' scales, divided by the modulus that the rescale drops unless the product is lazy. A value that is
+//! taken to another ring keeps its scale. A class without fixed members gets `D`. Classes are settled from the top down, since a
+//! fixed scale depends on earlier places only.
 //!
-//! Two members of one class may be fixed at different scales. Then the later of them is multiplied by 1 and the analysis
-//! starts again: that product is free in its scale. It costs a level, and happens only where two products of different
-//! history meet, or where the exponents of a product become large: powers of powers with no linear operator between
-//! ([`super::settle`]). In each class those that share the scale of its first such member go together, so the
-//! number of analyses does not grow with the number of ciphertexts.
+//! Two members of one class may be fixed at different scales. Then the later of them is multiplied by 1 and the analysis starts
+//! again: that product is free in its scale. It costs a level, and happens only where two products of different history meet, or
+//! where the exponents of a product become large: powers of powers with no linear operator between ([`super::settle`]). The
+//! members of a class that conflict in the same scale are realigned together, so the number of analyses does not grow with the
+//! number of ciphertexts.
 
 use super::bits::spare_bits;
 use super::regions::Place;
@@ -21,13 +22,14 @@ use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
-/// The largest exponents of a scale, summed, that a product of ciphertexts may have.
+/// The largest sum of exponents that the scale of a product of ciphertexts may have.
 const MAX_EXPONENTS: u64 = 128;
 
-/// The working scale, symbolically: the ring gives `D = 2^d` its size. Stands for `2^1` until then.
+/// The exponent of two of the working scale. Symbolic scales count `D` as 2; the ring gives `D = 2^d` its size.
 const UNIT: i32 = 1;
 
-/// Scales by value, as monomials in `2 = D` and in `Prime(n)`, the ratio that the rescale *to* place number `n` drops.
+/// The scale of every value as a monomial in `D`, written as 2, and in `Prime(n)`, which stands for the ratio that the rescale
+/// *to* place number `n` drops.
 #[derive(Clone, Debug)]
 pub struct Scales {
     classes: SecondaryMap<SlotValue, usize>,
@@ -35,7 +37,7 @@ pub struct Scales {
 }
 
 impl Scales {
-    /// The symbolic scale of a value; none before the analysis has come to its place.
+    /// The symbolic scale of a value; `None` before the analysis has come to its place.
     pub fn of(&self, value: SlotValue) -> Option<&Scale> {
         self.scales.get(&self.classes[value])
     }
@@ -45,7 +47,7 @@ impl Scales {
         &self.scales[&self.classes[value]]
     }
 
-    /// Gives the classes of values that nothing has fixed the working scale.
+    /// Gives the working scale to the classes of values that nothing has fixed.
     fn settle_freely(&mut self, values: Vec<SlotValue>) {
         for value in values {
             self.scales
@@ -54,7 +56,7 @@ impl Scales {
         }
     }
 
-    /// The scales in a real ring; see [`concrete`].
+    /// The scales in a ring, in place of symbolic ones; see [`concrete`].
     pub fn in_ring(&self, ring: &RingTable) -> Option<Self> {
         let real = |(&class, scale): (&usize, &Scale)| Some((class, concrete(scale, ring)?));
         Some(Self {
@@ -64,18 +66,18 @@ impl Scales {
     }
 }
 
-/// The outcome of one analysis.
+/// The result of one analysis of a program's scales.
 pub(super) enum Analysis {
     /// Every value has a scale.
     Settled(Scales),
-    /// These products must be brought to another scale first.
+    /// These products must be brought to another scale, and the program analysed again.
     Conflicts(BTreeSet<SlotValue>),
 }
 
-/// Scales of all values, or the conflicts at the first place that has any.
+/// Analyses the scales of a program: gives all scales, or the conflicts at the first place that has any.
 ///
 /// # Errors
-/// When exponents run away.
+/// When exponents leave their range.
 pub(super) fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis, ManageError> {
     let place = |v: SlotValue| rescales.place(v);
     let classes = classes(program, &place);
@@ -87,6 +89,7 @@ pub(super) fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis
         classes,
         scales: BTreeMap::new(),
     };
+    // From the top down, place by place: a scale that is fixed depends on earlier places only.
     for values in by_place.into_values() {
         // What is rescaled comes first: lazy products are as deep as their operands.
         let (lazy, others): (Vec<_>, Vec<_>) = values.iter().partition(|&&v| rescales.is_lazy(v));
@@ -99,6 +102,7 @@ pub(super) fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis
                 let node = program.values[value].node;
                 defect.at(program.nodes.get(node))
             };
+            // The scale that the operation determines, if it determines one.
             let fixed = match fixed(program, value, rescales, &scales).map_err(of_node)? {
                 Fixed::Scale(scale) => scale,
                 Fixed::Free => continue,
@@ -107,6 +111,7 @@ pub(super) fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis
                     continue;
                 }
             };
+            // The first fixed scale is that of the class; another one is a conflict.
             let class = scales.classes[value];
             match scales.scales.get(&class) {
                 Some(known) if *known != fixed => conflicts.note(class, fixed, value),
@@ -116,6 +121,7 @@ pub(super) fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis
                 }
             }
         }
+        // Later places depend on these scales, so the first conflicts end the analysis.
         if !conflicts.values.is_empty() {
             return Ok(Analysis::Conflicts(conflicts.values));
         }
@@ -127,13 +133,13 @@ pub(super) fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis
 /// Products whose scale is not that of their class.
 #[derive(Default)]
 struct Conflicts {
-    /// The first other scale of each class.
+    /// The first other scale in each class.
     first: BTreeMap<usize, Scale>,
     values: BTreeSet<SlotValue>,
 }
 
 impl Conflicts {
-    /// Keeps the first conflict of a class and those like it. Others may be none once these are gone.
+    /// Notes a conflict of a class, if it is the first one or has its scale. Others may be gone once these are realigned.
     fn note(&mut self, class: usize, scale: Scale, value: SlotValue) {
         if *self.first.entry(class).or_insert_with(|| scale.clone()) == scale {
             self.values.insert(value);
@@ -141,7 +147,7 @@ impl Conflicts {
     }
 }
 
-/// The class of each value: its representative's number.
+/// The class of each value: the number of its representative.
 fn classes(
     program: &Program,
     place: &impl Fn(SlotValue) -> Place,
@@ -175,7 +181,7 @@ fn classes(
     sets.into_labeling().into()
 }
 
-/// Puts those of some values that are as deep as any of them into one class.
+/// Puts into one class those of some values that are as deep as any of them.
 fn join_deepest(
     sets: &mut UnionFind<usize>,
     values: impl Iterator<Item = SlotValue> + Clone,
@@ -190,17 +196,17 @@ fn join_deepest(
     }
 }
 
-/// What an operation says of the scale of its result.
+/// What an operation determines of the scale of its result.
 enum Fixed {
-    /// Nothing: a constant makes it what it has to be.
+    /// Nothing: a constant takes the scale that is wanted.
     Free,
-    /// It is this one.
+    /// The scale is this one.
     Scale(Scale),
-    /// It would have large exponents; those operands have them already.
+    /// The scale would have large exponents; these operands have them already.
     Long(Vec<SlotValue>),
 }
 
-/// The scale that an operation leaves no choice about.
+/// The scale that an operation determines for its result.
 fn fixed(
     program: &Program,
     value: SlotValue,
@@ -233,14 +239,14 @@ fn fixed(
     }
 }
 
-/// How long a scale is as a monomial.
+/// The sum of the magnitudes of the exponents of a scale.
 fn exponents(scale: &Scale) -> u64 {
     let primes = scale.prime_part().iter().map(|&(_, e)| e);
     let all = primes.chain([scale.log2_part()]);
     all.map(|e| u64::from(e.unsigned_abs())).sum()
 }
 
-/// Lets every use of `conflicts` go through a product with 1.
+/// Lets every use of the values in `conflicts` go through a product with 1.
 pub(super) fn realign(program: &mut Program, conflicts: &BTreeSet<SlotValue>) {
     let old = take(&mut program.values);
     let renamed = SecondaryMap::in_order(&old, |renamed, value, inst| {
@@ -257,14 +263,14 @@ pub(super) fn realign(program: &mut Program, conflicts: &BTreeSet<SlotValue>) {
     }
 }
 
-/// How many working scales a symbolic scale is worth: what a rescale drops counts as one.
+/// The number of working scales that a symbolic scale is worth: a ratio that a rescale drops counts as one.
 pub fn units(symbolic: &Scale) -> i32 {
     let dropped: i32 = symbolic.prime_part().iter().map(|&(_, e)| e).sum();
     symbolic.log2_part() + dropped
 }
 
-/// A symbolic scale in a real ring: `D = 2^unit_bits`, and the ratio dropped on the way to a place is that of two levels, without
-/// the bits by which it is longer than `D`: products of ciphertexts are scaled up by these first.
+/// A symbolic scale in a ring: `D` becomes `2^unit_bits`, and the ratio of a place becomes that of two levels, without the bits
+/// by which it is longer than `D`: products of ciphertexts are scaled up by these before their rescale.
 fn concrete(symbolic: &Scale, ring: &RingTable) -> Option<Scale> {
     let mut scale = Scale::power_of_two(symbolic.log2_part().checked_mul(ring.unit_bits as i32)?);
     for &(place, exponent) in symbolic.prime_part() {

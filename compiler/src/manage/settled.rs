@@ -1,4 +1,4 @@
-//! A program whose values all have scales: analyses of its scales, products realigned in between, until none conflict.
+//! Settling: analyses of a program's scales, with products realigned in between, until no scales conflict.
 
 use super::demand::Demand;
 use super::rescales::{Policy, Rescales};
@@ -6,21 +6,22 @@ use super::scales::{Analysis, Scales, analyse, realign};
 use super::{Defect, ManageError};
 use crate::slots::{Program, SlotInst, SlotValue};
 
-/// A program with a scale for every value.
+/// A slot program with a place and a scale for every value.
 #[derive(Clone, Debug)]
 pub struct Settled {
-    /// The program, with products by 1 where scales did not meet.
+    /// The program, with products by 1 where scales did not agree.
     pub program: Program,
-    /// Where its values live.
+    /// The places of its values.
     pub rescales: Rescales,
-    /// Their scales.
+    /// The scales of its values.
     pub scales: Scales,
-    /// What they ask of the modulus.
+    /// Its demand on the moduli.
     pub demand: Demand,
 }
 
 impl Settled {
-    /// The node that is rescaled first at the given step to a lower level on the way from the inputs, the first being 1.
+    /// The name of the node that is rescaled first at a step to a lower level on the way from the inputs, the first step
+    /// being 1.
     pub fn rescaled_node(&self, step: usize) -> Option<String> {
         let mut values = self.program.values.iter();
         let regions = self.rescales.regions();
@@ -37,7 +38,7 @@ impl Settled {
 /// Gives every value a scale, realigning products until no class is fixed twice.
 ///
 /// # Errors
-/// When exponents run away; not for polynomials of supported degree.
+/// When exponents leave their range; not for polynomials of supported degree.
 pub fn settle(mut program: Program, policy: Policy) -> Result<Settled, ManageError> {
     let mut last = None;
     for _ in 0..=program.values.len() {

@@ -1,4 +1,4 @@
-//! Tables of levels: which primes the modulus of each level has.
+//! Tables of levels: the primes of the modulus of each level.
 //!
 //! A level asks for bits, not for primes: its modulus must exceed that of the level below by what its rescale drops. A *chain*
 //! gives each rescale primes of its own, of equal length; a rescale of 30 bits then costs a limb as one of 50 does. In a
@@ -22,33 +22,33 @@ use super::primes::{MAX_PRIME_BITS, PrimeSource, TOLERANCE_BITS};
 use peregrine_ir::{Arena, Entity, Prime, SecondaryMap, SpecialPrime};
 use std::cmp::Ordering;
 
-/// By how many bits a prime must exceed the degree, for there to be some of its size.
+/// Bits by which a prime must be longer than the degree, for there to be enough primes of its length.
 const PRIME_GUARD_BITS: u32 = 6;
-/// The shortest of the short primes, and the step to the next.
+/// Bits of the shortest short primes, and the step from one length to the next.
 const SHORT_BITS: (u32, u32) = (20, 3);
-/// Tables that are worth a closer look.
+/// The number of tables that are priced exactly.
 const FINALISTS: usize = 6;
-/// Deeper tables are searched with every second length of short primes, and with so many states at a level: the states that no
-/// other is better than become more with every level.
+/// Deeper tables are searched with every second length of short primes, and with [`DEEP_STATES`] states at a level: the number of
+/// states that no other dominates grows with every level.
 const DEEP: usize = 80;
 const DEEP_STATES: usize = 64;
 
-/// What a table must hold.
+/// The bits, the work and the ring switches that a table of levels must hold.
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     pub(super) log_n: u32,
     /// Bits of the lowest level.
     pub(super) base: u32,
-    /// Bits by which each level above must exceed the one below, the lowest first.
+    /// Bits by which each level must exceed the one below, the lowest level first.
     pub(super) drops: Vec<u32>,
-    /// How often each limb of a level is passed through, the lowest first.
+    /// The passes over each limb of a level, the lowest level first.
     pub(super) work: Vec<f64>,
-    /// The levels that have the primes of the one below: whence rings are switched.
+    /// The levels that have the primes of the level below, because rings are switched there.
     pub(super) repeats: Vec<usize>,
 }
 
 impl Wanted {
-    /// The least bits that a level may exceed the one below by.
+    /// The smallest number of bits by which a level may exceed the one below.
     pub(super) fn least_drop(&self) -> u32 {
         least_drop(self.log_n)
     }
@@ -58,24 +58,24 @@ impl Wanted {
     }
 }
 
-/// The fewest bits of a prime at a degree.
+/// The smallest number of bits of a prime for rings of a degree.
 pub(super) fn least_drop(log_n: u32) -> u32 {
     log_n + PRIME_GUARD_BITS
 }
 
-/// Primes and the rows of levels.
+/// A table of levels: primes, and the rows of these that make up each modulus.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Table {
-    /// The pool, short primes first where there are such.
+    /// All primes, short ones first where there are such.
     pub(super) primes: Arena<Prime, u64>,
     /// The primes of each level, the lowest level first.
     pub(super) rows: Vec<Vec<Prime>>,
-    /// How many primes at the start of the pool come and go.
+    /// The number of short primes, at the start of the pool, that come and go from row to row.
     short: usize,
 }
 
 impl Table {
-    /// Each level has primes of its own, as few as hold its bits; none where there are too few primes.
+    /// The chain: each level adds primes of its own, as few as hold its bits; `None` where there are not enough primes.
     pub(super) fn chain(wanted: &Wanted) -> Option<Self> {
         let mut source = PrimeSource::new(wanted.log_n);
         let mut table = Self {
@@ -100,7 +100,7 @@ impl Table {
         Some(table)
     }
 
-    /// The most promising granular tables, the best first.
+    /// The granular tables with the lowest cost, the cheapest first.
     pub(super) fn granular(wanted: &Wanted) -> Vec<Self> {
         let (shortest, step) = SHORT_BITS;
         let shortest = shortest.max(wanted.least_drop());
@@ -124,14 +124,14 @@ impl Table {
         tables.take(FINALISTS).collect()
     }
 
-    /// The primes of its `levels` lowest levels, ascending.
+    /// The primes of the `levels` lowest levels, ascending.
     fn names(&self, levels: usize) -> Vec<Prime> {
         let held = self.held(self.rows.iter().take(levels).flatten());
         let names = held.iter().filter(|(_, held)| **held);
         names.map(|(p, _)| p).collect()
     }
 
-    /// Whether a prime is one of these, for each of the pool.
+    /// For each prime of the pool, whether it is one of `primes`.
     fn held<'p>(&self, primes: impl IntoIterator<Item = &'p Prime>) -> SecondaryMap<Prime, bool> {
         let mut held = SecondaryMap::filled(&self.primes, false);
         for &prime in primes {
@@ -140,7 +140,7 @@ impl Table {
         held
     }
 
-    /// log2 of the product of the primes of its `levels` lowest levels.
+    /// log2 of the product of the primes of the `levels` lowest levels.
     pub(super) fn bits(&self, levels: usize) -> f64 {
         self.names(levels).iter().map(|&p| self.prime_bits(p)).sum()
     }
@@ -149,8 +149,8 @@ impl Table {
         (self.primes[prime] as f64).log2()
     }
 
-    /// The primes of the `levels` lowest levels in digits of which none of these has more than `alpha` primes: as few as possible,
-    /// and the short primes in the first.
+    /// A partition of the primes of the `levels` lowest levels into digits, as few as possible, with the short primes in the
+    /// first. No level has more than `alpha` primes of a digit.
     pub(super) fn digits(&self, levels: usize, alpha: usize) -> Vec<Vec<Prime>> {
         let names = self.names(levels);
         let rows = self.rows.iter().take(levels);
@@ -172,7 +172,7 @@ impl Table {
         row.iter().filter(|p| p.index() < self.short).count()
     }
 
-    /// Most bits that any of the `levels` lowest levels has of a digit.
+    /// The largest number of bits that any of the `levels` lowest levels has of a digit.
     pub(super) fn longest_digit(&self, levels: usize, alpha: usize) -> f64 {
         let digits = self.digits(levels, alpha);
         let lengths = SecondaryMap::from_fn(&self.primes, |p, _| self.prime_bits(p));
@@ -190,7 +190,7 @@ impl Table {
         longest
     }
 
-    /// So many more primes of at most `bits` bits, for P; none where there are too few.
+    /// Further primes of at most `bits` bits, for P; `None` where there are not enough.
     pub(super) fn special(
         &self,
         log_n: u32,
@@ -205,21 +205,21 @@ impl Table {
     }
 }
 
-/// A row: all long primes up to a number, and some short ones.
+/// A candidate row: all long primes up to a number, and some short ones.
 #[derive(Clone, Copy, Debug)]
 struct State {
     longs: usize,
-    /// A bit for each short prime.
+    /// The short primes of the row, a bit for each.
     shorts: u32,
     bits: f64,
-    /// Limbs of this level and those below, weighted.
+    /// Limbs of this level and those below, weighted with their work.
     cost: f64,
-    /// The state of the level below, by its place among those kept.
+    /// The index of the state of the level below, among those kept there.
     below: usize,
 }
 
 impl State {
-    /// The same primes one level higher.
+    /// The state of the next level with the same primes.
     fn repeated(&self, below: usize, work: f64) -> Self {
         let limbs = self.longs + self.shorts.count_ones() as usize;
         Self {
@@ -230,15 +230,15 @@ impl State {
     }
 }
 
-/// As many long primes as any table needs.
+/// The long primes, as many as any table needs.
 struct Longs {
     primes: Vec<u64>,
-    /// log2 of the product of the first ones: of none, of one, ...
+    /// log2 of the product of the first `i` long primes, for each `i` from 0.
     bits: Vec<f64>,
 }
 
 impl Longs {
-    /// None where there are too few.
+    /// The long primes for a table; `None` where there are not enough.
     fn new(wanted: &Wanted) -> Option<Self> {
         let drops = wanted.drops.iter().map(|&d| d.max(wanted.least_drop()));
         // Rows exceed what is wanted by less than a long prime each, and by far less for most.
@@ -254,7 +254,8 @@ impl Longs {
         Some(Self { primes, bits })
     }
 
-    /// No short prime, one of each length, and two of each two lengths, as far as there are any beside the long ones.
+    /// Sets of short primes: the empty set, one prime of each length, and two of each pair of lengths, as far as there are such
+    /// primes beside the long ones.
     fn short_sets(&self, log_n: u32, lengths: &[u32]) -> Vec<Vec<u64>> {
         let nearest = lengths.iter().map(|&bits| {
             let mut source = PrimeSource::new(log_n);
@@ -274,11 +275,11 @@ impl Longs {
     }
 }
 
-/// Rows from one set of short primes.
+/// The search for rows with one set of short primes.
 struct Search<'w> {
     wanted: &'w Wanted,
     shorts: Vec<u64>,
-    /// log2 of the product of each set of short primes.
+    /// log2 of the product of each subset of the short primes.
     short_bits: Vec<f64>,
     longs: &'w Longs,
 }
@@ -298,9 +299,10 @@ impl<'w> Search<'w> {
         }
     }
 
-    /// The cheapest rows and their cost; none where long primes run out.
+    /// The cheapest rows and their cost; `None` where the long primes do not suffice.
     fn run(&self) -> Option<(f64, Table)> {
         let wanted = self.wanted;
+        // Below the lowest level is one state without primes.
         let ground = State {
             longs: 0,
             shorts: 0,
@@ -311,6 +313,7 @@ impl<'w> Search<'w> {
         let mut kept = vec![vec![ground]];
         let least = wanted.least_drop();
         let drops = std::iter::once(wanted.base).chain(wanted.drops.iter().map(|&d| d.max(least)));
+        // Upwards: every row that may lie above a kept state, without those that another dominates.
         for (i, drop) in drops.enumerate() {
             let work = wanted.work[i];
             let below = (0..).zip(kept.last()?);
@@ -326,6 +329,7 @@ impl<'w> Search<'w> {
                 false => above,
             });
         }
+        // Back down: from the cheapest row of the highest level along the rows that led to it.
         let cheapest = |states: &Vec<State>| {
             let states = states.iter().enumerate();
             states
@@ -343,7 +347,7 @@ impl<'w> Search<'w> {
         Some((cost, self.table(&states)))
     }
 
-    /// The rows that may lie above a state: for each set of short primes as few long ones as suffice.
+    /// The rows that may lie above a state: for each subset of the short primes, the fewest long primes that suffice.
     fn above(&self, i: usize, below: &State, drop: f64, work: f64) -> Vec<State> {
         let least = below.bits + drop - TOLERANCE_BITS;
         let state = |(shorts, bits): (u32, &f64)| {
@@ -385,7 +389,7 @@ impl<'w> Search<'w> {
     }
 }
 
-/// So many of a list of efficient states: evenly spread, from the one with the fewest bits to the cheapest.
+/// Some states of a list of efficient ones, evenly spread, from the one with the fewest bits to the cheapest.
 fn thinned(states: Vec<State>) -> Vec<State> {
     let count = states.len();
     if count <= DEEP_STATES {
@@ -395,7 +399,7 @@ fn thinned(states: Vec<State>) -> Vec<State> {
     chosen.map(|i| states[i]).collect()
 }
 
-/// The states that no other is better than, both in bits and in cost; ascending in bits.
+/// The efficient states, those that no other dominates in both bits and cost; ascending in bits.
 fn efficient(mut states: Vec<State>) -> Vec<State> {
     states.sort_by(|a, b| match a.bits.total_cmp(&b.bits) {
         Ordering::Equal => a.cost.total_cmp(&b.cost),
