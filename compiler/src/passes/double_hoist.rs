@@ -1,4 +1,4 @@
-//! Divide by P after products instead of before them: rotations meet their constants in the extended basis.
+//! Divides by P after products in place of before them: rotations meet their constants in the extended basis.
 //!
 //! ```text
 //! v2 = rotate_ext v0, v1, 1                       v2 = rotate_ext v0, v1, 1
@@ -56,9 +56,9 @@ struct Mover<'c> {
     choice: Choice,
     uses: SecondaryMap<Value, u32>,
     rebuild: Rebuild,
-    /// Constants that were encoded anew, modulo `Q_l P`.
+    /// The plaintexts that were encoded anew modulo `Q_l P`, by their old names.
     raised: BTreeMap<Value, Value>,
-    /// New names of the parts of a sum of products that is a term of a sum.
+    /// The new values of the parts of a sum of products that is a term of a sum.
     parts: BTreeMap<Value, Vec<Value>>,
 }
 
@@ -90,7 +90,7 @@ impl Mover<'_> {
         Ok(())
     }
 
-    /// A sum of products as the division of its raised part and the rest.
+    /// Emits a sum of products as the division of its extended part, and the rest.
     fn product(&mut self, product: Product) -> Result<Vec<Value>, TypeError> {
         let (mut raised, mut rest) = product.partition(|a| self.choice.moved.contains_key(&a));
         raised.try_map_ciphers(|a| self.rebuild.new_name(self.choice.moved[&a]))?;
@@ -116,7 +116,7 @@ impl Mover<'_> {
         self.rebuild.builder().push(Inst::Add(flat))
     }
 
-    /// A constant modulo `Q_l P`.
+    /// The constant of a plaintext, encoded modulo `Q_l P`.
     fn raise(&mut self, plain: Value) -> Result<Value, TypeError> {
         if let Some(&raised) = self.raised.get(&plain) {
             return Ok(raised);
@@ -142,7 +142,7 @@ impl Mover<'_> {
         Ok(raised)
     }
 
-    /// Whether a constant is used, and modulo `Q_l P` only from now on.
+    /// Whether a plaintext has uses, all of which need it modulo `Q_l P` now.
     fn is_raised_only(&self, value: Value) -> bool {
         let uses = self.uses[value];
         uses > 0 && self.choice.raised_uses.get(&value) == Some(&uses)

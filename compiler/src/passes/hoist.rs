@@ -1,4 +1,4 @@
-//! Share decompositions: rotations of one value become `decompose` once and `rotate_ext`, `mod_down` each.
+//! Shares decompositions: the rotations of one value become one `decompose`, and a `rotate_ext` and `mod_down` each.
 //!
 //! ```text
 //! v1 = rotate v0, 1          v1 = decompose v0

@@ -1,4 +1,4 @@
-//! Circuit passes: circuit to circuit, each a plain function that rebuilds through the builder.
+//! Circuit passes: each is a plain function from circuit to circuit, which rebuilds the circuit through the builder.
 //!
 //! The driver runs the table in order; debug builds verify after every pass.
 
@@ -13,16 +13,16 @@ use crate::optimisation::{Optimisation, Without};
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Circuit, TypeError, VerifyErrors, verify};
 
-/// A circuit pass.
+/// A circuit pass: its name, what it does, and its function.
 #[derive(Clone, Copy, Debug)]
 pub struct Pass {
-    /// Its name in reports and file tests, a verb phrase.
+    /// The name of the pass in reports and file tests, a verb phrase.
     pub name: &'static str,
-    /// What it does, in one phrase.
+    /// What the pass does, in one phrase.
     pub summary: &'static str,
-    /// What it is left out with.
+    /// The optimisation that the pass is left out with.
     pub part_of: Option<Optimisation>,
-    /// The pass; what is cheaper where that depends on the machine, the model says.
+    /// The function of the pass. The cost model decides where it depends on the machine what is cheaper.
     pub run: fn(Circuit, &CostModel) -> Result<Circuit, TypeError>,
 }
 
@@ -34,12 +34,12 @@ pub const PASSES: &[Pass] = &[
     remove_dead::PASS,
 ];
 
-/// Runs all passes but those that are part of what is left out. Debug builds verify the circuit after each, if it verified before
-/// the first: what a model asks too much of is refused later, by the names of its tensors.
+/// Runs all passes but those of the optimisations in `without`. Debug builds verify the circuit after each pass, if it verified
+/// before the first: weights that are too large are refused later, by the names of their tensors.
 ///
 /// # Errors
-/// When a pass emits an instruction that does not type, or, in debug builds, a circuit that does not verify: a defect of the pass,
-/// which is named.
+/// When a pass emits an instruction that does not type, or, in debug builds, a circuit that does not verify: a defect of the
+/// pass, which the error names.
 pub fn run_all(
     mut circuit: Circuit,
     cost: &CostModel,
@@ -60,7 +60,7 @@ pub fn run_all(
     Ok(circuit)
 }
 
-/// A circuit that verifies.
+/// The circuit, after verifying it.
 fn verified(pass: &'static str, circuit: Circuit) -> Result<Circuit, PassError> {
     let verified = verify(circuit).map_err(|source| PassError {
         pass,
@@ -69,20 +69,20 @@ fn verified(pass: &'static str, circuit: Circuit) -> Result<Circuit, PassError> 
     Ok(verified.into_inner())
 }
 
-/// A defect of a pass.
+/// A pass that emitted a wrong circuit: a defect of the compiler.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("internal error in pass {pass}: {defect}")]
 pub struct PassError {
     /// The pass.
     pub pass: &'static str,
-    /// What is wrong with what it emitted.
+    /// The defect.
     pub defect: Defect,
 }
 
-/// What is wrong with a circuit that a pass emitted.
+/// A defect of a circuit that a pass emitted.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Defect {
-    /// An instruction that does not type.
+    /// An instruction does not type.
     #[error(transparent)]
     Type(#[from] TypeError),
     /// A rule of the verifier is broken.

@@ -1,4 +1,4 @@
-//! What passes share: copying a circuit instruction by instruction while changing some.
+//! Rebuilding a circuit instruction by instruction while changing some: what all passes share.
 
 use peregrine_ir::{
     Arena, Builder, Circuit, Definition, Entity, Fragment, Function, FunctionId, Inst, Port,
@@ -7,21 +7,22 @@ use peregrine_ir::{
 use std::collections::VecDeque;
 use std::mem::take;
 
-/// A circuit under reconstruction: instructions are visited in order and emitted anew. A function of which nothing is emitted is gone.
+/// A circuit that is being rebuilt: the old instructions are visited in order, and new ones emitted. A function is gone when
+/// nothing is emitted for it.
 pub struct Rebuild {
     builder: Builder,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     fragment: Option<Fragment>,
     renamed: SecondaryMap<Value, Option<Value>>,
-    /// Functions whose bodies are not complete, with their old names.
+    /// Functions whose bodies have not ended, with their old names.
     functions: VecDeque<Function>,
-    /// What functions are called now, in the order in which they were defined; none for one that is gone.
+    /// The new name of each function, in the order of definition; none for a function that is gone.
     renamed_functions: Vec<Option<FunctionId>>,
 }
 
 impl Rebuild {
-    /// A circuit with the tables of `old` and no instructions, and the instructions of `old`.
+    /// Takes a circuit apart: a rebuild with its tables and no instructions, and its instructions.
     pub fn new(mut old: Circuit) -> (Self, Arena<Value, Definition>) {
         let values = take(&mut old.values);
         let rebuild = Self {
@@ -36,7 +37,7 @@ impl Rebuild {
         (rebuild, values)
     }
 
-    /// The new circuit's builder.
+    /// The builder of the new circuit.
     pub fn builder(&mut self) -> &mut Builder {
         &mut self.builder
     }
@@ -50,17 +51,17 @@ impl Rebuild {
         self.renamed[old].ok_or(missing)
     }
 
-    /// Begins with what an old value becomes: what is emitted next is of its body and serves its node.
+    /// Begins with the instructions that replace an old one: what is emitted next belongs to its body and serves its node.
     ///
     /// # Errors
-    /// When the result of a function that ends before it has no new name.
+    /// When a function that ends before it has a result without a new name.
     pub fn begin(&mut self, value: Value, definition: &Definition) -> Result<(), TypeError> {
         self.end_functions(|function| function.end <= value)?;
         self.builder.serve(definition.node);
         Ok(())
     }
 
-    /// Completes the functions whose bodies end.
+    /// Completes the functions whose bodies end here.
     fn end_functions(&mut self, ends: impl Fn(&Function) -> bool) -> Result<(), TypeError> {
         while self.functions.front().is_some_and(&ends) {
             let Some(mut function) = self.functions.pop_front() else {
@@ -81,13 +82,13 @@ impl Rebuild {
         Ok(())
     }
 
-    /// Emits the instruction as it is, on renamed operands.
+    /// Emits an instruction unchanged, on renamed operands.
     pub fn copy(&mut self, definition: &Definition) -> Result<Value, TypeError> {
         let inst = self.rename(&definition.inst)?;
         self.builder.push_known(inst, &definition.ty)
     }
 
-    /// The instruction on renamed operands.
+    /// The instruction with renamed operands.
     pub fn rename(&self, inst: &Inst) -> Result<Inst, TypeError> {
         let mut missing = None;
         let mut renamed = inst.map_operands(|old| match self.new_name(old) {
@@ -105,12 +106,12 @@ impl Rebuild {
         missing.map_or(Ok(renamed), Err)
     }
 
-    /// Records what an old value is called now.
+    /// Records the new name of an old value.
     pub fn set(&mut self, old: Value, new: Value) {
         self.renamed[old] = Some(new);
     }
 
-    /// Renames the ports, declares the keys and hands the circuit over.
+    /// Renames the values of ports, declares the keys, and returns the new circuit.
     pub fn finish(mut self) -> Result<Circuit, TypeError> {
         self.end_functions(|_| true)?;
         let (mut inputs, mut outputs) = (take(&mut self.inputs), take(&mut self.outputs));
@@ -135,7 +136,7 @@ impl Rebuild {
     }
 }
 
-/// How often each value is used, as an operand, as the result of a function, or by what leaves the circuit.
+/// The number of uses of each value: as an operand, as a result of a function, and by output ports and exports.
 pub fn uses(circuit: &Circuit) -> SecondaryMap<Value, u32> {
     let mut uses = SecondaryMap::filled(&circuit.values, 0);
     let mut count = |value: Value| uses[value] += 1;

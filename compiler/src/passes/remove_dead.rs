@@ -1,7 +1,7 @@
-//! Drop what no output needs: instructions, then constants, operators, tensors and layouts that nothing names.
+//! Removes what no output needs: instructions, then the constants, operators, tensors and layouts that nothing refers to.
 //!
-//! Inputs stay: the client sends them in any case, and a call passes all arguments. So do nodes and remarks. A function that nothing
-//! calls any more goes.
+//! Inputs stay, because the client sends them in any case and a call passes all arguments; so do nodes and remarks. A function
+//! that nothing calls any more is removed.
 
 use super::Pass;
 use super::rebuild::Rebuild;

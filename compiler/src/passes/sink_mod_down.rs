@@ -1,12 +1,12 @@
-//! Divide by P once per sum: `mod_down` moves past additions.
+//! Divides by P once for each sum: `mod_down` moves past additions.
 //!
 //! ```text
 //! v3 = mod_down v1                       v3 = add v1, v2      : ct<l, s, ext>
 //! v4 = mod_down v2                  =>   v4 = mod_down v3
 //! v5 = add v3, v4, v0                    v5 = add v4, v0
 //! ```
-//! Applies where the terms have no other use. Saves a division by P, two transforms per prime, for every further term;
-//! the sum itself grows by the special primes. The result of a linear operator with `g` giant steps so divides once.
+//! This applies to terms that have no other use. It saves a division by P, two transforms for each prime, for every further term;
+//! the sum itself grows by the special primes. So the result of a linear operator with `g` giant steps is divided once.
 
 use super::Pass;
 use super::rebuild::{Rebuild, uses};

@@ -15,17 +15,17 @@ use peregrine_ir::{Basis, Circuit, Form, Inst, Level, SecondaryMap, Value};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What moves.
+/// The divisions by P that move.
 pub(super) struct Choice {
-    /// Divisions that move, with what they divide.
+    /// The divisions that move, with the values that they divide.
     pub(super) moved: BTreeMap<Value, Value>,
-    /// Values whose only use is as a term of a sum, with that sum.
+    /// For each value whose only use is as a term of a sum, that sum.
     pub(super) summed: BTreeMap<Value, Value>,
-    /// How many uses of each plaintext are beside a moved division.
+    /// The number of uses of each plaintext beside a division that moves.
     pub(super) raised_uses: BTreeMap<Value, u32>,
 }
 
-/// Decides for a whole circuit.
+/// Chooses the divisions that move, for a whole circuit.
 pub(super) fn choose(
     circuit: &Circuit,
     cost: &CostModel,
@@ -48,7 +48,7 @@ pub(super) fn choose(
     }
 }
 
-/// A circuit as this pass sees it.
+/// A circuit with the uses that this pass asks for.
 struct Survey<'c> {
     circuit: &'c Circuit,
     uses: &'c SecondaryMap<Value, u32>,
@@ -59,13 +59,13 @@ struct Survey<'c> {
 
 /// A division that may move.
 struct Candidate {
-    /// What it divides.
+    /// The value that it divides.
     inner: Value,
-    /// Sums of products that use it.
+    /// The sums of products that use it.
     products: BTreeSet<Value>,
-    /// How often.
+    /// The number of these uses.
     uses: u32,
-    /// What its uses cost when it moves.
+    /// The seconds that its uses cost when it moves.
     price: f64,
 }
 
@@ -133,7 +133,7 @@ impl<'c> Survey<'c> {
         moved
     }
 
-    /// Divisions that save more than their own uses cost.
+    /// The divisions that save more than their own uses cost.
     fn candidates(&self) -> BTreeMap<Value, Candidate> {
         let mut candidates: BTreeMap<Value, Candidate> = BTreeMap::new();
         for (&at, product) in &self.products {
@@ -160,12 +160,12 @@ impl<'c> Survey<'c> {
         candidates
     }
 
-    /// What one more term costs.
+    /// The seconds of one more term of a sum of products.
     fn further(&self, at: Value, product: &Product, form: Form) -> f64 {
         self.sum(at, product, form, 2) - self.sum(at, product, form, 1)
     }
 
-    /// What a sum of so many products of the kind costs.
+    /// The seconds of a sum of `terms` products of the kind of `product`.
     fn sum(&self, at: Value, product: &Product, form: Form, terms: usize) -> f64 {
         match product {
             _ if terms == 0 => 0.0,
@@ -174,7 +174,8 @@ impl<'c> Survey<'c> {
         }
     }
 
-    /// What having a constant modulo `Q_l P` costs: it is encoded so instead, or where others need it, too.
+    /// The seconds of having a constant modulo `Q_l P`: it is encoded so in place of modulo `Q_l`, or in addition where others
+    /// need that.
     fn encoding(&self, plain: Value) -> f64 {
         let instead = if self.uses(plain) == 1 {
             self.at(plain).encode(Basis::Normal)
@@ -184,7 +185,7 @@ impl<'c> Survey<'c> {
         self.at(plain).encode(Basis::Extended) - instead
     }
 
-    /// What it costs a sum of products that these divisions move.
+    /// The seconds that it costs a sum of products that these divisions move.
     fn price(&self, at: Value, moved: &BTreeMap<Value, Value>) -> f64 {
         let product = &self.products[&at];
         let all = self.sum(at, product, Form::Normal, product.len());
@@ -206,7 +207,7 @@ impl<'c> Survey<'c> {
         encodings + parts - all + joining + division
     }
 
-    /// Whether the only use of a value is a sum that divides another term by P for nobody else.
+    /// Whether the only use of a value is a sum that divides another term by P, which has no other use.
     fn joins_a_division(&self, value: Value) -> bool {
         let sum = self.summed.get(&value).map(|&sum| self.inst(sum));
         let Some(Inst::Add(terms)) = sum else {
@@ -217,7 +218,7 @@ impl<'c> Survey<'c> {
     }
 }
 
-/// The candidates with the group each belongs to.
+/// The candidates, each with the group that it belongs to.
 fn components(candidates: &BTreeMap<Value, Candidate>) -> Vec<(usize, Value)> {
     let mut groups = UnionFind::new(candidates.len());
     let mut first: BTreeMap<Value, usize> = BTreeMap::new();

@@ -1,18 +1,18 @@
-//! Sums of products of ciphertexts with constants, in whichever of three ways an instruction spells them.
+//! Sums of products of ciphertexts with constants: one type for the three instructions that compute them.
 
 use peregrine_ir::{Const, Inst, Scale, TypeError, Value};
 
-/// Ciphertexts with a constant each.
+/// A sum of products: ciphertexts, each with a constant.
 #[derive(Clone, Debug)]
 pub(super) enum Product {
-    /// Plaintexts: `mul_plain` and `dot`.
+    /// Products with plaintexts: `mul_plain` and `dot`.
     Plains(Vec<(Value, Value)>),
-    /// One number for all slots each, at a scale: `dot_scalar`.
+    /// Products with scalars at a scale: `dot_scalar`.
     Numbers(Vec<(Value, Const)>, Scale),
 }
 
 impl Product {
-    /// An instruction, if it is one.
+    /// The sum of products that an instruction computes; `None` for other instructions.
     pub(super) fn of(inst: &Inst) -> Option<Self> {
         match inst {
             Inst::MulPlain(a, p) => Some(Self::Plains(vec![(*a, *p)])),
@@ -32,7 +32,7 @@ impl Product {
         }
     }
 
-    /// The instruction.
+    /// The instruction that computes the sum.
     pub(super) fn into_inst(self) -> Inst {
         match self {
             Self::Plains(terms) => match terms.as_slice() {
@@ -74,7 +74,7 @@ impl Product {
         plains.chain(numbers.iter().map(|&(a, _)| a))
     }
 
-    /// The plaintexts in order, if it has any.
+    /// The plaintexts in order; none for products with scalars.
     pub(super) fn plains(&self) -> impl Iterator<Item = Value> {
         let plains = match self {
             Self::Plains(terms) => terms.as_slice(),
@@ -83,7 +83,7 @@ impl Product {
         plains.iter().map(|&(_, p)| p)
     }
 
-    /// The terms whose ciphertext is of a kind, and the others; each in order.
+    /// The terms for whose ciphertext `is` holds, and the other terms, each in order.
     pub(super) fn partition(self, is: impl Fn(Value) -> bool) -> (Self, Self) {
         match self {
             Self::Plains(terms) => {

@@ -1,4 +1,4 @@
-//! The rewriting: groups of rotations become their trees.
+//! The rewriting: the rotations of each group are composed as its tree says.
 
 use super::groups::{Groups, Hub, Sharing};
 use super::tree::Tree;
@@ -34,12 +34,12 @@ struct Composer<'c> {
     groups: &'c Groups,
     trees: &'c BTreeMap<Hub, Tree>,
     rebuild: Rebuild,
-    /// New names of values under rotation, those on the way included.
+    /// The new values of rotations, intermediate ones included, by old value and offset.
     turned: BTreeMap<(Value, u32), Value>,
 }
 
 impl Composer<'_> {
-    /// The new name of a value; none for a term of a sum that has not been visited.
+    /// Visits a value and returns its new name; `None` for a term of a sum that has not been visited.
     fn visit(&mut self, value: Value, definition: &Definition) -> Result<Option<Value>, TypeError> {
         match &definition.inst {
             Inst::Rotate { a, rotation } => {
@@ -68,7 +68,7 @@ impl Composer<'_> {
         })
     }
 
-    /// A value rotated to an offset of the tree.
+    /// The value `a` rotated to an offset of the tree.
     fn turn(&mut self, a: Value, offset: u32, tree: &Tree) -> Result<Value, TypeError> {
         let mut way = Vec::new();
         let mut at = offset;
@@ -91,7 +91,7 @@ impl Composer<'_> {
         Ok(turned)
     }
 
-    /// A sum whose rotated terms are added on their way.
+    /// A sum whose terms are added to partial sums on the way of their rotations.
     fn gather(&mut self, hub: Hub, terms: &[Value], tree: &Tree) -> Result<Value, TypeError> {
         let mut at_node: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
         for &term in terms {

@@ -1,15 +1,15 @@
-//! Which rotations of a circuit belong together.
+//! Groups: the rotations of a circuit that are composed together.
 
 use crate::passes::rebuild::uses;
 use peregrine_ir::{Circuit, Inst, Level, Value};
 use std::collections::BTreeMap;
 
-/// How the rotations of a group share work.
+/// The work that the rotations of a group share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Sharing {
-    /// All of one value: they share its decomposition.
+    /// Rotations of one value, which share its decomposition.
     Spread,
-    /// All terms of one sum that nothing else uses: they share its division by P.
+    /// Rotations that are terms of one sum and have no other use, which share its division by P.
     Gather,
 }
 
@@ -18,23 +18,24 @@ pub(super) enum Sharing {
 pub(super) struct Group {
     pub(super) level: Level,
     pub(super) sharing: Sharing,
-    /// Rotations, ascending, each once.
+    /// The rotations, ascending, each once.
     pub(super) targets: Vec<u32>,
 }
 
-/// The value that is rotated, or the sum that is made. One value can be both.
+/// The hub of a group: the value that is rotated, or the sum that is made. One value can be both.
 pub(super) type Hub = (Sharing, Value);
 
-/// The groups of a circuit.
+/// The groups of all rotations of a circuit.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     pub(super) by_hub: BTreeMap<Hub, Group>,
-    /// For every `rotate`, the hub of its group.
+    /// The hub of the group that each `rotate` belongs to.
     pub(super) hub_of: BTreeMap<Value, Hub>,
 }
 
 impl Groups {
-    /// Sorts the rotations of a circuit: where a value is rotated once only, and for a sum only, the sum is the hub.
+    /// Groups the rotations of a circuit. The hub is the rotated value; it is the sum where a value is rotated once
+    /// only, for a sum only.
     pub(super) fn of(circuit: &Circuit) -> Self {
         let sums = sums(circuit);
         let mut turned: BTreeMap<Value, Vec<(Value, u32)>> = BTreeMap::new();
@@ -68,7 +69,7 @@ impl Groups {
     }
 }
 
-/// The sum that is the only use of a value, for all values that have such.
+/// For each value whose only use is a sum, that sum.
 fn sums(circuit: &Circuit) -> BTreeMap<Value, Value> {
     let uses = uses(circuit);
     let mut sums = BTreeMap::new();

@@ -1,30 +1,31 @@
-//! The fewest keys that hardly cost time.
+//! The knee: the fewest keys with which a run is hardly longer.
 //!
 //! Budgets are halved until a run is too long, then the last step is halved a few times: every budget is priced after all
 //! passes, and the search for keys only ever gives up more, so the state before a step is kept to go back to.
 //!
-//! Where another circuit's keys are there, no new keys at all are the first choice.
+//! Where another circuit's keys serve this one, no new keys at all are tried first.
 
 use super::search::Search;
 use super::{Chooser, Found, KeyChoice, NO_NEW, PassError};
 use peregrine_ir::Circuit;
 use std::cmp::Reverse;
 
-/// Halvings of all keys that are shown, however long a run is with them.
+/// The number of halvings of all keys that are shown, however long a run is with them.
 const SHOWN: u32 = 3;
-/// Most halvings.
+/// The largest number of halvings.
 const MOST: u32 = 12;
-/// How often the last step is halved: what is left is a sixteenth of a halving.
+/// How often the last step is halved: the remaining uncertainty is a sixteenth of a halving.
 const REFINEMENTS: u32 = 4;
 
-/// A choice, and the search as it was after it.
+/// A choice of keys, and the search after it.
 struct Step {
     choice: (Circuit, KeyChoice),
     after: Search,
 }
 
 impl Chooser<'_> {
-    /// As few bytes of keys as leave the run no more than `slower` times as long as without a limit, at most `most`.
+    /// Chooses the fewest bytes of keys with which the run is at most `slower` times as long as without a limit, and at most
+    /// `most` bytes.
     pub(super) fn knee(&mut self, slower: f64, most: u64) -> Result<Found, PassError> {
         let free = self.step(None)?;
         if self.having.like.is_some() {
@@ -64,8 +65,8 @@ impl Chooser<'_> {
         Ok(Step { choice, after })
     }
 
-    /// Halves the budget while a run is not longer than allowed: the last choice for which it is not, and the first budget for
-    /// which it is, if there is one in reach.
+    /// Halves the budget while a run is short enough. Returns the last choice for which it is, and the first budget for which
+    /// it is not, if one is reached.
     fn halved(
         &mut self,
         first: Step,
@@ -88,6 +89,7 @@ impl Chooser<'_> {
             if is_shown {
                 table.push(choice.clone());
             }
+            // Budgets after the first one refused are for the table only.
             if refused.is_none() {
                 match is_fast {
                     true => best = reached(step),
@@ -101,7 +103,7 @@ impl Chooser<'_> {
         Ok((best, refused))
     }
 
-    /// Looks for fewer keys between those of a choice and a budget with which a run is too long.
+    /// Looks for fewer keys, between those of a choice and a budget with which a run is too long.
     fn refined(
         &mut self,
         mut best: Step,
@@ -125,7 +127,7 @@ impl Chooser<'_> {
     }
 }
 
-/// A choice that is what its budget is: the fewest keys that can be reached are no failure here.
+/// A choice that counts as within its budget: the fewest keys that can be reached are no failure here.
 fn reached(mut step: Step) -> Step {
     let (_, choice) = &mut step.choice;
     if !choice.fits {

@@ -42,40 +42,40 @@ use peregrine_ir::{Circuit, Key, Keys, Level, Remark};
 use search::Search;
 use std::cmp::Reverse;
 
-/// What messages call this pass.
+/// The name of this pass in messages.
 const NAME: &str = "compose-rotations";
 
-/// Circuits with more instructions than this get no table: every row takes all passes.
+/// The largest number of instructions of a circuit that gets a table: each row takes all passes.
 const LARGEST_WITH_TABLE: usize = 100_000;
 
-/// How many times as long a run may be so that a circuit that is made like another needs no new keys.
+/// The factor by which a run may be longer so that a circuit within another's parameters needs no new keys.
 pub(crate) const NO_NEW: f64 = 2.0;
 
-/// What a budget for keys leads to.
+/// The keys that a budget leads to.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct KeyChoice {
-    /// Most bytes that all evaluation keys may take together; none for no limit.
+    /// The bytes that all evaluation keys may take together; none for no limit.
     pub budget: Option<u64>,
-    /// Whether that was reached; otherwise the rest is as near as one gets.
+    /// Whether the keys fit the budget; otherwise they are the fewest that were reached.
     pub fits: bool,
-    /// Evaluation keys; where another circuit's are there, those that it lacks.
+    /// The number of evaluation keys; where another circuit's keys are there, of those that it lacks.
     pub keys: usize,
-    /// Bytes of all of them in a file.
+    /// Bytes of all these keys in a file.
     pub bytes: u64,
     /// Predicted seconds of a run with keys in memory.
     pub seconds: f64,
-    /// Predicted seconds of bringing the keys there.
+    /// Predicted seconds of bringing the keys into memory.
     pub key_seconds: f64,
 }
 
-/// What keys are chosen by.
+/// What keys are chosen by: prices, and the keys that are there.
 #[derive(Clone, Copy, Debug)]
 pub struct Having<'c> {
-    /// What operations and keys take.
+    /// The cost of operations and keys.
     pub cost: &'c CostModel,
-    /// What is left out.
+    /// Optimisations that are left out.
     pub without: &'c Without,
-    /// A circuit whose keys are there: they cost nothing, so only the others count.
+    /// A circuit whose keys are there: they cost nothing, and only others are counted.
     pub like: Option<&'c Like>,
 }
 
@@ -103,7 +103,7 @@ impl KeyChoice {
         }
     }
 
-    /// What was done beside the choice of one key for each rotation; nothing where nothing was asked for and nothing done.
+    /// A remark on the keys beyond one for each rotation; `None` where nothing was asked for and nothing done.
     fn remark(&self, all: &Self) -> Option<String> {
         let budget = match self.budget {
             Some(budget) => format!(" (budget {})", mebibytes(budget)),
@@ -131,25 +131,25 @@ impl KeyChoice {
         format!("{keys} evaluation keys of {size} together, {seconds:.3} s predicted")
     }
 
-    /// Seconds with the share of one run in loading the keys.
+    /// Predicted seconds of a run, with its share of loading the keys.
     fn shared_seconds(&self) -> f64 {
         self.seconds + self.key_seconds / LinearCost::RUNS_PER_KEY
     }
 }
 
-/// A circuit after all passes, and what its keys were chosen from.
+/// A circuit after all passes, and the choice of its keys.
 #[derive(Clone, Debug)]
 pub struct Settled {
     /// The circuit.
     pub circuit: Circuit,
-    /// What was chosen.
+    /// The keys that were chosen.
     pub chosen: KeyChoice,
-    /// Several budgets, the largest first, the chosen one among them; of large circuits, no limit and the chosen one.
+    /// Several budgets, the largest first, with the chosen one; for a large circuit, no limit and the chosen one only.
     pub table: Vec<KeyChoice>,
 }
 
-/// Composes rotations so that all evaluation keys fit the budget, and runs all passes. Without a limit only keys that are not
-/// worth their loading are given up; without [`Optimisation::KeySelection`] none is, whatever the budget.
+/// Composes rotations so that all evaluation keys fit the budget, and runs all passes. Without a limit, keys are given up that
+/// are not worth their loading; without [`Optimisation::KeySelection`] none is given up, whatever the budget.
 ///
 /// # Errors
 /// When the budget is out of reach; or a pass is defective.
@@ -185,21 +185,21 @@ pub fn settle(
     })
 }
 
-/// What was found for a budget: a circuit, and what else was looked at.
+/// The circuit that was found for a budget, and the other budgets that were looked at.
 struct Found {
     choice: (Circuit, KeyChoice),
-    /// The largest budget first, the chosen one among them.
+    /// The keys of each budget, the largest first, with the chosen one.
     table: Vec<KeyChoice>,
 }
 
 impl Settled {
-    /// Predicted seconds, with the share of one run in loading the keys.
+    /// Predicted seconds of a run, with its share of loading the keys.
     pub fn shared_seconds(&self) -> f64 {
         self.chosen.shared_seconds()
     }
 }
 
-/// Chooses keys for budgets that get smaller.
+/// Chooses keys for budgets that become smaller.
 struct Chooser<'c> {
     circuit: &'c Circuit,
     having: Having<'c>,
@@ -224,7 +224,7 @@ impl<'c> Chooser<'c> {
         })
     }
 
-    /// For one budget, among others that are looked at for the table.
+    /// Chooses keys for one budget, among others that are looked at for the table.
     fn table(&mut self, wanted: Option<u64>) -> Result<Found, PassError> {
         let (mut table, mut chosen) = (Vec::new(), None);
         for each in self.budgets(wanted) {
@@ -249,12 +249,12 @@ impl<'c> Chooser<'c> {
         budgets
     }
 
-    /// Whether the circuit is small enough for budgets that nobody asked for.
+    /// Whether the circuit is small enough for budgets that nobody has asked for.
     fn has_table(&self) -> bool {
         self.circuit.values.len() <= LARGEST_WITH_TABLE
     }
 
-    /// For a budget that is not larger than those before: the search only ever gives up more.
+    /// Chooses keys for a budget that is not larger than the ones before: the search only gives up more keys.
     fn choose(&mut self, budget: Option<u64>) -> Result<(Circuit, KeyChoice), PassError> {
         if self.having.without.contains(&Optimisation::KeySelection) {
             let choice = KeyChoice::of(&self.plain, self.having, budget);
@@ -281,7 +281,7 @@ impl<'c> Chooser<'c> {
     }
 }
 
-/// Why keys are not chosen.
+/// Why keys cannot be chosen.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum KeyError {
     /// The budget is out of reach.
@@ -292,12 +292,12 @@ pub enum KeyError {
         mebibytes(*.budget)
     )]
     Budget {
-        /// Bytes that were allowed.
+        /// Bytes that the budget allows.
         budget: u64,
-        /// Bytes that were reached.
+        /// The fewest bytes that were reached.
         least: u64,
     },
-    /// A pass emitted something that does not type.
+    /// A pass has a defect.
     #[error(transparent)]
     Pass(#[from] PassError),
 }

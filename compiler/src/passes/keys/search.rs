@@ -1,4 +1,4 @@
-//! Which keys to give up.
+//! The search for keys to give up.
 //!
 //! 1. At first every rotation has a key at its highest level of use.
 //! 2. A *move* lowers a key to a lower level of use, or drops it. Groups above that level that use it are grown anew without.
@@ -22,10 +22,10 @@ use peregrine_ir::{Arena, Circuit, Inst, Key, KeyKind, Keys, Level, RingId, Ring
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Steps of the longest detours, in the order in which they are allowed.
+/// The longest detours in steps, in the order in which they are allowed.
 const DETOURS: [u32; 5] = [2, 3, 4, 6, 8];
 
-/// A rotation in one of the rings: what a key is for.
+/// A rotation in one of the rings, which a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
     ring: RingId,
@@ -57,7 +57,7 @@ impl AllHeld {
     }
 }
 
-/// Groups that are alike.
+/// A kind of groups: those that have the same rotations at the same level, in the same ring.
 #[derive(Clone, Debug)]
 struct Kind {
     ring: RingId,
@@ -73,7 +73,7 @@ impl Kind {
         f64::from(self.count) * tree.seconds(self.edge, self.inner)
     }
 
-    /// The keys that a tree uses.
+    /// The rotations whose keys a tree uses.
     fn turns(&self, tree: &Tree) -> BTreeSet<Turn> {
         let ring = self.ring;
         let turns = tree.rotations().into_iter().map(|by| Turn { ring, by });
@@ -81,14 +81,14 @@ impl Kind {
     }
 }
 
-/// A key at a lower level, or none.
+/// A move: a key is lowered to another level, or dropped.
 #[derive(Clone, Copy, Debug)]
 struct Move {
     turn: Turn,
     to: Option<Level>,
-    /// Another key that it needs at a higher level than so far.
+    /// Another key that must be raised to a higher level for it.
     raised: Option<(Turn, Level)>,
-    /// Seconds that it costs; negative where it saves some.
+    /// The seconds that it costs; negative where it saves some.
     seconds: f64,
     saved: u64,
 }
@@ -99,37 +99,37 @@ impl Move {
     }
 }
 
-/// What having keys for a level takes.
+/// What a rotation key for a level takes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Price {
     bytes: u64,
     seconds: f64,
 }
 
-/// A choice of keys that gets smaller.
+/// A choice of keys that becomes smaller, move by move.
 #[derive(Clone, Debug)]
 pub(super) struct Search {
-    /// Highest level first.
+    /// The kinds of groups, the highest level first.
     kinds: Vec<Kind>,
     held: AllHeld,
-    /// Kinds that use each rotation.
+    /// The kinds that use each rotation.
     users: BTreeMap<Turn, BTreeSet<usize>>,
-    /// Levels of keys that are used in ways which this pass leaves alone, or that are there at no cost.
+    /// Levels below which keys are not lowered: they are used in phases, or are there at no cost.
     fixed: BTreeMap<Turn, Level>,
     /// Levels up to which keys are there at no cost.
     free: BTreeMap<Turn, Level>,
     prices: Vec<Price>,
-    /// Keys for other than rotations.
+    /// Bytes of all keys that are not for rotations.
     other_bytes: u64,
-    /// The cheapest move of each key, if it has one, and after how many moves that was found; nothing where the price may
-    /// have fallen since.
+    /// The cheapest move of each key, if it has one, with the number of moves after which it was found; no entry where the
+    /// price may have fallen since.
     known: BTreeMap<Turn, Option<(Option<Move>, u64)>>,
     moves: u64,
     longest: usize,
 }
 
 impl Search {
-    /// All keys that a circuit uses now.
+    /// Begins with all keys that a circuit uses.
     pub(super) fn new(circuit: &Circuit, groups: &Groups, having: Having<'_>) -> Self {
         let (ring, cost) = (&circuit.rings, having.cost);
         let required = circuit.required_keys();
@@ -137,6 +137,7 @@ impl Search {
             .like
             .map(|like| like.levels(ring))
             .unwrap_or_default();
+        // Keys that are not for rotations stay; only their bytes are counted.
         let others = required.levels.iter();
         let others = others.filter(|(key, level)| {
             let is_there = there.get(key) >= Some(level);
@@ -144,6 +145,7 @@ impl Search {
         });
         let bytes = |(key, &level): (&Key, &Level)| key_bytes(ring, *key, level);
         let other_bytes = others.map(bytes).sum();
+        // Rotations: a key at the highest level of use for each, or higher where it is there at no cost.
         let mut held = AllHeld::new(ring, &required);
         let free = turns(&there);
         let mut fixed = fixed(circuit);
@@ -164,6 +166,7 @@ impl Search {
             moves: 0,
             longest: 0,
         };
+        // Which kinds must be grown anew when a key changes. No price is known yet.
         for (index, kind) in search.kinds.iter().enumerate() {
             for turn in kind.turns(&kind.tree) {
                 search.users.entry(turn).or_default().insert(index);
@@ -181,7 +184,7 @@ impl Search {
         self.other_bytes + rotations.iter().map(bytes).sum::<u64>()
     }
 
-    /// Gives up keys that are not worth their loading, and more until all fit the budget or no move is left.
+    /// Gives up keys that are not worth their loading, and then more, until all fit the budget or no move is left.
     pub(super) fn reduce(&mut self, budget: Option<u64>) {
         while let Some(step) = self.next(budget) {
             self.make(step);
@@ -204,7 +207,7 @@ impl Search {
         }
     }
 
-    /// The trees of groups that are composed.
+    /// The trees of the groups that are composed.
     pub(super) fn trees(&self, groups: &Groups) -> BTreeMap<Hub, Tree> {
         let trees: BTreeMap<&Group, &Tree> =
             self.kinds.iter().map(|k| (&k.group, &k.tree)).collect();
@@ -225,7 +228,7 @@ impl Search {
         DETOURS[self.longest]
     }
 
-    /// The cheapest move of all.
+    /// The cheapest move of all keys.
     fn cheapest(&mut self) -> Option<Move> {
         loop {
             let per_byte = |known: &Option<(Option<Move>, u64)>| match known {
@@ -250,6 +253,7 @@ impl Search {
         let held = self.held.level(turn);
         let fixed = self.fixed.get(&turn).copied();
         let users: Vec<usize> = self.users.get(&turn)?.iter().copied().collect();
+        // Without the key, the users are grown anew one by one, the highest level first.
         self.held.set(turn, None);
         let (mut seconds, mut best): (f64, Option<Move>) = (0.0, None);
         let mut users = users.iter().map(|&i| &self.kinds[i]).peekable();
@@ -259,6 +263,7 @@ impl Search {
                 break;
             };
             seconds += kind.seconds(&tree) - kind.seconds(&kind.tree);
+            // Kinds at one level lose the key together. After each level the key could be lowered to that of the next user.
             let next = users.peek().map(|kind| kind.group.level);
             if next == Some(level) {
                 continue;
@@ -280,7 +285,7 @@ impl Search {
         best
     }
 
-    /// The cheapest move that raises another key.
+    /// The cheapest move that raises another key, for less than it gains.
     fn exchange(&mut self) -> Option<Move> {
         let turns: Vec<Turn> = self.users.keys().copied().collect();
         let mut best: Option<Move> = None;
@@ -293,6 +298,7 @@ impl Search {
                 if before >= Some(level) {
                     continue;
                 }
+                // The move of one key, priced as if the other were raised to its level.
                 self.held.set(other, Some(level));
                 let step = self.best_of(turn);
                 self.held.set(other, before);
@@ -339,13 +345,13 @@ impl Search {
         }
     }
 
-    /// The tree of a kind with the keys that there are.
+    /// The tree of a kind with the present keys.
     fn grown(&self, kind: &Kind) -> Option<Tree> {
         let Group { targets, level, .. } = &kind.group;
         Tree::grow(targets, *level, &self.held.0[kind.ring], self.detour())
     }
 
-    /// Gives a kind another tree; gives the rotations that it uses no more.
+    /// Gives a kind another tree, and returns the rotations that it does not use any more.
     fn replace(&mut self, index: usize, tree: Tree) -> BTreeSet<Turn> {
         let kind = &mut self.kinds[index];
         let (before, after) = (kind.turns(&kind.tree), kind.turns(&tree));
@@ -378,7 +384,7 @@ impl Search {
     }
 }
 
-/// The rotations among keys.
+/// The rotations among some keys, with their levels.
 fn turns(keys: &BTreeMap<Key, Level>) -> BTreeMap<Turn, Level> {
     let turn = |(key, &level): (&Key, &Level)| match key.kind {
         KeyKind::Rotation(Rotation(by)) => {
@@ -407,7 +413,7 @@ fn fixed(circuit: &Circuit) -> BTreeMap<Turn, Level> {
     fixed
 }
 
-/// The kinds of groups, highest level first, each a star.
+/// The kinds of the groups of a circuit, the highest level first, each with a star as its tree.
 fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel) -> Vec<Kind> {
     let mut counts: BTreeMap<(Reverse<Level>, &Group), u32> = BTreeMap::new();
     for group in groups.by_hub.values() {
@@ -429,7 +435,7 @@ fn kinds(circuit: &Circuit, groups: &Groups, cost: &CostModel) -> Vec<Kind> {
     counts.into_iter().map(kind).collect()
 }
 
-/// What an edge and a node with children take.
+/// The seconds of an edge, and of a node with children.
 fn seconds(sharing: Sharing, phases: &Phases) -> (f64, f64) {
     match sharing {
         Sharing::Spread => (phases.key_product() + phases.mod_down(), phases.decompose()),
@@ -437,10 +443,10 @@ fn seconds(sharing: Sharing, phases: &Phases) -> (f64, f64) {
     }
 }
 
-/// Keys for rotations are of one size, whatever the rotation.
+/// A rotation key: keys of all rotations have one size.
 const ROTATION: KeyKind = KeyKind::Rotation(Rotation(1));
 
-/// What a key for a rotation takes at each level.
+/// What a rotation key takes, at each level.
 fn prices(ring: &RingTable, cost: &CostModel) -> Vec<Price> {
     let levels = (0..ring.levels.len() as u32).map(Level);
     levels

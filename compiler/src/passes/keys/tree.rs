@@ -11,10 +11,10 @@
 use peregrine_ir::Level;
 use std::collections::BTreeSet;
 
-/// Keys for rotations, each up to a level.
+/// The rotations that have keys, each up to a level.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
-    /// By rotation.
+    /// The level of each rotation's key.
     levels: Vec<Option<Level>>,
 }
 
@@ -25,7 +25,7 @@ impl Held {
         }
     }
 
-    /// Up to which level a rotation has a key.
+    /// The level up to which a rotation has a key; `None` without a key.
     pub(super) fn level(&self, rotation: u32) -> Option<Level> {
         self.levels[rotation as usize]
     }
@@ -45,12 +45,12 @@ impl Held {
             .collect()
     }
 
-    /// `a + b` modulo the number of slots.
+    /// The sum `a + b` modulo the number of slots.
     fn sum(&self, a: u32, b: u32) -> u32 {
         (a + b) % self.slots()
     }
 
-    /// The rotation from an offset to another.
+    /// The rotation from one offset to another.
     fn between(&self, from: u32, to: u32) -> u32 {
         (to + self.slots() - from) % self.slots()
     }
@@ -60,25 +60,25 @@ impl Held {
     }
 }
 
-/// An edge.
+/// An edge of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
-    /// The end that is nearer to the root.
+    /// The offset of its end that is nearer to the root.
     pub(super) parent: u32,
     pub(super) child: u32,
     pub(super) rotation: u32,
 }
 
-/// Steps from 0 to every target; each after the one that leads to its parent.
+/// A tree: the steps from 0 to every target, each after the step that leads to its parent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Tree {
     pub(super) steps: Vec<Step>,
-    /// Nodes with children, the root excepted.
+    /// The nodes with children, without the root.
     inner: BTreeSet<u32>,
 }
 
 impl Tree {
-    /// The tree over these targets in which each hangs at the root.
+    /// The star over some targets: each is a child of the root.
     pub(super) fn star(targets: &[u32]) -> Self {
         let mut tree = Self::default();
         for &target in targets {
@@ -87,7 +87,7 @@ impl Tree {
         tree
     }
 
-    /// The tree over these targets in which no detour has more steps than `longest`; none if there is none.
+    /// Grows a tree over some targets in which no detour has more steps than `longest`; `None` where there is no such tree.
     pub(super) fn grow(targets: &[u32], level: Level, held: &Held, longest: u32) -> Option<Self> {
         let (direct, left): (Vec<u32>, Vec<u32>) =
             targets.iter().partition(|&&t| held.serves(t, level));
@@ -116,22 +116,22 @@ impl Tree {
         }
     }
 
-    /// Whether every target has a key of its own.
+    /// Whether every target is a child of the root.
     pub(super) fn is_direct(&self) -> bool {
         self.inner.is_empty()
     }
 
-    /// What it takes, given that of an edge and of a node with children.
+    /// The seconds of the tree, from those of an edge and of a node with children.
     pub(super) fn seconds(&self, edge: f64, inner: f64) -> f64 {
         self.steps.len() as f64 * edge + self.inner.len() as f64 * inner
     }
 
-    /// The rotations of its edges, each once.
+    /// The rotations of the edges, each once.
     pub(super) fn rotations(&self) -> BTreeSet<u32> {
         self.steps.iter().map(|step| step.rotation).collect()
     }
 
-    /// The root, then the others as they were attached.
+    /// The root, then the other nodes in the order in which they were attached.
     fn nodes(&self) -> impl Iterator<Item = u32> {
         std::iter::once(0).chain(self.steps.iter().map(|step| step.child))
     }
@@ -145,13 +145,13 @@ struct Growth<'h> {
 }
 
 impl Growth<'_> {
-    /// How many of those that are left are one step from an offset.
+    /// The number of remaining targets that are one step from an offset.
     fn served(&self, from: u32) -> usize {
         let one_step = |&&to: &&u32| self.held.serves(self.held.between(from, to), self.level);
         self.left.iter().filter(one_step).count()
     }
 
-    /// Hangs what is left at the node that serves most of it; at one that has children already if that serves any.
+    /// Attaches remaining targets to the node that serves most of them; to one that has children already if that serves any.
     fn extend(&mut self) -> bool {
         let mut best = None;
         for node in self.tree.nodes() {
@@ -176,7 +176,7 @@ impl Growth<'_> {
         true
     }
 
-    /// Adds the nodes of a shortest way, of two to `longest` steps, to one of those that are left, but for the last step.
+    /// Adds the inner nodes of a shortest path, of two to `longest` steps, to one of the remaining targets.
     fn detour(&mut self, longest: u32) -> bool {
         let steps = self.held.serving(self.level);
         let mut came_by: Vec<Option<u32>> = vec![None; self.held.slots() as usize];
@@ -209,7 +209,7 @@ impl Growth<'_> {
         false
     }
 
-    /// Attaches the way to an offset.
+    /// Attaches the path to an offset.
     fn follow(&mut self, end: u32, came_by: &[Option<u32>]) {
         let mut way = Vec::new();
         let mut at = end;
