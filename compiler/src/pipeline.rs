@@ -24,33 +24,34 @@ use peregrine_ir::{Circuit, Remark, RingTable, Security, Verified, VerifyErrors,
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// What the compiler may choose and what it must keep.
+/// The configuration of a compilation: what the compiler must keep, and what it may choose.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// What the circuit is called.
+    /// The name of the circuit.
     pub name: String,
-    /// What its parameters must promise.
+    /// The security that the parameters must promise.
     pub security: Security,
-    /// Bits after the point that the noise of every operation must leave, in the units in which the model has its values: where
-    /// the compiler stores them smaller, operations get more.
+    /// Bits after the point that the noise of every operation must leave, in the units of the model's values: where the compiler
+    /// stores values scaled down, operations get more.
     pub precision_bits: u32,
-    /// log2 of the largest magnitude of any value, sign and margin included.
+    /// log2 of the largest magnitude of any value, plus a bit for the sign and the margin.
     pub headroom_bits: u32,
-    /// Ring degrees to try, as logarithms; the smallest that holds the depth is taken.
+    /// log2 of the ring degrees to try; the smallest that holds the network is taken.
     pub log_n: RangeInclusive<u32>,
-    /// Most bytes that all evaluation keys may take together, in a file.
+    /// The budget for all evaluation keys together.
     pub key_budget: KeyBudget,
-    /// What the machine that will run the circuit takes for what: layouts are chosen by it.
+    /// The cost model of the machine that will run the circuit, by which the compiler chooses.
     pub cost: CostModel,
-    /// What is left out, to see what it is good for.
+    /// Optimisations that are left out, to see what they buy.
     pub without: Without,
-    /// A circuit whose keys are to serve this one, too: its rings, primes and levels are used, and of rotations those it has keys
-    /// for cost none. The range of ring degrees is then of no concern.
+    /// A circuit whose keys are to serve this one, too: its rings, primes and levels are used, and rotations for which it has
+    /// keys need no new ones. The range of ring degrees then does not matter.
     pub like: Option<Like>,
 }
 
 impl Config {
-    /// 128-bit security; errors about 2^-12; outputs up to 2^9 in magnitude; keys without limit; the built-in cost model.
+    /// A configuration with a name: 128-bit security, errors of about 2^-12, outputs up to 2^9 in magnitude, no limit to keys, and
+    /// the built-in cost model.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -93,44 +94,46 @@ impl Config {
     }
 }
 
-/// What a compilation gives.
+/// The result of a compilation: a verified circuit, and what the compiler did.
 #[derive(Clone, Debug)]
 pub struct Compiled {
-    /// The program.
+    /// The circuit.
     pub circuit: Verified,
-    /// The graph it computes, after rewriting: the reference for its results.
+    /// The rewritten graph that the circuit computes, which is the reference for its results.
     pub graph: Graph,
-    /// Which rewrites were applied.
+    /// The rewrites that were applied.
     pub rewrites: rewrite::Report,
-    /// What other budgets for evaluation keys would lead to; the chosen one is among them.
+    /// The keys that several budgets would lead to, with the chosen one.
     pub key_choices: Vec<KeyChoice>,
 }
 
-/// Compiles a tensor graph. Deterministic: the same graph and configuration give the same circuit.
+/// Compiles a tensor graph into a verified circuit. The compilation is deterministic: equal graphs and configurations give equal
+/// circuits.
 ///
 /// # Errors
-/// When no ring degree in the configured range holds the depth of the network. A panic of the compiler is an error, too.
+/// When no ring degree in the configured range holds the network. A panic of the compiler is an error, too.
 pub fn compile(graph: &Graph, config: &Config) -> Result<Compiled, CompileError> {
     contained(|| Session::new(graph, &config.without)?.compile(config, &|_, _| {}))
 }
 
-/// Told what share of the search at one ring degree is done, and what comes next.
+/// An observer of a compilation: it is called with the share of the search at one ring degree that is done, and with what comes
+/// next.
 pub type Watch<'w> = &'w (dyn Fn(f64, &str) + Sync);
 
-/// A network that is compiled for one configuration after another: what does not depend on them is found once.
+/// A network that is compiled for one configuration after another. What does not depend on the configuration is found once.
 #[derive(Debug)]
 pub struct Session<'g> {
-    /// As it was given: what refusals speak of.
+    /// The network as it was given, whose nodes errors name.
     model: &'g Graph,
     graph: Graph,
     rewrites: rewrite::Report,
     quotes: Quotes,
-    /// What circuits demanded for which rings of these degrees were too small.
+    /// The demands of circuits, by log2 of the degree at which the rings were too small for them.
     demanded: BTreeMap<u32, Demand>,
 }
 
 impl<'g> Session<'g> {
-    /// Simplifies a graph with all but these optimisations.
+    /// Begins a session: rewrites a graph with all optimisations but those in `without`.
     ///
     /// # Errors
     /// When the graph is not well formed.
@@ -150,10 +153,10 @@ impl<'g> Session<'g> {
         &self.graph
     }
 
-    /// Compiles the network. The configuration leaves out what was left out of the session.
+    /// Compiles the network for a configuration, without the optimisations that the session leaves out.
     ///
     /// # Errors
-    /// As for [`compile`].
+    /// When [`compile`] has an error.
     pub fn compile(&mut self, config: &Config, watch: Watch<'_>) -> Result<Compiled, CompileError> {
         magnitude::check(self.model)?;
         let settled = match &config.like {
@@ -186,10 +189,10 @@ impl<'g> Session<'g> {
         })
     }
 
-    /// Refuses what no ring of the configuration can hold, in the time that it takes to look at every node.
+    /// Refuses a network that no ring of the configuration can hold, in the time that it takes to look at every node.
     ///
     /// # Errors
-    /// Says what is missing at the largest ring.
+    /// The error says which bits are missing at the largest degree.
     pub fn possible(&self, config: &Config) -> Result<(), CompileError> {
         let planner = self.planner(config);
         let mut refused = None;
@@ -202,8 +205,8 @@ impl<'g> Session<'g> {
         Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
     }
 
-    /// Whether a configuration has parameters at a degree, as far as is known: by what a circuit demanded that did not fit, or
-    /// else by what no circuit can do without.
+    /// Checks whether there are parameters for a configuration at a degree, as far as is known: by the demand of a circuit that
+    /// did not fit, otherwise by the bits that every circuit needs.
     pub(crate) fn fits(&self, config: &Config, log_n: u32) -> Result<(), ParameterError> {
         let planner = self.planner(config);
         planner.possible(&self.graph, log_n)?;
@@ -213,7 +216,7 @@ impl<'g> Session<'g> {
         }
     }
 
-    /// Finds parameters that also make up for the bits that the simplified graph loses.
+    /// The planner for a configuration, whose precision makes up for the bits that the rewritten graph loses.
     fn planner<'c>(&self, config: &'c Config) -> Planner<'c> {
         let planner = config.planner();
         let bits = planner.precision_bits;
@@ -223,13 +226,13 @@ impl<'g> Session<'g> {
         }
     }
 
-    /// Whether any circuit was made whose demands are known.
+    /// Whether a circuit was made whose demand is known.
     pub(crate) fn is_tried(&self) -> bool {
         !self.demanded.is_empty()
     }
 }
 
-/// What does not verify is a defect of the compiler, unless all that is wrong is a number of the model.
+/// The error for a circuit that does not verify: a defect of the compiler, unless all that is wrong are weights of the model.
 fn refusal(model: &Graph, errors: VerifyErrors) -> CompileError {
     match magnitude::explain(model, &errors) {
         Some(error) => CompileError::Magnitude(error),
@@ -237,33 +240,33 @@ fn refusal(model: &Graph, errors: VerifyErrors) -> CompileError {
     }
 }
 
-/// Circuits before circuit passes that are worth having their keys chosen.
+/// The circuits, before circuit passes, for which keys are worth choosing.
 struct Emitted {
-    /// The fastest with one ring, and its predicted seconds with a key for each rotation.
+    /// The fastest circuit with one ring, and its predicted seconds with a key for each rotation.
     one: (Circuit, f64),
-    /// The fastest that goes on at half the degree, if any is secure, and what is said of it.
+    /// The fastest circuit that goes on at half the degree, if there is a secure one, and a remark on it.
     half: Option<(Circuit, String)>,
-    /// How they came about.
+    /// The plans of both circuits.
     plans: Plans,
 }
 
-/// How a circuit is planned.
+/// The plan of a circuit.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     policy: Policy,
-    /// How reluctantly levels were spent on conversions, if any were.
+    /// The reluctance with which levels were spent on conversions, if any were.
     reluctance: Option<f64>,
 }
 
-/// How the circuits of [`Emitted`] were planned.
+/// The plans of the circuits of an [`Emitted`].
 #[derive(Clone, Copy, Debug)]
 struct Plans {
     one: Plan,
     half: Option<(Plan, Cut)>,
 }
 
-/// The faster circuit once keys are chosen, and of two that are as fast that with one ring; where only one of them fits the
-/// budget for keys, that one.
+/// Chooses keys for both circuits, and returns the faster one; the one with one ring if they are as fast; or the one that fits
+/// the budget for keys if only one does.
 fn settled(emitted: Emitted, config: &Config) -> Result<Settled, KeyError> {
     let Emitted { one, half, .. } = emitted;
     let settle = |circuit| keys::settle(circuit, config.having(), config.key_budget);
@@ -284,7 +287,7 @@ fn settled(emitted: Emitted, config: &Config) -> Result<Settled, KeyError> {
     }
 }
 
-/// The faster of two circuits, which says what half the degree led to.
+/// The faster of two circuits, with a remark on what half the degree led to.
 fn faster(one: Settled, (half, reason): (Settled, String)) -> Settled {
     match one.shared_seconds() <= half.shared_seconds() {
         true => {
@@ -296,14 +299,14 @@ fn faster(one: Settled, (half, reason): (Settled, String)) -> Settled {
     }
 }
 
-/// A circuit that says this first.
+/// The circuit with a remark in front of the others.
 fn remarked(mut settled: Settled, text: String) -> Settled {
     let remark = Remark { node: None, text };
     settled.circuit.remarks.insert(0, remark);
     settled
 }
 
-/// What a circuit says of optimisations that it was made without.
+/// The remark on optimisations that a circuit was made without.
 fn left_out(without: &Without) -> Option<Remark> {
     let names: Vec<&str> = without.iter().map(|o| o.name()).collect();
     let text = format!("made without {}", names.join(", "));
@@ -311,11 +314,12 @@ fn left_out(without: &Without) -> Option<Remark> {
 }
 
 impl Session<'_> {
-    /// The fastest circuits at the smallest ring degree whose modulus holds the depth.
+    /// The fastest circuits at the smallest ring degree that holds the network.
     fn emitted(&mut self, config: &Config, watch: Watch<'_>) -> Result<Emitted, CompileError> {
         let planner = self.planner(config);
         let mut refused = None;
         for log_n in config.degrees() {
+            // What is known already may exclude the degree without a plan.
             let least = match self.promising(&planner, log_n) {
                 Ok(ring) => ring,
                 Err(error) => {
@@ -331,12 +335,14 @@ impl Session<'_> {
                 cut: None,
                 watch,
             };
+            // The plan that spends no level decides whether the degree is large enough.
             attempt.begin(0.0, "layouts");
             let priced = attempt.priced().unwrap_or(least);
             let mut planning = attempt.planning(&priced, &mut self.quotes)?;
             let plan = planning.fewest_levels()?;
             match attempt.fastest(&plan)? {
                 Ok(fewest) => {
+                    // It is: levels may pay where they save work, and half the degree from some node on.
                     let best = attempt.with_more_levels(&mut planning, fewest)?;
                     let half = attempt.switched(&best, &mut self.quotes)?;
                     let plans = Plans {
@@ -356,8 +362,8 @@ impl Session<'_> {
         Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
     }
 
-    /// A ring for what is known of the network at a degree, before its layouts there. The demand hardly depends on the degree: a
-    /// ring too small for an earlier lowering needs no new one.
+    /// A table of rings for what is known of the network at a degree before its layouts there. The demand hardly depends on the
+    /// degree: where a ring is too small for an earlier circuit, no new one is made.
     fn promising(&self, planner: &Planner<'_>, log_n: u32) -> Result<RingTable, ParameterError> {
         planner.possible(&self.graph, log_n)?;
         let known = self.demanded.range(..=log_n).next_back();

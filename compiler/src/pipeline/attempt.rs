@@ -1,4 +1,4 @@
-//! One attempt to compile a network: at one ring degree, or from one to half of it.
+//! An attempt to compile a network at one ring degree, or at one degree and half of it.
 
 use super::{CompileError, Config, Plan, Watch};
 use crate::layout::{Cut, LayoutPlan, LayoutPlanError, Place, Planning, Quotes, cuts, depth};
@@ -12,39 +12,40 @@ use crate::slots::lower;
 use crate::tensor::Graph;
 use peregrine_ir::{Circuit, Remark, RingTable};
 
-/// How reluctantly levels are spent on conversions. What they cost is an estimate, so several answers are compared.
+/// The values of reluctance that are tried in spending levels on conversions. The price of a level is an estimate, so several
+/// plans are compared.
 const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
 
-/// The places at which half the degree is tried before those beside the fastest are.
+/// The number of places at which half the degree is tried first; then come those beside the fastest.
 const MAX_CUTS: usize = 24;
 
-/// Instructions of all circuits, about, that are made to find the place; and the places that are tried nevertheless.
+/// About the number of instructions of all circuits that are made to find the place; [`LEAST_CUTS`] places are tried nevertheless.
 const CUT_INSTRUCTIONS: usize = 2_000_000;
 const LEAST_CUTS: usize = 6;
 
-/// Compiling at one ring degree, or from one to another.
+/// An attempt at one ring degree, with a cut or without.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) graph: &'a Graph,
     pub(super) config: &'a Config,
     pub(super) planner: &'a Planner<'a>,
     pub(super) log_n: u32,
-    /// After which node the degree is half of that.
+    /// The node after which the degree is half of that, if there is one.
     pub(super) cut: Option<Cut>,
     pub(super) watch: Watch<'a>,
 }
 
-/// A circuit before its passes, and what it is predicted to take after them.
+/// A circuit before its passes, and its predicted seconds after them.
 pub(super) struct Candidate {
     pub(super) circuit: Circuit,
     pub(super) seconds: f64,
     pub(super) plan: Plan,
 }
 
-/// A circuit, or what it would have demanded and why no modulus holds that.
+/// A circuit; or the demand of one, and why no parameters hold that.
 pub(super) type Found = Result<Candidate, (Demand, ParameterError)>;
 
-/// Of two refusals the one that misses fewer bits, the first one where there is nothing to compare.
+/// Of two refusals the one that misses fewer bits; the first where they cannot be compared.
 fn nearer(a: (Demand, ParameterError), b: (Demand, ParameterError)) -> (Demand, ParameterError) {
     match (a.1.missing_bits(), b.1.missing_bits()) {
         (Some(missing), Some(others)) if others < missing => b,
@@ -53,7 +54,7 @@ fn nearer(a: (Demand, ParameterError), b: (Demand, ParameterError)) -> (Demand, 
 }
 
 impl Candidate {
-    /// The faster of two, the first one between equals.
+    /// The faster of two candidates; the first where they are equal.
     fn faster(self, other: Self) -> Self {
         match self.seconds <= other.seconds {
             true => self,
@@ -62,17 +63,18 @@ impl Candidate {
     }
 }
 
-/// Shares of the search at one degree: plans that spend no level, those that do, and half the degree.
+/// Shares of the search at one degree: up to plans that spend no level on conversions, and up to those that spend some; the rest is
+/// for half the degree.
 const PLANNED: f64 = 0.3;
 const SPENT: f64 = 0.5;
 
 impl<'a> Attempt<'a> {
-    /// Says what comes next.
+    /// Tells the observer which part of the search comes next.
     pub(super) fn begin(&self, share: f64, what: &str) {
         (self.watch)(share, &format!("degree 2^{}: {what}", self.log_n));
     }
 
-    /// A ring for what is expected of the network before anyone knows its layouts: what layouts are priced in.
+    /// A table of rings for the expected depth of the network, at whose levels layouts are priced.
     pub(super) fn priced(&self) -> Result<RingTable, ParameterError> {
         // A linear operator on products that were not rescaled is what most levels hold.
         let need = Need::LINEAR.of_product();
@@ -101,7 +103,7 @@ impl<'a> Attempt<'a> {
         Planning::new(place, self.config.cost.prices(priced), quotes)
     }
 
-    /// The fastest circuit of a plan, or what it demands and why no modulus holds that.
+    /// The fastest circuit of a plan; or what it demands, and why no parameters hold that.
     pub(super) fn fastest(&self, plan: &LayoutPlan) -> Result<Found, CompileError> {
         let eager = || self.candidate(plan, Policy::Eager);
         if self.config.without.contains(&Optimisation::TowerReuse) {
@@ -146,7 +148,7 @@ impl<'a> Attempt<'a> {
         }))
     }
 
-    /// The fastest of a circuit that spends no level on conversions, and some that do.
+    /// The fastest of a circuit that spends no level on conversions and circuits that spend some.
     pub(super) fn with_more_levels(
         &self,
         planning: &mut Planning<'_>,
@@ -184,8 +186,8 @@ impl<'a> Attempt<'a> {
         Ok(best)
     }
 
-    /// The fastest circuit that goes on at half the degree after some node, planned as the best one that does not, and what is
-    /// said of it; none where none is secure. The later the node the more secure.
+    /// The fastest circuit that goes on at half the degree after some node, planned like the best circuit that does not, with a
+    /// remark; `None` where none is secure. The later the node, the shorter the modulus at half the degree, so the more secure.
     pub(super) fn switched(
         &self,
         best: &Candidate,
@@ -201,6 +203,7 @@ impl<'a> Attempt<'a> {
         let mut fastest: Option<(Candidate, usize)> = None;
         let affordable = (CUT_INSTRUCTIONS / best.circuit.values.len().max(1)).max(LEAST_CUTS);
         let mut stride = late.len().div_ceil(affordable.min(MAX_CUTS)).max(1);
+        // From the last cut to the first, by strides, while parameters hold the network that is cut there.
         for at in (0..late.len()).step_by(stride) {
             let done = at as f64 / late.len() as f64;
             self.begin(SPENT + (1.0 - SPENT) * done, "half of it");
@@ -228,7 +231,8 @@ impl<'a> Attempt<'a> {
         }))
     }
 
-    /// Compares the fastest circuit with the one that is cut at a place of a list; says whether one of less modulus may be secure.
+    /// Compares the fastest circuit with the one that is cut at a place of a list. Returns `false` where no parameters hold the
+    /// network that is cut there; they hold it no better when it is cut before.
     fn cut_at(
         &self,
         cuts: &[Cut],
@@ -262,7 +266,7 @@ impl<'a> Attempt<'a> {
         Ok(true)
     }
 
-    /// What is said of going on at half the degree.
+    /// The remark on a circuit that goes on at half the degree.
     fn half_the_degree(&self, Cut(index): Cut, found: &Candidate, one: &Candidate) -> String {
         const SHOWN: usize = 120;
         let name = self.graph.source(index).map_or("", |s| &s.name);
@@ -279,7 +283,7 @@ impl<'a> Attempt<'a> {
         )
     }
 
-    /// A circuit planned so; none where no tensor lies in two equal halves at the cut.
+    /// The circuit for a plan and this attempt's cut; `None` where the tensor at the cut does not lie in two equal halves.
     pub(super) fn planned(
         &self,
         how: Plan,

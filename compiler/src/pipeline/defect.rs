@@ -1,16 +1,16 @@
-//! Defects of the compiler that show in a panic.
+//! Defects of the compiler that show in a panic, as errors.
 //!
-//! The tables of the compiler have a row for each of their keys ([`peregrine_ir::SecondaryMap`]), and a miss panics: a value that
-//! was made up instead would lead to a wrong circuit. Whoever compiles a model gets an internal error.
+//! The tables of the compiler have a row for each of their keys ([`peregrine_ir::SecondaryMap`]), and a miss panics: a value made
+//! up in its place would lead to a wrong circuit. Whoever compiles a model gets an internal error.
 
 use super::CompileError;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs a whole compilation. Nothing that it changes may be used when it fails.
+/// Runs a whole compilation, and turns a panic into an error. Nothing that it changes may be used when it fails.
 ///
 /// # Errors
-/// Those of the compilation, and [`CompileError::Defect`] where it panics.
+/// The errors of the compilation, and [`CompileError::Defect`] where it panics.
 pub fn contained<T, E: From<CompileError>>(
     compilation: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
@@ -20,7 +20,7 @@ pub fn contained<T, E: From<CompileError>>(
     }
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn said(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     let text = text.or(payload.downcast_ref::<&str>().copied());

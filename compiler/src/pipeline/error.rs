@@ -1,4 +1,4 @@
-//! Why a graph does not compile.
+//! Errors of the compiler.
 
 use crate::layout::LayoutPlanError;
 use crate::magnitude::MagnitudeError;
@@ -10,40 +10,40 @@ use crate::rewrite::RewriteError;
 use crate::slots::LowerError;
 use peregrine_ir::VerifyErrors;
 
-/// Why a graph does not compile.
+/// Why a network does not compile.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CompileError {
-    /// A rewrite failed.
+    /// A rewrite of the graph failed.
     #[error(transparent)]
     Rewrite(#[from] RewriteError),
-    /// No layout.
+    /// No layouts were found.
     #[error(transparent)]
     Layout(#[from] LayoutPlanError),
-    /// Lowering failed.
+    /// Lowering to a slot program failed.
     #[error(transparent)]
     Lower(#[from] LowerError),
-    /// Management failed.
+    /// Management of levels and scales failed.
     #[error(transparent)]
     Manage(#[from] ManageError),
-    /// No ring degree in range holds the depth.
+    /// No ring degree in the range holds the network.
     #[error("{0}; use a shallower network, fewer precision bits, or a larger ring")]
     Parameters(ParameterError),
     /// The range of ring degrees is empty.
     #[error("the range of ring degrees to try is empty")]
     NoDegree,
-    /// Keys that do not fit their budget.
+    /// Evaluation keys do not fit their budget.
     #[error(transparent)]
     Keys(#[from] KeyError),
     /// A circuit pass failed.
     #[error(transparent)]
     Pass(#[from] PassError),
-    /// A weight that the parameters cannot hold.
+    /// A weight of the model is too large for the parameters.
     #[error(transparent)]
     Magnitude(#[from] MagnitudeError),
-    /// The result does not verify: a defect of the compiler.
+    /// The circuit does not verify: a defect of the compiler.
     #[error("internal error: the compiled circuit does not verify\n{0}")]
     Verify(#[from] VerifyErrors),
-    /// The compiler panics: a defect of it, with what the panic says.
+    /// The compiler panicked, with this message: a defect of the compiler.
     #[error("internal error: {0}")]
     Defect(String),
 }

@@ -14,7 +14,7 @@ use crate::passes::keys::{self, KeyError, NO_NEW, Settled};
 use peregrine_ir::Circuit;
 
 impl Session<'_> {
-    /// A circuit like another, with its keys chosen.
+    /// The circuit of a network within another circuit's parameters, with its keys chosen.
     pub(super) fn settled_like(
         &mut self,
         like: &Like,
@@ -49,7 +49,7 @@ impl Session<'_> {
         }
     }
 
-    /// The circuit of a plan within the rows of the other circuit; none where they do not hold it.
+    /// The circuit of a plan within the other circuit's rows; `None` where they do not hold it.
     fn again(
         &mut self,
         (config, alone): (&Config, &Config),
@@ -82,7 +82,7 @@ impl Session<'_> {
 }
 
 impl Plans {
-    /// Each of them, with the cut.
+    /// Each plan, with its cut.
     fn all(self) -> Vec<(Plan, Option<Cut>)> {
         let half = self.half.map(|(plan, cut)| (plan, Some(cut)));
         half.into_iter().chain([(self.one, None)]).collect()
