@@ -1,4 +1,4 @@
-//! What a polynomial operator can make of values in intervals, and what it computes on the way.
+//! Ranges of polynomial operators: of their results, and of what they compute on the way.
 
 use super::interval::Interval;
 use super::planes::Planes;
@@ -8,16 +8,17 @@ use crate::tensor::Polynomial;
 use peregrine_ir::{Broadcast, Shape, Tensors};
 use rayon::prelude::*;
 
-/// A polynomial on a tensor.
+/// A polynomial operator on a tensor.
 pub(super) struct Activation<'g> {
     shape: &'g Shape,
-    /// Values of each coefficient, and which of them an element has; constant first.
+    /// The values of each coefficient, constant first, and the map from elements of the tensor to them.
     coefficients: Vec<(&'g [f64], Broadcast)>,
     steps: Steps,
 }
 
 impl<'g> Activation<'g> {
-    /// None where a coefficient does not repeat to the shape: then nothing is known of its values.
+    /// The polynomial on a tensor of `shape`; `None` where a coefficient does not broadcast to the shape: then nothing
+    /// is known of its values.
     pub(super) fn new(p: &Polynomial, shape: &'g Shape, tensors: &'g Tensors) -> Option<Self> {
         let coefficients = p.coefficients().iter().map(|&id| {
             let tensor = &tensors[id];
@@ -30,7 +31,7 @@ impl<'g> Activation<'g> {
         })
     }
 
-    /// The values of the polynomial.
+    /// The intervals of the results for operands within `x`.
     pub(super) fn results(&self, x: &Planes) -> Planes {
         let found = self.each_plane(x, |element, domain| {
             let c = self
@@ -42,7 +43,7 @@ impl<'g> Activation<'g> {
         Planes::new(self.shape, |plane| found[plane].unwrap_or(Interval::ALL))
     }
 
-    /// What is computed between the operand and the result; nothing for a square.
+    /// The interval of what is computed between operand and result; `None` for a square.
     pub(super) fn steps(&self, x: &Planes) -> Option<Interval> {
         let found = self.each_plane(x, |element, domain| {
             let steps = self.steps.at(element).into_iter();
@@ -52,7 +53,7 @@ impl<'g> Activation<'g> {
         found.into_iter().flatten().reduce(Interval::hull)
     }
 
-    /// What holds for any element of a plane, by plane: the hull over elements that stand for all.
+    /// Computes an interval for each plane: the hull over elements that stand for all of the plane.
     fn each_plane(
         &self,
         x: &Planes,

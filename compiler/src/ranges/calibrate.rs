@@ -1,4 +1,4 @@
-//! What samples reach.
+//! Calibration: the extremes of all nodes over samples.
 
 use super::planes::Planes;
 use crate::tensor::{EvaluateError, Graph, PerNode};
@@ -9,22 +9,22 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub struct Calibration {
     samples: usize,
-    /// What the nodes reach; nothing without a sample.
+    /// The extremes of each node; none without a sample.
     pub(super) reached: Option<PerNode<Reached>>,
 }
 
-/// What a node reaches.
+/// The extremes of a node.
 #[derive(Clone, Debug)]
 pub(super) struct Reached {
-    /// Its extremes.
+    /// The extremes of each plane.
     pub(super) planes: Planes,
-    /// The first sample in which it is largest.
+    /// The index of the first sample in which the node is largest.
     pub(super) worst: usize,
 }
 
 impl Calibration {
-    /// Evaluates `graph` on samples, several side by side. `inputs(i)` gives all inputs by name of sample `i`, `done(count)`
-    /// is told how many have been seen. The result does not depend on the number of threads.
+    /// Evaluates `graph` on samples, several at a time. `inputs(i)` returns all inputs of sample `i` by name; `done(count)`
+    /// is told how many samples have been evaluated. The result does not depend on the number of threads.
     ///
     /// # Errors
     /// When a sample lacks an input or has one of another size, or the graph is not well formed.
@@ -51,7 +51,7 @@ impl Calibration {
         Ok(found)
     }
 
-    /// How many samples there were.
+    /// The number of samples.
     pub fn samples(&self) -> usize {
         self.samples
     }

@@ -1,8 +1,8 @@
-//! Intervals of reals that hold what they should in spite of rounding.
+//! Interval arithmetic whose results hold in spite of rounding.
 
 use serde::Serialize;
 
-/// All numbers from `min` to `max`; both are finite, or the interval is [`Interval::ALL`].
+/// An interval: all numbers from `min` to `max`, which are finite, or [`Interval::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
     min: f64,
@@ -10,13 +10,13 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Nothing is known, not even that a value is a number.
+    /// The interval of a value of which nothing is known, not even that it is a number.
     pub const ALL: Self = Self {
         min: f64::NEG_INFINITY,
         max: f64::INFINITY,
     };
 
-    /// From `min` to `max`; everything when that is no interval with finite ends.
+    /// The interval from `min` to `max`; [`Self::ALL`] unless both are finite and in order.
     pub fn new(min: f64, max: f64) -> Self {
         match min <= max && min.is_finite() && max.is_finite() {
             true => Self { min, max },
@@ -24,38 +24,38 @@ impl Interval {
         }
     }
 
-    /// One number; everything when it is not finite.
+    /// The interval of one number; [`Self::ALL`] when it is not finite.
     pub fn point(x: f64) -> Self {
         Self::new(x, x)
     }
 
-    /// The extremes of some values; everything when one is not finite. Nothing for no values.
+    /// The smallest interval that holds some values; [`Self::ALL`] when one is not finite, `None` for no values.
     pub fn around(values: &[f64]) -> Option<Self> {
         let points = values.iter().map(|&x| Self::point(x));
         points.reduce(Self::hull)
     }
 
-    /// Its lower end.
+    /// The lower end.
     pub fn min(self) -> f64 {
         self.min
     }
 
-    /// Its upper end.
+    /// The upper end.
     pub fn max(self) -> f64 {
         self.max
     }
 
-    /// The largest magnitude in it.
+    /// The largest magnitude in the interval.
     pub fn largest(self) -> f64 {
         self.min.abs().max(self.max.abs())
     }
 
-    /// Whether its ends are finite.
+    /// Whether the ends are finite.
     pub fn is_bounded(self) -> bool {
         self != Self::ALL
     }
 
-    /// Whether all of `other` is in it.
+    /// Whether all of `other` is in the interval.
     pub fn contains(self, other: Self) -> bool {
         self.min <= other.min && other.max <= self.max
     }
@@ -65,7 +65,7 @@ impl Interval {
         Self::new(self.min.min(other.min), self.max.max(other.max))
     }
 
-    /// All products of a number in one and a number in the other.
+    /// The interval of products of a number in `self` and a number in `other`.
     pub fn product(self, other: Self) -> Self {
         let ends = [
             self.min * other.min,
@@ -83,7 +83,7 @@ impl Interval {
         }
     }
 
-    /// The squares of all numbers in it.
+    /// The interval of squares of numbers in it.
     pub fn square(self) -> Self {
         let (low, high) = (self.min * self.min, self.max * self.max);
         let touches_zero = self.min <= 0.0 && self.max >= 0.0;
@@ -93,12 +93,12 @@ impl Interval {
         wider.with_signs(true, false)
     }
 
-    /// Wider by `slack` on both sides.
+    /// The interval, wider by `slack` on both sides.
     pub(super) fn widened(self, slack: f64) -> Self {
         Self::new(self.min - slack, self.max + slack)
     }
 
-    /// Without what has the wrong sign.
+    /// The interval without numbers of the wrong sign.
     pub(super) fn with_signs(self, not_negative: bool, not_positive: bool) -> Self {
         if !self.is_bounded() {
             return self;
@@ -117,8 +117,8 @@ impl Interval {
     }
 }
 
-/// What `operations` in a row lose to rounding, here and wherever else they are computed, on numbers whose magnitudes add up
-/// to `magnitude`.
+/// The error by rounding of `operations` in a row, here and in any other order, on numbers whose magnitudes add up to
+/// `magnitude`.
 pub(super) fn rounding(operations: usize, magnitude: f64) -> f64 {
     match magnitude == 0.0 {
         true => 0.0,
@@ -126,7 +126,7 @@ pub(super) fn rounding(operations: usize, magnitude: f64) -> f64 {
     }
 }
 
-/// A sum of multiples of intervals.
+/// A sum of multiples of intervals, with a bound on rounding.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sum {
     min: f64,
@@ -153,7 +153,7 @@ impl Sum {
         self.has_positive |= a > 0.0 || b > 0.0;
     }
 
-    /// What the sum can be.
+    /// The interval of the sum.
     pub(super) fn interval(self) -> Interval {
         if !self.magnitude.is_finite() {
             return Interval::ALL;

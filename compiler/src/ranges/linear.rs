@@ -1,5 +1,4 @@
-//! What a linear operator can make of values in intervals: each result is as large as it gets when every operand is at the
-//! end of its interval that suits it.
+//! Ranges of linear operators: each result is extreme when every operand is at the end of its interval that suits it.
 
 use super::interval::{Interval, Sum};
 use super::planes::Planes;
@@ -7,7 +6,7 @@ use peregrine_ir::linear::{BoundMap, LinearMap, Window};
 use peregrine_ir::{Shape, Tensor};
 use rayon::prelude::*;
 
-/// The results of a map, for operands of any shape with as many elements as it takes.
+/// The intervals of the results of a map, for operands within `x`, of any shape with as many elements as the map takes.
 pub(super) fn results(map: &BoundMap<'_>, x: &Planes) -> Planes {
     let shape = &map.map().output;
     let x = x.reshaped(&map.map().input);
@@ -24,7 +23,7 @@ pub(super) fn results(map: &BoundMap<'_>, x: &Planes) -> Planes {
     Planes::new(shape, |plane| found[plane])
 }
 
-/// The sum of a tensor of this shape and a bias that is repeated to it.
+/// The intervals of the sum of a tensor of this shape and a bias that broadcasts to it.
 pub(super) fn with_bias(y: &Planes, bias: &Tensor, shape: &Shape) -> Planes {
     let bias = Planes::repeated(bias, shape);
     Planes::new(shape, |plane| {
@@ -32,22 +31,22 @@ pub(super) fn with_bias(y: &Planes, bias: &Tensor, shape: &Shape) -> Planes {
     })
 }
 
-/// The sum of intervals.
+/// The interval of a sum.
 pub(super) fn sum(terms: impl IntoIterator<Item = Interval>) -> Interval {
     let mut sum = Sum::default();
     terms.into_iter().for_each(|term| sum.add(1.0, term));
     sum.interval()
 }
 
-/// What one result can be.
+/// The interval of one result.
 fn row(map: &BoundMap<'_>, output: usize, x: &Planes) -> Interval {
     let mut sum = Sum::default();
     map.for_each_tap(output, |input, weight| sum.add(weight, x.at(input)));
     sum.interval()
 }
 
-/// Elements of a plane of `size` elements among which every element has its like, with the same weights on operands of the
-/// same channels.
+/// Elements of a plane of `size` elements that stand for all: every element has an equal among them, with the same weights
+/// on operands of the same channels.
 fn places(map: &LinearMap, size: usize) -> Vec<usize> {
     let (Some(window), [.., h, w], [.., p, q]) =
         (map.window(), map.input.dims(), map.output.dims())
@@ -62,7 +61,8 @@ fn places(map: &LinearMap, size: usize) -> Vec<usize> {
     places.collect()
 }
 
-/// Of the coordinates along an axis those whose windows reach beyond the image, and one whose window does not.
+/// Coordinates along an axis that stand for all: those whose windows reach beyond the image, and one whose window does
+/// not.
 fn coordinates(window: &Window, (axis, input, output): (usize, u32, u32)) -> Vec<u32> {
     let last = window.kernel[axis].saturating_sub(1);
     let inside = |at: &u32| {

@@ -1,16 +1,17 @@
-//! Which values the nodes of a simplified tensor graph take: those that samples reach, those that the model states, and
-//! those that no input within its interval leaves.
+//! Ranges: which values the nodes of a rewritten tensor graph take. There are those that samples reach, those that the model
+//! states, and those that no input within its interval leaves.
 //!
 //! A circuit represents values below `2^(headroom_bits - 1)` in magnitude. Samples show what usually happens and are no
 //! promise; a margin of [`MARGIN_BITS`] is kept above them. Interval arithmetic is a promise, and a loose one: it takes every
 //! operand to be as bad as it can be at once, so what it gives grows with depth and, after squares, soon beyond any number.
 //!
-//! A model may state what its training has seen of some of its values, as peregrine-finetune does. Between them interval
-//! arithmetic says what other nodes take: as much as samples show where a node is stated, more where it is not.
+//! A model may state the extremes of some of its values that its training has seen, as peregrine-finetune does. From these,
+//! interval arithmetic derives the values of other nodes: as far as samples show where a node is stated, further where it is
+//! not.
 //!
-//! Covered are the values of all nodes and everything that the lowering computes inside a polynomial (`steps`). Not covered,
-//! because they need no room: partial sums of a linear operator, which may wrap around the modulus and back before the sum
-//! is rescaled. Not covered either: noise, which is small beside the margin.
+//! The ranges cover the values of all nodes and everything that the lowering computes inside a polynomial (`steps`). They do
+//! not cover partial sums of a linear operator, which need no room: these may wrap around the modulus and back before the sum
+//! is rescaled. Nor do they cover noise, which is small beside the margin.
 
 mod activation;
 mod calibrate;
@@ -35,66 +36,66 @@ use planes::Planes;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How many bits larger than in the samples values may become.
+/// Bits by which values may become larger than in the samples.
 pub const MARGIN_BITS: u32 = 2;
-/// The same for samples that were drawn because there are none: who knows what real ones are like.
+/// Bits by which values may become larger than in samples that were drawn because there are none.
 pub const DRAWN_MARGIN_BITS: u32 = 4;
 
-/// More headroom than any parameters have.
+/// More headroom bits than any parameters have.
 const MOST_BITS: u32 = MAX_BASE_BITS + 1;
 
-/// What is known of all nodes.
+/// The ranges of all nodes of a graph.
 #[derive(Clone, Debug, Default)]
 pub struct Ranges {
-    /// In node order.
+    /// The ranges of each node, in node order.
     pub nodes: Vec<NodeRange>,
-    /// How many bits larger than what is known values may become.
+    /// Bits by which values may become larger than what samples reach or the model states.
     pub margin_bits: u32,
 }
 
-/// What is known of a node.
+/// The ranges of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeRange {
     /// The node of the model it stands for.
     pub source: Source,
-    /// What it computes, in a word.
+    /// The operator, in a word.
     pub operator: String,
-    /// What samples reach.
+    /// The values that samples reach.
     pub calibrated: Option<Reach>,
-    /// The sample, counted from 0, in which its values are largest.
+    /// The index, from 0, of the sample in which the node's values are largest.
     pub sample: Option<usize>,
-    /// What no input within its interval leaves.
+    /// The values that no input within its interval leaves.
     pub proven: Option<Reach>,
-    /// What follows from what the model states.
+    /// The values that follow from what the model states.
     pub stated: Option<Reach>,
-    /// Whether the model states it of this node itself.
+    /// Whether the model states the range of this very node.
     pub is_stated: bool,
 }
 
-/// The values of a node.
+/// The values that a node reaches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reach {
-    /// The values themselves; [`Interval::ALL`] when some are not finite, or not bounded.
+    /// The interval of the result; [`Interval::ALL`] when some values are not finite, or not bounded.
     pub values: Interval,
-    /// What is computed on the way from the operand to them, for a polynomial.
+    /// The interval of what is computed between operand and result; for polynomials only.
     pub inside: Option<Interval>,
 }
 
 impl Reach {
-    /// The largest magnitude, on the way or at the end.
+    /// The largest magnitude, of the result or on the way to it.
     pub fn largest(&self) -> f64 {
         let inside = self.inside.map_or(0.0, Interval::largest);
         self.values.largest().max(inside)
     }
 
-    /// Bits between the largest magnitude and what is representable; negative when it is not, minus infinity when nothing
-    /// bounds it.
+    /// Bits between the largest magnitude and what `headroom_bits` can represent; negative when it is not representable,
+    /// minus infinity when nothing bounds it.
     pub fn bits_left(&self, headroom_bits: u32) -> f64 {
         f64::from(headroom_bits) - 1.0 - self.largest().log2()
     }
 }
 
-/// The interval of what is encrypted for values of an input in `given`.
+/// The interval of the values that are encrypted, for values of an input in `given`.
 fn prepared(graph: &Graph, name: &str, given: Interval) -> Interval {
     let Some(prepare) = graph.prepare.get(name) else {
         return given;
@@ -104,8 +105,9 @@ fn prepared(graph: &Graph, name: &str, given: Interval) -> Interval {
 }
 
 impl Ranges {
-    /// The ranges of a graph: what a calibration has seen, and what follows from intervals of the inputs by name. Inputs
-    /// without one are taken to stay within what the samples have, plane by plane. No proof is tried without either.
+    /// The ranges of a graph: what a calibration has seen, and what follows from intervals of the inputs, by name. An input
+    /// without an interval is taken to stay within what the samples have, plane by plane. Without samples and intervals
+    /// nothing is proven.
     ///
     /// # Errors
     /// When a sample is outside the interval of its input, or the graph is not well formed.
@@ -117,16 +119,17 @@ impl Ranges {
         Self::with_stated(graph, calibration, inputs, None)
     }
 
-    /// The same with what the model states of its nodes.
+    /// The ranges of a graph, like [`Ranges::new`], with the ranges that the model states of its nodes.
     ///
     /// # Errors
-    /// As [`Ranges::new`].
+    /// When [`Ranges::new`] has an error.
     pub fn with_stated(
         graph: &Graph,
         calibration: Option<&Calibration>,
         inputs: &BTreeMap<String, Interval>,
         stated: Option<&StatedPlanes>,
     ) -> Result<Self, RangeError> {
+        // The domain of each input: its interval, which must hold the samples, or else what the samples have.
         let mut domains = BTreeMap::new();
         for (index, name) in graph.inputs() {
             let seen = calibration.and_then(|c| c.reached.as_ref());
@@ -148,6 +151,7 @@ impl Ranges {
                 (None, None) => None,
             };
         }
+        // What follows from the domains, and apart from that what follows from stated ranges.
         let proven = match domains.is_empty() {
             true => None,
             false => Some(proof::prove(graph, &domains, None)?),
@@ -156,6 +160,7 @@ impl Ranges {
             Some(_) => Some(proof::prove(graph, &BTreeMap::new(), stated)?),
             None => None,
         };
+        // A row for each node, from samples and from both.
         let node = |index: NodeIndex| {
             let node = graph.node(index);
             let source = graph.source(index).cloned();
@@ -180,7 +185,7 @@ impl Ranges {
         })
     }
 
-    /// The same with another margin.
+    /// The ranges with another margin.
     #[must_use]
     pub fn with_margin(self, margin_bits: u32) -> Self {
         Self {
@@ -189,7 +194,7 @@ impl Ranges {
         }
     }
 
-    /// The headroom bits that what samples reach takes, or else what is stated, margin and sign included; `MOST_BITS` when no
+    /// The headroom bits, margin and sign included, for what samples reach or else what is stated; `MOST_BITS` when no
     /// parameters have enough.
     pub fn headroom_bits(&self) -> u32 {
         let needed = self.nodes.iter();
@@ -197,14 +202,14 @@ impl Ranges {
         needed.max().unwrap_or(0)
     }
 
-    /// The headroom bits within which every value is proven to stay; nothing without a proof.
+    /// The headroom bits within which every value is proven to stay; `None` without a proof.
     pub fn proven_headroom_bits(&self) -> Option<u32> {
         let bits = |node: &NodeRange| Some(headroom_bits(node.proven.as_ref()?.largest(), 0));
         let bits: Option<Vec<u32>> = self.nodes.iter().map(bits).collect();
         bits?.into_iter().max()
     }
 
-    /// Refuses samples, or ranges that are stated, that leave too little room.
+    /// Checks that samples, or ranges that are stated, leave enough room.
     ///
     /// # Errors
     /// Names the first node that takes more headroom bits than there are.
@@ -228,7 +233,7 @@ impl Ranges {
         Ok(())
     }
 
-    /// Whether it is proven that no value leaves the headroom; nothing without a proof.
+    /// Whether it is proven that no value exceeds the headroom; `None` without a proof.
     pub fn is_proven(&self, headroom_bits: u32) -> Option<bool> {
         let proofs = self.nodes.iter().map(|node| node.proven.as_ref());
         let proofs: Option<Vec<&Reach>> = proofs.collect();
@@ -243,19 +248,19 @@ impl NodeRange {
         self.calibrated.as_ref().or(self.stated.as_ref())
     }
 
-    /// The headroom bits that this takes, margin and sign included.
+    /// The headroom bits for these values, margin and sign included.
     fn headroom_bits(&self, margin: u32) -> Option<u32> {
         Some(headroom_bits(self.expected()?.largest(), margin))
     }
 }
 
-/// The headroom bits that a magnitude takes, margin and sign included.
+/// The headroom bits for a magnitude, margin and sign included.
 fn headroom_bits(largest: f64, margin: u32) -> u32 {
     let bits = (largest.log2() + f64::from(margin) + 1.0).ceil();
     bits.clamp(2.0, f64::from(MOST_BITS)) as u32
 }
 
-/// What a node reaches, when its operands and itself reach this.
+/// The values that a node reaches, from those of its operands and of itself.
 fn reach<'p>(
     graph: &Graph,
     index: NodeIndex,
@@ -286,16 +291,16 @@ fn operator(op: &Op) -> String {
     }
 }
 
-/// How many headroom bits there are, and who says so.
+/// The number of headroom bits, and where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// So many were asked for.
+    /// Asked for by whoever compiles the model.
     Asked(u32),
-    /// More do not fit the parameters at this ring degree.
+    /// The most that the parameters at a ring degree have room for.
     Parameters {
         /// log2 of the degree.
         log_n: u32,
-        /// How many fit.
+        /// The number of headroom bits that fit.
         bits: u32,
     },
 }
@@ -320,25 +325,25 @@ impl fmt::Display for Limit {
     }
 }
 
-/// Why values have no place in a circuit.
+/// Why a circuit cannot represent the values of a model.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RangeError {
-    /// Samples, or the ranges that the model states, drive a node out of the representable range.
+    /// Samples, or the ranges that the model states, take a node out of the representable range.
     #[error("`{node}` ({op}) {} {}: {}, {limit}", reaches(*.reached), place(*.sample), takes(*.reached, *.margin, *.needed))]
     Leaves {
         /// The node of the model.
         node: String,
         /// Its operator, as ONNX spells it.
         op: String,
-        /// The largest magnitude, at the end or inside a polynomial.
+        /// The largest magnitude, of the result or inside a polynomial.
         reached: f64,
-        /// The sample, counted from 0; none when it follows from what the model states.
+        /// The index, from 0, of the sample; none when the magnitude follows from what the model states.
         sample: Option<usize>,
         /// Bits of margin.
         margin: u32,
-        /// The headroom bits that this takes, margin and sign included.
+        /// The headroom bits that the magnitude needs, margin and sign included.
         needed: u32,
-        /// The headroom bits there are.
+        /// The headroom bits that there are.
         limit: Limit,
     },
     /// A sample is outside the interval that was stated for its input.
@@ -349,9 +354,9 @@ pub enum RangeError {
     Stated {
         /// The input.
         name: String,
-        /// What was stated.
+        /// The interval that was stated.
         stated: Interval,
-        /// What samples have.
+        /// The interval that samples reach.
         seen: Interval,
     },
     /// A linear map is not well formed.
@@ -389,7 +394,7 @@ fn takes(largest: f64, margin: u32, needed: u32) -> String {
     }
 }
 
-/// A magnitude for reading: large ones as a power of two.
+/// A magnitude for messages: large ones as a power of two.
 fn magnitude(x: f64) -> String {
     match x < 1e6 {
         true => format!("{x:.4}"),

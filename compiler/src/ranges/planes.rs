@@ -1,4 +1,4 @@
-//! What is known of a tensor, plane by plane.
+//! Intervals for the planes of a tensor.
 
 use super::interval::Interval;
 use peregrine_ir::{Broadcast, Shape, Tensor};
@@ -6,13 +6,13 @@ use peregrine_ir::{Broadcast, Shape, Tensor};
 /// An interval for each plane of a tensor: for each channel of an image, each element of a vector.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Planes {
-    /// Elements of a plane; those of one plane follow each other.
+    /// Elements of a plane; the elements of one plane follow each other.
     size: usize,
     intervals: Vec<Interval>,
 }
 
 impl Planes {
-    /// By an interval for each plane of a tensor of `shape`.
+    /// The planes of a tensor of `shape`, with an interval for each.
     pub(super) fn new(shape: &Shape, interval: impl FnMut(usize) -> Interval) -> Self {
         let [planes, h, w] = shape.chw();
         let intervals = (0..planes as usize).map(interval).collect();
@@ -22,7 +22,7 @@ impl Planes {
         }
     }
 
-    /// What some values of a tensor are, plane by plane.
+    /// The extremes of the values of a tensor, plane by plane.
     pub(super) fn around(shape: &Shape, values: &[f64]) -> Self {
         let [_, h, w] = shape.chw();
         let mut planes = values.chunks(h as usize * w as usize);
@@ -32,7 +32,7 @@ impl Planes {
         })
     }
 
-    /// The values of a tensor that is repeated to `shape`.
+    /// The intervals of a tensor that is broadcast to `shape`.
     pub(super) fn repeated(tensor: &Tensor, shape: &Shape) -> Self {
         let [_, h, w] = shape.chw();
         let size = h as usize * w as usize;
@@ -49,7 +49,7 @@ impl Planes {
         })
     }
 
-    /// What element `flat` can be.
+    /// The interval of the element with index `flat`.
     pub(super) fn at(&self, flat: usize) -> Interval {
         self.intervals[flat / self.size]
     }
@@ -59,20 +59,20 @@ impl Planes {
         &self.intervals
     }
 
-    /// What any element can be.
+    /// The hull of all intervals.
     pub(super) fn hull(&self) -> Interval {
         let all = self.intervals.iter().copied();
         all.reduce(Interval::hull).unwrap_or(Interval::ALL)
     }
 
-    /// What elements are in one or the other of two tensors of one shape.
+    /// Widens the intervals to hold those of another tensor of this shape.
     pub(super) fn join(&mut self, other: &Self) {
         for (mine, other) in self.intervals.iter_mut().zip(&other.intervals) {
             *mine = mine.hull(*other);
         }
     }
 
-    /// Takes over the intervals of another tensor of this shape that have ends.
+    /// Takes over the bounded intervals of another tensor of this shape.
     pub(super) fn replace(&mut self, other: &Self) {
         for (mine, other) in self.intervals.iter_mut().zip(&other.intervals) {
             if other.is_bounded() {
@@ -81,7 +81,7 @@ impl Planes {
         }
     }
 
-    /// The same elements under other dimensions.
+    /// The intervals of the elements under other dimensions.
     pub(super) fn reshaped(&self, shape: &Shape) -> Self {
         let [_, h, w] = shape.chw();
         let size = h as usize * w as usize;

@@ -1,21 +1,22 @@
-//! What values a polynomial takes on an interval.
+//! The range of a polynomial on an interval.
 //!
-//! The maximum is searched by halving: around the centre of a piece a polynomial is its quadratic part, whose maximum is
+//! The maximum is searched by bisection. Around the centre of a piece a polynomial is its quadratic part, whose maximum is
 //! known, and a remainder, which is bounded term by term and shrinks with the third power of the length. Pieces that cannot
-//! hold the maximum are dropped; those that could when patience ends count with their bound, so that the answer is always safe.
+//! hold the maximum are dropped; the bound of those that could, when the number of steps is exhausted, is part of the answer,
+//! which is therefore always safe.
 
 use super::interval::{Interval, rounding};
 
-/// By how much an end may be too far out, as a share of the length of the answer.
+/// How far an end may be too far out, as a share of the length of the answer.
 const TOLERANCE: f64 = 1e-6;
-/// Pieces to look at.
+/// The largest number of pieces that are looked at.
 const PATIENCE: usize = 2000;
-/// Points tried before pieces are.
+/// Points that are tried before pieces are.
 const SAMPLES: usize = 16;
-/// Beyond this, sums of terms might overflow.
+/// A magnitude above which sums of terms might overflow.
 const TOO_LARGE: f64 = 1e290;
 
-/// An interval that holds `c[0] + c[1] x + c[2] x^2 + ...` for all `x` in `domain`, computed in any order in f64.
+/// An interval that holds `c[0] + c[1] x + c[2] x^2 + ...` for all `x` in `domain`, computed in f64 in any order.
 pub(super) fn range(c: &[f64], domain: Interval) -> Interval {
     let used = c.iter().rposition(|&c| c != 0.0).map_or(0, |last| last + 1);
     let c = &c[..used];
@@ -42,7 +43,8 @@ pub(super) fn range(c: &[f64], domain: Interval) -> Interval {
     above_constant(c, found)
 }
 
-/// A constant and even powers of one sign stay on one side of the constant, whatever the rounding.
+/// The interval, cut at the constant for a polynomial of a constant and even powers of one sign, which stays on one side of it
+/// whatever the rounding.
 fn above_constant(c: &[f64], found: Interval) -> Interval {
     let Some((&constant, rest)) = c.split_first() else {
         return found;
@@ -57,12 +59,12 @@ fn above_constant(c: &[f64], found: Interval) -> Interval {
     }
 }
 
-/// The search for a maximum.
+/// A search for the maximum of a polynomial.
 struct Search<'c> {
     c: &'c [f64],
     domain: Interval,
     tolerance: f64,
-    /// The largest value found.
+    /// The largest value that was found.
     attained: f64,
 }
 
@@ -107,9 +109,9 @@ impl<'c> Search<'c> {
 
 /// A polynomial on a piece of its domain.
 struct Piece {
-    /// No value is larger.
+    /// An upper bound of the values.
     bound: f64,
-    /// Where about it is largest: -1 at the start of the piece, 1 at its end.
+    /// About the place of the maximum: -1 is the start of the piece, 1 its end.
     place: f64,
 }
 

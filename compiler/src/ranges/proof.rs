@@ -1,4 +1,4 @@
-//! Arithmetic with intervals, from the inputs to every node: what no input within its interval leaves.
+//! Interval arithmetic from the inputs to every node: the values that no input within its interval leaves.
 
 use super::activation::Activation;
 use super::interval::Interval;
@@ -9,8 +9,8 @@ use crate::tensor::{Graph, Op, PerNode};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
-/// The values of every node, in node order; an input without an interval can be anything. What is stated of a node is taken
-/// for what it takes.
+/// The values of every node, in node order. An input without an interval can be anything. A range that is stated of a node
+/// is taken to hold.
 pub(super) fn prove(
     graph: &Graph,
     inputs: &BTreeMap<&str, Planes>,

@@ -1,4 +1,4 @@
-//! Where a simplified graph computes the values that its model states ranges of.
+//! Stated ranges, carried over from the nodes of a model to those of its rewritten graph.
 //!
 //! Rewriting stores a value `v` as `v / g + s`, by planes, and keeps no account of `g` and `s`. They are found again from what
 //! both graphs compute: two polynomials in the inputs that are affine to each other at random inputs are so everywhere, but
@@ -10,28 +10,30 @@ use crate::tensor::{EvaluateError, Graph, PerNode, Stated, StatedRange};
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
-/// How many inputs are evaluated: two points lie on a line, the third says whether it is the right one.
+/// The number of inputs that are evaluated: two points lie on a line, the others say whether it is the right one.
 const PROBES: u64 = 4;
-/// How much of the range of an input the probes take: what is far from any image makes polynomials run off.
+/// The share of an input's range that the probes take: far from any image, polynomials grow beyond use.
 const SPREAD: f64 = 0.25;
 /// Elements of a plane that are compared.
 const ELEMENTS: usize = 24;
-/// How far from a line a value may be, relative to how far values of its plane are apart: the line is drawn far beyond them.
+/// How far from a line a value may be, as a share of how far apart the values of its plane are: the line is extended far
+/// beyond them.
 const TOLERANCE: f64 = 1e-11;
-/// How far rounding may bring a value, relative to the largest of its plane.
+/// How far rounding may move a value, as a share of the largest magnitude of its plane.
 const ROUNDING: f64 = 1e-13;
-/// What part of its interval a value has to cover, and of its magnitude: a line through less says too little.
+/// The share of its interval, and of its magnitude, that the probes of a plane must cover: a line through less says too
+/// little.
 const COVERED: f64 = 1e-3;
 
-/// What is stated of the values of a simplified graph.
+/// The ranges that are stated of the values of a rewritten graph.
 #[derive(Clone, Debug, Default)]
 pub struct StatedPlanes {
-    /// The nodes of which something is stated.
+    /// The nodes that have a stated range.
     pub(super) nodes: BTreeMap<NodeIndex, Planes>,
 }
 
 impl StatedPlanes {
-    /// Carries what `stated` says of nodes of `graph` over to `simple`, which computes the same outputs.
+    /// Carries the ranges that `stated` has for nodes of `graph` over to `simple`, which computes the same outputs.
     ///
     /// # Errors
     /// When a graph is not well formed.
@@ -55,7 +57,7 @@ impl StatedPlanes {
     }
 }
 
-/// What is stated of each of so many planes.
+/// The stated interval of each of `planes` planes.
 fn intervals(range: &StatedRange, planes: usize) -> Vec<Interval> {
     let channels = range.channels.iter().map(|&[a, b]| Interval::new(a, b));
     match range.channels.len() == planes {
@@ -64,7 +66,7 @@ fn intervals(range: &StatedRange, planes: usize) -> Vec<Interval> {
     }
 }
 
-/// What the inputs take, by name; an input of which nothing is stated, anything around zero.
+/// The interval of each input by name; for an input without a stated range, one around zero.
 fn domains(graph: &Graph, stated: &Stated) -> BTreeMap<String, Interval> {
     let inputs = graph.inputs();
     let domain = |node| {
@@ -76,7 +78,7 @@ fn domains(graph: &Graph, stated: &Stated) -> BTreeMap<String, Interval> {
         .collect()
 }
 
-/// Some values of each plane of each node, over all probes.
+/// Some values of each plane of a node, over all probes.
 type Signature = Vec<Vec<f64>>;
 
 fn signatures(
@@ -98,7 +100,7 @@ fn signatures(
     Ok(found)
 }
 
-/// Pseudo-random inputs in the middle of their domains.
+/// Pseudo-random inputs from the middle of their domains.
 fn probe(
     graph: &Graph,
     domains: &BTreeMap<String, Interval>,
@@ -131,7 +133,7 @@ fn probe(
         .collect()
 }
 
-/// What `found` takes, plane by plane, when it is affine to `known`, which takes `intervals`.
+/// The intervals of `found`, plane by plane, when it is affine to `known`, whose intervals are given.
 fn carried(known: &Signature, found: &Signature, intervals: &[Interval]) -> Option<Vec<Interval>> {
     if known.len() != found.len() {
         return None;
@@ -141,7 +143,7 @@ fn carried(known: &Signature, found: &Signature, intervals: &[Interval]) -> Opti
     planes.filter(|planes| planes.iter().any(|plane| plane.is_bounded()))
 }
 
-/// The image of `interval` under the affine map from `v` to `w`, if there is one.
+/// The image of `interval` under the affine map from `v` to `w`; `None` where there is no such map.
 fn plane(v: &[f64], w: &[f64], interval: Interval) -> Option<Interval> {
     if v.len() != w.len() || !v.iter().chain(w).all(|x| x.is_finite()) {
         return None;

@@ -1,7 +1,7 @@
-//! What a circuit computes on the way to the value of a polynomial.
+//! The operations of a circuit on the way to the value of a polynomial.
 //!
-//! The lowering itself is asked: it writes its operations on one ciphertext into a program of their own, and each of them is
-//! a polynomial in the operand again.
+//! The lowering itself is asked: it writes its operations on one ciphertext into a program of their own, and each of these
+//! is a polynomial in the operand again.
 
 use crate::slots::{Evaluation, Program, SlotOp, SlotValue};
 use crate::tensor::Polynomial;
@@ -9,17 +9,17 @@ use peregrine_ir::{
     Broadcast, Const, Constant, Entity, LayoutId, Node, Operator, SecondaryMap, Shape, Tensors,
 };
 
-/// The coefficients of values as polynomials in the operand, constant first; none for what is no polynomial in it.
+/// The coefficients of values as polynomials in the operand, constant first; none for a value that is no polynomial in it.
 type Known = SecondaryMap<SlotValue, Option<Vec<f64>>>;
 
-/// The operations of a polynomial.
+/// The operations of a polynomial operator.
 pub(super) struct Steps {
     program: Program,
     result: SlotValue,
 }
 
 impl Steps {
-    /// Those of `p` on a tensor of `shape`.
+    /// The operations of `p` on a tensor of `shape`.
     pub(super) fn of(p: &Polynomial, shape: &Shape, tensors: &Tensors) -> Self {
         let mut program = Program::default();
         program.tensors.clone_from(tensors);
@@ -30,8 +30,8 @@ impl Steps {
         Self { program, result }
     }
 
-    /// The coefficients, constant first, that each operation between operand and result has for an element of the tensor;
-    /// none for one that is no polynomial in the operand.
+    /// The coefficients, constant first, of each operation between operand and result for an element of the tensor; none for
+    /// an operation that is no polynomial in the operand.
     pub(super) fn at(&self, element: usize) -> Vec<Option<Vec<f64>>> {
         let all: Known = SecondaryMap::in_order(&self.program.values, |before, _, inst| {
             self.step(&inst.op, element, before)
@@ -62,7 +62,7 @@ impl Steps {
         }
     }
 
-    /// The number that a constant has for an element.
+    /// The value of a constant for an element.
     fn constant(&self, constant: Const, element: usize) -> Option<f64> {
         let Constant::Fill { operator, .. } = self.program.constants[constant] else {
             return None;
