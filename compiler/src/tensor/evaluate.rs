@@ -7,7 +7,7 @@ use petgraph::graph::NodeIndex;
 use std::collections::BTreeMap;
 
 impl Graph {
-    /// Values of all outputs for the given inputs, by name, in the model's order.
+    /// Evaluates all outputs for the given inputs, by name. The results are in the model's order.
     ///
     /// # Errors
     /// When an input is missing or has the wrong number of elements, or the graph is not well formed.
@@ -23,10 +23,11 @@ impl Graph {
         finished.collect()
     }
 
-    /// Values of all outputs as they are decrypted, before the client finishes them, in the model's order.
+    /// Evaluates all outputs as they are decrypted, without the steps that the client takes after decryption, in the
+    /// model's order.
     ///
     /// # Errors
-    /// As [`Graph::evaluate`].
+    /// When [`Graph::evaluate`] has an error.
     pub fn evaluate_unfinished(
         &self,
         inputs: &BTreeMap<String, Vec<f64>>,
@@ -42,10 +43,10 @@ impl Graph {
         Ok(values)
     }
 
-    /// Values of all nodes, in node order.
+    /// Evaluates all nodes, in node order.
     ///
     /// # Errors
-    /// As [`Graph::evaluate`].
+    /// When [`Graph::evaluate`] has an error.
     pub fn evaluate_all(
         &self,
         inputs: &BTreeMap<String, Vec<f64>>,
@@ -55,10 +56,11 @@ impl Graph {
         Ok(values)
     }
 
-    /// Shows the values of each node, in node order; a value is kept until its last user has it.
+    /// Evaluates all nodes and calls `show` with the values of each, in node order. A value is dropped after its last
+    /// user.
     ///
     /// # Errors
-    /// As [`Graph::evaluate`].
+    /// When [`Graph::evaluate`] has an error.
     pub fn evaluate_each(
         &self,
         inputs: &BTreeMap<String, Vec<f64>>,
@@ -149,23 +151,23 @@ fn sum(first: &[f64], operands: &[&[f64]]) -> Vec<f64> {
     total
 }
 
-/// Why a graph could not be evaluated.
+/// Why a graph cannot be evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvaluateError {
-    /// No value was given for an input.
+    /// An input has no value.
     #[error("no value for input `{name}`")]
     MissingInput {
         /// The input.
         name: String,
     },
-    /// A value has the wrong size.
+    /// The value of an input has the wrong number of elements.
     #[error("input `{name}` has {found} values, the model takes {expected}")]
     InputLength {
         /// The input.
         name: String,
-        /// Values given.
+        /// Elements of the value.
         found: usize,
-        /// Values the model takes.
+        /// Elements that the model takes.
         expected: usize,
     },
     /// A node lacks an operand.
@@ -174,7 +176,7 @@ pub enum EvaluateError {
         /// The node.
         node: NodeName,
     },
-    /// A bias does not repeat to the result that it is added to.
+    /// A bias does not broadcast to the result that it is added to.
     #[error("the bias of {node} does not repeat to the shape of its result")]
     Bias {
         /// The node.
@@ -186,7 +188,7 @@ pub enum EvaluateError {
     /// An input cannot be prepared.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
-    /// What follows decryption does not fit.
+    /// Steps after decryption do not fit the output.
     #[error(transparent)]
     Finish(#[from] FinishError),
 }

@@ -1,8 +1,8 @@
 //! The canonical tensor graph: what every front end produces and every rewrite keeps.
 //!
-//! Six operators suffice. Everything linear, whatever ONNX called it, is one [`LinearMap`]; everything element-wise and
+//! There are six operators. Everything linear, whatever ONNX calls it, is one [`LinearMap`]; everything element-wise and
 //! univariate is one [`Polynomial`]. A node's value is a tensor of fixed [`Shape`], batch axis included; weights live in
-//! [`Graph::tensors`]. [`Graph::evaluate`] is the meaning of a graph, in f64: the oracle of every later stage.
+//! [`Graph::tensors`]. [`Graph::evaluate`] defines the meaning of a graph, in f64, by which every later stage is tested.
 //!
 //! Nodes are stored in a petgraph DAG, operands before users, so node order is a topological order.
 
@@ -25,20 +25,21 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use std::collections::BTreeMap;
 
-/// A network as a DAG of canonical operators.
+/// A network as a directed acyclic graph of canonical operators.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    /// Operators; an edge carries the operand position.
+    /// The operators; an edge carries the operand position.
     dag: DiGraph<Node, u32>,
-    /// Weights, biases and coefficients.
+    /// Tensors of weights, biases and coefficients.
     pub tensors: Tensors,
     /// The nodes of the source model, for provenance.
     pub sources: Vec<Source>,
-    /// Results, in the model's order.
+    /// The outputs, in the model's order.
     pub outputs: Vec<Output>,
-    /// What the client makes of inputs before it encrypts them, by name; the others are encrypted as they are.
+    /// The steps that the client takes on inputs before it encrypts them, by name; inputs without an entry are encrypted
+    /// as they are.
     pub prepare: BTreeMap<String, Prepare>,
-    /// The ranges that the model states for its own nodes; a graph that rewriting has changed has none.
+    /// The ranges that the model states for its own nodes; none in a graph that rewriting has changed.
     pub stated: Option<Stated>,
 }
 
@@ -51,16 +52,16 @@ pub struct Source {
     pub op: String,
 }
 
-/// Index into [`Graph::sources`].
+/// A node of the ONNX model, as an index into [`Graph::sources`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u32);
 
 /// An operator with the shape of its result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// What it computes.
+    /// The operator.
     pub op: Op,
-    /// Shape of the result.
+    /// The shape of the result.
     pub shape: Shape,
     /// The node of the model it stands for.
     pub source: SourceId,
@@ -69,7 +70,7 @@ pub struct Node {
 /// The canonical operators.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
-    /// An encrypted input, as [`Graph::prepare`] makes it. No operands.
+    /// An encrypted input, after the steps of [`Graph::prepare`]. No operands.
     Input {
         /// Its name in the model.
         name: String,
@@ -78,7 +79,7 @@ pub enum Op {
     Linear {
         /// The matrix.
         map: LinearMap,
-        /// Added to the result; broadcast to its shape.
+        /// A tensor that is added to the result, broadcast to its shape.
         bias: Option<TensorId>,
     },
     /// Element-wise polynomial. One operand of the same shape.
@@ -91,14 +92,14 @@ pub enum Op {
     Reshape,
 }
 
-/// A named result.
+/// A named output of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
     /// Its name in the model.
     pub name: String,
     /// The node that computes it.
     pub node: NodeIndex,
-    /// What the client makes of it after decryption.
+    /// The steps that the client takes after decryption.
     pub finish: Finish,
 }
 
@@ -118,7 +119,7 @@ impl Graph {
         &self.dag[index]
     }
 
-    /// Operands in order.
+    /// The operands of a node in order.
     pub fn operands(&self, index: NodeIndex) -> Vec<NodeIndex> {
         let mut operands: Vec<(u32, NodeIndex)> = self
             .dag
@@ -129,7 +130,7 @@ impl Graph {
         operands.into_iter().map(|(_, node)| node).collect()
     }
 
-    /// Users in node order; one that uses the node twice is listed twice.
+    /// The users of a node in node order; one that uses the node twice is listed twice.
     pub fn users(&self, index: NodeIndex) -> Vec<NodeIndex> {
         let mut users: Vec<NodeIndex> = self
             .dag
@@ -153,17 +154,17 @@ impl Graph {
         }
     }
 
-    /// Number of nodes.
+    /// The number of nodes.
     pub fn len(&self) -> usize {
         self.dag.node_count()
     }
 
-    /// Whether there is no node.
+    /// Whether the graph has no node.
     pub fn is_empty(&self) -> bool {
         self.dag.node_count() == 0
     }
 
-    /// Encrypted inputs: node and name.
+    /// The encrypted inputs: node and name.
     pub fn inputs(&self) -> impl Iterator<Item = (NodeIndex, &str)> {
         self.nodes().filter_map(|index| match &self.node(index).op {
             Op::Input { name } => Some((index, name.as_str())),

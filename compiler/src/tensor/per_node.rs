@@ -1,4 +1,4 @@
-//! A table beside a tensor graph: what an analysis finds of each node.
+//! A table beside a tensor graph, with the result of an analysis for each node.
 
 use super::Graph;
 use petgraph::graph::NodeIndex;
@@ -25,7 +25,8 @@ impl<V> PerNode<V> {
         Self(graph.nodes().map(value).collect())
     }
 
-    /// A table with a value computed for each node from those of all nodes before it, its operands among them, in order.
+    /// A table with a value computed for each node, in order, from the values of all nodes before it, its operands among
+    /// them.
     pub fn in_order(graph: &Graph, mut value: impl FnMut(&Self, NodeIndex) -> V) -> Self {
         let mut table = Self(Vec::with_capacity(graph.len()));
         for index in graph.nodes() {
@@ -35,10 +36,10 @@ impl<V> PerNode<V> {
         table
     }
 
-    /// As [`PerNode::in_order`], up to the first node whose value fails.
+    /// A table computed like that of [`PerNode::in_order`], up to the first node whose computation fails.
     ///
     /// # Errors
-    /// The first error.
+    /// The error of that node.
     pub fn try_in_order<E>(
         graph: &Graph,
         mut value: impl FnMut(&Self, NodeIndex) -> Result<V, E>,
@@ -56,7 +57,7 @@ impl<V> PerNode<V> {
         self.0.iter()
     }
 
-    /// All values in node order, for changing them.
+    /// All values in node order, mutably.
     pub fn values_mut(&mut self) -> std::slice::IterMut<'_, V> {
         self.0.iter_mut()
     }

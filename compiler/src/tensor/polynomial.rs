@@ -2,20 +2,21 @@
 
 use peregrine_ir::{Broadcast, Shape, TensorId, Tensors};
 
-/// `c[0] + c[1] x + c[2] x^2 + ...`, each coefficient a tensor that broadcasts to the operand's shape.
+/// An element-wise polynomial `c[0] + c[1] x + c[2] x^2 + ...`, each coefficient a tensor that broadcasts to the
+/// operand's shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Polynomial {
     coefficients: Vec<TensorId>,
 }
 
 impl Polynomial {
-    /// The highest degree accepted; a fine-tuned activation has 2 to 8.
+    /// The largest degree that is accepted; a fine-tuned activation has 2 to 8.
     pub const MAX_DEGREE: usize = 64;
 
-    /// The polynomial with these coefficients, constant term first.
+    /// A polynomial with these coefficients, constant term first.
     ///
     /// # Errors
-    /// When there is none or too many, one does not exist, or one does not broadcast to `shape`.
+    /// When there are no coefficients or too many, one does not exist, or one does not broadcast to `shape`.
     pub fn new(
         coefficients: Vec<TensorId>,
         shape: &Shape,
@@ -39,12 +40,12 @@ impl Polynomial {
         Ok(Self { coefficients })
     }
 
-    /// Coefficients, constant term first; at least one.
+    /// The coefficients, constant term first; at least one.
     pub fn coefficients(&self) -> &[TensorId] {
         &self.coefficients
     }
 
-    /// This with other names of the tensors.
+    /// The polynomial with its tensors renamed.
     #[must_use]
     pub fn renamed(&self, name: impl Fn(TensorId) -> TensorId) -> Self {
         let coefficients = self.coefficients.iter().map(|&id| name(id));
@@ -53,12 +54,12 @@ impl Polynomial {
         }
     }
 
-    /// One less than the number of coefficients.
+    /// The degree: one less than the number of coefficients.
     pub fn degree(&self) -> usize {
         self.coefficients.len() - 1
     }
 
-    /// Its values on `x`, a tensor of `shape`, by Horner's rule.
+    /// The values of the polynomial on `x`, a tensor of `shape` in row-major order, by Horner's rule.
     pub fn apply(&self, x: &[f64], shape: &Shape, tensors: &Tensors) -> Vec<f64> {
         let mut y = vec![0.0f64; x.len()];
         for &id in self.coefficients.iter().rev() {
@@ -80,10 +81,10 @@ impl Polynomial {
     }
 }
 
-/// Why coefficients are not a [`Polynomial`].
+/// Why coefficients are not those of a [`Polynomial`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolynomialError {
-    /// No coefficients, or too many.
+    /// There are no coefficients, or too many.
     #[error(
         "polynomial of degree {found}, expected 0 to {}",
         Polynomial::MAX_DEGREE
@@ -92,22 +93,22 @@ pub enum PolynomialError {
         /// Number of coefficients less one.
         found: i64,
     },
-    /// A coefficient tensor is missing.
+    /// A coefficient tensor does not exist.
     #[error("the coefficient of x^{power} does not exist")]
     NoTensor {
-        /// Which.
+        /// The power of x that it is the coefficient of.
         power: usize,
     },
-    /// A coefficient does not broadcast.
+    /// A coefficient does not broadcast to the operand.
     #[error(
         "the coefficient of x^{power} has shape {coefficient}, which does not broadcast to {operand}"
     )]
     Shape {
-        /// Which.
+        /// The power of x that it is the coefficient of.
         power: usize,
-        /// Its shape.
+        /// Shape of the coefficient.
         coefficient: Shape,
-        /// The operand's shape.
+        /// Shape of the operand.
         operand: Shape,
     },
 }
