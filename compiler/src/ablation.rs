@@ -1,4 +1,4 @@
-//! What each optimisation buys on a network: the network compiled without it, all else being equal.
+//! Ablation: what each optimisation buys on a network, by compiling the network without it and all others unchanged.
 
 use crate::optimisation::{Optimisation, Without};
 use crate::pipeline::{CompileError, Config, compile};
@@ -6,66 +6,67 @@ use crate::tensor::Graph;
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{Circuit, Level};
 
-/// A compilation without one optimisation.
+/// A compilation without one of the optimisations.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Ablation {
-    /// What was left out beside what the configuration leaves out; none for the compiler as configured.
+    /// The optimisation that was left out, beside those that the configuration leaves out; none for the compilation as
+    /// configured.
     pub without: Option<Optimisation>,
-    /// What came of it.
+    /// The result of the compilation.
     #[serde(flatten)]
     pub outcome: Outcome,
 }
 
-/// A circuit or none.
+/// The result of a compilation: the figures of a circuit, or the reason why there is none.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[serde(untagged)]
 pub enum Outcome {
-    /// A circuit.
+    /// The network compiles to a circuit.
     Compiled {
-        /// What it takes.
+        /// The figures of the circuit.
         #[serde(flatten)]
         figures: Figures,
-        /// Predicted seconds beyond those of the compiler as configured; negative where it is faster.
+        /// Predicted seconds of a run beyond those of the circuit as configured; negative where it is faster.
         more_seconds: f64,
     },
-    /// No circuit.
+    /// The network does not compile.
     Refused {
-        /// Why, for people.
+        /// The reason, for people.
         refused: String,
-        /// By how many bits the modulus would cross the security line, if that is why.
+        /// Bits by which the modulus would exceed the security limit, if that is the reason.
         missing_bits: Option<f64>,
     },
 }
 
-/// What a circuit takes.
+/// The figures of a circuit: degrees, modulus, operations, keys and predicted time.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Figures {
-    /// log2 of the ring degree.
+    /// log2 of the degree of the ring of the highest level.
     pub log_n: u32,
-    /// log2 of the degree of the small ring, if there is one.
+    /// log2 of the degree of the second ring, if there is one.
     pub small_log_n: Option<u32>,
-    /// Levels.
+    /// Number of levels.
     pub levels: usize,
-    /// Primes of the highest level.
+    /// Number of primes of the highest level.
     pub primes: usize,
-    /// log2 of everything that security depends on: all primes, P among them.
+    /// log2 of the largest modulus, special primes included, on which security depends.
     pub modulus_bits: f64,
-    /// Products with weights and masks.
+    /// Products of a ciphertext with weights or masks.
     pub plaintext_products: u64,
     /// Inner products with evaluation keys.
     pub key_switches: u64,
-    /// Ciphertexts decomposed into digits.
+    /// Decompositions of a ciphertext into gadget digits.
     pub decompositions: u64,
-    /// Evaluation keys.
+    /// Number of evaluation keys.
     pub keys: usize,
-    /// Bytes of all of them in a file.
+    /// Bytes of all evaluation keys in a file.
     pub key_bytes: u64,
     /// Predicted seconds of a run with keys in memory.
     pub seconds: f64,
 }
 
 impl Figures {
-    /// Of a circuit that was compiled for the machine of `config`.
+    /// The figures of a circuit that was compiled for the machine of `config`.
     pub fn of(circuit: &Circuit, config: &Config) -> Self {
         let stats = Stats::of(circuit);
         let ring = &circuit.rings;
@@ -88,8 +89,8 @@ impl Figures {
     }
 }
 
-/// Compiles a network without each optimisation that `config` has, one at a time, and compares with `full`, the circuit that
-/// `config` leads to; that comes first. Takes as long as there are optimisations to compile without.
+/// Compiles a network without each optimisation that `config` has, one at a time, and compares the circuits with `full`, the
+/// circuit that `config` leads to, which comes first in the result. It takes one compilation for each optimisation.
 pub fn ablate(graph: &Graph, config: &Config, full: &Circuit) -> Vec<Ablation> {
     let figures = Figures::of(full, config);
     let seconds = figures.seconds;

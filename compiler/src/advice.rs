@@ -1,32 +1,32 @@
-//! What would make a network fit that no parameters hold.
+//! Advice for a network that no parameters hold: which changes would make it fit.
 //!
-//! Each answer was tried: by the demands of a circuit that did not fit, where one was made; otherwise by what no circuit can do
-//! without ([`crate::manage::possible`]), which is necessary and may not be enough.
+//! Each answer was tried: by the demands of a circuit that did not fit, where one was made; otherwise by the bits that every
+//! circuit needs ([`crate::manage::possible`]), which is necessary and may not be enough.
 
 use crate::manage::parameters::ParameterError;
 use crate::pipeline::{Config, Session};
 use crate::precision::LEAST_BITS;
 use peregrine_ir::{RingTable, Security};
 
-/// What would help; nothing where it would not.
+/// The changes that would make a network fit; a field is none where its change would not help.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WaysOut {
-    /// The smallest ring degree beyond those that were allowed, as a logarithm.
+    /// log2 of the smallest ring degree above the allowed ones that would do.
     pub log_n: Option<u32>,
-    /// The most bits per operation that there are parameters for.
+    /// The largest number of bits per operation for which there are parameters.
     pub operation_bits: Option<u32>,
-    /// Bits that are missing even with the fewest bits per operation.
+    /// Bits that are missing even with the smallest number of bits per operation.
     pub missing_at_least_bits: Option<f64>,
-    /// The largest allowed degree, where it would do without security.
+    /// log2 of the largest allowed degree, where it would do without security.
     pub insecure_log_n: Option<u32>,
-    /// About how many products of ciphertexts one after the other fit, and how many there are.
+    /// About how many products of ciphertexts in a row fit, and how many the network has.
     pub products: Option<(u32, u32)>,
-    /// Whether a circuit was made, so that the answers are about that.
+    /// Whether the answers are about a circuit that was made.
     pub is_tried: bool,
 }
 
 impl WaysOut {
-    /// Tries larger rings, fewer bits and no security.
+    /// Looks for changes that would make the network fit: larger rings, fewer bits per operation, and no security.
     pub fn search(session: &Session, config: &Config, error: &ParameterError) -> Self {
         if config.like.is_some() {
             // Other parameters are not asked for.
@@ -55,7 +55,7 @@ impl WaysOut {
     }
 }
 
-/// How many of the products fit: the path shortened in proportion, beside what every network needs.
+/// About how many of the products in a row fit: the path shortened in proportion, beside what every network needs.
 fn held(error: &ParameterError) -> Option<(u32, u32)> {
     let ParameterError::Depth {
         path, bits, limit, ..

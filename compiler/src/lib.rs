@@ -1,4 +1,4 @@
-//! From an ONNX model to a verified CKKS circuit.
+//! The compiler: from an ONNX model to a verified CKKS circuit.
 //!
 //! Stages have different types, so they cannot run in the wrong order:
 //!
@@ -11,8 +11,8 @@
 //! | management | [`slots::Program`] to `Circuit` | [`manage`] |
 //! | circuit passes | `Circuit` to `Circuit` | [`passes`] |
 //!
-//! What is cheap is decided by one model of the machine, [`peregrine_ir::cost`]. What a stage does beyond a correct circuit can be left out by name
-//! ([`optimisation`]); [`ablation`] compares.
+//! One model of the machine, [`peregrine_ir::cost`], decides which of several ways is cheapest. Everything that a stage does
+//! beyond a correct circuit can be left out by name ([`optimisation`]); [`ablation`] compares the circuits.
 
 pub mod ablation;
 pub mod advice;

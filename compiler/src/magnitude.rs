@@ -1,15 +1,14 @@
-//! Weights that the parameters cannot hold, named as the user's: what the verifier says of the plaintexts made of them.
+//! Weights too large for the parameters: the verifier's errors about plaintexts, traced back to tensors of the model.
 //!
-//! A plaintext is its numbers times a scale, and must stay below the modulus of its level. Which scale and level a weight
-//! meets is known only once the circuit is made, so the verifier is the judge; here its verdict is traced back to the
-//! tensors of the model.
+//! A plaintext is its numbers times a scale, and must stay below the modulus of its level. The scale and level that a
+//! weight meets are known only once the circuit is made, so the verifier decides; its errors are translated here.
 
 use crate::tensor::{Graph, Op};
 use peregrine_ir::verify::{Cause, ValueError};
 use peregrine_ir::{SourceNode, TensorId, VerifyErrors};
 use std::collections::BTreeSet;
 
-/// A number of the model that is too large for every plaintext it could be in.
+/// A weight of the model that is too large for every plaintext it could be in.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(
     "{op} `{node}`: tensor `{tensor}` holds {magnitude:e}{}, the parameters hold constants up to about {limit:.1e} there; check the training run, scale the tensor down and a neighbour up, or ask for fewer --precision-bits",
@@ -24,9 +23,9 @@ pub struct MagnitudeError {
     pub tensor: String,
     /// Its largest magnitude.
     pub magnitude: f64,
-    /// The number that the compiler makes of it, combined with other constants.
+    /// The number that the compiler derives from it and other constants.
     pub number: f64,
-    /// What would fit, about.
+    /// About the largest constant that the parameters hold.
     pub limit: f64,
 }
 
@@ -38,13 +37,13 @@ fn made(magnitude: f64, number: f64) -> String {
     }
 }
 
-/// The largest magnitude of a weight: beside a larger one, values of ordinary size drown in the noise of any parameters.
+/// The largest magnitude of a weight: beside a larger one, values of usual size drown in the noise of any parameters.
 const LARGEST: f64 = (1u64 << 32) as f64;
 
-/// Refuses a model with a number that is too large for any parameters.
+/// Refuses a model that holds a weight too large for any parameters.
 ///
 /// # Errors
-/// Names the tensor with the largest one.
+/// Names the tensor with the largest such weight.
 pub(crate) fn check(graph: &Graph) -> Result<(), MagnitudeError> {
     match blamed(graph, largest(graph, None), |magnitude| {
         (magnitude, LARGEST)
@@ -54,7 +53,8 @@ pub(crate) fn check(graph: &Graph) -> Result<(), MagnitudeError> {
     }
 }
 
-/// The tensor of the model to blame, when all that the verifier found is that numbers are too large.
+/// The tensor of the model that is to blame; `None` unless all errors of the verifier are about numbers that are too
+/// large.
 pub(crate) fn explain(graph: &Graph, errors: &VerifyErrors) -> Option<MagnitudeError> {
     let mut worst: Option<(f64, f64, Option<&SourceNode>)> = None;
     for error in &errors.errors {
@@ -77,7 +77,7 @@ pub(crate) fn explain(graph: &Graph, errors: &VerifyErrors) -> Option<MagnitudeE
     blamed(graph, found, |_| (number, limit))
 }
 
-/// An error about a tensor that was found, with the number made of it and what would fit.
+/// The error about a tensor, with the number that is derived from it and the largest that would fit.
 fn blamed(
     graph: &Graph,
     found: Option<(u32, f64, String)>,
@@ -96,7 +96,7 @@ fn blamed(
     })
 }
 
-/// The node, the magnitude and the name of the tensor with the largest number, of one node of the model or of all.
+/// The number of the node, the magnitude and the tensor's name of the largest weight, in one node of the model or in all.
 fn largest(graph: &Graph, of: Option<&SourceNode>) -> Option<(u32, f64, String)> {
     let mut found: Option<(u32, f64, TensorId)> = None;
     for index in graph.nodes() {
@@ -118,7 +118,7 @@ fn largest(graph: &Graph, of: Option<&SourceNode>) -> Option<(u32, f64, String)>
     Some((source, magnitude, graph.tensors[id].name.clone()))
 }
 
-/// The tensors that an operator reads.
+/// The tensors of an operator.
 fn tensors(op: &Op) -> BTreeSet<TensorId> {
     match op {
         Op::Linear { map, bias } => map.weight().into_iter().chain(*bias).collect(),

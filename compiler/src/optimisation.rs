@@ -1,43 +1,43 @@
-//! What the compiler does beyond a correct circuit, by name, so that each can be left out.
+//! Optimisations: what the compiler does beyond a correct circuit, by name, so that each can be left out.
 //!
-//! [`Config::without`](crate::pipeline::Config::without) goes to the stages that ask for it; every switch is asked for in one
-//! place. No circuit is wrong without any of them: it is larger, slower, or does not fit a ring.
+//! The stages ask [`Config::without`](crate::pipeline::Config::without), for each optimisation in one place. Without any of
+//! them a circuit is correct, but larger or slower, or it does not fit a ring.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// What can be left out.
+/// An optimisation that can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Optimisation {
-    /// Nodes of the model that become part of others: the first half of [`crate::rewrite`].
+    /// Fusing nodes of the model into others: the first half of [`crate::rewrite`].
     NodeFusing,
-    /// Monic polynomials and completed squares: the second half.
+    /// Redistribution of factors, for monic polynomials and completed squares: the second half of [`crate::rewrite`].
     Redistribution,
-    /// Copies that are turned against each other: [`crate::layout`].
+    /// Skewed replicas, which are rotated against each other: [`crate::layout`].
     SkewedReplicas,
-    /// Products that wait for the next rescale: [`crate::manage::rescales`].
+    /// Lazy products of ciphertexts, which share the next rescale: [`crate::manage::rescales`].
     TowerReuse,
-    /// Shorter scales for weights, numbers and masks: [`crate::manage::parameters`].
+    /// Shorter scales for weights, scalars and masks than for values: [`crate::manage::parameters`].
     SeparateScales,
-    /// Levels that are no chain of primes.
+    /// Levels whose primes come and go, in place of a chain of primes: [`crate::manage::parameters`].
     GranularModuli,
-    /// Half the degree once that is secure: [`crate::pipeline`].
+    /// A ring of half the degree once that is secure: [`crate::pipeline`].
     RingSwitching,
-    /// Fewer and smaller keys: [`crate::passes::keys`].
+    /// Rotations composed of others, for fewer and smaller keys: [`crate::passes::keys`].
     KeySelection,
-    /// Shared decompositions: [`crate::passes`].
+    /// Rotations of one ciphertext that share its decomposition: [`crate::passes`].
     Hoisting,
-    /// Shared divisions by P.
+    /// Sums in the extended basis that share their division by P: [`crate::passes`].
     DoubleHoisting,
 }
 
-/// What is left out.
+/// The optimisations that are left out.
 pub type Without = BTreeSet<Optimisation>;
 
 impl Optimisation {
-    /// All, in the order of the stages that make them.
+    /// All optimisations, in the order of the stages that do them.
     pub const ALL: [Self; 10] = [
         Self::NodeFusing,
         Self::Redistribution,
@@ -51,7 +51,7 @@ impl Optimisation {
         Self::DoubleHoisting,
     ];
 
-    /// Its name on the command line and in reports.
+    /// The name of the optimisation on the command line and in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::NodeFusing => "node-fusing",
@@ -67,7 +67,7 @@ impl Optimisation {
         }
     }
 
-    /// What it does, in one sentence.
+    /// A sentence about what the optimisation does.
     pub const fn summary(self) -> &'static str {
         match self {
             Self::NodeFusing => {
@@ -123,7 +123,7 @@ impl FromStr for Optimisation {
     }
 }
 
-/// A name that is none of an optimisation.
+/// A name that no optimisation has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no optimisation is called `{0}`; there are {all}", all = Optimisation::ALL.map(Optimisation::name).join(", "))]
 pub struct UnknownOptimisation(pub String);

@@ -1,47 +1,47 @@
-//! The search for parameters that give the outputs a precision.
+//! The search for parameters that give the outputs a wanted precision.
 //!
-//! [`Config::precision_bits`] is about single operations and relative to 1. What it leads to at the outputs depends on the
-//! network, and is known by trial: a [judge](compile) says how many bits of the outputs of a circuit are right. An error at
-//! the outputs halves with every bit of the operations, so the difference to what was asked for is the next correction.
-//! That law is exact as long as circuits have the same form; each answer is judged itself.
+//! [`Config::precision_bits`] is about single operations and relative to 1. The precision that it leads to at the outputs
+//! depends on the network, and is found by trial: a [judge](compile) says how many bits of the outputs of a circuit are
+//! right. An error at the outputs halves with every bit of the operations, so the difference to the wanted precision is the
+//! next correction. That law is exact as long as circuits have the same form; each answer is judged itself.
 
 use crate::manage::parameters::ParameterError;
 use crate::passes::keys::KeyError;
 use crate::pipeline::{CompileError, Compiled, Config, Session, Watch};
 use crate::tensor::Graph;
 
-/// Most circuits that are judged.
+/// The largest number of circuits that are judged.
 pub const MAX_TRIALS: usize = 4;
-/// Most compilations that end without parameters.
+/// The largest number of compilations that end without parameters.
 const MAX_REFUSALS: usize = 6;
-/// Fewest bits per operation that are tried: of primes as short as fewer need there are not enough for many levels.
+/// The smallest number of bits per operation that is tried: of primes for fewer bits there are too few for many levels.
 pub const LEAST_BITS: u32 = 6;
-/// Bits of precision that the guard bits of operations leave for networks to gain: the first guess.
+/// The bits of precision that the first trial expects the outputs to gain beyond those of operations, from their guard bits.
 const GAIN_BITS: u32 = 1;
-/// Most bits by which a trial differs from the one before: judges may find no precision at all.
+/// The largest number of bits by which a trial differs from the one before: a judge may find no precision at all.
 const MAX_STEP: f64 = 16.0;
 
-/// A circuit that is as precise as was asked for.
+/// A circuit that has the wanted precision, and how it was found.
 #[derive(Clone, Debug)]
 pub struct Found<T = Compiled> {
-    /// The circuit.
+    /// The compiled circuit.
     pub compiled: T,
     /// Bits of the outputs that are right, by the judge; infinite without any error.
     pub predicted_bits: f64,
-    /// Bits after the point that operations leave: what the configuration had to ask for.
+    /// Bits after the point of single operations: the [`Config::precision_bits`] of the compilation.
     pub internal_bits: u32,
-    /// Circuits that were judged.
+    /// The number of circuits that were judged.
     pub trials: usize,
 }
 
-/// Compiles a graph so that `bits` bits of its outputs are right, with as few bits per operation as give them; those that
-/// `config` asks for do not matter.
+/// Compiles a graph so that `bits` bits of its outputs are right, with as few bits per operation as that takes; the
+/// [`Config::precision_bits`] of `config` does not matter.
 ///
-/// `judge` says how many bits of the outputs of a circuit are right: log2 of the largest output over the largest error.
-/// With a judge that always says the same of the same circuit, the result is always the same.
+/// `judge` returns how many bits of the outputs of a circuit are right: log2 of the largest output over the largest error.
+/// With a deterministic judge, the compilation is deterministic.
 ///
 /// # Errors
-/// When no parameters give the precision, when the judge fails, and as for [`crate::pipeline::compile`].
+/// When no parameters give the precision, when the judge fails, and when [`crate::pipeline::compile`] has an error.
 pub fn compile<E>(
     graph: &Graph,
     config: &Config,
@@ -53,10 +53,11 @@ pub fn compile<E>(
     compile_in(&mut session, config, bits, judge, &|_, _| {})
 }
 
-/// The same for a network of which others may have been compiled.
+/// Compiles the network of a session so that `bits` bits of its outputs are right, like [`compile`]. The session may have
+/// compiled others before.
 ///
 /// # Errors
-/// As for [`compile`].
+/// When [`compile`] has an error.
 pub fn compile_in<E>(
     session: &mut Session,
     config: &Config,
@@ -90,41 +91,41 @@ pub fn compile_in<E>(
     search.finish()
 }
 
-/// What is known of numbers of bits per operation. Searching for fewer than are known to be enough, or for more than are
-/// known to be too few, it never asks for the same twice.
+/// The knowledge about numbers of bits per operation. The search is for fewer than are known to be enough, and for more than
+/// are known to be too few, so it never tries a number twice.
 #[derive(Debug)]
 struct Search<T> {
     asked: u32,
     trials: usize,
     refusals: usize,
-    /// The most that are judged too few, and the precision they give.
+    /// The largest number that is judged too small, and the precision it gives.
     few: Option<(u32, f64)>,
-    /// The fewest that are judged enough.
+    /// The smallest number that is judged enough.
     enough: Option<Enough<T>>,
-    /// The fewest that may have parameters.
+    /// The smallest number that may have parameters.
     least: u32,
-    /// The fewest that are too many for any parameters.
+    /// The smallest number that is too large for any parameters.
     most: Option<u32>,
     /// The last refusal.
     refusal: Option<Refusal>,
 }
 
-/// Why bits per operation are too many, or too few.
+/// The reason why a number of bits per operation is refused.
 #[derive(Clone, Debug)]
 enum Refusal {
-    /// There are no parameters for them.
+    /// There are no parameters for it.
     Parameters(ParameterError),
-    /// Evaluation keys are too large with them.
+    /// The evaluation keys are too large.
     Keys {
-        /// The bits.
+        /// The number of bits per operation.
         internal: u32,
-        /// By how much.
+        /// The error, which says by how much.
         error: KeyError,
     },
 }
 
 impl Refusal {
-    /// Whether fewer bits may change it: keys become smaller with them, but not by half.
+    /// Whether fewer bits may change the refusal: keys become smaller with fewer bits, but not by half.
     fn is_near(&self) -> bool {
         match self {
             Self::Keys {
@@ -152,11 +153,11 @@ impl<E> From<Refusal> for SearchError<E> {
     }
 }
 
-/// Bits per operation that are enough.
+/// A number of bits per operation that is enough, with its circuit.
 #[derive(Debug)]
 struct Enough<T> {
     bits: u32,
-    /// Bits of the outputs.
+    /// Bits of the outputs that are right.
     predicted: f64,
     /// log2 of the ring degree.
     log_n: u32,
@@ -205,12 +206,13 @@ impl<T> Search<T> {
         self.refusal = Some(refusal);
     }
 
-    /// The bits per operation to try next; none when there is nothing to gain.
+    /// The number of bits per operation to try next; `None` when nothing can be gained.
     fn next(&self) -> Option<u32> {
         if self.trials == MAX_TRIALS || self.refusals == MAX_REFUSALS {
             return None;
         }
         let asked = f64::from(self.asked);
+        // Once a number is enough, by the law the spare bits of the outputs can be saved in every operation.
         if let Some(enough) = &self.enough {
             let spare = (enough.predicted - asked).floor().min(MAX_STEP) as u32;
             if spare <= self.tolerated() {
@@ -219,11 +221,13 @@ impl<T> Search<T> {
             let fewer = enough.bits.saturating_sub(spare).max(self.least);
             return (fewer < enough.bits).then_some(fewer);
         }
+        // Before, by the same law, the missing bits are added; first comes a guess.
         let wanted = match self.few {
             Some((few, predicted)) => few + (asked - predicted).ceil().clamp(1.0, MAX_STEP) as u32,
             None => self.asked.saturating_sub(GAIN_BITS),
         };
         let wanted = wanted.max(self.least);
+        // What has no parameters bounds the guess from above.
         let next = match (self.most, self.few) {
             (Some(most), Some((few, _))) if wanted >= most => few.midpoint(most),
             (Some(most), None) if wanted >= most => {
@@ -236,7 +240,7 @@ impl<T> Search<T> {
         (next >= self.least).then_some(next)
     }
 
-    /// Spare bits that are not worth another compilation: the law has found all but one where it holds.
+    /// Spare bits that are not worth another compilation: where the law holds, it has found all but one.
     fn tolerated(&self) -> u32 {
         u32::from(self.trials > 1)
     }
@@ -250,6 +254,7 @@ impl<T> Search<T> {
             refusal,
             ..
         } = self;
+        // The smallest number that was enough.
         if let Some(enough) = enough {
             return Ok(Found {
                 compiled: enough.result,
@@ -258,6 +263,7 @@ impl<T> Search<T> {
                 trials,
             });
         }
+        // Nothing was judged: the last refusal says why.
         let Some((internal, reached)) = few else {
             let none = SearchError::Compile(CompileError::NoDegree);
             return Err(refusal.map_or(none, SearchError::from));
@@ -284,8 +290,8 @@ impl<T> Search<T> {
     }
 }
 
-/// By how many bits per operation a refused request was too much, at least one: that of the longest prime, or the excess of
-/// the whole modulus shared by all its primes, the special ones taken for one.
+/// The number of bits per operation by which a refused request was too large, at least one: the excess of the longest prime,
+/// or that of the whole modulus shared by all its primes, the special ones counted as one.
 fn excess(refusal: &Refusal) -> u32 {
     let Refusal::Parameters(error) = refusal else {
         return 1;
@@ -310,56 +316,56 @@ fn excess(refusal: &Refusal) -> u32 {
     excess.max(1)
 }
 
-/// Why no circuit has the precision.
+/// Why no circuit has the wanted precision.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PrecisionError {
-    /// No parameters give it.
+    /// No parameters give the precision.
     #[error(
         "{asked} bits of the largest output are asked for, {reached:.1} are reached, with {internal} bits after the point \
          of every operation: {:.1} bits are missing; more has no parameters: {limit}", f64::from(*asked) - reached
     )]
     Unreached {
-        /// Bits of the outputs.
+        /// Bits of the outputs that are wanted.
         asked: u32,
-        /// Bits of the outputs, the most that was found.
+        /// The largest number of right bits of the outputs that was found.
         reached: f64,
-        /// Bits per operation that give them.
+        /// The bits per operation that give it.
         internal: u32,
-        /// Why there are no more.
+        /// Why there are no parameters for more.
         limit: Box<CompileError>,
     },
-    /// More bits per operation do not help.
+    /// More bits per operation do not make outputs more precise.
     #[error(
         "{asked} bits of the largest output are asked for, {reached:.1} are reached, with {internal} bits after the point \
          of every operation: {:.1} bits are missing after {trials} compilations", f64::from(*asked) - reached
     )]
     Stalled {
-        /// Bits of the outputs.
+        /// Bits of the outputs that are wanted.
         asked: u32,
-        /// Bits of the outputs, the most that was found.
+        /// The largest number of right bits of the outputs that was found.
         reached: f64,
-        /// Bits per operation that give them.
+        /// The bits per operation that give it.
         internal: u32,
-        /// Circuits that were judged.
+        /// The number of circuits that were judged.
         trials: usize,
     },
 }
 
-/// Why a search failed.
+/// Why a search for a precision failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SearchError<E> {
-    /// The graph does not compile, whatever the precision.
+    /// The graph does not compile at any precision.
     #[error(transparent)]
     Compile(CompileError),
-    /// Keys are larger than their budget with as few bits per operation as were tried.
+    /// Evaluation keys exceed their budget with the smallest number of bits per operation that was tried.
     #[error("with {internal} bits per operation, {error}")]
     Keys {
-        /// The bits.
+        /// The number of bits per operation.
         internal: u32,
-        /// By how much.
+        /// The error, which says by how much.
         error: KeyError,
     },
-    /// The precision is out of reach.
+    /// The precision cannot be reached.
     #[error(transparent)]
     Precision(PrecisionError),
     /// The judge failed.
@@ -372,8 +378,8 @@ mod tests {
     use super::*;
     use crate::manage::parameters::MAX_BASE_BITS;
 
-    /// Searches where `b` bits per operation give `precision(b)` and there are parameters for those in a range: the bits per
-    /// operation that are found, and those that were asked for on the way.
+    /// Searches where `b` bits per operation give `precision(b)` and have parameters if they are in a range. Returns the
+    /// bits per operation that are found, and those that were tried.
     fn search(
         asked: u32,
         possible: std::ops::RangeInclusive<u32>,
@@ -382,7 +388,7 @@ mod tests {
         search_rings(asked, possible, precision, |_| 13)
     }
 
-    /// The same with the ring degree that these bits lead to.
+    /// Searches like [`search`], with ring degrees that depend on the bits.
     fn search_rings(
         asked: u32,
         possible: std::ops::RangeInclusive<u32>,
