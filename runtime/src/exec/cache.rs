@@ -1,35 +1,35 @@
-//! Plaintexts that are kept in encoded form from one run of a circuit to the next.
+//! The cache of plaintexts that stay encoded from one run of a circuit to the next.
 //!
-//! Which ones is planned: those whose encoding costs most for the memory they take, as many as there is room for. Every
-//! encoding begins with one complex transform, whatever the level, so these are the ones of few primes, and those
-//! encoded several times in a run. Each is encoded when it is first needed and stays until nobody keeps it: the cache of a plan,
-//! or [`Weights`] that several plans share. All calls of a function share those of its body.
+//! The plan says which plaintexts are kept: those whose encoding costs most for the memory they take, as many as there is room
+//! for. Every encoding begins with one complex transform, whatever the level, so these are the plaintexts of few primes, and
+//! those encoded several times in a run. A plaintext is encoded when it is first needed, and stays until nobody keeps it: neither
+//! the cache of a plan, nor [`Weights`] that several plans share. All calls of a function share the plaintexts of its body.
 
 use super::plan::Plan;
 use peregrine_ir::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-/// The plaintexts of a plan that are kept.
+/// The plaintexts that a plan keeps encoded from one run to the next.
 #[derive(Debug)]
 pub struct Cache<P>(BTreeMap<Value, Arc<OnceLock<Arc<P>>>>);
 
 impl<P> Cache<P> {
-    /// Keeps nothing.
+    /// A cache that keeps nothing.
     pub fn none() -> Self {
         Self(BTreeMap::new())
     }
 
-    /// Room for what a plan keeps, shared with no other plan.
+    /// The cache for a plan, shared with no other plan.
     pub fn of(plan: &Plan) -> Self {
         let cached = plan.cached().iter();
         Self(cached.map(|&value| (value, Arc::default())).collect())
     }
 
-    /// A plaintext that is kept, made now if it is not there yet; `None` for one that is not kept.
+    /// A plaintext that is kept, which `make` encodes if it is not there yet; `None` for a plaintext that is not kept.
     ///
-    /// Two threads may both make it, and the first to finish wins: no thread waits for another, which might be running
-    /// on its own stack.
+    /// Two threads may both encode it, and the first to finish wins: no thread waits for another, which might be running on its
+    /// own stack.
     pub(super) fn get_or_make<E>(
         &self,
         value: Value,
@@ -46,11 +46,12 @@ impl<P> Cache<P> {
     }
 }
 
-/// The encoded constants of one circuit in one back end, for all plans that keep some: each is encoded once, whoever needs it first.
+/// The encoded constants of one circuit in one back end, shared by several plans: each is encoded once, for whichever plan needs
+/// it first.
 #[derive(Debug)]
 pub struct Weights<P>(BTreeMap<Value, Kept<P>>);
 
-/// A plaintext that is kept or will be.
+/// A plaintext that is kept, encoded or not yet.
 #[derive(Debug)]
 struct Kept<P> {
     bytes: u64,
@@ -64,7 +65,8 @@ impl<P> Default for Weights<P> {
 }
 
 impl<P> Weights<P> {
-    /// The cache of a plan. What it keeps is kept here, too, so that the next plan finds it; `bytes` says how large each is.
+    /// The cache of a plan. The plaintexts that it keeps are kept here, too, so that the next plan finds them; `bytes` gives the
+    /// size of each.
     pub fn cache(&mut self, plan: &Plan, bytes: impl Fn(Value) -> u64) -> Cache<P> {
         let slot = |&value: &Value| {
             let kept = self.0.entry(value).or_insert_with(|| Kept {
@@ -76,23 +78,23 @@ impl<P> Weights<P> {
         Cache(plan.cached().iter().map(slot).collect())
     }
 
-    /// Forgets what no cache uses.
+    /// Drops the plaintexts that no cache uses.
     pub fn sweep(&mut self) {
         self.0.retain(|_, kept| Arc::strong_count(&kept.slot) > 1);
     }
 
-    /// The constants that are kept, encoded or not yet.
+    /// The plaintexts that are kept, encoded or not yet.
     pub fn values(&self) -> BTreeSet<Value> {
         self.0.keys().copied().collect()
     }
 
-    /// How many constants are encoded now.
+    /// The number of plaintexts that are encoded now.
     pub fn encoded(&self) -> usize {
         let slots = self.0.values().map(|kept| kept.slot.get());
         slots.flatten().count()
     }
 
-    /// Bytes of all that are kept, once they are encoded.
+    /// Bytes of all plaintexts that are kept, once they are encoded.
     pub fn bytes(&self) -> u64 {
         self.0.values().map(|kept| kept.bytes).sum()
     }

@@ -1,4 +1,4 @@
-//! What the observer of a run wants of it, as many threads see it.
+//! Control: the link of many threads to the observer of a run.
 
 use super::error::Cancelled;
 use super::progress::{Progress, Step};
@@ -16,7 +16,7 @@ pub(super) struct Control<'r> {
 }
 
 impl<'r> Control<'r> {
-    /// Of a run of so many instructions.
+    /// The link of a run of `total` instructions to its observer.
     pub(super) fn new(observer: &'r dyn Progress, total: usize) -> Self {
         Self {
             timed: observer.wants_times(),
@@ -27,10 +27,10 @@ impl<'r> Control<'r> {
         }
     }
 
-    /// Looks whether the run is to go on.
+    /// Checks whether the run is to go on.
     ///
     /// # Errors
-    /// When it was cancelled.
+    /// When the observer has cancelled the run.
     pub(super) fn check(&self) -> Result<(), Cancelled> {
         if self.stopped.load(Ordering::Relaxed) {
             return Err(self.cancelled());
@@ -42,7 +42,7 @@ impl<'r> Control<'r> {
         Ok(())
     }
 
-    /// Computes a value, and reports what it took if anyone asked.
+    /// Computes a value, and reports its time if the observer asked for times.
     pub(super) fn time<T>(&self, (value, node): (Value, Option<Node>), f: impl FnOnce() -> T) -> T {
         if !self.timed {
             return f();
@@ -53,15 +53,15 @@ impl<'r> Control<'r> {
         result
     }
 
-    /// An instruction is done.
+    /// Counts an instruction as done.
     pub(super) fn finished(&self) {
         self.done.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Tells the observer how far the run is.
+    /// Reports the progress of the run to the observer.
     ///
     /// # Errors
-    /// When it cancels the run.
+    /// When the observer cancels the run.
     pub(super) fn advance(&self, step: &Step<'_>) -> Result<(), Cancelled> {
         if self.observer.advance(step).is_break() {
             self.stopped.store(true, Ordering::Relaxed);
@@ -70,7 +70,7 @@ impl<'r> Control<'r> {
         Ok(())
     }
 
-    /// How far the run was when it was cancelled.
+    /// The progress of the run at the moment when it was cancelled.
     pub(super) fn cancelled(&self) -> Cancelled {
         Cancelled {
             done: self.done.load(Ordering::Relaxed),

@@ -1,42 +1,42 @@
-//! Why a run ends without outputs.
+//! Errors of a run.
 
 use peregrine_ir::{FillError, Fingerprint, Value};
 
-/// A run was cancelled by its observer. Nothing is left of it: the next run begins anew.
+/// A run that its observer has cancelled. It leaves nothing behind: the next run begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the run was cancelled after {done} of {total} instructions")]
 pub struct Cancelled {
-    /// Instructions that were done.
+    /// The number of instructions that were done.
     pub done: usize,
-    /// Instructions of the run.
+    /// The number of instructions of the run.
     pub total: usize,
 }
 
-/// Why a run failed.
+/// Why a run ends without outputs.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecError<E> {
     /// The back end does not accept the circuit.
     #[error("{0}")]
     Refused(#[source] E),
-    /// Wrong number of input tensors.
+    /// The number of input tensors is wrong.
     #[error("{found} input tensors, the circuit has {expected}")]
     Ports {
-        /// Tensors given.
+        /// Number of tensors given.
         found: usize,
-        /// Tensors of the circuit.
+        /// Number of tensors of the circuit.
         expected: usize,
     },
-    /// Wrong number of ciphertexts for an input.
+    /// The number of ciphertexts of an input is wrong.
     #[error("input `{port}`: {found} ciphertexts, the circuit takes {expected}")]
     Ciphertexts {
         /// Name of the input.
         port: String,
-        /// Ciphertexts given.
+        /// Number of ciphertexts given.
         found: usize,
-        /// Ciphertexts of its layout.
+        /// Number of ciphertexts of its layout.
         expected: usize,
     },
-    /// A fragment has imports, and no inputs.
+    /// Inputs were given to a fragment, which has imports.
     #[error(
         "the circuit is a fragment of circuit {whole}: it runs on values of other fragments, not on inputs"
     )]
@@ -44,18 +44,18 @@ pub enum ExecError<E> {
         /// The circuit that was cut.
         whole: Fingerprint,
     },
-    /// A whole circuit has inputs, and no imports.
+    /// Imports were given to a whole circuit, which has inputs.
     #[error("the circuit is no fragment: it runs on inputs, not on values of fragments")]
     Whole,
-    /// Wrong number of imports of a fragment.
+    /// The number of imports of a fragment is wrong.
     #[error("{found} imports, the fragment takes {expected}")]
     Imports {
-        /// Values given.
+        /// Number of values given.
         found: usize,
-        /// Imports of the fragment.
+        /// Number of imports of the fragment.
         expected: usize,
     },
-    /// An import of the wrong kind.
+    /// An import is not of the kind of its type.
     #[error("import {value}: expected {expected}")]
     Import {
         /// Its name in the fragment.
@@ -68,20 +68,20 @@ pub enum ExecError<E> {
     Instruction {
         /// The value it defines.
         value: Value,
-        /// Its keyword.
+        /// The keyword of the instruction.
         op: &'static str,
         /// The ONNX node it serves.
         node: Option<String>,
-        /// What went wrong.
+        /// The error of the back end.
         source: E,
     },
     /// The observer cancelled the run.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
-    /// A constant could not be filled; does not happen for verified circuits.
+    /// A constant cannot be evaluated; does not happen for verified circuits.
     #[error("internal error: {0}")]
     Fill(#[from] FillError),
-    /// A value is not there or not of the kind its consumer needs; does not happen for verified circuits.
+    /// A value is missing or not of the kind that its user needs; does not happen for verified circuits.
     #[error("internal error: {value} is not held as {expected}")]
     Internal {
         /// The value.

@@ -1,45 +1,47 @@
-//! What a back end must offer to run a circuit: one method per operation.
+//! The evaluator: what a back end must offer to run a circuit, one method for each operation.
 //!
-//! The executor decides what runs when and what is freed; a back end only computes. Levels, scales and forms are promised by
-//! the verified circuit, so a method may rely on its operands having the types that [`peregrine_ir::typing`] gave them.
+//! The executor decides which instruction runs when and which value is freed; a back end only computes. The verified circuit
+//! promises levels, scales and forms, so a method may rely on the types of its operands, which [`peregrine_ir::typing`] gave
+//! them.
 
 use peregrine_ir::{Basis, Circuit, Inst, Key, Level, Rotation, Scale, Slots, Type, Value};
 use std::num::NonZeroUsize;
 
-/// Where and how large a plaintext is encoded.
+/// Level, basis and scale at which a plaintext is encoded.
 #[derive(Clone, Copy, Debug)]
 pub struct Encoding<'c> {
     /// The plaintext.
     pub value: Value,
-    /// Modulus.
+    /// The level, which determines the modulus.
     pub level: Level,
-    /// Whether also modulo P.
+    /// Whether it is encoded modulo P, too.
     pub basis: Basis,
-    /// Scale.
+    /// The scale.
     pub scale: ScaleValue<'c>,
 }
 
-/// A scale together with its value as a number.
+/// A scale together with its value as a double.
 #[derive(Clone, Copy, Debug)]
 pub struct ScaleValue<'c> {
-    /// Exactly.
+    /// The exact scale.
     pub exact: &'c Scale,
-    /// Rounded.
+    /// The scale, rounded to a double.
     pub value: f64,
 }
 
-/// The instruction that defines a value.
+/// A place in a run: the instruction that defines a value, and the call within which it runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Site<'c> {
     /// The value.
     pub value: Value,
-    /// What defines it.
+    /// The instruction that defines the value.
     pub inst: &'c Inst,
     /// The type it must have.
     pub ty: &'c Type,
     /// The circuit it belongs to.
     pub circuit: &'c Circuit,
-    /// The number of the call in whose body it stands, in the order in which a run makes them; 0 in the main program.
+    /// The number of the call that runs the instruction, counted from 1 in the order in which a run makes calls; 0 in the main
+    /// program.
     pub call: u64,
 }
 
@@ -88,72 +90,74 @@ pub trait Evaluator: Sync {
     type Plain: Send + Sync;
     /// The decomposed last part of a ciphertext.
     type Digits: Send + Sync;
-    /// What can go wrong.
+    /// The error of an operation that cannot be computed.
     type Error: std::error::Error + Send + 'static;
 
-    /// Refuses a circuit this back end cannot run: other parameters, missing keys, unsupported operations.
+    /// Refuses a circuit that this back end cannot run: other parameters, missing keys, unsupported operations.
     ///
     /// # Errors
-    /// All reasons that can be known before any work.
+    /// All reasons that are known before any work.
     fn accept(&self, circuit: &Circuit) -> Result<(), Self::Error>;
 
-    /// Estimated work of each value of a circuit, in any unit and in the order of definition: what a progress report weighs
-    /// instructions by. Without an estimate all are alike. What it says of calls does not count: what they run does.
+    /// The estimated work of each value of a circuit, in any unit and in the order of definition, by which progress reports weigh
+    /// instructions. Without an estimate all weigh alike. The weight of a call does not count: what it runs does.
     fn work(&self, circuit: &Circuit) -> Vec<u64> {
         vec![1; circuit.values.len()]
     }
 
-    /// How many plaintexts of one [`Self::dot`] the executor has encoded at a time; it adds up the parts of a longer one.
+    /// The number of plaintexts of one [`Self::dot`] that the executor has encoded at a time. It splits a longer sum and adds up
+    /// the parts.
     fn dot_chunk(&self) -> NonZeroUsize;
 
-    /// Brings evaluation keys into memory, before the instructions that need them run side by side.
+    /// Loads evaluation keys, before the instructions that need them run side by side.
     ///
     /// # Errors
     /// When a key cannot be read.
     fn prepare(&self, keys: &[Key]) -> Result<(), Self::Error>;
 
-    /// These evaluation keys can leave memory; instructions that need them again prepare them again.
+    /// Releases the memory of evaluation keys. Instructions that need them later prepare them again.
     fn release(&self, keys: &[Key]);
 
-    /// Called once for every ciphertext that enters or is computed, with the instruction that defines it.
+    /// Accepts a ciphertext into the run: called once for every ciphertext that is an input or has been computed, with the
+    /// instruction that defines it.
     ///
     /// # Errors
-    /// When the ciphertext is not of the site's type.
+    /// When the ciphertext does not have the site's type.
     fn seal(&self, site: Site<'_>, a: Self::Cipher) -> Result<Self::Cipher, Self::Error>;
 
-    /// Encodes slots, real or complex.
+    /// Encodes slots, real or complex, as a plaintext.
     ///
     /// # Errors
     /// When the scaled values do not fit.
     fn encode(&self, slots: &Slots, at: Encoding<'_>) -> Result<Self::Plain, Self::Error>;
 
-    /// Encodes slots for a single [`Self::dot`], which may be left some of the work.
+    /// Encodes slots for a single [`Self::dot`], which may do some of the work itself.
     ///
     /// # Errors
-    /// As for [`Self::encode`].
+    /// When [`Self::encode`] has an error.
     fn encode_for_dot(&self, slots: &Slots, at: Encoding<'_>) -> Result<Self::Plain, Self::Error> {
         self.encode(slots, at)
     }
 
-    /// Sum of one or more ciphertexts.
+    /// The sum of one or more ciphertexts.
     ///
     /// # Errors
-    /// Only for operands of wrong types, as of all methods that take ciphertexts.
+    /// Only for operands of wrong types, like all methods that take ciphertexts.
     fn add(&self, terms: &[&Self::Cipher]) -> Result<Self::Cipher, Self::Error>;
 
-    /// `a - b`.
+    /// The difference `a - b`.
     fn sub(&self, a: &Self::Cipher, b: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
 
-    /// `-a`.
+    /// The negative `-a`.
     fn negate(&self, a: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
 
-    /// `a + p`.
+    /// The sum `a + p`.
     fn add_plain(&self, a: &Self::Cipher, p: &Self::Plain) -> Result<Self::Cipher, Self::Error>;
 
-    /// `a * p`.
+    /// The product `a * p`, slot by slot.
     fn mul_plain(&self, a: &Self::Cipher, p: &Self::Plain) -> Result<Self::Cipher, Self::Error>;
 
-    /// `round(factor * scale) * a`.
+    /// The product with a scalar, `round(factor * scale) * a`.
     fn mul_scalar(
         &self,
         a: &Self::Cipher,
@@ -161,14 +165,15 @@ pub trait Evaluator: Sync {
         scale: ScaleValue<'_>,
     ) -> Result<Self::Cipher, Self::Error>;
 
-    /// `a_1 * p_1 + a_2 * p_2 + ...`, equally many of both, at least one.
+    /// The sum of products `a_1 * p_1 + a_2 * p_2 + ...`, with as many plaintexts as ciphertexts, at least one.
     fn dot(
         &self,
         ciphers: &[&Self::Cipher],
         plains: &[&Self::Plain],
     ) -> Result<Self::Cipher, Self::Error>;
 
-    /// `round(r_1 * scale) * a_1 + round(r_2 * scale) * a_2 + ...`, equally many of both, at least one.
+    /// The sum of products with scalars `round(r_1 * scale) * a_1 + round(r_2 * scale) * a_2 + ...`, with as many scalars as
+    /// ciphertexts, at least one.
     fn dot_scalar(
         &self,
         ciphers: &[&Self::Cipher],
@@ -176,35 +181,35 @@ pub trait Evaluator: Sync {
         scale: ScaleValue<'_>,
     ) -> Result<Self::Cipher, Self::Error>;
 
-    /// `a * b`, three parts.
+    /// The product `a * b` of three parts.
     fn mul(&self, a: &Self::Cipher, b: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
 
-    /// `a * a`, three parts.
+    /// The square `a * a` of three parts.
     fn square(&self, a: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
 
-    /// Three parts to two.
+    /// Turns three parts into two.
     fn relinearize(&self, a: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
 
-    /// Three parts to an extended ciphertext, from the digits of the third.
+    /// Turns three parts into an extended ciphertext, from the digits of the third.
     fn relinearize_ext(
         &self,
         a: &Self::Cipher,
         digits: &Self::Digits,
     ) -> Result<Self::Cipher, Self::Error>;
 
-    /// Divides by `Q_l / Q_to`.
+    /// Divides by `Q_l / Q_to` and moves to level `to`.
     fn rescale(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
 
-    /// Forgets the primes that level `to` lacks.
+    /// Moves to level `to` by leaving out the limbs of primes that it lacks.
     fn drop_level(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
 
-    /// Takes a ciphertext to a level of a ring of smaller degree: slots that repeat there are averaged.
+    /// Moves a ciphertext to a level of a ring of smaller degree: slots that are equal modulo the slots there are averaged.
     fn switch_ring(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
 
-    /// Digits of the last part.
+    /// Decomposes the last part of a ciphertext into digits.
     fn decompose(&self, a: &Self::Cipher) -> Result<Self::Digits, Self::Error>;
 
-    /// Rotates to the left, from the digits of `a`; the result is extended.
+    /// Rotates to the left by the digits of `a`; the result is extended.
     fn rotate_ext(
         &self,
         a: &Self::Cipher,

@@ -1,7 +1,7 @@
-//! What a back end says of the memory it takes.
+//! The footprint of a back end: the memory that it takes for the parts of a circuit.
 //!
-//! The memory plan asks it for the parts of a circuit, and knows nothing of where a back end has them: on the processor or on a
-//! device, in buffers that are kept or given back.
+//! The memory plan asks it, and knows nothing of where a back end has its values: on the processor or on a device, in buffers
+//! that are kept or given back.
 
 use super::wave::{KeyForm, Wave};
 use peregrine_ir::{Key, Value};
@@ -9,17 +9,17 @@ use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, SubAssign};
 
-/// Bytes of a back end's memory, kept apart where memory that one thing gave back is of no use to another.
+/// Bytes of a back end's memory in several pools, where memory that one pool gives back is of no use to another.
 ///
-/// `u64` is the simplest one: all memory serves all.
+/// The simplest is `u64`: one pool for everything.
 pub trait Pools:
     Clone + Debug + Default + Add<Output = Self> + AddAssign + SubAssign + Sum
 {
-    /// The larger of two in each pool.
+    /// The larger of two numbers of bytes, in each pool.
     #[must_use]
     fn larger(self, other: Self) -> Self;
 
-    /// Bytes of all pools together.
+    /// The bytes of all pools together.
     fn total(self) -> u64;
 }
 
@@ -35,14 +35,14 @@ impl Pools for u64 {
 
 /// The bytes that a back end takes for the parts of one circuit, known before it runs.
 pub trait Footprint {
-    /// Bytes by pool.
+    /// Bytes by pool of memory.
     type Pools: Pools;
 
-    /// Bytes of a ciphertext, plaintext or decomposition.
+    /// Bytes of the ciphertext, plaintext or decomposition that `value` is.
     fn value(&self, value: Value) -> Self::Pools;
 
-    /// Bytes that the instructions of a wave take beside their operands and results while they run side by side: what they
-    /// encode, and room to compute in.
+    /// Bytes that the instructions of a wave take beside their operands and results while they run side by side: the plaintexts
+    /// that they encode, and room to compute in.
     fn scratch(&self, wave: &Wave) -> Self::Pools;
 
     /// Bytes of an evaluation key in memory; 0 for one that the circuit does not declare.
@@ -51,15 +51,15 @@ pub trait Footprint {
     /// Bytes that an evaluation key takes beside itself while it is brought into memory.
     fn reading(&self, key: Key, form: KeyForm) -> Self::Pools;
 
-    /// Bytes that all runs of the circuit share: its weights and instructions, and tables.
+    /// Bytes that all runs of the circuit share: weights, instructions and tables.
     fn shared(&self) -> u64;
 
-    /// Bytes of inputs as they come and outputs as they go, of one run.
+    /// Bytes of the inputs and outputs of one run in the form in which they come and go.
     fn transfer(&self) -> u64;
 
-    /// Bytes of the process when so much is in use in each pool at its worst moment.
+    /// Bytes of the process when each pool has had at most so many bytes in use.
     fn held(&self, most: Self::Pools) -> u64;
 
-    /// Work of encoding a plaintext once, in any unit: what keeping it saves.
+    /// The work of encoding a plaintext once, in any unit, which keeping it saves.
     fn encoding(&self, plain: Value) -> u64;
 }

@@ -1,4 +1,4 @@
-//! Values alive.
+//! The values that are alive in a run.
 
 use super::error::ExecError;
 use super::evaluator::Evaluator;
@@ -36,14 +36,14 @@ impl<E: Evaluator> std::fmt::Debug for Held<E> {
     }
 }
 
-/// A plaintext for one consumer.
+/// A plaintext that one instruction may use.
 pub(super) enum Lent<'w, P> {
     Kept(&'w Arc<P>),
     Made(Arc<P>),
 }
 
 impl<P> Lent<'_, P> {
-    /// To be kept by the consumer.
+    /// The plaintext, for an instruction that keeps it.
     pub(super) fn into_shared(self) -> Arc<P> {
         match self {
             Self::Kept(plain) => plain.clone(),
@@ -62,7 +62,7 @@ impl<P> Deref for Lent<'_, P> {
     }
 }
 
-/// A value is not there, or not as what its consumer needs.
+/// The error for a value that is missing, or not of the kind that its user needs.
 pub(super) fn missing<R>(value: Value, expected: &'static str) -> ExecError<R> {
     ExecError::Internal { value, expected }
 }

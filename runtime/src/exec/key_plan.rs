@@ -1,4 +1,4 @@
-//! When evaluation keys come and go.
+//! The plan of evaluation keys: in which waves they are loaded, prefetched and released.
 
 use super::wave::Wave;
 use peregrine_ir::{Circuit, Entity, Inst, Key};
@@ -24,12 +24,12 @@ impl KeyUses {
         self.0.iter().map(count)
     }
 
-    /// Leaves these keys to another body.
+    /// Removes keys that another body loads.
     pub(super) fn forget(&mut self, keys: &BTreeSet<Key>) {
         self.0.retain(|key, _| !keys.contains(key));
     }
 
-    /// Counts a call as a use of those of these keys that the function uses.
+    /// Counts a call as a use of those of `keys` that the function uses.
     pub(super) fn add_calls(&mut self, circuit: &Circuit, waves: &[Wave], keys: &BTreeSet<Key>) {
         let used = keys_of_functions(circuit);
         for (at, wave) in waves.iter().enumerate() {
@@ -44,7 +44,7 @@ impl KeyUses {
         }
     }
 
-    /// Notes in which waves keys come and go.
+    /// Enters into the waves where keys are loaded, prefetched and released.
     pub(super) fn place(&self, window: usize, expanded: &BTreeSet<Key>, waves: &mut [Wave]) {
         for (&key, uses) in &self.0 {
             let stays = expanded.contains(&key);
@@ -64,7 +64,7 @@ impl KeyUses {
     }
 }
 
-/// The keys that each function uses, and those that it calls.
+/// The keys that each function uses, those of functions that it calls included.
 fn keys_of_functions(circuit: &Circuit) -> Vec<BTreeSet<Key>> {
     let mut all: Vec<BTreeSet<Key>> = Vec::with_capacity(circuit.functions.len());
     for body in circuit.bodies().filter(|body| body.function.is_some()) {
@@ -80,8 +80,8 @@ fn keys_of_functions(circuit: &Circuit) -> Vec<BTreeSet<Key>> {
     all
 }
 
-/// Has a key ready for the wave at `at`: where several instructions run side by side, it is read beside the wave before,
-/// which is no wave that uses it. Nothing is read beside a call, whose waves read keys of their own.
+/// Has a key ready for the wave at `at`. Where several instructions run side by side, it is prefetched during the wave
+/// before, which does not use it. Nothing is prefetched during a call, whose waves load keys of their own.
 fn bring(key: Key, at: usize, window: usize, waves: &mut [Wave]) {
     let before = at.checked_sub(1).filter(|_| window > 1);
     let before = before.and_then(|before| waves.get_mut(before));

@@ -1,9 +1,9 @@
-//! How much memory a run takes, known before it starts.
+//! The memory plan: the memory of a run, known before it starts.
 //!
 //! The peak is the largest sum, over the waves of a [`Plan`], of the values alive and what the wave makes: results, scratch
-//! (plaintexts encoded on the fly, room to compute in), and keys. To it come what is there from beginning to end: plaintexts kept
-//! from one run to the next, circuit and tables, and what the caller says of the process around the run. The bytes of each come
-//! from the back end's [`Footprint`].
+//! (plaintexts encoded when they are used, room to compute in), and keys. To it is added what is there from beginning to end:
+//! plaintexts kept from one run to the next, circuit and tables, and the memory that the caller states for the process around the
+//! run. The bytes of each come from the back end's [`Footprint`].
 
 use super::footprint::{Footprint, Pools};
 use super::plan::Plan;
@@ -13,25 +13,25 @@ use crate::bytes::Bytes;
 use peregrine_ir::{Circuit, Entity, Key, Value};
 use std::collections::BTreeSet;
 
-/// The memory a run is predicted to take.
+/// The predicted memory of a run, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Prediction {
-    /// Values alive at the worst moment, with what is being computed then.
+    /// Bytes of the values alive at the worst moment, with those that are being computed.
     pub values: u64,
-    /// Evaluation keys in memory at that moment.
+    /// Bytes of the evaluation keys in memory at that moment.
     pub keys: u64,
-    /// Encoded plaintexts kept from one run to the next.
+    /// Bytes of encoded plaintexts that are kept from one run to the next.
     pub cache: u64,
-    /// Circuit, tables, inputs and outputs, and the process around them.
+    /// Bytes of circuit, tables, inputs and outputs, and of the process around them.
     pub fixed: u64,
-    /// Instructions that run side by side.
+    /// The number of instructions that run side by side.
     pub window: usize,
-    /// The first value computed at the worst moment.
+    /// The first value that is computed at the worst moment.
     pub at: Option<Value>,
 }
 
 impl Prediction {
-    /// Everything together.
+    /// The bytes of everything together.
     pub fn total(&self) -> u64 {
         let Self {
             values,
@@ -45,13 +45,14 @@ impl Prediction {
     }
 }
 
-/// Predicts the peak of a plan in a process that takes no memory itself.
+/// Predicts the memory of a plan, in a process that takes no memory itself.
 pub fn predict<F: Footprint>(circuit: &Circuit, footprint: &F, plan: &Plan) -> Prediction {
     let meter = Meter { footprint, plan };
     let functions = meter.functions(circuit);
     let main = circuit.definitions(circuit.main());
     let inputs = main.filter(|(_, definition)| definition.inst.is_input());
     let inputs: Vec<Value> = inputs.map(|(value, _)| value).collect();
+    // Before the first wave there are the inputs, and all keys if their source holds them.
     let mut live = meter.values(&inputs);
     let mut keys = match plan.options().keys {
         KeyResidence::Held => meter.keys(circuit.keys.levels.keys()),
@@ -68,6 +69,8 @@ pub fn predict<F: Footprint>(circuit: &Circuit, footprint: &F, plan: &Plan) -> P
     // Values may lie in buffers that are kept for others, so they never take less than they once did; keys leave memory.
     let mut most = live.clone();
     for wave in plan.waves() {
+        // Three moments of a wave: while its keys are read, while the function that it calls runs, and while its own steps
+        // run.
         keys += meter.keys(&wave.keys);
         let reading = live.clone() + meter.reading(&wave.keys);
         keys += meter.keys(&wave.ahead);
@@ -88,27 +91,28 @@ pub fn predict<F: Footprint>(circuit: &Circuit, footprint: &F, plan: &Plan) -> P
                 ..peak
             };
         }
+        // After the wave.
         live -= meter.values(&wave.dead);
         keys -= meter.keys(&wave.spent);
     }
     peak
 }
 
-/// What the body of a function takes at its worst, beside what its caller holds.
+/// The memory of the body of a function at its worst moment, beside what its caller holds.
 #[derive(Clone, Debug, Default)]
 struct BodyPeak<P> {
-    /// Values, parameters and results among them.
+    /// Values, with parameters and results.
     values: P,
-    /// Keys that come and go within it.
+    /// Keys that are loaded and released within it.
     keys: u64,
 }
 
-/// What the call of a wave runs, if it is one.
+/// The function that the call of a wave runs.
 struct Called<'p, P> {
     peak: Option<&'p BodyPeak<P>>,
     /// Arguments that move into the function.
     moved: Vec<Value>,
-    /// Results beside that which the step itself defines.
+    /// Results beside the one that the step itself defines.
     further: Vec<Value>,
 }
 
@@ -127,7 +131,7 @@ impl<'p, P: Pools> Called<'p, P> {
         }
     }
 
-    /// Values at its worst moment, when so much is alive before it, and the keys of that moment.
+    /// The values at the worst moment of the function, when `live` is alive before it, and the keys of that moment.
     fn beside<F: Footprint<Pools = P>>(&self, meter: &Meter<'_, F>, mut live: P) -> (P, u64) {
         live -= meter.values(&self.moved);
         match self.peak {
@@ -137,7 +141,7 @@ impl<'p, P: Pools> Called<'p, P> {
     }
 }
 
-/// The arguments of a call that nobody needs afterwards, each passed once: they move into the function, others are copied.
+/// The arguments of a call that nobody needs afterwards, each passed once: these move into the function, others are copied.
 pub(super) fn moved(circuit: &Circuit, call: Value, dead: &[Value]) -> Vec<Value> {
     let definition = circuit.values.get(call);
     let arguments = definition.map_or(Vec::new(), |definition| definition.inst.operands());
@@ -147,14 +151,14 @@ pub(super) fn moved(circuit: &Circuit, call: Value, dead: &[Value]) -> Vec<Value
         .collect()
 }
 
-/// Bytes of the things in a plan.
+/// Measures the parts of a plan in bytes.
 struct Meter<'p, F> {
     footprint: &'p F,
     plan: &'p Plan,
 }
 
 impl<F: Footprint> Meter<'_, F> {
-    /// What each function takes, in the order in which they are defined.
+    /// The peak of each function, in the order of definition.
     fn functions(&self, circuit: &Circuit) -> Vec<BodyPeak<F::Pools>> {
         let mut peaks = Vec::with_capacity(circuit.functions.len());
         for function in circuit.functions.keys() {
@@ -165,7 +169,7 @@ impl<F: Footprint> Meter<'_, F> {
         peaks
     }
 
-    /// What a body takes that begins with these values.
+    /// The peak of a body that begins with these values.
     fn body(
         &self,
         circuit: &Circuit,
@@ -202,40 +206,40 @@ impl<F: Footprint> Meter<'_, F> {
         keys.map(bytes).sum()
     }
 
-    /// Beside keys that are being read.
+    /// The bytes that are taken beside keys while they are read.
     fn reading(&self, keys: &[Key]) -> F::Pools {
         let bytes = |&key: &Key| self.footprint.reading(key, self.plan.form(key));
         keys.iter().map(bytes).sum()
     }
 }
 
-/// Bytes of the keys that a plan has expanded for good, those that their source holds not among them.
+/// Bytes of the keys that a plan has expanded for good, without those that their source holds.
 pub fn expanded_bytes<F: Footprint>(footprint: &F, plan: &Plan) -> u64 {
     let keys = plan.expanded().iter();
     keys.map(|&key| footprint.key(key, KeyForm::Expanded)).sum()
 }
 
-/// What a plan may use.
+/// The bounds of a plan: instructions side by side, and memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Most instructions side by side.
+    /// The largest number of instructions side by side.
     pub window: usize,
-    /// What their source does with keys.
+    /// Whether the source of the keys holds them in memory.
     pub keys: KeyResidence,
-    /// Most bytes for keys that are expanded for good.
+    /// The most bytes for keys that are expanded for good.
     pub expanded: u64,
-    /// Most bytes for everything.
+    /// The most bytes for everything; no limit without.
     pub limit: Option<u64>,
-    /// Most bytes for plaintexts kept from one run to the next.
+    /// The most bytes for plaintexts that are kept from one run to the next.
     pub cache: u64,
     /// Bytes that the process takes beside the run.
     pub process: u64,
 }
 
-/// The widest plan that stays below the limit; then as many expanded keys, and then as many kept plaintexts, as it leaves
-/// room for.
+/// The widest plan below the limit; then with as many expanded keys, and then as many kept plaintexts, as there is room for.
 ///
-/// Gives up instructions side by side first, and then plaintexts used several times, which are encoded anew for each use.
+/// Instructions side by side are given up first, then plaintexts that several instructions use, which are encoded anew for each
+/// use.
 ///
 /// ```
 /// # use peregrine_ir::{text, verify};
@@ -273,8 +277,9 @@ pub fn fit<F: Footprint>(
     fit_beside(circuit, footprint, budget, &BTreeSet::new())
 }
 
-/// The plan of [`fit`] in a process that keeps some plaintexts of the circuit already. Their bytes belong to [`Budget::process`];
-/// those that the plan uses are among its [`Prediction::cache`], too, and neither the limit nor [`Budget::cache`] counts them again.
+/// The plan that [`fit`] finds, in a process that keeps some plaintexts of the circuit already. Their bytes belong to
+/// [`Budget::process`]; those that the plan uses are part of its [`Prediction::cache`], too, and neither the limit nor
+/// [`Budget::cache`] counts them again.
 ///
 /// # Errors
 /// When no plan fits; with the smallest prediction.
@@ -295,6 +300,8 @@ pub fn fit_beside<F: Footprint>(
         prediction.fixed = prediction.fixed.saturating_add(budget.process);
         prediction
     };
+    // The first plan that fits wins: options are tried from the fastest to the thriftiest. What it leaves goes to expanded
+    // keys first, and then to kept plaintexts.
     let mut least: Option<Prediction> = None;
     loop {
         let mut plan = Plan::new(circuit, options);
@@ -315,7 +322,7 @@ pub fn fit_beside<F: Footprint>(
     }
 }
 
-/// The next plan to try when one takes too much.
+/// The options to try next when a plan takes too much memory.
 fn thriftier(mut options: PlanOptions) -> Option<PlanOptions> {
     match (options.window, options.plains) {
         (2.., _) => options.window /= 2,
@@ -325,7 +332,7 @@ fn thriftier(mut options: PlanOptions) -> Option<PlanOptions> {
     Some(options)
 }
 
-/// A circuit does not fit the memory it was given.
+/// The error for a circuit that does not fit the memory it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the run needs {} of memory ({} of values, {} of evaluation keys, {} of program, weights and tables), the limit is {}",
@@ -333,8 +340,8 @@ fn thriftier(mut options: PlanOptions) -> Option<PlanOptions> {
     Bytes(prediction.fixed), Bytes(*limit)
 )]
 pub struct MemoryError {
-    /// The limit in bytes.
+    /// The limit, in bytes.
     pub limit: u64,
-    /// The least that any plan takes; with this limit the circuit runs.
+    /// The smallest prediction of any plan; with its total as the limit the circuit runs.
     pub prediction: Prediction,
 }

@@ -1,4 +1,4 @@
-//! Running a circuit: one walk over its instructions, whatever computes them.
+//! The executor: runs a circuit in one walk over its instructions, on any back end.
 //!
 //! 1. The back end, an [`Evaluator`], accepts the circuit or says why not: keys, parameters, inputs are checked before any work.
 //! 2. A [`Plan`] groups instructions into waves of independent ones; each wave runs in parallel.

@@ -1,4 +1,4 @@
-//! One instruction with access to its operands: the one place that maps instructions to methods of the back end.
+//! The operands of one instruction, and the one place that maps instructions to methods of the back end.
 
 use super::error::ExecError;
 use super::evaluator::{Evaluator, Site};
@@ -8,14 +8,14 @@ use peregrine_ir::{Const, Inst, Value};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// One instruction with access to its operands.
+/// An instruction with access to its operands.
 pub(super) struct Operands<'w, 'r, E: Evaluator> {
     pub(super) walk: &'w Walk<'r, E>,
     pub(super) site: Site<'r>,
 }
 
 impl<E: Evaluator> Operands<'_, '_, E> {
-    /// Delegates to the back end.
+    /// Computes the instruction by the method of the back end.
     pub(super) fn compute(&self) -> Outcome<Held<E>, E> {
         let e = self.walk.evaluator;
         let cipher = match self.site.inst {
@@ -76,7 +76,7 @@ impl<E: Evaluator> Operands<'_, '_, E> {
             .map_err(|e| self.failed(e))
     }
 
-    /// In pieces, so that only a few plaintexts are encoded at a time.
+    /// Sums products with plaintexts in pieces, so that only a few plaintexts are encoded at a time.
     fn dot(&self, ciphers: &[Value], plains: &[Value]) -> Outcome<Held<E>, E> {
         let e = self.walk.evaluator;
         let chunk = e.dot_chunk().get();

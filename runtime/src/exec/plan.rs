@@ -1,19 +1,19 @@
-//! When each instruction runs and when each value is freed.
+//! Plans: when each instruction runs and when each value is freed.
 //!
 //! A plan is a list of *waves* for each body; the instructions of a wave do not depend on each other and run in parallel.
 //!
-//! 1. Among the next `2 * window` instructions not yet run, in definition order, those whose operands exist form a wave,
-//!    at most `window` of them. The first one always qualifies. A window of 1 is exactly the definition order, for
-//!    which the compiler minimised memory; a larger one may hold that many more values.
-//! 2. A value dies after the wave of its last use; what outlives its body does not.
-//! 3. An [`Inst::Encode`] is a recipe, not a step: its consumer encodes it and drops it. Only one with several consumers
-//!    is encoded before its first one and kept until its last, if [`SharedPlains::Keep`](super::SharedPlains::Keep) says so.
-//!    Those in [`Plan::cached`], kept from one run to the next, are no business of the waves.
-//! 4. A key is brought into memory beside the wave before that of its use (before that wave itself if the window is 1), and
-//!    leaves it unless the next wave uses it too; those in [`Plan::expanded`] stay. Keys that their source holds in memory
-//!    neither come nor go.
-//! 5. A call is a wave by itself: it runs the waves of the function. Keys come and go within the body that uses them; those that
-//!    stay come before the first call that uses them.
+//! 1. Among the next `2 * window` instructions not yet run, in definition order, those whose operands exist form a wave, at most
+//!    `window` of them. The first one always qualifies. A window of 1 is exactly the definition order, for which the compiler
+//!    minimised memory; a larger one may hold that many more values.
+//! 2. A value dies after the wave of its last use; a value that outlives its body does not.
+//! 3. An [`Inst::Encode`] is a recipe, not a step: the instruction that uses it encodes it and drops it. A plaintext with
+//!    several users is encoded before its first one and kept until its last, if [`SharedPlains::Keep`](super::SharedPlains::Keep)
+//!    says so. Waves leave out the plaintexts in [`Plan::cached`], which are kept from one run to the next.
+//! 4. A key is prefetched during the wave before that of its use (loaded before that wave itself if the window is 1), and
+//!    released after it unless the next wave uses it, too; keys in [`Plan::expanded`] stay. Keys that their source holds in memory
+//!    are neither loaded nor released.
+//! 5. A call is a wave by itself: it runs the waves of the function. Keys are loaded and released within the body that uses
+//!    them; those that stay are loaded before the first call that uses them.
 //!
 //! Cost: O(instructions * window). The plan depends on nothing but the circuit and its options.
 //!
@@ -25,10 +25,10 @@ use super::wave::{KeyForm, KeyResidence, PlanOptions, Wave};
 use peregrine_ir::{Body, Circuit, Entity, FunctionId, Key, Value};
 use std::collections::BTreeSet;
 
-/// The order of execution of one circuit.
+/// A plan: the order in which the instructions of one circuit run, in waves.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Of each function, and of the main program last.
+    /// The waves of each function, and of the main program last.
     bodies: Vec<Vec<Wave>>,
     options: PlanOptions,
     cached: BTreeSet<Value>,
@@ -36,7 +36,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans a circuit.
+    /// The plan of a circuit, without plaintexts kept from run to run.
     pub fn new(circuit: &Circuit, options: PlanOptions) -> Self {
         let how = (options.window.max(1), options.plains);
         let mut plan = Self {
@@ -52,12 +52,12 @@ impl Plan {
         plan
     }
 
-    /// The waves of the main program in order.
+    /// The waves of the main program, in order.
     pub fn waves(&self) -> &[Wave] {
         self.bodies.last().map_or(&[], Vec::as_slice)
     }
 
-    /// The waves of a function in order.
+    /// The waves of a function, in order.
     pub fn waves_of(&self, function: FunctionId) -> &[Wave] {
         let functions = self
             .bodies
@@ -66,7 +66,7 @@ impl Plan {
         functions.get(function.index()).map_or(&[], Vec::as_slice)
     }
 
-    /// The waves of each function in order, and of the main program last, with how often a run runs each.
+    /// The waves of each function in order, and of the main program last, each with the number of times that a run runs them.
     pub(super) fn all(&self, circuit: &Circuit) -> impl Iterator<Item = (&[Wave], u64)> {
         let runs = circuit.runs_of_functions().into_iter().chain([1]);
         self.bodies.iter().map(Vec::as_slice).zip(runs)
@@ -77,7 +77,7 @@ impl Plan {
         &self.cached
     }
 
-    /// Leaves these plaintexts to a cache.
+    /// Removes plaintexts from the waves, for a cache to keep.
     pub(super) fn cache(&mut self, cached: BTreeSet<Value>) {
         for wave in self.bodies.iter_mut().flatten() {
             wave.plains.retain(|v| !cached.contains(v));
@@ -86,12 +86,12 @@ impl Plan {
         self.cached = cached;
     }
 
-    /// The keys that are expanded once and stay.
+    /// The keys that are expanded once and stay in memory.
     pub fn expanded(&self) -> &BTreeSet<Key> {
         &self.expanded
     }
 
-    /// Has these keys expanded, and the others streamed; nothing changes for keys that their source holds.
+    /// Has these keys expanded for good, and the others streamed; nothing changes for keys that their source holds.
     pub(super) fn expand(&mut self, circuit: &Circuit, expanded: BTreeSet<Key>) {
         if self.options.keys == KeyResidence::Held {
             return;
@@ -113,7 +113,7 @@ impl Plan {
         self.expanded = expanded;
     }
 
-    /// How a key is in memory while it is.
+    /// The form in which a key is in memory.
     pub fn form(&self, key: Key) -> KeyForm {
         match self.options.keys == KeyResidence::Held || self.expanded.contains(&key) {
             true => KeyForm::Expanded,
@@ -121,7 +121,7 @@ impl Plan {
         }
     }
 
-    /// What it was made with.
+    /// The options that the plan was made with.
     pub fn options(&self) -> PlanOptions {
         self.options
     }

@@ -1,4 +1,4 @@
-//! Observing a run: how far it is, whether it is to go on, and what each instruction takes.
+//! Progress: observers of a run, which learn how far it is, may cancel it, and may ask for the time of each instruction.
 
 use peregrine_ir::{Node, SourceNode, Value};
 use std::ops::ControlFlow;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// An observer of a run, which may cancel it and may ask for the time of each instruction.
 ///
-/// A closure of `&Step` is an observer. So is a [`CancelFlag`]; an observer of one's own may hold one beside a bar.
+/// A closure of `&Step` is an observer, and so is a [`CancelFlag`]. An observer may also hold a flag beside a progress bar:
 ///
 /// ```
 /// use peregrine_runtime::exec::{CancelFlag, Progress, Step};
@@ -34,41 +34,41 @@ use std::time::Duration;
 /// assert!(printer.is_cancelled());
 /// ```
 pub trait Progress: Sync {
-    /// Some instructions are done; [`ControlFlow::Break`] cancels the run. Called from one thread, after each group of instructions.
+    /// Reports progress; [`ControlFlow::Break`] cancels the run. Called from one thread, after each group of instructions.
     fn advance(&self, step: &Step<'_>) -> ControlFlow<()>;
 
-    /// Whether the run is to end now: asked before each instruction, and inside long ones, from many threads.
+    /// Whether the run must end now: asked before each instruction, and inside long ones, from many threads.
     fn is_cancelled(&self) -> bool {
         false
     }
 
-    /// Whether [`Self::timed`] is to be called. Asked once, when a run starts; no clock is read for an observer that says no.
+    /// Whether [`Self::timed`] is called. Asked once, when a run starts; no clock is read for an observer that says no.
     fn wants_times(&self) -> bool {
         false
     }
 
-    /// An instruction took so long on the thread that computed it. Called from many threads, once for each instruction; the time
-    /// includes encoding the plaintexts that only this instruction uses. Plaintexts that are encoded for several instructions
-    /// are reported by themselves.
+    /// Reports the time of an instruction on the thread that computed it. Called from many threads, once for each instruction.
+    /// The time includes encoding the plaintexts that only this instruction uses; plaintexts that are encoded for several
+    /// instructions are reported by themselves.
     fn timed(&self, value: Value, node: Option<Node>, took: Duration) {
         let _ = (value, node, took);
     }
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'c> {
-    /// Instructions done.
+    /// The number of instructions that are done.
     pub done: usize,
-    /// Instructions in all.
+    /// The number of all instructions.
     pub total: usize,
-    /// Share of the estimated work done, 0 to 1.
+    /// The share of the estimated work that is done, 0 to 1.
     pub fraction: f64,
     /// The ONNX node that was worked on last.
     pub node: Option<(Node, &'c SourceNode)>,
 }
 
-/// Observes nothing.
+/// An observer that ignores everything.
 #[derive(Clone, Copy, Debug)]
 pub struct Silent;
 
@@ -84,7 +84,7 @@ impl<F: Fn(&Step<'_>) -> ControlFlow<()> + Sync> Progress for F {
     }
 }
 
-/// A flag that another thread raises to cancel a run; once raised it stays so.
+/// A flag that another thread raises to cancel a run; it is never lowered.
 ///
 /// ```
 /// use peregrine_runtime::exec::CancelFlag;
@@ -99,7 +99,7 @@ impl<F: Fn(&Step<'_>) -> ControlFlow<()> + Sync> Progress for F {
 pub struct CancelFlag(AtomicBool);
 
 impl CancelFlag {
-    /// Cancels every run that looks at this flag.
+    /// Raises the flag, which cancels every run that observes it.
     pub fn raise(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -11,7 +11,7 @@ use super::walk::{Outcome, Walk};
 use super::wave::Wave;
 use peregrine_ir::{Circuit, Entity, Type, Value, Verified};
 
-/// Runs a circuit on `inputs`, the ciphertexts of each input port; gives those of each output port.
+/// Runs a circuit on `inputs`, the ciphertexts of each input port, and returns the ciphertexts of each output port.
 ///
 /// # Errors
 /// Before any work when the back end does not accept the circuit or the inputs; otherwise when an instruction fails.
@@ -25,10 +25,10 @@ pub fn run<E: Evaluator>(
     run_again(circuit, evaluator, plan, &Cache::none(), inputs, progress)
 }
 
-/// Runs a circuit as [`run`] does, with plaintexts that earlier runs on this back end have encoded.
+/// Runs a circuit like [`run`], with the plaintexts in `cache`, which earlier runs on this back end have encoded.
 ///
 /// # Errors
-/// As for [`run`].
+/// When [`run`] has an error.
 pub fn run_again<E: Evaluator>(
     circuit: &Verified,
     evaluator: &E,
@@ -52,7 +52,8 @@ pub fn run_again<E: Evaluator>(
     })
 }
 
-/// Runs a fragment on its imports, in the order of [`Circuit::imports()`]; gives its exports, in the order of [`Circuit::exports`].
+/// Runs a fragment on its imports, in the order of [`Circuit::imports()`], and returns its exports, in the order of
+/// [`Circuit::exports`].
 ///
 /// # Errors
 /// Before any work when the back end does not accept the circuit or the imports; otherwise when an instruction fails.
@@ -143,7 +144,7 @@ impl<E: Evaluator> Run<'_, E> {
     }
 }
 
-/// Whether the right number of ciphertexts came for each port.
+/// Checks that every port has its number of ciphertexts.
 fn check_ports<C, R>(circuit: &Circuit, inputs: &[Vec<C>]) -> Result<(), ExecError<R>> {
     if let Some(fragment) = &circuit.fragment {
         let whole = fragment.whole;
@@ -167,7 +168,7 @@ fn check_ports<C, R>(circuit: &Circuit, inputs: &[Vec<C>]) -> Result<(), ExecErr
     Ok(())
 }
 
-/// Whether the imports are as many and of the kinds that a fragment takes.
+/// Checks that the imports are as many and of the kinds that a fragment takes.
 fn check_imports<E: Evaluator>(circuit: &Circuit, imports: &[Held<E>]) -> Outcome<(), E> {
     if circuit.fragment.is_none() {
         return Err(ExecError::Whole);

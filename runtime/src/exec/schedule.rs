@@ -1,10 +1,11 @@
-//! The waves of one body: which instructions run side by side, and when values are freed.
+//! The schedule of one body: which instructions run side by side, and when values are freed.
 
 use super::wave::{SharedPlains, Wave};
 use peregrine_ir::{Body, Circuit, Entity, Inst, Value};
 use std::collections::{BTreeSet, VecDeque};
 
-/// The waves of a body, at most `window` instructions each; a call is a wave by itself. Cost: O(instructions * window).
+/// The waves of a body, of at most `window` instructions each; a call is a wave by itself. Cost: O(instructions *
+/// window).
 pub(super) fn schedule(
     circuit: &Circuit,
     body: Body,
@@ -46,11 +47,11 @@ fn next_wave(liveness: &Liveness<'_>, waiting: &mut VecDeque<Value>, window: usi
     steps
 }
 
-/// Which values of a body exist and how many uses each still has.
+/// Which values of a body exist, and the number of uses that each still has.
 struct Liveness<'c> {
     circuit: &'c Circuit,
     body: Body,
-    /// By place in the body.
+    /// The remaining uses, by position in the body.
     uses: Vec<u32>,
     exists: Vec<bool>,
     kept_plains: Vec<bool>,
@@ -88,7 +89,7 @@ impl<'c> Liveness<'c> {
         liveness
     }
 
-    /// The place of a value in the body.
+    /// The position of a value in the body.
     fn at(&self, value: Value) -> Option<usize> {
         let at = value.index().checked_sub(self.body.first.index())?;
         (at < self.uses.len()).then_some(at)
@@ -110,7 +111,7 @@ impl<'c> Liveness<'c> {
         definition.is_some_and(|d| matches!(d.inst, Inst::Encode { .. }))
     }
 
-    /// Whether the operands of an instruction are there, and whether it is a call.
+    /// Whether the operands of an instruction exist, and whether it is a call.
     fn ready(&self, value: Value) -> (bool, bool) {
         let Some(definition) = self.circuit.values.get(value) else {
             return (true, false);
@@ -121,7 +122,7 @@ impl<'c> Liveness<'c> {
         (ready, matches!(definition.inst, Inst::Call { .. }))
     }
 
-    /// Runs `steps`: what they need encoded, and what dies with them.
+    /// Runs `steps` as a wave: finds the plaintexts to encode before it, and the values that die after it.
     fn step(&mut self, steps: Vec<Value>) -> Wave {
         let mut plains = BTreeSet::new();
         let mut dead = Vec::new();
@@ -129,6 +130,7 @@ impl<'c> Liveness<'c> {
             let Some(definition) = self.circuit.values.get(value) else {
                 continue;
             };
+            // A kept plaintext is encoded before the first wave that uses it.
             for operand in distinct_operands(&definition.inst) {
                 let Some(at) = self.at(operand) else {
                     continue;
@@ -137,6 +139,7 @@ impl<'c> Liveness<'c> {
                     plains.insert(operand);
                     set(&mut self.exists, at, true);
                 }
+                // An operand dies with its last use, unless it is encoded anew for each.
                 let is_held = self.exists(operand);
                 if let Some(uses) = self.uses.get_mut(at) {
                     *uses = uses.saturating_sub(1);
@@ -146,6 +149,7 @@ impl<'c> Liveness<'c> {
                 }
             }
         }
+        // Results exist after the wave; those that nobody uses die at once.
         for &step in &steps {
             let further = self.circuit.further_results(step);
             for value in further.map(|(value, _)| value).chain([step]) {
@@ -180,7 +184,7 @@ fn set(flags: &mut [bool], at: usize, value: bool) {
     }
 }
 
-/// Operands without repetition, ascending.
+/// The operands of an instruction without repetition, ascending.
 fn distinct_operands(inst: &Inst) -> BTreeSet<Value> {
     let mut operands = BTreeSet::new();
     inst.for_each_operand(|v| {

@@ -1,26 +1,26 @@
-//! The vocabulary of a plan: waves of instructions, and the choices that lead to them.
+//! Waves of instructions, and the options by which a plan makes them.
 
 use peregrine_ir::{FunctionId, Key, Value};
 
-/// What a source does with its keys.
+/// Where a source has its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum KeyResidence {
-    /// Holds all of them in memory, expanded.
+    /// In memory, all of them expanded.
     Held,
-    /// Has them packed, and in memory only where they are used.
+    /// Packed in a file, and in memory only where they are used.
     Stored,
 }
 
-/// How a key is in memory.
+/// The form of a key in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyForm {
     /// Expanded once, for all uses.
     Expanded,
-    /// As it is stored, and expanded block by block at each use.
+    /// Packed as it is stored, and expanded block by block at each use.
     Streamed,
 }
 
-/// What to do with a plaintext that several instructions use.
+/// The treatment of a plaintext that several instructions use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SharedPlains {
     /// Encode it once and keep it in memory until its last use.
@@ -29,32 +29,32 @@ pub enum SharedPlains {
     Reencode,
 }
 
-/// The choices of a plan.
+/// The options of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanOptions {
-    /// Most instructions side by side, at least 1.
+    /// The largest number of instructions side by side, at least 1.
     pub window: usize,
-    /// Plaintexts used several times.
+    /// The treatment of plaintexts that several instructions use.
     pub plains: SharedPlains,
-    /// Evaluation keys.
+    /// Where the source of the evaluation keys has them.
     pub keys: KeyResidence,
 }
 
-/// Instructions that run side by side.
+/// Instructions that run side by side, with what is loaded before them and freed after them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wave {
-    /// Evaluation keys to bring into memory first.
+    /// Evaluation keys to load first.
     pub keys: Vec<Key>,
-    /// Shared plaintexts to encode first.
+    /// Plaintexts to encode first, which several instructions use.
     pub plains: Vec<Value>,
-    /// Evaluation keys to bring into memory meanwhile, for the next wave.
+    /// Evaluation keys to prefetch meanwhile, for the next wave.
     pub ahead: Vec<Key>,
     /// The values to compute, in definition order.
     pub steps: Vec<Value>,
-    /// The function that the only step calls.
+    /// The function that is called, where the only step is a call.
     pub call: Option<FunctionId>,
-    /// The values nobody needs afterwards.
+    /// The values that nobody needs afterwards.
     pub dead: Vec<Value>,
-    /// The evaluation keys that leave memory afterwards.
+    /// The evaluation keys to release afterwards.
     pub spent: Vec<Key>,
 }

@@ -1,4 +1,4 @@
-//! What is worth the memory that a plan leaves: keys that are expanded for good, and plaintexts kept from run to run.
+//! The use of memory that a plan leaves: for keys that are expanded for good, and plaintexts kept from run to run.
 
 use super::footprint::{Footprint, Pools};
 use super::key_plan::KeyUses;
@@ -8,8 +8,8 @@ use peregrine_ir::{Circuit, Inst, Key, Value};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The plaintexts worth keeping in `room` bytes, beside those that are `kept` anyway and take no room. Cost: O(u log u) for `u` uses
-/// of plaintexts.
+/// The plaintexts most worth keeping in `room` bytes, beside those that are `kept` anyway and take no room. Cost: O(u log u) for
+/// `u` uses of plaintexts.
 pub(super) fn plains<F: Footprint>(
     circuit: &Circuit,
     footprint: &F,
@@ -44,7 +44,7 @@ pub(super) fn plains<F: Footprint>(
     chosen
 }
 
-/// How often a run encodes each plaintext.
+/// The number of times that a run encodes each plaintext.
 fn encodings(circuit: &Circuit, plan: &Plan) -> BTreeMap<Value, u64> {
     let mut times: BTreeMap<Value, u64> = BTreeMap::new();
     for (waves, runs) in plan.all(circuit) {
@@ -67,7 +67,7 @@ fn encodings(circuit: &Circuit, plan: &Plan) -> BTreeMap<Value, u64> {
     times
 }
 
-/// The keys that are best expanded for good in `room` bytes: those used most; none if their source decides.
+/// The keys most worth expanding for good in `room` bytes, which are those used most; none if their source decides.
 pub(super) fn keys<F: Footprint>(
     circuit: &Circuit,
     footprint: &F,
