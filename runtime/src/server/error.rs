@@ -1,4 +1,4 @@
-//! Why the server cannot do what it was asked.
+//! Errors of the server.
 
 use crate::backend::cpu::CkksRunError;
 use crate::bytes::Bytes;
@@ -9,34 +9,34 @@ use crate::wire::{MissingValues, WireError};
 use peregrine_ir::KeyPairId;
 use peregrine_ir::binary::Fingerprint;
 
-/// Why the server cannot do what it was asked.
+/// Why the server cannot open a session or run it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
     /// The engine cannot work in the circuit's ring.
     #[error(transparent)]
     Parameters(#[from] ParametersError),
-    /// Something that belongs to another circuit.
+    /// Inputs, keys or values belong to another circuit.
     #[error("{what} belongs to circuit {found}, expected one for circuit {expected}")]
     Foreign {
-        /// What it is.
+        /// What they are.
         what: &'static str,
-        /// Its circuit.
+        /// The circuit that they belong to.
         found: Fingerprint,
         /// The circuit of this server.
         expected: Fingerprint,
     },
-    /// Inputs and evaluation keys of two key pairs.
+    /// Inputs and evaluation keys belong to different key pairs.
     #[error(
         "the ciphertexts were encrypted under key pair {inputs}, the evaluation keys belong to {keys}"
     )]
     KeyPair {
-        /// That of the inputs.
+        /// The key pair of the inputs.
         inputs: KeyPairId,
-        /// That of the evaluation keys.
+        /// The key pair of the evaluation keys.
         keys: KeyPairId,
     },
-    /// Evaluation keys in memory that are for other rings.
+    /// Evaluation keys in memory are for other rings.
     #[error("the evaluation keys are for a circuit with other rings")]
     OtherRings,
     /// No plan of a run fits the memory limit, though no other session is open.
@@ -48,13 +48,13 @@ pub enum ServerError {
     /// The threads of the server cannot be started.
     #[error("the threads of the server cannot be started: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
-    /// The keys do not serve the circuit.
+    /// The evaluation keys do not serve the circuit.
     #[error(transparent)]
     Keys(#[from] CkksRunError),
-    /// A file is not what it should be.
+    /// A file is damaged, or not the one that is needed.
     #[error(transparent)]
     File(#[from] WireError),
-    /// What a fragment takes is not there.
+    /// Values that a fragment takes are missing.
     #[error(transparent)]
     Values(#[from] MissingValues),
     /// The run failed.
@@ -74,7 +74,7 @@ impl From<ExecError<CkksRunError>> for ServerError {
     }
 }
 
-/// The sessions that are open leave too little memory for another one.
+/// The memory that another session lacks, when the sessions that are open leave too little.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the session needs {} of memory, {} of the limit of {} is free beside {open} open {}: close one, let the server keep fewer \
@@ -82,14 +82,14 @@ impl From<ExecError<CkksRunError>> for ServerError {
     Bytes(*needed), Bytes(*free), Bytes(*limit), if *open == 1 { "session" } else { "sessions" }, Bytes(*least)
 )]
 pub struct NoRoom {
-    /// The fewest bytes that the session takes beside what it shares with the others.
+    /// The fewest bytes that the session needs beside those that it shares with others.
     pub needed: u64,
-    /// Bytes that are left.
+    /// Bytes that are free.
     pub free: u64,
-    /// Most bytes for everything.
+    /// The most bytes for everything.
     pub limit: u64,
-    /// The limit with which the session would be opened.
+    /// The limit with which the session could be opened.
     pub least: u64,
-    /// How many sessions are open.
+    /// The number of open sessions.
     pub open: usize,
 }

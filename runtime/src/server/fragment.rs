@@ -1,4 +1,4 @@
-//! Running fragments of a circuit: where its values come from and where they go.
+//! Fragments on a server: the values that they take and give, and their runs.
 
 use super::Server;
 use super::error::ServerError;
@@ -13,21 +13,21 @@ use peregrine_ir::{Circuit, Link, Type, Value};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// What a fragment takes, by the names of the circuit that was cut.
+/// The values that a fragment takes, by their names in the circuit that was cut, with their types.
 fn wanted(circuit: &Circuit) -> Vec<(Value, Type)> {
     let imports = circuit.imports().iter();
     let typed = imports.filter_map(|link| Some((link.whole, circuit.type_of(link.value)?.clone())));
     typed.collect()
 }
 
-/// The circuit whose values these are: that which was cut, for a fragment.
+/// The circuit that values belong to: for a fragment, the one that was cut.
 fn whole(shared: &Shared) -> Fingerprint {
     let fragment = shared.circuit.fragment.as_ref();
     fragment.map_or(shared.interface.fingerprint(), |fragment| fragment.whole)
 }
 
 impl Server {
-    /// The inputs that a client sent for this circuit, as values for its fragments.
+    /// The inputs that a client has sent for this circuit, as values for its fragments.
     ///
     /// # Errors
     /// When they are for another circuit.
@@ -56,10 +56,10 @@ impl Server {
         })
     }
 
-    /// The outputs of this circuit among what its fragments gave, and its inputs where a port passes one on.
+    /// The outputs of this circuit from the values that its fragments have given, and from its inputs where a port passes one on.
     ///
     /// # Errors
-    /// When they are of another circuit, or one is not there.
+    /// When the values are of another circuit, or one is missing.
     pub fn output_values(&self, values: &FragmentValues) -> Result<EncryptedOutputs, ServerError> {
         let shared = &*self.0;
         shared.check_circuit("the values", values.whole)?;
@@ -82,7 +82,8 @@ impl Server {
         })
     }
 
-    /// Reads what this fragment takes from a file, which may have other values, too; for a whole circuit, its inputs and outputs.
+    /// Reads from a file the values that this fragment takes; for a whole circuit, its inputs and outputs. Other values in the
+    /// file are skipped.
     ///
     /// # Errors
     /// When the file is damaged, of another circuit, or a value is not of its type.
@@ -101,19 +102,19 @@ impl Server {
         Ok(wire::read_values(file, of, &shared.rings)?)
     }
 
-    /// Values as a file.
+    /// The bytes of a file of values.
     pub fn write_values(&self, values: &FragmentValues) -> Vec<u8> {
         wire::write_values(values, &self.0.rings)
     }
 }
 
 impl Session {
-    /// Runs a fragment on what it takes; gives its exports. A run that fails or is cancelled leaves nothing behind: the session can run
-    /// again.
+    /// Runs a fragment on the values that it takes, and returns its exports. A run that fails or is cancelled leaves nothing
+    /// behind: the session can run again.
     ///
     /// # Errors
-    /// When the values are of another circuit or under another key than that of the session's keys, one is not there, an instruction fails,
-    /// or `progress` cancels the run ([`ServerError::Cancelled`]).
+    /// When the values are of another circuit or under another key than that of the session's keys, one is missing, an
+    /// instruction fails, or `progress` cancels the run ([`ServerError::Cancelled`]).
     pub fn run_fragment(
         &self,
         values: &FragmentValues,

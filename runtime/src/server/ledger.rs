@@ -1,4 +1,4 @@
-//! The memory of the process: what it may take, and what open sessions were promised.
+//! The ledger of a server's memory: what the process may take, and what open sessions have been promised.
 
 use super::error::{NoRoom, ServerError};
 use super::options::{ServerOptions, Usage};
@@ -7,7 +7,7 @@ use crate::exec::{Cache, Footprint, KeyResidence, Plan, Pools, Weights};
 use peregrine_ir::Circuit;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The books of one process, and the encoded constants that its sessions share.
+/// The account of a server's memory, with the encoded constants that its sessions share.
 #[derive(Debug)]
 pub(super) struct Ledger<P> {
     limit: Option<u64>,
@@ -18,19 +18,19 @@ pub(super) struct Ledger<P> {
 #[derive(Debug)]
 struct State<P> {
     open: usize,
-    /// Of all open sessions.
+    /// The shares of all open sessions together.
     promised: Share,
-    /// The most bytes that were promised at once since buffers were freed: runs may have left as many.
+    /// The most bytes that were promised at once since buffers were freed: runs may have left buffers of as many bytes.
     most: u64,
     weights: Weights<P>,
 }
 
-/// What a session has for itself.
+/// The memory that a session has for itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Share {
     /// Bytes of values, evaluation keys, inputs and outputs.
     bytes: u64,
-    /// Bytes of evaluation keys among them that are expanded for good.
+    /// Bytes of the evaluation keys among these that are expanded for good.
     expanded: u64,
 }
 
@@ -40,22 +40,22 @@ pub(super) struct Request<'r, F> {
     pub(super) footprint: &'r F,
     pub(super) window: usize,
     pub(super) keys: KeyResidence,
-    /// Most bytes of the process with this session.
+    /// The most bytes of the process with this session.
     pub(super) limit: Option<u64>,
 }
 
-/// A session that has its memory.
+/// The memory that a session was promised, with its plan.
 pub(super) struct Promise<P> {
     pub(super) plan: Plan,
     pub(super) prediction: Prediction,
     pub(super) cache: Cache<P>,
     pub(super) share: Share,
-    /// Whether buffers that closed sessions left must be freed before it runs.
+    /// Whether the buffers of closed sessions must be freed before the session runs.
     pub(super) crowded: bool,
 }
 
 impl<P> Ledger<P> {
-    /// Nothing is promised yet.
+    /// A ledger without sessions.
     pub(super) fn new(options: &ServerOptions) -> Self {
         Self {
             limit: options.memory,
@@ -115,7 +115,7 @@ impl<P> Ledger<P> {
         })
     }
 
-    /// Takes back what a session had for itself; the constants that it had encoded stay until the room is needed.
+    /// Takes back the share of a session. The constants that it had encoded stay until their room is needed.
     pub(super) fn close(&self, share: Share) {
         let mut state = self.state();
         state.open -= 1;
@@ -123,20 +123,20 @@ impl<P> Ledger<P> {
         state.promised.expanded -= share.expanded;
     }
 
-    /// How many constants are encoded now.
+    /// The number of constants that are encoded now.
     pub(super) fn encoded(&self) -> usize {
         self.state().weights.encoded()
     }
 }
 
 impl<P> State<P> {
-    /// Bytes that open sessions have for themselves and encoded constants take.
+    /// Bytes of the shares of open sessions and of encoded constants.
     fn beside(&self) -> u64 {
         self.promised.bytes + self.weights.bytes()
     }
 
-    /// Whether buffers that runs of closed sessions may have left exceed the limit beside what is promised now; they are taken as
-    /// freed then.
+    /// Whether the buffers that closed sessions may have left exceed the limit, beside what is promised now. If so, they count as
+    /// freed from then on.
     fn is_crowded(&mut self, always: u64, limit: Option<u64>) -> bool {
         self.most = self.most.max(self.promised.bytes);
         let left = self.most - self.promised.bytes;
@@ -166,7 +166,7 @@ impl<P> State<P> {
         memory::fit_beside(request.circuit, request.footprint, budget, &kept)
     }
 
-    /// Why a session is not opened.
+    /// The error for a session that is not opened.
     fn refusal<F: Footprint>(
         &self,
         usage: Usage,

@@ -23,7 +23,7 @@ use peregrine_ir::{Interface, Verified};
 use shared::Shared;
 use std::sync::Arc;
 
-/// A circuit that is ready to run. Clones are the same server.
+/// A server for one circuit. Clones are the same server.
 ///
 /// ```
 /// # use peregrine_ir::{text, verify};
@@ -53,44 +53,44 @@ use std::sync::Arc;
 pub struct Server(Arc<Shared>);
 
 impl Server {
-    /// Prepares a circuit, for the threads of whoever calls and without a memory limit.
+    /// Prepares a circuit, to run on the threads of whoever calls, without a memory limit.
     ///
     /// # Errors
-    /// When the engine cannot work in its rings.
+    /// When the engine cannot compute in its rings.
     pub fn new(circuit: Verified) -> Result<Self, ServerError> {
         Self::with_options(circuit, ServerOptions::default())
     }
 
-    /// Prepares a circuit, for threads and memory of its own.
+    /// Prepares a circuit, with threads and memory of its own.
     ///
     /// # Errors
-    /// When the engine cannot work in its rings, or its threads cannot be started.
+    /// When the engine cannot compute in its rings, or its threads cannot be started.
     pub fn with_options(circuit: Verified, options: ServerOptions) -> Result<Self, ServerError> {
         Ok(Self(Arc::new(Shared::new(circuit, &options)?)))
     }
 
-    /// The circuit.
+    /// The circuit that the server runs.
     pub fn circuit(&self) -> &Verified {
         &self.0.circuit
     }
 
-    /// What its clients know of it.
+    /// The interface of the circuit, which its clients need.
     pub fn interface(&self) -> &Interface {
         &self.0.interface
     }
 
-    /// Resources for a session as wide as the threads of the server, or of the current thread pool if it has none of its own; its only
-    /// memory limit is that of the server.
+    /// Resources for a session as wide as the threads of the server, or of the current thread pool if it has none of its own,
+    /// without a memory limit beyond that of the server.
     pub fn resources(&self) -> Resources {
         self.0.install(|| Resources::of_thread_pool(None))
     }
 
-    /// How many constants of the circuit are encoded now, for all sessions.
+    /// The number of constants of the circuit that are encoded now, for all sessions.
     pub fn encoded_constants(&self) -> usize {
         self.0.ledger.encoded()
     }
 
-    /// Finds the evaluation keys of this circuit in a file; each key is read when it is first used.
+    /// Finds the evaluation keys of this circuit in a file. Each key is read when it is first used.
     ///
     /// # Errors
     /// When the file is damaged or lacks a key.
@@ -98,18 +98,18 @@ impl Server {
         self.find_keys(vec![KeyFile::open(file)?])
     }
 
-    /// Finds the evaluation keys of this circuit in several files of one key pair; each key is read when it is first used.
+    /// Finds the evaluation keys of this circuit in several files of one key pair. Each key is read when it is first used.
     ///
     /// # Errors
-    /// When they are of different pairs, or no file has a key that the circuit needs: names all that are missing.
+    /// When the files are of different pairs, or no file has a key that the circuit needs; the error names all that are missing.
     pub fn find_keys(&self, files: Vec<KeyFile>) -> Result<StoredKeys, ServerError> {
         Ok(StoredKeys::find(files, &self.0.interface, &self.0.rings)?)
     }
 
-    /// Reads what a client sent.
+    /// Reads the inputs that a client has sent.
     ///
     /// # Errors
-    /// When it is for another circuit, or damaged.
+    /// When they are for another circuit, or the file is damaged.
     pub fn read_inputs(&self, file: &[u8]) -> Result<EncryptedInputs, ServerError> {
         let Shared {
             interface, rings, ..
@@ -117,12 +117,12 @@ impl Server {
         Ok(wire::read_inputs(file, interface, rings)?)
     }
 
-    /// What a client receives, as a file.
+    /// The bytes of the file of outputs that a client receives.
     pub fn write_outputs(&self, outputs: &EncryptedOutputs) -> Vec<u8> {
         wire::write_outputs(outputs, &self.0.rings)
     }
 
-    /// Opens a session: everything that runs with these evaluation keys need, checked, and its memory promised.
+    /// Opens a session with the evaluation keys of a client. Everything that its runs need is checked, and its memory promised.
     ///
     /// # Errors
     /// When a key is missing, the keys are for other rings, or the limit does not leave the memory that a run takes: beside other

@@ -1,6 +1,6 @@
-//! What a server and its sessions may use.
+//! Options of a server, and resources of its sessions.
 
-/// What a server may use of its machine, all sessions together; by default the threads of whoever calls, and any memory.
+/// The threads and the memory of a server, for all sessions together; by default the threads of whoever calls, and any memory.
 ///
 /// ```
 /// # use peregrine_ir::{text, verify};
@@ -38,41 +38,41 @@
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerOptions {
-    /// Threads of its own that runs go on in, 0 for as many as there are processors; without, they go on in the thread pool of
-    /// whoever runs a session.
+    /// The number of threads of the server's own pool, 0 for as many as there are processors. Without it, runs use the thread
+    /// pool of whoever runs a session.
     pub threads: Option<usize>,
-    /// Most bytes that the process may take for everything: values and evaluation keys of all open sessions, circuit, tables,
+    /// The most bytes that the process may take for everything: values and evaluation keys of all open sessions, circuit, tables,
     /// and what [`Usage`] adds.
     pub memory: Option<u64>,
-    /// What the memory is for.
+    /// What memory is used for, beside running.
     pub usage: Usage,
 }
 
-/// What the memory of a server is for; by default single runs in a process that takes no memory itself.
+/// The uses of a server's memory; by default none beyond single runs, in a process that takes no memory itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Most bytes for encoded constants, which all sessions share and which are kept from one run to the next: of use only if there
-    /// are several runs. A memory limit bounds them further.
+    /// The most bytes for encoded constants, which all sessions share and which are kept from one run to the next: of use only
+    /// for several runs. A memory limit bounds them further.
     pub cache: u64,
-    /// Most bytes for evaluation keys from files that are expanded once for all their uses, over all sessions; the others are
-    /// expanded anew for each use. Of use only if there are several runs: a single one is over sooner without. A memory limit
-    /// bounds them further.
+    /// The most bytes for evaluation keys from files that are expanded once for all their uses, over all sessions; others are
+    /// expanded anew for each use. Of use only for several runs: a single one is over sooner without. A memory limit bounds them
+    /// further.
     pub expanded_keys: u64,
-    /// Bytes of the process beside the server: the program, what its caller holds.
+    /// Bytes of the process beside the server: the program, and the memory of its caller.
     pub process: u64,
 }
 
-/// What a session may use.
+/// The resources of a session: instructions side by side, and memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resources {
-    /// Most instructions side by side; as many as there are threads is a good choice.
+    /// The largest number of instructions side by side; the number of threads is a good choice.
     pub window: usize,
-    /// Most bytes that the process may take with this session, where that is less than [`ServerOptions::memory`].
+    /// The most bytes that the process may take with this session, where that is less than [`ServerOptions::memory`].
     pub memory: Option<u64>,
 }
 
 impl Resources {
-    /// As wide as the current thread pool, with a memory limit if any.
+    /// Resources for a session as wide as the current thread pool, with a memory limit if `memory` is given.
     pub fn of_thread_pool(memory: Option<u64>) -> Self {
         Self {
             window: rayon::current_num_threads(),

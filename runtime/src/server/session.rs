@@ -1,4 +1,4 @@
-//! A circuit with the evaluation keys of one client.
+//! Sessions: a circuit with the evaluation keys of one client.
 
 use super::error::ServerError;
 use super::ledger::{Promise, Request};
@@ -14,10 +14,10 @@ use peregrine_ir::KeyPairId;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// A circuit with its keys and plan, for any number of runs. Clones are the same session, which closes with the last of them; its
-/// memory goes back to the server then.
+/// A session: a circuit with the evaluation keys of one client and a plan, for any number of runs. Clones are the same session,
+/// which closes with the last of them and then gives its memory back to the server.
 ///
-/// The memory of a session is that of one run at a time: runs that go on side by side are given a session each.
+/// The memory of a session is that of one run at a time: for runs side by side, open a session for each.
 ///
 /// ```
 /// # use peregrine_ir::{text, verify};
@@ -64,12 +64,12 @@ struct Inner {
     cache: Cache<Plain>,
     plan: Plan,
     prediction: Prediction,
-    /// Dropped last, when keys and constants are gone.
+    /// The memory of the session; dropped last, when keys and constants are gone.
     grant: Grant,
 }
 
 impl Session {
-    /// Opens a session.
+    /// Opens a session: checks keys, plans the runs and takes the memory.
     pub(super) fn open(
         shared: &Arc<Shared>,
         keys: Arc<dyn KeySource>,
@@ -100,6 +100,7 @@ impl Session {
         if crowded {
             shared.free_buffers();
         }
+        // From here on the grant gives the memory back if anything fails.
         let key_pair = keys.key_pair();
         let evaluator = CkksEvaluator::new(&shared.rings, keys, plan.expanded().clone());
         evaluator.accept(&shared.circuit)?;
@@ -113,7 +114,7 @@ impl Session {
         })))
     }
 
-    /// The memory a run is predicted to take, with what it shares with other sessions and without what they take for themselves.
+    /// The predicted memory of a run, with what it shares with other sessions, and without what these take for themselves.
     pub fn prediction(&self) -> Prediction {
         self.0.prediction
     }
@@ -154,7 +155,7 @@ impl Session {
         (&self.0.plan, &self.0.cache)
     }
 
-    /// What comes is encrypted under the key that the session's keys belong to.
+    /// Checks that inputs are encrypted under the key pair of the session's keys.
     pub(super) fn check_key_pair(&self, inputs: KeyPairId) -> Result<(), ServerError> {
         let keys = self.0.key_pair;
         match inputs == keys {

@@ -1,4 +1,4 @@
-//! What a server and all its sessions have in common.
+//! The state that a server and all its sessions share.
 
 use super::error::ServerError;
 use super::ledger::{Ledger, Share};
@@ -11,7 +11,7 @@ use peregrine_ir::{Interface, Verified};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::Arc;
 
-/// A circuit that is ready to run, with threads and memory.
+/// A circuit that is ready to run, with its threads and memory.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) circuit: Verified,
@@ -37,7 +37,7 @@ impl Shared {
         })
     }
 
-    /// Works in the threads of the server, or in those of the caller if it has none.
+    /// Runs `work` on the threads of the server, or on those of the caller if it has none.
     pub(super) fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match &self.pool {
             Some(pool) => pool.install(work),
@@ -69,7 +69,7 @@ impl Shared {
     }
 }
 
-/// The memory of one open session; dropped, the others may have it.
+/// The memory of one open session, which goes back to the server when this is dropped.
 #[derive(Debug)]
 pub(super) struct Grant {
     pub(super) shared: Arc<Shared>,
