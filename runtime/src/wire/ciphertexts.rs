@@ -1,4 +1,4 @@
-//! Encrypted tensors on their way to the server and back.
+//! Encrypted tensors as files, on their way to the server and back.
 
 use super::error::{WireError, expect};
 use super::messages::{BODY, CiphertextsHeader, Direction, HEADER, OnlyDirection, PortHeader};
@@ -19,23 +19,23 @@ pub struct EncryptedPort<C> {
 }
 
 impl<C> EncryptedPort<C> {
-    /// Name of the input or output.
+    /// The name of the input or output.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Level of every ciphertext.
+    /// The level of every ciphertext.
     pub fn level(&self) -> Level {
         self.level
     }
 
-    /// The ciphertexts.
+    /// The ciphertexts, in the order of the layout.
     pub fn ciphertexts(&self) -> &[C] {
         &self.ciphertexts
     }
 }
 
-/// What a client sends: every input of a circuit, half of each ciphertext as a seed.
+/// The inputs that a client sends: every input of a circuit, with half of each ciphertext as a seed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncryptedInputs {
     pub(crate) fingerprint: Fingerprint,
@@ -44,23 +44,23 @@ pub struct EncryptedInputs {
 }
 
 impl EncryptedInputs {
-    /// The circuit they are for.
+    /// The circuit that the inputs are for.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 
-    /// The pair of the key that they are encrypted under.
+    /// The key pair that the inputs are encrypted under.
     pub fn key_pair(&self) -> KeyPairId {
         self.key_pair
     }
 
-    /// The tensors, in the order of the circuit.
+    /// The tensors, in the order of the circuit's inputs.
     pub fn ports(&self) -> &[EncryptedPort<SeededCiphertext>] {
         &self.ports
     }
 }
 
-/// What a server answers: every output of a circuit.
+/// The outputs that a server answers with: every output of a circuit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EncryptedOutputs {
     pub(crate) fingerprint: Fingerprint,
@@ -69,23 +69,23 @@ pub struct EncryptedOutputs {
 }
 
 impl EncryptedOutputs {
-    /// The circuit they are from.
+    /// The circuit that the outputs are from.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
 
-    /// The pair of the key that they are encrypted under.
+    /// The key pair that the outputs are encrypted under.
     pub fn key_pair(&self) -> KeyPairId {
         self.key_pair
     }
 
-    /// The tensors, in the order of the circuit.
+    /// The tensors, in the order of the circuit's outputs.
     pub fn ports(&self) -> &[EncryptedPort<Ciphertext>] {
         &self.ports
     }
 }
 
-/// Inputs as a file.
+/// The bytes of a file of inputs.
 pub fn write_inputs(inputs: &EncryptedInputs, rings: &Rings) -> Vec<u8> {
     let EncryptedInputs {
         fingerprint,
@@ -109,7 +109,7 @@ pub fn write_inputs(inputs: &EncryptedInputs, rings: &Rings) -> Vec<u8> {
     write(owners, Direction::Input, headers, bodies.collect())
 }
 
-/// Outputs as a file.
+/// The bytes of a file of outputs.
 pub fn write_outputs(outputs: &EncryptedOutputs, rings: &Rings) -> Vec<u8> {
     let EncryptedOutputs {
         fingerprint,
@@ -160,7 +160,7 @@ fn write(
 /// Reads the inputs of a circuit.
 ///
 /// # Errors
-/// When the file is damaged, of another kind or circuit, or anything in it is not what the circuit asks for.
+/// When the file is damaged, of another kind or circuit, or anything in it is not what the circuit states.
 pub fn read_inputs(
     file: &[u8],
     interface: &Interface,
@@ -182,7 +182,7 @@ pub fn read_inputs(
 /// Reads the outputs of a circuit.
 ///
 /// # Errors
-/// As for [`read_inputs`].
+/// When the file is damaged, of another kind or circuit, or anything in it is not what the circuit states.
 pub fn read_outputs(
     file: &[u8],
     interface: &Interface,
@@ -200,16 +200,16 @@ pub fn read_outputs(
     })
 }
 
-/// A port of a file beside the port of the circuit it must be.
+/// A port of a file beside the port of the circuit that it must match.
 struct Opened<'a> {
     port: &'a InterfacePort,
-    /// Of the ring of its level.
+    /// The parameters of the ring of its level.
     params: &'a Parameters,
     header: PortHeader,
     body: &'a [u8],
 }
 
-/// Checks everything but the words.
+/// Checks everything but the words of the polynomials.
 fn open<'a>(
     file: &'a [u8],
     interface: &'a Interface,
@@ -266,7 +266,7 @@ fn open<'a>(
     Ok((KeyPairId(key_pair), opened?))
 }
 
-/// Length of the header of a file with these tensors: it does not depend on seeds.
+/// The length of the header of a file with these tensors, which does not depend on seeds.
 fn header_bytes(direction: Direction, ports: &[InterfacePort]) -> u64 {
     let header = |port: &InterfacePort| {
         let count = port.layout.ciphertexts() as usize;
@@ -322,7 +322,7 @@ impl Opened<'_> {
         }
     }
 
-    /// For ciphertexts of `polys` polynomials and `seed_bytes` of seeds each.
+    /// A reader of ciphertexts of `polys` polynomials and `seed_bytes` bytes of seeds each.
     fn reader<'s>(&'s self, polys: usize, seed_bytes: usize) -> Result<PolyReader<'s>, WireError> {
         let (found, expected) = (self.header.seeds.len(), seed_bytes * self.count());
         expect("the bytes of seeds", found as u64, expected as u64)?;

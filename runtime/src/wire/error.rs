@@ -1,4 +1,4 @@
-//! Why bytes are refused.
+//! Errors of files.
 
 use super::missing::MissingKeys;
 use crate::ckks::CkksError;
@@ -12,45 +12,45 @@ use peregrine_ir::{Key, KeyPairId, KeyShapeError, Value};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
-    /// Not a container of the right kind and circuit, or damaged.
+    /// The file is not of the right kind and circuit, or is damaged.
     #[error(transparent)]
     Container(#[from] ContainerError),
-    /// A header that does not decode.
+    /// The header does not decode.
     #[error("the header of the file does not decode: {0}")]
     Header(#[from] prost::DecodeError),
-    /// A number is not the one the circuit asks for.
+    /// A number is not the one that the circuit states.
     #[error("{what} is {found}, expected {expected}")]
     Number {
         /// Which number.
         what: &'static str,
-        /// In the file.
+        /// The number in the file.
         found: u64,
-        /// By the circuit.
+        /// The number that the circuit states.
         expected: u64,
     },
-    /// A name is not the one the circuit asks for.
+    /// A name is not the one that the circuit states.
     #[error("{what} is `{found}`, expected `{expected}`")]
     Name {
         /// What is named.
         what: &'static str,
-        /// In the file.
+        /// The name in the file.
         found: String,
-        /// By the circuit.
+        /// The name that the circuit states.
         expected: String,
     },
-    /// A seed is not 16 bytes.
+    /// A seed does not have 16 bytes.
     #[error("a seed has {found} bytes, expected 16")]
     Seed {
         /// Bytes found.
         found: usize,
     },
-    /// An evaluation key of a kind that does not exist.
+    /// A file has an evaluation key of a kind that does not exist.
     #[error("key {index} of the file has no valid kind")]
     NoKind {
         /// Position in the file.
         index: usize,
     },
-    /// A secret key of degrees that there are not.
+    /// A secret key is for degrees that are not supported.
     #[error(
         "the secret key is for degrees 2^{least_log_n} to 2^{most_log_n}, supported are 2^{} to 2^{}",
         peregrine_ir::RingTable::LOG_N.start(), peregrine_ir::RingTable::LOG_N.end()
@@ -61,7 +61,7 @@ pub enum WireError {
         /// log2 of the largest degree.
         most_log_n: u32,
     },
-    /// A file of keys describes one wrongly.
+    /// A file of keys describes a key wrongly.
     #[error("the description of key {index} of the file {what}")]
     KeyHeader {
         /// Position in the file.
@@ -69,10 +69,10 @@ pub enum WireError {
         /// What is wrong with it.
         what: &'static str,
     },
-    /// Something that is no evaluation key, or no secure one.
+    /// A key has a shape that no evaluation key has, or no secure one.
     #[error(transparent)]
     Shape(#[from] KeyShapeError),
-    /// The same evaluation key twice.
+    /// A file has an evaluation key twice.
     #[error("the file has the {key} twice, for the same primes")]
     KeyTwice {
         /// The key.
@@ -81,20 +81,20 @@ pub enum WireError {
     /// No file of evaluation keys was given.
     #[error("no file of evaluation keys is given")]
     NoFiles,
-    /// Files of evaluation keys that do not go together.
+    /// Files of evaluation keys belong to different key pairs.
     #[error("the evaluation keys belong to two key pairs, {first} and {other}")]
     KeyPairs {
-        /// Of the first file.
+        /// The key pair of the first file.
         first: KeyPairId,
-        /// Of another one.
+        /// The key pair of another file.
         other: KeyPairId,
     },
-    /// Values of fragments under two keys.
+    /// Values of fragments are encrypted under different key pairs.
     #[error("the values are encrypted under two key pairs, {first} and {other}")]
     ValuePairs {
-        /// Of the first ones.
+        /// The key pair of the first values.
         first: KeyPairId,
-        /// Of other ones.
+        /// The key pair of other values.
         other: KeyPairId,
     },
     /// A file has a value of one name twice.
@@ -103,37 +103,37 @@ pub enum WireError {
         /// Its name in the circuit that was cut.
         value: Value,
     },
-    /// Not all keys that a circuit needs are there.
+    /// Keys that a circuit needs are missing.
     #[error(transparent)]
     Missing(#[from] MissingKeys),
-    /// A file says for another number of key-pair bytes.
+    /// The key pair in a file does not have 32 bytes.
     #[error("the key pair of the ciphertexts has {found} bytes, expected 32")]
     KeyPairBytes {
         /// Bytes found.
         found: usize,
     },
-    /// A key that no circuit of these rings can have.
+    /// A key is one that no circuit of these rings can have.
     #[error("the circuit's rings have no {key}")]
     UnknownKey {
-        /// The kind.
+        /// The key.
         key: Key,
     },
-    /// There is no such key.
+    /// A key is missing.
     #[error("the file has no {key}")]
     NoKey {
-        /// The kind.
+        /// The key.
         key: Key,
     },
-    /// The words of a key do not make one.
+    /// The words of a key do not make a key.
     #[error(transparent)]
     Rlwe(#[from] RlweError),
-    /// The words of a ciphertext do not make one.
+    /// The words of a ciphertext do not make a ciphertext.
     #[error(transparent)]
     Ckks(#[from] CkksError),
-    /// Words that are no residues.
+    /// Words are not residues modulo their prime.
     #[error(transparent)]
     Ring(#[from] RingError),
-    /// A level that does not exist.
+    /// A level does not exist.
     #[error(transparent)]
     Parameters(#[from] ParametersError),
     /// Writing failed.
@@ -141,7 +141,7 @@ pub enum WireError {
     Io(#[from] std::io::Error),
 }
 
-/// Asks that a number of a file is the one that the circuit asks for.
+/// Checks that a number in a file is the one that the circuit states.
 ///
 /// # Errors
 /// When it is another.

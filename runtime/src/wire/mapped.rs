@@ -1,8 +1,8 @@
-//! A file in memory, read from disk where it is touched, that says when it became shorter.
+//! Mapped files that notice when they become shorter.
 //!
-//! Touching a page behind the end of a mapped file ends the process with a signal. So the length of the file is looked at before
-//! a part of the map is used: whoever shortens the file while the map is in use causes an error, but for the moment between
-//! look and use, which no reader of a map can close. A file that is replaced by another of the same name stays as it was.
+//! Touching a page behind the end of a mapped file ends the process with a signal. So the length of the file is checked before a
+//! part of the map is used: whoever shortens the file while the map is in use causes an error, except in the moment between
+//! check and use, which no reader of a map can close. A file that is replaced by another of the same name stays as it was.
 
 use memmap2::Mmap;
 use peregrine_ir::binary::ContainerError;
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io;
 use std::ops::{Deref, Range};
 
-/// A file, mapped.
+/// A file that is mapped into memory and read from disk where it is used.
 #[derive(Debug)]
 pub struct MappedFile {
     map: Mmap,
@@ -21,7 +21,7 @@ impl MappedFile {
     /// Maps a file.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub(super) fn new(file: &File) -> io::Result<Self> {
         let file = file.try_clone()?;
         // SAFETY: bytes of the map are read only to be compared with a checksum and copied word by word, each word being
@@ -31,7 +31,7 @@ impl MappedFile {
         Ok(Self { map, file })
     }
 
-    /// Looks whether the file still is as long as the map.
+    /// Checks that the file still is as long as the map.
     ///
     /// # Errors
     /// When it is shorter.
@@ -47,7 +47,7 @@ impl MappedFile {
         }
     }
 
-    /// Lets go of the memory behind a part; it is read again when it is touched.
+    /// Releases the memory behind a part, which is read again when it is used.
     pub(super) fn release(&self, part: &Range<usize>) {
         #[cfg(unix)]
         if part.start <= part.end && part.end <= self.map.len() {
@@ -63,7 +63,7 @@ impl MappedFile {
         let _ = part;
     }
 
-    /// Brings a part into memory, all of it at once; a file that became shorter is left for the next look.
+    /// Prefetches a part, all of it at once. A file that has become shorter is left for the next check.
     pub(super) fn fetch(&self, part: &Range<usize>) {
         #[cfg(target_os = "linux")]
         if part.start <= part.end && part.end <= self.map.len() {

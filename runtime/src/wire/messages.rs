@@ -1,11 +1,11 @@
-//! The headers, as protocol-buffers messages, and the numbers of the chunks.
+//! The headers of files as protocol-buffers messages, and the numbers of chunks.
 
-/// Chunk of the header.
+/// The chunk of the header.
 pub(super) const HEADER: u64 = 0;
-/// Chunk of the first body; the others follow.
+/// The chunk of the first body; the others follow.
 pub(super) const BODY: u64 = 1;
 
-/// Of a secret key.
+/// The header of a secret key.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub(super) struct SecretHeader {
     /// log2 of the smallest degree.
@@ -14,27 +14,27 @@ pub(super) struct SecretHeader {
     /// log2 of the largest degree.
     #[prost(uint32, tag = "2")]
     pub(super) most_log_n: u32,
-    /// Which moduli it is used with: 1 for secure ones only, 2 for any.
+    /// The moduli that it is used with: 1 for secure ones only, 2 for any.
     #[prost(uint32, tag = "3")]
     pub(super) security: u32,
 }
 
-/// Of a file of ciphertexts.
+/// The header of a file of ciphertexts.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(super) struct CiphertextsHeader {
     #[prost(enumeration = "Direction", tag = "1")]
     pub(super) direction: i32,
     #[prost(message, repeated, tag = "2")]
     pub(super) ports: Vec<PortHeader>,
-    /// Of the key that they are encrypted under; 32 bytes.
+    /// The key pair that they are encrypted under; 32 bytes.
     #[prost(bytes = "vec", tag = "3")]
     pub(super) key_pair: Vec<u8>,
 }
 
-/// Of a file of values.
+/// The header of a file of values.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(super) struct ValuesHeader {
-    /// Of the key that they are encrypted under; 32 bytes.
+    /// The key pair that they are encrypted under; 32 bytes.
     #[prost(bytes = "vec", tag = "1")]
     pub(super) key_pair: Vec<u8>,
     /// The names of the values in the circuit that was cut, in the order of their chunks.
@@ -42,14 +42,14 @@ pub(super) struct ValuesHeader {
     pub(super) values: Vec<u32>,
 }
 
-/// What a header of ciphertexts begins with; decoding skips the rest.
+/// The beginning of a header of ciphertexts; decoding skips the rest.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub(super) struct OnlyDirection {
     #[prost(enumeration = "Direction", tag = "1")]
     pub(super) direction: i32,
 }
 
-/// Where ciphertexts go.
+/// The direction in which ciphertexts go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, prost::Enumeration)]
 #[repr(i32)]
 pub(super) enum Direction {
@@ -60,7 +60,7 @@ pub(super) enum Direction {
     Output = 2,
 }
 
-/// Of one tensor.
+/// The header of one tensor.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(super) struct PortHeader {
     #[prost(string, tag = "1")]
@@ -69,13 +69,13 @@ pub(super) struct PortHeader {
     pub(super) level: u32,
     #[prost(uint32, tag = "3")]
     pub(super) ciphertexts: u32,
-    /// Inputs: 16 bytes for each ciphertext.
+    /// The seeds of inputs, 16 bytes for each ciphertext.
     #[prost(bytes = "vec", tag = "4")]
     pub(super) seeds: Vec<u8>,
 }
 
 impl Direction {
-    /// In a sentence.
+    /// The direction as part of a sentence.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Unspecified => "unspecified",

@@ -1,20 +1,20 @@
-//! Evaluation keys and values that are not in the files given.
+//! Errors for evaluation keys and values that are in none of the files given.
 
 use crate::bytes::Bytes;
 use peregrine_ir::{KeyShape, Value, key_shape};
 use std::fmt;
 
-/// Evaluation keys that a circuit needs and nobody has.
+/// Evaluation keys that a circuit needs and no file has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MissingKeys {
-    /// What they must be.
+    /// The shapes of the keys.
     pub keys: Vec<KeyShape>,
-    /// How many of them there are for other primes.
+    /// The number of these for which a file has a key with other primes.
     pub other_primes: usize,
 }
 
 impl MissingKeys {
-    /// Keys that are missing among some of these shapes.
+    /// Missing keys, beside the shapes of the keys that are there.
     pub(super) fn new(keys: Vec<KeyShape>, there: &[&KeyShape]) -> Self {
         let known = |wanted: &&KeyShape| there.iter().any(|shape| shape.is_kind_of(wanted));
         Self {
@@ -23,7 +23,7 @@ impl MissingKeys {
         }
     }
 
-    /// Bytes of all of them in a file.
+    /// Bytes of all missing keys in a file.
     pub fn bytes(&self) -> u64 {
         self.keys.iter().map(KeyShape::bytes).sum()
     }
@@ -53,7 +53,7 @@ impl fmt::Display for MissingKeys {
 
 impl std::error::Error for MissingKeys {}
 
-/// Values that a fragment takes, or a circuit gives, and nobody has.
+/// Values that a fragment takes, or a circuit gives, and no file has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingValues {
     /// Their names in the circuit that was cut.
@@ -61,7 +61,7 @@ pub struct MissingValues {
 }
 
 impl MissingValues {
-    /// Those of these names.
+    /// Missing values with these names.
     pub(crate) fn of(values: impl IntoIterator<Item = Value>) -> Self {
         Self {
             values: values.into_iter().collect(),
@@ -69,7 +69,7 @@ impl MissingValues {
     }
 }
 
-/// The most values that a message names.
+/// The largest number of values that a message names.
 const NAMED: usize = 8;
 
 impl fmt::Display for MissingValues {

@@ -1,8 +1,8 @@
-//! Files and messages of the runtime: secret key, evaluation keys, encrypted tensors.
+//! Files and messages of the runtime: secret keys, evaluation keys, encrypted tensors, values of fragments.
 //!
-//! Every file is a [`peregrine_ir::binary`] container: magic, version, kind, owner, checksummed chunks. The owner is a circuit for
-//! ciphertexts, the circuit that was cut for values, and a key pair for keys. Chunk 0 is a small header; the others hold residues, packed: modulo a prime of `b` bits each takes
-//! `b` bits, lowest first, limb after limb (`words.rs` says it exactly).
+//! Every file is a [`peregrine_ir::binary`] container: magic, version, kind, owner, checksummed chunks. The owner is a circuit
+//! for ciphertexts, the circuit that was cut for values, and a key pair for keys. Chunk 0 is a small header; the others hold
+//! residues, packed: modulo a prime of `b` bits each takes `b` bits, lowest first, limb after limb (`words.rs` has the details).
 //!
 //! | kind | header | chunks |
 //! |---|---|---|
@@ -11,9 +11,10 @@
 //! | ciphertext | key pair, ports, levels, seeds | one per port: the parts of each ciphertext that the seed does not give |
 //! | values | key pair, names | one per value: the parts of a ciphertext, a plaintext, or digits in the order of their numbers |
 //!
-//! Keys are of a pair and not of a circuit. A secret key is coefficients of every degree. An evaluation key says by itself of which primes
-//! it is, by value, so one file serves every circuit whose keys it covers ([`peregrine_ir::KeyShape::covers`]). Ciphertexts are packed
-//! as one circuit asks for, so they carry both: the circuit, whose level of a port says which ring it is of, and the key pair.
+//! Keys belong to a pair and not to a circuit. A secret key is coefficients of every degree. An evaluation key states its primes
+//! by value, so one file serves every circuit whose keys it covers ([`peregrine_ir::KeyShape::covers`]). Ciphertexts are packed
+//! as one circuit states, so they carry both: the circuit, in which the level of a port says which ring it is of, and the key
+//! pair.
 //!
 //! Readers trust nothing: what a file may hold follows from the circuit and its parameters or, for keys, from the length of their chunks;
 //! lengths are compared before anything is allocated, and every residue is compared with its prime. Bytes never make them panic, and a
@@ -43,10 +44,10 @@ pub use secret::{SecretCoefficients, read_secret, write_secret};
 
 pub use values::{FragmentValues, HostValue, read_values, write_values};
 
-/// Maps a file into memory, for reading parts of it when they are needed.
+/// Maps a file into memory, so that parts of it are read when they are needed.
 ///
 /// # Errors
-/// Those of opening and mapping.
+/// Errors of opening and mapping the file.
 pub fn map_file(path: &std::path::Path) -> std::io::Result<KeyBytes> {
     let file = std::fs::File::open(path)?;
     KeyBytes::map(&file)

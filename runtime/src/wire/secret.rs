@@ -1,4 +1,4 @@
-//! A secret key as a file.
+//! Secret keys as files.
 
 use super::error::{WireError, expect};
 use super::messages::{BODY, HEADER, SecretHeader};
@@ -10,15 +10,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// What the header says of a secret that is used with secure moduli only.
+/// The number in the header of a secret that is used with secure moduli only.
 const SECURE: u32 = 1;
-/// And of one that is used with any.
+/// The number in the header of a secret that is used with any moduli.
 const ANY: u32 = 2;
 
 /// The coefficients of a secret for each degree, by log2 of the degree; wiped when dropped.
 pub type SecretCoefficients = BTreeMap<u32, Arc<Zeroizing<Vec<i8>>>>;
 
-/// A secret key, with its pair and what is promised of it, as a file; wiped when dropped. Degrees must follow each other.
+/// The bytes of a file of a secret key, with its pair and the security it promises; wiped when dropped. The degrees must
+/// follow each other.
 pub fn write_secret(
     (key_pair, security): (KeyPairId, Security),
     secret: &SecretCoefficients,
@@ -44,7 +45,7 @@ pub fn write_secret(
     Zeroizing::new(container::encode(FileKind::SecretKey, key_pair, &chunks))
 }
 
-/// Reads a secret key.
+/// Reads a secret key from a file.
 ///
 /// # Errors
 /// When the file is damaged, of another kind, or does not hold as many coefficients of -1, 0 or 1 as each degree has.

@@ -1,4 +1,4 @@
-//! Values of any type on their way from one fragment of a circuit to another.
+//! Values of any type as files, on their way from one fragment of a circuit to another.
 
 use super::error::{WireError, expect};
 use super::messages::{BODY, HEADER, ValuesHeader};
@@ -13,12 +13,12 @@ use peregrine_ir::{Basis as IrBasis, Form, Type, Value};
 use prost::Message;
 use std::collections::BTreeMap;
 
-/// A value in the memory of the host.
+/// A value of a circuit in the memory of the host.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HostValue {
     /// A ciphertext in any form.
     Cipher(Ciphertext),
-    /// An encoded plaintext, with the level it is encoded at.
+    /// An encoded plaintext, with the level that it is encoded at.
     Plain(usize, Plaintext),
     /// The digits of a ciphertext.
     Digits(Digits),
@@ -33,7 +33,7 @@ impl HostValue {
         }
     }
 
-    /// Its polynomials, in the order in which they lie in a file.
+    /// The polynomials of the value, in file order.
     fn polys(&self) -> Vec<&RnsPoly<Ntt>> {
         match self {
             Self::Cipher(cipher) => cipher.parts().iter().collect(),
@@ -43,7 +43,7 @@ impl HostValue {
     }
 }
 
-/// Values of a circuit, by their names in it: what fragments of it take and give.
+/// Values of a circuit, by their names in it, which its fragments take and give.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FragmentValues {
     pub(crate) whole: Fingerprint,
@@ -57,7 +57,7 @@ impl FragmentValues {
         self.whole
     }
 
-    /// The pair of the key that they are encrypted under.
+    /// The key pair that the values are encrypted under.
     pub fn key_pair(&self) -> KeyPairId {
         self.key_pair
     }
@@ -67,12 +67,13 @@ impl FragmentValues {
         self.values.keys().copied()
     }
 
-    /// A value by its name in the circuit that was cut.
+    /// The value of that name in the circuit that was cut; `None` where it is not there.
     pub fn get(&self, name: Value) -> Option<&HostValue> {
         self.values.get(&name)
     }
 
-    /// Adds the values of others of the same circuit and key pair. Of two of one name the first stays: they are equal.
+    /// Adds the values of another set, of the same circuit and key pair. Of two values with one name the first stays: they are
+    /// equal.
     ///
     /// # Errors
     /// When they are of another circuit or key pair.
@@ -97,7 +98,7 @@ impl FragmentValues {
     }
 }
 
-/// Values as a file.
+/// The bytes of a file of values.
 pub fn write_values(values: &FragmentValues, rings: &Rings) -> Vec<u8> {
     let FragmentValues {
         whole,
@@ -122,7 +123,8 @@ pub fn write_values(values: &FragmentValues, rings: &Rings) -> Vec<u8> {
     container::encode(FileKind::Values, *whole, &chunks)
 }
 
-/// Reads those of a file of values that are wanted, each with its name in the circuit that was cut and its type there; skips others.
+/// Reads from a file of values those in `wanted`, each with its name in the circuit that was cut and its type there. Others are
+/// skipped.
 ///
 /// # Errors
 /// When the file is damaged, of another kind or circuit, or a value is not of its type.

@@ -1,6 +1,7 @@
 //! Polynomials and seeds as bytes.
 //!
-//! Packed limbs (see [`crate::ring`]) lie one after the other, ascending by prime index, so each begins with a byte.
+//! Packed limbs (see [`crate::ring`]) lie one after the other, ascending by prime index, so each begins at a whole
+//! byte.
 
 use super::error::{WireError, expect};
 use crate::params::Parameters;
@@ -10,7 +11,7 @@ use rayon::prelude::*;
 /// Bytes of a seed.
 pub(super) const SEED_BYTES: usize = 16;
 
-/// Bytes of a polynomial.
+/// Bytes of one polynomial over `basis`.
 fn poly_bytes(params: &Parameters, basis: &Basis) -> usize {
     let limbs = basis.primes().iter();
     limbs
@@ -18,7 +19,7 @@ fn poly_bytes(params: &Parameters, basis: &Basis) -> usize {
         .sum()
 }
 
-/// Bytes of `count` polynomials.
+/// Bytes of `count` polynomials over `basis`.
 pub(super) fn polys_bytes(params: &Parameters, basis: &Basis, count: usize) -> u64 {
     poly_bytes(params, basis) as u64 * count as u64
 }
@@ -31,7 +32,7 @@ pub(super) fn put_poly(out: &mut Vec<u8>, params: &Parameters, poly: &RnsPoly<Nt
     }
 }
 
-/// Reads polynomials from the front of a body, every residue of which was found to be below its prime.
+/// Reads polynomials from the front of a body whose residues have all been found to be below their primes.
 pub(super) struct PolyReader<'b> {
     params: &'b Parameters,
     basis: &'b Basis,
@@ -39,10 +40,11 @@ pub(super) struct PolyReader<'b> {
 }
 
 impl<'b> PolyReader<'b> {
-    /// Reads `count` polynomials over `basis`, which must be all there is.
+    /// A reader of `count` polynomials over `basis`, which must fill the body.
     ///
     /// # Errors
-    /// When the length is another, or a residue is not below its prime; before anything is allocated for them.
+    /// When the body has another length, or a residue is not below its prime; nothing has been allocated for the
+    /// polynomials then.
     pub(super) fn new(
         params: &'b Parameters,
         basis: &'b Basis,
@@ -87,7 +89,7 @@ impl<'b> PolyReader<'b> {
         self.basis.primes().iter().map(take).collect()
     }
 
-    /// The next polynomial; its limbs in parallel.
+    /// The next polynomial; its limbs are read in parallel.
     pub(super) fn poly(&mut self) -> RnsPoly<Ntt> {
         let (params, basis, limbs) = (self.params, self.basis, self.limbs());
         let mut poly = RnsPoly::any(params.ring(), basis);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub enum KeyBytes {
     /// In memory.
     Held(Vec<u8>),
-    /// Mapped: read from disk where it is touched.
+    /// Mapped: read from disk where they are used.
     Mapped(MappedFile),
 }
 
@@ -19,12 +19,12 @@ impl KeyBytes {
     /// Maps a file.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Errors of the operating system.
     pub fn map(file: &std::fs::File) -> io::Result<Self> {
         MappedFile::new(file).map(Self::Mapped)
     }
 
-    /// Looks whether a mapped file is still whole, before a part of it is used.
+    /// Checks that a mapped file still has its length, before a part of it is used.
     pub(super) fn check(&self) -> Result<(), ContainerError> {
         match self {
             Self::Held(_) => Ok(()),
@@ -32,14 +32,14 @@ impl KeyBytes {
         }
     }
 
-    /// Lets go of the memory behind a part of a mapped file; it is read again when it is touched.
+    /// Releases the memory behind a part of a mapped file, which is read again when it is used.
     pub(super) fn release(&self, part: &Range<usize>) {
         if let Self::Mapped(file) = self {
             file.release(part);
         }
     }
 
-    /// Brings a part of a mapped file into memory, all of it at once.
+    /// Prefetches a part of a mapped file, all of it at once.
     pub(super) fn fetch(&self, part: &Range<usize>) {
         if let Self::Mapped(file) = self {
             file.fetch(part);
@@ -47,7 +47,7 @@ impl KeyBytes {
     }
 }
 
-/// A part of a file.
+/// A part of a file of keys.
 pub(super) struct Part {
     pub(super) bytes: Arc<KeyBytes>,
     pub(super) range: Range<usize>,

@@ -1,4 +1,4 @@
-//! A file of evaluation keys by itself.
+//! A file of evaluation keys by itself, without a circuit.
 
 use super::bytes::KeyBytes;
 use super::header::{Described, Words};
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A file of evaluation keys of one pair, its header read; whatever circuits it may serve.
+/// An opened file of evaluation keys of one pair, for whatever circuits. Its header has been read.
 #[derive(Debug)]
 pub struct KeyFile {
     bytes: Arc<KeyBytes>,
@@ -18,7 +18,7 @@ pub struct KeyFile {
 }
 
 impl KeyFile {
-    /// Reads what a file says of its keys.
+    /// Opens a file: reads and checks the descriptions of its keys.
     ///
     /// # Errors
     /// When the file is damaged, of another kind, or a key is described wrongly or twice.
@@ -46,17 +46,17 @@ impl KeyFile {
         })
     }
 
-    /// The pair that its keys are of.
+    /// The key pair that the keys are of.
     pub fn key_pair(&self) -> KeyPairId {
         self.key_pair
     }
 
-    /// What its keys are, in order.
+    /// The shapes of the keys, in file order.
     pub fn shapes(&self) -> impl ExactSizeIterator<Item = &KeyShape> {
         self.keys.iter().map(|key| &key.shape)
     }
 
-    /// Where a key lies, which is not compared with its checksum.
+    /// The bytes of the file that hold a key. They are not compared with its checksum.
     ///
     /// # Errors
     /// When there is no such key.
@@ -64,7 +64,7 @@ impl KeyFile {
         Ok(Container::parse(&self.bytes)?.place(BODY + index as u64)?)
     }
 
-    /// Compares a key with its checksum, piece by piece; places of pieces that were read are handed on.
+    /// Compares a key with its checksum, piece by piece, and passes on the place of each piece that was read.
     ///
     /// # Errors
     /// When there is no such key or it is damaged.

@@ -1,4 +1,4 @@
-//! What a file of evaluation keys says of each key.
+//! The header of a file of evaluation keys, which describes each key.
 //!
 //! The header is a list of words of 64 bits, little endian. For each key, in the order of the chunks:
 //!
@@ -15,24 +15,24 @@
 //! | | the primes of the digits, ascending within each digit; digits ascending by their first primes |
 //! | | for each of these its digit, counted from 0 |
 //!
-//! Words are read where they lie: what is made of them is made once the length of the key's chunk is known to be right, so that a
+//! The words are read in place. A key is built from its words once the length of its chunk is known to be right, so that a
 //! refused file costs no more memory than it is long.
 
 use crate::ring::Seed;
 use crate::wire::error::{WireError, expect};
 use peregrine_ir::{KeyKind, KeyShape, Rotation};
 
-/// Words of a key beside its primes.
+/// The number of words of a key beside its primes.
 const FIXED: usize = 8;
 
-/// A key of a file: what it is, and the seed of its uniform halves.
+/// A key of a file: its shape, and the seed of its uniform halves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Described {
     pub(super) shape: KeyShape,
     pub(super) seed: Seed,
 }
 
-/// The words of a key.
+/// Appends the words of a key.
 pub(super) fn words(out: &mut Vec<u8>, Described { shape, seed }: &Described) {
     let (kind, rotation) = match shape.kind() {
         KeyKind::Relinearization => (1, 0),
@@ -59,10 +59,10 @@ pub(super) fn words(out: &mut Vec<u8>, Described { shape, seed }: &Described) {
     words.for_each(|word| out.extend(word.to_le_bytes()));
 }
 
-/// A header being read.
+/// A header that is being read.
 pub(super) struct Words<'h>(&'h [[u8; 8]]);
 
-/// The words of one key, of which nothing was made yet.
+/// The words of one key, from which nothing has been built yet.
 pub(super) struct KeyWords<'h> {
     index: usize,
     fixed: [u64; FIXED],
@@ -72,8 +72,10 @@ pub(super) struct KeyWords<'h> {
 }
 
 impl<'h> Words<'h> {
+    /// A header as words.
+    ///
     /// # Errors
-    /// When these are no whole words.
+    /// When the bytes are not whole words.
     pub(super) fn new(header: &'h [u8]) -> Result<Self, WireError> {
         match header.as_chunks() {
             (words, []) => Ok(Self(words)),
@@ -87,7 +89,7 @@ impl<'h> Words<'h> {
     /// The words of the next key.
     ///
     /// # Errors
-    /// When there are fewer than they promise.
+    /// When fewer words are left than the first ones promise.
     pub(super) fn key(&mut self, index: usize) -> Result<KeyWords<'h>, WireError> {
         let cut = || WireError::KeyHeader {
             index,
@@ -111,6 +113,8 @@ impl<'h> Words<'h> {
         })
     }
 
+    /// Checks that no word is left.
+    ///
     /// # Errors
     /// When words are left.
     pub(super) fn finish(self, keys: usize) -> Result<(), WireError> {
@@ -132,10 +136,10 @@ impl<'h> Words<'h> {
 }
 
 impl KeyWords<'_> {
-    /// The key, if its chunk is as long as it asks for.
+    /// The key that the words describe, if its chunk has the length that they ask for.
     ///
     /// # Errors
-    /// When the length is another, or the words describe no key.
+    /// When the chunk has another length, or the words describe no key.
     pub(super) fn described(&self, length: u64) -> Result<Described, WireError> {
         let [log_n, to_log_n, kind, rotation, low, high, ..] = self.fixed;
         let degree = |log_n: u64| u32::try_from(log_n).unwrap_or(u32::MAX);
@@ -181,8 +185,10 @@ impl KeyWords<'_> {
         last.map_or(0, |last| last.saturating_add(1))
     }
 
+    /// The digits of the key.
+    ///
     /// # Errors
-    /// Unless digits ascend from 0, each with a prime.
+    /// Unless the indices of digits ascend from 0 and each digit has a prime.
     fn digits(&self) -> Result<Vec<Vec<u64>>, WireError> {
         let mut digits: Vec<Vec<u64>> = Vec::new();
         for (prime, owner) in self.primes.iter().zip(self.owners) {

@@ -1,4 +1,4 @@
-//! Evaluation keys as a file: written key by key, described by itself, read key by key.
+//! Files of evaluation keys: written key by key, described by themselves, read key by key.
 //!
 //! 1. [`KeyWriter`] writes keys of one pair, whatever circuits they are for.
 //! 2. [`KeyFile`] opens such a file: it knows the shape of each key, and nothing of circuits.

@@ -1,4 +1,4 @@
-//! The keys of files that a circuit needs.
+//! The keys that a circuit needs, in files.
 
 use super::bytes::{KeyBytes, Part};
 use super::file::KeyFile;
@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-/// What a circuit needs of one or more files of evaluation keys; each key is read when it is first used.
+/// The evaluation keys that a circuit needs, in one or more files; each is read when it is first used.
 ///
-/// The files may hold more keys than the circuit needs, and keys of more primes: what it does not use is not read but for the
-/// checksum.
+/// The files may hold more keys than the circuit needs, and keys of more primes. Parts that the circuit does not use are read for
+/// the checksum only.
 #[derive(Debug)]
 pub struct StoredKeys {
     key_pair: KeyPairId,
@@ -24,14 +24,14 @@ pub struct StoredKeys {
     entries: BTreeMap<Key, Entry>,
 }
 
-/// Where the key of a circuit is.
+/// The place of a key of the circuit.
 #[derive(Debug)]
 struct Entry {
     file: Arc<KeyFile>,
     index: usize,
     params: Arc<Parameters>,
     level: Level,
-    /// The parts of it that are used, once it was found to be sound; places in the file.
+    /// The parts of the key that the circuit uses, as places in the file; set once the key has been checked.
     checked: OnceLock<Checked>,
 }
 
@@ -42,11 +42,11 @@ struct Checked {
 }
 
 impl StoredKeys {
-    /// Finds the keys that a circuit declares: of several that would do, the shortest.
+    /// Finds the keys that a circuit declares in files. Of several keys that would do, the shortest is taken.
     ///
     /// # Errors
     /// When the files are of different key pairs, keys are missing, or the circuit promises security and a key of the files has a
-    /// modulus beyond the line.
+    /// modulus beyond the security limit.
     pub fn find(
         files: Vec<KeyFile>,
         interface: &Interface,
@@ -95,22 +95,22 @@ impl StoredKeys {
         })
     }
 
-    /// The pair that the keys are of.
+    /// The key pair that the keys are of.
     pub fn key_pair(&self) -> KeyPairId {
         self.key_pair
     }
 
-    /// The rings of the circuit, in whose numbers its keys are given.
+    /// The rings of the circuit, by whose indices its keys are named.
     pub fn rings(&self) -> &Rings {
         &self.rings
     }
 
-    /// The keys that the circuit declares, each with the highest level it serves.
+    /// The keys that the circuit declares, each with the highest level that it serves.
     pub fn levels(&self) -> &BTreeMap<Key, Level> {
         &self.levels
     }
 
-    /// A key that stays packed as it lies in its file, and is expanded block by block at each use.
+    /// A key that stays packed in its file, and is expanded block by block at each use.
     ///
     /// # Errors
     /// When there is no such key, or it is damaged.
@@ -118,7 +118,7 @@ impl StoredKeys {
         Ok(self.checked(key)?.1.key.clone())
     }
 
-    /// A key with all its words in memory; the memory behind its part of the file is let go of.
+    /// A key with all its words in memory; the memory behind its part of the file is released.
     ///
     /// # Errors
     /// When there is no such key, or it is damaged.
@@ -129,14 +129,14 @@ impl StoredKeys {
         Ok(expanded)
     }
 
-    /// Brings the used parts of a key back into memory that were released; its uses would do so, but slower.
+    /// Prefetches the used parts of a key that were released; its uses would load them, too, but slower.
     pub fn fetch(&self, key: Key) {
         if let Some(entry) = self.entries.get(&key) {
             entry.each_used(KeyBytes::fetch);
         }
     }
 
-    /// Lets go of the memory behind the used parts of a key; the key remains usable.
+    /// Releases the memory behind the used parts of a key; the key remains usable.
     pub fn release(&self, key: Key) {
         if let Some(entry) = self.entries.get(&key) {
             entry.each_used(KeyBytes::release);
@@ -147,7 +147,7 @@ impl StoredKeys {
         self.entries.get(&key).ok_or(WireError::NoKey { key })
     }
 
-    /// A key, its checksum and residues checked.
+    /// The place of a key and its used parts, after its checksum and residues were checked.
     fn checked(&self, key: Key) -> Result<(&Entry, &Checked), WireError> {
         let entry = self.entry(key)?;
         entry.file.bytes().check()?;
@@ -159,7 +159,7 @@ impl StoredKeys {
     }
 }
 
-/// What each key of a circuit must be.
+/// The shape that each key of a circuit must have.
 fn wanted(interface: &Interface) -> Result<Vec<(Key, Level, KeyShape)>, WireError> {
     let keys = interface.keys().levels.iter();
     let shape = |(&key, &level): (&Key, &Level)| {
@@ -169,7 +169,7 @@ fn wanted(interface: &Interface) -> Result<Vec<(Key, Level, KeyShape)>, WireErro
     keys.map(shape).collect()
 }
 
-/// The shortest key that serves as another.
+/// The shortest key in the files that serves as `wanted`.
 fn shortest(files: &[Arc<KeyFile>], wanted: &KeyShape) -> Option<(Arc<KeyFile>, usize)> {
     let all = files.iter().flat_map(|file| {
         let shapes = file.shapes().enumerate();
@@ -211,7 +211,7 @@ impl Entry {
         Ok(Checked { key, used })
     }
 
-    /// Does something to each part of the file that is used.
+    /// Calls `f` for each part of the file that is used.
     fn each_used(&self, mut f: impl FnMut(&KeyBytes, &Range<usize>)) {
         let used = self.checked.get().map(|checked| &checked.used);
         used.into_iter()

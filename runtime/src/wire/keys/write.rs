@@ -1,4 +1,4 @@
-//! Writing keys, one after the other.
+//! Writing evaluation keys, one after the other.
 
 use super::file::KeyFile;
 use super::header::{self, Described};
@@ -10,7 +10,7 @@ use peregrine_ir::binary::container::Writer;
 use peregrine_ir::{FileKind, KeyPairId, KeyShape};
 use std::io::{Seek, Write};
 
-/// An evaluation key as it lies in a file: half of it, its residues packed.
+/// An evaluation key in the form in which a file holds it: half of the key, its residues packed.
 #[derive(Debug)]
 pub struct PackedKey {
     described: Described,
@@ -21,7 +21,7 @@ impl PackedKey {
     /// Packs a key whose digits are those of its shape, in that order.
     ///
     /// # Errors
-    /// When the key has not the digits or primes of the shape.
+    /// When the key does not have the digits or primes of the shape.
     pub fn new(ring: &Ring, shape: &KeyShape, key: &EvaluationKey) -> Result<Self, WireError> {
         let mut body = Vec::with_capacity(shape.bytes() as usize);
         let index = |value| ring.moduli().iter().position(|m| m.value() == value);
@@ -50,10 +50,10 @@ pub struct KeyWriter<W> {
 }
 
 impl<W: Write + Seek> KeyWriter<W> {
-    /// Starts a file of `count` keys of a pair.
+    /// Starts a file of `count` keys of a key pair.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of writing to `out`.
     pub fn new(out: W, key_pair: KeyPairId, count: usize) -> Result<Self, WireError> {
         let chunks = count as u32 + 1;
         Ok(Self {
@@ -66,15 +66,15 @@ impl<W: Write + Seek> KeyWriter<W> {
     /// Appends a key.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of writing to `out`.
     pub fn key(&mut self, key: PackedKey) -> Result<(), WireError> {
         self.append(&key.described, &key.body)
     }
 
-    /// Appends a key of another file, as it is.
+    /// Appends a key of another file, byte for byte.
     ///
     /// # Errors
-    /// Those of `out`; when the other file is damaged there.
+    /// Errors of writing to `out`; when the other file is damaged there.
     pub(crate) fn copy(&mut self, from: &KeyFile, index: usize) -> Result<(), WireError> {
         let described = from.key(index).ok_or(WireError::NoKind { index })?;
         from.check(index, |_| ())?;
@@ -91,10 +91,10 @@ impl<W: Write + Seek> KeyWriter<W> {
         Ok(())
     }
 
-    /// Writes the header and gives `out` back.
+    /// Writes the header and returns `out`.
     ///
     /// # Errors
-    /// Those of `out`; also when keys are missing.
+    /// Errors of writing to `out`; also when keys are missing.
     pub fn finish(mut self) -> Result<W, WireError> {
         self.writer.chunk(HEADER, &self.header)?;
         Ok(self.writer.finish()?)
