@@ -1,4 +1,4 @@
-//! Why there is no simulation.
+//! Errors of a simulation.
 
 use crate::backend::clear::Mismatch;
 use crate::exec::{Cancelled, ExecError};
@@ -7,7 +7,7 @@ use crate::ports::PortError;
 /// Why a simulation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
-    /// An input tensor is wrong.
+    /// An input tensor is missing or wrong.
     #[error(transparent)]
     Input(#[from] PortError),
     /// The run failed.
@@ -16,7 +16,7 @@ pub enum SimulateError {
     /// The observer cancelled the simulation.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
-    /// A port without layout; does not happen for verified circuits.
+    /// A port has no layout; does not happen for verified circuits.
     #[error("internal error: `{port}` has no layout")]
     Layout {
         /// The port.

@@ -1,7 +1,8 @@
-//! Running a circuit on cleartext slots: how anyone tries a model in moments, and the oracle of the tests.
+//! Simulation: running a circuit on cleartext slots, to try a model in moments, and as the oracle of the tests.
 //!
-//! What computes is the back end [`crate::backend::clear`], in the same walk over instructions as on ciphertexts. Most of the time goes
-//! into filling constants, so a value holds the slots of several images when there are several to compute ([`run_all`]).
+//! The clear back end, [`crate::backend::clear`], computes in the walk over instructions that runs on ciphertexts take. Most of
+//! the time goes into evaluating constants, so a value holds the slots of several images when there are several to compute
+//! ([`run_all`]).
 
 mod error;
 mod precision;

@@ -1,4 +1,4 @@
-//! How precise outputs are: measured, and predicted by simulated noise.
+//! Precision of outputs: measured, and predicted by simulated noise.
 //!
 //! Precision is counted in bits of the output: log2 of the largest magnitude over the largest error, both over all elements
 //! of an output, or of all outputs, as they are decrypted.
@@ -11,7 +11,7 @@ use crate::ports::Arrays;
 use peregrine_ir::{Expectation, Origin, Verified};
 use std::collections::BTreeMap;
 
-/// An input, and what the model makes of it in the clear.
+/// A sample: inputs, and the values that the model has for them in the clear.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// The input tensors.
@@ -20,12 +20,12 @@ pub struct Sample {
     pub expected: BTreeMap<String, Vec<f64>>,
 }
 
-/// How far outputs are from what they should be.
+/// The deviation of outputs from the values that they should have.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Deviation {
-    /// The largest absolute error; infinite where an output is missing or no number.
+    /// The largest absolute error; infinite where an output is missing or NaN.
     pub error: f64,
-    /// The largest magnitude that was expected.
+    /// The largest expected magnitude.
     pub largest: f64,
 }
 
@@ -47,7 +47,7 @@ impl Deviation {
         each.into_values().fold(Self::default(), Self::join)
     }
 
-    /// Of each decrypted tensor from its expected values.
+    /// The deviation of each decrypted tensor from its expected values, by name.
     pub fn of_each(
         found: &Arrays,
         expected: &BTreeMap<String, Vec<f64>>,
@@ -78,7 +78,7 @@ impl Deviation {
         deviation
     }
 
-    /// That of both.
+    /// The deviation over both: the larger error and the larger magnitude.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         Self {
@@ -87,7 +87,8 @@ impl Deviation {
         }
     }
 
-    /// Bits of the largest output that are right; infinite without any error. Where all outputs are zero, bits after the point.
+    /// Bits of the largest output that are right: log2 of `largest` over `error`, infinite without any error. Where all outputs
+    /// are zero, bits after the point.
     pub fn bits(self) -> f64 {
         let largest = if self.largest > 0.0 {
             self.largest
@@ -98,29 +99,29 @@ impl Deviation {
     }
 }
 
-/// Runs that [`predict`] makes, and the samples of which it makes use: the largest of this many draws of the noise is within
-/// about a bit of what others draw.
+/// The number of runs that [`predict`] makes, and of samples that it uses: the largest of this many draws of the noise is
+/// within about a bit of other such draws.
 pub const SAMPLES: usize = 3;
-/// Where the noise of [`predict`] starts.
+/// The seed of the noise of [`predict`].
 const SEED: u64 = 0;
 
-/// What simulated noise leaves of samples.
+/// The predicted precision of encrypted runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// What is foreseen for each output.
+    /// The prediction for each output, by name.
     pub outputs: BTreeMap<String, Foreseen>,
     /// The first value that a node hands on and that is too large for its modulus.
     pub overflow: Option<Headroom>,
-    /// Nodes whose values drown in noise.
+    /// The nodes whose values drown in noise.
     pub drowned: Vec<Drowned>,
 }
 
-/// What simulated noise leaves of an output.
+/// The predicted precision of one output.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Foreseen {
-    /// How far it is from that of the model.
+    /// Its deviation from the values of the model.
     pub deviation: Deviation,
-    /// Standard deviation of its errors.
+    /// The standard deviation of its errors.
     pub noise: f64,
 }
 
@@ -148,18 +149,18 @@ impl Prediction {
         }
     }
 
-    /// Over all outputs.
+    /// The deviation over all outputs.
     pub fn deviation(&self) -> Deviation {
         let deviations = self.outputs.values().map(|output| output.deviation);
         deviations.fold(Deviation::default(), Deviation::join)
     }
 
-    /// Bits of the largest output that are right.
+    /// Bits of the largest output that are right; infinite without any error.
     pub fn bits(&self) -> f64 {
         self.deviation().bits()
     }
 
-    /// What a client is to expect of each output. `magnitudes` may know larger values than the samples have.
+    /// The expectation of each output that a client is told. `magnitudes` may have larger magnitudes than the samples.
     pub fn expectations(
         &self,
         magnitudes: &BTreeMap<String, f64>,
@@ -186,8 +187,8 @@ fn squares(found: &[f64], expected: &[f64]) -> f64 {
     errors.map(|error| error * error).sum()
 }
 
-/// What outputs will be when samples are encrypted: three simulations with noise of their own, over the first three samples, or
-/// over all in turn when there are fewer. The same for the same circuit and samples.
+/// Predicts the precision of encrypted runs from three simulations with different noise, on the first three samples, or on all
+/// in turn when there are fewer. Equal circuits and samples give equal predictions.
 ///
 /// ```
 /// # use peregrine_ir::{text, verify};
@@ -209,7 +210,7 @@ fn squares(found: &[f64], expected: &[f64]) -> f64 {
 /// ```
 ///
 /// # Errors
-/// As for [`run_all`](super::run_all).
+/// When [`run_all`](super::run_all) has an error.
 pub fn predict(
     circuit: &Verified,
     samples: &[Sample],

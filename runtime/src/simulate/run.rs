@@ -7,39 +7,39 @@ use crate::ports::{Arrays, PortView, check_names};
 use crate::range::Outlier;
 use peregrine_ir::{Circuit, Inst, Port, Type, Verified};
 
-/// How to simulate.
+/// Options of a simulation.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The seed from which noise is drawn; none for exact arithmetic.
     pub noise: Option<u64>,
 }
 
-/// What a simulation gives.
+/// The result of a simulation of one image.
 #[derive(Clone, Debug)]
 pub struct Simulation {
-    /// The output tensors, as the model gives them.
+    /// The output tensors of the model, after the steps that follow decryption.
     pub outputs: Arrays,
-    /// The tensors that a client would decrypt, of which the steps of the circuit's outputs made the others.
+    /// The output tensors as a client would decrypt them, before the steps that follow.
     pub decrypted: Arrays,
-    /// Where a message came closest to the modulus; none when every slot was zero.
+    /// The smallest headroom of any value; none when every slot was zero.
     pub headroom: Option<Headroom>,
 }
 
-/// What a simulation of several images gives.
+/// The result of a simulation of several images.
 #[derive(Clone, Debug)]
 pub struct Simulations {
-    /// The output tensors, as the model gives them, by image.
+    /// For each image, the output tensors of the model, after the steps that follow decryption.
     pub outputs: Vec<Arrays>,
-    /// The tensors that a client would decrypt, of which the steps of the circuit's outputs made the others; by image.
+    /// For each image, the output tensors as a client would decrypt them, before the steps that follow.
     pub decrypted: Vec<Arrays>,
-    /// Where a message came closest to the modulus, over all images; none when every slot was zero.
+    /// The smallest headroom of any value over all images; none when every slot was zero.
     pub headroom: Option<Headroom>,
-    /// The first value that a node hands on, to another or to the client, and that is too large for the modulus: an encrypted
-    /// run gives garbage. Partial sums inside a node do not count, because they may wrap around and back.
+    /// The first value that a node hands on, to another or to the client, and that is too large for the modulus, so that an
+    /// encrypted run gives garbage. Partial sums inside a node do not count, because they may wrap around and back.
     pub overflow: Option<Headroom>,
 }
 
-/// Runs a circuit on tensors, given by the names of its inputs.
+/// Simulates a circuit on one image: tensors by the names of the inputs.
 ///
 /// ```
 /// # use peregrine_ir::{text, verify};
@@ -63,7 +63,7 @@ pub struct Simulations {
 /// ```
 ///
 /// # Errors
-/// When a tensor is missing or has another shape, the circuit holds a bootstrap, or `progress` cancels the simulation.
+/// When a tensor is missing or has another shape, or `progress` cancels the simulation.
 pub fn run(
     circuit: &Verified,
     inputs: &Arrays,
@@ -84,7 +84,7 @@ pub fn run(
     })
 }
 
-/// Runs a circuit on many images, each given as for [`run`] and computed as it would be alone.
+/// Simulates a circuit on many images, each with the result that [`run`] has for it.
 ///
 /// ```
 /// # use peregrine_ir::{text, verify};
@@ -106,7 +106,7 @@ pub fn run(
 /// one run for each. `progress` sees one run for each such group.
 ///
 /// # Errors
-/// As for [`run`].
+/// When [`run`] has an error for one of the images.
 pub fn run_all(
     circuit: &Verified,
     inputs: &[Arrays],
@@ -124,23 +124,23 @@ pub fn run_all(
     Ok(all)
 }
 
-/// What images are computed with.
+/// How images are computed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kind {
     pub(super) noise: Option<u64>,
-    /// How many of the first images of a group are computed without noise, too.
+    /// The number of images at the start of a group that are computed without noise, too.
     pub(super) twins: usize,
 }
 
-/// Images that were computed together.
+/// The results of images that were computed together.
 pub(super) struct Group {
     pub(super) images: Simulations,
-    /// The first of them without noise.
+    /// The outputs of the first images without noise.
     pub(super) exact: Vec<(Arrays, Arrays)>,
     pub(super) seen: Seen,
 }
 
-/// Computes images in groups that fit a gigabyte.
+/// Computes images in groups whose slots fit a gigabyte.
 pub(super) fn each_group(
     (circuit, inputs): (&Verified, &[Arrays]),
     kind: Kind,
@@ -155,6 +155,7 @@ pub(super) fn each_group(
             keys: KeyResidence::Held,
         },
     );
+    // Groups of as many images as fit, twins counted.
     let mut first = 0;
     let copies = if kind.twins > 1 { 2 } else { 1 };
     let footprint = ClearFootprint::of(circuit);
@@ -164,6 +165,7 @@ pub(super) fn each_group(
         let noise = kind.noise;
         let noise = noise.map(|seed| Noise::new(&circuit.rings, seed, (first, twins)));
         let simulator = Simulator::new(circuit, noise);
+        // The twins come first, then all images of the group with noise.
         let all: Vec<&Arrays> = images.iter().take(twins).chain(images).collect();
         let ports = circuit.inputs.iter();
         let ciphers = ports.map(|port| encrypt(circuit, &simulator, port, &all));
@@ -193,7 +195,7 @@ pub(super) fn each_group(
 }
 
 impl Simulations {
-    /// None yet of so many.
+    /// The results of no image yet, with room for `images`.
     pub(super) fn of(images: usize) -> Self {
         Self {
             outputs: Vec::with_capacity(images),
@@ -203,7 +205,7 @@ impl Simulations {
         }
     }
 
-    /// Adds those of the next images.
+    /// Appends the results of the next images.
     pub(super) fn join(&mut self, next: Self) {
         self.outputs.extend(next.outputs);
         self.decrypted.extend(next.decrypted);
@@ -212,8 +214,8 @@ impl Simulations {
     }
 }
 
-/// What is odd about images that are simulated all the same, the first time that it is: values just outside the range of their
-/// input, or outside one that nobody vouches for, or on another scale.
+/// Reports what is unusual about images that are simulated nevertheless, once for each kind: values just outside the range of
+/// their input, or outside a range that nobody has stated, or on another scale.
 ///
 /// # Errors
 /// When an image does not fit the inputs, or has values that no client would encrypt.
@@ -228,16 +230,17 @@ pub fn oddities(circuit: &Circuit, images: &[Arrays]) -> Result<Vec<Outlier>, Si
     Ok(odd)
 }
 
-/// Bytes of the slots of all images that are computed together.
+/// The most bytes for the slots of all images that are computed together.
 const ROOM: usize = 1 << 30;
 
-/// How many images of this size to compute together: as few groups as there is room for, of one size as far as possible.
+/// The number of images of `bytes` bytes to compute together, for the fewest groups that there is room for, of one size as far
+/// as possible.
 fn together(bytes: usize, images: usize) -> usize {
     let groups = images.div_ceil((ROOM / bytes.max(1)).max(1));
     images.div_ceil(groups.max(1)).max(1)
 }
 
-/// The ciphertexts of a port: the slots of all images, one after the other.
+/// The ciphertexts of a port, with the slots of all images one after the other.
 fn encrypt(
     circuit: &Circuit,
     simulator: &Simulator,
@@ -263,7 +266,7 @@ fn encrypt(
         .collect())
 }
 
-/// The output tensors of one image, after and before what follows decryption.
+/// The output tensors of one image, after and before the steps that follow decryption.
 fn decrypt(
     circuit: &Circuit,
     results: &[Vec<Cipher>],

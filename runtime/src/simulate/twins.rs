@@ -1,4 +1,4 @@
-//! Simulations with noise beside the same ones without, and the nodes whose values the noise drowns.
+//! Simulations with and without noise side by side, and the nodes whose values the noise drowns.
 
 use super::error::SimulateError;
 use super::run::{Kind, Simulations, each_group};
@@ -7,35 +7,35 @@ use crate::exec::Progress;
 use crate::ports::Arrays;
 use peregrine_ir::{Node, Verified};
 
-/// What simulations with and without noise give.
+/// The results of simulations with noise, and of some without.
 #[derive(Clone, Debug)]
 pub struct Twins {
-    /// With noise: all images.
+    /// The results with noise, for all images.
     pub noisy: Simulations,
-    /// The output tensors of the first images without noise, as the model gives them.
+    /// For each of the first images, the output tensors of the model without noise.
     pub exact_outputs: Vec<Arrays>,
-    /// The same as a client would decrypt them.
+    /// For each of the first images, the output tensors without noise as a client would decrypt them.
     pub exact_decrypted: Vec<Arrays>,
-    /// Nodes whose values drown in noise, in the order of the circuit's.
+    /// The nodes whose values drown in noise, in the order of the circuit.
     pub drowned: Vec<Drowned>,
 }
 
-/// A node whose noise is as large as all that it hands on.
+/// A node whose values drown in noise: it is as large as everything that the node hands on.
 ///
-/// That need not harm the outputs: what it computes may matter little. Where it does matter, weights are balanced badly: values
-/// are far smaller than those of other nodes, for which the scales are chosen.
+/// That need not harm the outputs, because the node may matter little. Where it does matter, weights are badly balanced: the
+/// node's values are far smaller than those of other nodes, for which the scales are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Drowned {
     /// The node.
     pub node: Node,
-    /// The largest magnitude of its values without noise.
+    /// The largest magnitude of its values, without noise.
     pub magnitude: f64,
     /// The largest error of its values.
     pub noise: f64,
 }
 
 impl Drowned {
-    /// Bits of the largest value of which the noise leaves less than that are drowned.
+    /// The bits of a node's largest value below which its values count as drowned.
     pub const BITS: f64 = 1.0;
 
     fn all(seen: &Seen) -> Vec<Self> {
@@ -53,11 +53,10 @@ impl Drowned {
     }
 }
 
-/// Runs a circuit on images with simulated noise; on the first of those that are computed together, `twins` or fewer, also
-/// without.
+/// Simulates a circuit on images with noise; for the first `twins` images that are computed together, or fewer, also without.
 ///
 /// # Errors
-/// As for [`run`](super::run).
+/// When [`run`](super::run) has an error.
 pub fn run_twins(
     circuit: &Verified,
     inputs: &[Arrays],
