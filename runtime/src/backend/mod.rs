@@ -1,7 +1,7 @@
-//! The back ends that run circuits: [`cpu`] on ciphertexts, [`clear`] on cleartext.
+//! Back ends, which run circuits: [`cpu`] on ciphertexts, [`clear`] on cleartext.
 //!
-//! Each is an [`Evaluator`](crate::exec::Evaluator) with keys, a [`Footprint`](crate::exec::Footprint) and a way to cut long sums of
-//! products of its own. A device that computes on ciphertexts would be a third, and a [`Transfer`] as [`cpu`] is.
+//! A back end is an [`Evaluator`](crate::exec::Evaluator) with keys, a [`Footprint`](crate::exec::Footprint) and its own chunks
+//! of long sums of products. A device that computes on ciphertexts would be a third, with [`Transfer`] like [`cpu`].
 
 pub mod clear;
 pub mod cpu;

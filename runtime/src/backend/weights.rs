@@ -1,4 +1,4 @@
-//! Bytes of what every back end has of a circuit in the memory of the host.
+//! Bytes of a circuit in the memory of the host, for every back end.
 
 use peregrine_ir::{Circuit, Constant, Definition, Operator, Tensor, Value};
 use std::collections::BTreeSet;
@@ -22,7 +22,8 @@ pub(super) fn circuit_bytes(circuit: &Circuit) -> u64 {
     (weights + instructions + constants) as u64
 }
 
-/// The number of slots of ciphertexts of layouts that a constant is cut from slot by slot, which takes a table of elements.
+/// The total number of slots of the ciphertexts from whose layouts constants are cut slot by slot, each of which takes a
+/// table of elements.
 pub(super) fn places(circuit: &Circuit) -> u64 {
     let mut places = BTreeSet::new();
     for constant in circuit.constants.values() {

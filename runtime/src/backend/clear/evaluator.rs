@@ -1,4 +1,4 @@
-//! The back end that computes on cleartext slots and keeps exact books of level, scale and form.
+//! The clear back end: computes on cleartext slots, and keeps exact accounts of level, scale and form.
 
 use super::headroom::Headroom;
 use super::mismatch::Mismatch;
@@ -12,18 +12,20 @@ use peregrine_ir::{
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The plaintexts that one `dot` has encoded at a time. Sums of doubles depend on their order, and so on this.
+/// The number of plaintexts that one `dot` has encoded at a time. Sums of doubles depend on their order, and so on this
+/// number.
 const DOT_CHUNK: NonZeroUsize = match NonZeroUsize::new(32) {
     Some(count) => count,
     None => NonZeroUsize::MIN,
 };
 
-/// Passes over slots that filling a constant is worth.
+/// The work of evaluating a constant, in passes over its slots.
 const FILLING: u64 = 8;
 
-/// Runs circuits on cleartext.
+/// A simulator: runs circuits on cleartext slots, without keys.
 ///
-/// It does its own bookkeeping, independent of the types in the circuit, and compares after every instruction.
+/// It keeps its own accounts of level, scale and form, independent of the types in the circuit, and compares them after
+/// every instruction.
 #[derive(Debug)]
 pub struct Simulator {
     ring: RingTable,
@@ -45,7 +47,7 @@ pub struct Cipher {
 #[derive(Debug)]
 pub struct Plain {
     slots: Slots,
-    /// Without the error of rounding, for so many twins.
+    /// The first `usize` images are twins; they have these slots, without the error of rounding.
     exact: Option<(usize, Slots)>,
     level: Level,
     scale: Scale,
@@ -62,7 +64,7 @@ impl Plain {
     }
 }
 
-/// Simulated digits: the ciphertext they came from.
+/// Simulated digits: the ciphertext that they are the decomposition of.
 #[derive(Debug)]
 pub struct Digits {
     of: Cipher,
@@ -74,7 +76,7 @@ impl Simulator {
         Self::new(circuit, None)
     }
 
-    /// A simulator for a circuit; with noise if asked for.
+    /// A simulator for a circuit, with simulated noise if `noise` is given.
     pub(crate) fn new(circuit: &Circuit, noise: Option<Noise>) -> Self {
         Self {
             ring: circuit.rings.clone(),
@@ -84,7 +86,7 @@ impl Simulator {
         }
     }
 
-    /// An input as the client would encrypt it, the slots of several images one after the other.
+    /// An input as the client would encrypt it. The slots of several images lie one after the other.
     pub fn encrypt(&self, slots: Vec<f64>, level: Level, scale: Scale) -> Cipher {
         Cipher {
             slots: Arc::new(Slots::real(slots)),
@@ -94,17 +96,17 @@ impl Simulator {
         }
     }
 
-    /// The smallest headroom met so far.
+    /// The smallest headroom that any value has had so far.
     pub(crate) fn headroom(&self) -> Option<Headroom> {
         *self.headroom.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was seen of the values that nodes hand on.
+    /// What was recorded of the values that nodes hand on.
     pub(crate) fn into_seen(self) -> Seen {
         self.watch.into_seen()
     }
 
-    /// Slots of one image.
+    /// The number of slots of one image.
     fn width(&self, a: &Cipher) -> usize {
         self.ring.at(a.level).slots() as usize
     }
@@ -139,7 +141,7 @@ impl Simulator {
 }
 
 impl Cipher {
-    /// The real parts of the slots, those of several images one after the other.
+    /// The real parts of the slots. Those of several images lie one after the other.
     pub fn slots(&self) -> &[f64] {
         &self.slots.re
     }
@@ -183,7 +185,7 @@ impl Evaluator for Simulator {
         same.then_some(()).ok_or(Mismatch::Ring)
     }
 
-    /// Slots that are passed over; filling a constant costs as much as a few passes.
+    /// The slots that each instruction passes over; evaluating a constant counts as several passes.
     fn work(&self, circuit: &Circuit) -> Vec<u64> {
         let work = |definition: &Definition| {
             let inst = &definition.inst;

@@ -1,10 +1,10 @@
-//! The memory that a simulation takes.
+//! The memory of a simulation.
 
 use crate::backend::weights;
 use crate::exec::{Footprint, KeyForm, Wave};
 use peregrine_ir::{Circuit, Key, Value};
 
-/// The bytes that a simulation takes for the parts of a circuit, its values those of one image.
+/// The bytes that a simulation takes for the parts of a circuit, with values for one image.
 #[derive(Clone, Copy, Debug)]
 pub struct ClearFootprint<'c> {
     circuit: &'c Circuit,
@@ -20,7 +20,7 @@ impl<'c> ClearFootprint<'c> {
 impl Footprint for ClearFootprint<'_> {
     type Pools = u64;
 
-    /// Real slots: imaginary parts are rare.
+    /// Bytes of real slots: imaginary parts are rare.
     fn value(&self, value: Value) -> u64 {
         let ty = self.circuit.type_of(value);
         let slots = ty.map_or(0, |ty| self.circuit.rings.at(ty.level()).slots());

@@ -1,4 +1,4 @@
-//! Simulated noise: every instruction adds what the noise model predicts for it.
+//! Simulated noise: every instruction adds the noise that the noise model predicts for it.
 
 use super::random::Normal;
 use super::slots::Slots;
@@ -6,21 +6,21 @@ use crate::exec::{Encoding, Site};
 use peregrine_ir::noise::{NoiseModel, combine};
 use peregrine_ir::{Entity, Form, Inst, Level, RingTable, Scale, Type, Value};
 
-/// Draws noise; the same seed gives the same noise whatever the order of execution, and each image noise of its own
+/// A source of simulated noise. A seed determines the noise whatever the order of execution, and each image has noise of its own
 /// whatever the images beside it. Plaintexts are encoded once for all images. The first images of a value may be twins: copies of
-/// the next ones that get none.
+/// the next ones that get no noise.
 #[derive(Debug)]
 pub(crate) struct Noise {
     seed: u64,
     /// The number of the first image.
     first: usize,
-    /// How many images are twins.
+    /// The number of images that are twins.
     twins: usize,
     ring: RingTable,
 }
 
 impl Noise {
-    /// For images numbered from `first`, behind so many twins.
+    /// A source of noise for images numbered from `first`, after `twins` twins.
     pub(crate) fn new(ring: &RingTable, seed: u64, (first, twins): (usize, usize)) -> Self {
         Self {
             seed,
@@ -32,7 +32,7 @@ impl Noise {
 
     /// The slots with the noise of the instruction that computed them; `None` when it adds none.
     ///
-    /// Sums, products and automorphisms add none of their own: the slots already carry that of their operands.
+    /// Sums, products and automorphisms add no noise of their own: the slots already carry that of their operands.
     pub(super) fn disturb(&self, site: Site<'_>, slots: &Slots) -> Option<Slots> {
         let level = site.ty.level();
         let model = self.model(level);
@@ -81,7 +81,7 @@ impl Noise {
         Some(disturbed)
     }
 
-    /// How many images are twins.
+    /// The number of images that are twins.
     pub(super) fn twins(&self) -> usize {
         self.twins
     }
@@ -96,33 +96,33 @@ impl Noise {
         }
     }
 
-    /// Standard deviation of the real parts of errors whose modulus has root mean square `absolute` at a scale.
+    /// Standard deviation of the real parts of errors whose modulus has root mean square `absolute`, at a scale.
     fn deviation(&self, absolute: f64, scale: &Scale) -> Option<f64> {
         let scale = scale.value(&self.ring.primes)?;
         Some(absolute / scale * std::f64::consts::FRAC_1_SQRT_2)
     }
 
-    /// For a value of a body that a call runs, or of the main program.
+    /// The stream of normal numbers for a value of the main program, or of a body that a call runs.
     fn normal(&self, image: usize, (value, call): (Value, u64)) -> Normal {
         let stream = (call << 32) | value.index() as u64;
         Normal::new(self.seed, image as u64, stream)
     }
 
-    /// Of the ring of a level.
+    /// The noise model of the ring of a level.
     fn model(&self, level: Level) -> NoiseModel {
         NoiseModel {
             log_n: self.ring.at(level).log_n(),
         }
     }
 
-    /// Of a key switch in some degree with the digits and special primes of a level.
+    /// The noise of the inner product of a key switch, in the degree of `model`, with the digits and special primes of a level.
     fn key_product(&self, model: NoiseModel, level: Level) -> f64 {
         let special_bits = self.ring.at(level).special_bits();
         model.key_product(&self.digit_bits(level), special_bits)
     }
 
-    /// The inner product has the degree of the larger ring, and its noise is averaged like the slots; of the rounding, too, only the
-    /// coefficients count that are kept: that of a division in the smaller ring.
+    /// The noise of a switch between rings. The inner product has the degree of the larger ring, and its noise is averaged like
+    /// the slots; of the rounding only the coefficients that are kept count: that of a division in the smaller ring.
     fn ring_switch(&self, from: Level, to: Level) -> f64 {
         let (large, small) = (self.model(from), self.model(to));
         let averaged = f64::from(large.log_n.saturating_sub(small.log_n)) / -2.0;
@@ -130,7 +130,7 @@ impl Noise {
         combine([product, small.division(2)])
     }
 
-    /// log2 of what each digit shares with a level.
+    /// log2 of the product of the primes that each digit shares with a level.
     fn digit_bits(&self, level: Level) -> Vec<f64> {
         let row = self.ring.row(level).unwrap_or_default();
         let bits = |p| self.ring.primes.get(p).map_or(0.0, |&p| (p as f64).log2());

@@ -1,4 +1,4 @@
-//! Reproducible normal numbers for simulated noise; of no use to cryptography.
+//! Reproducible normal numbers for simulated noise, which are of no use to cryptography.
 //!
 //! SplitMix64 for uniform bits; a normal number is a sum of eight uniform ones, of which two words hold four each. Such a sum
 //! ends at 4.9 standard deviations, which is of no account where errors are sums of many.
@@ -6,28 +6,28 @@
 //! # References
 //! - \[SLF14\] Steele, Lea, Flood, *Fast Splittable Pseudorandom Number Generators*, OOPSLA 2014.
 
-/// A stream of normal numbers.
+/// A reproducible stream of normal numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Normal {
     state: u64,
 }
 
-/// Uniform parts of a normal number, 16 bits each.
+/// The number of uniform parts of a normal number, of 16 bits each.
 const PARTS: f64 = 8.0;
 /// The largest value of a part.
 const LARGEST: f64 = 65535.0;
-/// Every other part of a word.
+/// A mask for every other part of a word.
 const EVEN: u64 = 0x0000_ffff_0000_ffff;
 
 impl Normal {
-    /// Stream `stream` of a seed, for one of several images.
+    /// The stream number `stream` of a seed, for one of several images.
     pub(super) fn new(seed: u64, image: u64, stream: u64) -> Self {
         Self {
             state: mix(seed ^ mix(image)) ^ mix(stream.wrapping_add(GOLDEN)),
         }
     }
 
-    /// The next number, of standard deviation 1.
+    /// The next normal number, of standard deviation 1.
     pub(super) fn next(&mut self) -> f64 {
         let pairs = |word: u64| (word & EVEN) + (word >> 16 & EVEN);
         let fours = pairs(self.word()) + pairs(self.word());
@@ -43,7 +43,7 @@ impl Normal {
     }
 }
 
-/// 2^64 over the golden ratio.
+/// The quotient of 2^64 and the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 fn mix(mut z: u64) -> u64 {

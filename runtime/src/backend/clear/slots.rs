@@ -1,9 +1,9 @@
 //! Cleartext slots: real numbers, and imaginary parts only once something makes them.
 
-/// Elements of a sum of products that are finished before the next ones: what fits the smallest cache.
+/// The number of elements of a sum of products that are finished before the next ones: what fits the smallest cache.
 const BLOCK: usize = 1024;
 
-/// The slots of a simulated ciphertext, those of several images one after the other.
+/// The slots of a simulated ciphertext. Those of several images lie one after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Slots {
     pub(super) re: Vec<f64>,
@@ -25,7 +25,7 @@ impl Slots {
         Self { re, im: None }
     }
 
-    /// Sum of several.
+    /// The sum of several slot vectors.
     pub(super) fn sum(terms: &[&Self]) -> Self {
         let mut terms = terms.iter();
         let mut sum = terms.next().map_or(Self::real(Vec::new()), |&s| s.clone());
@@ -38,17 +38,17 @@ impl Slots {
         sum
     }
 
-    /// `a - b`.
+    /// The difference `a - b`.
     pub(super) fn sub(&self, b: &Self) -> Self {
         Self::sum(&[self, &b.scaled(-1.0)])
     }
 
-    /// Every slot times a real number.
+    /// Every slot times a scalar.
     pub(super) fn scaled(&self, factor: f64) -> Self {
         self.each_part(|part| part.iter().map(|x| factor * x).collect())
     }
 
-    /// `a + p`.
+    /// The sum `a + p` with a plaintext.
     pub(super) fn add_plain(&self, p: Factor<'_>) -> Self {
         let mut sum = self.clone();
         p.re().add_to(&mut sum.re);
@@ -58,7 +58,7 @@ impl Slots {
         sum
     }
 
-    /// `a_1 * p_1 + a_2 * p_2 + ...`.
+    /// The sum of products `a_1 * p_1 + a_2 * p_2 + ...` with plaintexts.
     pub(super) fn dot(ciphers: &[&Self], plains: &[Factor<'_>]) -> Self {
         let slots = ciphers.first().map_or(0, |a| a.re.len());
         let mut sum = Self::real(vec![0.0; slots]);
@@ -81,7 +81,7 @@ impl Slots {
         sum
     }
 
-    /// `a * b`.
+    /// The product `a * b`, slot by slot.
     pub(super) fn mul(&self, b: &Self) -> Self {
         let mut re = product(&self.re, &b.re);
         let im = match (&self.im, &b.im) {
@@ -98,7 +98,7 @@ impl Slots {
         Self { re, im }
     }
 
-    /// Rotates each image of `width` slots to the left.
+    /// The slots of each image, `width` slots long, rotated to the left.
     pub(super) fn rotate(&self, by: usize, width: usize) -> Self {
         let width = width.max(1);
         self.each_part(|part| {
@@ -112,7 +112,8 @@ impl Slots {
         })
     }
 
-    /// Slot `j` of each image becomes the mean of its slots `j + i * to`, of which there are `from` now.
+    /// The slots in a smaller ring: slot `j` of each image becomes the mean of its slots `j + i * to`, of which there
+    /// are `from` now.
     pub(super) fn averaged(&self, (from, to): (usize, usize)) -> Self {
         let (from, to) = (from.max(1), to.max(1));
         let share = to as f64 / from as f64;
@@ -127,7 +128,7 @@ impl Slots {
         })
     }
 
-    /// Conjugates every slot.
+    /// The complex conjugate of every slot.
     pub(super) fn conjugate(&self) -> Self {
         let im = self.im.as_ref();
         Self {
@@ -136,8 +137,8 @@ impl Slots {
         }
     }
 
-    /// Multiplies slot `j` of each image of `width` slots by `zeta^(5^j * exponent)`, `zeta = exp(i pi / N)`: what
-    /// `X^exponent` is there.
+    /// The product with `X^exponent`: slot `j` of each image of `width` slots times `zeta^(5^j * exponent)`, `zeta =
+    /// exp(i pi / N)`.
     pub(super) fn mul_monomial(&self, exponent: u32, width: usize) -> Self {
         let slots = width as u64;
         let (quarter, full) = (slots, 4 * slots);
@@ -173,7 +174,7 @@ impl Slots {
         }
     }
 
-    /// The largest magnitude of a real or imaginary part.
+    /// The largest magnitude of any real or imaginary part.
     pub(super) fn magnitude(&self) -> f64 {
         let largest = |part: &[f64]| part.iter().fold(0.0f64, |m, x| m.max(x.abs()));
         largest(&self.re).max(self.im.as_deref().map_or(0.0, largest))
@@ -207,17 +208,17 @@ fn multiply_add(into: &mut [f64], a: &[f64], b: &[f64]) {
         .for_each(|(s, (x, y))| *s += x * y);
 }
 
-/// A plaintext as a factor: the slots of one image, and those that the first images have instead.
+/// A plaintext as a factor: the slots for every image, with others for the first images.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Factor<'p> {
-    /// Of every image but the first ones.
+    /// The slots for every image but the first ones.
     pub(super) slots: &'p Slots,
-    /// Of so many first images.
+    /// The number of first images, and the slots for these.
     pub(super) exact: Option<(usize, &'p Slots)>,
 }
 
 impl<'p> Factor<'p> {
-    /// Its real parts.
+    /// The real parts of the factor.
     fn re(&self) -> RealFactor<'p> {
         RealFactor {
             slots: &self.slots.re,
@@ -227,7 +228,7 @@ impl<'p> Factor<'p> {
         }
     }
 
-    /// Its imaginary parts, unless all slots are real.
+    /// The imaginary parts of the factor; `None` where all slots are real.
     fn im(&self) -> Option<RealFactor<'p>> {
         let exact = self
             .exact
@@ -247,7 +248,7 @@ struct RealFactor<'p> {
 }
 
 impl<'p> RealFactor<'p> {
-    /// Adds them to those of every image.
+    /// Adds these parts to those of every image.
     fn add_to(&self, sum: &mut [f64]) {
         let images = sum.chunks_mut(self.slots.len().max(1));
         for (i, image) in images.enumerate() {
@@ -255,7 +256,7 @@ impl<'p> RealFactor<'p> {
         }
     }
 
-    /// The parts that an image has.
+    /// The parts for an image.
     fn of(&self, image: usize) -> &'p [f64] {
         match self.exact {
             Some((twins, exact)) if image < twins => exact,
@@ -266,8 +267,8 @@ impl<'p> RealFactor<'p> {
 
 /// Adds `a_1 * p_1 + a_2 * p_2 + ...`, every `p` as long as one image, `into` and every `a` as long as all of them.
 ///
-/// Block by block, and for each block image by image: sums stay in the cache, and so do the plaintexts that the images
-/// share.
+/// The sum is computed block by block, and for each block image by image: sums stay in the cache, and so do the
+/// plaintexts that the images share.
 fn multiply_add_all(into: &mut [f64], terms: &[(&[f64], RealFactor<'_>)]) {
     let width = terms.first().map_or(1, |(_, p)| p.slots.len()).max(1);
     for start in (0..width).step_by(BLOCK) {

@@ -1,7 +1,7 @@
-//! What a simulation watches on its way: the values that nodes hand on, to each other or to the client.
+//! Records of a simulation about the values that nodes hand on, to each other or to the client.
 //!
-//! Only these are judged. Partial sums inside a node may wrap around the modulus and back before the sum is complete, and
-//! may be small beside their noise, without any harm to the sum.
+//! Only these values are judged. Partial sums inside a node may wrap around the modulus and back before the sum is
+//! complete, and may be small beside their noise, without harm to the sum.
 
 use super::headroom::Headroom;
 use super::slots::Slots;
@@ -10,34 +10,34 @@ use peregrine_ir::{Circuit, Node, Value};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Watches.
+/// Records headroom and noise of the values that nodes hand on.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// By value: the node that hands it on, where one does.
+    /// The node that hands each value on; none for a value that no node hands on.
     nodes: BTreeMap<Value, Option<Node>>,
     seen: Mutex<Seen>,
 }
 
-/// What was seen.
+/// What a simulation has recorded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
-    /// The first value that has less than no headroom.
+    /// The first value without headroom.
     pub(crate) overflow: Option<Headroom>,
-    /// By node: messages and their noise.
+    /// Magnitudes and noise of the values of each node.
     pub(crate) tensors: BTreeMap<Node, Loudness>,
 }
 
-/// How large the values that a node hands on are, and how large the noise in them.
+/// The magnitude of the values that a node hands on, and of their noise.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Loudness {
-    /// The largest magnitude of a slot without noise.
+    /// The largest magnitude of a slot, without noise.
     pub(crate) magnitude: f64,
     /// The largest error of a slot.
     pub(crate) noise: f64,
 }
 
 impl Loudness {
-    /// The larger of both.
+    /// The larger of both, for magnitude and noise each.
     fn join(&mut self, other: Self) {
         self.magnitude = self.magnitude.max(other.magnitude);
         self.noise = self.noise.max(other.noise);
@@ -45,7 +45,7 @@ impl Loudness {
 }
 
 impl Seen {
-    /// That of both.
+    /// The records of both simulations.
     pub(crate) fn join(&mut self, other: Self) {
         self.overflow = first(self.overflow, other.overflow);
         for (node, loudness) in other.tensors {
@@ -54,7 +54,7 @@ impl Seen {
     }
 }
 
-/// The one that comes first in the program; of the same value the one that leaves less.
+/// The headroom of the value that comes first in the program; of one value the smaller.
 pub(crate) fn first(a: Option<Headroom>, b: Option<Headroom>) -> Option<Headroom> {
     let order = |x: &Headroom, y: &Headroom| x.value.cmp(&y.value).then(x.bits.total_cmp(&y.bits));
     a.into_iter().chain(b).min_by(order)
@@ -76,7 +76,7 @@ impl Watch {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes how much room a value has.
+    /// Records the headroom of a value.
     pub(super) fn room(&self, found: Headroom) {
         if found.bits < 0.0 && self.nodes.contains_key(&found.value) {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +84,7 @@ impl Watch {
         }
     }
 
-    /// Compares the first images of a value, which have no noise, with their copies right behind them, which have.
+    /// Compares the first images of a value, its twins without noise, with their noisy copies right behind them.
     pub(super) fn twins(&self, value: Value, slots: &Slots, (width, twins): (usize, usize)) {
         let Some(Some(node)) = self.nodes.get(&value).filter(|_| twins > 0) else {
             return;

@@ -1,30 +1,30 @@
-//! Why ciphertexts cannot be computed on.
+//! Errors of the back end that computes on ciphertexts.
 
 use crate::ckks::CkksError;
 use crate::wire::WireError;
 use peregrine_ir::{Form, Key, Level};
 
-/// Why ciphertexts cannot be computed on.
+/// Why a circuit cannot be run on ciphertexts.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CkksRunError {
-    /// The circuit is over another ring.
+    /// The circuit is over other rings.
     #[error("the circuit's ring is not the one the keys were made for")]
     Ring,
-    /// A key that the circuit declares is not there.
+    /// A key that the circuit declares is missing.
     #[error("the {key} for level {level} is missing")]
     MissingKey {
-        /// Which one.
+        /// The key.
         key: Key,
         /// The level of use.
         level: Level,
     },
-    /// A key that does not reach the level of its use.
+    /// A key was made for a lower level than that of its use.
     #[error("the {key} serves level {found}, level {level} is needed")]
     KeyLevel {
-        /// Which one.
+        /// The key.
         key: Key,
-        /// The level it was made for.
+        /// The level that the key was made for.
         found: Level,
         /// The level of use.
         level: Level,
@@ -32,17 +32,17 @@ pub enum CkksRunError {
     /// Several keys are wrong.
     #[error("{} keys are missing or too low; the first: {}", .0.len(), .0.first().map_or(String::new(), ToString::to_string))]
     Keys(Vec<CkksRunError>),
-    /// A ciphertext of another type.
+    /// A ciphertext does not have the type that the circuit states.
     #[error("the ciphertext is at level {found_level} in form {found_form:?}, expected {expected}")]
     Type {
-        /// Its level.
+        /// The level of the ciphertext.
         found_level: usize,
-        /// Its form.
+        /// The form of the ciphertext.
         found_form: Form,
-        /// The type.
+        /// The type that the circuit states.
         expected: String,
     },
-    /// The engine refused.
+    /// The arithmetic of ciphertexts refused its operands.
     #[error(transparent)]
     Ckks(#[from] CkksError),
     /// A key could not be read.

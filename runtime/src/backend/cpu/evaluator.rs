@@ -1,4 +1,4 @@
-//! The back end that computes on ciphertexts.
+//! The evaluator of ciphertexts, on this processor.
 
 use super::error::CkksRunError;
 use super::keys::{KeyRing, KeySource};
@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// Runs circuits on ciphertexts; never holds a secret key.
+/// Runs circuits on ciphertexts, on this processor. It holds evaluation keys and never a secret key.
 #[derive(Debug)]
 pub struct CkksEvaluator {
     rings: Arc<Rings>,
@@ -30,7 +30,7 @@ pub struct CkksEvaluator {
     keys: KeyRing,
 }
 
-/// What computes in one ring.
+/// The arithmetic of ciphertexts in one ring.
 #[derive(Debug)]
 struct Engine {
     encoder: Encoder,
@@ -48,7 +48,8 @@ impl Engine {
 }
 
 impl CkksEvaluator {
-    /// An evaluator that takes its keys from `source` when they are needed, and expands some of them for good.
+    /// An evaluator for these rings, which takes keys from `source` when they are needed, and expands those in
+    /// `expanded` for good.
     pub fn new(rings: &Arc<Rings>, source: Arc<dyn KeySource>, expanded: BTreeSet<Key>) -> Self {
         Self {
             rings: rings.clone(),
@@ -57,35 +58,35 @@ impl CkksEvaluator {
         }
     }
 
-    /// The engine of a level.
+    /// The engine of the ring of a level.
     fn at(&self, level: usize) -> &Engine {
         self.engines.at(level)
     }
 
-    /// The engine without keys for a ciphertext.
+    /// The engine of the ring of a ciphertext, without keys.
     fn of(&self, a: &Ciphertext) -> &ckks::Evaluator {
         &self.at(a.level()).keyless
     }
 
-    /// The engine without keys for ciphertexts, all of one level.
+    /// The engine of the ring of ciphertexts of one level, without keys.
     fn of_all(&self, op: &'static str, a: &[&Ciphertext]) -> Result<&ckks::Evaluator, CkksError> {
         let first = a.first().ok_or(CkksError::NoOperands { op })?;
         Ok(self.of(first))
     }
 
-    /// The engine with one key of the ring of a ciphertext.
+    /// The engine of the ring of a ciphertext, with one key.
     fn with(&self, kind: KeyKind, a: &Ciphertext) -> Result<ckks::Evaluator, CkksRunError> {
         let ring = binding::ring_of(&self.rings, a.level());
         let keys = self.keys.get(Key::within(ring, kind))?;
         Ok(ckks::Evaluator::new(self.rings.at(a.level()), &keys))
     }
 
-    /// The primes of a constant.
+    /// The primes that a constant is encoded modulo.
     fn basis(&self, at: Encoding<'_>) -> Result<&Basis, CkksRunError> {
         self.primes(binding::level(at.level), at.basis == IrBasis::Extended)
     }
 
-    /// The primes of a level, with those of P or without.
+    /// The primes of a level, with those of P if `extended`.
     fn primes(&self, level: usize, extended: bool) -> Result<&Basis, CkksRunError> {
         let params = self.rings.at(level);
         let basis = match extended {
@@ -95,7 +96,7 @@ impl CkksEvaluator {
         Ok(basis.map_err(CkksError::from)?)
     }
 
-    /// Whether a key covers every prime of a level.
+    /// Checks that a key covers every prime of a level.
     fn check_key(&self, key: Key, level: Level) -> Result<(), CkksRunError> {
         let found = self.keys.levels().get(&key);
         let found = *found.ok_or(CkksRunError::MissingKey { key, level })?;
@@ -106,12 +107,12 @@ impl CkksEvaluator {
     }
 }
 
-/// An encoded constant.
+/// An encoded plaintext.
 #[derive(Clone, Debug)]
 pub enum Plain {
-    /// For any number of uses.
+    /// Encoded in full, for any number of uses.
     Encoded(Plaintext),
-    /// For a single one.
+    /// Encoded without its transforms, for a single use.
     Message(Message),
 }
 
@@ -145,7 +146,7 @@ impl Evaluator for CkksEvaluator {
         }
     }
 
-    /// Nanoseconds on the machine that the cost model describes by itself; plaintexts count where they are encoded for.
+    /// The nanoseconds of each value on the machine of the built-in cost model; a plaintext counts where it is encoded.
     fn work(&self, circuit: &Circuit) -> Vec<u64> {
         let seconds = CostModel::default().seconds_of_values(circuit);
         let of = |value: Value| seconds.get(value.index()).copied().unwrap_or(0.0);
@@ -202,7 +203,8 @@ impl Evaluator for CkksEvaluator {
         Ok(encoded.map(Plain::Encoded)?)
     }
 
-    /// A message is transformed together with another one where it is used, which only real slots allow.
+    /// Encodes slots without their transforms: a message is transformed together with another one where it is used,
+    /// which only real slots allow.
     fn encode_for_dot(&self, slots: &Slots, at: Encoding<'_>) -> Result<Plain, CkksRunError> {
         if slots.im.is_some() {
             return self.encode(slots, at);

@@ -1,4 +1,4 @@
-//! What a run holds from beginning to end, whatever its plan.
+//! The memory that a run takes from beginning to end, whatever its plan.
 
 use super::sizes::Sizes;
 use crate::backend::weights;
@@ -6,20 +6,20 @@ use crate::ring::transform_table_bytes;
 use peregrine_ir::{Circuit, RingId, SpecialPrime, Value};
 use std::collections::BTreeSet;
 
-/// Bytes per coefficient of the tables of the encoder: two complex transforms of N/2 points, twists, the order of slots.
+/// Bytes of the encoder's tables, for each coefficient: two complex transforms of N/2 points, twists, the order of slots.
 const ENCODER_TABLE_BYTES: u64 = 8 + 8 + 8 + 2;
 
-/// Bytes per coefficient of the table of an automorphism.
+/// Bytes of the table of an automorphism, for each coefficient.
 const PERMUTATION_BYTES: u64 = 2;
 
-/// Bytes per coefficient of what is taken once and given back to an allocator that keeps it, beside the pools of buffers: what
-/// transforms are made from and test themselves with, and what threads encode with. Measured.
+/// Bytes, for each coefficient, of memory that is taken once and given back to an allocator that keeps it, beside the pools of
+/// buffers: for making and testing transforms, and for encoding in threads. Measured.
 const ONCE_BYTES: u64 = 160;
 
-/// How often a circuit is in memory while it is read: the file, its decoded messages, and the circuit.
+/// The number of copies of a circuit in memory while it is read: the file, its decoded messages, and the circuit.
 const CIRCUIT_COPIES: u64 = 2;
 
-/// How often the outputs are in memory when they are written: as values, as a result, as chunks and as a file.
+/// The number of copies of the outputs in memory while they are written: as values, as a result, as chunks and as a file.
 const OUTPUT_COPIES: u64 = 3;
 
 /// Bytes that all runs of a circuit hold from beginning to end, beside values and keys:
@@ -30,7 +30,7 @@ pub(super) fn shared_bytes(circuit: &Circuit) -> u64 {
     CIRCUIT_COPIES * weights::circuit_bytes(circuit) + table_bytes(circuit)
 }
 
-/// Tables that are made when they are first needed and kept.
+/// Bytes of tables that are made when they are first needed, and then kept.
 fn table_bytes(circuit: &Circuit) -> u64 {
     let slot_bytes = size_of::<u32>() as u64;
     let rings = circuit.rings.rings.keys();
@@ -38,7 +38,7 @@ fn table_bytes(circuit: &Circuit) -> u64 {
     of_rings + weights::places(circuit) * slot_bytes
 }
 
-/// Tables of one ring, which has the primes of the rings that it leads to, too. Switching rings takes no others.
+/// Bytes of the tables of one ring, which has the primes of the rings that it leads to, too. Switching rings takes no others.
 fn ring_table_bytes(circuit: &Circuit, id: RingId) -> u64 {
     let (ring, keys) = (&circuit.rings, circuit.keys.levels.keys());
     let (view, rings) = (ring.view(id), ring.rings.iter());
@@ -55,7 +55,8 @@ fn ring_table_bytes(circuit: &Circuit, id: RingId) -> u64 {
     primes * transform_table_bytes(view.log_n()) as u64 + (per_coefficient << view.log_n())
 }
 
-/// Bytes of the inputs of a run as they came, half of each as a seed, of the imports of a fragment, and of outputs or exports as they go.
+/// Bytes of the values that come and go in a run: inputs (half of each as a seed) or the imports of a fragment, and outputs or
+/// exports.
 pub(super) fn transfer_bytes(circuit: &Circuit) -> u64 {
     let sizes = Sizes::new(&circuit.rings);
     let bytes = |value: &Value| circuit.type_of(*value).map_or(0, |ty| sizes.bytes_of(ty));

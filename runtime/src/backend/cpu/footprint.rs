@@ -1,4 +1,4 @@
-//! The memory that this processor takes.
+//! The memory that running a circuit on this processor takes.
 //!
 //! Notation: a *limb* is N words of 8 bytes; level l has `L` primes, P has `K`, and `d` gadget digits meet level l; all these are
 //! those of the ring that l is in.
@@ -10,7 +10,9 @@
 //! | `digits<l>` | `d (L + K)` |
 //! | evaluation key at level l | streamed: its bytes in the file; expanded: `2 d (L + K)`, half of that beside it while it is read |
 //!
-//! A key for switching rings has limbs of the ring that it leads from, `K` and `d` of the ring that it leads to.
+//! Scratch is the memory for plaintexts encoded when they are used (one limb each where they are for one `dot`), for threads that
+//! encode, and for fused key switches. One part in thirty is added for the allocator: limbs of a ring are buffers of one size,
+//! which leave no gaps. The buffers of one ring are of no use to another, so the largest needs of all rings add up.
 //!
 //! Scratch is that of plaintexts encoded on the fly (one limb each where they are for one `dot`), of threads that encode and of the
 //! fused key switches. Nothing is added for the allocator but one part in thirty: limbs of a ring are buffers of one size, which leave
@@ -22,15 +24,15 @@ use super::sizes::{self, Sizes};
 use crate::exec::{Footprint, KeyForm, Pools, Wave};
 use peregrine_ir::{Circuit, Definition, Key, Level, RingId, Type, Value};
 
-/// Work of an encoding beside its limbs, in limbs of its ring: filling slots, and the complex transform.
+/// The memory of encoding beside its limbs, in limbs of its ring: the slots, and the complex transform.
 const EMBEDDING_LIMBS: u64 = 4;
 
-/// Bytes that buffers take with what the allocator leaves between them: measured, one part in thirty.
+/// The bytes of buffers, with what the allocator leaves between them: measured, one part in thirty.
 fn padded(bytes: u64) -> u64 {
     bytes + bytes / 30
 }
 
-/// The bytes that this processor takes for the parts of a circuit.
+/// The bytes that running a circuit on this processor takes for its parts.
 #[derive(Clone, Debug)]
 pub struct CpuFootprint<'c> {
     circuit: &'c Circuit,
@@ -39,7 +41,7 @@ pub struct CpuFootprint<'c> {
 }
 
 impl<'c> CpuFootprint<'c> {
-    /// The footprint of a circuit that is run by the threads of the current pool.
+    /// The footprint of a circuit that runs on the threads of the current pool.
     pub fn of(circuit: &'c Circuit) -> Self {
         Self {
             circuit,
@@ -52,13 +54,13 @@ impl<'c> CpuFootprint<'c> {
         self.circuit.rings.ring_of(level)
     }
 
-    /// Beside the operands and the result of an instruction.
+    /// The bytes that an instruction takes beside its operands and its result.
     fn step(&self, definition: &Definition) -> RingBytes {
         let bytes = self.sizes.scratch(self.circuit, definition);
         RingBytes::of(self.circuit.ring_from(definition), bytes)
     }
 
-    /// By all threads that encode at a level.
+    /// The bytes of all threads that encode at a level.
     fn threads(&self, level: Level) -> RingBytes {
         let bytes = self.threads * self.sizes.encoding_bytes(level);
         RingBytes::of(self.ring_of(level), bytes)
@@ -74,7 +76,7 @@ impl Footprint for CpuFootprint<'_> {
         ty.map(bytes).unwrap_or_default()
     }
 
-    /// What the instructions of a wave need, and what each thread that encodes for one of them does.
+    /// The bytes of the instructions of a wave, and of the threads that encode for them.
     fn scratch(&self, wave: &Wave) -> RingBytes {
         let steps = wave.steps.iter();
         let definitions = steps.filter_map(|&v| self.circuit.values.get(v));

@@ -1,4 +1,4 @@
-//! The evaluation keys of a run: where they come from, and those in memory now.
+//! The evaluation keys of a run: their source, and the keys that are in memory.
 
 use crate::exec::{KeyForm, KeyResidence};
 use crate::params::Rings;
@@ -9,34 +9,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Where keys come from: a mapped file, or memory.
+/// A source of evaluation keys: a mapped file, or memory.
 pub trait KeySource: fmt::Debug + Send + Sync {
-    /// The pair that the keys are of.
+    /// The key pair that the keys are of.
     fn key_pair(&self) -> KeyPairId;
 
-    /// The rings in whose numbers its keys are.
+    /// The rings by whose indices its keys are named.
     fn rings(&self) -> &Rings;
 
-    /// The keys there are, each with the highest level it serves.
+    /// The keys that it has, each with the highest level that it serves.
     fn levels(&self) -> &BTreeMap<Key, Level>;
 
-    /// Whether it holds them in memory.
+    /// Whether it holds the keys in memory.
     fn residence(&self) -> KeyResidence;
 
-    /// One key, alone in its set; in another form than the one asked for if the source holds it so.
+    /// Loads one key, alone in its set. It has another form than `form` if the source holds it so.
     ///
     /// # Errors
     /// When there is no such key or it is damaged.
     fn load(&self, key: Key, form: KeyForm) -> Result<Arc<EvaluationKeys>, WireError>;
 
-    /// Brings a streamed key back into memory that was released; not needed, but faster than letting its uses do so.
+    /// Prefetches a streamed key that was released. This is not needed, but faster than loading it at its uses.
     fn fetch(&self, key: Key);
 
-    /// Lets go of the memory behind a streamed key; the key remains usable.
+    /// Releases the memory behind a streamed key; the key remains usable.
     fn release(&self, key: Key);
 }
 
-/// Keys held in memory, for circuits of the same rings.
+/// Evaluation keys in memory, for circuits of the same rings.
 #[derive(Clone, Debug)]
 pub struct HeldKeys {
     key_pair: KeyPairId,
@@ -46,7 +46,7 @@ pub struct HeldKeys {
 }
 
 impl HeldKeys {
-    /// No keys yet of a pair.
+    /// A set of keys of a pair, empty at first.
     pub fn new(key_pair: KeyPairId, rings: &Arc<Rings>) -> Self {
         Self {
             key_pair,
@@ -124,7 +124,7 @@ impl KeySource for StoredKeys {
     }
 }
 
-/// The keys that were checked and are ready.
+/// The keys that have been checked and loaded.
 #[derive(Debug)]
 pub(super) struct KeyRing {
     source: Arc<dyn KeySource>,
@@ -133,7 +133,7 @@ pub(super) struct KeyRing {
 }
 
 impl KeyRing {
-    /// Those in `expanded` are, if their source does not decide that.
+    /// Keys from `source`; those in `expanded` are expanded, unless their source decides the form.
     pub(super) fn new(source: Arc<dyn KeySource>, expanded: BTreeSet<Key>) -> Self {
         Self {
             source,
@@ -151,7 +151,7 @@ impl KeyRing {
         ready.get(&key).cloned()
     }
 
-    /// A key, made ready now if it is not.
+    /// A key, which is loaded now if it is not yet.
     pub(super) fn get(&self, key: Key) -> Result<Arc<EvaluationKeys>, WireError> {
         if let Some(ready) = self.known(key) {
             return Ok(ready);
@@ -167,7 +167,7 @@ impl KeyRing {
         Ok(ready.entry(key).or_insert(loaded).clone())
     }
 
-    /// Brings a key into memory.
+    /// Loads a key, or prefetches it when it was released.
     pub(super) fn prepare(&self, key: Key) -> Result<(), WireError> {
         if self.known(key).is_some() && !self.expanded.contains(&key) {
             self.source.fetch(key);
@@ -176,7 +176,7 @@ impl KeyRing {
         self.get(key).map(drop)
     }
 
-    /// Lets go of the memory behind a streamed key.
+    /// Releases the memory behind a streamed key.
     pub(super) fn release(&self, key: Key) {
         self.source.release(key);
     }

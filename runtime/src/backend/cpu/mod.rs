@@ -1,7 +1,7 @@
-//! The back end that computes on ciphertexts with this processor.
+//! The back end that computes on ciphertexts, on this processor.
 //!
-//! [`CkksEvaluator`] computes, with keys that a [`KeySource`] has: a file ([`crate::wire::StoredKeys`]) or memory ([`HeldKeys`]).
-//! [`CpuFootprint`] knows what it takes of memory before it starts.
+//! [`CkksEvaluator`] computes, with keys from a [`KeySource`]: a file ([`crate::wire::StoredKeys`]) or memory ([`HeldKeys`]).
+//! [`CpuFootprint`] knows its memory before it starts.
 
 mod error;
 mod evaluator;

@@ -1,15 +1,15 @@
-//! Bytes of the buffers of each ring: those of one are of no use to another.
+//! Bytes of the buffers of each ring: a buffer of one ring is of no use to another.
 
 use crate::exec::Pools;
 use peregrine_ir::{Entity, RingId};
 use std::ops::{Add, AddAssign, SubAssign};
 
-/// Bytes of buffers by ring; none of the rings that are not there.
+/// Bytes of buffers for each ring; 0 for rings beyond the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RingBytes(Vec<u64>);
 
 impl RingBytes {
-    /// In one ring.
+    /// A number of bytes in one ring.
     pub(super) fn of(ring: RingId, bytes: u64) -> Self {
         let mut all = vec![0; ring.index()];
         all.push(bytes);

@@ -1,4 +1,4 @@
-//! Sizes of values, keys and scratch, from ring and level.
+//! Sizes of values, keys and scratch memory, by ring and level.
 
 use crate::ring::FACTORS_AT_ONCE;
 use peregrine_ir::Type;
@@ -9,20 +9,20 @@ use peregrine_ir::{
 };
 use std::num::NonZeroUsize;
 
-/// The plaintexts that one `dot` has encoded at a time.
+/// The number of plaintexts that one `dot` has encoded at a time.
 pub(super) const DOT_CHUNK: NonZeroUsize = match NonZeroUsize::new(32) {
     Some(count) => count,
     None => NonZeroUsize::MIN,
 };
 
-/// What a thread that encodes a plaintext takes beside it: slots, complex slots and the buffer of their transform, coefficients as
-/// floats and as integers.
+/// The memory that a thread which encodes a plaintext takes beside it, in limbs: slots, complex slots and the buffer of their
+/// transform, coefficients as floats and as integers.
 const ENCODING_LIMBS: u64 = 5;
 
-/// A plaintext that is transformed where it is used.
+/// The memory of a plaintext that is transformed where it is used, in limbs.
 const MESSAGE_LIMBS: u64 = 1;
 
-/// Whether an instruction encodes what it needs.
+/// Whether an instruction encodes the plaintexts that it uses.
 pub(super) fn encodes(inst: &Inst) -> bool {
     let by = Factor::Plaintext;
     let encodes = |pass: &Pass| match *pass {
@@ -33,7 +33,7 @@ pub(super) fn encodes(inst: &Inst) -> bool {
     inst.passes().iter().any(encodes)
 }
 
-/// Whether a plaintext of an instruction has complex slots: it is transformed before it is used.
+/// Whether a plaintext of an instruction has complex slots, so that it is transformed before it is used.
 fn encodes_complex(circuit: &Circuit, inst: &Inst) -> bool {
     let is_complex = |value: Value| {
         let definition = circuit.values.get(value);
@@ -51,7 +51,7 @@ fn encodes_complex(circuit: &Circuit, inst: &Inst) -> bool {
     inst.operands().into_iter().any(is_complex)
 }
 
-/// Sizes of values, from ring and level.
+/// Sizes of values and keys in bytes and limbs, by ring and level.
 #[derive(Clone, Debug)]
 pub struct Sizes {
     levels: Vec<LevelSizes>,
@@ -59,26 +59,26 @@ pub struct Sizes {
     degrees: Arena<RingId, u32>,
 }
 
-/// What sizes at one level depend on.
+/// The numbers on which sizes at one level depend.
 #[derive(Clone, Copy, Debug, Default)]
 struct LevelSizes {
-    /// Of a limb of its ring.
+    /// Bytes of a limb of the level's ring.
     limb_bytes: u64,
     limbs: u64,
-    /// Primes of P.
+    /// The number of primes of P.
     special: u64,
     digits: u64,
     key: KeySizes,
 }
 
-/// What sizes of a key that leads to one level depend on, in the degree of the ring of that level.
+/// The numbers on which the sizes of a key that leads to one level depend, in the degree of the ring of that level.
 #[derive(Clone, Copy, Debug, Default)]
 struct KeySizes {
     log_n: u32,
-    /// Primes, those of P included.
+    /// The number of primes, those of P included.
     limbs: u64,
     digits: u64,
-    /// Bytes in a file.
+    /// Bytes of the key in a file.
     packed: u64,
 }
 
@@ -109,7 +109,7 @@ impl LevelSizes {
 }
 
 impl Sizes {
-    /// The sizes in these rings.
+    /// The sizes in a table of rings.
     pub fn new(ring: &RingTable) -> Self {
         let count = ring.levels.len() as u32;
         let levels = (0..count).map(|level| LevelSizes::new(ring, Level(level)));
@@ -124,17 +124,17 @@ impl Sizes {
         level.copied().unwrap_or_default()
     }
 
-    /// Primes of a level.
+    /// The number of primes of a level.
     pub fn limbs(&self, level: Level) -> u64 {
         self.at(level).limbs
     }
 
-    /// Gadget digits at a level.
+    /// The number of gadget digits at a level.
     pub fn digits(&self, level: Level) -> u64 {
         self.at(level).digits
     }
 
-    /// Primes of P in the ring of a level.
+    /// The number of primes of P in the ring of a level.
     pub fn special(&self, level: Level) -> u64 {
         self.at(level).special
     }
@@ -144,7 +144,7 @@ impl Sizes {
         self.at(level).limb_bytes
     }
 
-    /// Limbs of a value.
+    /// Limbs of a value of a type.
     pub fn limbs_of(&self, ty: &Type) -> u64 {
         let here = self.limbs(ty.level());
         let raised = here + self.special(ty.level());
@@ -162,7 +162,7 @@ impl Sizes {
         }
     }
 
-    /// Bytes of a value.
+    /// Bytes of a value of a type.
     pub fn bytes_of(&self, ty: &Type) -> u64 {
         self.limbs_of(ty) * self.limb_bytes(ty.level())
     }
@@ -172,13 +172,13 @@ impl Sizes {
         self.degrees.get(ring).map_or(0, |&log_n| 8 << log_n)
     }
 
-    /// Bytes of an evaluation key for use up to a level, once expanded.
+    /// Bytes of an evaluation key for uses up to a level, expanded.
     pub fn key_bytes(&self, key: Key, level: Level) -> u64 {
         let sizes = self.at(level).key;
         2 * sizes.digits * sizes.limbs * self.ring_limb_bytes(key.from)
     }
 
-    /// Bytes of an evaluation key for use up to a level, in a file.
+    /// Bytes of an evaluation key for uses up to a level, in a file.
     pub fn packed_key_bytes(&self, key: Key, level: Level) -> u64 {
         let sizes = self.at(level).key;
         let from = self.degrees.get(key.from).copied();
@@ -186,19 +186,20 @@ impl Sizes {
         sizes.packed << longer.unwrap_or(0)
     }
 
-    /// Bytes that expanding a key takes beside it: its half in the file, and one polynomial on its way.
+    /// Bytes that expanding a key takes beside it: the half of it in the file, and one polynomial at a time.
     pub(super) fn key_reading_bytes(&self, key: Key, level: Level) -> u64 {
         let sizes = self.at(level).key;
         (sizes.digits + 1) * sizes.limbs * self.ring_limb_bytes(key.from)
     }
 
-    /// Bytes that one thread needs for encoding at a level and for transforming factors: it does one or the other.
+    /// Bytes that one thread needs for encoding at a level or for transforming factors, which it does in turn.
     pub(super) fn encoding_bytes(&self, level: Level) -> u64 {
         ENCODING_LIMBS.max(FACTORS_AT_ONCE as u64) * self.limb_bytes(level)
     }
 
-    /// Bytes an instruction needs beside its operands and its result, with plaintexts as they are encoded for it; without what
-    /// threads need that encode them. In the ring of its result; where it leads to another ring, in the ring that it leads from.
+    /// Bytes that an instruction needs beside its operands and its result: the plaintexts that are encoded for it, without those
+    /// of the threads that encode them. They are in the ring of its result; where it leads to another ring, in the ring that it
+    /// leads from.
     pub(super) fn scratch(&self, circuit: &Circuit, definition: &Definition) -> u64 {
         let (inst, level) = (&definition.inst, definition.ty.level());
         let operands = inst.operands().into_iter();
@@ -235,7 +236,7 @@ impl Sizes {
         limbs * self.ring_limb_bytes(circuit.ring_from(definition))
     }
 
-    /// Limbs of the result of a pass at a level that another pass goes on with.
+    /// Limbs of the result of a pass at a level that the next pass uses.
     fn handed_on(&self, pass: Pass, level: Level) -> u64 {
         let raised = self.limbs(level) + self.special(level);
         match pass {
