@@ -39,6 +39,7 @@ impl<K: Entity> Kept<K> {
 /// # Panics
 /// When a row refers to one that does not exist; never for a circuit whose tables verify.
 pub fn compact_tables(mut circuit: Circuit) -> Circuit {
+    // Which rows stay: constants that instructions name, then what each table names in the next.
     let used = circuit.values.values().flat_map(|d| d.inst.constants());
     let constants = Kept::new(&circuit.constants, used);
     circuit.constants = constants.filter(&circuit.constants);
@@ -65,6 +66,7 @@ pub fn compact_tables(mut circuit: Circuit) -> Circuit {
     let layouts = Kept::new(&circuit.layouts, in_operators.chain(in_ports));
     circuit.layouts = layouts.filter(&circuit.layouts);
 
+    // Names that lead into these tables become the new ones.
     for constant in circuit.constants.values_mut() {
         let operator = constant.operator_mut();
         *operator = operators.name(*operator);

@@ -169,6 +169,7 @@ impl<'c> Cutter<'c> {
         for &value in &imports {
             self.import(value)?;
         }
+        // Its own instructions, in the order of the circuit, after the imports.
         let own = self.plan.homes.iter().filter(|&(_, &home)| home == number);
         for (&value, _) in own {
             if let Some(definition) = self.whole.values.get(value) {

@@ -49,6 +49,7 @@ impl KeyShape {
                 return Err(ShapeError::Degree { log_n });
             }
         }
+        // A switch of rings leads to a smaller degree, any other key to its own.
         let leads = match kind {
             KeyKind::RingSwitch => to_log_n < log_n,
             _ => to_log_n == log_n,
@@ -72,6 +73,7 @@ impl KeyShape {
                 return Err(ShapeError::Prime { prime });
             }
         }
+        // The canonical order, in which equal keys have equal shapes.
         digits.iter_mut().for_each(|digit| digit.sort_unstable());
         digits.sort_unstable();
         special.sort_unstable();

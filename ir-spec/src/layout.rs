@@ -122,6 +122,7 @@ impl Layout {
                 format!("a power of two up to {slots}"),
             );
         }
+        // A plane must lie in the block of a replica, and rows and columns in the plane.
         let block = slots / u64::from(replicas);
         let columns = u64::from(shape[2].div_ceil(phases[1])) * u64::from(gaps[1]);
         let rows = u64::from(shape[1].div_ceil(phases[0])) * u64::from(gaps[0]);

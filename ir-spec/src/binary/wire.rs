@@ -133,7 +133,7 @@ pub(super) struct FinishStep {
     pub(super) kind: u32,
     #[prost(uint32, tag = "2")]
     pub(super) axis: u32,
-    /// Of equal elements the last.
+    /// Whether the last of equal elements is taken.
     #[prost(bool, tag = "3")]
     pub(super) last: bool,
     /// Dimensions of a reshape, axes of a transpose, positions of a take; first position and count of a slice.

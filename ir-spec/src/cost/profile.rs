@@ -132,7 +132,7 @@ impl Profile {
 
     /// Checks the numbers of a profile.
     ///
-    /// # Errors | See [`super::CostModel::new`].
+    /// # Errors
     /// See [`super::CostModel::new`].
     pub(super) fn check(&self) -> Result<(), ProfileError> {
         if self.version != Self::VERSION {
