@@ -352,7 +352,7 @@ pub enum FillError {
         /// The constant.
         constant: Const,
     },
-    /// A constant that is one number has no slots of its own.
+    /// A constant whose slots are asked for is a scalar.
     #[error(
         "{constant}: is one number, which `dot_scalar` multiplies by; only a diagonal or a fill has slots"
     )]
@@ -360,7 +360,7 @@ pub enum FillError {
         /// The constant.
         constant: Const,
     },
-    /// A constant with slots is not one number.
+    /// A constant whose scalar is asked for has slots.
     #[error("{constant}: has slots, which `encode` takes; only a uniform constant is one number")]
     Slots {
         /// The constant.

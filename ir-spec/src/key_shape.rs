@@ -9,7 +9,7 @@
 //! # Security
 //! Keys of one secret for different sets of primes are as secure as those for the largest: errors are independent, so encryptions
 //! modulo different moduli do not combine to one modulo their product, and one modulo a smaller modulus, with the same error, is
-//! no easier to attack than one modulo a larger modulus. So every key must respect the line of its degree
+//! no easier to attack than one modulo a larger modulus. So every key must respect the security limit of its degree
 //! ([`KeyShape::check_security`]), and all of them together need no more.
 
 use crate::inst::{Key, KeyKind};

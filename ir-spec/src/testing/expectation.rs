@@ -1,4 +1,4 @@
-//! What ports expect.
+//! Random ranges of inputs and expectations of outputs.
 
 use super::Draw;
 use crate::expectation::{Expectation, InputRange, Origin};

@@ -1,4 +1,4 @@
-//! What the client does before encryption and after decryption.
+//! Random steps of the client before encryption and after decryption.
 
 use super::Draw;
 use crate::finish::{ElementFunction, Finish, FinishStep, FunctionKind, InputElement, Prepare};
@@ -78,7 +78,7 @@ pub(super) fn prepare(draw: &mut Draw<'_>, packed: &Shape) -> Option<Prepare> {
     })
 }
 
-/// The step with positions and numbers for the extents of a shape.
+/// The step with positions and factors for the extents of a shape.
 fn adapted(step: &FinishStep, shape: &Shape) -> FinishStep {
     let mut step = step.clone();
     let extent = |axis: u32| shape.dims().get(axis as usize).copied().unwrap_or(1);

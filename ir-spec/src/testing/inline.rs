@@ -1,4 +1,4 @@
-//! Inlining: what a call means.
+//! Inlining, which defines the meaning of calls.
 
 use crate::build::Builder;
 use crate::circuit::Circuit;
@@ -8,7 +8,8 @@ use crate::inst::Inst;
 use crate::typing::TypeError;
 use std::mem::take;
 
-/// The circuit without functions: every call replaced by what it runs. Computes the same ciphertexts.
+/// The circuit without functions: every call is replaced by the body that it runs. It computes the ciphertexts of the
+/// circuit.
 ///
 /// # Errors
 /// Never for a verified circuit.
@@ -45,7 +46,7 @@ struct Inline<'c> {
 }
 
 impl Inline<'_> {
-    /// Appends a body, for the node of the call that runs it.
+    /// Appends the instructions of a body, to serve the node of the call that runs it.
     fn body(&mut self, body: Body, node: Option<Node>) -> Result<(), TypeError> {
         let old = self.old;
         for (value, definition) in old.definitions(body) {

@@ -18,22 +18,22 @@ use crate::ring::Security;
 use crate::verify::{Verified, VerifyErrors, verify};
 use proptest::prelude::*;
 
-/// Random verified circuits; how many steps the longest ones take.
+/// A strategy for random verified circuits. `steps` is the number of steps of the longest ones.
 pub fn circuits(steps: usize) -> impl Strategy<Value = Verified> {
     choices(steps).prop_filter_map("the generator made a circuit that does not verify", |c| {
         circuit(&c).ok()
     })
 }
 
-/// Lists of numbers that [`circuit`] makes circuits of.
+/// A strategy for lists of numbers from which [`circuit`] draws circuits.
 pub fn choices(steps: usize) -> impl Strategy<Value = Vec<u32>> {
     proptest::collection::vec(any::<u32>(), 0..=8 * steps + 40)
 }
 
-/// The circuit drawn from these numbers; zero answers every question after the last.
+/// The circuit drawn from a list of numbers; zero answers every question after the last number.
 ///
 /// # Errors
-/// When the generator is wrong: its circuits should verify.
+/// When the generator has a defect: its circuits should verify.
 pub fn circuit(choices: &[u32]) -> Result<Verified, VerifyErrors> {
     let mut draw = Draw::new(choices);
     let ring = ring::ring(&mut draw);
@@ -43,26 +43,26 @@ pub fn circuit(choices: &[u32]) -> Result<Verified, VerifyErrors> {
     verify(program::build(&mut draw, circuit))
 }
 
-/// Answers questions from a list of numbers.
+/// Answers the questions of a generator from a list of numbers.
 #[derive(Debug)]
 pub struct Draw<'a> {
     rest: std::slice::Iter<'a, u32>,
 }
 
 impl<'a> Draw<'a> {
-    /// Reads from the front.
+    /// Answers that are read from the front of a list of numbers.
     pub fn new(choices: &'a [u32]) -> Self {
         Self {
             rest: choices.iter(),
         }
     }
 
-    /// Whether all numbers are used up.
+    /// Whether all numbers have been used.
     pub fn is_empty(&self) -> bool {
         self.rest.len() == 0
     }
 
-    /// A number in `0 .. bound`, 0 if `bound` is.
+    /// A number in `0 .. bound`; 0 if `bound` is 0.
     pub fn below(&mut self, bound: u32) -> u32 {
         let number = self.rest.next().copied().unwrap_or(0);
         number.checked_rem(bound).unwrap_or(0)
@@ -73,7 +73,7 @@ impl<'a> Draw<'a> {
         low + self.below(high.saturating_sub(low).saturating_add(1))
     }
 
-    /// Yes once in `in_how_many` times, never when the numbers are used up.
+    /// `true` once in `in_how_many` times; `false` when all numbers have been used.
     pub fn sometimes(&mut self, in_how_many: u32) -> bool {
         !self.is_empty() && self.below(in_how_many) == in_how_many - 1
     }
@@ -84,7 +84,7 @@ impl<'a> Draw<'a> {
         &items[at]
     }
 
-    /// One of the items, `None` if there are none.
+    /// One of the items; `None` if there are none.
     pub fn pick_from<T: Clone>(&mut self, items: &[T]) -> Option<T> {
         let at = self.below(items.len() as u32) as usize;
         items.get(at).cloned()

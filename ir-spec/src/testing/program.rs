@@ -1,4 +1,5 @@
-//! Random well-typed instructions: each step picks operands of suitable types; what does not type is left out.
+//! Random well-typed instructions: each step picks operands of suitable types, and an instruction that does not type is
+//! left out.
 
 use super::Draw;
 use super::expectation;
@@ -236,7 +237,7 @@ impl Program {
         self.push(inst)
     }
 
-    /// A constant that is one number, or one that has slots.
+    /// A constant that is a scalar, or one that has slots.
     fn constant(&mut self, draw: &mut Draw<'_>, level: Level, uniform: bool) -> Option<Const> {
         let circuit = self.circuit();
         let slots = Some(circuit.rings.at(level).slots());
@@ -436,7 +437,7 @@ impl Program {
         self.push(Inst::Rescale { a, to })
     }
 
-    /// A ciphertext to any level of a ring of smaller degree that has no other primes.
+    /// Takes a ciphertext to any level of a ring of smaller degree whose primes it has.
     fn switch_ring(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
         let ring = self.circuit().rings.clone();
         let normal = |v: &Value| match self.ty(*v) {

@@ -50,7 +50,7 @@ pub(super) fn ring(draw: &mut Draw<'_>) -> RingTable {
     ring
 }
 
-/// Moves the lowest levels to a ring of smaller degree, the highest of them may stay where it was, too.
+/// Moves the lowest levels to a ring of smaller degree. The highest of them may stay in its ring, too.
 fn add_smaller(draw: &mut Draw<'_>, ring: &mut RingTable) {
     let lowest = ring.levels.first().map(|level| level.ring);
     let (from, id) = (lowest.unwrap_or(RingId(0)), ring.rings.next_key());
@@ -92,7 +92,7 @@ fn prime(log_n: u32, bound: u64, used: &mut Vec<u64>) -> u64 {
     candidate
 }
 
-/// Rows that need not be nested, by ascending modulus.
+/// Rows of primes by ascending modulus, nested or not.
 fn subsets(draw: &mut Draw<'_>, ring: &RingTable) -> Vec<Vec<Prime>> {
     let pool = ring.primes.len() as u32;
     let mut rows: Vec<Vec<Prime>> = Vec::new();

@@ -1,4 +1,4 @@
-//! Nodes, remarks, layouts, tensors, operators and constants.
+//! Random nodes, remarks, layouts, tensors, operators and constants.
 
 use super::Draw;
 use crate::circuit::{Circuit, Constant, Operator, Remark, SourceNode};
@@ -115,7 +115,7 @@ pub(super) fn layout(
     }
 }
 
-/// Every pixel a ciphertext of its own; fits any ring.
+/// A layout with a ciphertext for every pixel, which fits any ring.
 fn bare(log_slots: u32, shape: [u32; 3]) -> Layout {
     let parts = LayoutParts {
         log_slots,
