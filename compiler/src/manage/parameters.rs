@@ -7,7 +7,7 @@
 //!   `headroom_bits` longer than `D`, so that values up to `2^(headroom_bits - 1)` decrypt right.
 //! - Key switching cuts the pool into digits of `alpha` primes, under special primes that are at least
 //!   `SPECIAL_SLACK_BITS` longer than a digit, so that its noise stays below that of a rescale. Among the `alpha` that
-//!   fit the security line the one with the least predicted time of all key switches and keys wins.
+//!   fit the security limit the one with the least predicted time of all key switches and keys wins.
 
 use super::bits::{GUARD_BITS, SPECIAL_SLACK_BITS};
 use super::demand::{Demand, Need, Work};
@@ -46,7 +46,7 @@ impl Planner<'_> {
     /// A table of rings whose first has degree `2^log_n`, with one level more than there are demanded steps.
     ///
     /// # Errors
-    /// When the modulus would cross the security line, or the precision asks for primes that are too long or too short.
+    /// When the modulus would exceed the security limit, or the precision asks for primes that are too long or too short.
     pub fn ring(&self, log_n: u32, demand: &Demand) -> Result<RingTable, ParameterError> {
         // The lowest level holds the working scale and the headroom.
         let unit_bits = self.unit_bits(log_n);
@@ -142,7 +142,7 @@ impl Planner<'_> {
     /// Refuses a ring degree whose modulus is too short for what every choice of layouts needs.
     ///
     /// # Errors
-    /// When the rescales of the longest path, the lowest level and the shortest special prime together cross the security line.
+    /// When the rescales of the longest path, the lowest level and the shortest special prime together exceed the security limit.
     pub fn possible(&self, graph: &Graph, log_n: u32) -> Result<(), ParameterError> {
         let limit = self.limit(log_n)?;
         let path = Path::longest(graph, &self.scale_bits(log_n));
