@@ -75,8 +75,8 @@ impl Quotes {
         Ok(Quoted { bound, alike })
     }
 
-    /// The cost of a map between two layouts; infinite seconds where they do not suit each other. `turned` has the
-    /// meaning that it has in [`super::Choice`].
+    /// The cost of a map between two layouts; infinite seconds where they do not suit each other. With `turned`, the
+    /// map is computed into aligned replicas, which masks then skew, as in [`super::Choice`].
     pub fn of(
         &mut self,
         map: &Quoted<'_>,

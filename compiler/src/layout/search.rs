@@ -92,7 +92,6 @@ pub fn search(
         quotes,
         without,
     };
-    // Before the first node there is one state, which has no live tensor.
     let mut states: BTreeMap<Live, State> = [(Live::new(), State::default())].into();
     for index in graph.nodes() {
         let mut next: BTreeMap<Live, State> = BTreeMap::new();
@@ -123,11 +122,10 @@ pub fn search(
         // The beam: at most `STATES` states go on, without what all of them agree on.
         states = search.agree(index, cheapest(next));
     }
-    // After the last node the trail of the cheapest state has every choice.
     let best = states
         .into_values()
         .min_by(|a, b| a.total.total_cmp(&b.total));
-    // There is a state after every node, and before the first one.
+    // The trail of the cheapest state has every choice. There is a state after every node, and before the first one.
     Ok(best.unwrap_or_default().outcome())
 }
 
