@@ -217,13 +217,6 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
             call: cursor.entity()?,
             index: next(cursor, Cursor::u32)?,
         },
-        "input_digits" => Inst::InputDigits(cursor.entity()?),
-        "negate" => Inst::Negate(cursor.entity()?),
-        "square" => Inst::Square(cursor.entity()?),
-        "relinearize" => Inst::Relinearize(cursor.entity()?),
-        "decompose" => Inst::Decompose(cursor.entity()?),
-        "mod_down" => Inst::ModDown(cursor.entity()?),
-        "conjugate" => Inst::Conjugate(cursor.entity()?),
         "rotate" => Inst::Rotate {
             a: cursor.entity()?,
             rotation: Rotation(next(cursor, Cursor::u32)?),
@@ -242,8 +235,25 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
             factor: next(cursor, Cursor::f64)?,
             scale: next(cursor, |cursor| parse_scale(cursor, unit_bits))?,
         },
-        _ => return Err(cursor.expected_at(at, "an operation")),
+        _ => match unary(keyword) {
+            Some(make) => make(cursor.entity()?),
+            None => return Err(cursor.expected_at(at, "an operation")),
+        },
     }))
+}
+
+/// An operation with one operand and nothing else.
+fn unary(keyword: &str) -> Option<fn(Value) -> Inst> {
+    Some(match keyword {
+        "input_digits" => Inst::InputDigits,
+        "negate" => Inst::Negate,
+        "square" => Inst::Square,
+        "relinearize" => Inst::Relinearize,
+        "decompose" => Inst::Decompose,
+        "mod_down" => Inst::ModDown,
+        "conjugate" => Inst::Conjugate,
+        _ => return None,
+    })
 }
 
 /// What follows a comma.
