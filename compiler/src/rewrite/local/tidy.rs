@@ -118,8 +118,8 @@ fn may_be_diagonal(map: &LinearMap) -> bool {
 /// The diagonal of a square matrix without other entries, a field of the map's output.
 fn diagonal(draft: &Draft, map: &LinearMap) -> Option<Field> {
     match &map.kind {
-        LinearKind::Scale(weight) => {
-            let weight = draft.tensors.get(*weight)?;
+        LinearKind::Scale(scale) => {
+            let weight = draft.tensors.get(scale.weight)?;
             return Some(Field::from_tensor(weight).compacted());
         }
         LinearKind::Gather(gather) => {
