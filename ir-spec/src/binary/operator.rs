@@ -241,3 +241,26 @@ fn decode_axis(axis: wire::Axis) -> Result<AxisMap, DecodeError> {
         table,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message;
+
+    #[test]
+    fn every_family_has_its_field_in_the_message_of_an_operator() {
+        for family in FamilyId::ALL {
+            assert_ne!(family.tag(), wire::BROADCAST);
+            let kind = match family.is_bare() {
+                true => wire::OperatorKind::Number(family.tag(), 3),
+                false => wire::OperatorKind::Message(family.tag(), vec![8, 3]),
+            };
+            let operator = wire::Operator {
+                kind: Some(kind),
+                ..wire::Operator::default()
+            };
+            let read = wire::Operator::decode(operator.encode_to_vec().as_slice());
+            assert_eq!(read, Ok(operator), "{}", family.keyword());
+        }
+    }
+}

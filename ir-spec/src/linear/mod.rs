@@ -48,7 +48,10 @@ pub struct LinearMap {
 macro_rules! families {
     ($($(#[$doc:meta])* $family:ident($map:ty),)*) => {
         /// The families of linear maps, with the attributes of one map.
+        ///
+        /// Rules of a compiler may know some families; a map of any other is the sparse matrix that [`BoundMap`] reads.
         #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
         pub enum LinearKind {
             $($(#[$doc])* $family($map),)*
         }
@@ -60,6 +63,9 @@ macro_rules! families {
         }
 
         impl LinearKind {
+            /// The words of the text form that open an operator, one for each family of maps.
+            pub const KEYWORDS: &[&str] = &[$(<$map>::KEYWORD,)*];
+
             /// Its family.
             pub(crate) const fn family(&self) -> FamilyId {
                 match self { $(Self::$family(_) => FamilyId::$family,)* }

@@ -1,5 +1,6 @@
 //! Random circuits survive every form they are written in.
 
+use peregrine_ir::linear::LinearKind;
 use peregrine_ir::testing::{choices, circuit};
 use peregrine_ir::{
     FillError, Filler, FinishStep, Interface, Operator, binary, fingerprint, text, verify,
@@ -112,6 +113,10 @@ fn everything_occurs() {
             let function = step.split(' ').next().unwrap_or_default();
             *words.entry(format!("step {function}")).or_default() += 1;
         }
+    }
+    for keyword in LinearKind::KEYWORDS {
+        let operator = format!("operator {keyword}");
+        assert!(words.contains_key(&operator), "no {operator}");
     }
     assert_eq!(words.len(), 23 + 6 + 12 + 1, "{words:#?}");
     assert!(words.values().all(|&count| count >= 20), "{words:#?}");

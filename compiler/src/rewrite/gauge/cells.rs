@@ -3,7 +3,7 @@
 //! The values of an image `[N, C, ..]` start with one cell per channel, all others with one per element.
 
 use super::super::draft::{Draft, Place};
-use super::super::scaling::{Groups, column_groups, row_groups};
+use super::super::scaling::{Groups, column_groups, row_groups, takes_factors};
 use crate::tensor::Op;
 use peregrine_ir::Shape;
 use peregrine_ir::linear::{AxisMap, Gather, LinearKind, LinearMap};
@@ -124,7 +124,7 @@ impl Cells {
     ) -> Option<()> {
         let images = self.are_images(draft, place, operand, map);
         match &map.kind {
-            LinearKind::Conv2d(_) | LinearKind::Contract(_) | LinearKind::Scale(_) => {
+            _ if takes_factors(map) => {
                 self.join_groups(place, row_groups(map)?, map.output.elements());
                 self.join_groups(operand, column_groups(map)?, map.input.elements());
             }
@@ -137,7 +137,7 @@ impl Cells {
                 let pairs = sources.filter_map(|(to, from)| Some((to, (*from)? as usize)));
                 self.join_channels(place, operand, pairs);
             }
-            LinearKind::AveragePool(_) | LinearKind::Gather(_) => {
+            _ => {
                 let bound = map.bind(&draft.tensors).ok()?;
                 for output in 0..map.output.elements() {
                     let row = self.grids[place].cell(output);
