@@ -7,7 +7,7 @@ use super::error::BenchError;
 use super::timing::{Timing, median, median_on};
 use peregrine_ir::cost::Machine;
 use peregrine_runtime::params::Parameters;
-use peregrine_runtime::ring::{Baseline, Basis, Coefficient, Ring, RnsPoly};
+use peregrine_runtime::ring::{Baseline, Coefficient, Ring, RnsBasis, RnsPoly};
 use serde::Serialize;
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -68,7 +68,7 @@ impl Transforms {
         Ok(Self {
             primes: primes.len(),
             peregrine: Forward {
-                alone_seconds: ours(params.ring(), &Basis::new([0]))?,
+                alone_seconds: ours(params.ring(), &RnsBasis::new([0]))?,
                 in_turn_seconds: in_turn(params)?,
             },
             tfhe_ntt: theirs(params.log_n(), &primes)?,
@@ -89,7 +89,7 @@ fn words(count: usize) -> Vec<u64> {
 }
 
 /// One limb's share of transforming a polynomial.
-fn ours(ring: &Ring, basis: &Basis) -> Result<f64, BenchError> {
+fn ours(ring: &Ring, basis: &RnsBasis) -> Result<f64, BenchError> {
     let coefficients: Vec<i64> = words(ring.degree()).iter().map(|&w| w as i64).collect();
     let poly = || RnsPoly::<Coefficient>::from_signed(ring, basis, &coefficients);
     poly()?;

@@ -98,7 +98,7 @@ fn check(circuit: &Verified, secret: &Secret, files: &[&[u8]]) {
 
 fn order(circuits: &[&Verified]) -> KeyOrder {
     let interfaces: Vec<Interface> = circuits.iter().map(|c| Interface::of(c)).collect();
-    KeyOrder::of(&interfaces).unwrap()
+    KeyOrder::covering(&interfaces).unwrap()
 }
 
 fn message(error: impl std::error::Error) -> String {
@@ -238,7 +238,7 @@ fn missing_keys_are_named_with_their_bytes_and_made_beside_those_that_are_there(
     let first = key_file(&secret, &order(&[&small]), &[], 4);
     let server = Server::new(large.clone()).unwrap();
     let refused = message(server.find_keys(vec![open(&first)]).unwrap_err());
-    let missing = order(&[&large]).besides(&[&open(&first)]).unwrap();
+    let missing = order(&[&large]).without(&[&open(&first)]).unwrap();
     assert_eq!(missing.shapes().len(), 3);
     assert_eq!(
         refused,
@@ -259,7 +259,7 @@ fn missing_keys_are_named_with_their_bytes_and_made_beside_those_that_are_there(
     let [before, after] = [&first, &all].map(|file| crate::common::files::chunks(file));
     let kept = after.iter().zip(&before).take(old.shapes().len());
     assert!(kept.into_iter().all(|(after, before)| after == before));
-    let nothing = order(&[&large]).besides(&[&open(&all)]).unwrap();
+    let nothing = order(&[&large]).without(&[&open(&all)]).unwrap();
     assert_eq!((nothing.shapes().len(), nothing.bytes()), (0, 0));
 }
 
@@ -275,7 +275,7 @@ fn circuits_with_other_primes_of_one_degree_have_no_union() {
     let interface = |ring| Interface::of(&circuit(ring, &[(3, 2)]));
     for (other, differs) in [(other, "special primes"), (digits, "digits of primes")] {
         let both = [interface(ring.clone()), interface(other)];
-        let text = message(KeyOrder::of(&both).unwrap_err());
+        let text = message(KeyOrder::covering(&both).unwrap_err());
         let expected = format!(
             "`toy` and `toy` use ring degree 2^11 with other {differs}, so no keys serve both"
         );
@@ -283,7 +283,7 @@ fn circuits_with_other_primes_of_one_degree_have_no_union() {
     }
     // Of other degrees, there is nothing to share.
     let both = [interface(ring), interface(Toy { log_n: 10, ..TOY }.ring())];
-    assert_eq!(KeyOrder::of(&both).unwrap().shapes().len(), 4);
+    assert_eq!(KeyOrder::covering(&both).unwrap().shapes().len(), 4);
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn a_modulus_beyond_the_line_is_refused_where_the_circuit_promises_security() {
     );
     let both = [&secure, &toy].map(Interface::of);
     let insecure = "the relinearization key of degree 2^13 has a modulus of 220 bits, degree 2^13 is secure up to 218";
-    assert_eq!(message(KeyOrder::of(&both).unwrap_err()), insecure);
+    assert_eq!(message(KeyOrder::covering(&both).unwrap_err()), insecure);
     let secret = secret(1);
     let file = key_file(&secret, &order(&[&toy]), &[], 7);
     let server = Server::new(secure.clone()).unwrap();
@@ -339,7 +339,7 @@ fn a_modulus_beyond_the_line_is_refused_where_the_circuit_promises_security() {
         insecure
     );
     assert_eq!(
-        message(order(&[&secure]).besides(&[&open(&file)]).unwrap_err()),
+        message(order(&[&secure]).without(&[&open(&file)]).unwrap_err()),
         insecure
     );
 }

@@ -82,7 +82,10 @@ fn the_same_network_with_other_weights_needs_no_new_keys() {
         .any(|r| r.text == "made like `first`: its keys serve this circuit, too");
     assert!(said, "{:?}", other.remarks);
     let secret = Secret::without_security(&mut Randomness::from_os());
-    let keys = key_file(&secret, &KeyOrder::of([&Interface::of(&one)]).unwrap());
+    let keys = key_file(
+        &secret,
+        &KeyOrder::covering([&Interface::of(&one)]).unwrap(),
+    );
     for (graph, circuit) in [(&first, &one), (&second, &other)] {
         let bits = run(graph, circuit, &secret, &[&keys]);
         assert!(bits < -7.0, "2^{bits:.1}");
@@ -145,8 +148,8 @@ fn a_smaller_network_uses_some_of_the_levels_and_the_keys_that_there_are() {
     let other = compile(&second, &config).unwrap().circuit;
     assert!(other.rings.levels.len() < one.rings.levels.len());
     assert_eq!(other.rings.special, one.rings.special);
-    let one_order = KeyOrder::of([&Interface::of(&one)]).unwrap();
-    let union = KeyOrder::of(&[&one, &other].map(Interface::of)).unwrap();
+    let one_order = KeyOrder::covering([&Interface::of(&one)]).unwrap();
+    let union = KeyOrder::covering(&[&one, &other].map(Interface::of)).unwrap();
     let new = config.like.as_ref().unwrap().lacks(&other);
     let bytes: u64 = new.iter().map(|key| key.bytes()).sum();
     assert!(new.len() < other.keys.levels.len(), "no key is shared");
@@ -156,9 +159,9 @@ fn a_smaller_network_uses_some_of_the_levels_and_the_keys_that_there_are() {
     let all = key_file(&secret, &union);
     let own = key_file(&secret, &one_order);
     let known = KeyFile::open(KeyBytes::Held(own.clone())).unwrap();
-    let more = KeyOrder::of([&Interface::of(&other)])
+    let more = KeyOrder::covering([&Interface::of(&other)])
         .unwrap()
-        .besides(&[&known])
+        .without(&[&known])
         .unwrap();
     assert_eq!(more.bytes(), bytes);
     let more = key_file(&secret, &more);
@@ -196,7 +199,10 @@ fn a_budget_bounds_the_new_keys_only() {
     let new: Vec<_> = config.like.as_ref().unwrap().lacks(&none);
     assert!(new.is_empty(), "{new:?} of {unlimited} bytes");
     let secret = Secret::without_security(&mut Randomness::from_os());
-    let keys = key_file(&secret, &KeyOrder::of([&Interface::of(&one)]).unwrap());
+    let keys = key_file(
+        &secret,
+        &KeyOrder::covering([&Interface::of(&one)]).unwrap(),
+    );
     let bits = run(&second, &none, &secret, &[&keys]);
     assert!(bits < -6.0, "2^{bits:.1}");
 }

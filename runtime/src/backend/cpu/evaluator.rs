@@ -9,11 +9,11 @@ use crate::ckks::SeededCiphertext;
 use crate::ckks::{self, Ciphertext, CkksError, Encoder, Factor, Message, Plaintext};
 use crate::exec::{Encoding, Evaluator, ScaleValue, Site};
 use crate::params::{Parameters, PerRing, Rings};
-use crate::ring::Basis;
+use crate::ring::RnsBasis;
 use crate::rlwe::{Digits, EvaluationKeys};
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{
-    Basis as IrBasis, Circuit, Definition, Entity, Inst, Key, KeyKind, Level, Rotation, Type, Value,
+    Basis, Circuit, Definition, Entity, Inst, Key, KeyKind, Level, Rotation, Type, Value,
 };
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -79,12 +79,12 @@ impl CkksEvaluator {
     }
 
     /// The primes of a constant.
-    fn basis(&self, at: Encoding<'_>) -> Result<&Basis, CkksRunError> {
+    fn basis(&self, at: Encoding<'_>) -> Result<&RnsBasis, CkksRunError> {
         let level = binding::level(at.level);
         let params = self.rings.at(level);
         let basis = match at.basis {
-            IrBasis::Normal => params.row(level),
-            IrBasis::Extended => params.extended_row(level),
+            Basis::Normal => params.row(level),
+            Basis::Extended => params.extended_row(level),
         };
         Ok(basis.map_err(CkksError::from)?)
     }

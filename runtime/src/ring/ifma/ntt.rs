@@ -193,13 +193,13 @@ impl<'a, const PARTS: usize> Columns<'a, PARTS> {
         x
     }
 
-    /// Has what is read and written later fetched.
+    /// Prefetches what is read and written later.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    fn announce(&self, i: usize) {
+    fn prefetch_write(&self, i: usize) {
         if i < self.length {
             for k in 0..PARTS {
-                announce(self.block, i + k * self.length);
+                prefetch_write(self.block, i + k * self.length);
             }
         }
     }
@@ -297,7 +297,7 @@ fn forward_pass<const PARTS: usize>(tables: &Tables, block: &mut [Words], at: us
     let cold = at == 1;
     for i in 0..columns.length {
         if cold {
-            columns.announce(i + AHEAD);
+            columns.prefetch_write(i + AHEAD);
         }
         let mut x = columns.load(i);
         forward_stage::<PARTS, 4>(&p, &mut x, &w);
@@ -422,7 +422,7 @@ fn inverse_first(tables: &Tables, out: &mut [Words], values: &[Words], first: us
     let reverse = _mm512_set_epi64(0, 1, 2, 3, 4, 5, 6, 7);
     for (i, values) in values.as_chunks::<8>().0.iter().enumerate() {
         for k in 0..8 {
-            announce(out, 8 * i + AHEAD + k);
+            prefetch_write(out, 8 * i + AHEAD + k);
         }
         let at = first + i;
         let mirror = tables.middle.len() - 1 - at;
