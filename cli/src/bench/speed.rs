@@ -52,12 +52,12 @@ pub struct Transforms {
     pub tfhe_ntt: Forward,
 }
 
-/// Seconds of a transform.
+/// Seconds of a forward transform of one limb.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Forward {
-    /// Seconds with one prime again and again.
+    /// Seconds where one prime is transformed again and again.
     pub alone_seconds: f64,
-    /// Seconds with one prime after the other.
+    /// Seconds where all primes are transformed in turn.
     pub in_turn_seconds: f64,
 }
 

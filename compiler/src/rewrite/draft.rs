@@ -19,7 +19,7 @@ use std::ops::Deref;
 /// Position of an operator in a [`Draft`].
 pub(super) type Place = usize;
 
-/// An operator and where its operands are.
+/// An operator of a draft and the places of its operands.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) op: Op,
@@ -28,7 +28,7 @@ pub(super) struct Item {
     pub(super) operands: Vec<Place>,
 }
 
-/// What no rule looks at in a result.
+/// The name of a result and its finishing steps, which no rule looks at.
 #[derive(Clone, Debug)]
 pub(super) struct Label {
     name: String,
@@ -241,7 +241,7 @@ impl Draft {
         }
     }
 
-    /// What is known about each result and its position, in the model's order.
+    /// The label and place of each result, in the model's order.
     pub(super) fn outputs(&self) -> &[(Label, Place)] {
         &self.outputs
     }
@@ -256,7 +256,7 @@ impl Draft {
         (0..self.items.len()).filter(|&p| self.live[p]).collect()
     }
 
-    /// Live users; one that uses the operator twice is listed twice.
+    /// Live users of an operator; a user that uses it twice is listed twice.
     pub(super) fn users(&self, place: Place) -> &[Place] {
         self.users.get(place).map_or(&[], Vec::as_slice)
     }

@@ -116,7 +116,7 @@ impl Groups {
     }
 
     /// The group of a flat index.
-    pub(super) fn of(&self, flat: usize) -> usize {
+    pub(super) fn group(&self, flat: usize) -> usize {
         let b = flat / self.inner % self.b;
         let a = flat / (self.inner * self.b * self.middle) % self.a;
         a * self.b + b
@@ -134,7 +134,7 @@ impl Groups {
         }
         let mut per_group = vec![None; self.count()];
         for (flat, factor) in factors.expand(shape)?.into_iter().enumerate() {
-            let slot = &mut per_group[self.of(flat)];
+            let slot = &mut per_group[self.group(flat)];
             if *slot.get_or_insert(factor) != factor {
                 return None;
             }

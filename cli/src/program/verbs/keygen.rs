@@ -20,7 +20,7 @@ use peregrine_ir::FileKind;
 use std::path::Path;
 use std::time::Instant;
 
-/// Makes keys.
+/// Runs `peregrine keygen`.
 pub fn run(args: &Keygen) -> Result<(), Error> {
     distinct(args)?;
     let started = Instant::now();

@@ -189,13 +189,13 @@ impl Origins {
         self.nodes.iter().flatten().map(|(class, _)| *class)
     }
 
-    fn of(&self, class: Id) -> &[Place] {
+    fn places(&self, class: Id) -> &[Place] {
         self.places.get(&class).map_or(&[], Vec::as_slice)
     }
 
     /// Position of the first node of a class.
     fn age(&self, class: Id) -> Option<Place> {
-        self.of(class).first().copied()
+        self.places(class).first().copied()
     }
 
     /// The node of the class that already is `term`.
@@ -204,7 +204,7 @@ impl Origins {
             let node = self.nodes.get(**place).and_then(Option::as_ref);
             node.is_some_and(|(_, spelled)| spelled.as_ref() == Some(term))
         };
-        self.of(class).iter().find(is_term).copied()
+        self.places(class).iter().find(is_term).copied()
     }
 
     /// Rule applications that show in the result: on classes that vanished, changed or lost a node. By node.
@@ -216,9 +216,10 @@ impl Origins {
             let kept = choices
                 .get(&class)
                 .is_some_and(|term| self.unchanged(class, term).is_some());
-            if let (false, Some(&place)) =
-                (kept && self.of(class).len() == 1, self.of(class).last())
-            {
+            if let (false, Some(&place)) = (
+                kept && self.places(class).len() == 1,
+                self.places(class).last(),
+            ) {
                 explained.insert(class);
                 events.push((rule, place));
             }
@@ -238,7 +239,7 @@ impl Origins {
         if let Some(place) = self.unchanged(class, term) {
             return draft.items.get(place).cloned();
         }
-        let &place = self.of(class).first()?;
+        let &place = self.places(class).first()?;
         let op = match term {
             Expr::Polynomial([p, _]) => {
                 let id = egraph[*p].data.coefficients?;

@@ -91,7 +91,7 @@ impl Cells {
     }
 
     /// The cell of an element.
-    pub(super) fn of(&self, place: Place, flat: usize) -> Cell {
+    pub(super) fn cell(&self, place: Place, flat: usize) -> Cell {
         Cell(self.parents[self.grids[place].cell(flat)])
     }
 
@@ -176,7 +176,7 @@ impl Cells {
         let mut first = vec![None; groups.count()];
         for flat in 0..elements {
             let cell = self.grids[place].cell(flat);
-            let other = *first[groups.of(flat)].get_or_insert(cell);
+            let other = *first[groups.group(flat)].get_or_insert(cell);
             self.join(cell, other);
         }
     }

@@ -262,7 +262,7 @@ fn equations(
         let mut last = None;
         for (i, a) in coefficients.into_iter().enumerate() {
             let flat = i * step.unwrap_or(1);
-            let pair = (cells.of(operand, flat), cells.of(place, flat));
+            let pair = (cells.cell(operand, flat), cells.cell(place, flat));
             if last == Some((pair, a)) {
                 continue;
             }
