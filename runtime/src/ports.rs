@@ -99,9 +99,9 @@ impl Array {
 /// How a tensor enters or leaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PortView<'p> {
-    /// Its name in the model.
+    /// Name of the input in the model.
     pub(crate) name: &'p str,
-    /// Its shape in the model.
+    /// Shape of the input in the model.
     pub(crate) shape: &'p Shape,
     /// How it is packed.
     pub(crate) layout: &'p Layout,

@@ -148,7 +148,7 @@ impl Draft {
         graph
     }
 
-    /// Other operators, operands before users, and where the results are among them. O(nodes).
+    /// Replaces all operators by others, operands before users, and says where the results are among them. O(nodes).
     pub(super) fn replace(&mut self, items: Vec<Item>, outputs: Vec<(Label, Place)>) {
         let count = items.len();
         self.items = Items(items);

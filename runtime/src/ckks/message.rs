@@ -14,14 +14,14 @@ pub struct Message(Integers);
 
 #[derive(Clone, Debug, PartialEq)]
 enum Integers {
-    /// Of magnitude below 2^61: two such may be added.
+    /// Integers of magnitude below 2^61: two such may be added.
     Small(Vec<i64>),
-    /// Of any magnitude; with the largest.
+    /// Integers of any magnitude, in doubles; with the largest magnitude.
     Large(Vec<f64>, f64),
 }
 
 impl Message {
-    /// Of integers in doubles, with the largest magnitude.
+    /// The message with these integer coefficients, given in doubles with their largest magnitude.
     pub(super) fn new(integers: Vec<f64>, largest: f64) -> Self {
         Self(if largest < 2f64.powi(61) {
             Integers::Small(integers.iter().map(|&x| x as i64).collect())

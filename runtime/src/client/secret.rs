@@ -19,7 +19,7 @@ pub struct Secret {
     coefficients: SecretCoefficients,
 }
 
-/// Without the coefficients.
+/// Leaves the coefficients out.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secret")

@@ -10,7 +10,7 @@ pub struct PerRing<T> {
 }
 
 impl<T> PerRing<T> {
-    /// Of the rings in the order of the table, and of the ring of each level; `None` where there is no ring.
+    /// The items of all rings in the order of the table, with the ring of each level; `None` where there is no ring.
     pub(super) fn new(rings: Vec<T>, levels: Vec<usize>) -> Option<Self> {
         let mut rings = rings.into_iter();
         Some(Self {

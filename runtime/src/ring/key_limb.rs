@@ -46,7 +46,7 @@ impl<'a> Halves<'a> {
         }
     }
 
-    /// Both halves modulo one of their primes.
+    /// Both halves of the digit modulo one of its primes.
     pub(super) fn limb(&self, ring: &Ring, prime: usize) -> Option<KeyLimb<'a>> {
         match self {
             Self::Expanded([b, a]) => {

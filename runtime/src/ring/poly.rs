@@ -260,7 +260,7 @@ impl<Domain: Sync> RnsPoly<Domain> {
             .for_each(|(limb, &prime)| f(prime, &mut *Arc::<Buffer>::make_mut(limb)));
     }
 
-    /// The same words, declared to be in another domain.
+    /// The words of this polynomial, declared to be in another domain.
     fn retype<Other>(self) -> RnsPoly<Other> {
         let Self {
             basis,

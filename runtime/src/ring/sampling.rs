@@ -146,7 +146,7 @@ impl UniformStream {
     }
 }
 
-/// The same for any processor.
+/// A stream of uniform residues for any processor.
 pub(super) struct PortableStream {
     stream: KeyStream,
     prime: u64,

@@ -101,7 +101,7 @@ impl EvaluationKey {
         Self::within(params.ring(), secret, kind, &gadget, randomness)
     }
 
-    /// The same over primes of a ring that are no level's.
+    /// Makes an evaluation key, see [`Self::generate`], over primes of a ring that are no level's.
     ///
     /// # Errors
     /// As for [`Self::generate`].
@@ -212,7 +212,7 @@ impl EvaluationKey {
         }
     }
 
-    /// The same key for other parameters of the degree, which has the primes that these use; shares the words.
+    /// This key for other parameters of its degree, whose primes it has; shares the words.
     ///
     /// # Errors
     /// When the primes do not include the special primes, or a digit is unknown or repeated.

@@ -39,7 +39,7 @@ impl SecretKey {
         Self::over(params.ring(), coefficients)
     }
 
-    /// The same, modulo every prime of a ring.
+    /// A secret key from its N coefficients, reduced modulo every prime of a ring.
     pub(crate) fn over(ring: &Ring, coefficients: Zeroizing<Vec<i8>>) -> Result<Self, RlweError> {
         if let Some((index, &value)) = coefficients
             .iter()

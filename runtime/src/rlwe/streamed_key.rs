@@ -30,7 +30,7 @@ pub struct StreamedKey {
     digit_bytes: usize,
 }
 
-/// Without the bytes.
+/// Leaves the bytes out.
 impl fmt::Debug for StreamedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamedKey")
@@ -144,7 +144,7 @@ impl StreamedKey {
         Ok(())
     }
 
-    /// The same key, expanded.
+    /// The expanded form of this key.
     ///
     /// # Errors
     /// When a residue is not below its prime.

@@ -157,7 +157,7 @@ fn emit(
     Some((items, places))
 }
 
-/// Which nodes each class came from.
+/// The nodes that each class came from.
 struct Origins {
     /// Class and term of each live node; the term is absent when the node spelled it otherwise.
     nodes: Vec<Option<(Id, Option<Expr>)>>,

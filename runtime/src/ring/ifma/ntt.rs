@@ -135,7 +135,7 @@ fn forward(tables: &Tables, block: &mut [Words], log: u32, at: usize) {
     }
 }
 
-/// As [`forward`], backwards, from one block to another; `scale` for the last pass.
+/// The inverse of [`forward`], from one block to another; `scale` for the last pass.
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq")]
 fn inverse(
     tables: &Tables,
@@ -269,7 +269,7 @@ fn forward_stage<const PARTS: usize, const DISTANCE: usize>(
     });
 }
 
-/// As [`forward_stage`], backwards.
+/// The inverse of [`forward_stage`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn inverse_stage<const PARTS: usize, const DISTANCE: usize>(
@@ -307,7 +307,7 @@ fn forward_pass<const PARTS: usize>(tables: &Tables, block: &mut [Words], at: us
     }
 }
 
-/// As [`forward_pass`], backwards; with a scale, the result is in `[0, p)`.
+/// The inverse of [`forward_pass`]; with a scale, the result is in `[0, p)`.
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq")]
 fn inverse_pass<const PARTS: usize>(
     tables: &Tables,
@@ -415,7 +415,7 @@ fn forward_last(tables: &Tables, blocks: &mut [Words], first: usize) {
     }
 }
 
-/// As [`forward_last`], backwards.
+/// The inverse of [`forward_last`].
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq")]
 fn inverse_first(tables: &Tables, out: &mut [Words], values: &[Words], first: usize) {
     let p = prime(&tables.modulus);

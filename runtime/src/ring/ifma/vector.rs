@@ -13,7 +13,7 @@ pub(super) fn groups(a: &[u64]) -> &[Words] {
     a.as_chunks().0
 }
 
-/// As [`groups`].
+/// Words of a mutable slice in groups of eight, see [`groups`].
 pub(super) fn groups_mut(a: &mut [u64]) -> &mut [Words] {
     a.as_chunks_mut().0
 }
@@ -78,7 +78,7 @@ fn prefetch<const HINT: i32, T>(items: &[T], at: usize) {
     }
 }
 
-/// The same word eight times.
+/// A vector with one word in all eight lanes.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn splat(x: u64) -> Vector {
@@ -131,7 +131,7 @@ pub(super) struct Prime {
 pub(super) struct Known {
     /// `w 2^52 mod p`.
     pub(super) value: Vector,
-    /// That times `p^-1`, modulo `2^52`.
+    /// The factor times `p^-1`, modulo `2^52`.
     pub(super) quotient: Vector,
 }
 
@@ -209,7 +209,7 @@ impl Prime {
         _mm512_sub_epi64(self.high(x, w), above)
     }
 
-    /// As [`Self::product`], for a known factor.
+    /// The product of [`Self::product`], for a known factor.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(super) fn product_known(&self, x: Vector, w: Known) -> Vector {
