@@ -4,14 +4,14 @@
 
 use super::error::{WireError, expect};
 use crate::params::Parameters;
-use crate::ring::{Basis, Ntt, RnsPoly, Seed};
+use crate::ring::{Ntt, RnsBasis, RnsPoly, Seed};
 use rayon::prelude::*;
 
 /// Bytes of a seed.
 pub(super) const SEED_BYTES: usize = 16;
 
 /// Bytes of a polynomial.
-fn poly_bytes(params: &Parameters, basis: &Basis) -> usize {
+fn poly_bytes(params: &Parameters, basis: &RnsBasis) -> usize {
     let limbs = basis.primes().iter();
     limbs
         .map(|&prime| params.ring().packed_limb_bytes(prime))
@@ -19,7 +19,7 @@ fn poly_bytes(params: &Parameters, basis: &Basis) -> usize {
 }
 
 /// Bytes of `count` polynomials.
-pub(super) fn polys_bytes(params: &Parameters, basis: &Basis, count: usize) -> u64 {
+pub(super) fn polys_bytes(params: &Parameters, basis: &RnsBasis, count: usize) -> u64 {
     poly_bytes(params, basis) as u64 * count as u64
 }
 
@@ -34,7 +34,7 @@ pub(super) fn put_poly(out: &mut Vec<u8>, params: &Parameters, poly: &RnsPoly<Nt
 /// Reads polynomials from the front of a body, every residue of which was found to be below its prime.
 pub(super) struct PolyReader<'b> {
     params: &'b Parameters,
-    basis: &'b Basis,
+    basis: &'b RnsBasis,
     rest: &'b [u8],
 }
 
@@ -45,7 +45,7 @@ impl<'b> PolyReader<'b> {
     /// When the length is another, or a residue is not below its prime; before anything is allocated for them.
     pub(super) fn new(
         params: &'b Parameters,
-        basis: &'b Basis,
+        basis: &'b RnsBasis,
         count: usize,
         body: &'b [u8],
     ) -> Result<Self, WireError> {
