@@ -467,7 +467,7 @@ fn ports() {
         )],
         &[(
             RETURN,
-            "v14 = input : ct<3, D> ; error: v14: input: no input port lists it\n return \"y\" [1, 8] l0 (v13)",
+            "v14 = input : ct<3, D> ; error: v14: input: no input port or import lists it\n return \"y\" [1, 8] l0 (v13)",
         )],
         &[(
             RETURN,
