@@ -112,28 +112,28 @@ fn read(path: &Path) -> String {
 
 #[test]
 fn layout() {
-    glob!("../filetests/layout", "*.net", |path: &Path| {
+    glob!("../../filetests/layout", "*.net", |path: &Path| {
         beside(path, &stages::layout(&read(path)));
     });
 }
 
 #[test]
 fn slots() {
-    glob!("../filetests/slots", "*.net", |path: &Path| {
+    glob!("../../filetests/slots", "*.net", |path: &Path| {
         beside(path, &stages::slots(&read(path)));
     });
 }
 
 #[test]
 fn manage() {
-    glob!("../filetests/manage", "*.slots", |path: &Path| {
+    glob!("../../filetests/manage", "*.slots", |path: &Path| {
         beside(path, &stages::manage(&read(path)));
     });
 }
 
 #[test]
 fn keys() {
-    glob!("../filetests/keys", "*.fhe", |path: &Path| {
+    glob!("../../filetests/keys", "*.fhe", |path: &Path| {
         beside(path, &stages::keys(&read(path)));
     });
 }
