@@ -19,17 +19,17 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DecryptOptions {
-    /// Adds Gaussian noise of standard deviation `2^-flood_bits` to every value, for values that are given away: with the
-    /// ciphertexts, unflooded ones give the secret key away. None by default.
+    /// Adds Gaussian noise of standard deviation `2^-flood_bits` to every value, for values that are given away: unflooded
+    /// values and the ciphertexts together give the secret key away. None by default.
     pub flood_bits: Option<f64>,
     /// Whether outputs that are garbage are reported all the same.
     pub show_garbage: bool,
 }
 
-/// What a decryption gave.
+/// The outputs of a decryption with its report.
 #[derive(Clone, Debug)]
 pub struct Decrypted {
-    /// Everything that is known of it.
+    /// The report of the decryption.
     pub report: DecryptReport,
     /// The outputs by name, garbage among them; none where the answer does not decrypt at all.
     pub outputs: Arrays,
@@ -51,22 +51,23 @@ impl Decrypted {
     }
 }
 
-/// What is known of a decryption: what `peregrine decrypt --json` prints.
+/// The report of a decryption: what `peregrine decrypt --json` prints.
 #[derive(Clone, Debug, Serialize)]
 pub struct DecryptReport {
-    /// The circuit, as 64 hexadecimal digits.
+    /// Fingerprint of the circuit, as 64 hexadecimal digits.
     pub fingerprint: String,
-    /// log2 of one over the standard deviation of the noise that was added; none without.
+    /// log2 of one over the standard deviation of the noise that was added; none without flooding.
     pub flood_bits: Option<f64>,
-    /// log2 of the noise, the largest of any output; for the owner of the key, so none where values are flooded.
+    /// log2 of the noise, the largest of any output. It is for the owner of the key, so there is none where values are
+    /// flooded.
     pub noise_log2: Option<f64>,
-    /// log2 of the noise that is predicted for the same output, where the interface says it.
+    /// log2 of the noise that is predicted for the output with the largest noise, where the interface states it.
     pub expected_noise_log2: Option<f64>,
-    /// By what the noise is judged.
+    /// The slots that the noise is judged by.
     pub judged_by: Option<NoiseSource>,
-    /// Why the answer is garbage; empty where it is none.
+    /// Why the answer is garbage; empty where it is sound.
     pub faults: Vec<Fault>,
-    /// Whether steps of the circuit followed decryption; the noise is that before them.
+    /// Whether the client took steps after decryption; the reported noise is that before them.
     pub finished: bool,
     /// The outputs by name; none where they are garbage, unless they are asked for.
     pub outputs: BTreeMap<String, OutputReport>,

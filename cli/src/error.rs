@@ -33,7 +33,7 @@ pub enum Error {
     /// Bytes that are no circuit or client interface.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// A description of no machine.
+    /// A profile that describes no machine.
     #[error(transparent)]
     Profile(#[from] ProfileError),
     /// A file of tensors that cannot be read.
@@ -63,19 +63,19 @@ pub enum Error {
     /// Values of a model that have no room.
     #[error(transparent)]
     Ranges(#[from] RangeError),
-    /// What the simulator refuses.
+    /// A run that the simulator refuses.
     #[error(transparent)]
     Simulate(SimulateError),
-    /// What a client refuses.
+    /// A request that the client refuses.
     #[error(transparent)]
     Client(ClientError),
-    /// What a server refuses.
+    /// A request that the server refuses.
     #[error(transparent)]
     Server(Box<ServerError>),
     /// An answer that is garbage, where a sound one is wanted.
     #[error(transparent)]
     Garbage(#[from] GarbageError),
-    /// A node that no instruction of a circuit serves.
+    /// A node that no instruction of a circuit belongs to.
     #[error(transparent)]
     UnknownNode(#[from] UnknownNode),
     /// A primitive that cannot be measured.

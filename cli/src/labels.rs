@@ -61,18 +61,18 @@ pub fn check_classes(outputs: &Arrays) -> Result<(), LabelError> {
 /// Why labels do not go with images or outputs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LabelError {
-    /// Not as many labels as images.
+    /// Another number of labels than of images.
     #[error("there are {found} labels for {expected} images")]
     Count {
-        /// Labels.
+        /// Number of labels.
         found: usize,
-        /// Images.
+        /// Number of images.
         expected: usize,
     },
     /// Outputs that have no class.
     #[error("labels are classes, but the outputs are not vectors of scores: {}", outputs.join(", "))]
     NoClasses {
-        /// What the outputs are.
+        /// The outputs, in words.
         outputs: Vec<String>,
     },
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::fs;
 use std::path::Path;
 
-/// What a program takes beside circuits, keys and values, in bytes: code and data that are touched, stacks, the allocator's own.
+/// Bytes that a program takes beside circuits, keys and values: code and data that are touched, stacks, the allocator's own.
 pub const PROGRAM_BYTES: u64 = 13 << 20;
 
 /// Share of the machine's memory that encoded constants may take when there are several runs and no limit.
@@ -19,7 +19,8 @@ const CACHE_BYTES: u64 = 1 << 30;
 /// Share of the memory that is free which a run may take when no limit is given: the rest is for what starts meanwhile.
 const FREE_SHARE: f64 = 0.9;
 
-/// The most bytes that this process may take: `asked`, else most of what is free beside it; none where the system does not say.
+/// The limit of this process's memory in bytes: `asked`, else most of what is free beside it; none where the system does not
+/// say.
 pub fn memory_limit(asked: Option<u64>) -> Option<u64> {
     asked.or_else(|| {
         let free = field("/proc/meminfo", "MemAvailable:")?;
@@ -55,7 +56,8 @@ pub fn foresee(circuit: &Circuit, limit: Option<u64>) -> Result<Prediction, Memo
     memory::fit(circuit, &CpuFootprint::of(circuit), budget).map(|(_, prediction)| prediction)
 }
 
-/// Most bytes for encoded constants kept from one run to the next; a limit that was `asked` for bounds them instead.
+/// The most bytes of encoded constants that are kept from one run to the next; a limit that was `asked` for bounds them
+/// instead.
 pub fn cache_budget(asked: Option<u64>, runs: usize) -> u64 {
     match (runs, asked) {
         (0 | 1, _) => 0,
@@ -74,8 +76,8 @@ fn resident() -> Option<u64> {
     field("/proc/self/status", "VmRSS:")
 }
 
-/// Bytes this process has in memory beside the evaluation keys of a circuit, all of which it holds; what compiling and
-/// making keys left behind is among them.
+/// Bytes that this process, which holds all evaluation keys of a circuit, has in memory beside them; what compiling and making
+/// keys left behind is among them.
 pub fn beside_keys(circuit: &Circuit) -> u64 {
     let sizes = Sizes::new(&circuit.rings);
     let keys = circuit.keys.levels.iter();
@@ -86,7 +88,7 @@ pub fn beside_keys(circuit: &Circuit) -> u64 {
     })
 }
 
-/// The most bytes this process has had in memory, where the system says.
+/// The most bytes that this process has had in memory; none where the system does not say.
 pub fn peak() -> Option<u64> {
     field("/proc/self/status", "VmHWM:")
 }
@@ -99,19 +101,19 @@ fn field(file: &str, name: &str) -> Option<u64> {
     kibibytes.checked_mul(1 << 10)
 }
 
-/// Memory of a run in bytes, as it was predicted and as the process took it.
+/// Memory of a run in bytes, predicted and measured.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct MemoryReport {
-    /// What was predicted, by part.
+    /// The predicted memory, by part.
     pub predicted_memory: Prediction,
-    /// What was predicted, all parts together.
+    /// The predicted memory of all parts together.
     pub predicted_peak: u64,
-    /// The most this process had in memory so far, where the system says.
+    /// The most that this process had in memory so far; none where the system does not say.
     pub measured_peak: Option<u64>,
 }
 
 impl MemoryReport {
-    /// Measures what the process has taken so far beside what was predicted.
+    /// The memory that the process has taken so far, beside what was predicted.
     pub fn measure(predicted: Prediction) -> Self {
         Self {
             predicted_memory: predicted,

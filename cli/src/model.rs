@@ -60,13 +60,13 @@ impl Model {
         Ok(Self { name, graph })
     }
 
-    /// A model of a tensor graph that was made otherwise.
+    /// A model with the tensor graph of any other source.
     pub fn from_graph(name: &str, graph: Graph) -> Self {
         let name = identifier(name);
         Self { name, graph }
     }
 
-    /// What circuits of the model are called.
+    /// The name of the model, by which circuits of it are called.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub struct OutputReport {
     /// Extent of each axis.
     pub shape: Vec<u32>,
-    /// The [class](argmax) that the tensor says; none where it says none.
+    /// The [class](argmax) that the tensor says; none where it says no class.
     pub class: Option<usize>,
     /// The largest magnitude of its values.
     pub largest_magnitude: f64,
@@ -21,9 +21,9 @@ pub struct OutputReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum OutputValues {
-    /// Approximate numbers.
+    /// Real numbers, which are approximate.
     Reals(Vec<f64>),
-    /// Positions, such as the result of `ArgMax`.
+    /// Integers, such as the position that `ArgMax` gives.
     Integers(Vec<i64>),
 }
 
@@ -38,7 +38,7 @@ impl OutputValues {
 }
 
 impl OutputReport {
-    /// Describes a tensor.
+    /// The report of a tensor.
     pub fn new(array: &Array) -> Self {
         Self {
             shape: array.shape().dims().to_vec(),
@@ -48,7 +48,7 @@ impl OutputReport {
         }
     }
 
-    /// Describes all outputs of a model, by name.
+    /// The reports of all outputs of a model, by name.
     pub fn all(arrays: &Arrays) -> BTreeMap<String, Self> {
         let outputs = arrays.iter();
         outputs
@@ -87,7 +87,7 @@ pub fn are_classes<'a>(outputs: impl IntoIterator<Item = &'a Array>) -> bool {
     outputs.into_iter().all(|array| argmax(array).is_some())
 }
 
-/// The largest magnitude of values, 0 for none; NaN when there is one.
+/// The largest magnitude of values: 0 for none, NaN when one of them is NaN.
 pub fn largest(values: &[f64]) -> f64 {
     values.iter().fold(
         0.0,

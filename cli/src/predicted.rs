@@ -7,11 +7,11 @@ use serde::Serialize;
 /// The time that a run of a circuit is predicted to take, and on what machine.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PredictedRun {
-    /// The machine.
+    /// The machine that the time is predicted for.
     pub machine: Machine,
     /// Threads that share the work.
     pub threads: usize,
-    /// Seconds, all together and by node of the model.
+    /// Predicted seconds, all together and by node of the model.
     #[serde(flatten)]
     pub prediction: Prediction,
 }

@@ -4,37 +4,37 @@ use crate::machine::MemoryReport;
 use peregrine_runtime::range::Outlier;
 use serde::Serialize;
 
-/// Keys that were made: what `peregrine keygen --json` prints.
+/// The report of key generation: what `peregrine keygen --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct KeygenReport {
-    /// The key pair, as 64 hexadecimal digits.
+    /// Fingerprint of the key pair, as 64 hexadecimal digits.
     pub key_pair: String,
     /// Fingerprints of the circuits that the keys serve.
     pub circuits: Vec<String>,
-    /// The file of the secret key.
+    /// Path of the secret key.
     pub secret: String,
-    /// The file of evaluation keys.
+    /// Path of the evaluation keys.
     pub evaluation: String,
-    /// Evaluation keys in the file.
+    /// Number of evaluation keys in the file.
     pub keys: usize,
-    /// How many of the evaluation keys were there before.
+    /// Number of evaluation keys that were there before.
     pub kept: usize,
     /// Length of the file of evaluation keys.
     pub evaluation_bytes: u64,
-    /// How long it took.
+    /// Seconds that it took.
     pub seconds: f64,
 }
 
-/// Inputs that were encrypted: what `peregrine encrypt --json` prints.
+/// The report of encryption: what `peregrine encrypt --json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EncryptReport {
-    /// The circuit, as 64 hexadecimal digits.
+    /// Fingerprint of the circuit, as 64 hexadecimal digits.
     pub fingerprint: String,
     /// Names of the inputs.
     pub inputs: Vec<String>,
-    /// Ciphertexts of all inputs together.
+    /// Number of ciphertexts of all inputs together.
     pub ciphertexts: usize,
-    /// The file of ciphertexts.
+    /// Path of the file of ciphertexts.
     pub path: String,
     /// Length of the file.
     pub bytes: u64,
@@ -42,19 +42,19 @@ pub struct EncryptReport {
     pub oddities: Vec<Outlier>,
 }
 
-/// A run on encrypted inputs: what `peregrine run --json` prints.
+/// The report of a run on encrypted inputs: what `peregrine run --json` prints.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunReport {
-    /// The circuit, as 64 hexadecimal digits.
+    /// Fingerprint of the circuit, as 64 hexadecimal digits.
     pub fingerprint: String,
-    /// How long the computation took, without reading and writing.
+    /// Seconds of the computation, without reading and writing.
     pub seconds: f64,
-    /// Threads that computed.
+    /// Number of threads that computed.
     pub threads: usize,
-    /// Memory as it was predicted and as it was taken.
+    /// Memory of the run, predicted and measured.
     #[serde(flatten)]
     pub memory: MemoryReport,
-    /// The file of encrypted outputs.
+    /// Path of the file of encrypted outputs.
     pub path: String,
     /// Length of the file.
     pub bytes: u64,

@@ -21,9 +21,9 @@ use std::time::Instant;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimulateOptions {
-    /// The seed of the noise that encryption would add, if it is to be added: the same seed gives the same noise.
+    /// The seed of simulated noise, equal seeds giving equal noise; none to run without noise.
     pub noise: Option<u64>,
-    /// What the images show, if it is known.
+    /// The labels of the images, where they are known.
     pub labels: Option<Vec<i64>>,
     /// Most images that are simulated; all by default.
     pub limit: Option<usize>,
@@ -31,10 +31,10 @@ pub struct SimulateOptions {
     pub show_garbage: bool,
 }
 
-/// What a simulation gave.
+/// The outputs of a simulation with its report.
 #[derive(Clone, Debug)]
 pub struct Simulated {
-    /// Everything that is known of it.
+    /// The report of the simulation.
     pub report: SimulateReport,
     /// The outputs of all images, stacked along the first axis; garbage among them.
     pub outputs: Arrays,
@@ -42,26 +42,27 @@ pub struct Simulated {
     pub drowned: Vec<DrownedNode>,
 }
 
-/// What is known of a simulation: what `peregrine simulate --json` prints.
+/// The report of a simulation: what `peregrine simulate --json` prints.
 #[derive(Clone, Debug, Serialize)]
 pub struct SimulateReport {
-    /// Images that were simulated.
+    /// Number of images that were simulated.
     pub images: usize,
     /// The seed of the noise; none without noise.
     pub noise_seed: Option<u64>,
     /// Bits of the largest output that the noise leaves right; none without noise, or where nothing is wrong.
     pub precision_bits: Option<f64>,
-    /// Images of which the noise leaves the largest value of every vector where it is; none where outputs are no classes.
+    /// Number of images of which the noise leaves the largest value of every vector where it is; none where outputs are no
+    /// classes.
     pub same_class: Option<usize>,
-    /// Images whose class is their label.
+    /// Number of images whose class is their label.
     pub correct: Option<usize>,
-    /// How long it took.
+    /// Seconds that it took.
     pub seconds: f64,
-    /// Where a message came closest to the modulus.
+    /// The place where a message came closest to the modulus.
     pub headroom: Option<Headroom>,
-    /// Why the answer is garbage; empty where it is none.
+    /// Why the answer is garbage; empty where it is sound.
     pub faults: Vec<Finding>,
-    /// The outputs by name, those of all images stacked; none where they are garbage, unless they are asked for.
+    /// The outputs of all images, stacked, by name; none where they are garbage, unless garbage is asked for.
     pub outputs: BTreeMap<String, OutputReport>,
 }
 

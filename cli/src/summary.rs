@@ -22,21 +22,21 @@ use serde::Serialize;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CircuitSummary {
-    /// What the circuit is called.
+    /// Name of the circuit.
     pub name: String,
     /// Hash of everything that clients and servers must agree on, as 64 hexadecimal digits.
     pub fingerprint: String,
-    /// What the parameters promise.
+    /// The security that the parameters promise.
     pub security: Security,
     /// log2 of the ring degree.
     pub log_n: u32,
     /// Slots of a ciphertext: half the ring degree.
     pub slots: u32,
-    /// Levels, the lowest included.
+    /// Number of levels, the lowest included.
     pub levels: usize,
-    /// Primes of the modulus chain.
+    /// Number of primes of the modulus chain.
     pub primes: usize,
-    /// Primes of P, by which key switching divides.
+    /// Number of primes of P, by which key switching divides.
     pub special_primes: usize,
     /// log2 of the modulus of the highest level.
     pub chain_bits: f64,
@@ -57,9 +57,9 @@ pub struct SmallRingSummary {
     pub log_n: u32,
     /// Slots of a ciphertext.
     pub slots: u32,
-    /// Levels, the lowest included.
+    /// Number of levels of the ring, the lowest of the circuit included.
     pub levels: u32,
-    /// Primes of P, by which key switching divides.
+    /// Number of primes of P in this ring, by which key switching divides.
     pub special_primes: u32,
     /// log2 of the largest modulus that anything is encrypted under, on which security depends.
     pub modulus_bits: f64,

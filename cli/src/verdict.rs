@@ -10,12 +10,12 @@ use peregrine_runtime::verdict::{self, Fault, Place};
 use serde::Serialize;
 use std::fmt;
 
-/// What makes the answer for one image, or for all of them, garbage.
+/// A fault of the answer for one image, or for all of them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
-    /// The image, counted from 0; none where there is one, or where it is about all.
+    /// The image, counted from 0; none where there is only one, or where the fault is about all.
     pub image: Option<usize>,
-    /// What is wrong.
+    /// The fault.
     #[serde(flatten)]
     pub fault: Fault,
 }
@@ -41,7 +41,7 @@ impl fmt::Display for Finding {
 /// An answer that is garbage, where a sound one is wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GarbageError {
-    /// Why it is garbage; at least one fault.
+    /// The faults that make it garbage; at least one.
     pub faults: Vec<Fault>,
 }
 
@@ -79,7 +79,7 @@ fn place(circuit: &Circuit, value: Value) -> Place {
 /// The first node whose values leave the headroom on samples, and what all of them would take.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outgrown {
-    /// Where it starts.
+    /// The fault of the first such node.
     pub fault: Fault,
     /// log2 of the largest magnitude of any value, sign and margin included.
     pub headroom_bits: u32,
@@ -100,10 +100,11 @@ impl Outgrown {
     }
 }
 
-/// A node whose noise is as large as all that it hands on. Where that matters, weights before and behind it are balanced badly.
+/// A node whose noise is as large as all that it hands on. Where that matters, weights before and behind it are badly
+/// balanced.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DrownedNode {
-    /// The node of the model.
+    /// Name of the node in the model.
     pub node: String,
     /// The largest magnitude of its values without noise.
     pub magnitude: f64,
@@ -112,7 +113,7 @@ pub struct DrownedNode {
 }
 
 impl DrownedNode {
-    /// Names the nodes of a circuit that drown.
+    /// The reports of the nodes of a circuit that drown in noise.
     pub fn all(circuit: &Circuit, drowned: &[Drowned]) -> Vec<Self> {
         let name = |node: Node| circuit.nodes.get(node).map_or("", |node| &node.name);
         let named = drowned.iter().map(|drowned| Self {

@@ -12,7 +12,7 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use peregrine_runtime::ckks::{Ciphertext, Encoder, Encryptor, Evaluator, Plaintext, switch_ring};
 use peregrine_runtime::params::{Parameters, ParametersLiteral, RingLiteral, Rings, RingsLiteral};
-use peregrine_runtime::ring::{Baseline, Basis, Coefficient, Ntt, Randomness, RnsPoly};
+use peregrine_runtime::ring::{Baseline, Coefficient, Ntt, Randomness, RnsBasis, RnsPoly};
 use peregrine_runtime::rlwe::{Digits, EvaluationKey, EvaluationKeys, KeyKind, SecretKeys};
 use std::sync::{Arc, LazyLock};
 
@@ -75,7 +75,7 @@ fn rings(log_n: u32) -> Arc<Rings> {
 }
 
 /// A polynomial with no pattern.
-fn polynomial(params: &Parameters, basis: &Basis) -> RnsPoly<Coefficient> {
+fn polynomial(params: &Parameters, basis: &RnsBasis) -> RnsPoly<Coefficient> {
     let coefficient = |i: i64| i.wrapping_mul(0x5e37_79b9_7f4a_7c15) >> 20;
     let coefficients: Vec<i64> = (0..params.degree() as i64).map(coefficient).collect();
     RnsPoly::from_signed(params.ring(), basis, &coefficients).unwrap()

@@ -7,7 +7,7 @@ use crate::rlwe::{self, Gadget, Placement, RlweError};
 use peregrine_ir::{Entity, Form, Key, KeyKind, KeyShape, Level, Prime, RingId, RingTable};
 use std::sync::Arc;
 
-/// The parameters of a circuit's rings, with all tables.
+/// The checked parameters of a circuit's rings, with all tables.
 ///
 /// # Errors
 /// When the engine cannot work in these rings.
@@ -71,13 +71,13 @@ pub(crate) fn gadget(ring: &ring::Ring, shape: &KeyShape) -> Result<Gadget, Rlwe
     Gadget::new(digits, basis(ring, shape.special())?)
 }
 
-fn basis(ring: &ring::Ring, primes: &[u64]) -> Result<ring::Basis, RlweError> {
+fn basis(ring: &ring::Ring, primes: &[u64]) -> Result<ring::RnsBasis, RlweError> {
     let index = |&prime: &u64| {
         let index = ring.moduli().iter().position(|m| m.value() == prime);
         index.ok_or(ring::RingError::MissingPrime { prime })
     };
     let indices = primes.iter().map(index).collect::<Result<Vec<_>, _>>()?;
-    Ok(ring::Basis::new(indices))
+    Ok(ring::RnsBasis::new(indices))
 }
 
 /// How a key, stored or made with limbs of these primes, serves up to a level that it covers.
@@ -89,7 +89,7 @@ pub(crate) fn placement(
     (kind, level): (KeyKind, Level),
     (shape, primes): (&KeyShape, &[u64]),
 ) -> Result<Placement, RlweError> {
-    let gadget = Gadget::of(params, self::level(level))?;
+    let gadget = Gadget::at_level(params, self::level(level))?;
     let value = |index: usize| params.ring().modulus(index).value();
     let limb = |&index: &usize| {
         let prime = value(index);
@@ -97,7 +97,7 @@ pub(crate) fn placement(
         limb.ok_or(ring::RingError::MissingPrime { prime })
     };
     let limbs = gadget.basis().primes().iter().map(limb);
-    let digit = |(number, digit): &(usize, ring::Basis)| {
+    let digit = |(number, digit): &(usize, ring::RnsBasis)| {
         let own = digit.primes().first().copied();
         Some((*number, shape.digit_of(value(own?))?))
     };
@@ -115,11 +115,11 @@ pub(crate) fn ring_of(rings: &Rings, level: usize) -> RingId {
 }
 
 /// The engine's form of a ciphertext as the circuit has it.
-pub(crate) fn form(form: ckks::Form) -> Form {
+pub(crate) fn form(form: ckks::CiphertextForm) -> Form {
     match form {
-        ckks::Form::Normal => Form::Normal,
-        ckks::Form::Product => Form::Product,
-        ckks::Form::Extended => Form::Extended,
+        ckks::CiphertextForm::Normal => Form::Normal,
+        ckks::CiphertextForm::Product => Form::Product,
+        ckks::CiphertextForm::Extended => Form::Extended,
     }
 }
 

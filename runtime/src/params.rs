@@ -19,11 +19,11 @@ pub use error::{ParametersError, PrimeSet};
 pub use per_ring::PerRing;
 pub use rings::{RingLiteral, Rings, RingsLiteral};
 
-use crate::ring::{Basis, Ring, is_prime};
+use crate::ring::{Ring, RnsBasis, is_prime};
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-/// Parameters as written in a circuit or a file; unchecked.
+/// Parameters of one ring as a circuit or a file states them; unchecked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParametersLiteral {
     /// log2 of the ring degree N.
@@ -38,17 +38,17 @@ pub struct ParametersLiteral {
     pub rows: Vec<Vec<usize>>,
 }
 
-/// Checked parameters with the ring they describe.
+/// Checked parameters of one ring, with its transforms.
 #[derive(Debug)]
 pub struct Parameters {
     literal: ParametersLiteral,
     ring: Arc<Ring>,
-    digits: Vec<Basis>,
-    rows: Vec<Basis>,
-    extended_rows: Vec<Basis>,
-    key_rows: Vec<Basis>,
-    special: Basis,
-    all: Basis,
+    digits: Vec<RnsBasis>,
+    rows: Vec<RnsBasis>,
+    extended_rows: Vec<RnsBasis>,
+    key_rows: Vec<RnsBasis>,
+    special: RnsBasis,
+    all: RnsBasis,
 }
 
 /// Primes for which `tfhe-ntt` 0.7.1 can pick twiddles and kernel that do not fit.
@@ -73,8 +73,8 @@ impl Parameters {
             check_set(row, count, PrimeSet::Level(level))?;
         }
         let switching = Switching {
-            own: Basis::new(0..count),
-            special: Basis::new(count..count + literal.special.len()),
+            own: RnsBasis::new(0..count),
+            special: RnsBasis::new(count..count + literal.special.len()),
         };
         Self::with(literal, switching)
     }
@@ -89,8 +89,8 @@ impl Parameters {
         if literal.rows.is_empty() {
             return Err(ParametersError::NoLevels);
         }
-        let sets = |sets: &[Vec<usize>]| -> Vec<Basis> {
-            let set = |indices: &Vec<usize>| Basis::new(indices.iter().copied());
+        let sets = |sets: &[Vec<usize>]| -> Vec<RnsBasis> {
+            let set = |indices: &Vec<usize>| RnsBasis::new(indices.iter().copied());
             sets.iter().map(set).collect()
         };
         let (digits, rows) = (sets(&literal.digits), sets(&literal.rows));
@@ -112,11 +112,11 @@ impl Parameters {
     fn over(
         ring: Arc<Ring>,
         literal: ParametersLiteral,
-        (digits, rows, special): (Vec<Basis>, Vec<Basis>, Basis),
+        (digits, rows, special): (Vec<RnsBasis>, Vec<RnsBasis>, RnsBasis),
     ) -> Self {
         let end = literal.pool.len() + literal.special.len();
         let extended_rows = rows.iter().map(|row| row.union(&special)).collect();
-        let key_rows = rows.iter().scan(Basis::new(0..0), |union, row| {
+        let key_rows = rows.iter().scan(RnsBasis::new(0..0), |union, row| {
             *union = union.union(row);
             Some(union.clone())
         });
@@ -129,7 +129,7 @@ impl Parameters {
             extended_rows,
             key_rows,
             special,
-            all: Basis::new(0..end),
+            all: RnsBasis::new(0..end),
         }
     }
 
@@ -172,7 +172,7 @@ impl Parameters {
     ///
     /// # Errors
     /// When there is no such level.
-    pub fn row(&self, level: usize) -> Result<&Basis, ParametersError> {
+    pub fn row(&self, level: usize) -> Result<&RnsBasis, ParametersError> {
         self.of_level(&self.rows, level)
     }
 
@@ -180,7 +180,7 @@ impl Parameters {
     ///
     /// # Errors
     /// When there is no such level.
-    pub fn extended_row(&self, level: usize) -> Result<&Basis, ParametersError> {
+    pub fn extended_row(&self, level: usize) -> Result<&RnsBasis, ParametersError> {
         self.of_level(&self.extended_rows, level)
     }
 
@@ -188,12 +188,16 @@ impl Parameters {
     ///
     /// # Errors
     /// When there is no such level.
-    pub fn key_row(&self, level: usize) -> Result<&Basis, ParametersError> {
+    pub fn key_row(&self, level: usize) -> Result<&RnsBasis, ParametersError> {
         self.of_level(&self.key_rows, level)
     }
 
     /// A row of a table by level; none for levels of other rings, which have no primes here.
-    fn of_level<'t>(&self, table: &'t [Basis], level: usize) -> Result<&'t Basis, ParametersError> {
+    fn of_level<'t>(
+        &self,
+        table: &'t [RnsBasis],
+        level: usize,
+    ) -> Result<&'t RnsBasis, ParametersError> {
         let own = self.rows.get(level).filter(|row| !row.is_empty());
         let row = own.and_then(|_| table.get(level));
         row.ok_or(ParametersError::Level {
@@ -203,22 +207,25 @@ impl Parameters {
     }
 
     /// The special primes.
-    pub fn special(&self) -> &Basis {
+    pub fn special(&self) -> &RnsBasis {
         &self.special
     }
 
     /// Pool and special primes, those that only other rings use included.
-    pub fn all_primes(&self) -> &Basis {
+    pub fn all_primes(&self) -> &RnsBasis {
         &self.all
     }
 
     /// All digits of key switching.
-    pub fn digits(&self) -> &[Basis] {
+    pub fn digits(&self) -> &[RnsBasis] {
         &self.digits
     }
 
     /// The digits that share primes with a set, as `(digit, shared primes)`.
-    pub fn digits_of<'a>(&'a self, row: &'a Basis) -> impl Iterator<Item = (usize, Basis)> + 'a {
+    pub fn digits_of<'a>(
+        &'a self,
+        row: &'a RnsBasis,
+    ) -> impl Iterator<Item = (usize, RnsBasis)> + 'a {
         let shared = self
             .digits
             .iter()
@@ -292,13 +299,13 @@ fn check_set(indices: &[usize], count: usize, set: PrimeSet) -> Result<(), Param
 /// Of the primes of a literal those that key switching in its ring is about.
 struct Switching {
     /// The primes of the pool that digits partition.
-    own: Basis,
+    own: RnsBasis,
     /// The special primes, after the pool.
-    special: Basis,
+    special: RnsBasis,
 }
 
 /// The digits partition their primes, unless there is no key switching at all.
-fn check_partition(digits: &[Basis], of: &Switching) -> Result<(), ParametersError> {
+fn check_partition(digits: &[RnsBasis], of: &Switching) -> Result<(), ParametersError> {
     if digits.is_empty() && of.special.is_empty() {
         return Ok(());
     }

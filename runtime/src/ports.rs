@@ -8,7 +8,7 @@ use peregrine_ir::{
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// A tensor of numbers in row-major order.
+/// A tensor of doubles in row-major order, as clients and the simulator take and give it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
     shape: Shape,
@@ -20,7 +20,7 @@ pub struct Array {
 pub type Arrays = BTreeMap<String, Array>;
 
 impl Array {
-    /// A tensor of `shape`.
+    /// A tensor of real numbers of some shape, from its values in row-major order.
     ///
     /// # Errors
     /// When the number of values is not the shape's.
@@ -38,7 +38,7 @@ impl Array {
         })
     }
 
-    /// A tensor of integers, as files of images hold them.
+    /// A tensor of integers of some shape, such as the pixels of an image file, from its values in row-major order.
     ///
     /// # Errors
     /// As [`Array::new`].
@@ -49,7 +49,7 @@ impl Array {
         })
     }
 
-    /// What a client makes of a decrypted tensor.
+    /// The tensor after the steps that a client takes once it has decrypted it.
     ///
     /// # Errors
     /// When the steps do not fit the tensor.
@@ -62,7 +62,7 @@ impl Array {
         })
     }
 
-    /// Several tensors in one of `shape`, one after the other; integers if all are.
+    /// Concatenates tensors into one of `shape`, one after the other; the result holds integers if all of them do.
     ///
     /// # Errors
     /// When they do not fill the shape.
@@ -80,17 +80,17 @@ impl Array {
         self.integers
     }
 
-    /// Its shape.
+    /// The shape of the tensor.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
 
-    /// Its values in row-major order.
+    /// The values of the tensor in row-major order.
     pub fn data(&self) -> &[f64] {
         &self.data
     }
 
-    /// Its values in row-major order.
+    /// The values of the tensor in row-major order, without a copy.
     pub fn into_data(self) -> Vec<f64> {
         self.data
     }
@@ -99,9 +99,9 @@ impl Array {
 /// How a tensor enters or leaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PortView<'p> {
-    /// Its name in the model.
+    /// Name of the input in the model.
     pub(crate) name: &'p str,
-    /// Its shape in the model.
+    /// Shape of the input in the model.
     pub(crate) shape: &'p Shape,
     /// How it is packed.
     pub(crate) layout: &'p Layout,
@@ -193,59 +193,59 @@ pub(crate) fn check_names<'p>(
     Ok(())
 }
 
-/// Why a tensor is not one the circuit takes.
+/// Why a tensor is not one that the circuit takes.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PortError {
-    /// Values do not fill the shape.
+    /// Values that do not fill the shape.
     #[error("{found} values do not fill the shape {shape}")]
     Length {
-        /// Values given.
+        /// Number of values.
         found: usize,
         /// The shape.
         shape: Shape,
     },
-    /// An input is not given.
+    /// An input that is not given.
     #[error("input `{name}` is missing")]
     Missing {
-        /// Its name.
+        /// Name of the input.
         name: String,
     },
-    /// A tensor nobody asked for.
+    /// A tensor that is no input of the circuit.
     #[error("the model has no input `{name}`, its inputs are {}", known.join(", "))]
     Unknown {
-        /// Its name.
+        /// Name of the tensor.
         name: String,
-        /// The inputs there are.
+        /// Names of the circuit's inputs.
         known: Vec<String>,
     },
-    /// Another shape.
+    /// A tensor of another shape than the model's.
     #[error("input `{name}` has shape {found}, the model takes {expected}")]
     Shape {
-        /// Its name.
+        /// Name of the input.
         name: String,
-        /// The shape given.
+        /// Shape of the tensor.
         found: Shape,
-        /// The shape of the model.
+        /// Shape of the input in the model.
         expected: Shape,
     },
-    /// NaN or infinity.
+    /// A value that is not finite: NaN or infinity.
     #[error("input `{name}` holds a value that is not finite at {index:?}")]
     NotFinite {
-        /// Its name.
+        /// Name of the input.
         name: String,
-        /// Where.
+        /// Coordinates of the value.
         index: Vec<u32>,
     },
-    /// A magnitude that no circuit holds.
+    /// A value of a magnitude that no circuit holds.
     #[error("input `{name}` holds {value:e} at {index:?}, no circuit holds more than {limit:e}")]
     TooLarge {
-        /// Its name.
+        /// Name of the input.
         name: String,
-        /// Where.
+        /// Coordinates of the value.
         index: Vec<u32>,
         /// The value.
         value: f64,
-        /// The limit.
+        /// The largest magnitude that is taken.
         limit: f64,
     },
     /// Values far outside the range of an input.
@@ -254,15 +254,15 @@ pub enum PortError {
     /// Integers where the model takes real numbers.
     #[error("input `{name}` holds integers, the model takes real numbers")]
     Integers {
-        /// Its name.
+        /// Name of the input.
         name: String,
     },
     /// Values that are not of the input's type.
     #[error("input `{name}`: {source}")]
     Prepare {
-        /// Its name.
+        /// Name of the input.
         name: String,
-        /// What is wrong.
+        /// Which values, and why.
         source: PrepareError,
     },
     /// Steps after decryption that do not fit; does not happen for verified circuits.

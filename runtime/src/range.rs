@@ -20,14 +20,14 @@ pub const LARGEST: f64 = (1u64 << 63) as f64;
 const COVERED: f64 = 1.0 / 64.0;
 const MANY: usize = 16;
 
-/// An input whose values are not where they are expected.
+/// An input whose values are odd for its range.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Outlier {
-    /// The input.
+    /// Name of the input.
     pub name: String,
-    /// Where its values are expected.
+    /// The range in which its values are expected.
     pub range: InputRange,
-    /// What is odd.
+    /// What is odd about the values.
     pub oddity: Oddity,
 }
 
@@ -35,22 +35,22 @@ pub struct Outlier {
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Oddity {
-    /// Some lie outside.
+    /// Some values lie outside the range.
     Outside {
-        /// The one that lies furthest outside.
+        /// The value that lies furthest outside.
         value: f64,
-        /// Where it is.
+        /// Coordinates of that value.
         index: Vec<u32>,
-        /// How many lie outside.
+        /// Number of values outside.
         count: usize,
-        /// Of how many.
+        /// Number of all values.
         elements: usize,
     },
-    /// They are so close to each other that the scale must be another.
+    /// All values lie so close to each other that they must be on another scale.
     Narrow {
         /// The least value.
         low: f64,
-        /// The largest.
+        /// The largest value.
         high: f64,
     },
 }

@@ -57,7 +57,7 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// With a relinearization key, a conjugation key and keys for rotations, all made for `level`.
+    /// Parameters and secret with a relinearization key, a conjugation key and keys for rotations, all made for `level`.
     pub(crate) fn new(literal: ParametersLiteral, rotations: &[u32], level: usize) -> Self {
         let params = Parameters::new(literal).unwrap();
         let mut randomness = Randomness::from_seed_for_tests(u128::from(params.log_n()));

@@ -8,9 +8,9 @@
 //!    around its modulus costs all the bits there are.
 //! 2. **Headroom.** A value is too large for the modulus that it has to be read from. A client that sees zeros where they should be
 //!    knows better: a message that wraps around leaves few.
-//! 3. **Noise**, where only the client's key tells: slots that the packing declares zero are not, or copies of one element
+//! 3. **Noise**, where only the client's key tells: slots that the packing declares zero are not, or replicas of one element
 //!    differ, by [`TOLERANCE_BITS`] more than predicted. Both hold whatever a circuit does with the imaginary parts of slots;
-//!    those count only where a packing has neither zeros nor copies.
+//!    those count only where a packing has neither zeros nor replicas.
 //! 4. **Range.** A value is beyond what the output is expected to reach, by the margin that headroom has; and somebody vouches
 //!    for what is expected, or the value is so close to the modulus that others may have wrapped around.
 //!
@@ -85,15 +85,15 @@ pub enum Fault {
     },
 }
 
-/// Where a value is too large.
+/// The place of a value that is too large.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
-    /// In what a node of the model computes.
+    /// A value that a node of the model computes, by the node's name.
     Node(String),
-    /// In an input.
+    /// A value of an input, by its name.
     Input(String),
-    /// In an output.
+    /// A value of an output, by its name.
     Output(String),
 }
 
@@ -107,14 +107,14 @@ impl fmt::Display for Place {
     }
 }
 
-/// What shows noise to who holds the key.
+/// Slots from which the holder of the secret key can see the noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoiseSource {
     /// Slots that the packing declares zero.
     Zeros,
-    /// Slots that hold copies of one element.
-    Copies,
+    /// Slots that hold replicas of one element.
+    Replicas,
     /// The imaginary parts of slots.
     ImaginaryParts,
 }
@@ -123,35 +123,35 @@ impl fmt::Display for NoiseSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Zeros => "slots that hold nothing",
-            Self::Copies => "copies of the same values",
+            Self::Replicas => "replicas of the same values",
             Self::ImaginaryParts => "imaginary parts",
         })
     }
 }
 
-/// Standard deviation of some slots from what they should hold.
+/// Root mean square deviation of some slots from what they should hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Spread {
-    /// The root mean square.
+    /// The deviation.
     pub deviation: f64,
-    /// Of how many slots; without those that the mean of copies takes away.
+    /// Number of slots, less those that the means of replicas take away.
     pub slots: usize,
 }
 
 impl Spread {
-    /// Of a sum of squares.
-    pub fn of(squares: f64, slots: usize) -> Self {
+    /// The spread of deviations with this sum of squares in so many slots.
+    pub fn from_squares(squares: f64, slots: usize) -> Self {
         Self {
             deviation: (squares / slots.max(1) as f64).sqrt(),
             slots,
         }
     }
 
-    /// That of both.
+    /// The spread of the slots of both.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         let squares = |spread: Self| spread.deviation.powi(2) * spread.slots as f64;
-        Self::of(squares(self) + squares(other), self.slots + other.slots)
+        Self::from_squares(squares(self) + squares(other), self.slots + other.slots)
     }
 
     fn enough(self, source: NoiseSource) -> Option<(f64, NoiseSource)> {
@@ -159,9 +159,9 @@ impl Spread {
     }
 }
 
-/// The copies of one element, by Welford's sums.
+/// The replicas of one element, by Welford's sums.
 #[derive(Clone, Copy, Debug, Default)]
-struct Copies {
+struct Replicas {
     count: usize,
     mean: f64,
     /// Sum of squared differences to the mean.
@@ -170,7 +170,7 @@ struct Copies {
     largest: f64,
 }
 
-impl Copies {
+impl Replicas {
     fn add(&mut self, x: f64) {
         self.count += 1;
         let before = x - self.mean;
@@ -184,32 +184,32 @@ impl Copies {
     }
 }
 
-/// What a client reads from the slots of an output.
+/// What the slots of a decrypted output show about it.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Reading {
-    /// Elements of the output.
+    /// Number of elements of the output.
     pub elements: usize,
     /// The largest magnitude of an element.
     pub largest: f64,
-    /// What the modulus holds.
+    /// The magnitude that the modulus holds.
     pub limit: f64,
-    /// Slots that the packing declares zero.
+    /// Spread of the slots that the packing declares zero.
     pub zeros: Spread,
-    /// Copies of elements, around their mean.
-    pub copies: Spread,
-    /// Imaginary parts of all slots.
+    /// Spread of the replicas of elements around their mean.
+    pub replicas: Spread,
+    /// Spread of the imaginary parts of all slots.
     pub imaginary: Spread,
 }
 
 impl Reading {
-    /// Of the slots of the ciphertexts of an output, where the modulus holds values below `limit`.
+    /// The reading of the slots of an output's ciphertexts, in a modulus that holds values below `limit`.
     pub(crate) fn of(
         layout: &Layout,
         ciphertexts: &[impl Deref<Target = [Complex64]>],
         limit: f64,
     ) -> Self {
         let elements = layout.elements();
-        let mut copies = vec![Copies::default(); elements];
+        let mut replicas = vec![Replicas::default(); elements];
         let (mut zeros, mut zero_slots) = (0.0, 0);
         let (mut imaginary, mut slots) = (0.0, 0);
         for (ciphertext, values) in ciphertexts.iter().enumerate() {
@@ -218,8 +218,8 @@ impl Reading {
                 slots += 1;
                 let (ciphertext, slot) = (ciphertext as u32, slot as u32);
                 let element = layout.element_flat(SlotPlace { ciphertext, slot });
-                match element.and_then(|element| copies.get_mut(element)) {
-                    Some(copies) => copies.add(z.re),
+                match element.and_then(|element| replicas.get_mut(element)) {
+                    Some(replicas) => replicas.add(z.re),
                     None => {
                         zeros += z.re * z.re;
                         zero_slots += 1;
@@ -227,9 +227,9 @@ impl Reading {
                 }
             }
         }
-        let largest = copies.iter().map(|copies| copies.largest);
-        let spread: f64 = copies.iter().map(|copies| copies.squares).sum();
-        let freedom = copies.iter().map(|c| c.count.saturating_sub(1)).sum();
+        let largest = replicas.iter().map(|replicas| replicas.largest);
+        let spread: f64 = replicas.iter().map(|replicas| replicas.squares).sum();
+        let freedom = replicas.iter().map(|c| c.count.saturating_sub(1)).sum();
         Self {
             elements,
             largest: largest.fold(0.0, |m: f64, x| match m.is_nan() || x.is_nan() {
@@ -237,17 +237,17 @@ impl Reading {
                 false => m.max(x),
             }),
             limit,
-            zeros: Spread::of(zeros, zero_slots),
-            copies: Spread::of(spread, freedom),
-            imaginary: Spread::of(imaginary, slots),
+            zeros: Spread::from_squares(zeros, zero_slots),
+            replicas: Spread::from_squares(spread, freedom),
+            imaginary: Spread::from_squares(imaginary, slots),
         }
     }
 
-    /// The noise that slots show, and where: the larger one of zeros and copies, else the imaginary parts.
+    /// The noise that slots show, and in which slots: the larger one of zeros and replicas, else that of the imaginary parts.
     pub fn noise(&self) -> (f64, NoiseSource) {
         let zeros = self.zeros.enough(NoiseSource::Zeros);
-        let copies = self.copies.enough(NoiseSource::Copies);
-        let shown = [zeros, copies].into_iter().flatten();
+        let replicas = self.replicas.enough(NoiseSource::Replicas);
+        let shown = [zeros, replicas].into_iter().flatten();
         let shown = shown.max_by(|a, b| a.0.total_cmp(&b.0));
         shown.unwrap_or((self.imaginary.deviation, NoiseSource::ImaginaryParts))
     }
@@ -262,7 +262,8 @@ impl Reading {
         zeros.is_some_and(|(deviation, _)| deviation < self.limit * WHOLE_BITS.exp2())
     }
 
-    /// What is wrong with an output that reads like this: the first cause, because values that are noise say nothing.
+    /// The fault of an output with this reading; none where it is an answer. The first cause is named, because values that are
+    /// noise say nothing.
     pub fn fault(&self, output: &str, expected: Option<&Expectation>) -> Option<Fault> {
         let (largest, limit) = (self.largest, self.limit);
         let out_of_room = || {
@@ -319,7 +320,7 @@ impl Reading {
     }
 }
 
-/// What is wrong with an output that is so far from what it should be, where so much is predicted.
+/// The fault of an output that is further from what it should be than predicted; none where it is precise enough.
 pub fn imprecise(output: &str, measured: Deviation, predicted: Option<Deviation>) -> Option<Fault> {
     let output = output.to_owned();
     let bits = measured.bits();
@@ -338,8 +339,8 @@ pub fn imprecise(output: &str, measured: Deviation, predicted: Option<Deviation>
     })
 }
 
-/// What is wrong with an output that reaches a magnitude beyond what is expected, by the margin that headroom has: where somebody
-/// vouches for that; else where values have come close to a limit beyond which they wrap around unseen.
+/// The fault of an output whose magnitude is beyond what is expected: by the margin that headroom has, where somebody vouches
+/// for that; else where values have come close to a limit beyond which they wrap around unseen.
 pub fn out_of_range(
     output: &str,
     largest: f64,
@@ -367,7 +368,7 @@ fn exceeds(value: f64, limit: f64) -> bool {
     !within
 }
 
-/// What is wrong with a value where the modulus holds those below a limit.
+/// The fault of a value in a modulus that holds magnitudes below a limit; none where it has room.
 pub fn overflow(place: Place, value: f64, limit: f64) -> Option<Fault> {
     (value == limit || exceeds(value, limit)).then_some(Fault::Overflow {
         place,
@@ -376,7 +377,8 @@ pub fn overflow(place: Place, value: f64, limit: f64) -> Option<Fault> {
     })
 }
 
-/// Headroom bits that hold a value: the sign and a margin of [`MARGIN_BITS`] included. None for what no parameters hold.
+/// Headroom bits that a value needs, the sign and a margin of [`MARGIN_BITS`] included; none for a value that no parameters
+/// hold.
 pub fn headroom_bits(value: f64) -> Option<u32> {
     let bits = (value.abs().log2() + MARGIN_BITS + 1.0).ceil().max(2.0);
     (bits <= MOST_HEADROOM_BITS).then_some(bits as u32)

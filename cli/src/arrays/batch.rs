@@ -140,7 +140,7 @@ pub fn values(arrays: &Arrays) -> BTreeMap<String, Vec<f64>> {
         .collect()
 }
 
-/// Why a batch is none of a model.
+/// Why tensors are no batch of images of a model.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum BatchError {
     /// A tensor that the model does not take.
@@ -151,9 +151,9 @@ pub enum BatchError {
     Uneven {
         /// The input.
         name: String,
-        /// How many images the input has.
+        /// Number of images that the input has.
         found: usize,
-        /// The images of the inputs before it.
+        /// Number of images that the inputs before it have.
         expected: usize,
     },
 }

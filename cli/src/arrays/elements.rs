@@ -6,15 +6,15 @@ use ndarray_npy::{ReadDataError, ReadableElement};
 use py_literal::Value as PyValue;
 use std::io::{self, Read};
 
-/// A real number of any width.
+/// An array element that is a real number of any width.
 #[derive(Clone, Copy, Debug)]
 pub struct Real(pub f64);
 
-/// A truth value, or an integer of any width, as a double that is equal to it.
+/// An array element that is a truth value or an integer of any width, as a double equal to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Whole(pub f64);
 
-/// An integer of any width.
+/// An array element that is an integer of any width.
 #[derive(Clone, Copy, Debug)]
 pub struct Integer(pub i64);
 

@@ -42,7 +42,8 @@ pub fn parse(bytes: &[u8], name: Option<&str>) -> Result<Named<Array>, ArrayErro
     }
 }
 
-/// The integers in the bytes of a `.npy`, in row-major order; those that 64 bits do not hold become the largest.
+/// The integers in the bytes of a `.npy`, in row-major order; an integer that 64 bits do not hold becomes the largest that
+/// they do.
 ///
 /// # Errors
 /// When the bytes are damaged or hold other elements.

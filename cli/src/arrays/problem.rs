@@ -11,62 +11,62 @@ pub(super) const MAX_ELEMENTS: usize = 1 << 29;
 /// Why a file holds no tensors.
 #[derive(Debug, thiserror::Error)]
 pub enum ArrayError {
-    /// Another kind of file.
+    /// Bytes of another kind of file.
     #[error("not a .npy or .npz file")]
     NotNpy,
-    /// Truncated or malformed.
+    /// Truncated or malformed data; why.
     #[error("damaged .npy data: {0}")]
     Damaged(String),
-    /// A header that does not parse.
+    /// A `.npy` header that does not parse.
     #[error("damaged .npy data: the header is malformed")]
     Header,
-    /// A malformed archive.
+    /// A malformed `.npz` archive; why.
     #[error("damaged .npz file: {0}")]
     Archive(String),
-    /// Elements of another type.
+    /// Elements of a type that is not read.
     #[error("elements are of type `{found}`, expected {expected}")]
     Type {
-        /// The type, as the header calls it.
+        /// The type, as the header spells it.
         found: String,
-        /// What is read.
+        /// The types that are read.
         expected: &'static str,
     },
-    /// More than fits.
+    /// An array of more elements than are read.
     #[error("the array has {elements} elements, the limit is {MAX_ELEMENTS}")]
     TooLarge {
-        /// How many.
+        /// Number of elements.
         elements: usize,
     },
-    /// More than fits, unpacked.
+    /// An archive that unpacks to more bytes than are read.
     #[error("the arrays unpack to more than {limit} bytes")]
     Unpacked {
-        /// The most that is read.
+        /// The most bytes that are read.
         limit: u64,
     },
-    /// An integer that no double holds.
+    /// An integer that no double is equal to.
     #[error("the integer {value} has more than the 53 bits that are read exactly")]
     Inexact {
         /// The integer.
         value: String,
     },
-    /// No array of this name.
+    /// An archive without an array of some name.
     #[error("there is no array `{name}` in it, only {}", known.join(", "))]
     NoArray {
         /// The name that was asked for.
         name: String,
-        /// The names there are.
+        /// Names of the arrays in the archive.
         known: Vec<String>,
     },
-    /// Nothing in it.
+    /// An archive without arrays.
     #[error("there is no array in it")]
     Empty,
-    /// Several arrays where one is meant.
+    /// Several arrays where one is expected.
     #[error("there are several arrays in it")]
     Several,
-    /// An array without a name where names are meant.
+    /// An array without a name where arrays by name are expected.
     #[error("the array in it has no name, as those of a .npz do")]
     Unnamed,
-    /// A shape no tensor of a model has.
+    /// A shape that no tensor of a model has.
     #[error(transparent)]
     Shape(ShapeError),
 }

@@ -73,7 +73,7 @@ impl Bed {
         for steps in 1..=rotations {
             let kind = KeyKind::Galois(params.ring().rotation_exponent(steps));
             let key = key(kind, &mut randomness)?;
-            packed.insert(StreamedKey::of(&params, &key)?);
+            packed.insert(StreamedKey::pack(&params, &key)?);
             held.insert(key);
         }
         let (encoder, encryptor) = (Encoder::new(&params), Encryptor::new(&params, &secret));

@@ -11,12 +11,12 @@ use peregrine_runtime::wire::WireError;
 /// Why a measurement failed, and where.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchFailure {
-    /// A primitive at one ring degree.
+    /// A primitive that could not be measured at one ring degree.
     #[error("ring degree 2^{log_n}: {source}")]
     RingTable {
         /// log2 of the ring degree.
         log_n: u32,
-        /// What is wrong.
+        /// Why it could not be measured.
         source: BenchError,
     },
     /// Threads that cannot be started.
@@ -27,38 +27,38 @@ pub enum BenchFailure {
 /// Why a primitive could not be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
-    /// Too few primes.
+    /// Too few primes of the right form.
     #[error("there are fewer than {count} primes of 50 bits")]
     Primes {
-        /// How many are needed.
+        /// Number of primes that are needed.
         count: usize,
     },
-    /// The parameters would be beyond the security line.
+    /// Reference parameters beyond the security line.
     #[error(
         "the reference modulus of {bits:.1} bits is above the limit for 128-bit security, {limit}"
     )]
     Insecure {
         /// log2 of the modulus.
         bits: f64,
-        /// The line.
+        /// The largest modulus in bits that is secure.
         limit: u32,
     },
-    /// No transform to compare with.
+    /// A prime for which `tfhe-ntt` has no transform to compare with.
     #[error("tfhe-ntt has no transform modulo {prime}")]
     Baseline {
         /// The prime.
         prime: u64,
     },
-    /// The engine refuses the parameters.
+    /// Parameters that the engine refuses.
     #[error(transparent)]
     Parameters(#[from] ParametersError),
-    /// The engine refuses an operation.
+    /// An operation on ciphertexts that the engine refuses.
     #[error(transparent)]
     Ckks(#[from] CkksError),
-    /// The engine refuses a key.
+    /// A key that the engine refuses.
     #[error(transparent)]
     Rlwe(#[from] RlweError),
-    /// The engine refuses a polynomial.
+    /// A polynomial that the engine refuses.
     #[error(transparent)]
     RingTable(#[from] RingError),
     /// A key cannot be written.

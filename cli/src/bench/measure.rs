@@ -64,7 +64,7 @@ fn one_thread() -> Result<rayon::ThreadPool, BenchFailure> {
 
 fn ring(log_n: u32, threads: &[usize], copy: Copying) -> Result<RingReport, BenchFailure> {
     let failed = |source: BenchError| BenchFailure::RingTable { log_n, source };
-    let parameters = Reference::of(log_n).map_err(failed)?;
+    let parameters = Reference::at_degree(log_n).map_err(failed)?;
     let mut bed = Bed::new(&parameters).map_err(failed)?;
     let transforms = one_thread()?
         .install(|| Transforms::measure(bed.params()))

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 /// Terms of the sum of products.
 pub const DOT_TERMS: usize = 64;
-/// Distinct ciphertexts and plaintexts among them, so that they fit the memory of small machines.
+/// Distinct ciphertexts and plaintexts among the terms of a measured sum of products, so that they fit the memory of small
+/// machines.
 pub const DOT_DISTINCT: usize = 8;
 
 /// A primitive of the engine that is measured.
@@ -22,11 +23,11 @@ pub enum Operation {
     Keygen,
     /// Encoding slots as a plaintext.
     Encode,
-    /// Encoding, but for transforms.
+    /// Encoding slots as a message: all of encoding but the transforms.
     EncodeMessage,
-    /// Filling the slots of a constant from weights.
+    /// Filling the slots of a constant from the weights of an operator.
     Fill,
-    /// Mapping a key and finding it sound.
+    /// Mapping a stored key and checking it.
     ReadKey,
     /// Encrypting a plaintext.
     Encrypt,
@@ -65,7 +66,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// In the order of a program's life.
+    /// All operations, in the order of a program's life.
     pub const ALL: [Self; 22] = [
         Self::Keygen,
         Self::Encode,
@@ -150,7 +151,7 @@ impl Operation {
     }
 }
 
-/// The time of an operation beside what it needs at least.
+/// The time of an operation beside a lower bound of it.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Measurement {
     /// What was measured.
@@ -158,18 +159,19 @@ pub struct Measurement {
     /// How long it took.
     #[serde(flatten)]
     pub timing: Timing,
-    /// The time in forward transforms of `tfhe-ntt` at the same degree, alone on one thread.
+    /// The time of the operation in forward transforms of `tfhe-ntt` at the same degree, one prime again and again on one
+    /// thread.
     pub tfhe_ntt_transforms: f64,
-    /// The time in forward transforms of `tfhe-ntt` that go through all primes in turn.
+    /// The time of the operation in forward transforms of `tfhe-ntt` that go through all primes in turn.
     pub tfhe_ntt_transforms_in_turn: f64,
-    /// Transforms of a limb that it needs.
+    /// Number of limb transforms that the operation needs.
     pub transforms: usize,
-    /// Bytes that it reads and writes at least.
+    /// Bytes that the operation reads and writes at least.
     pub bytes_moved: usize,
-    /// Seconds that it takes at least on one thread: its transforms at this engine's speed in turn, or its bytes at the speed of
-    /// a copy.
+    /// Seconds that the operation takes at least on one thread: its transforms at this engine's speed in turn, or its bytes at
+    /// the speed of a copy.
     pub bound_seconds: f64,
-    /// `bound_seconds` divided by the time.
+    /// `bound_seconds` divided by the measured time.
     pub of_bound: f64,
 }
 

@@ -32,7 +32,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Degrees, as logarithms.
+    /// Ring degrees that are measured, as logarithms.
     pub const LOG_N: RangeInclusive<u32> = 13..=16;
     /// Digits of key switching.
     const DIGITS: usize = 3;
@@ -45,7 +45,7 @@ impl Reference {
     ///
     /// # Errors
     /// When there is no such degree.
-    pub(super) fn of(log_n: u32) -> Result<Self, BenchError> {
+    pub(super) fn at_degree(log_n: u32) -> Result<Self, BenchError> {
         let special = 1 << log_n.saturating_sub(*Self::LOG_N.start());
         let chain = Self::DIGITS * special;
         let count = chain + special;
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn all_are_within_the_security_line() {
         let shapes = Reference::LOG_N.map(|log_n| {
-            let reference = Reference::of(log_n).unwrap();
+            let reference = Reference::at_degree(log_n).unwrap();
             assert!(reference.modulus_bits <= f64::from(reference.modulus_limit_bits));
             (
                 reference.chain,

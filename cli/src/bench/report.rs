@@ -36,7 +36,7 @@ pub struct RingReport {
 pub struct BenchRun {
     /// How many threads.
     pub threads: usize,
-    /// A limb's share of transforming polynomials, one prime after the other.
+    /// Seconds per limb of transforming polynomials, one prime after the other.
     pub transform_seconds: f64,
     /// The operations.
     pub operations: Vec<Measurement>,

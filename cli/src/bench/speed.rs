@@ -7,7 +7,7 @@ use super::error::BenchError;
 use super::timing::{Timing, median, median_on};
 use peregrine_ir::cost::Machine;
 use peregrine_runtime::params::Parameters;
-use peregrine_runtime::ring::{Baseline, Basis, Coefficient, Ring, RnsPoly};
+use peregrine_runtime::ring::{Baseline, Coefficient, Ring, RnsBasis, RnsPoly};
 use serde::Serialize;
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -52,12 +52,12 @@ pub struct Transforms {
     pub tfhe_ntt: Forward,
 }
 
-/// Seconds of a transform.
+/// Seconds of a forward transform of one limb.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Forward {
-    /// Seconds with one prime again and again.
+    /// Seconds where one prime is transformed again and again.
     pub alone_seconds: f64,
-    /// Seconds with one prime after the other.
+    /// Seconds where all primes are transformed in turn.
     pub in_turn_seconds: f64,
 }
 
@@ -68,7 +68,7 @@ impl Transforms {
         Ok(Self {
             primes: primes.len(),
             peregrine: Forward {
-                alone_seconds: ours(params.ring(), &Basis::new([0]))?,
+                alone_seconds: ours(params.ring(), &RnsBasis::new([0]))?,
                 in_turn_seconds: in_turn(params)?,
             },
             tfhe_ntt: theirs(params.log_n(), &primes)?,
@@ -89,7 +89,7 @@ fn words(count: usize) -> Vec<u64> {
 }
 
 /// One limb's share of transforming a polynomial.
-fn ours(ring: &Ring, basis: &Basis) -> Result<f64, BenchError> {
+fn ours(ring: &Ring, basis: &RnsBasis) -> Result<f64, BenchError> {
     let coefficients: Vec<i64> = words(ring.degree()).iter().map(|&w| w as i64).collect();
     let poly = || RnsPoly::<Coefficient>::from_signed(ring, basis, &coefficients);
     poly()?;

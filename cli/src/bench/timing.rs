@@ -13,11 +13,11 @@ const EACH: usize = 4;
 /// Times of repeated runs.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Timing {
-    /// How many runs there were.
+    /// Number of runs.
     pub runs: usize,
-    /// The median of their times.
+    /// Median time of a run.
     pub median_seconds: f64,
-    /// The least of their times.
+    /// Least time of a run.
     pub least_seconds: f64,
 }
 

@@ -81,7 +81,7 @@ impl KnownRanges {
         proven.map_or(known, |proven| known.min(proven))
     }
 
-    /// Who says what values are like.
+    /// Where the knowledge of values comes from: who vouches for it.
     pub fn origin(&self) -> Origin {
         let origins = self.inputs.values().map(|range| range.origin);
         match (&self.samples, &self.metadata) {
@@ -91,7 +91,7 @@ impl KnownRanges {
         }
     }
 
-    /// Where the values of each input lie.
+    /// The range of the values of each input.
     pub fn inputs(&self) -> &BTreeMap<String, InputRange> {
         &self.inputs
     }
@@ -103,7 +103,8 @@ impl KnownRanges {
         reach.map(Reach::largest).fold(0.0, f64::max)
     }
 
-    /// The node that asks for more than parameters of a ring degree hold, where they miss `excess` bits.
+    /// The error that names the node whose values ask for more than parameters of a ring degree hold, where they miss `excess`
+    /// bits.
     pub fn outgrown(&self, (log_n, excess): (u32, u32), headroom_bits: u32) -> Option<RangeError> {
         let bits = headroom_bits.saturating_sub(excess);
         self.check(Limit::Parameters { log_n, bits }).err()
@@ -113,29 +114,29 @@ impl KnownRanges {
         self.ranges.check(limit)
     }
 
-    /// The largest magnitude that a node of the graph that is compiled is known to have, or is stated to.
+    /// The largest magnitude that a node of the compiled graph is known or stated to have.
     pub fn magnitude(&self, node: usize) -> Option<f64> {
         let node = self.ranges.nodes.get(node)?;
         let reach = node.calibrated.as_ref().or(node.stated.as_ref())?;
         Some(reach.values.largest()).filter(|largest| largest.is_finite())
     }
 
-    /// The first samples, if there are any.
+    /// Sample images that precision is measured on; empty where there are none.
     pub fn images(&self) -> &[Arrays] {
         &self.images
     }
 
-    /// What samples reach, in short.
+    /// A summary of what values reach on samples.
     pub fn samples(&self) -> Option<SamplesReport> {
         self.samples.clone()
     }
 
-    /// What the model states, in short.
+    /// A summary of the ranges that the model's metadata state.
     pub fn metadata(&self) -> Option<StatedReport> {
         self.metadata.clone()
     }
 
-    /// What is known of each node, for this much headroom; nothing where the range of inputs is assumed.
+    /// The ranges of all nodes, for this much headroom; none where the range of inputs is assumed.
     pub fn report(&self, headroom_bits: u32) -> Option<RangesReport> {
         let vouched = self.vouched.as_ref();
         vouched.map(|ranges| RangesReport::new(ranges, headroom_bits))

@@ -6,25 +6,25 @@ use peregrine_compiler::tensor::{Graph, Stated};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The ranges that a model's metadata state, in short.
+/// A summary of the ranges that a model's metadata state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StatedReport {
-    /// The key of the metadata.
+    /// The key of the metadata entry.
     pub key: &'static str,
-    /// How many images were measured for them.
+    /// Number of images that the ranges were measured on.
     pub images: u64,
-    /// How many of these left the range that an activation was trained for.
+    /// Number of those images on which a value left the range that its activation was trained for.
     pub images_outside: u64,
-    /// How many values have a stated range.
+    /// Number of values with a stated range.
     pub stated: usize,
     /// Largest magnitude of any value with a stated range, or with one that follows.
     pub overall: f64,
 }
 
-/// What the values of a model reach on samples, in short.
+/// A summary of what the values of a model reach on samples.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SamplesReport {
-    /// How many samples there were.
+    /// Number of samples.
     pub samples: usize,
     /// Largest magnitude of each output.
     pub outputs: BTreeMap<String, f64>,
@@ -86,25 +86,25 @@ pub struct RangesReport {
 /// What is known of the values of one node.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NodeRangeReport {
-    /// The node of the model.
+    /// Name of the node in the model.
     pub node: String,
     /// The operator of the node in ONNX.
     pub op: String,
-    /// What it is compiled as.
+    /// What the node is compiled as.
     pub operator: String,
-    /// What samples reach.
+    /// The range that samples reach.
     pub calibrated: Option<RangeReport>,
-    /// The sample in which its values are largest.
+    /// Index of the sample in which the node's values are largest.
     pub sample: Option<usize>,
-    /// What interval arithmetic proves.
+    /// The range that interval arithmetic proves.
     pub proven: Option<RangeReport>,
-    /// What the model's metadata state, or what follows from them.
+    /// The range that the model's metadata state, or that follows from stated ones.
     pub stated: Option<RangeReport>,
-    /// Whether the metadata state it of this node itself.
+    /// Whether the metadata state the range of this node itself.
     pub is_stated: bool,
 }
 
-/// An interval that values of a node lie in; what is not finite is null in JSON.
+/// An interval that the values of a node lie in; infinities are null in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct RangeReport {
     /// The least value.
@@ -141,7 +141,7 @@ impl NodeRangeReport {
 }
 
 impl RangesReport {
-    /// What is known, for values below `2^(headroom_bits - 1)`.
+    /// The ranges of all nodes, beside a headroom for values below `2^(headroom_bits - 1)`.
     pub fn new(ranges: &Ranges, headroom_bits: u32) -> Self {
         let rows = ranges.nodes.iter();
         Self {

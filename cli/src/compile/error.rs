@@ -31,7 +31,7 @@ use peregrine_runtime::simulate::SimulateError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompileError {
-    /// Options that are none.
+    /// An option with a value that it cannot have.
     #[error(transparent)]
     Option(#[from] OptionError),
     /// A profile that describes no machine.
@@ -49,17 +49,17 @@ pub enum CompileError {
     /// A network that no parameters hold, with what was found to help.
     #[error("{source}")]
     NoParameters {
-        /// What is missing.
+        /// What is missing for the smallest parameters.
         source: ParameterError,
-        /// What would help.
+        /// Changes of options that were found to help.
         ways_out: WaysOut,
     },
     /// Evaluation keys that are larger than their budget.
     #[error("with {operation_bits} bits per operation, {source}")]
     Keys {
-        /// Bits after the point of every operation, with which they are.
+        /// Bits after the point of every operation in the circuit with these keys.
         operation_bits: u32,
-        /// By how much they are too large.
+        /// The budget, and the least that the keys take.
         source: KeyError,
     },
     /// A precision that no circuit has.

@@ -28,16 +28,16 @@ use peregrine_runtime::simulate::Prediction;
 /// Networks with more multiplications are simulated on request only: it takes longer than to compile them.
 const MOST_SIMULATED: u64 = 300_000_000;
 
-/// A model that was compiled.
+/// What compiling a model gives.
 ///
 /// The circuit is the server's. The interface is the client's: parameters, packings and the list of keys, no weights.
 #[derive(Clone, Debug)]
 pub struct Compiled {
-    /// The circuit.
+    /// The circuit, for the server.
     pub circuit: Verified,
-    /// What a client knows of the circuit.
+    /// The client interface of the circuit.
     pub interface: Interface,
-    /// What was chosen, and what it leads to.
+    /// The choices that were made, and what they lead to.
     pub report: CompileReport,
     /// The graph that the circuit computes, after rewriting.
     pub graph: Graph,

@@ -87,19 +87,19 @@ fn worst(
 
 /// What is asked of the outputs, and how it is judged.
 pub(super) struct Goal<'a> {
-    /// Bits of the largest output.
+    /// Bits of the largest output that must be right.
     pub bits: u32,
-    /// The samples.
+    /// The samples that precision is simulated on.
     pub images: &'a [Arrays],
-    /// Whether they were drawn, and not given.
+    /// Whether the samples were drawn, not given.
     pub are_drawn: bool,
-    /// The model in the clear.
+    /// The model in the clear, which outputs are compared with.
     pub graph: &'a Graph,
     pub watcher: &'a dyn Watcher,
 }
 
 impl Goal<'_> {
-    /// Compiles a model so that its outputs have the precision; the configuration is then that of the circuit.
+    /// Compiles a model so that its outputs have the wanted precision; the configuration is then that of the circuit.
     pub fn compile(
         &self,
         session: &mut Session,
@@ -127,7 +127,7 @@ impl Goal<'_> {
         Ok((compiled, precision))
     }
 
-    /// Compiles a model for bits per operation that are given; its outputs have what precision that leaves.
+    /// Compiles a model for a given number of bits per operation, and measures the precision of its outputs.
     pub fn compile_once(
         &self,
         session: &mut Session,

@@ -42,16 +42,16 @@ pub struct CompileReport {
     pub stats: Stats,
     /// How long a run is predicted to take.
     pub predicted: PredictedRun,
-    /// What other budgets for evaluation keys lead to; the chosen one is among them.
+    /// The key budgets that were considered, with what each leads to; the chosen one is among them.
     pub key_choices: Vec<KeyChoice>,
-    /// What each optimisation buys, where that was asked for.
+    /// What each optimisation buys; none unless that was asked for.
     pub ablations: Option<Vec<Ablation>>,
 }
 
 /// A file that was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WrittenFile {
-    /// Where it is.
+    /// Path of the file.
     pub path: String,
     /// Length of the file.
     pub bytes: u64,

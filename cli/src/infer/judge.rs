@@ -30,16 +30,16 @@ impl Found {
 
 /// What answers are judged by.
 pub(super) struct Judge<'a> {
-    /// What the circuit computes.
+    /// The graph that the circuit computes.
     pub graph: &'a Graph,
-    /// The room that it was made with.
+    /// The headroom that the circuit was made with.
     pub headroom_bits: u32,
     pub samples: &'a [Sample],
     pub predicted: &'a Prediction,
 }
 
 impl Judge<'_> {
-    /// How far all outputs of all images are from those of the model.
+    /// How far the outputs of all images are from those of the model.
     pub fn measured(&self, found: &[Found]) -> Deviation {
         let images = found.iter().zip(self.samples);
         let nothing = Arrays::new();
@@ -51,8 +51,8 @@ impl Judge<'_> {
             .fold(Deviation::default(), Deviation::join)
     }
 
-    /// Why answers are garbage, if they are, and the node where values outgrow the circuit, if any: the fault of that comes
-    /// first, but alone it makes no answer garbage.
+    /// The faults of the answers, and the node where values outgrow the circuit, if any: its fault comes first, but alone it
+    /// makes no answer garbage.
     pub fn verdict(&self, found: &[Found]) -> Result<(Vec<Finding>, Option<Outgrown>), Error> {
         let images = found.iter().zip(self.samples).enumerate();
         let mut findings: Vec<Finding> = images

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InferOptions {
-    /// What the compiler is asked for.
+    /// The options of the compiler.
     pub compile: CompileOptions,
-    /// What the images show, one label for each, if it is known.
+    /// The labels of the images, one for each, where they are known.
     pub labels: Option<Vec<i64>>,
     /// Most images that are run; 3 by default.
     pub limit: usize,

@@ -11,7 +11,7 @@ use peregrine_runtime::simulate::Deviation;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Everything that is known of encrypted images: what `peregrine infer --json` prints.
+/// The report of an encrypted inference: what `peregrine infer --json` prints.
 #[derive(Clone, Debug, Serialize)]
 pub struct InferReport {
     /// Name, ring, levels and security of the circuit.
@@ -22,7 +22,7 @@ pub struct InferReport {
     pub bounds: Bounds,
     /// The images that were run.
     pub images: Vec<ImageReport>,
-    /// Images that there were; those after the first ones are left out, see [`InferOptions`](crate::infer::InferOptions).
+    /// Number of images given; those after the first ones are left out, see [`InferOptions`](crate::infer::InferOptions).
     pub given: usize,
     /// Images whose class is that of the cleartext model; none where outputs are no classes.
     pub agreeing: Option<usize>,
@@ -30,7 +30,7 @@ pub struct InferReport {
     pub correct: Option<usize>,
     /// Precision of the outputs, over all images.
     pub precision: MeasuredPrecision,
-    /// Why answers are garbage; empty where they are not.
+    /// Why answers are garbage; empty where they are sound.
     pub faults: Vec<Finding>,
     /// Threads that computed.
     pub threads: usize,
@@ -41,19 +41,18 @@ pub struct InferReport {
     pub seconds: PhaseSeconds,
 }
 
-/// What came of one encrypted image.
+/// The result of one encrypted image.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ImageReport {
-    /// What it shows, if that is known.
+    /// The label of the image, where it is known.
     pub label: Option<i64>,
-    /// The class by the cleartext model.
+    /// The class that the cleartext model says.
     pub expected_class: Option<usize>,
-    /// The class by the encrypted one.
+    /// The class that the encrypted model says.
     pub class: Option<usize>,
-    /// log2 of the largest error over the largest magnitude, before the steps that follow decryption; none when there is no
-    /// error.
+    /// log2 of the largest error over the largest magnitude, before the steps that follow decryption; none without any error.
     pub error_log2: Option<f64>,
-    /// How long each phase took.
+    /// How long each phase took for this image.
     pub seconds: PhaseSeconds,
     /// The outputs by name.
     pub outputs: BTreeMap<String, OutputReport>,
@@ -62,9 +61,9 @@ pub struct ImageReport {
 /// Bits of the largest output that are right, over all images; none without any error.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct MeasuredPrecision {
-    /// Bits of what was decrypted.
+    /// Bits of the decrypted outputs that are right.
     pub measured_bits: Option<f64>,
-    /// Bits with simulated noise, over the first images.
+    /// Bits that simulated noise leaves right, over the first images.
     pub predicted_bits: Option<f64>,
 }
 
@@ -80,17 +79,17 @@ impl MeasuredPrecision {
 /// Seconds of each phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PhaseSeconds {
-    /// Compiling.
+    /// Seconds of compiling.
     pub compile: f64,
-    /// Making keys.
+    /// Seconds of making keys.
     pub keygen: f64,
-    /// Encrypting.
+    /// Seconds of encrypting.
     pub encrypt: f64,
-    /// Running circuits.
+    /// Seconds of running the circuit.
     pub run: f64,
-    /// Decrypting.
+    /// Seconds of decrypting.
     pub decrypt: f64,
-    /// All phases and what is between them.
+    /// Seconds of all phases and what is between them.
     pub total: f64,
 }
 

@@ -52,10 +52,10 @@ pub fn infer(model: &Model, images: &[Arrays], options: &InferOptions) -> Result
     Inference::new(model, images, options.clone(), &())?.run(&())
 }
 
-/// What an inference gave.
+/// The outputs of an inference with its report.
 #[derive(Clone, Debug)]
 pub struct Inferred {
-    /// Everything that is known of it.
+    /// The report of the inference.
     pub report: InferReport,
     /// The outputs of all images that decrypt, stacked along the first axis; garbage among them.
     pub outputs: Arrays,
@@ -65,7 +65,8 @@ pub struct Inferred {
     pub outgrown: Option<Outgrown>,
 }
 
-/// An inference before keys are made: what it will take can be looked at, and whether inputs are odd.
+/// An inference that is compiled but has no keys yet: its memory and the oddities of its inputs can be looked at before it
+/// runs.
 ///
 /// ```
 /// # fn main() -> Result<(), peregrine::Error> {
@@ -139,7 +140,7 @@ impl<'m> Inference<'m> {
         })
     }
 
-    /// What the circuit promises.
+    /// The security that the circuit promises.
     pub fn security(&self) -> Security {
         self.circuit.security
     }
@@ -149,7 +150,7 @@ impl<'m> Inference<'m> {
         self.foreseen
     }
 
-    /// What is odd about the first image that is.
+    /// The oddities of the first image that has any.
     pub fn oddities(&self) -> &[Outlier] {
         &self.oddities
     }

@@ -8,42 +8,42 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A linear operator or a constant tensor as a node uses it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct OperatorReport {
-    /// As the text form of the circuit calls it.
+    /// Identifier of the operator or tensor in the text form.
     pub operator: String,
-    /// What kind of operator it is: `conv2d`, `matmul`, `broadcast` and so on.
+    /// Kind of the operator: `conv2d`, `contract`, `broadcast` and so on.
     pub kind: &'static str,
-    /// The layout of its input; a broadcast has none.
+    /// Identifier of the layout of its input; none for a broadcast.
     pub input: Option<String>,
-    /// The layout of its result.
+    /// Identifier of the layout of its result.
     pub output: String,
     /// Structurally nonzero entries of the matrix.
     pub macs: u64,
-    /// Products that these take at least.
+    /// The fewest products of ciphertexts and plaintexts that these entries take.
     pub least_products: u64,
-    /// How it is multiplied; none where it takes no product.
+    /// The diagonals that it is multiplied by; none where it takes no product.
     pub diagonals: Option<DiagonalsReport>,
 }
 
 /// The diagonals of a linear operator that a node multiplies by.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DiagonalsReport {
-    /// How many there are.
+    /// Number of diagonals.
     pub count: usize,
     /// Pairs of an input and an output ciphertext with a diagonal.
     pub pairs: usize,
-    /// Pairs of an input and an output ciphertext.
+    /// Pairs of an input and an output ciphertext, with or without a diagonal.
     pub all_pairs: u64,
-    /// Fewest and most diagonals of such a pair.
+    /// Fewest and most diagonals of a pair that has some.
     pub per_pair: [usize; 2],
-    /// How far each reaches: the slot it reads less the slot it writes.
+    /// The rotations of the diagonals: the slot that is read less the slot that is written.
     pub rotations: Vec<u32>,
-    /// Rotations of the input ciphertexts.
+    /// Baby steps: rotations of the input ciphertexts.
     pub baby_steps: Vec<u32>,
-    /// Rotations of sums of products.
+    /// Giant steps: rotations of sums of products.
     pub giant_steps: Vec<u32>,
-    /// How many diagonals are one number for all slots, which takes no encoding.
+    /// Number of diagonals that are one scalar for all slots, which takes no encoding.
     pub uniform: usize,
-    /// How many equal parts of a ciphertext hold partial sums, which further rotations add up.
+    /// Number of equal parts of a ciphertext that hold partial sums, which further rotations add up.
     pub fold: u32,
     /// Whether products are summed before they are divided by P.
     pub extended: bool,

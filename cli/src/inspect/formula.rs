@@ -43,13 +43,13 @@ impl Formula {
 /// An expression in coordinates, simplified as it is built.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Expr {
-    form: Form,
+    form: ExprKind,
     /// The largest value it takes; the smallest is 0.
     most: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Form {
+enum ExprKind {
     Zero,
     Name(char),
     Div(Box<Expr>, u64),
@@ -60,7 +60,7 @@ enum Form {
 
 impl Expr {
     const ZERO: Self = Self {
-        form: Form::Zero,
+        form: ExprKind::Zero,
         most: 0,
     };
 
@@ -69,7 +69,7 @@ impl Expr {
         match extent {
             0 | 1 => Self::ZERO,
             _ => Self {
-                form: Form::Name(name),
+                form: ExprKind::Name(name),
                 most: u64::from(extent) - 1,
             },
         }
@@ -84,8 +84,8 @@ impl Expr {
             return Self::ZERO;
         }
         let form = match self.form {
-            Form::Div(inner, first) => Form::Div(inner, first * by),
-            _ => Form::Div(Box::new(self), by),
+            ExprKind::Div(inner, first) => ExprKind::Div(inner, first * by),
+            _ => ExprKind::Div(Box::new(self), by),
         };
         Self { form, most }
     }
@@ -97,7 +97,7 @@ impl Expr {
         match by {
             0 | 1 => Self::ZERO,
             _ => Self {
-                form: Form::Mod(Box::new(self), by),
+                form: ExprKind::Mod(Box::new(self), by),
                 most: by - 1,
             },
         }
@@ -109,8 +109,8 @@ impl Expr {
             return if most == 0 { Self::ZERO } else { self };
         }
         let form = match self.form {
-            Form::Times(first, inner) => Form::Times(first * by, inner),
-            _ => Form::Times(by, Box::new(self)),
+            ExprKind::Times(first, inner) => ExprKind::Times(first * by, inner),
+            _ => ExprKind::Times(by, Box::new(self)),
         };
         Self { form, most }
     }
@@ -120,17 +120,17 @@ impl Expr {
         let mut terms: Vec<Self> = terms
             .into_iter()
             .flat_map(|term| match term.form {
-                Form::Zero => vec![],
-                Form::Sum(inner) => inner,
+                ExprKind::Zero => vec![],
+                ExprKind::Sum(inner) => inner,
                 _ => vec![term],
             })
             .collect();
         let form = match (terms.len(), terms.pop()) {
-            (_, None) => Form::Zero,
+            (_, None) => ExprKind::Zero,
             (1, Some(only)) => return only,
             (_, Some(last)) => {
                 terms.push(last);
-                Form::Sum(terms)
+                ExprKind::Sum(terms)
             }
         };
         Self { form, most }
@@ -140,15 +140,15 @@ impl Expr {
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.form {
-            Form::Zero => f.write_str("0"),
-            Form::Name(name) => write!(f, "{name}"),
-            Form::Div(inner, by) => write!(f, "{} div {by}", Operand(inner)),
-            Form::Mod(inner, by) => write!(f, "{} mod {by}", Operand(inner)),
-            Form::Times(by, inner) => match inner.form {
-                Form::Name(name) => write!(f, "{by}*{name}"),
+            ExprKind::Zero => f.write_str("0"),
+            ExprKind::Name(name) => write!(f, "{name}"),
+            ExprKind::Div(inner, by) => write!(f, "{} div {by}", Operand(inner)),
+            ExprKind::Mod(inner, by) => write!(f, "{} mod {by}", Operand(inner)),
+            ExprKind::Times(by, inner) => match inner.form {
+                ExprKind::Name(name) => write!(f, "{by}*{name}"),
                 _ => write!(f, "{by}*({inner})"),
             },
-            Form::Sum(terms) => {
+            ExprKind::Sum(terms) => {
                 for (i, term) in terms.iter().enumerate() {
                     write!(f, "{}{term}", if i == 0 { "" } else { " + " })?;
                 }
@@ -164,8 +164,10 @@ struct Operand<'a>(&'a Expr);
 impl fmt::Display for Operand<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.form {
-            Form::Times(..) | Form::Sum(_) => write!(f, "({})", self.0),
-            Form::Zero | Form::Name(_) | Form::Div(..) | Form::Mod(..) => self.0.fmt(f),
+            ExprKind::Times(..) | ExprKind::Sum(_) => write!(f, "({})", self.0),
+            ExprKind::Zero | ExprKind::Name(_) | ExprKind::Div(..) | ExprKind::Mod(..) => {
+                self.0.fmt(f)
+            }
         }
     }
 }
@@ -178,14 +180,14 @@ mod tests {
     /// The value at a coordinate, computed as the formula reads.
     fn at(expr: &Expr, [c, h, w]: [u32; 3]) -> u64 {
         match &expr.form {
-            Form::Zero => 0,
-            Form::Name('c') => c.into(),
-            Form::Name('h') => h.into(),
-            Form::Name(_) => w.into(),
-            Form::Div(inner, by) => at(inner, [c, h, w]) / by,
-            Form::Mod(inner, by) => at(inner, [c, h, w]) % by,
-            Form::Times(by, inner) => by * at(inner, [c, h, w]),
-            Form::Sum(terms) => terms.iter().map(|term| at(term, [c, h, w])).sum(),
+            ExprKind::Zero => 0,
+            ExprKind::Name('c') => c.into(),
+            ExprKind::Name('h') => h.into(),
+            ExprKind::Name(_) => w.into(),
+            ExprKind::Div(inner, by) => at(inner, [c, h, w]) / by,
+            ExprKind::Mod(inner, by) => at(inner, [c, h, w]) % by,
+            ExprKind::Times(by, inner) => by * at(inner, [c, h, w]),
+            ExprKind::Sum(terms) => terms.iter().map(|term| at(term, [c, h, w])).sum(),
         }
     }
 

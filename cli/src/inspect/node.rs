@@ -12,34 +12,34 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How a node of the model is computed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NodeReport {
-    /// As the text form of the circuit calls it.
+    /// Identifier of the node in the text form.
     pub id: String,
-    /// Name and operator in the model.
+    /// Name and operator of the node in the model.
     pub node: SourceNode,
-    /// Why the compiler chose what it chose.
+    /// Remarks of the compiler on the choices for this node.
     pub remarks: Vec<String>,
-    /// How the tensors that it takes are packed.
+    /// Packings of the tensors that it takes.
     pub inputs: Vec<PackingReport>,
-    /// How tensors on the way are packed.
+    /// Packings of tensors between its instructions.
     pub between: Vec<PackingReport>,
-    /// How its result is packed.
+    /// Packings of its results.
     pub outputs: Vec<PackingReport>,
-    /// The operators that it multiplies by and adds.
+    /// The operators and tensors that it multiplies by and adds.
     pub operators: Vec<OperatorReport>,
-    /// What it computes.
+    /// The instructions of the node and their cost.
     pub plan: NodePlan,
 }
 
-/// The instructions of a node.
+/// The instructions of a node and their cost.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NodePlan {
-    /// The highest level of what it takes.
+    /// The highest level of its operands.
     pub level_in: Option<Level>,
-    /// The lowest level of what it makes.
+    /// The lowest level of its results.
     pub level_out: Option<Level>,
     /// Predicted seconds, on one thread.
     pub seconds: f64,
-    /// How many instructions of each kind.
+    /// Number of instructions by keyword.
     pub instructions: BTreeMap<&'static str, usize>,
 }
 

@@ -9,11 +9,11 @@ use serde::Serialize;
 /// How a tensor is packed into the slots of ciphertexts: a layout.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PackingReport {
-    /// As the text form of the circuit calls it.
+    /// Identifier of the layout in the text form.
     pub layout: String,
     /// Extents of the tensor, `[C, H, W]`.
     pub shape: [u32; 3],
-    /// How many ciphertexts hold it.
+    /// Number of ciphertexts that hold the tensor.
     pub ciphertexts: u32,
     /// Share of the slots that hold an element, replicas included.
     pub fill: f64,
@@ -21,7 +21,7 @@ pub struct PackingReport {
     pub slot: String,
     /// The ciphertext of element `(c, h, w)`, as a formula.
     pub ciphertext: String,
-    /// What else there is to know.
+    /// Notes on what the formulas do not show: planes, guard zeros and replicas.
     pub notes: Vec<String>,
     /// The first rows of slots with what lies in each, and all slots of a ciphertext as a bar.
     pub picture: Vec<String>,

@@ -21,10 +21,10 @@ pub struct InspectOptions {
     pub cost: CostModel,
 }
 
-/// What a circuit holds, what it does and how often: what `peregrine inspect --json` prints of a circuit.
+/// The report of a circuit: what it holds, what it does and how often. `peregrine inspect --json` prints it.
 #[derive(Clone, Debug, Serialize)]
 pub struct CircuitReport {
-    /// `circuit`.
+    /// The constant `circuit`.
     pub kind: &'static str,
     /// Name, ring, levels and security.
     pub circuit: CircuitSummary,
@@ -32,16 +32,16 @@ pub struct CircuitReport {
     pub stats: Stats,
     /// How long a run is predicted to take.
     pub predicted: PredictedRun,
-    /// Why the compiler chose what it chose, for the circuit as a whole and for all nodes.
+    /// Remarks of the compiler on its choices, for the circuit as a whole and for all nodes.
     pub remarks: Vec<Remark>,
-    /// All about the nodes that were asked for.
+    /// Reports of the nodes that were asked for; none unless one was.
     pub nodes: Option<Vec<NodeReport>>,
 }
 
-/// What a client knows of a circuit: what `peregrine inspect --json` prints of a client interface.
+/// The report of a client interface. `peregrine inspect --json` prints it.
 #[derive(Clone, Debug, Serialize)]
 pub struct InterfaceReport {
-    /// `client interface`.
+    /// The constant `client interface`.
     pub kind: &'static str,
     /// Name, ring, levels and security of the circuit.
     pub circuit: CircuitSummary,
@@ -137,12 +137,12 @@ fn find(circuit: &Circuit, name: &str) -> Result<BTreeSet<Node>, UnknownNode> {
     })
 }
 
-/// No instruction of a circuit serves a node.
+/// A node that no instruction of a circuit belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no instruction serves a node `{node}`; those served are {}", known.join(", "))]
 pub struct UnknownNode {
     /// The node that was asked for.
     pub node: String,
-    /// Some that there are.
+    /// Names of some nodes of the circuit.
     pub known: Vec<String>,
 }

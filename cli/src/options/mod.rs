@@ -53,15 +53,15 @@ pub struct CompileOptions {
     /// `log_n` does not matter then, and `key_budget` counts keys that it lacks.
     #[serde(skip)]
     pub like: Option<Interface>,
-    /// What the machine that runs the circuit takes for what; a built-in profile by default.
+    /// The profile of the machine that runs the circuit; a built-in one by default.
     pub profile: Option<Profile>,
     /// Sample inputs, each an image or a batch of images by the names of the inputs: the range of all values, the headroom and
     /// the precision of the outputs are measured on them. Without any, the ranges count that the model states, or inputs are
     /// drawn from `input_ranges`.
     #[serde(skip)]
     pub calibrate: Vec<Arrays>,
-    /// What inputs are never outside of. By default what samples have, else -3 to 3 is assumed, or less where values would
-    /// grow too large.
+    /// Ranges that inputs are never outside of. By default what samples have, else -3 to 3 is assumed, or less where values
+    /// would grow too large.
     pub input_ranges: Vec<AskedRange>,
     /// Optimisations that are left out, to see what they are good for.
     #[serde(with = "form::names")]
@@ -147,17 +147,17 @@ impl AskedRange {
     }
 }
 
-/// Why options are none.
+/// Why options cannot be followed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum OptionError {
-    /// A number that an option cannot be.
+    /// A number that its option cannot have.
     #[error("{option} is {found}, it may be {} to {}", allowed.start(), allowed.end())]
     Number {
-        /// The option.
+        /// Name of the option.
         option: &'static str,
         /// The number.
         found: u32,
-        /// What it may be.
+        /// The numbers that the option can have.
         allowed: RangeInclusive<u32>,
     },
     /// An interval that has no values.

@@ -9,7 +9,7 @@ use std::path::Path;
 /// Bytes that tell. An archive of tapes has its magic at 257.
 const TELLING: u64 = 4096;
 
-/// What a file is.
+/// The kind of a file, told by its beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// A folder.
@@ -88,7 +88,7 @@ const MAGIC_AT: [(usize, &[u8], Content); 4] = [
 ];
 
 impl Content {
-    /// What a path leads to.
+    /// The content of a path: a folder, or a file told by its beginning.
     pub fn at(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         if file.metadata()?.is_dir() {
@@ -96,11 +96,11 @@ impl Content {
         }
         let mut bytes = Vec::new();
         file.take(TELLING).read_to_end(&mut bytes)?;
-        Ok(Self::of(&bytes))
+        Ok(Self::sniff(&bytes))
     }
 
-    /// What bytes are the beginning of.
-    pub fn of(bytes: &[u8]) -> Self {
+    /// The content of a file that begins with these bytes.
+    pub fn sniff(bytes: &[u8]) -> Self {
         let bytes = bytes.get(..TELLING as usize).unwrap_or(bytes);
         let starts = |(magic, _): &&(&[u8], Self)| bytes.starts_with(magic);
         let has = |(at, magic, _): &&(usize, &[u8], Self)| {
@@ -211,7 +211,7 @@ fn own(kind: FileKind) -> &'static str {
     }
 }
 
-/// What a file is read as.
+/// The kind of file that a verb reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// One of this program's own.
@@ -358,7 +358,7 @@ mod tests {
             (b"\x01\x02\xff\xfe\0\0\0\0".to_vec(), Content::Unknown),
         ];
         for (bytes, content) in cases {
-            assert_eq!(Content::of(&bytes), content, "{}", bytes.escape_ascii());
+            assert_eq!(Content::sniff(&bytes), content, "{}", bytes.escape_ascii());
         }
     }
 
@@ -370,7 +370,7 @@ mod tests {
         );
         for bytes in [zip, tar, b"PEREGRIN\x04\0\0\0\x03\0\0\0".to_vec()] {
             for length in 0..=bytes.len() {
-                assert!(!Content::of(&bytes[..length]).to_string().is_empty());
+                assert!(!Content::sniff(&bytes[..length]).to_string().is_empty());
             }
         }
     }

@@ -55,31 +55,31 @@ pub enum Error {
     Json(#[from] serde_json::Error),
 }
 
-/// What can be wrong with a file.
+/// What can be wrong with a file as a file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileProblem {
-    /// It is not there.
+    /// A file that is not there.
     #[error("cannot be read: {}", reason(.1))]
     Absent(Wanted, io::Error),
-    /// It cannot be read.
+    /// A file that cannot be read.
     #[error("cannot be read: {}", reason(.0))]
     Read(io::Error),
-    /// It is something else.
+    /// A file of another kind than is wanted.
     #[error("{found}, expected {wanted}")]
     Content { found: Content, wanted: Wanted },
-    /// It cannot be written.
+    /// A file that cannot be written.
     #[error("cannot be written: {}", reason(.0))]
     Write(io::Error),
-    /// It is larger than any such file.
+    /// A file that is larger than any of its kind.
     #[error("too large for {what}, which has at most {limit} bytes")]
     TooLarge { what: &'static str, limit: u64 },
-    /// It exists.
+    /// A file that exists, where a new one is asked for.
     #[error("exists already")]
     Exists,
-    /// It holds a secret key that would be lost.
+    /// A secret key that would be overwritten and lost.
     #[error("would overwrite a secret key")]
     SecretKey,
-    /// It holds something of another kind that would be lost.
+    /// A file of another kind that would be overwritten and lost.
     #[error("{0}, and would be overwritten")]
     Overwrites(Content),
     /// A device or a pipe.
@@ -97,10 +97,10 @@ pub enum FileProblem {
         format: &'static str,
         outputs: Vec<String>,
     },
-    /// It is used for two things.
+    /// A file that is given in two roles.
     #[error("is given as {0} and as {1}")]
     Twice(&'static str, &'static str),
-    /// No tensors in it.
+    /// A file without tensors.
     #[error(transparent)]
     Array(ArrayError),
 }
@@ -108,13 +108,13 @@ pub enum FileProblem {
 /// What can be wrong with inputs as files.
 #[derive(Debug, thiserror::Error)]
 pub enum InputProblem {
-    /// It does not say which.
+    /// A file that does not say which input it is for.
     #[error("the model has several inputs ({}), and the file is not said to be one of them", known.join(", "))]
     Unnamed { known: Vec<String> },
     /// Two files for one input.
     #[error("input `{name}` is given twice")]
     Twice { name: String },
-    /// Neither a file nor an input.
+    /// A name that is neither a file nor an input.
     #[error("there is no such file, and the model has no input `{name}`: its inputs are {}", known.join(", "))]
     NoSuch { name: String, known: Vec<String> },
 }
@@ -139,7 +139,7 @@ impl fmt::Display for Belongs {
 }
 
 impl Belongs {
-    /// Of keys.
+    /// The key pair that keys in a file belong to.
     pub fn to(path: &Path, key_pair: KeyPairId) -> Self {
         Self {
             path: path.to_owned(),
@@ -148,7 +148,7 @@ impl Belongs {
         }
     }
 
-    /// Of ciphertexts.
+    /// The key pair that ciphertexts in a file were encrypted under.
     pub fn encrypted(path: &Path, key_pair: KeyPairId) -> Self {
         Self {
             how: "was encrypted under",
@@ -156,7 +156,7 @@ impl Belongs {
         }
     }
 
-    /// Refuses two pairs.
+    /// Refuses a file of another key pair.
     pub fn check(self, other: Self) -> Result<(), Error> {
         match self.key_pair == other.key_pair {
             true => Ok(()),
@@ -190,7 +190,7 @@ impl Error {
         |error| Self::file(path, FileProblem::Write(error))
     }
 
-    /// What the library says of a file.
+    /// An error of the library about what a file holds.
     pub fn about<E: Into<peregrine::Error>>(path: &Path) -> impl FnOnce(E) -> Self {
         |error| Self::About {
             path: path.to_owned(),

@@ -18,9 +18,9 @@ const MOST_NAMED: usize = 3;
 /// An answer that is garbage.
 #[derive(Debug)]
 pub struct Garbage {
-    /// What the answer is of.
+    /// The file that the answer is of.
     pub path: PathBuf,
-    /// Why; the first is where it starts.
+    /// The faults of the answer; the first is where it starts.
     pub findings: Vec<Finding>,
     /// The headroom that all values take, where that is known.
     pub headroom_bits: Option<u32>,
@@ -49,7 +49,7 @@ impl fmt::Display for Garbage {
 }
 
 impl Garbage {
-    /// A way out.
+    /// Options that would make the answer sound.
     pub fn help(&self) -> String {
         let faults = || self.findings.iter().map(|finding| &finding.fault);
         let overflows = faults().filter_map(|fault| match fault {

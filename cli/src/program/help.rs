@@ -17,7 +17,7 @@ use peregrine_ir::{FileKind, KeyShapeError, ReadError};
 use peregrine_runtime::wire::WireError;
 use std::io::ErrorKind;
 
-/// The lines to print.
+/// An error with its causes and its way out, as the lines to print.
 pub fn render(error: &Error) -> String {
     let mut text = match error {
         // These carry the word, once for each.

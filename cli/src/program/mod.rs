@@ -40,7 +40,7 @@ use clap::Parser;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Does what the command line says.
+/// Runs the program: reads the command line, runs its verb, prints an error and returns the exit code.
 pub fn main() -> ExitCode {
     match verbs::run(args::Cli::parse().verb) {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,12 +10,12 @@ use std::path::Path;
 /// Most nodes that one message names.
 const MOST_NAMED: usize = 3;
 
-/// What the circuits promise that a verb has met.
+/// The security that the circuits of a command line promise.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Promises(Option<Security>);
 
 impl Promises {
-    /// Takes note of what a circuit promises; says, once, that one is for tests only.
+    /// Notes what a circuit promises, and warns once of one that is for tests only.
     pub fn meet(&mut self, name: &str, security: Security) {
         let before = self.0;
         self.0 = before.max(Some(security));
@@ -26,20 +26,20 @@ impl Promises {
         }
     }
 
-    /// The weakest promise; none before any circuit.
+    /// The weakest security that was met; none before any circuit.
     pub fn weakest(&self) -> Option<Security> {
         self.0
     }
 }
 
-/// Says that a flood drowns nothing.
+/// Warns of a flood that adds less noise than there is.
 pub fn warn_of_small_flood(bits: f64) {
     warn(&format!(
         "--flood-bits {bits} adds less noise than the values have: it hides nothing, see decrypt --help"
     ));
 }
 
-/// Says for each input what is odd about it.
+/// Warns of odd inputs, each with what is odd about it.
 pub fn warn_of_inputs(path: &Path, oddities: &[Outlier]) {
     for odd in oddities {
         warn(&format!(
@@ -49,7 +49,7 @@ pub fn warn_of_inputs(path: &Path, oddities: &[Outlier]) {
     }
 }
 
-/// Says which nodes drown in noise.
+/// Warns of nodes that drown in noise.
 pub fn warn_of_drowned(drowned: &[DrownedNode]) {
     let said = drowned.iter().take(MOST_NAMED).map(|drowned| {
         let (value, noise) = (drowned.magnitude.log2(), drowned.noise.log2());
@@ -70,7 +70,7 @@ pub fn warn_of_drowned(drowned: &[DrownedNode]) {
     }
 }
 
-/// Says something on standard error.
+/// Prints a warning on standard error.
 pub fn warn(text: &str) {
     // Nothing is left to do when standard error is closed.
     let _ = writeln!(io::stderr(), "warning: {text}");

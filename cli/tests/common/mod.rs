@@ -1,9 +1,5 @@
 //! Running the binary in a folder of its own.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file is a crate and uses its part"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -192,7 +192,7 @@ fn movements(map: &LinearMap) -> Vec<[Pace; 2]> {
                 false => vec![paces, [Pace::SAME; 2]],
             }
         }
-        LinearKind::Contract(_) | LinearKind::Scale(_) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

@@ -40,7 +40,7 @@ pub fn cuts(graph: &Graph) -> Vec<Cut> {
 mod tests {
     use super::*;
     use crate::tensor::{Node, Output, SourceId};
-    use peregrine_ir::linear::{LinearKind, LinearMap};
+    use peregrine_ir::linear::{ElementScale, LinearKind, LinearMap};
     use peregrine_ir::{Finish, Shape, Tensor};
 
     /// Adds a node of four elements.
@@ -58,7 +58,7 @@ mod tests {
         let weight = Tensor::new("w".to_owned(), shape.clone(), vec![1.0; 4]).unwrap();
         let weight = graph.tensors.push(weight);
         let map = LinearMap {
-            kind: LinearKind::Scale(weight),
+            kind: LinearKind::Scale(ElementScale { weight }),
             input: shape.clone(),
             output: shape,
         };

@@ -8,7 +8,7 @@ use super::regions::{Place, Region};
 use super::rescales::Rescales;
 use super::scales::{Scales, units};
 use crate::slots::{Program, SlotOp, SlotValue};
-use peregrine_ir::{Arena, Rotation};
+use peregrine_ir::{Arena, Rotation, cost};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one rescale must drop, in scales of each kind.
@@ -64,9 +64,8 @@ pub struct Work {
 impl Work {
     /// About how many passes there are over every limb of the level.
     fn passes(&self) -> f64 {
-        const SWITCH: f64 = 24.0;
-        const PRODUCT: f64 = 3.0;
-        1.0 + SWITCH * f64::from(self.switches) + PRODUCT * f64::from(self.products)
+        let switches = cost::PASSES_OF_KEY_SWITCH * f64::from(self.switches);
+        1.0 + switches + cost::PASSES_OF_PRODUCT * f64::from(self.products)
     }
 }
 

@@ -19,7 +19,7 @@ pub fn load(path: &Path, options: &Options) -> Result<Graph, LoadError> {
         path: path.to_owned(),
         source,
     })?;
-    Ok(import(&bytes, &Folder::of(path), options)?)
+    Ok(import(&bytes, &Folder::of_model(path), options)?)
 }
 
 /// The folder of a model, where its external data are.
@@ -34,8 +34,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The folder of the model at `path`.
-    pub fn of(path: &Path) -> Self {
+    /// The folder of the model file at `path`.
+    pub fn of_model(path: &Path) -> Self {
         let beside = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -102,18 +102,18 @@ impl ExternalData for Folder {
     }
 }
 
-/// Why a model file was not imported.
+/// Why a model in a file was not imported.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file could not be read.
+    /// A file that could not be read.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The model.
+        /// Path of the model.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
-    /// The model cannot be compiled.
+    /// A model that cannot be compiled; every reason.
     #[error(transparent)]
     Import(#[from] ImportErrors),
 }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     fn read(root: &TempDir) -> Result<Vec<u8>, ExternalError> {
-        let folder = Folder::of(&root.path().join("models/m.onnx"));
+        let folder = Folder::of_model(&root.path().join("models/m.onnx"));
         folder.read(&Location::new("w.bin").unwrap(), 1..3)
     }
 

@@ -1,4 +1,4 @@
-//! Polynomials on intervals, steps of polynomials, rules. Whole graphs are tested in `tests/tests/ranges.rs`.
+//! Polynomials on intervals, steps of polynomials, rules. Whole graphs are tested in `tests/tests/whole/ranges.rs`.
 
 use super::polynomial::range;
 use super::{Calibration, Interval, Limit, RangeError, Ranges, StatedPlanes};

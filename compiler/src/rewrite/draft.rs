@@ -23,7 +23,7 @@ peregrine_ir::entities! {
     pub(super) Place = "place";
 }
 
-/// An operator and where its operands are.
+/// An operator of a draft and the places of its operands.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) op: Op,
@@ -32,7 +32,7 @@ pub(super) struct Item {
     pub(super) operands: Vec<Place>,
 }
 
-/// What no rule looks at in a result.
+/// The name of a result and its finishing steps, which no rule looks at.
 #[derive(Clone, Debug)]
 pub(super) struct Label {
     name: String,
@@ -148,7 +148,7 @@ impl Draft {
         graph
     }
 
-    /// Other operators, operands before users, and where the results are among them. O(nodes).
+    /// Replaces all operators by others, operands before users, and says where the results are among them. O(nodes).
     pub(super) fn replace(&mut self, items: Arena<Place, Item>, outputs: Vec<(Label, Place)>) {
         self.items = Items(items);
         self.outputs = outputs;
@@ -240,7 +240,7 @@ impl Draft {
         }
     }
 
-    /// What is known about each result and its position, in the model's order.
+    /// The label and place of each result, in the model's order.
     pub(super) fn outputs(&self) -> &[(Label, Place)] {
         &self.outputs
     }
@@ -255,7 +255,7 @@ impl Draft {
         self.items.keys().filter(|&p| self.live[p]).collect()
     }
 
-    /// Live users; one that uses the operator twice is listed twice.
+    /// Live users of an operator; a user that uses it twice is listed twice.
     pub(super) fn users(&self, place: Place) -> &[Place] {
         &self.users[place]
     }

@@ -5,7 +5,7 @@
 
 use peregrine_ir::{Broadcast, Shape, Tensor};
 
-/// Numbers of a shape that broadcasts to the tensor they belong to.
+/// Coefficients of a tensor, in a shape that broadcasts to the tensor's.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Field {
     shape: Shape,
@@ -13,7 +13,7 @@ pub(super) struct Field {
 }
 
 impl Field {
-    /// The same number everywhere.
+    /// A field with one scalar for all elements.
     pub(super) fn scalar(value: f64) -> Self {
         let Ok(shape) = Shape::new(Vec::new()) else {
             unreachable!("the empty product is 1");
@@ -24,7 +24,7 @@ impl Field {
         }
     }
 
-    /// The numbers of a tensor.
+    /// The field of a tensor's elements.
     pub(super) fn from_tensor(tensor: &Tensor) -> Self {
         Self {
             shape: tensor.shape().clone(),
@@ -54,18 +54,18 @@ impl Field {
         }
     }
 
-    /// The same field in its smallest shape.
+    /// This field in its smallest shape.
     pub(super) fn compacted(self) -> Self {
         let Self { shape, data } = self;
         Self::compact(&shape, data)
     }
 
-    /// The shape it is stored in.
+    /// The shape that the field is stored in.
     pub(super) fn shape(&self) -> &Shape {
         &self.shape
     }
 
-    /// The stored numbers.
+    /// The numbers of the field, as they are stored.
     pub(super) fn data(&self) -> &[f64] {
         &self.data
     }
@@ -130,7 +130,7 @@ impl Field {
         Some(Self::compact(to, self.expand(from)?))
     }
 
-    /// `f` of both fields, element by element; `None` when the shapes do not broadcast together.
+    /// Combines two fields element by element with `f`; `None` when the shapes do not broadcast together.
     pub(super) fn zip(&self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Option<Self> {
         let shape = self.shape.broadcast(&other.shape)?;
         let (a, b) = (
@@ -143,7 +143,7 @@ impl Field {
         Some(Self { shape, data })
     }
 
-    /// `f` of every number.
+    /// Applies `f` to every number of the field.
     pub(super) fn map(&self, f: impl Fn(f64) -> f64) -> Self {
         Self {
             shape: self.shape.clone(),

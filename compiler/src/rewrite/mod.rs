@@ -50,7 +50,8 @@ const MAX_ROUNDS: usize = 1000;
 /// weights after it four bits.
 const MAX_SHIFT: f64 = 16.0;
 
-/// An equal graph that is cheaper to evaluate under encryption, and what was done to get it.
+/// Rewrites a graph into an equal one that is cheaper to evaluate under encryption; returns it with a report of the rules that
+/// were applied.
 ///
 /// Inputs and outputs keep names and order. When no rule applies the graph is returned as it is.
 ///
@@ -60,7 +61,8 @@ pub fn simplify(graph: &Graph) -> Result<(Graph, Report), RewriteError> {
     simplify_without(graph, &Without::new())
 }
 
-/// The same without some optimisations: [`Optimisation::NodeFusing`] is 1 and 2, [`Optimisation::Redistribution`] is 3 and 4.
+/// Rewrites a graph as [`simplify`] does, without some optimisations: steps 1 and 2 of the module are
+/// [`Optimisation::NodeFusing`], steps 3 and 4 [`Optimisation::Redistribution`].
 ///
 /// # Errors
 /// As [`simplify`].
@@ -95,10 +97,10 @@ fn redistribute(draft: &mut Draft, report: &mut Report) -> bool {
     gauge::normalise(draft, report) || local::apply(shift::RULES, draft, report)
 }
 
-/// Why a graph cannot be simplified: it is not well formed.
+/// Why a graph cannot be simplified: how it is not well formed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RewriteError {
-    /// An operator has the wrong number of operands.
+    /// An operator with the wrong number of operands.
     #[error("`{node}` has {found} operands")]
     Operands {
         /// The node of the model.
@@ -106,7 +108,7 @@ pub enum RewriteError {
         /// How many it has.
         found: usize,
     },
-    /// An operand has the wrong number of elements.
+    /// An operand with the wrong number of elements.
     #[error("`{node}` reads an operand of shape {found} where {expected} is expected")]
     Size {
         /// The node of the model.
@@ -116,7 +118,7 @@ pub enum RewriteError {
         /// A shape with the right number of elements.
         expected: Shape,
     },
-    /// A linear map is not well formed.
+    /// A linear map that is not well formed.
     #[error("`{node}`: {source}")]
     Linear {
         /// The node of the model.

@@ -8,16 +8,16 @@ use std::fmt;
 /// times what they are in the middle.
 pub(super) const SPARE_LOSS: f64 = 4.0;
 
-/// One application of a rule.
+/// An application of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The rule, as the tables name it.
+    /// Name of the rule.
     pub rule: &'static str,
-    /// The node of the model whose operator it changed or removed.
+    /// Name of the model's node whose operator the rule changed or removed.
     pub node: String,
 }
 
-/// The rules applied, in order. Equal graphs give equal reports.
+/// The rules that rewriting applied, in order. Equal graphs give equal reports.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     steps: Vec<Step>,
@@ -27,12 +27,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Every application, in order.
+    /// All applications of rules, in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// How often each rule was applied.
+    /// Number of applications by rule.
     pub fn counts(&self) -> BTreeMap<&'static str, usize> {
         let mut counts = BTreeMap::new();
         for step in &self.steps {
@@ -41,13 +41,13 @@ impl Report {
         counts
     }
 
-    /// Whether nothing was done.
+    /// Whether no rule was applied.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// Bits that every operation must have beyond what is asked for, because values are stored smaller than the model has them: the
-    /// results are then as precise as if they were not.
+    /// Bits that every operation must have beyond what is asked for, because values are stored smaller than the model has
+    /// them: the results are then as precise as if they were not.
     pub fn noise_bits(&self) -> u32 {
         (self.loss_bits - SPARE_LOSS.log2()).max(0.0).ceil() as u32
     }
@@ -57,7 +57,7 @@ impl Report {
         self.loss_bits += loss.max(1.0).log2();
     }
 
-    /// What it took: rules tried, edges changed and e-nodes searched.
+    /// The effort of rewriting: rules tried, edges changed and e-nodes searched.
     pub const fn effort(&self) -> u64 {
         self.effort
     }

@@ -48,7 +48,7 @@ pub(super) fn scaled(map: &LinearMap, tensors: &Tensors, factors: Factors<'_>) -
             let fits = all.shape().broadcasts_to(&map.input);
             fits.then(|| Scaled::Weights(all.shape().clone(), all.data().to_vec()))
         }
-        LinearKind::AveragePool(_) | LinearKind::Gather(_) => None,
+        _ => None,
     }
 }
 
@@ -58,8 +58,13 @@ pub(super) fn column_groups(map: &LinearMap) -> Option<Groups> {
         LinearKind::Conv2d(_) => channels(&map.input),
         LinearKind::Contract(c) => Some(Groups::lines(c, c.k)),
         LinearKind::Scale(_) => Some(Groups::elements(&map.input)),
-        LinearKind::AveragePool(_) | LinearKind::Gather(_) => None,
+        _ => None,
     }
+}
+
+/// Whether a map has weights that factors of its rows and columns can be put into; any other map stays as it is.
+pub(super) fn takes_factors(map: &LinearMap) -> bool {
+    row_groups(map).is_some() && column_groups(map).is_some()
 }
 
 /// Groups of elements of a map's output that share a factor.
@@ -68,7 +73,7 @@ pub(super) fn row_groups(map: &LinearMap) -> Option<Groups> {
         LinearKind::Conv2d(_) => channels(&map.output),
         LinearKind::Contract(c) => Some(Groups::lines(c, c.m)),
         LinearKind::Scale(_) => Some(Groups::elements(&map.output)),
-        LinearKind::AveragePool(_) | LinearKind::Gather(_) => None,
+        _ => None,
     }
 }
 
@@ -111,7 +116,7 @@ impl Groups {
     }
 
     /// The group of a flat index.
-    pub(super) fn of(&self, flat: usize) -> usize {
+    pub(super) fn group(&self, flat: usize) -> usize {
         let b = flat / self.inner % self.b;
         let a = flat / (self.inner * self.b * self.middle) % self.a;
         a * self.b + b
@@ -129,7 +134,7 @@ impl Groups {
         }
         let mut per_group = vec![None; self.count()];
         for (flat, factor) in factors.expand(shape)?.into_iter().enumerate() {
-            let slot = &mut per_group[self.of(flat)];
+            let slot = &mut per_group[self.group(flat)];
             if *slot.get_or_insert(factor) != factor {
                 return None;
             }

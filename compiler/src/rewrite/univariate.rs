@@ -8,13 +8,13 @@ use super::field::Field;
 use crate::tensor::Polynomial;
 use peregrine_ir::{Shape, Tensors};
 
-/// A polynomial by its coefficients, constant term first; never empty.
+/// A polynomial in one variable by its coefficients, constant term first; never empty.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Univariate {
     coefficients: Vec<Field>,
 }
 
-/// What makes two polynomials the same: shapes and bits of the coefficients.
+/// The identity of a polynomial: shapes and bits of its coefficients.
 pub(super) type Key = Vec<(Vec<u32>, Vec<u64>)>;
 
 impl Univariate {
@@ -28,7 +28,7 @@ impl Univariate {
         (finite && degree <= Polynomial::MAX_DEGREE).then_some(Self { coefficients })
     }
 
-    /// `x` itself.
+    /// The polynomial `x`.
     pub(super) fn identity() -> Self {
         Self {
             coefficients: vec![Field::scalar(0.0), Field::scalar(1.0)],
@@ -65,7 +65,7 @@ impl Univariate {
         self.coefficients.len() - 1
     }
 
-    /// Whether it is `x`.
+    /// Whether the polynomial is `x`.
     pub(super) fn is_identity(&self) -> bool {
         match self.coefficients.as_slice() {
             [shift, scale] => shift.is_zero() && scale.all(|x| x == 1.0),
@@ -73,12 +73,12 @@ impl Univariate {
         }
     }
 
-    /// Whether it is `a x^k`.
+    /// Whether the polynomial is a monomial `a x^k`.
     pub(super) fn is_monomial(&self) -> bool {
         self.coefficients.iter().filter(|c| !c.is_zero()).count() <= 1
     }
 
-    /// `p + q`.
+    /// The sum `p + q` of two polynomials.
     pub(super) fn sum(&self, other: &Self) -> Option<Self> {
         let powers = self.coefficients.len().max(other.coefficients.len());
         let terms: Option<Vec<Field>> = (0..powers)
@@ -87,7 +87,7 @@ impl Univariate {
         Self::new(terms?)
     }
 
-    /// `p * q`.
+    /// The product `p q` of two polynomials.
     pub(super) fn product(&self, other: &Self) -> Option<Self> {
         let degree = self.degree() + other.degree();
         if degree > Polynomial::MAX_DEGREE {
@@ -105,7 +105,7 @@ impl Univariate {
         Self::new(terms)
     }
 
-    /// `p(q(x))`, by Horner's rule.
+    /// The composition `p(q(x))`, by Horner's rule.
     pub(super) fn compose(&self, inner: &Self) -> Option<Self> {
         if self.degree() * inner.degree() > Polynomial::MAX_DEGREE {
             return None;
@@ -133,14 +133,14 @@ impl Univariate {
         Self::new(terms)
     }
 
-    /// The same polynomial with another coefficient of `x^power`.
+    /// This polynomial with another coefficient of `x^power`.
     pub(super) fn with_coefficient(&self, power: usize, value: Field) -> Option<Self> {
         let mut coefficients = self.coefficients.clone();
         *coefficients.get_mut(power)? = value;
         Self::new(coefficients)
     }
 
-    /// The same polynomial on a reshaped tensor.
+    /// This polynomial for a reshaped tensor.
     pub(super) fn reshaped(&self, from: &Shape, to: &Shape) -> Option<Self> {
         let terms: Option<Vec<Field>> = self
             .coefficients
@@ -150,7 +150,7 @@ impl Univariate {
         Self::new(terms?)
     }
 
-    /// Coefficients in their smallest shapes.
+    /// This polynomial with coefficients in their smallest shapes.
     pub(super) fn compacted(&self) -> Self {
         Self {
             coefficients: self
@@ -161,7 +161,7 @@ impl Univariate {
         }
     }
 
-    /// Its identity for interning.
+    /// The key that equal polynomials share.
     pub(super) fn key(&self) -> Key {
         let bits = |field: &Field| field.data().iter().map(|x| x.to_bits()).collect();
         self.coefficients

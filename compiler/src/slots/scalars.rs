@@ -177,7 +177,7 @@ fn is_uniform(map: &BoundMap<'_>, window: &Window) -> bool {
                 None => window.pads[axis] == 0 && last < extent,
             }
         }),
-        LinearKind::Contract(_) | LinearKind::Scale(_) | LinearKind::Gather(_) => false,
+        _ => false,
     }
 }
 

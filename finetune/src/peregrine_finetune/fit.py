@@ -59,7 +59,7 @@ class Bound:
 
 
 #: By degree. Beyond its range a quadratic errs little: one for the layer is enough, and a narrow one makes the better
-#: fit. A quartic runs off, so that training starts well if few images leave its range.
+#: fit. A quartic grows fast beyond it, so that training starts well if few images leave its range.
 BOUNDS = {2: Bound(), 4: Bound(headroom=2.0, least=1.0, most=math.inf, narrowest=0.5, even=0.003)}
 
 

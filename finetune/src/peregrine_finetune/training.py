@@ -34,7 +34,7 @@ class RangePenalty:
     """A loss term on inputs of polynomial activations outside their bound.
 
     For each image and activation, `e` is how far the largest `|x| / running_max` exceeds 1, and the penalty is
-    `log(1 + e^2)`: quadratic near the bound and logarithmic far outside. A value that runs off is a product of many
+    `log(1 + e^2)`: quadratic near the bound and logarithmic far outside. A value that diverges is a product of many
     layers, and only the gradient of its logarithm has the size of others. The penalty is averaged over images and
     summed over activations. It looks at inputs before any clamp, in training mode only.
 
@@ -128,11 +128,11 @@ class FinetuneConfig:
 
     The optimizer is AdamW: gradients of coefficients, normalisations and weights differ in size by orders. The learning
     rate warms up for `warmup_steps` and falls to 0 along a cosine; coefficients learn with `coefficient_factor` times
-    it and without weight decay. `clip_norm` bounds the gradient of the rare batch with an image that runs off.
+    it and without weight decay. `clip_norm` bounds the gradient of the rare batch with an image that diverges.
 
     The loss is `hard_weight` times cross entropy, the rest distillation at `temperature`, and `range_weight` times the
     stage's factor times `RangePenalty`. An image whose penalty is `p` counts `1 / (1 + p)^2` in the first two: one that
-    runs off is pulled back and teaches nothing else, as its gradient would drown that of all others.
+    diverges is pulled back and teaches nothing else, as its gradient would drown that of all others.
 
     One image in thousands decides whether ranges hold, and an epoch would show it once. So the `replay_memory` images
     with the largest penalties are kept (in the checkpoint, too), and to each batch as many of them are added as

@@ -107,7 +107,6 @@ impl Encoder {
             } => {
                 let counts = [ciphers.len() as u32, constants.len() as u32];
                 self.program.counts.extend(counts);
-                constants.iter().for_each(|c| self.constants.push(c.0));
                 self.scale(scale);
             }
             Inst::Input { ty } => {
@@ -122,15 +121,7 @@ impl Encoder {
                 self.program.counts.push(arguments.len() as u32);
             }
             Inst::Result { index, .. } => self.program.powers.push(*index),
-            Inst::Encode {
-                constant,
-                imaginary,
-                level,
-                scale,
-                basis: _, // in the opcode
-            } => {
-                self.constants.push(constant.0);
-                imaginary.iter().for_each(|c| self.constants.push(c.0));
+            Inst::Encode { level, scale, .. } => {
                 self.program.levels.push(level.0);
                 self.scale(scale);
             }
@@ -159,6 +150,7 @@ impl Encoder {
             | Inst::Conjugate(_) => {}
         }
         inst.for_each_operand(|v| self.operands.push(v.0));
+        inst.constants().for_each(|c| self.constants.push(c.0));
     }
 
     fn scale(&mut self, scale: &Scale) {

@@ -1,6 +1,8 @@
 //! The protobuf messages, field by field. Nothing here is checked; see the modules that read and write them.
 
 use prost::Message;
+use prost::bytes::{Buf, BufMut};
+use prost::encoding::{self, DecodeContext, WireType};
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Public {
@@ -287,22 +289,55 @@ pub(super) struct Operator {
     pub(super) kind: Option<OperatorKind>,
 }
 
-#[derive(Clone, PartialEq, prost::Oneof)]
+/// What an operator is: a field of the operator, whose number names the kind.
+///
+/// The families of linear maps have numbers and fields of their own (`linear/family.rs`); a broadcast is the number of its
+/// tensor.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum OperatorKind {
-    #[prost(message, tag = "8")]
-    Conv2d(Conv2d),
-    #[prost(message, tag = "9")]
-    AveragePool(AveragePool),
-    #[prost(message, tag = "10")]
-    Contract(Contract),
-    /// The weight tensor.
-    #[prost(uint32, tag = "11")]
-    Scale(u32),
-    #[prost(message, tag = "12")]
-    Gather(Gather),
-    /// The tensor.
-    #[prost(uint32, tag = "13")]
-    Broadcast(u32),
+    /// A message, encoded.
+    Message(u32, Vec<u8>),
+    /// A bare number.
+    Number(u32, u32),
+}
+
+/// The field of a broadcast.
+pub(super) const BROADCAST: u32 = 13;
+
+/// What the derived message of an operator asks of its kind.
+impl OperatorKind {
+    fn merge(
+        kind: &mut Option<Self>,
+        tag: u32,
+        wire_type: WireType,
+        buffer: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), prost::DecodeError> {
+        *kind = Some(if wire_type == WireType::LengthDelimited {
+            let mut message = Vec::new();
+            encoding::bytes::merge(wire_type, &mut message, buffer, context)?;
+            Self::Message(tag, message)
+        } else {
+            let mut number = 0;
+            encoding::uint32::merge(wire_type, &mut number, buffer, context)?;
+            Self::Number(tag, number)
+        });
+        Ok(())
+    }
+
+    fn encode(&self, buffer: &mut impl BufMut) {
+        match self {
+            Self::Message(tag, message) => encoding::bytes::encode(*tag, message, buffer),
+            Self::Number(tag, number) => encoding::uint32::encode(*tag, number, buffer),
+        }
+    }
+
+    fn encoded_len(&self) -> usize {
+        match self {
+            Self::Message(tag, message) => encoding::bytes::encoded_len(*tag, message),
+            Self::Number(tag, number) => encoding::uint32::encoded_len(*tag, number),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -315,49 +350,6 @@ pub(super) struct Window {
     pub(super) pads: Vec<u32>,
     #[prost(uint32, repeated, tag = "4")]
     pub(super) dilations: Vec<u32>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Conv2d {
-    #[prost(uint32, tag = "1")]
-    pub(super) weight: u32,
-    #[prost(message, optional, tag = "2")]
-    pub(super) window: Option<Window>,
-    #[prost(uint32, tag = "3")]
-    pub(super) groups: u32,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct AveragePool {
-    #[prost(message, optional, tag = "1")]
-    pub(super) window: Option<Window>,
-    /// Two numbers, or none where padding does not count.
-    #[prost(uint32, repeated, tag = "2")]
-    pub(super) end_pads: Vec<u32>,
-}
-
-#[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct Contract {
-    #[prost(uint32, tag = "1")]
-    pub(super) weight: u32,
-    #[prost(uint32, tag = "2")]
-    pub(super) outer: u32,
-    #[prost(uint32, tag = "3")]
-    pub(super) groups: u32,
-    #[prost(uint32, tag = "4")]
-    pub(super) rows: u32,
-    #[prost(uint32, tag = "5")]
-    pub(super) m: u32,
-    #[prost(uint32, tag = "6")]
-    pub(super) k: u32,
-    #[prost(uint32, tag = "7")]
-    pub(super) inner: u32,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Gather {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) axes: Vec<Axis>,
 }
 
 #[derive(Clone, PartialEq, Message)]

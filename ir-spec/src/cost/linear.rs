@@ -1,5 +1,13 @@
 //! Seconds of the parts of a linear operator, by which the compiler chooses layouts and steps.
 
+/// How often a key switch passes over every limb of its level, about: what weighs levels against each other before ring and digits are
+/// chosen, on which the seconds of [`CostModel`](super::CostModel) depend.
+pub const PASSES_OF_KEY_SWITCH: f64 = 24.0;
+
+/// How often a product with an encoded plaintext passes over every limb of its level, its encoding included; see
+/// [`PASSES_OF_KEY_SWITCH`].
+pub const PASSES_OF_PRODUCT: f64 = 3.0;
+
 /// Seconds of the parts of a linear operator at one level.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearCost {

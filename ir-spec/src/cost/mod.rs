@@ -18,7 +18,7 @@ mod profile;
 #[cfg(test)]
 mod tests;
 
-pub use linear::{LinearCost, Prices};
+pub use linear::{LinearCost, PASSES_OF_KEY_SWITCH, PASSES_OF_PRODUCT, Prices};
 pub use phases::Phases;
 pub use predict::{NodeSeconds, Prediction};
 pub use profile::{Machine, Profile, ProfileError, Rates};

@@ -1,6 +1,7 @@
 //! `y[o, g, r, m, b] = sum over k of w[g, m, k] * x[o, g, r, k, b]`: fully connected layers and products with a matrix.
 
-use super::{LinearError, LinearMap, weight_shape};
+use super::family::{Family, ReadFields, WeightField, WriteFields};
+use super::{BoundMap, LinearError, LinearMap, weight_shape};
 use crate::entity::TensorId;
 use crate::tensor::Tensors;
 
@@ -47,8 +48,48 @@ impl Contract {
             [1, 1, 1, 1]
         )
     }
+}
 
-    pub(super) fn check(&self, map: &LinearMap, tensors: &Tensors) -> Result<(), LinearError> {
+impl Family for Contract {
+    const KEYWORD: &'static str = "contract";
+    const TAG: u32 = 10;
+    const WEIGHT: Option<WeightField<Self>> = Some(WeightField {
+        get: |contract| contract.weight,
+        set: |contract, weight| contract.weight = weight,
+    });
+
+    fn read<R: ReadFields>(fields: &mut R) -> Result<Self, R::Error> {
+        Ok(Self {
+            weight: fields.weight(1)?,
+            outer: fields.number(2, "outer")?,
+            groups: fields.number(3, "groups")?,
+            rows: fields.number(4, "rows")?,
+            m: fields.number(5, "m")?,
+            k: fields.number(6, "k")?,
+            inner: fields.number(7, "inner")?,
+        })
+    }
+
+    fn write<W: WriteFields>(&self, fields: &mut W) -> Result<(), W::Error> {
+        let Self {
+            weight,
+            outer,
+            groups,
+            rows,
+            m,
+            k,
+            inner,
+        } = *self;
+        fields.weight(1, weight)?;
+        fields.number(2, "outer", outer)?;
+        fields.number(3, "groups", groups)?;
+        fields.number(4, "rows", rows)?;
+        fields.number(5, "m", m)?;
+        fields.number(6, "k", k)?;
+        fields.number(7, "inner", inner)
+    }
+
+    fn check(&self, map: &LinearMap, tensors: &Tensors) -> Result<(), LinearError> {
         let extents = [self.outer, self.groups, self.rows, self.inner];
         let around = extents
             .iter()
@@ -74,12 +115,8 @@ impl Contract {
         Ok(())
     }
 
-    pub(super) fn for_each_tap(
-        &self,
-        weights: &[f64],
-        output: usize,
-        mut tap: impl FnMut(usize, f64),
-    ) {
+    fn for_each_tap(&self, bound: &BoundMap<'_>, output: usize, mut tap: impl FnMut(usize, f64)) {
+        let weights = bound.weights.data;
         let [line, m, b] = split(output, self.m, self.inner);
         for k in 0..self.k as usize {
             tap(
@@ -89,16 +126,36 @@ impl Contract {
         }
     }
 
-    pub(super) fn coefficient(&self, weights: &[f64], output: usize, input: usize) -> f64 {
+    fn coefficient(&self, bound: &BoundMap<'_>, output: usize, input: usize) -> f64 {
         let [line, m, b] = split(output, self.m, self.inner);
         let [other_line, k, other_b] = split(input, self.k, self.inner);
         if line == other_line && b == other_b {
-            self.weight_at(weights, line, m, k)
+            self.weight_at(bound.weights.data, line, m, k)
         } else {
             0.0
         }
     }
 
+    fn macs(&self, map: &LinearMap) -> u64 {
+        let outputs = map.output.elements() as u64;
+        outputs.saturating_mul(self.k.into())
+    }
+
+    fn for_each_zero_entry(&self, bound: &BoundMap<'_>, mut zero: impl FnMut(usize, usize)) {
+        if !self.is_matrix() {
+            return;
+        }
+        let rows = bound.weights.data.chunks_exact(self.k as usize);
+        for (row, weights) in rows.enumerate() {
+            let weights = weights.iter().enumerate();
+            weights
+                .filter(|(_, w)| **w == 0.0)
+                .for_each(|(column, _)| zero(row, column));
+        }
+    }
+}
+
+impl Contract {
     fn weight_at(&self, weights: &[f64], line: usize, m: usize, k: usize) -> f64 {
         let group = line / self.rows as usize % self.groups as usize;
         weights

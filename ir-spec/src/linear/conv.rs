@@ -1,7 +1,8 @@
 //! `y[n, m, p, q] = sum over c, i, j of w[m, c, i, j] * x[n, g(m) + c, p*s + i*d - pad, q*s + j*d - pad]`.
 
 use super::extents::{Extents, index, nchw};
-use super::{LinearError, LinearMap, Weights, Window, weight_shape};
+use super::family::{Family, ReadFields, WeightField, WriteFields};
+use super::{BoundMap, LinearError, LinearMap, Weights, Window, weight_shape};
 use crate::entity::TensorId;
 use crate::tensor::Tensors;
 
@@ -20,8 +21,34 @@ pub struct Conv2d {
     pub groups: u32,
 }
 
-impl Conv2d {
-    pub(super) fn check(&self, map: &LinearMap, tensors: &Tensors) -> Result<(), LinearError> {
+impl Family for Conv2d {
+    const KEYWORD: &'static str = "conv2d";
+    const TAG: u32 = 8;
+    const WEIGHT: Option<WeightField<Self>> = Some(WeightField {
+        get: |conv| conv.weight,
+        set: |conv, weight| conv.weight = weight,
+    });
+
+    fn read<R: ReadFields>(fields: &mut R) -> Result<Self, R::Error> {
+        Ok(Self {
+            weight: fields.weight(1)?,
+            window: fields.window(2)?,
+            groups: fields.number(3, "groups")?,
+        })
+    }
+
+    fn write<W: WriteFields>(&self, fields: &mut W) -> Result<(), W::Error> {
+        let Self {
+            weight,
+            window,
+            groups,
+        } = self;
+        fields.weight(1, *weight)?;
+        fields.window(2, window)?;
+        fields.number(3, "groups", *groups)
+    }
+
+    fn check(&self, map: &LinearMap, tensors: &Tensors) -> Result<(), LinearError> {
         self.window.check("conv2d", map)?;
         let ([n, c, ..], [batch, m, ..]) = (nchw(&map.input), nchw(&map.output));
         if n != batch {
@@ -62,13 +89,8 @@ impl Conv2d {
         Ok(())
     }
 
-    pub(super) fn for_each_tap(
-        &self,
-        [input, out]: &[Extents; 2],
-        weights: &Weights<'_>,
-        output: usize,
-        mut tap: impl FnMut(usize, f64),
-    ) {
+    fn for_each_tap(&self, bound: &BoundMap<'_>, output: usize, mut tap: impl FnMut(usize, f64)) {
+        let ([input, out], weights) = (&bound.extents, &bound.weights);
         let [n, m, p, q] = out.position(output);
         let (input, out) = (input.dims, out.dims);
         let (group_in, first) = self.group(input, out, m);
@@ -91,22 +113,89 @@ impl Conv2d {
 
     /// `A x` for an `x` of the right size, row of the image by row: the sums of [`Self::for_each_tap`] in the same order, in
     /// loops that processors are good at.
-    pub(super) fn apply(
-        &self,
-        extents: &[Extents; 2],
-        weights: &Weights<'_>,
-        x: &[f64],
-    ) -> Vec<f64> {
-        let [_, out] = extents;
+    fn apply(&self, bound: &BoundMap<'_>, x: &[f64]) -> Vec<f64> {
+        let [_, out] = &bound.extents;
         let mut y = vec![0.0; out.dims.iter().map(|&extent| extent as usize).product()];
         let width = out.dims[3] as usize;
         for (row, sums) in y.chunks_mut(width.max(1)).enumerate() {
             let [n, m, p, _] = out.position(row * width);
-            self.add_row(extents, weights, [n, m, p], (x, sums));
+            self.add_row(&bound.extents, &bound.weights, [n, m, p], (x, sums));
         }
         y
     }
 
+    fn for_each_channel_pair(
+        &self,
+        bound: &BoundMap<'_>,
+        tap: [u32; 2],
+        mut pair: impl FnMut(u32, u32),
+    ) {
+        let (map, weights) = (bound.map, &bound.weights);
+        let (input, output) = (nchw(&map.input), nchw(&map.output));
+        let at = self.weight_element(tap, weights.kernel);
+        for m in 0..output[1] {
+            let (group_in, first) = self.group(input, output, m);
+            for c in 0..group_in {
+                if weights.convolution(group_in, [m, c], at) != 0.0 {
+                    (0..input[0]).for_each(|n| pair(n * output[1] + m, n * input[1] + first + c));
+                }
+            }
+        }
+    }
+
+    fn for_each_zero(&self, bound: &BoundMap<'_>, mut zero: impl FnMut([u32; 2], u32, u32)) {
+        let (map, weights) = (bound.map, &bound.weights);
+        let (input, output) = (nchw(&map.input), nchw(&map.output));
+        let [rows, columns] = self.window.kernel;
+        let taps = (0..rows).flat_map(|i| (0..columns).map(move |j| [i, j]));
+        let taps = taps.map(|tap| (tap, self.weight_element(tap, weights.kernel)));
+        let taps: Vec<_> = taps.collect();
+        let [height, width] = weights.kernel.map(|extent| extent as usize);
+        let mut elements = weights.data.chunks_exact(height * width);
+        for m in 0..output[1] {
+            let (group_in, first) = self.group(input, output, m);
+            for (c, element) in (0..group_in).zip(&mut elements) {
+                // Nearly always there is none.
+                if !element.contains(&0.0) {
+                    continue;
+                }
+                for &(tap, [i, j]) in &taps {
+                    if element.get(i as usize * width + j as usize) == Some(&0.0) {
+                        (0..input[0])
+                            .for_each(|n| zero(tap, n * output[1] + m, n * input[1] + first + c));
+                    }
+                }
+            }
+        }
+    }
+
+    fn coefficient(&self, bound: &BoundMap<'_>, output: usize, input: usize) -> f64 {
+        let ([inputs, outputs], weights) = (&bound.extents, &bound.weights);
+        let ([n, m, p, q], [batch, c, y, x]) = (outputs.position(output), inputs.position(input));
+        let (group_in, first) = self.group(inputs.dims, outputs.dims, m);
+        if n != batch || c < first || c - first >= group_in {
+            return 0.0;
+        }
+        match (self.window.tap(0, p, y), self.window.tap(1, q, x)) {
+            (Some(i), Some(j)) => {
+                let at = self.weight_element([i, j], weights.kernel);
+                weights.convolution(group_in, [m, c - first], at)
+            }
+            _ => 0.0,
+        }
+    }
+
+    fn macs(&self, map: &LinearMap) -> u64 {
+        let (group_in, _) = self.group(nchw(&map.input), nchw(&map.output), 0);
+        self.window.taps(map, group_in)
+    }
+
+    fn window(&self) -> Option<&Window> {
+        Some(&self.window)
+    }
+}
+
+impl Conv2d {
     /// Adds what the kernel sees along row `p` of output channel `m`.
     fn add_row(
         &self,
@@ -137,81 +226,6 @@ impl Conv2d {
                 }
             }
         }
-    }
-
-    pub(super) fn for_each_channel_pair(
-        &self,
-        map: &LinearMap,
-        weights: &Weights<'_>,
-        tap: [u32; 2],
-        mut pair: impl FnMut(u32, u32),
-    ) {
-        let (input, output) = (nchw(&map.input), nchw(&map.output));
-        let at = self.weight_element(tap, weights.kernel);
-        for m in 0..output[1] {
-            let (group_in, first) = self.group(input, output, m);
-            for c in 0..group_in {
-                if weights.convolution(group_in, [m, c], at) != 0.0 {
-                    (0..input[0]).for_each(|n| pair(n * output[1] + m, n * input[1] + first + c));
-                }
-            }
-        }
-    }
-
-    pub(super) fn for_each_zero(
-        &self,
-        map: &LinearMap,
-        weights: &Weights<'_>,
-        mut zero: impl FnMut([u32; 2], u32, u32),
-    ) {
-        let (input, output) = (nchw(&map.input), nchw(&map.output));
-        let [rows, columns] = self.window.kernel;
-        let taps = (0..rows).flat_map(|i| (0..columns).map(move |j| [i, j]));
-        let taps = taps.map(|tap| (tap, self.weight_element(tap, weights.kernel)));
-        let taps: Vec<_> = taps.collect();
-        let [height, width] = weights.kernel.map(|extent| extent as usize);
-        let mut elements = weights.data.chunks_exact(height * width);
-        for m in 0..output[1] {
-            let (group_in, first) = self.group(input, output, m);
-            for (c, element) in (0..group_in).zip(&mut elements) {
-                // Nearly always there is none.
-                if !element.contains(&0.0) {
-                    continue;
-                }
-                for &(tap, [i, j]) in &taps {
-                    if element.get(i as usize * width + j as usize) == Some(&0.0) {
-                        (0..input[0])
-                            .for_each(|n| zero(tap, n * output[1] + m, n * input[1] + first + c));
-                    }
-                }
-            }
-        }
-    }
-
-    pub(super) fn coefficient(
-        &self,
-        [inputs, outputs]: &[Extents; 2],
-        weights: &Weights<'_>,
-        output: usize,
-        input: usize,
-    ) -> f64 {
-        let ([n, m, p, q], [batch, c, y, x]) = (outputs.position(output), inputs.position(input));
-        let (group_in, first) = self.group(inputs.dims, outputs.dims, m);
-        if n != batch || c < first || c - first >= group_in {
-            return 0.0;
-        }
-        match (self.window.tap(0, p, y), self.window.tap(1, q, x)) {
-            (Some(i), Some(j)) => {
-                let at = self.weight_element([i, j], weights.kernel);
-                weights.convolution(group_in, [m, c - first], at)
-            }
-            _ => 0.0,
-        }
-    }
-
-    pub(super) fn macs(&self, map: &LinearMap) -> u64 {
-        let (group_in, _) = self.group(nchw(&map.input), nchw(&map.output), 0);
-        self.window.taps(map, group_in)
     }
 
     /// Input channels per group, and the first one that output channel `m` reads.

@@ -1,6 +1,8 @@
 //! `y[i] = x[j]` with each `j_a` read from a table indexed by one coordinate of `i`, or zero.
 
-use super::{LinearError, LinearMap};
+use super::family::{Family, ReadFields, WeightField, WriteFields};
+use super::{BoundMap, LinearError, LinearMap};
+use crate::tensor::Tensors;
 
 /// Moves elements: each input axis is driven by one output axis through a table.
 ///
@@ -21,8 +23,22 @@ pub struct AxisMap {
     pub table: Vec<Option<u32>>,
 }
 
-impl Gather {
-    pub(super) fn check(&self, map: &LinearMap) -> Result<(), LinearError> {
+impl Family for Gather {
+    const KEYWORD: &'static str = "gather";
+    const TAG: u32 = 12;
+    const WEIGHT: Option<WeightField<Self>> = None;
+
+    fn read<R: ReadFields>(fields: &mut R) -> Result<Self, R::Error> {
+        let axes = fields.axes(1, "axes")?;
+        Ok(Self { axes })
+    }
+
+    fn write<W: WriteFields>(&self, fields: &mut W) -> Result<(), W::Error> {
+        let Self { axes } = self;
+        fields.axes(1, "axes", axes)
+    }
+
+    fn check(&self, map: &LinearMap, _: &Tensors) -> Result<(), LinearError> {
         if self.axes.len() != map.input.rank() {
             let expected = format!("{}, one per input axis", map.input.rank());
             return Err(LinearError::attribute(
@@ -60,7 +76,7 @@ impl Gather {
     }
 
     /// Output elements that are read from somewhere: those where no table along any axis puts a zero.
-    pub(super) fn macs(&self, map: &LinearMap) -> u64 {
+    fn macs(&self, map: &LinearMap) -> u64 {
         let extents = (0..).zip(map.output.dims());
         let read = extents.map(|(output_axis, &extent)| {
             let tables = self
@@ -76,8 +92,25 @@ impl Gather {
         read.fold(1, u64::saturating_mul)
     }
 
+    fn for_each_tap(&self, bound: &BoundMap<'_>, output: usize, mut tap: impl FnMut(usize, f64)) {
+        if let Some(input) = self.source(bound.map, output) {
+            tap(input, 1.0);
+        }
+    }
+
+    fn coefficient(&self, bound: &BoundMap<'_>, output: usize, input: usize) -> f64 {
+        f64::from(u8::from(self.source(bound.map, output) == Some(input)))
+    }
+
+    fn table_entries(&self) -> usize {
+        let lengths = self.axes.iter().map(|axis| axis.table.len());
+        lengths.fold(0, usize::saturating_add)
+    }
+}
+
+impl Gather {
     /// Flat input index that output element `output` copies, or `None` for zero.
-    pub(super) fn source(&self, map: &LinearMap, output: usize) -> Option<usize> {
+    fn source(&self, map: &LinearMap, output: usize) -> Option<usize> {
         let at = map.output.unravel(output);
         self.axes
             .iter()

@@ -1,7 +1,9 @@
 //! `y[n, c, p, q] = mean of x[n, c, ..]` over a window.
 
-use super::extents::{Extents, index, nchw};
-use super::{LinearError, LinearMap, Window};
+use super::extents::{index, nchw};
+use super::family::{Family, ReadFields, WeightField, WriteFields};
+use super::{BoundMap, LinearError, LinearMap, Window};
+use crate::tensor::Tensors;
 
 /// Mean over windows, per channel.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,8 +15,28 @@ pub struct AveragePool {
     pub padding_counts: Option<[u32; 2]>,
 }
 
-impl AveragePool {
-    pub(super) fn check(&self, map: &LinearMap) -> Result<(), LinearError> {
+impl Family for AveragePool {
+    const KEYWORD: &'static str = "average_pool";
+    const TAG: u32 = 9;
+    const WEIGHT: Option<WeightField<Self>> = None;
+
+    fn read<R: ReadFields>(fields: &mut R) -> Result<Self, R::Error> {
+        Ok(Self {
+            window: fields.window(1)?,
+            padding_counts: fields.optional_pair(2, "end_pads")?,
+        })
+    }
+
+    fn write<W: WriteFields>(&self, fields: &mut W) -> Result<(), W::Error> {
+        let Self {
+            window,
+            padding_counts,
+        } = self;
+        fields.window(1, window)?;
+        fields.optional_pair(2, "end_pads", *padding_counts)
+    }
+
+    fn check(&self, map: &LinearMap, _: &Tensors) -> Result<(), LinearError> {
         self.window.check("average_pool", map)?;
         if nchw(&map.input)[..2] != nchw(&map.output)[..2] {
             return Err(LinearError::shapes(
@@ -38,12 +60,8 @@ impl AveragePool {
         Ok(())
     }
 
-    pub(super) fn for_each_tap(
-        &self,
-        [input, out]: &[Extents; 2],
-        output: usize,
-        mut tap: impl FnMut(usize, f64),
-    ) {
+    fn for_each_tap(&self, bound: &BoundMap<'_>, output: usize, mut tap: impl FnMut(usize, f64)) {
+        let [input, out] = &bound.extents;
         let [n, c, p, q] = out.position(output);
         let input = input.dims;
         let weight = self.weight(input, p, q);
@@ -60,12 +78,8 @@ impl AveragePool {
         }
     }
 
-    pub(super) fn coefficient(
-        &self,
-        [inputs, outputs]: &[Extents; 2],
-        output: usize,
-        input: usize,
-    ) -> f64 {
+    fn coefficient(&self, bound: &BoundMap<'_>, output: usize, input: usize) -> f64 {
+        let [inputs, outputs] = &bound.extents;
         let ([n, c, p, q], [batch, channel, y, x]) =
             (outputs.position(output), inputs.position(input));
         let seen = n == batch
@@ -79,6 +93,26 @@ impl AveragePool {
         }
     }
 
+    fn macs(&self, map: &LinearMap) -> u64 {
+        self.window.taps(map, 1)
+    }
+
+    fn window(&self) -> Option<&Window> {
+        Some(&self.window)
+    }
+
+    fn for_each_channel_pair(
+        &self,
+        bound: &BoundMap<'_>,
+        _: [u32; 2],
+        mut pair: impl FnMut(u32, u32),
+    ) {
+        let [channels, ..] = bound.map.output.chw();
+        (0..channels).for_each(|c| pair(c, c));
+    }
+}
+
+impl AveragePool {
     /// One over the number of elements that count in the window at `(p, q)`.
     fn weight(&self, input: [u32; 4], p: u32, q: u32) -> f64 {
         1.0 / (self.counted(0, p, input[2]) * self.counted(1, q, input[3])).max(1.0)

@@ -255,3 +255,20 @@ fn a_large_convolution_is_counted_by_axes() {
     let macs = map.bind(&tensors).unwrap().macs();
     assert_eq!(macs, 64 * 3 * along_axis * along_axis);
 }
+
+#[test]
+fn families_differ_in_word_and_tag_and_are_specified() {
+    let spec = include_str!("../../SPEC.md");
+    for (i, family) in FamilyId::ALL.iter().enumerate() {
+        let word = family.keyword();
+        for other in &FamilyId::ALL[..i] {
+            assert!(word != other.keyword() && family.tag() != other.tag());
+        }
+        assert!(word != "broadcast", "another operator has this word");
+        let weight = if family.has_weight() { " w" } else { "" };
+        for part in [format!("| `{word}{weight}` |"), format!("\"{word}\" ")] {
+            assert!(spec.contains(&part), "SPEC.md has no {part}");
+        }
+        assert!(!family.is_bare() || family.has_weight());
+    }
+}

@@ -5,7 +5,7 @@ use crate::circuit::{Circuit, Constant, Operator, Remark, SourceNode};
 use crate::entity::{LayoutId, Node, RingId, TensorId};
 use crate::layout::{Layout, LayoutParts};
 use crate::linear::{
-    AveragePool, AxisMap, Contract, Conv2d, Gather, LinearKind, LinearMap, Window,
+    AveragePool, AxisMap, Contract, Conv2d, ElementScale, Gather, LinearKind, LinearMap, Window,
 };
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -230,7 +230,12 @@ fn scale(draw: &mut Draw<'_>, circuit: &mut Circuit) {
     let dims = [draw.between(1, 3), draw.between(1, 4)];
     let columns = if draw.sometimes(2) { 1 } else { dims[1] };
     let weight = tensor(draw, circuit, &[columns]);
-    linear(draw, circuit, LinearKind::Scale(weight), (&dims, &dims));
+    linear(
+        draw,
+        circuit,
+        LinearKind::Scale(ElementScale { weight }),
+        (&dims, &dims),
+    );
 }
 
 /// Two axes, swapped or not, with tables that repeat, reverse, shift and drop.

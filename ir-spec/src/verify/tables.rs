@@ -4,7 +4,7 @@ use super::error::{Report, Subject};
 use crate::circuit::{Circuit, Constant, Operator, Remark};
 use crate::entity::{LayoutId, Node, OperatorId, RingId, TensorId};
 use crate::layout::Layout;
-use crate::linear::{Gather, LinearError, LinearKind, LinearMap};
+use crate::linear::LinearError;
 use crate::ring::RingTable;
 use crate::shape::Shape;
 
@@ -132,7 +132,7 @@ fn check_operators(circuit: &Circuit, report: &mut Report) {
                 output,
                 fold,
             } => {
-                entries = entries.saturating_add(table_entries(map));
+                entries = entries.saturating_add(map.table_entries());
                 note(map.check(&circuit.tensors).map_err(TableError::from));
                 note(check_packing(circuit, "input", *input, &map.input));
                 note(check_packing(circuit, "output", *output, &map.output));
@@ -176,14 +176,6 @@ fn check_fold(circuit: &Circuit, output: LayoutId, fold: u32) -> Result<(), Tabl
         found: fold,
         layout: output,
     })
-}
-
-fn table_entries(map: &LinearMap) -> usize {
-    let LinearKind::Gather(Gather { axes }) = &map.kind else {
-        return 0;
-    };
-    axes.iter()
-        .fold(0, |sum, axis| axis.table.len().saturating_add(sum))
 }
 
 fn check_packing(

@@ -2,21 +2,21 @@
 
 use super::CkksError;
 use crate::params::Parameters;
-use crate::ring::{Basis, Ntt, RnsPoly, Seed};
+use crate::ring::{Ntt, RnsBasis, RnsPoly, Seed};
 use std::fmt;
 
-/// What a ciphertext's polynomials are.
+/// The form of a ciphertext: how many polynomials it has and modulo what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Form {
-    /// Two parts modulo `Q_l`.
+pub enum CiphertextForm {
+    /// Two polynomials modulo `Q_l`.
     Normal,
-    /// Three parts modulo `Q_l`: a product before relinearization.
+    /// Three polynomials modulo `Q_l`: a product before relinearization.
     Product,
-    /// Two parts modulo `Q_l P`, of P times the message: a key switch before its division by P.
+    /// Two polynomials modulo `Q_l P`, of P times the message: a key switch before its division by P.
     Extended,
 }
 
-impl fmt::Display for Form {
+impl fmt::Display for CiphertextForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Normal => "a ciphertext of two parts",
@@ -26,8 +26,8 @@ impl fmt::Display for Form {
     }
 }
 
-impl Form {
-    /// How many parts it has.
+impl CiphertextForm {
+    /// Number of polynomials of a ciphertext of this form.
     pub fn parts(self) -> usize {
         match self {
             Self::Normal | Self::Extended => 2,
@@ -35,11 +35,11 @@ impl Form {
         }
     }
 
-    /// The primes of its polynomials at a level.
+    /// The primes that a ciphertext of this form has at a level.
     ///
     /// # Errors
     /// When there is no such level.
-    pub fn basis(self, params: &Parameters, level: usize) -> Result<&Basis, CkksError> {
+    pub fn basis(self, params: &Parameters, level: usize) -> Result<&RnsBasis, CkksError> {
         Ok(match self {
             Self::Normal | Self::Product => params.row(level)?,
             Self::Extended => params.extended_row(level)?,
@@ -47,16 +47,16 @@ impl Form {
     }
 }
 
-/// Two or three polynomials over the primes of a level: `c0 + c1 s (+ c2 s^2)` is the message plus noise.
+/// A ciphertext: two or three polynomials over the primes of a level; `c0 + c1 s (+ c2 s^2)` is the message plus noise.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ciphertext {
     parts: Vec<RnsPoly<Ntt>>,
     level: usize,
-    form: Form,
+    form: CiphertextForm,
 }
 
 impl Ciphertext {
-    /// A ciphertext from its parts.
+    /// A ciphertext from its polynomials.
     ///
     /// # Errors
     /// Unless the level exists and there are two or three parts over its primes (and the special primes, if extended).
@@ -67,9 +67,9 @@ impl Ciphertext {
         extended: bool,
     ) -> Result<Self, CkksError> {
         let form = match (parts.len(), extended) {
-            (2, false) => Form::Normal,
-            (3, false) => Form::Product,
-            (2, true) => Form::Extended,
+            (2, false) => CiphertextForm::Normal,
+            (3, false) => CiphertextForm::Product,
+            (2, true) => CiphertextForm::Extended,
             (found, _) => return Err(CkksError::Parts { found }),
         };
         let ciphertext = Self { parts, level, form };
@@ -78,7 +78,7 @@ impl Ciphertext {
     }
 
     /// Parts known to fit.
-    pub(super) fn new(parts: Vec<RnsPoly<Ntt>>, level: usize, form: Form) -> Self {
+    pub(super) fn new(parts: Vec<RnsPoly<Ntt>>, level: usize, form: CiphertextForm) -> Self {
         Self { parts, level, form }
     }
 
@@ -94,33 +94,33 @@ impl Ciphertext {
         }
     }
 
-    /// Its polynomials.
+    /// The polynomials of the ciphertext: `c0`, `c1` and, of a product, `c2`.
     pub fn parts(&self) -> &[RnsPoly<Ntt>] {
         &self.parts
     }
 
-    /// Its level.
+    /// The level of the ciphertext.
     pub fn level(&self) -> usize {
         self.level
     }
 
-    /// Its form.
-    pub fn form(&self) -> Form {
+    /// The form of the ciphertext.
+    pub fn form(&self) -> CiphertextForm {
         self.form
     }
 
-    /// Whether it is modulo `Q_l P`.
+    /// Whether the ciphertext is extended: modulo `Q_l P`.
     pub fn is_extended(&self) -> bool {
-        self.form == Form::Extended
+        self.form == CiphertextForm::Extended
     }
 
-    /// Bytes of its words in memory.
+    /// Bytes that the polynomials take in memory.
     pub fn bytes(&self) -> usize {
         self.parts.iter().map(RnsPoly::bytes).sum()
     }
 }
 
-/// A fresh ciphertext with its uniform half as a seed: half the size.
+/// A fresh ciphertext whose uniform polynomial is kept as a seed, which halves its size.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SeededCiphertext {
     body: RnsPoly<Ntt>,
@@ -145,22 +145,22 @@ impl SeededCiphertext {
         Ok(Self { body, seed, level })
     }
 
-    /// The half that holds the message.
+    /// The polynomial `c0`, which holds the message.
     pub fn body(&self) -> &RnsPoly<Ntt> {
         &self.body
     }
 
-    /// The seed of the other half; public.
+    /// The seed of the uniform polynomial `c1`; public.
     pub fn seed(&self) -> Seed {
         self.seed
     }
 
-    /// Its level.
+    /// The level of the ciphertext.
     pub fn level(&self) -> usize {
         self.level
     }
 
-    /// The whole ciphertext: stream `q` of the seed is the second part modulo the prime `q`.
+    /// The ciphertext with both polynomials: stream `q` of the seed is `c1` modulo the prime `q`.
     ///
     /// # Errors
     /// When it was made under other parameters.
@@ -172,24 +172,24 @@ impl SeededCiphertext {
     }
 }
 
-/// An encoded plaintext; operations use the residues modulo the primes of the ciphertext they meet.
+/// An encoded plaintext; an operation uses its residues modulo the primes of the ciphertext that it meets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plaintext {
     poly: RnsPoly<Ntt>,
 }
 
 impl Plaintext {
-    /// A plaintext of a polynomial.
+    /// The plaintext of an encoded polynomial.
     pub fn new(poly: RnsPoly<Ntt>) -> Self {
         Self { poly }
     }
 
-    /// The polynomial.
+    /// The polynomial of the plaintext.
     pub fn poly(&self) -> &RnsPoly<Ntt> {
         &self.poly
     }
 
-    /// Bytes of its words in memory.
+    /// Bytes that the polynomial takes in memory.
     pub fn bytes(&self) -> usize {
         self.poly.bytes()
     }

@@ -94,7 +94,7 @@ impl Embedding {
     }
 }
 
-/// The values of slots as they were decrypted: noise and all, so they tell the secret. Wiped when dropped.
+/// Decrypted values of slots, with their noise, which tells the secret. Wiped when dropped.
 #[derive(Clone, PartialEq)]
 pub struct Slots(Vec<Complex64>);
 

@@ -9,7 +9,7 @@ use super::embedding::{Embedding, Slots};
 use super::integer::MixedRadix;
 use super::{CkksError, Complex64, Message, Plaintext};
 use crate::params::Parameters;
-use crate::ring::{Basis, Coefficient, Modulus, RnsPoly};
+use crate::ring::{Coefficient, Modulus, RnsBasis, RnsPoly};
 use rayon::prelude::*;
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const COEFFICIENTS_PER_TASK: usize = 1 << 10;
 /// almost surely, a message with a bit to spare has none.
 const OVERFLOW_FRACTION: f64 = 0.49;
 
-/// Encodes and decodes at the degree of some parameters.
+/// The CKKS encoder of some parameters: slots to polynomials, and back.
 pub struct Encoder {
     params: Arc<Parameters>,
     embedding: Embedding,
@@ -37,7 +37,7 @@ impl fmt::Debug for Encoder {
 }
 
 impl Encoder {
-    /// Prepares the tables.
+    /// The encoder of some parameters, with its tables.
     pub fn new(params: &Arc<Parameters>) -> Self {
         Self {
             params: params.clone(),
@@ -53,7 +53,7 @@ impl Encoder {
         &self,
         slots: &[Complex64],
         scale: f64,
-        basis: &Basis,
+        basis: &RnsBasis,
     ) -> Result<Plaintext, CkksError> {
         if let Some(bad) = slots.iter().find(|z| !z.is_finite()) {
             let value = if bad.re.is_finite() { bad.im } else { bad.re };
@@ -67,7 +67,7 @@ impl Encoder {
         Ok(Message::new(integers, largest).encoded(&self.params, basis))
     }
 
-    /// Encodes real slots; see [`Self::encode`].
+    /// Encodes at most N/2 real slots at a scale; see [`Self::encode`].
     ///
     /// # Errors
     /// As for [`Self::encode`].
@@ -75,17 +75,22 @@ impl Encoder {
         &self,
         slots: &[f64],
         scale: f64,
-        basis: &Basis,
+        basis: &RnsBasis,
     ) -> Result<Plaintext, CkksError> {
         let message = self.message(slots, scale, basis)?;
         Ok(message.encoded(&self.params, basis))
     }
 
-    /// The integers that [`Self::encode_real`] transforms.
+    /// The integer coefficients that [`Self::encode_real`] transforms.
     ///
     /// # Errors
     /// As for [`Self::encode`].
-    pub fn message(&self, slots: &[f64], scale: f64, basis: &Basis) -> Result<Message, CkksError> {
+    pub fn message(
+        &self,
+        slots: &[f64],
+        scale: f64,
+        basis: &RnsBasis,
+    ) -> Result<Message, CkksError> {
         if let Some(&value) = slots.iter().find(|x| !x.is_finite()) {
             return Err(CkksError::NotFinite {
                 what: "a slot",
@@ -111,7 +116,7 @@ impl Encoder {
         slots: impl Iterator<Item = Complex64>,
         count: usize,
         scale: f64,
-        basis: &Basis,
+        basis: &RnsBasis,
     ) -> Result<(Vec<f64>, f64), CkksError> {
         if count > self.embedding.slots() {
             return Err(CkksError::TooManySlots {
@@ -143,7 +148,8 @@ impl Encoder {
         Ok((coefficients, largest))
     }
 
-    /// The N/2 slots of a polynomial at a scale: the representative of least magnitude, divided by the scale.
+    /// Decodes the N/2 slots of a polynomial at a scale: its coefficients of least magnitude, embedded and divided by the
+    /// scale.
     ///
     /// # Errors
     /// When the scale is not positive, or a coefficient fills the modulus.
@@ -158,7 +164,7 @@ impl Encoder {
         Ok(self.embedding.values(&coefficients, 1.0 / scale))
     }
 
-    /// The N coefficients of least magnitude.
+    /// The N coefficients of a polynomial, each the representative of least magnitude modulo the product of its primes.
     ///
     /// # Errors
     /// When one fills the modulus.

@@ -14,7 +14,7 @@ use crate::rlwe::{SecretKey, encrypt_zero, phase};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// Encrypts under a secret key.
+/// Encrypts plaintexts under a secret key.
 #[derive(Debug)]
 pub struct Encryptor {
     params: Arc<Parameters>,
@@ -22,7 +22,7 @@ pub struct Encryptor {
 }
 
 impl Encryptor {
-    /// An encryptor for a key.
+    /// The encryptor of a secret key.
     pub fn new(params: &Arc<Parameters>, secret: &Arc<SecretKey>) -> Self {
         Self {
             params: params.clone(),
@@ -53,7 +53,7 @@ impl Encryptor {
     }
 }
 
-/// Decrypts under a secret key.
+/// Decrypts ciphertexts under a secret key.
 #[derive(Debug)]
 pub struct Decryptor {
     params: Arc<Parameters>,
@@ -62,7 +62,7 @@ pub struct Decryptor {
 }
 
 impl Decryptor {
-    /// A decryptor for a key.
+    /// The decryptor of a secret key.
     pub fn new(params: &Arc<Parameters>, secret: &Arc<SecretKey>) -> Self {
         Self {
             params: params.clone(),
@@ -71,7 +71,8 @@ impl Decryptor {
         }
     }
 
-    /// The slots of a ciphertext at a scale. An extended ciphertext holds P times its message: give `P` times the scale.
+    /// Decrypts the slots of a ciphertext at a scale. An extended ciphertext holds P times its message: give `P` times the
+    /// scale.
     ///
     /// # Errors
     /// When the ciphertext is not of these parameters, or its message fills the modulus (wrong key, or overflow).
@@ -79,7 +80,7 @@ impl Decryptor {
         self.encoder.decode(&*self.phase(ciphertext)?, scale)
     }
 
-    /// Message plus noise as a polynomial; secret.
+    /// The phase of a ciphertext, which is its message plus noise; secret.
     ///
     /// # Errors
     /// When the ciphertext is not of these parameters.

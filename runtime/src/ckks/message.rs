@@ -3,10 +3,10 @@
 use super::Plaintext;
 use super::integer::PowersOfTwo;
 use crate::params::Parameters;
-use crate::ring::{Basis, Ring};
+use crate::ring::{Ring, RnsBasis};
 
-/// The integer polynomial of a plaintext of real slots, equal to its conjugate: what there is to keep of one that is used once, since
-/// [`Evaluator::dot`] transforms it where it multiplies by it, two at a time.
+/// A plaintext of real slots as its integer coefficients, before any transform. It is equal to its conjugate, so that
+/// [`Evaluator::dot`] transforms two at a time where it multiplies by them; a plaintext that is used once is best kept so.
 ///
 /// [`Evaluator::dot`]: super::Evaluator::dot
 #[derive(Clone, Debug, PartialEq)]
@@ -14,14 +14,14 @@ pub struct Message(Integers);
 
 #[derive(Clone, Debug, PartialEq)]
 enum Integers {
-    /// Of magnitude below 2^61: two such may be added.
+    /// Integers of magnitude below 2^61: two such may be added.
     Small(Vec<i64>),
-    /// Of any magnitude; with the largest.
+    /// Integers of any magnitude, in doubles; with the largest magnitude.
     Large(Vec<f64>, f64),
 }
 
 impl Message {
-    /// Of integers in doubles, with the largest magnitude.
+    /// The message with these integer coefficients, given in doubles with their largest magnitude.
     pub(super) fn new(integers: Vec<f64>, largest: f64) -> Self {
         Self(if largest < 2f64.powi(61) {
             Integers::Small(integers.iter().map(|&x| x as i64).collect())
@@ -54,19 +54,19 @@ impl Message {
         }
     }
 
-    /// The plaintext modulo the primes of a basis of the ring.
-    pub fn encoded(&self, params: &Parameters, basis: &Basis) -> Plaintext {
+    /// The plaintext of a message modulo the primes of a basis of the ring.
+    pub fn encoded(&self, params: &Parameters, basis: &RnsBasis) -> Plaintext {
         let ring = params.ring();
         Plaintext::new(ring.transformed(basis, |prime, out| self.residues(ring, prime, out)))
     }
 }
 
-/// What a ciphertext is multiplied by, slot by slot.
+/// What [`Evaluator::dot`](super::Evaluator::dot) multiplies a ciphertext by, slot by slot.
 #[derive(Clone, Copy, Debug)]
 pub enum Factor<'a> {
-    /// Transformed before.
+    /// A plaintext in the NTT domain.
     Plaintext(&'a Plaintext),
-    /// To be transformed.
+    /// A message, which is transformed where it is multiplied by.
     Message(&'a Message),
 }
 

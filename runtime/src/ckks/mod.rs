@@ -25,7 +25,7 @@ mod message;
 mod noise_tests;
 mod ring_switch;
 
-pub use ciphertext::{Ciphertext, Form, Plaintext, SeededCiphertext};
+pub use ciphertext::{Ciphertext, CiphertextForm, Plaintext, SeededCiphertext};
 pub use embedding::Slots;
 pub use encoder::Encoder;
 pub use encryption::{Decryptor, Encryptor};
@@ -95,13 +95,13 @@ pub enum CkksError {
     },
     /// An operand of the wrong form.
     #[error("{op}: {expected} is needed, not {found}")]
-    Form {
+    CiphertextForm {
         /// The operation.
         op: &'static str,
         /// What it takes.
-        expected: Form,
+        expected: CiphertextForm,
         /// What it was given.
-        found: Form,
+        found: CiphertextForm,
     },
     /// Rescaling or dropping to a level that does not allow it.
     #[error("{op}: cannot go from level {from} to level {to}, which has a prime the other lacks")]

@@ -5,12 +5,12 @@
 //! `X^r`. Keeping these is the mean over the automorphisms `X -> X^g`, `g = 1` modulo `2n`, and those rotate slots by multiples of
 //! `n/2`: slot `j` of the result is the mean of slots `j`, `j + n/2`, `j + n`, ...
 
-use super::{Ciphertext, CkksError, Form};
+use super::{Ciphertext, CiphertextForm, CkksError};
 use crate::params::Rings;
 use crate::rlwe::{EvaluationKeys, KeyKind, Switched, key_switch};
 
-/// A ciphertext at a level of a ring of smaller degree: slots are averaged, scale and the level's primes kept. One key switch in the
-/// degree of the ring that it leads from, whose noise is averaged like the slots.
+/// Switches a ciphertext to a level of a ring of smaller degree: slots are averaged; the scale and the primes of the level are
+/// kept. One key switch in the degree of the ring that it leads from, whose noise is averaged like the slots.
 ///
 /// # Errors
 /// Unless the ciphertext has two parts, the level is of a ring of smaller degree and has no other primes, and the key covers it.
@@ -26,10 +26,10 @@ pub fn switch_ring(
         return Err(CkksError::NotSmaller { from, to });
     };
     a.check(large)?;
-    let (Form::Normal, [c0, c1]) = (a.form(), a.parts()) else {
-        return Err(CkksError::Form {
+    let (CiphertextForm::Normal, [c0, c1]) = (a.form(), a.parts()) else {
+        return Err(CkksError::CiphertextForm {
             op: OP,
-            expected: Form::Normal,
+            expected: CiphertextForm::Normal,
             found: a.form(),
         });
     };
@@ -46,7 +46,7 @@ pub fn switch_ring(
         .iter()
         .map(|part| bridge.ring().gather(small.ring(), part, row));
     let parts = parts.collect::<Result<_, _>>()?;
-    Ok(Ciphertext::new(parts, to, Form::Normal))
+    Ok(Ciphertext::new(parts, to, CiphertextForm::Normal))
 }
 
 const OP: &str = "switch_ring";

@@ -12,24 +12,24 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
-/// What a decryption gives.
+/// What a decryption gives: output tensors, and whether they are an answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decryption {
     /// The output tensors, as the model gives them.
     pub outputs: Arrays,
     /// The tensors that were decrypted, of which the steps of the circuit's outputs made the others.
     pub decrypted: Arrays,
-    /// Root mean square of the imaginary parts of all slots. Where a circuit computes with real numbers only, they are
-    /// noise, as large as that of the real parts.
+    /// Root mean square of the imaginary parts of all slots. Where a circuit computes with real numbers only, these are noise,
+    /// as large as that of the real parts.
     pub imaginary: f64,
     /// What the slots of each output show, before any flood.
     pub readings: BTreeMap<String, Reading>,
-    /// Why this is garbage; nothing where it is an answer.
+    /// Why the outputs are garbage; empty where they are an answer.
     pub faults: Vec<Fault>,
 }
 
 impl Client {
-    /// Reads what a server answered.
+    /// Reads the file of encrypted outputs that a server wrote.
     ///
     /// # Errors
     /// When it is from another circuit, or damaged.
@@ -90,7 +90,7 @@ impl Client {
         Ok(found)
     }
 
-    /// What the slots of an output show.
+    /// The reading of the slots of an output.
     fn read(&self, port: &InterfacePort, slots: &[Slots]) -> Result<Reading, ClientError> {
         let ring = self.interface.rings();
         let modulus_bits = ring.level_bits(port.level).unwrap_or(0.0);

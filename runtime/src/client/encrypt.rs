@@ -11,11 +11,11 @@ use peregrine_ir::{InterfacePort, RingTable, Security};
 use rayon::prelude::*;
 
 impl Client {
-    /// Bits that a scaled input must stay below half the modulus.
+    /// Bits of the modulus that a scaled input leaves free, below half of it.
     pub const HEADROOM_BITS: f64 = 1.0;
 
-    /// What is odd about tensors that [`Self::encrypt`] takes all the same: values just outside the range of their input, or
-    /// outside one that nobody vouches for, or on another scale.
+    /// Oddities of tensors that [`Self::encrypt`] takes all the same: values just outside the range of their input, or outside
+    /// a range that nobody vouches for, or on another scale.
     ///
     /// # Errors
     /// As [`Self::encrypt`] as far as the tensors are concerned.
@@ -72,7 +72,7 @@ impl Client {
         })
     }
 
-    /// What a server receives, as a file.
+    /// Encrypted inputs as the bytes of the file that a server reads.
     pub fn write_inputs(&self, inputs: &EncryptedInputs) -> Vec<u8> {
         wire::write_inputs(inputs, &self.rings)
     }

@@ -12,13 +12,13 @@ use peregrine_ir::binary::Fingerprint;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The engine cannot work in the circuit's ring.
+    /// Rings of the circuit that the engine cannot work in.
     #[error(transparent)]
     Parameters(#[from] ParametersError),
-    /// A tensor is wrong.
+    /// A tensor that is not what the input takes.
     #[error(transparent)]
     Input(#[from] PortError),
-    /// An input value does not fit the modulus.
+    /// An input value that does not fit the modulus.
     #[error(
         "input `{input}` holds {value:e}, the largest magnitude that can be encrypted is {limit:.4e}"
     )]
@@ -27,30 +27,30 @@ pub enum ClientError {
         input: String,
         /// The value.
         value: f64,
-        /// The limit.
+        /// The largest magnitude that can be encrypted.
         limit: f64,
     },
-    /// Something that belongs to another circuit.
+    /// A file or object that belongs to another circuit.
     #[error("{what} belongs to circuit {found}, expected one for circuit {expected}")]
     Foreign {
-        /// What it is.
+        /// What belongs to another circuit.
         what: &'static str,
-        /// Its circuit.
+        /// The circuit that it belongs to.
         found: Fingerprint,
         /// The circuit of this client.
         expected: Fingerprint,
     },
-    /// Something that belongs to another key pair.
+    /// A file or object that belongs to another key pair.
     #[error("{what} key pair {found}, the secret key belongs to {expected}")]
     KeyPair {
-        /// What it is and how it belongs there.
+        /// What belongs to another key pair, and how.
         what: &'static str,
-        /// Its pair.
+        /// The key pair that it belongs to.
         found: KeyPairId,
         /// The pair of the secret key.
         expected: KeyPairId,
     },
-    /// A secret key that promises security, and a modulus that has none.
+    /// A modulus beyond what is secure, for a secret key that promises security.
     #[error(
         "input `{input}` would be encrypted modulo {bits:.0} bits, degree 2^{log_n} is secure up to {limit}: that would give the secret \
          key away, which is for secure circuits"
@@ -58,31 +58,31 @@ pub enum ClientError {
     Insecure {
         /// Name of the input.
         input: String,
-        /// log2 of the degree.
+        /// log2 of the ring degree.
         log_n: u32,
         /// Bits of the modulus.
         bits: f64,
-        /// The line.
+        /// The largest modulus in bits that is secure at this degree.
         limit: u32,
     },
-    /// A secret key without coefficients of a degree.
+    /// A secret key that has no coefficients for a degree.
     #[error("the secret key is not for degree 2^{log_n}")]
     NoDegree {
-        /// log2 of the degree.
+        /// log2 of the ring degree.
         log_n: u32,
     },
-    /// Two circuits that no keys serve both.
+    /// Two circuits that no keys serve together.
     #[error(
         "`{one}` and `{other}` use ring degree 2^{log_n} with other {differs}, so no keys serve both"
     )]
     Incompatible {
-        /// A circuit.
+        /// Name of the one circuit.
         one: String,
-        /// Another one.
+        /// Name of the other circuit.
         other: String,
-        /// log2 of the degree of the first key that they cannot share.
+        /// log2 of the ring degree of the first key that the circuits cannot share.
         log_n: u32,
-        /// What differs.
+        /// What differs between the two circuits.
         differs: &'static str,
     },
     /// An output that does not decrypt.
@@ -90,22 +90,22 @@ pub enum ClientError {
     Decrypt {
         /// Name of the output.
         output: String,
-        /// What the engine says.
+        /// Why the engine cannot decrypt it.
         source: CkksError,
     },
-    /// A scale that is not a number; no checked interface has one.
+    /// A scale that is not a finite number; no checked interface has one.
     #[error("internal error: the scale of `{port}` is not a number")]
     Scale {
-        /// The port.
+        /// Name of the input or output.
         port: String,
     },
-    /// A file is not what it should be.
+    /// A file that is not what it should be.
     #[error(transparent)]
     File(#[from] WireError),
-    /// The engine refused.
+    /// An operation on keys that the engine refuses.
     #[error(transparent)]
     Rlwe(#[from] RlweError),
-    /// The engine refused.
+    /// An operation on ciphertexts that the engine refuses.
     #[error(transparent)]
     Ckks(#[from] CkksError),
 }

@@ -2,15 +2,15 @@
 
 use crate::ring::Randomness;
 
-/// Noise to hide the noise of the scheme: normal numbers, each from 128 bits of its own.
+/// Noise flooding: normally distributed noise that hides the noise of the scheme, each number from 128 bits of its own.
 ///
 /// They are doubles, not samples of the exact distribution: none exceeds 8.6 deviations, and the last bits of a sum are those
 /// of a rounding. How large they must be is in `SECURITY.md`.
 #[derive(Debug)]
 pub struct Flood<'r> {
-    /// The standard deviation is 2 to the minus this.
+    /// The size of the noise: its standard deviation is `2^-bits`.
     pub bits: f64,
-    /// Where it comes from.
+    /// Source of the noise.
     pub randomness: &'r mut Randomness,
 }
 

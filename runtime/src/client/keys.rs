@@ -14,7 +14,7 @@ use std::io::{Seek, Write};
 use std::sync::Arc;
 
 impl Client {
-    /// All evaluation keys the circuit declares, in memory; made in parallel.
+    /// Makes all evaluation keys that the circuit declares, in memory and in parallel.
     ///
     /// # Errors
     /// None that a valid interface allows.
@@ -23,7 +23,7 @@ impl Client {
         secret: &Secret,
         randomness: &mut Randomness,
     ) -> Result<HeldKeys, ClientError> {
-        let order = KeyOrder::of([&self.interface])?;
+        let order = KeyOrder::covering([&self.interface])?;
         let maker = Maker::new(secret, order.shapes(), &self.known_rings())?;
         let mut jobs = jobs(order.shapes(), randomness);
         let made = jobs.par_iter_mut().map(|job| job.make(&maker));
@@ -65,7 +65,7 @@ impl Client {
         out: W,
         made: impl FnMut(usize, usize),
     ) -> Result<W, ClientError> {
-        let order = KeyOrder::of([&self.interface])?;
+        let order = KeyOrder::covering([&self.interface])?;
         let maker = Maker::new(secret, order.shapes(), &self.known_rings())?;
         write(&maker, &order, &[], randomness, out, made)
     }
@@ -77,7 +77,8 @@ impl Client {
 }
 
 impl Secret {
-    /// Copies the keys of files of this pair to `out`, makes all evaluation keys that are ordered and writes them after those.
+    /// Copies the keys of files of this key pair to `out`, makes all evaluation keys that are ordered and writes them after
+    /// those.
     ///
     /// As many are made at once as there are threads, while those made before are written: so many keys are in memory twice over. What
     /// is written depends on the files and `randomness` only. Calls `made(done, total)` after each key is written, in the order of the
@@ -97,7 +98,7 @@ impl Secret {
         write(&maker, order, kept, randomness, out, made)
     }
 
-    /// Asks that evaluation keys are of this pair.
+    /// Checks that the evaluation keys of a file are of this key pair.
     ///
     /// # Errors
     /// When they are not.

@@ -70,7 +70,7 @@ impl Client {
         Ok(Self { interface, rings })
     }
 
-    /// What it knows of the circuit.
+    /// The client interface of the circuit.
     pub fn interface(&self) -> &Interface {
         &self.interface
     }

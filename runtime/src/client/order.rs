@@ -4,7 +4,8 @@ use super::ClientError;
 use crate::wire::{KeyFile, WireError};
 use peregrine_ir::{Interface, Key, KeyShape, Level, Security};
 
-/// Evaluation keys that serve some circuits, each key once: where two circuits use keys of one kind, the smallest that covers both.
+/// An order of evaluation keys that serve some circuits, each key once: where two circuits use keys of one kind, the smallest
+/// key that covers both.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyOrder {
     shapes: Vec<KeyShape>,
@@ -12,12 +13,12 @@ pub struct KeyOrder {
 }
 
 impl KeyOrder {
-    /// The keys that circuits declare, those of the first one first.
+    /// The order of the keys that circuits declare, in the order of the circuits.
     ///
     /// # Errors
     /// When two circuits use one degree with primes that do not go together, or a key that covers two would have a modulus beyond
     /// the line of a circuit that promises security.
-    pub fn of<'i>(
+    pub fn covering<'i>(
         interfaces: impl IntoIterator<Item = &'i Interface>,
     ) -> Result<Self, ClientError> {
         let mut order = Self {
@@ -69,11 +70,11 @@ impl KeyOrder {
         Ok(())
     }
 
-    /// Without the keys that files have already, which must be of secure moduli where a circuit promises security.
+    /// This order without the keys that files have already; these must be of secure moduli where a circuit promises security.
     ///
     /// # Errors
     /// When one of the files has a key with a modulus beyond the line.
-    pub fn besides(mut self, files: &[&KeyFile]) -> Result<Self, ClientError> {
+    pub fn without(mut self, files: &[&KeyFile]) -> Result<Self, ClientError> {
         for known in files.iter().flat_map(|file| file.shapes()) {
             known
                 .check_security(self.security)
@@ -83,17 +84,17 @@ impl KeyOrder {
         Ok(self)
     }
 
-    /// What the circuits promise: security, if one of them does.
+    /// The security that the circuits promise: 128 bits, if one of them does.
     pub fn security(&self) -> Security {
         self.security
     }
 
-    /// What the keys are.
+    /// The shapes of the ordered keys.
     pub fn shapes(&self) -> &[KeyShape] {
         &self.shapes
     }
 
-    /// Bytes of all of them in a file.
+    /// Bytes of all ordered keys in a file.
     pub fn bytes(&self) -> u64 {
         self.shapes.iter().map(KeyShape::bytes).sum()
     }

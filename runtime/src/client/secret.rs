@@ -10,7 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// A secret key: ternary coefficients for each degree, independent of each other. It serves every circuit; wiped when dropped.
+/// The secret key of a client: ternary coefficients for each ring degree, independent of each other. It serves every circuit;
+/// wiped when dropped.
 #[derive(Clone)]
 pub struct Secret {
     pub(super) key_pair: KeyPairId,
@@ -18,7 +19,7 @@ pub struct Secret {
     coefficients: SecretCoefficients,
 }
 
-/// Without the coefficients.
+/// Leaves the coefficients out.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secret")
@@ -28,13 +29,13 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// A fresh secret key, with the identity of a new key pair, for circuits that promise 128 bits of security: it is used with no
-    /// modulus beyond the line, since that would give it away for all others.
+    /// Makes a secret key, with the identity of a new key pair, for circuits that promise 128 bits of security: it is used
+    /// with no modulus beyond the line, since that would give it away for all others.
     pub fn generate(randomness: &mut Randomness) -> Self {
         Self::promising(Security::Classical128, randomness)
     }
 
-    /// The same for circuits some of which promise nothing.
+    /// Makes a secret key, with the identity of a new key pair, for circuits some of which promise no security.
     pub fn without_security(randomness: &mut Randomness) -> Self {
         Self::promising(Security::None, randomness)
     }
@@ -56,7 +57,7 @@ impl Secret {
         }
     }
 
-    /// Reads a secret key.
+    /// Reads a secret key from the bytes of a file.
     ///
     /// # Errors
     /// When the file is damaged or of another kind.
@@ -69,13 +70,13 @@ impl Secret {
         })
     }
 
-    /// The secret key as a file.
+    /// The secret key as the bytes of a file.
     pub fn write(&self) -> Zeroizing<Vec<u8>> {
         let about = (self.key_pair, self.security);
         wire::write_secret(about, &self.coefficients)
     }
 
-    /// The pair that it is of: public, and carried by everything made with it.
+    /// The identity of the key pair: public, and carried by everything made with it.
     pub fn key_pair(&self) -> KeyPairId {
         self.key_pair
     }
@@ -90,7 +91,7 @@ impl Secret {
 }
 
 impl Client {
-    /// A fresh secret key that promises what the circuit does: [`Secret::generate`].
+    /// Makes a secret key that promises what the circuit does, see [`Secret::generate`].
     ///
     /// # Errors
     /// None.
@@ -99,7 +100,7 @@ impl Client {
         Ok(Secret::promising(security, randomness))
     }
 
-    /// Reads a secret key: [`Secret::read`].
+    /// Reads a secret key from the bytes of a file, see [`Secret::read`].
     ///
     /// # Errors
     /// When the file is damaged or of another kind.
@@ -107,7 +108,7 @@ impl Client {
         Secret::read(file)
     }
 
-    /// A secret key as a file: [`Secret::write`].
+    /// A secret key as the bytes of a file, see [`Secret::write`].
     ///
     /// # Errors
     /// None.

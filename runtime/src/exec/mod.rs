@@ -17,6 +17,7 @@ mod evaluator;
 mod footprint;
 mod held;
 mod key_plan;
+mod live;
 pub mod memory;
 mod operands;
 mod plan;

@@ -3,21 +3,21 @@
 use super::error::ExecError;
 use super::evaluator::{Evaluator, Site};
 use super::held::{Held, Lent, missing};
-use super::walk::{Encode, Outcome, Walk};
+use super::live::{Encode, Live, Outcome};
 use peregrine_ir::{Const, Inst, Value};
 use rayon::prelude::*;
 use std::sync::Arc;
 
 /// An instruction with access to its operands.
 pub(super) struct Operands<'w, 'r, E: Evaluator> {
-    pub(super) walk: &'w Walk<'r, E>,
+    pub(super) live: &'w Live<'r, E>,
     pub(super) site: Site<'r>,
 }
 
 impl<E: Evaluator> Operands<'_, '_, E> {
     /// Computes the instruction by the method of the back end.
     pub(super) fn compute(&self) -> Outcome<Held<E>, E> {
-        let e = self.walk.evaluator;
+        let e = self.live.evaluator;
         let cipher = match self.site.inst {
             Inst::Add(terms) => e.add(&self.ciphers(terms)?),
             Inst::Sub(a, b) => e.sub(self.cipher(a)?, self.cipher(b)?),
@@ -25,7 +25,7 @@ impl<E: Evaluator> Operands<'_, '_, E> {
             Inst::AddPlain(a, p) => e.add_plain(self.cipher(a)?, &*self.plain(p, E::encode)?),
             Inst::MulPlain(a, p) => e.mul_plain(self.cipher(a)?, &*self.plain(p, E::encode)?),
             Inst::MulScalar { a, factor, scale } => {
-                let scale = self.walk.scale(self.site.value, scale)?;
+                let scale = self.live.scale(self.site.value, scale)?;
                 e.mul_scalar(self.cipher(a)?, *factor, scale)
             }
             Inst::DotScalar {
@@ -33,7 +33,7 @@ impl<E: Evaluator> Operands<'_, '_, E> {
                 constants,
                 scale,
             } => {
-                let scale = self.walk.scale(self.site.value, scale)?;
+                let scale = self.live.scale(self.site.value, scale)?;
                 e.dot_scalar(&self.ciphers(ciphers)?, &self.numbers(constants)?, scale)
             }
             Inst::Dot { ciphers, plains } => return self.dot(ciphers, plains),
@@ -69,7 +69,7 @@ impl<E: Evaluator> Operands<'_, '_, E> {
     }
 
     fn decompose(&self, a: &Value) -> Outcome<Held<E>, E> {
-        let digits = self.walk.evaluator.decompose(self.cipher(a)?);
+        let digits = self.live.evaluator.decompose(self.cipher(a)?);
         digits
             .map(Arc::new)
             .map(Held::Digits)
@@ -78,11 +78,11 @@ impl<E: Evaluator> Operands<'_, '_, E> {
 
     /// Sums products with plaintexts in pieces, so that only a few plaintexts are encoded at a time.
     fn dot(&self, ciphers: &[Value], plains: &[Value]) -> Outcome<Held<E>, E> {
-        let e = self.walk.evaluator;
+        let e = self.live.evaluator;
         let chunk = e.dot_chunk().get();
         let mut sum: Option<E::Cipher> = None;
         for (ciphers, plains) in ciphers.chunks(chunk).zip(plains.chunks(chunk)) {
-            self.walk.control.check()?;
+            self.live.control.check()?;
             let lent = plains
                 .par_iter()
                 .map(|p| self.plain(p, E::encode_for_dot))
@@ -102,7 +102,7 @@ impl<E: Evaluator> Operands<'_, '_, E> {
     }
 
     fn numbers(&self, constants: &[Const]) -> Outcome<Vec<f64>, E> {
-        let filler = &self.walk.filler;
+        let filler = &self.live.filler;
         let numbers = constants.iter().map(|&c| Ok(filler.scalar(c)?));
         numbers.collect()
     }
@@ -112,11 +112,11 @@ impl<E: Evaluator> Operands<'_, '_, E> {
     }
 
     fn cipher(&self, value: &Value) -> Outcome<&E::Cipher, E> {
-        self.walk.cipher(*value)
+        self.live.cipher(*value)
     }
 
     fn digits(&self, value: &Value) -> Outcome<&E::Digits, E> {
-        match self.walk.held(*value) {
+        match self.live.held(*value) {
             Some(Held::Digits(digits)) => Ok(digits),
             _ => Err(missing(*value, "digits")),
         }
@@ -124,10 +124,10 @@ impl<E: Evaluator> Operands<'_, '_, E> {
 
     /// A plaintext, encoded in this way if only this instruction needs it.
     fn plain(&self, value: &Value, how: Encode<E>) -> Outcome<Lent<'_, E::Plain>, E> {
-        self.walk.plain(*value, how)
+        self.live.plain(*value, how)
     }
 
     fn failed(&self, source: E::Error) -> ExecError<E::Error> {
-        self.walk.failed(self.site.value, source)
+        self.live.failed(self.site.value, source)
     }
 }

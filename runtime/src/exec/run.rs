@@ -5,9 +5,10 @@ use super::control::Control;
 use super::error::{Cancelled, ExecError};
 use super::evaluator::Evaluator;
 use super::held::{Held, missing};
+use super::live::Outcome;
 use super::plan::Plan;
 use super::progress::{Progress, Step};
-use super::walk::{Outcome, Walk};
+use super::walk::Walk;
 use super::wave::Wave;
 use peregrine_ir::{Circuit, Entity, Type, Value, Verified};
 

@@ -3,14 +3,14 @@
 use super::{Parameters, UNSAFE_PRIMES};
 use crate::ring::RingError;
 
-/// Why a literal describes no usable parameters.
+/// Why parameters that were stated cannot be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParametersError {
-    /// The degree is not supported.
+    /// A degree that is not supported.
     #[error("log_n = {log_n} is not supported (only {} to {})", Parameters::LOG_N.start(), Parameters::LOG_N.end())]
     Degree {
-        /// log2 N.
+        /// log2 of the degree N.
         log_n: u32,
     },
     /// A prime in the range where transforms of the underlying library are silently wrong.
@@ -25,10 +25,10 @@ pub enum ParametersError {
         /// The prime.
         prime: u64,
     },
-    /// Not a prime.
+    /// A modulus that is no prime.
     #[error("{value} is not prime")]
     Composite {
-        /// The number.
+        /// The modulus.
         value: u64,
     },
     /// A prime without a primitive 2N-th root of unity.
@@ -36,7 +36,7 @@ pub enum ParametersError {
     RootOfUnity {
         /// The prime.
         prime: u64,
-        /// 2N.
+        /// The order 2N of the missing root.
         order: u64,
     },
     /// A prime listed twice.
@@ -45,7 +45,7 @@ pub enum ParametersError {
         /// The prime.
         prime: u64,
     },
-    /// There are no levels.
+    /// Parameters without levels.
     #[error("there are no levels")]
     NoLevels,
     /// A level or digit without primes.
@@ -54,101 +54,101 @@ pub enum ParametersError {
         /// The level or digit.
         set: PrimeSet,
     },
-    /// An index beyond the pool.
+    /// A prime index beyond the pool of chain primes.
     #[error("{set} names prime {index}, but the pool has {count}")]
     PrimeIndex {
         /// The level or digit.
         set: PrimeSet,
-        /// The index.
+        /// The prime index.
         index: usize,
-        /// Size of the pool.
+        /// Number of primes in the pool.
         count: usize,
     },
-    /// An index that a level repeats, or that is in two digits.
+    /// A prime index that a level repeats, or that is in two digits.
     #[error("{set} names prime {index}, which is already named")]
     RepeatedIndex {
         /// The level or digit.
         set: PrimeSet,
-        /// The index.
+        /// The prime index.
         index: usize,
     },
-    /// A pool prime in no digit.
+    /// A chain prime that is in no digit.
     #[error("prime {index} of the pool is in no digit")]
     NotInDigit {
-        /// The index.
+        /// The index of the prime.
         index: usize,
     },
     /// Digits without special primes, or the reverse.
     #[error("{digits} digits with {special} special primes: key switching needs both")]
     HalfKeySwitching {
-        /// How many digits.
+        /// Number of digits.
         digits: usize,
-        /// How many special primes.
+        /// Number of special primes.
         special: usize,
     },
-    /// P is smaller than a digit in use.
+    /// A special modulus P that is smaller than a digit in use.
     #[error(
         "P has {special_bits:.1} bits but digit {digit} has {digit_bits:.1} at level {level}; P must not be smaller"
     )]
     SmallSpecial {
         /// log2 P.
         special_bits: f64,
-        /// The digit.
+        /// The number of the digit.
         digit: usize,
         /// The level.
         level: usize,
-        /// log2 of the digit's primes of that level.
+        /// log2 of the product of the digit's primes at that level.
         digit_bits: f64,
     },
-    /// No such level.
+    /// A level that does not exist.
     #[error("level {level} does not exist (there are {count})")]
     Level {
-        /// The level.
+        /// The level that was asked for.
         level: usize,
-        /// How many there are.
+        /// Number of levels.
         count: usize,
     },
-    /// A level of a ring that there is not.
+    /// A level whose ring does not exist.
     #[error("level {level} is of ring {ring}, there are {count}")]
     NoRing {
         /// The level.
         level: usize,
         /// The number of the ring.
         ring: usize,
-        /// How many rings there are.
+        /// Number of rings.
         count: usize,
     },
-    /// A special prime that there is not.
+    /// The index of a special prime that does not exist.
     #[error("ring {ring} names special prime {index}, there are {count}")]
     NoSpecial {
-        /// The ring.
+        /// The number of the ring.
         ring: usize,
         /// The index.
         index: usize,
-        /// How many special primes there are.
+        /// Number of special primes.
         count: usize,
     },
-    /// A digit of a ring with a prime that none of its levels has.
+    /// A digit of a ring with a prime that none of the ring's levels has.
     #[error("digit {digit} of ring {ring} names prime {index}, which none of its levels has")]
     NotInRing {
-        /// The ring.
+        /// The number of the ring.
         ring: usize,
-        /// The digit.
+        /// The number of the digit.
         digit: usize,
-        /// The index.
+        /// The index of the prime.
         index: usize,
     },
-    /// A transform could not be made.
+    /// A transform that could not be made.
     #[error(transparent)]
     Ring(#[from] RingError),
 }
 
-/// What an error about indices is about.
+/// The set of primes that an error about indices is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrimeSet {
-    /// A level's row.
+    /// The primes of a level, by its number.
     Level(usize),
-    /// A digit.
+    /// The primes of a digit, by its number.
     Digit(usize),
 }
 

@@ -1,6 +1,6 @@
 //! One thing for each ring that levels are in.
 
-/// A thing for each ring of a table of rings, found by ring or by level. There is at least one ring.
+/// One item for each ring of a table of rings, found by ring or by level. There is at least one ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PerRing<T> {
     first: T,
@@ -10,7 +10,7 @@ pub struct PerRing<T> {
 }
 
 impl<T> PerRing<T> {
-    /// Of the rings in the order of the table, and of the ring of each level; `None` where there is no ring.
+    /// The items of all rings in the order of the table, with the ring of each level; `None` where there is no ring.
     pub(super) fn new(rings: Vec<T>, levels: Vec<usize>) -> Option<Self> {
         let mut rings = rings.into_iter();
         Some(Self {
@@ -20,7 +20,7 @@ impl<T> PerRing<T> {
         })
     }
 
-    /// That of a ring, by its number in the table.
+    /// The item of a ring, by the ring's number in the table.
     pub fn get(&self, ring: usize) -> Option<&T> {
         match ring.checked_sub(1) {
             None => Some(&self.first),
@@ -28,7 +28,7 @@ impl<T> PerRing<T> {
         }
     }
 
-    /// That of the ring of a level; of the first ring for a level that does not exist.
+    /// The item of the ring of a level; that of the first ring for a level that does not exist.
     pub fn at(&self, level: usize) -> &T {
         self.get(self.ring_of(level)).unwrap_or(&self.first)
     }
@@ -38,12 +38,12 @@ impl<T> PerRing<T> {
         self.levels.get(level).copied().unwrap_or(0)
     }
 
-    /// All, in the order of the table.
+    /// The items of all rings, in the order of the table.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         std::iter::once(&self.first).chain(&self.rest)
     }
 
-    /// Makes another thing of each, in the order of the table.
+    /// Maps the item of each ring, in the order of the table, until an error.
     ///
     /// # Errors
     /// The first.
@@ -55,7 +55,7 @@ impl<T> PerRing<T> {
         })
     }
 
-    /// Makes another thing of each, in the order of the table.
+    /// Maps the item of each ring, in the order of the table.
     pub fn map<U>(&self, mut f: impl FnMut(&T) -> U) -> PerRing<U> {
         PerRing {
             first: f(&self.first),
@@ -64,7 +64,7 @@ impl<T> PerRing<T> {
         }
     }
 
-    /// Makes one thing of two, for the rings that both are of.
+    /// Joins the items of the rings that both tables have, in the order of the table.
     pub fn zip<U, V>(&self, other: &PerRing<U>, mut f: impl FnMut(&T, &U) -> V) -> PerRing<V> {
         let first = f(&self.first, &other.first);
         let rest = self.rest.iter().zip(&other.rest);

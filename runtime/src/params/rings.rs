@@ -6,35 +6,35 @@
 //! is the one that it leads from: tables and numbers of primes are shared.
 
 use super::{Parameters, ParametersError, ParametersLiteral, PerRing, Switching};
-use crate::ring::{Basis, RingError};
+use crate::ring::{RingError, RnsBasis};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// [`Rings`] as written in a circuit or a file; unchecked.
+/// Parameters of all rings of a circuit as a circuit or a file states them; unchecked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RingsLiteral {
     /// The chain primes.
     pub pool: Vec<u64>,
-    /// The special primes of all rings.
+    /// The special primes of all rings together.
     pub special: Vec<u64>,
-    /// The rings.
+    /// The rings, by number.
     pub rings: Vec<RingLiteral>,
-    /// For each level, the number of its ring and the indices of its primes.
+    /// For each level, the number of its ring and the indices of its primes in the pool.
     pub levels: Vec<(usize, Vec<usize>)>,
 }
 
-/// One ring of [`RingsLiteral`].
+/// The parameters of one ring as [`RingsLiteral`] states them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RingLiteral {
-    /// log2 of its degree.
+    /// log2 of the ring degree.
     pub log_n: u32,
-    /// The indices of its special primes; none when nothing is key-switched.
+    /// Indices of the ring's special primes; none when nothing is key-switched.
     pub special: Vec<usize>,
-    /// Partition of the indices of the primes of its levels; empty when there are no special primes.
+    /// Partition of the indices of the primes of the ring's levels; empty when there are no special primes.
     pub digits: Vec<Vec<usize>>,
 }
 
-/// Checked parameters of all rings.
+/// Checked parameters of all rings of a circuit.
 #[derive(Debug)]
 pub struct Rings {
     literal: RingsLiteral,
@@ -43,7 +43,7 @@ pub struct Rings {
 }
 
 impl Rings {
-    /// Checks a literal and plans every transform, those that two parameters share once.
+    /// Checks stated parameters and plans every transform; a transform that two rings share is planned once.
     ///
     /// # Errors
     /// See [`ParametersError`].
@@ -69,7 +69,7 @@ impl Rings {
         }))
     }
 
-    /// What they were made from.
+    /// The stated parameters that these were made from.
     pub fn literal(&self) -> &RingsLiteral {
         &self.literal
     }
@@ -94,7 +94,7 @@ impl Rings {
         self.params.ring_of(level)
     }
 
-    /// The parameters of keys that lead from a ring to one of smaller degree, by their numbers.
+    /// The parameters of the keys that lead from one ring to another of smaller degree, by the rings' numbers.
     pub fn bridge(&self, from: usize, to: usize) -> Option<&Arc<Parameters>> {
         self.bridges.get(&(from, to))
     }
@@ -124,14 +124,14 @@ impl RingsLiteral {
     }
 
     /// The primes of the levels of a ring, by their indices in the pool.
-    fn primes_of(&self, ring: usize) -> Basis {
+    fn primes_of(&self, ring: usize) -> RnsBasis {
         let levels = self.levels.iter().filter(|level| level.0 == ring);
-        Basis::new(levels.flat_map(|(_, primes)| primes.iter().copied()))
+        RnsBasis::new(levels.flat_map(|(_, primes)| primes.iter().copied()))
     }
 
-    fn special_of(&self, ring: usize) -> Basis {
+    fn special_of(&self, ring: usize) -> RnsBasis {
         let spec = self.rings.get(ring);
-        Basis::new(
+        RnsBasis::new(
             spec.into_iter()
                 .flat_map(|spec| spec.special.iter().copied()),
         )
@@ -185,8 +185,8 @@ impl RingsLiteral {
         let end = literal.pool.len();
         let last = |index: usize| Some(end + special.position(index)?);
         let switching = Switching {
-            own: Basis::new(own.primes().iter().filter_map(renamed)),
-            special: Basis::new(own_special.primes().iter().filter_map(|&p| last(p))),
+            own: RnsBasis::new(own.primes().iter().filter_map(renamed)),
+            special: RnsBasis::new(own_special.primes().iter().filter_map(|&p| last(p))),
         };
         Parameters::with(literal, switching)
     }
@@ -200,11 +200,11 @@ impl Parameters {
             let index = self.ring.moduli().iter().position(|m| m.value() == prime);
             index.ok_or(RingError::MissingPrime { prime })
         };
-        let set = |set: &Basis| -> Result<Basis, ParametersError> {
+        let set = |set: &RnsBasis| -> Result<RnsBasis, ParametersError> {
             let indices = set.primes().iter().map(index);
-            Ok(Basis::new(indices.collect::<Result<Vec<_>, _>>()?))
+            Ok(RnsBasis::new(indices.collect::<Result<Vec<_>, _>>()?))
         };
-        let sets = |sets: &[Basis]| sets.iter().map(set).collect::<Result<Vec<_>, _>>();
+        let sets = |sets: &[RnsBasis]| sets.iter().map(set).collect::<Result<Vec<_>, _>>();
         let (digits, rows, special) = (sets(&to.digits)?, sets(&to.rows)?, set(&to.special)?);
         let ring = self.ring.clone();
         Ok(Arc::new(Self::over(

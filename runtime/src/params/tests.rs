@@ -32,7 +32,7 @@ fn rows_are_sets_whatever_their_order() {
         parameters
             .digits_of(parameters.row(0).unwrap())
             .collect::<Vec<_>>(),
-        [(0, Basis::new([0]))]
+        [(0, RnsBasis::new([0]))]
     );
 }
 

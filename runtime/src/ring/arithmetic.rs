@@ -2,7 +2,7 @@
 //!
 //! Operands of one operation are over the same basis, except where a function says that one may be over more primes.
 
-use super::{Basis, Kernels, Modulus, Ntt, Ring, RingError, RnsPoly};
+use super::{Kernels, Modulus, Ntt, Ring, RingError, RnsBasis, RnsPoly};
 
 /// The limbs of each pair modulo a prime.
 fn limb_pairs<'a>(
@@ -28,7 +28,7 @@ impl Ring {
         })
     }
 
-    /// `a + b`.
+    /// The sum `a + b` of two polynomials over one basis.
     ///
     /// # Errors
     /// When the bases differ.
@@ -36,7 +36,7 @@ impl Ring {
         self.combine(a, b, Kernels::add)
     }
 
-    /// `a - b`.
+    /// The difference `a - b` of two polynomials over one basis.
     ///
     /// # Errors
     /// When the bases differ.
@@ -60,7 +60,7 @@ impl Ring {
         Ok(out)
     }
 
-    /// `acc += a`; `a` may be over more primes.
+    /// Adds `a` to `acc`, modulo the primes of `acc`; `a` may be over more primes.
     ///
     /// # Errors
     /// When `a` lacks a prime.
@@ -74,7 +74,7 @@ impl Ring {
         Ok(())
     }
 
-    /// `-a`.
+    /// The negative `-a` of a polynomial.
     pub fn neg(&self, a: &RnsPoly<Ntt>) -> RnsPoly<Ntt> {
         self.map(a, |prime, limb, a| {
             self.kernels.neg(limb, a, self.modulus(prime))
@@ -91,7 +91,7 @@ impl Ring {
         out
     }
 
-    /// The sum of at least one polynomial, in one pass.
+    /// The sum of one or more polynomials over one basis, in one pass.
     ///
     /// # Errors
     /// When there are none, or the bases differ.
@@ -101,8 +101,8 @@ impl Ring {
         })
     }
 
-    /// The sum of `c_k a_k` over at least one polynomial with a constant each, in one pass; `constants(prime)` gives the residues of
-    /// the constants modulo a prime, below it.
+    /// The linear combination `sum_k c_k a_k` of one or more polynomials over one basis, in one pass. `constants(prime)` gives
+    /// the residues of the constants `c_k` modulo a prime, each below it.
     ///
     /// # Errors
     /// When there are none, or the bases differ.
@@ -138,7 +138,7 @@ impl Ring {
         Ok(out)
     }
 
-    /// `a b` modulo the primes of `a`; `b` may be over more primes.
+    /// The product `a b` modulo the primes of `a`; `b` may be over more primes.
     ///
     /// # Errors
     /// When `b` lacks a prime.
@@ -146,13 +146,14 @@ impl Ring {
         self.dot(a.basis(), &[(a, b)])
     }
 
-    /// The sum of products modulo the primes of `basis`, in one pass with one reduction; operands may be over more primes.
+    /// The sum of the products of pairs of polynomials, modulo the primes of `basis`, in one pass with one modular reduction;
+    /// operands may be over more primes.
     ///
     /// # Errors
     /// When there are no pairs, or an operand lacks a prime.
     pub fn dot(
         &self,
-        basis: &Basis,
+        basis: &RnsBasis,
         pairs: &[(&RnsPoly<Ntt>, &RnsPoly<Ntt>)],
     ) -> Result<RnsPoly<Ntt>, RingError> {
         if pairs.is_empty() {
@@ -179,8 +180,8 @@ impl Ring {
         &self,
         acc: &mut RnsPoly<Ntt>,
         a: &RnsPoly<Ntt>,
-        over: &Basis,
-        multiple: &Basis,
+        over: &RnsBasis,
+        multiple: &RnsBasis,
     ) -> Result<(), RingError> {
         acc.check_superset(self, over)?;
         a.check_superset(self, over)?;
@@ -200,12 +201,12 @@ impl Ring {
         Ok(())
     }
 
-    /// `M a` modulo the primes of `a` and 0 modulo the others of `to`, with M the product of those others: the embedding of
-    /// `Z_Q` into `Z_(QM)` under which dividing by M gives `a` back.
+    /// The embedding of `a` into a larger basis: `M a` modulo the primes of `a` and 0 modulo the other primes of `to`, M being
+    /// the product of those others. It embeds `Z_Q` into `Z_(QM)`; dividing by M gives `a` back.
     ///
     /// # Errors
     /// When `to` lacks a prime of `a`.
-    pub fn embed(&self, a: &RnsPoly<Ntt>, to: &Basis) -> Result<RnsPoly<Ntt>, RingError> {
+    pub fn embed(&self, a: &RnsPoly<Ntt>, to: &RnsBasis) -> Result<RnsPoly<Ntt>, RingError> {
         a.check_degree(self)?;
         let mut out = RnsPoly::zero(self, to);
         out.check_superset(self, a.basis())?;
@@ -226,8 +227,8 @@ impl Ring {
             .reduce_signed(out, integers, self.modulus(prime));
     }
 
-    /// `X^k` modulo each prime, for any `k` (`X^N = -1`). One transform per limb.
-    pub fn monomial(&self, basis: &Basis, k: u64) -> RnsPoly<Ntt> {
+    /// The monomial `X^k` over a basis, for any `k` (`X^N = -1`). One transform per limb.
+    pub fn monomial(&self, basis: &RnsBasis, k: u64) -> RnsPoly<Ntt> {
         let (n, k) = (self.degree() as u64, k % (2 * self.degree() as u64));
         let mut out = RnsPoly::zero(self, basis);
         out.par_limbs_mut_heavy(self, |prime, limb| {

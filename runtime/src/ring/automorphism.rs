@@ -76,7 +76,7 @@ impl Permutation {
 }
 
 impl Ring {
-    /// The table of `X -> X^exponent`.
+    /// The permutation of values that the automorphism `X -> X^exponent` is; computed once for each exponent.
     ///
     /// # Errors
     /// Unless the exponent is odd and below 2N.
@@ -102,7 +102,7 @@ impl Ring {
         Ok(table.entry(exponent).or_insert(made).clone())
     }
 
-    /// `a(X^exponent)`.
+    /// The polynomial `a(X^exponent)`: the automorphism `X -> X^exponent` applied to `a`.
     ///
     /// # Errors
     /// When the polynomial is of another degree. Unless the exponent is odd and below 2N.
@@ -118,7 +118,7 @@ impl Ring {
         Ok(out)
     }
 
-    /// The exponent whose automorphism undoes the given one: its inverse modulo 2N.
+    /// The exponent whose automorphism undoes that of the given exponent: its inverse modulo 2N.
     pub fn inverse_exponent(&self, exponent: u64) -> u64 {
         // The group of odd residues modulo 2N has exponent N / 2, so g^(N/2 - 1) inverts g.
         let mask = 2 * self.degree() as u64 - 1;

@@ -16,12 +16,12 @@ impl fmt::Debug for Baseline {
 }
 
 impl Baseline {
-    /// Plans for degree `2^log_n`; `None` when the prime has no such transform.
+    /// The `tfhe-ntt` transform of degree `2^log_n` modulo a prime; `None` when the library has none for that prime.
     pub fn new(log_n: u32, prime: u64) -> Option<Self> {
         Plan::try_new(1usize.checked_shl(log_n)?, prime).map(Self)
     }
 
-    /// N words in natural order, each below the prime, to values in bit-reversed order, in place.
+    /// Transforms N words in natural order, each below the prime, to values in bit-reversed order, in place.
     ///
     /// # Panics
     /// When there are not N words.

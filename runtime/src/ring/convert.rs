@@ -26,14 +26,14 @@
 //! - \[HPS18\] Halevi, Polyakov, Shoup, *An improved RNS variant of the BFV scheme*. <https://eprint.iacr.org/2018/117>
 
 use super::modulus::Factor;
-use super::{Basis, Buffer, Ntt, Ring, RingError, RnsPoly};
+use super::{Buffer, Ntt, Ring, RingError, RnsBasis, RnsPoly};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Constants made on first use, by purpose, basis before and basis after.
 #[derive(Default)]
-pub(super) struct Conversions(RwLock<BTreeMap<(Purpose, Basis, Basis), Arc<Conversion>>>);
+pub(super) struct Conversions(RwLock<BTreeMap<(Purpose, RnsBasis, RnsBasis), Arc<Conversion>>>);
 
 /// Sources of more bytes than this are read block by block.
 const CACHED_BYTES: usize = 1 << 20;
@@ -53,7 +53,7 @@ enum Purpose {
 /// The constants of one conversion.
 struct Conversion {
     /// The primes converted from.
-    from: Basis,
+    from: RnsBasis,
     /// For each of them, what the output of its unscaled inverse transform is multiplied by.
     scalings: Vec<Factor>,
     /// For each of them, `1 / q_i`.
@@ -65,16 +65,16 @@ struct Conversion {
 }
 
 impl Ring {
-    /// Extends the residues of `a` modulo the primes of `from` (those of its basis that are in `from`) to `to`, a superset of
-    /// `from`: the result is the representative in `[-D/2, D/2]`, D the product of `from`.
+    /// Base extension of `a` from the primes of `from` (those of its basis that are in `from`) to `to`, a superset of `from`:
+    /// the result is the representative in `[-D/2, D/2]`, D being the product of `from`.
     ///
     /// # Errors
     /// When `a` lacks a prime of `from`.
     pub fn raise(
         &self,
         a: &RnsPoly<Ntt>,
-        from: &Basis,
-        to: &Basis,
+        from: &RnsBasis,
+        to: &RnsBasis,
     ) -> Result<RnsPoly<Ntt>, RingError> {
         let raised = self.raised(a, from, to)?;
         let mut limbs = Vec::with_capacity(to.len());
@@ -95,8 +95,8 @@ impl Ring {
     pub(super) fn raised(
         &self,
         a: &RnsPoly<Ntt>,
-        from: &Basis,
-        to: &Basis,
+        from: &RnsBasis,
+        to: &RnsBasis,
     ) -> Result<Converted, RingError> {
         a.check_superset(self, from)?;
         self.check_basis(to)?;
@@ -104,12 +104,16 @@ impl Ring {
         Ok(Converted::of(self, conversion, a))
     }
 
-    /// `round(a E / L)` over `target`, where L is the product of the primes of `a` that `target` lacks and E that of the primes
-    /// of `target` that `a` lacks. The error is at most 1/2 in every coefficient.
+    /// Exact change of modulus: `round(a E / L)` over `target`, where L is the product of the primes of `a` that `target`
+    /// lacks and E the product of the primes of `target` that `a` lacks. The error is at most 1/2 in every coefficient.
     ///
     /// # Errors
     /// When `target` is not a set of primes of this ring.
-    pub fn divide_out(&self, a: &RnsPoly<Ntt>, target: &Basis) -> Result<RnsPoly<Ntt>, RingError> {
+    pub fn divide_out(
+        &self,
+        a: &RnsPoly<Ntt>,
+        target: &RnsBasis,
+    ) -> Result<RnsPoly<Ntt>, RingError> {
         a.check_degree(self)?;
         self.check_basis(a.basis())?;
         self.check_basis(target)?;
@@ -138,8 +142,8 @@ impl Ring {
     /// Those of `leaving`.
     pub(super) fn divided<T: Send>(
         &self,
-        before: &Basis,
-        target: &Basis,
+        before: &RnsBasis,
+        target: &RnsBasis,
         prepare: impl Fn(&[usize]) -> Vec<T>,
         leaving: impl Fn(usize, T) -> Result<[Buffer; 2], RingError> + Sync,
     ) -> Result<[Converted; 2], RingError> {
@@ -168,8 +172,8 @@ impl Ring {
     fn conversion(
         &self,
         purpose: Purpose,
-        before: &Basis,
-        after: &Basis,
+        before: &RnsBasis,
+        after: &RnsBasis,
         make: impl FnOnce() -> Conversion,
     ) -> Arc<Conversion> {
         let key = (purpose, before.clone(), after.clone());
@@ -193,10 +197,10 @@ impl Ring {
     }
 
     /// `1/N (D/q_i)^-1` times `extra(q_i)`.
-    fn scalings(&self, from: &Basis, extra: impl Fn(usize) -> u64) -> Vec<Factor> {
+    fn scalings(&self, from: &RnsBasis, extra: impl Fn(usize) -> u64) -> Vec<Factor> {
         let scaling = |&prime: &usize| {
             let m = self.modulus(prime);
-            let others = Basis::new(from.primes().iter().copied().filter(|&p| p != prime));
+            let others = RnsBasis::new(from.primes().iter().copied().filter(|&p| p != prime));
             let cofactor = m.inverse(self.product_mod(&others, prime));
             let degree = m.inverse(m.reduce(self.degree() as u64));
             m.factor(m.mul(m.mul(cofactor, degree), extra(prime)))
@@ -204,7 +208,7 @@ impl Ring {
         from.primes().iter().map(scaling).collect()
     }
 
-    fn reciprocals(&self, from: &Basis) -> Vec<f64> {
+    fn reciprocals(&self, from: &RnsBasis) -> Vec<f64> {
         from.primes()
             .iter()
             .map(|&p| 1.0 / self.modulus(p).value() as f64)
@@ -212,7 +216,7 @@ impl Ring {
     }
 
     /// Weights `D/q_i` and `-D`.
-    fn raising(&self, from: &Basis, to: &Basis) -> Conversion {
+    fn raising(&self, from: &RnsBasis, to: &RnsBasis) -> Conversion {
         let weights = |&prime: &usize| {
             let m = self.modulus(prime);
             let product = self.product_mod(from, prime);
@@ -237,7 +241,7 @@ impl Ring {
     }
 
     /// `(a E - [a E]_L) / L`, where `[a E]_L = sum_i y_i (L/q_i) - v L`: weights `-1/q_i` and 1, and `E / L` for what is kept.
-    fn division(&self, before: &Basis, after: &Basis) -> Conversion {
+    fn division(&self, before: &RnsBasis, after: &RnsBasis) -> Conversion {
         let (from, entering) = (before.difference(after), after.difference(before));
         let weights = |&prime: &usize| {
             let m = self.modulus(prime);
@@ -277,7 +281,7 @@ impl Ring {
 
 /// Primes whose limbs are made together: few, so that what is made of them is still cached when it is used, enough for all
 /// threads.
-pub(super) fn tiles(basis: &Basis) -> impl Iterator<Item = &[usize]> {
+pub(super) fn tiles(basis: &RnsBasis) -> impl Iterator<Item = &[usize]> {
     basis.primes().chunks(tile_length())
 }
 

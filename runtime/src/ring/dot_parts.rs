@@ -3,7 +3,7 @@
 //! A factor that is used once need not be in memory as a whole: limb by limb, a few factors are transformed and multiplied by while
 //! they are in the caches.
 
-use super::{Basis, Buffer, Ntt, Ring, RingError, RnsPoly};
+use super::{Buffer, Ntt, Ring, RingError, RnsBasis, RnsPoly};
 use rayon::prelude::*;
 
 /// Factors transformed before they are used: a cache of a few MiB holds them.
@@ -29,7 +29,7 @@ impl Ring {
     /// The polynomial of given coefficients modulo the primes of `basis`.
     pub(crate) fn transformed(
         &self,
-        basis: &Basis,
+        basis: &RnsBasis,
         coefficients: impl Fn(usize, &mut [u64]) + Sync,
     ) -> RnsPoly<Ntt> {
         let mut out = RnsPoly::any(self, basis);
@@ -46,7 +46,7 @@ impl Ring {
     /// When there are no terms, they differ in the number of their parts, or an operand lacks a prime.
     pub(crate) fn dot_parts(
         &self,
-        basis: &Basis,
+        basis: &RnsBasis,
         twos: &[TwoTerms<'_>],
         terms: &[Term<'_>],
     ) -> Result<Vec<RnsPoly<Ntt>>, RingError> {

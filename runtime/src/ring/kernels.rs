@@ -13,7 +13,7 @@ use super::ifma::Ifma;
 /// The environment variable that turns vector instructions off.
 const PORTABLE: &str = "PEREGRINE_PORTABLE";
 
-/// Which loops rings of a usual degree run here: `avx512-ifma` or `portable`.
+/// The name of the loops that rings of a usual degree run with on this machine: `avx512-ifma` or `portable`.
 pub fn kernels_in_use() -> &'static str {
     Kernels::detect(*transform::VECTOR_LOG_N.end()).name()
 }
@@ -98,21 +98,21 @@ macro_rules! dispatch {
 }
 
 dispatch! {
-    /// `acc += a`.
+    /// Adds: `acc += a`.
     add_assign(acc: &mut [u64], a: &[u64], m: &Modulus);
-    /// `out = a + b`.
+    /// Sums word by word: `out = a + b`.
     add(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus);
-    /// `out = a - b`.
+    /// Differences word by word: `out = a - b`.
     sub(out: &mut [u64], a: &[u64], b: &[u64], m: &Modulus);
-    /// `out = a w`; words of `a` below `2^52`.
+    /// Multiplies by a factor: `out = a w`; words of `a` are below `2^52`.
     scale(out: &mut [u64], a: &[u64], w: Factor, m: &Modulus);
-    /// `acc += a w`; words of `a` below `2^52`.
+    /// Adds a multiple: `acc += a w`; words of `a` are below `2^52`.
     scale_add_assign(acc: &mut [u64], a: &[u64], w: Factor, m: &Modulus);
-    /// `out` = sum of `terms`, at most 2^14 of them.
+    /// Sums `terms`, at most 2^14 of them, into `out`.
     sum(out: &mut [u64], terms: &[&[u64]], m: &Modulus);
-    /// `out` = sum of `a_k b_k` over pairs of slices.
+    /// Writes the sum of `a_k b_k` over pairs of slices to `out`.
     dot(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus);
-    /// `acc` += sum of `a_k b_k` over pairs of slices.
+    /// Adds the sum of `a_k b_k` over pairs of slices to `acc`.
     add_dot(acc: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus);
     /// `out` = sum of `a_k c_k` over slices with one constant each, prepared by [`Kernels::weight`]; words of `a_k` below 2^50,
     /// not necessarily below `p`. The result is below `4p`, as the forward transform of the same kernels allows.

@@ -4,7 +4,7 @@
 //! unpacking and expanding a block that stays in the caches takes little longer than fetching its words from memory.
 
 use super::sampling::UniformStream;
-use super::{Basis, Ntt, Ring, RingError, RnsPoly, Seed, packing};
+use super::{Ntt, Ring, RingError, RnsBasis, RnsPoly, Seed, packing};
 use std::ops::Range;
 
 /// Words of each half that are expanded at a time.
@@ -23,7 +23,7 @@ pub(crate) enum Halves<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PackedHalves<'a> {
     /// The primes.
-    pub(crate) basis: &'a Basis,
+    pub(crate) basis: &'a RnsBasis,
     /// Where in the first half the packed limb of each prime begins.
     pub(crate) offsets: &'a [usize],
     /// The first half.
@@ -37,7 +37,7 @@ pub(crate) struct PackedHalves<'a> {
 impl<'a> Halves<'a> {
     /// # Errors
     /// When there are no residues modulo a prime of `basis`; names it.
-    pub(super) fn check_superset(&self, ring: &Ring, basis: &Basis) -> Result<(), RingError> {
+    pub(super) fn check_superset(&self, ring: &Ring, basis: &RnsBasis) -> Result<(), RingError> {
         match self {
             Self::Expanded(halves) => halves
                 .iter()
@@ -46,7 +46,7 @@ impl<'a> Halves<'a> {
         }
     }
 
-    /// Both halves modulo one of their primes.
+    /// Both halves of the digit modulo one of its primes.
     pub(super) fn limb(&self, ring: &Ring, prime: usize) -> Option<KeyLimb<'a>> {
         match self {
             Self::Expanded([b, a]) => {

@@ -3,7 +3,7 @@
 use super::convert::{Converted, tiles};
 use super::kernels::KeyProduct;
 use super::key_limb::{Halves, KeyLimb};
-use super::{Basis, Buffer, Ntt, Permutation, Ring, RingError, RnsPoly};
+use super::{Buffer, Ntt, Permutation, Ring, RingError, RnsBasis, RnsPoly};
 use rayon::prelude::*;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub(crate) struct Then<'a> {
     /// The addends of the two halves.
     pub(crate) add: [Option<&'a RnsPoly<Ntt>>; 2],
     /// The primes they are over.
-    pub(crate) row: &'a Basis,
+    pub(crate) row: &'a RnsBasis,
     /// The exponent, none for the identity.
     pub(crate) exponent: Option<u64>,
 }
@@ -32,7 +32,7 @@ struct Product<'a> {
     ring: &'a Ring,
     keys: Vec<Halves<'a>>,
     add: [Option<&'a RnsPoly<Ntt>>; 2],
-    added: Basis,
+    added: RnsBasis,
     table: Option<Arc<Permutation>>,
 }
 
@@ -44,7 +44,7 @@ impl Ring {
     /// and below 2N.
     pub(crate) fn key_product(
         &self,
-        basis: &Basis,
+        basis: &RnsBasis,
         digits: &[(&RnsPoly<Ntt>, Halves<'_>)],
         then: Then<'_>,
     ) -> Result<[RnsPoly<Ntt>; 2], RingError> {
@@ -71,8 +71,8 @@ impl Ring {
     pub(crate) fn key_switch(
         &self,
         a: &RnsPoly<Ntt>,
-        basis: &Basis,
-        digits: &[(Basis, Halves<'_>)],
+        basis: &RnsBasis,
+        digits: &[(RnsBasis, Halves<'_>)],
         then: Then<'_>,
     ) -> Result<[RnsPoly<Ntt>; 2], RingError> {
         let product = self.product(basis, digits.iter().map(|&(_, halves)| halves), then)?;
@@ -106,7 +106,7 @@ impl Ring {
 
     fn product<'a>(
         &'a self,
-        basis: &Basis,
+        basis: &RnsBasis,
         keys: impl Iterator<Item = Halves<'a>>,
         then: Then<'a>,
     ) -> Result<Product<'a>, RingError> {
@@ -134,18 +134,18 @@ impl Ring {
 /// The digits of a polynomial, raised limb by limb.
 struct RaisedDigits<'a> {
     a: &'a RnsPoly<Ntt>,
-    digits: Vec<(Basis, Converted)>,
+    digits: Vec<(RnsBasis, Converted)>,
 }
 
 impl<'a> RaisedDigits<'a> {
     fn new(
         ring: &Ring,
         a: &'a RnsPoly<Ntt>,
-        basis: &Basis,
-        digits: &[(Basis, Halves<'_>)],
+        basis: &RnsBasis,
+        digits: &[(RnsBasis, Halves<'_>)],
     ) -> Result<Self, RingError> {
         let raise =
-            |(from, _): &(Basis, Halves<'_>)| Ok((from.clone(), ring.raised(a, from, basis)?));
+            |(from, _): &(RnsBasis, Halves<'_>)| Ok((from.clone(), ring.raised(a, from, basis)?));
         let digits = digits.par_iter().map(raise);
         Ok(Self {
             a,

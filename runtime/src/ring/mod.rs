@@ -1,6 +1,6 @@
 //! The ring `Z_Q[X] / (X^N + 1)` in residues: moduli, transforms, polynomials, base conversion, sampling.
 //!
-//! Notation: `N = 2^log_n`; a prime is named by its index into [`Ring::moduli`]; a [`Basis`] is a set of such indices, and
+//! Notation: `N = 2^log_n`; a prime is named by its index into [`Ring::moduli`]; a [`RnsBasis`] is a set of such indices, and
 //! [`RnsPoly`] a polynomial modulo each of them. Scheme-agnostic: nothing here knows of keys, levels or scales. The types of
 //! `tfhe` and `tfhe-ntt` do not leave this module. The loops over words are those of `portable` or of `ifma`, see `kernels`.
 //!
@@ -31,7 +31,7 @@ mod tests;
 
 pub use automorphism::Permutation;
 pub use baseline::Baseline;
-pub use basis::Basis;
+pub use basis::RnsBasis;
 pub(crate) use modulus::is_prime;
 pub use modulus::{Factor, Modulus};
 pub use poly::{Coefficient, Ntt, RnsPoly, SecretPoly};
@@ -53,7 +53,8 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 use transform::Transform;
 
-/// Moduli and transforms of one degree, with the tables built on first use.
+/// A ring `Z_Q[X]/(X^N + 1)` for each set of its primes: moduli and transforms of one degree, with tables that are built on
+/// first use.
 pub struct Ring {
     log_n: u32,
     kernels: Kernels,
@@ -152,7 +153,7 @@ impl Ring {
         Self::with_kernels(log_n, primes, Kernels::detect(log_n))
     }
 
-    /// As [`Self::new`], with a choice of loops.
+    /// [`Self::new`] with a choice of loops.
     fn with_kernels(log_n: u32, primes: &[u64], kernels: Kernels) -> Result<Self, RingError> {
         let moduli: Vec<Modulus> = primes.iter().map(|&p| Modulus::new(p)).collect();
         let plan = |&m: &Modulus| {
@@ -174,12 +175,12 @@ impl Ring {
         })
     }
 
-    /// log2 N.
+    /// log2 of the ring degree N.
     pub fn log_n(&self) -> u32 {
         self.log_n
     }
 
-    /// N.
+    /// The ring degree N.
     pub fn degree(&self) -> usize {
         1 << self.log_n
     }
@@ -194,12 +195,12 @@ impl Ring {
         self.pool.shrink();
     }
 
-    /// All primes, by index.
+    /// The moduli of all primes, by index.
     pub fn moduli(&self) -> &[Modulus] {
         &self.moduli
     }
 
-    /// The prime of an index that is in a checked [`Basis`].
+    /// The prime of an index that is in a checked [`RnsBasis`].
     pub(crate) fn modulus(&self, prime: usize) -> &Modulus {
         &self.moduli[prime]
     }
@@ -210,7 +211,7 @@ impl Ring {
 
     /// # Errors
     /// When an index is out of range.
-    pub(crate) fn check_basis(&self, basis: &Basis) -> Result<(), RingError> {
+    pub(crate) fn check_basis(&self, basis: &RnsBasis) -> Result<(), RingError> {
         let count = self.moduli.len();
         match basis.primes().last() {
             Some(&index) if index >= count => Err(RingError::PrimeIndex { index, count }),
@@ -220,7 +221,7 @@ impl Ring {
 
     /// # Errors
     /// When `basis` has a prime that `covering` lacks; names it.
-    fn check_covers(&self, covering: &Basis, basis: &Basis) -> Result<(), RingError> {
+    fn check_covers(&self, covering: &RnsBasis, basis: &RnsBasis) -> Result<(), RingError> {
         match basis.primes().iter().find(|&&p| !covering.contains(p)) {
             None => Ok(()),
             Some(&prime) => Err(RingError::MissingPrime {
@@ -230,13 +231,13 @@ impl Ring {
     }
 
     /// The product of a set of primes modulo one prime.
-    fn product_mod(&self, basis: &Basis, prime: usize) -> u64 {
+    fn product_mod(&self, basis: &RnsBasis, prime: usize) -> u64 {
         self.modulus(prime)
             .product(basis.primes().iter().map(|&p| self.modulus(p).value()))
     }
 
     /// log2 of the product of a set of primes.
-    pub(crate) fn log2_product(&self, basis: &Basis) -> f64 {
+    pub(crate) fn log2_product(&self, basis: &RnsBasis) -> f64 {
         basis
             .primes()
             .iter()

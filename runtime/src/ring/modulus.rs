@@ -12,7 +12,7 @@
 //! - \[Bar86\] Barrett, *Implementing the Rivest Shamir and Adleman public key encryption algorithm*, CRYPTO 1986.
 //! - \[Har14\] Harvey, *Faster arithmetic for number-theoretic transforms*. <https://arxiv.org/abs/1205.2926>
 
-/// A prime with what its reductions need.
+/// A prime modulus with the constants of its reductions. Residues are in `[0, p)`; `b` is the length of `p` in bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Modulus {
     value: u64,
@@ -26,7 +26,7 @@ pub struct Modulus {
     radix: u64,
 }
 
-/// A residue `w` with `floor(2^64 w / p)`, by which many words are multiplied.
+/// A residue `w` with its precomputed quotient `floor(2^64 w / p)`, for many products by one factor (Shoup).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Factor {
     value: u64,
@@ -53,7 +53,7 @@ fn subtract_once(x: u64, p: u64) -> u64 {
 }
 
 impl Modulus {
-    /// How many products of residues may be added before [`Self::reduce_wide`].
+    /// Number of products of residues that may be added before [`Self::reduce_wide`].
     pub const MAX_PRODUCTS: usize = 1 << 13;
 
     /// Precomputes for an odd `value` in `3 .. 2^50`.
@@ -77,13 +77,13 @@ impl Modulus {
         }
     }
 
-    /// The prime.
+    /// The prime `p`.
     #[inline(always)]
     pub fn value(&self) -> u64 {
         self.value
     }
 
-    /// Bits of the prime.
+    /// Bits of the prime: `b`, with `2^(b-1) <= p < 2^b`.
     pub fn bits(&self) -> u32 {
         self.shift + 1
     }
@@ -98,7 +98,7 @@ impl Modulus {
         self.mul(a, self.radix)
     }
 
-    /// `x mod p`, for `x < 2^(b+63)`.
+    /// The residue of a double word: `x mod p`, for `x < 2^(b+63)`.
     #[inline(always)]
     pub fn reduce_wide(&self, x: u128) -> u64 {
         let quotient = high((x >> self.shift) as u64, self.ratio);
@@ -106,13 +106,13 @@ impl Modulus {
         subtract_once(subtract_once(remainder, 2 * self.value), self.value)
     }
 
-    /// `x mod p`.
+    /// The residue of a word: `x mod p`.
     #[inline(always)]
     pub fn reduce(&self, x: u64) -> u64 {
         self.reduce_wide(u128::from(x))
     }
 
-    /// `x mod p` in `[0, p)`, for a signed `x`.
+    /// The residue of a signed word: `x mod p` in `[0, p)`.
     #[inline(always)]
     pub fn reduce_signed(&self, x: i64) -> u64 {
         let magnitude = self.reduce(x.unsigned_abs());
@@ -125,31 +125,31 @@ impl Modulus {
         )
     }
 
-    /// Sum of two residues.
+    /// The sum of two residues.
     #[inline(always)]
     pub fn add(&self, a: u64, b: u64) -> u64 {
         subtract_once(a + b, self.value)
     }
 
-    /// Difference of two residues.
+    /// The difference of two residues.
     #[inline(always)]
     pub fn sub(&self, a: u64, b: u64) -> u64 {
         subtract_once(a + self.value - b, self.value)
     }
 
-    /// The additive inverse of a residue.
+    /// The negative of a residue.
     #[inline(always)]
     pub fn neg(&self, a: u64) -> u64 {
         subtract_once(self.value - a, self.value)
     }
 
-    /// Product of two residues.
+    /// The product of two residues.
     #[inline(always)]
     pub fn mul(&self, a: u64, b: u64) -> u64 {
         self.reduce_wide(u128::from(a) * u128::from(b))
     }
 
-    /// `base^exponent`; time depends on the exponent only.
+    /// The power `base^exponent`; time depends on the exponent only.
     pub fn pow(&self, base: u64, mut exponent: u64) -> u64 {
         let (mut square, mut result) = (base, self.reduce(1));
         while exponent > 0 {
@@ -162,7 +162,7 @@ impl Modulus {
         result
     }
 
-    /// The multiplicative inverse of a residue other than 0 (0 for 0).
+    /// The multiplicative inverse of a residue other than 0; 0 for 0.
     pub fn inverse(&self, a: u64) -> u64 {
         self.pow(a, self.value - 2)
     }
@@ -174,13 +174,13 @@ impl Modulus {
             .fold(1, |product, value| self.mul(product, self.reduce(value)))
     }
 
-    /// `a / 2 mod p`; reduced in and out.
+    /// Half of a residue: `a / 2 mod p`.
     #[inline(always)]
     pub fn half(&self, a: u64) -> u64 {
         (a + (a & 1) * self.value) / 2
     }
 
-    /// Prepares a residue as a factor.
+    /// The factor that multiplies by a residue, see [`Self::mul_factor`].
     pub fn factor(&self, value: u64) -> Factor {
         Factor {
             value,
@@ -188,7 +188,7 @@ impl Modulus {
         }
     }
 
-    /// `a w mod p`, for any word `a`: the estimated quotient is short by at most one.
+    /// The product `a w mod p` with a prepared factor, for any word `a`: the estimated quotient is short by at most one.
     #[inline(always)]
     pub fn mul_factor(&self, a: u64, w: Factor) -> u64 {
         let quotient = high(a, w.quotient);

@@ -5,7 +5,7 @@
 //! of them is written to.
 
 use super::pool::Buffer;
-use super::{Basis, Ring, RingError};
+use super::{Ring, RingError, RnsBasis};
 use rayon::prelude::*;
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,17 +15,17 @@ use zeroize::{Zeroize, Zeroizing};
 /// Words handled by one task of a cheap element-wise loop, so that small rings are not slowed by scheduling.
 const WORDS_PER_TASK: usize = 1 << 15;
 
-/// Coefficients in natural order.
+/// The coefficient domain: coefficients in natural order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coefficient {}
 
-/// Values at the roots of unity, in bit-reversed order.
+/// The NTT domain: values at the roots of unity, in bit-reversed order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ntt {}
 
-/// A polynomial modulo each prime of a basis; every word is below its prime.
+/// A polynomial in RNS form: one limb of N words modulo each prime of a basis, in one domain; every word is below its prime.
 pub struct RnsPoly<Domain> {
-    basis: Basis,
+    basis: RnsBasis,
     degree: usize,
     limbs: Vec<Arc<Buffer>>,
     domain: PhantomData<Domain>,
@@ -86,30 +86,30 @@ impl<Domain> Zeroize for RnsPoly<Domain> {
 }
 
 impl<Domain: Sync> RnsPoly<Domain> {
-    /// The zero polynomial.
-    pub fn zero(ring: &Ring, basis: &Basis) -> Self {
+    /// The zero polynomial over a basis.
+    pub fn zero(ring: &Ring, basis: &RnsBasis) -> Self {
         let mut zero = Self::any(ring, basis);
         zero.par_limbs_mut(ring, |_, limb| limb.fill(0));
         zero
     }
 
     /// Some polynomial, every word of which is about to be overwritten.
-    pub(crate) fn any(ring: &Ring, basis: &Basis) -> Self {
+    pub(crate) fn any(ring: &Ring, basis: &RnsBasis) -> Self {
         let limbs = basis.primes().iter().map(|_| ring.buffer()).collect();
         Self::from_buffers(basis.clone(), ring.degree(), limbs)
     }
 
     /// A polynomial of reduced limbs.
-    pub(super) fn from_buffers(basis: Basis, degree: usize, limbs: Vec<Buffer>) -> Self {
+    pub(super) fn from_buffers(basis: RnsBasis, degree: usize, limbs: Vec<Buffer>) -> Self {
         let limbs = limbs.into_iter().map(Arc::new).collect();
         Self::from_shared(basis, degree, limbs)
     }
 
-    /// Takes limbs that lie one after the other, in the order of the basis.
+    /// A polynomial from limbs that lie one after the other, in the order of the basis.
     ///
     /// # Errors
     /// Unless there are exactly N words for each prime, each below that prime.
-    pub fn from_limbs(ring: &Ring, basis: &Basis, words: &[u64]) -> Result<Self, RingError> {
+    pub fn from_limbs(ring: &Ring, basis: &RnsBasis, words: &[u64]) -> Result<Self, RingError> {
         ring.check_basis(basis)?;
         let expected = basis.len() * ring.degree();
         if words.len() != expected {
@@ -133,7 +133,7 @@ impl<Domain: Sync> RnsPoly<Domain> {
     }
 
     /// A polynomial of reduced limbs that others may hold too.
-    pub(super) fn from_shared(basis: Basis, degree: usize, limbs: Vec<Arc<Buffer>>) -> Self {
+    pub(super) fn from_shared(basis: RnsBasis, degree: usize, limbs: Vec<Arc<Buffer>>) -> Self {
         Self {
             basis,
             degree,
@@ -147,27 +147,27 @@ impl<Domain: Sync> RnsPoly<Domain> {
         self.basis.position(prime).map(|i| self.limbs[i].clone())
     }
 
-    /// The primes.
-    pub fn basis(&self) -> &Basis {
+    /// The basis: the primes that the polynomial is modulo.
+    pub fn basis(&self) -> &RnsBasis {
         &self.basis
     }
 
-    /// The indices of the primes, one per limb.
+    /// The indices of the primes of the basis, one per limb, ascending.
     pub fn primes(&self) -> &[usize] {
         self.basis.primes()
     }
 
-    /// N.
+    /// The ring degree N.
     pub fn degree(&self) -> usize {
         self.degree
     }
 
-    /// The residues modulo the `i`-th prime of the basis.
+    /// The limb of the `i`-th prime of the basis: N residues.
     pub fn limb(&self, i: usize) -> &[u64] {
         &self.limbs[i]
     }
 
-    /// The limbs in order.
+    /// The limbs in the order of the basis.
     pub fn limbs(&self) -> impl ExactSizeIterator<Item = &[u64]> {
         self.limbs.iter().map(|limb| &limb[..])
     }
@@ -182,11 +182,11 @@ impl<Domain: Sync> RnsPoly<Domain> {
         self.basis.position(prime).map(|i| self.limb(i))
     }
 
-    /// The same polynomial modulo the primes of a subset of its basis; shares the limbs.
+    /// The residues modulo a subset of the primes of this polynomial, as a polynomial that shares its limbs.
     ///
     /// # Errors
     /// When a prime of `basis` is missing.
-    pub fn restrict(&self, ring: &Ring, basis: &Basis) -> Result<Self, RingError> {
+    pub fn restrict(&self, ring: &Ring, basis: &RnsBasis) -> Result<Self, RingError> {
         self.check_superset(ring, basis)?;
         let kept = basis
             .primes()
@@ -201,7 +201,7 @@ impl<Domain: Sync> RnsPoly<Domain> {
     }
 
     /// Some of the limbs, by position, under the numbers that another ring of the degree gives to their primes; shares them.
-    pub(crate) fn renumbered(&self, basis: Basis, positions: &[usize]) -> Self {
+    pub(crate) fn renumbered(&self, basis: RnsBasis, positions: &[usize]) -> Self {
         debug_assert_eq!(basis.len(), positions.len(), "a limb for each prime");
         let limbs = positions.iter().filter_map(|&i| self.limbs.get(i)).cloned();
         let limbs = limbs.collect();
@@ -222,7 +222,7 @@ impl<Domain: Sync> RnsPoly<Domain> {
 
     /// # Errors
     /// When the polynomial is of another degree, or a prime of `basis` has no limb here; names it.
-    pub(super) fn check_superset(&self, ring: &Ring, basis: &Basis) -> Result<(), RingError> {
+    pub(super) fn check_superset(&self, ring: &Ring, basis: &RnsBasis) -> Result<(), RingError> {
         self.check_degree(ring)?;
         ring.check_covers(&self.basis, basis)
     }
@@ -260,7 +260,7 @@ impl<Domain: Sync> RnsPoly<Domain> {
             .for_each(|(limb, &prime)| f(prime, &mut *Arc::<Buffer>::make_mut(limb)));
     }
 
-    /// The same words, declared to be in another domain.
+    /// The words of this polynomial, declared to be in another domain.
     fn retype<Other>(self) -> RnsPoly<Other> {
         let Self {
             basis,
@@ -278,13 +278,13 @@ impl<Domain: Sync> RnsPoly<Domain> {
 }
 
 impl RnsPoly<Coefficient> {
-    /// Reduces signed coefficients modulo every prime.
+    /// A polynomial with signed coefficients, each reduced modulo every prime of the basis.
     ///
     /// # Errors
     /// Unless there are N coefficients.
     pub fn from_signed(
         ring: &Ring,
-        basis: &Basis,
+        basis: &RnsBasis,
         coefficients: &[i64],
     ) -> Result<Self, RingError> {
         if coefficients.len() != ring.degree() {
@@ -301,7 +301,7 @@ impl RnsPoly<Coefficient> {
         Ok(poly)
     }
 
-    /// To values at the roots of unity.
+    /// The NTT of a polynomial in coefficients, in place. One transform per limb.
     pub fn into_ntt(mut self, ring: &Ring) -> RnsPoly<Ntt> {
         self.par_limbs_mut_heavy(ring, |prime, limb| ring.transform(prime).forward(limb));
         self.retype()
@@ -309,7 +309,7 @@ impl RnsPoly<Coefficient> {
 }
 
 impl RnsPoly<Ntt> {
-    /// To coefficients.
+    /// The inverse NTT: the coefficients of a polynomial. One transform per limb.
     pub fn to_coefficients(&self, ring: &Ring) -> RnsPoly<Coefficient> {
         let mut out = RnsPoly::any(ring, &self.basis);
         out.par_limbs_mut_heavy(ring, |prime, limb| {
@@ -321,5 +321,5 @@ impl RnsPoly<Ntt> {
     }
 }
 
-/// A polynomial that depends on a secret; wiped when dropped.
+/// A polynomial in the NTT domain that depends on a secret; wiped when dropped.
 pub type SecretPoly = Zeroizing<RnsPoly<Ntt>>;

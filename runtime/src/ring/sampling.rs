@@ -23,7 +23,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::ifma::stream::VectorStream;
-use super::{Basis, Coefficient, Kernels, Modulus, Ntt, Ring, RnsPoly};
+use super::{Coefficient, Kernels, Modulus, Ntt, Ring, RnsBasis, RnsPoly};
 use aes::Aes128;
 use aes::cipher::{Array, InnerIvInit, KeyInit, StreamCipherCore, StreamCipherSeekCore};
 use ctr::{CtrCore, flavors::Ctr128BE};
@@ -146,7 +146,7 @@ impl UniformStream {
     }
 }
 
-/// The same for any processor.
+/// A stream of uniform residues for any processor.
 pub(super) struct PortableStream {
     stream: KeyStream,
     prime: u64,
@@ -190,7 +190,7 @@ fn accept(words: &[[u8; 8]], out: &mut [u64], prime: u64, mask: u64) -> usize {
     filled
 }
 
-/// A source of fresh seeds.
+/// A source of seeds for keys, errors and uniform polynomials: AES-128 in counter mode.
 pub struct Randomness(Cipher);
 
 impl fmt::Debug for Randomness {
@@ -200,42 +200,43 @@ impl fmt::Debug for Randomness {
 }
 
 impl Randomness {
-    /// Seeded by the operating system.
+    /// A source of seeds that the operating system seeds.
     #[cfg(unix)]
     pub fn from_os() -> Self {
         use tfhe::core_crypto::seeders::{Seeder, UnixSeeder};
         Self(cipher(Seed(UnixSeeder::new(0).seed().0), 0))
     }
 
-    /// Seeded by the operating system or the processor.
+    /// A source of seeds that the operating system or the processor seeds.
     #[cfg(not(unix))]
     pub fn from_os() -> Self {
         let seed = tfhe::core_crypto::seeders::new_seeder().seed();
         Self(cipher(Seed(seed.0), 0))
     }
 
-    /// The same sequence each time: for tests only, whoever knows the seed knows every secret drawn from it.
+    /// A source that gives the seeds of a fixed sequence, for tests only: whoever knows its seed knows every secret drawn from
+    /// it.
     pub fn from_seed_for_tests(seed: u128) -> Self {
         Self(cipher(Seed(seed), 0))
     }
 
-    /// The next seed.
+    /// The next seed of the source.
     pub fn seed(&mut self) -> Seed {
         let mut block = Zeroizing::new([0; 16]);
         self.0.write_keystream_block((&mut *block).into());
         Seed(u128::from_le_bytes(*block))
     }
 
-    /// A generator for another thread, independent of this one.
+    /// A source for another thread, seeded by this one and independent of it.
     pub fn fork(&mut self) -> Self {
         Self(cipher(self.seed(), 0))
     }
 }
 
 impl Ring {
-    /// Expands a uniformly random polynomial; the limb modulo `q` is stream `first_stream + q`, so that a basis and its subsets give
-    /// the same residues, whatever numbers their primes have.
-    pub fn expand_uniform(&self, basis: &Basis, seed: Seed, first_stream: u64) -> RnsPoly<Ntt> {
+    /// The uniformly random polynomial of a seed over a basis. Its limb modulo `q` is stream `first_stream + q`, so that a
+    /// basis and its subsets give equal residues, whatever numbers their primes have.
+    pub fn expand_uniform(&self, basis: &RnsBasis, seed: Seed, first_stream: u64) -> RnsPoly<Ntt> {
         let mut out = RnsPoly::any(self, basis);
         out.par_limbs_mut_heavy(self, |prime, limb| {
             let modulus = self.modulus(prime);
@@ -245,15 +246,15 @@ impl Ring {
         out
     }
 
-    /// N coefficients, each -1, 0 or 1 with probability 1/3. Timing and addresses depend on which pairs of bits were skipped, and
-    /// those say nothing of the others.
+    /// N ternary coefficients of a seed: each is -1, 0 or 1 with probability 1/3. Timing and addresses depend on which pairs
+    /// of bits were skipped, which says nothing of the others.
     pub fn sample_ternary(&self, seed: Seed) -> Zeroizing<Vec<i8>> {
         sample_ternary(seed, self.degree())
     }
 
-    /// An error polynomial: coefficients of standard deviation [`NOISE_DEVIATION`], none larger than 21. Takes the same time
-    /// whatever they are.
-    pub fn sample_noise(&self, basis: &Basis, seed: Seed) -> Zeroizing<RnsPoly<Coefficient>> {
+    /// The error polynomial of a seed: coefficients of standard deviation [`NOISE_DEVIATION`], none larger than 21. Takes the
+    /// same time whatever they are.
+    pub fn sample_noise(&self, basis: &RnsBasis, seed: Seed) -> Zeroizing<RnsPoly<Coefficient>> {
         let integers = sample_binomial(seed, self.degree());
         let mut out = RnsPoly::any(self, basis);
         out.par_limbs_mut(self, |prime, limb| {

@@ -7,7 +7,7 @@
 //! times all `r`-th roots of unity, so in the sum of their values the coefficients cancel whose index is no multiple of `r`, and
 //! the others count `r` times.
 
-use super::{Basis, Ntt, Ring, RingError, RnsPoly};
+use super::{Ntt, Ring, RingError, RnsBasis, RnsPoly};
 
 impl Ring {
     /// `a(X^r)` of a polynomial of a smaller ring, modulo primes of this one that the other has too.
@@ -18,7 +18,7 @@ impl Ring {
         &self,
         small: &Self,
         a: &RnsPoly<Ntt>,
-        basis: &Basis,
+        basis: &RnsBasis,
     ) -> Result<RnsPoly<Ntt>, RingError> {
         self.check_basis(basis)?;
         a.check_degree(small)?;
@@ -44,7 +44,7 @@ impl Ring {
         &self,
         small: &Self,
         a: &RnsPoly<Ntt>,
-        basis: &Basis,
+        basis: &RnsBasis,
     ) -> Result<RnsPoly<Ntt>, RingError> {
         small.check_basis(basis)?;
         a.check_degree(self)?;
@@ -86,9 +86,9 @@ impl Ring {
     /// When a prime of `basis` is not among those `covering` of the other ring; names it.
     fn check_same_primes(
         &self,
-        basis: &Basis,
+        basis: &RnsBasis,
         other: &Self,
-        covering: &Basis,
+        covering: &RnsBasis,
     ) -> Result<(), RingError> {
         let covered = |&&p: &&usize| {
             let there = self.prime_in(p, other);
@@ -105,7 +105,7 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
-    use crate::ring::{Basis, Ring, RingError, RnsPoly, Seed};
+    use crate::ring::{Ring, RingError, RnsBasis, RnsPoly, Seed};
     use crate::testing::primes_below;
     use proptest::prelude::*;
 
@@ -123,8 +123,8 @@ mod tests {
         fn gathering_keeps_every_rth_coefficient(log_n in 4..12u32, smaller in 0..8u32, bits in 30..50u32, seed: u128) {
             let (large, small) = rings(log_n, smaller.min(log_n - 3), bits);
             let ratio = large.degree() / small.degree();
-            let a = large.expand_uniform(&Basis::new(0..4), Seed(seed), 0);
-            let found = large.gather(&small, &a, &Basis::new([0, 2])).unwrap();
+            let a = large.expand_uniform(&RnsBasis::new(0..4), Seed(seed), 0);
+            let found = large.gather(&small, &a, &RnsBasis::new([0, 2])).unwrap();
             let coefficients = a.to_coefficients(&large);
             let found = found.to_coefficients(&small);
             // Primes 3 and 2 of the large ring.
@@ -138,8 +138,8 @@ mod tests {
         fn spreading_puts_coefficients_at_multiples_of_r(log_n in 4..12u32, smaller in 0..8u32, bits in 30..50u32, seed: u128) {
             let (large, small) = rings(log_n, smaller.min(log_n - 3), bits);
             let ratio = large.degree() / small.degree();
-            let a = small.expand_uniform(&Basis::new(0..3), Seed(seed), 0);
-            let found = large.spread(&small, &a, &Basis::new([1, 3])).unwrap();
+            let a = small.expand_uniform(&RnsBasis::new(0..3), Seed(seed), 0);
+            let found = large.spread(&small, &a, &RnsBasis::new([1, 3])).unwrap();
             let coefficients = a.to_coefficients(&small);
             let values = found.to_coefficients(&large);
             for (i, prime) in [1, 0].into_iter().enumerate() {
@@ -148,7 +148,7 @@ mod tests {
                     prop_assert_eq!(c, expected);
                 }
             }
-            prop_assert!(large.gather(&small, &found, &Basis::new([0, 1])).unwrap() == a.restrict(&small, &Basis::new([0, 1])).unwrap());
+            prop_assert!(large.gather(&small, &found, &RnsBasis::new([0, 1])).unwrap() == a.restrict(&small, &RnsBasis::new([0, 1])).unwrap());
         }
     }
 
@@ -157,17 +157,21 @@ mod tests {
         let (large, small) = rings(5, 1, 30);
         let first = large.modulus(0).value();
         let missing = RingError::MissingPrime { prime: first };
-        let all = RnsPoly::zero(&small, &Basis::new(0..3));
-        let refused = large.spread(&small, &all, &Basis::new([0, 1])).unwrap_err();
+        let all = RnsPoly::zero(&small, &RnsBasis::new(0..3));
+        let refused = large
+            .spread(&small, &all, &RnsBasis::new([0, 1]))
+            .unwrap_err();
         assert_eq!(refused, missing);
-        let one = RnsPoly::zero(&large, &Basis::new([3]));
-        let refused = large.gather(&small, &one, &Basis::new([0, 1])).unwrap_err();
+        let one = RnsPoly::zero(&large, &RnsBasis::new([3]));
+        let refused = large
+            .gather(&small, &one, &RnsBasis::new([0, 1]))
+            .unwrap_err();
         let prime = large.modulus(1).value();
         assert_eq!(refused, RingError::MissingPrime { prime });
         let degree = |expected, found| RingError::Degree { expected, found };
-        let refused = small.gather(&large, &all, &Basis::new([1])).unwrap_err();
+        let refused = small.gather(&large, &all, &RnsBasis::new([1])).unwrap_err();
         assert_eq!(refused, degree(16, 32));
-        let refused = large.gather(&small, &all, &Basis::new([0])).unwrap_err();
+        let refused = large.gather(&small, &all, &RnsBasis::new([0])).unwrap_err();
         assert_eq!(refused, degree(32, 16));
     }
 }

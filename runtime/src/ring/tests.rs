@@ -9,7 +9,7 @@ fn ring(log_n: u32) -> Ring {
     Ring::new(log_n, &primes_below(25, log_n, 5)).unwrap()
 }
 
-fn product(ring: &Ring, basis: &Basis) -> i128 {
+fn product(ring: &Ring, basis: &RnsBasis) -> i128 {
     basis
         .primes()
         .iter()
@@ -18,7 +18,7 @@ fn product(ring: &Ring, basis: &Basis) -> i128 {
 }
 
 /// Residues of wide coefficients.
-fn from_wide(ring: &Ring, basis: &Basis, coefficients: &[i128]) -> RnsPoly<Coefficient> {
+fn from_wide(ring: &Ring, basis: &RnsBasis, coefficients: &[i128]) -> RnsPoly<Coefficient> {
     let mut words = Vec::new();
     for &prime in basis.primes() {
         let p = i128::from(ring.modulus(prime).value());
@@ -50,8 +50,8 @@ fn substituted(a: &[i128], g: usize) -> Vec<i128> {
 }
 
 /// A set of primes that is not empty.
-fn some_basis() -> impl Strategy<Value = Basis> {
-    (1usize..32).prop_map(|mask| Basis::new((0..5).filter(|i| mask >> i & 1 == 1)))
+fn some_basis() -> impl Strategy<Value = RnsBasis> {
+    (1usize..32).prop_map(|mask| RnsBasis::new((0..5).filter(|i| mask >> i & 1 == 1)))
 }
 
 /// Coefficients up to 120 bits, of many sizes.
@@ -67,7 +67,7 @@ proptest! {
     fn products_are_negacyclic(log_n in 3u32..7, seed in any::<i64>()) {
         let ring = ring(log_n);
         let n = ring.degree();
-        let basis = Basis::new(0..2);
+        let basis = RnsBasis::new(0..2);
         let a: Vec<i128> = (0..n as i128).map(|i| (i * i * i128::from(seed)) % 1009).collect();
         let b: Vec<i128> = (0..n as i128).map(|i| (i * i128::from(seed >> 7) + 5) % 997).collect();
         let mut expected = vec![0; n];
@@ -98,7 +98,7 @@ proptest! {
     #[test]
     fn automorphisms_substitute_powers(a in coefficients(16), g in 0usize..16) {
         let ring = ring(4);
-        let (basis, g) = (Basis::new([0, 3]), 2 * g + 1);
+        let (basis, g) = (RnsBasis::new([0, 3]), 2 * g + 1);
         let poly = from_wide(&ring, &basis, &a).into_ntt(&ring);
         let image = ring.automorphism(&poly, g as u64).unwrap();
         prop_assert_eq!(&ring.automorphism(&image, ring.inverse_exponent(g as u64)).unwrap(), &poly);
@@ -108,7 +108,7 @@ proptest! {
     #[test]
     fn raising_gives_the_centred_representative(a in coefficients(16), from in some_basis()) {
         let ring = ring(4);
-        let all = Basis::new(0..5);
+        let all = RnsBasis::new(0..5);
         let modulus = product(&ring, &from);
         let centred: Vec<i128> = a.iter().map(|&c| c - rounded(c, modulus) * modulus).collect();
         let poly = from_wide(&ring, &all, &a).into_ntt(&ring);
@@ -134,7 +134,7 @@ proptest! {
 #[test]
 fn embedding_is_undone_by_division() {
     let ring = ring(5);
-    let (small, large) = (Basis::new([1, 3]), Basis::new(0..5));
+    let (small, large) = (RnsBasis::new([1, 3]), RnsBasis::new(0..5));
     let a = ring.expand_uniform(&small, Seed(7), 0);
     let embedded = ring.embed(&a, &large).unwrap();
     assert_eq!(ring.divide_out(&embedded, &small).unwrap(), a);
@@ -144,7 +144,7 @@ fn embedding_is_undone_by_division() {
 #[test]
 fn monomials_shift_coefficients() {
     let ring = ring(4);
-    let basis = Basis::new([2]);
+    let basis = RnsBasis::new([2]);
     for k in [0, 1, 15, 16, 31, 33] {
         let mut expected = vec![0; 16];
         expected[k % 16] = if k / 16 % 2 == 0 { 1 } else { -1 };
@@ -158,7 +158,7 @@ fn monomials_shift_coefficients() {
 #[test]
 fn sums_of_products_are_reduced_however_long() {
     let ring = Ring::new(4, &primes_below(50, 4, 1)).unwrap();
-    let basis = Basis::new([0]);
+    let basis = RnsBasis::new([0]);
     let p = ring.modulus(0).value();
     let largest = RnsPoly::<Ntt>::from_limbs(&ring, &basis, &[p - 1; 16]).unwrap();
     for count in 1..20 {
@@ -177,17 +177,17 @@ fn sums_of_products_are_reduced_however_long() {
 #[test]
 fn uniform_residues_do_not_depend_on_the_basis_around_them() {
     let ring = ring(6);
-    let all = ring.expand_uniform(&Basis::new(0..5), Seed(1), 40);
-    let some = ring.expand_uniform(&Basis::new([1, 4]), Seed(1), 40);
+    let all = ring.expand_uniform(&RnsBasis::new(0..5), Seed(1), 40);
+    let some = ring.expand_uniform(&RnsBasis::new([1, 4]), Seed(1), 40);
     assert_eq!(all.residues(4), some.residues(4));
     assert_ne!(
         all.residues(1),
-        ring.expand_uniform(&Basis::new([1]), Seed(2), 40)
+        ring.expand_uniform(&RnsBasis::new([1]), Seed(2), 40)
             .residues(1)
     );
     assert_ne!(
         all.residues(1),
-        ring.expand_uniform(&Basis::new([1]), Seed(1), 41)
+        ring.expand_uniform(&RnsBasis::new([1]), Seed(1), 41)
             .residues(1)
     );
 }
@@ -202,7 +202,7 @@ fn moments(values: &[f64]) -> (f64, f64) {
 #[test]
 fn samplers_have_the_stated_moments() {
     let ring = Ring::new(14, &primes_below(45, 14, 2)).unwrap();
-    let basis = Basis::new(0..2);
+    let basis = RnsBasis::new(0..2);
     let p = ring.modulus(0).value();
     let uniform = ring.expand_uniform(&basis, Seed(3), 0);
     let (mean, deviation) = moments(
@@ -255,21 +255,22 @@ fn randomness_is_fresh_unless_seeded() {
 fn foreign_words_are_refused() {
     let ring = ring(3);
     let p = ring.modulus(1).value();
-    let make =
-        |basis: Basis, words: &[u64]| RnsPoly::<Ntt>::from_limbs(&ring, &basis, words).unwrap_err();
+    let make = |basis: RnsBasis, words: &[u64]| {
+        RnsPoly::<Ntt>::from_limbs(&ring, &basis, words).unwrap_err()
+    };
     assert_eq!(
-        make(Basis::new([1]), &[0; 7]),
+        make(RnsBasis::new([1]), &[0; 7]),
         RingError::Length {
             expected: 8,
             found: 7
         }
     );
     assert_eq!(
-        make(Basis::new([1]), &[p; 8]),
+        make(RnsBasis::new([1]), &[p; 8]),
         RingError::Unreduced { prime: p }
     );
     assert_eq!(
-        make(Basis::new([5]), &[0; 8]),
+        make(RnsBasis::new([5]), &[0; 8]),
         RingError::PrimeIndex { index: 5, count: 5 }
     );
 }
@@ -277,7 +278,7 @@ fn foreign_words_are_refused() {
 #[test]
 fn operands_over_other_primes_are_refused() {
     let ring = ring(3);
-    let [a, b] = [0, 1].map(|i| RnsPoly::<Ntt>::zero(&ring, &Basis::new([i])));
+    let [a, b] = [0, 1].map(|i| RnsPoly::<Ntt>::zero(&ring, &RnsBasis::new([i])));
     assert_eq!(
         ring.add(&a, &b).unwrap_err(),
         RingError::Basis {

@@ -15,7 +15,7 @@
 
 use super::{Gadget, Placement, RlweError, SecretKey, SecretKeys, SwitchKey, encrypt_zero};
 use crate::params::{Parameters, Rings};
-use crate::ring::{Basis, Halves, Ntt, Randomness, Ring, RnsPoly, Seed};
+use crate::ring::{Halves, Ntt, Randomness, Ring, RnsBasis, RnsPoly, Seed};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,14 +25,14 @@ use zeroize::Zeroizing;
 /// Streams of a key's seed reserved for each of its digits: streams are numbered by primes, which are below this.
 pub(super) const STREAMS_PER_DIGIT: u64 = Parameters::MAX_PRIME;
 
-/// What a key switches from.
+/// What a key switches from: the secret, or product or image of a secret, that it leads away from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyKind {
-    /// From `s^2`.
+    /// The square `s^2` of the secret: a relinearization key.
     Relinearization,
-    /// For the automorphism `X -> X^g`, by its exponent `g`.
+    /// The image of the secret under the automorphism `X -> X^g`, by its exponent `g`.
     Galois(u64),
-    /// From the secret of a ring to that of a ring of smaller degree.
+    /// The secret of another ring: the key leads to a ring of smaller degree.
     RingSwitch,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for KeyKind {
     }
 }
 
-/// One digit of a key, which is found by its number in the parameters of the key.
+/// One digit of an evaluation key: an encryption of the digit's gadget factor times the secret that the key switches from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyDigit {
     digit: usize,
@@ -55,12 +55,12 @@ pub struct KeyDigit {
 }
 
 impl KeyDigit {
-    /// Which digit of the parameters.
+    /// The number of the digit in the parameters of the key.
     pub fn digit(&self) -> usize {
         self.digit
     }
 
-    /// The half that holds the secret.
+    /// The half `b` of the digit, which holds the secret; the uniform half `a` follows from the seed of the key.
     pub fn b(&self) -> &RnsPoly<Ntt> {
         &self.b
     }
@@ -71,17 +71,18 @@ impl KeyDigit {
     }
 }
 
-/// A key for one kind of key switch.
+/// An evaluation key, with expanded digits, for one kind of key switch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvaluationKey {
     kind: KeyKind,
-    basis: Basis,
+    basis: RnsBasis,
     seed: Seed,
     digits: Vec<KeyDigit>,
 }
 
 impl EvaluationKey {
-    /// Makes a key of one ring for use at `level`, every level before it, and every level with a subset of their primes.
+    /// Makes an evaluation key of one ring for use at `level`, every level before it, and every level with a subset of their
+    /// primes.
     ///
     /// Cost: for each digit one uniform expansion, one noise polynomial and a transform per limb; digits and limbs in parallel.
     /// The key depends on what `randomness` gives and on nothing else.
@@ -96,11 +97,11 @@ impl EvaluationKey {
         level: usize,
         randomness: &mut Randomness,
     ) -> Result<Self, RlweError> {
-        let gadget = Gadget::of(params, level)?;
+        let gadget = Gadget::at_level(params, level)?;
         Self::within(params.ring(), secret, kind, &gadget, randomness)
     }
 
-    /// The same over primes of a ring that are no level's.
+    /// Makes an evaluation key, see [`Self::generate`], over primes of a ring that are no level's.
     ///
     /// # Errors
     /// As for [`Self::generate`].
@@ -128,8 +129,8 @@ impl EvaluationKey {
         Self::between(ring, kind, secrets, gadget, randomness)
     }
 
-    /// Makes the key that leads from a ring, by its number, to a level of a ring of smaller degree, and to every level of that ring
-    /// before it.
+    /// Makes the key that leads from a ring, by its number, to a level of a ring of smaller degree, and to every level of that
+    /// ring before it.
     ///
     /// Cost: as for [`Self::generate`].
     ///
@@ -144,7 +145,7 @@ impl EvaluationKey {
         let (small, to) = (rings.at(level), rings.ring_of(level));
         let bridge = rings.bridge(from, to).zip(secrets.get(from));
         let (params, own) = bridge.ok_or(RlweError::NoRingSwitch { from, to })?;
-        let gadget = Gadget::of(params, level)?;
+        let gadget = Gadget::at_level(params, level)?;
         let to = (small.ring(), &**secrets.at(level));
         Self::leading((params.ring(), &**own), to, &gadget, randomness)
     }
@@ -175,14 +176,16 @@ impl EvaluationKey {
         let seed = randomness.seed();
         let digits = gadget.digits().iter().enumerate();
         let digits: Vec<_> = digits.map(|digit| (digit, randomness.fork())).collect();
-        let make =
-            |((own, (digit, primes)), mut randomness): ((usize, &(usize, Basis)), Randomness)| {
-                let uniform = (seed, own as u64 * STREAMS_PER_DIGIT);
-                let (mut b, a) = encrypt_zero(ring, to, gadget.basis(), uniform, &mut randomness)?;
-                ring.add_multiple_assign(&mut b, from, primes, gadget.special())?;
-                let digit = *digit;
-                Ok(KeyDigit { digit, b, a })
-            };
+        let make = |((own, (digit, primes)), mut randomness): (
+            (usize, &(usize, RnsBasis)),
+            Randomness,
+        )| {
+            let uniform = (seed, own as u64 * STREAMS_PER_DIGIT);
+            let (mut b, a) = encrypt_zero(ring, to, gadget.basis(), uniform, &mut randomness)?;
+            ring.add_multiple_assign(&mut b, from, primes, gadget.special())?;
+            let digit = *digit;
+            Ok(KeyDigit { digit, b, a })
+        };
         let digits: Result<_, RlweError> = digits.into_par_iter().map(make).collect();
         Ok(Self {
             kind,
@@ -195,7 +198,7 @@ impl EvaluationKey {
     /// A key of expanded digits, each over the primes of `basis`.
     pub(super) fn of_digits(
         kind: KeyKind,
-        basis: Basis,
+        basis: RnsBasis,
         seed: Seed,
         digits: Vec<(usize, [RnsPoly<Ntt>; 2])>,
     ) -> Self {
@@ -209,7 +212,7 @@ impl EvaluationKey {
         }
     }
 
-    /// The same key for other parameters of the degree, which has the primes that these use; shares the words.
+    /// This key for other parameters of its degree, whose primes it has; shares the words.
     ///
     /// # Errors
     /// When the primes do not include the special primes, or a digit is unknown or repeated.
@@ -230,22 +233,22 @@ impl EvaluationKey {
         Ok(Self::of_digits(kind, basis.clone(), self.seed, digits))
     }
 
-    /// What it switches from.
+    /// What the key switches from.
     pub fn kind(&self) -> KeyKind {
         self.kind
     }
 
-    /// The primes it covers: those of a level and the special primes.
-    pub fn basis(&self) -> &Basis {
+    /// The primes of the key: those of its levels and the special primes.
+    pub fn basis(&self) -> &RnsBasis {
         &self.basis
     }
 
-    /// The seed of the uniform halves; public.
+    /// The seed of the uniform halves of all digits; public.
     pub fn seed(&self) -> Seed {
         self.seed
     }
 
-    /// Its digits.
+    /// The digits of the key.
     pub fn digits(&self) -> &[KeyDigit] {
         &self.digits
     }
@@ -256,7 +259,7 @@ impl EvaluationKey {
     }
 }
 
-/// The keys of a server, by kind.
+/// A set of evaluation keys, at most one of each kind.
 #[derive(Clone, Debug, Default)]
 pub struct EvaluationKeys(BTreeMap<KeyKind, Arc<SwitchKey>>);
 
@@ -267,7 +270,7 @@ impl EvaluationKeys {
         self.0.insert(key.kind(), Arc::new(key));
     }
 
-    /// The key of a kind.
+    /// The evaluation key of a kind.
     ///
     /// # Errors
     /// When there is none.
@@ -278,7 +281,7 @@ impl EvaluationKeys {
             .ok_or(RlweError::MissingKey { kind })
     }
 
-    /// All keys.
+    /// All evaluation keys of the set, by kind.
     pub fn iter(&self) -> impl Iterator<Item = &SwitchKey> {
         self.0.values().map(Arc::as_ref)
     }

@@ -2,27 +2,28 @@
 
 use super::{KeyKind, RlweError};
 use crate::params::Parameters;
-use crate::ring::Basis;
+use crate::ring::RnsBasis;
 
-/// What a key is made over, in the numbers of a ring: digits of primes, and special primes.
+/// The gadget of an evaluation key, in the prime numbering of a ring: the digits that its primes are divided into, and the
+/// special primes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gadget {
-    digits: Vec<(usize, Basis)>,
-    special: Basis,
-    basis: Basis,
+    digits: Vec<(usize, RnsBasis)>,
+    special: RnsBasis,
+    basis: RnsBasis,
 }
 
 impl Gadget {
-    /// Digits with the numbers by which they are found, and special primes.
+    /// The gadget of numbered digits and special primes.
     ///
     /// # Errors
     /// When there are no special primes.
-    pub fn new(digits: Vec<(usize, Basis)>, special: Basis) -> Result<Self, RlweError> {
+    pub fn new(digits: Vec<(usize, RnsBasis)>, special: RnsBasis) -> Result<Self, RlweError> {
         if special.is_empty() {
             return Err(RlweError::NoKeySwitching);
         }
         let primes = digits.iter().flat_map(|(_, digit)| digit.primes());
-        let basis = Basis::new(primes.copied()).union(&special);
+        let basis = RnsBasis::new(primes.copied()).union(&special);
         Ok(Self {
             digits,
             special,
@@ -30,41 +31,42 @@ impl Gadget {
         })
     }
 
-    /// For use at a level of some parameters and at every level before it.
+    /// The gadget of the keys that serve a level of some parameters and every level before it.
     ///
     /// # Errors
     /// When the level does not exist or there are no special primes.
-    pub fn of(params: &Parameters, level: usize) -> Result<Self, RlweError> {
+    pub fn at_level(params: &Parameters, level: usize) -> Result<Self, RlweError> {
         let row = params.key_row(level)?;
         Self::new(params.digits_of(row).collect(), params.special().clone())
     }
 
-    /// The digits with their numbers.
-    pub fn digits(&self) -> &[(usize, Basis)] {
+    /// The digits, each with its number and its primes.
+    pub fn digits(&self) -> &[(usize, RnsBasis)] {
         &self.digits
     }
 
-    /// The special primes.
-    pub fn special(&self) -> &Basis {
+    /// The special primes, whose product is P.
+    pub fn special(&self) -> &RnsBasis {
         &self.special
     }
 
-    /// All primes.
-    pub fn basis(&self) -> &Basis {
+    /// All primes: those of the digits and the special primes.
+    pub fn basis(&self) -> &RnsBasis {
         &self.basis
     }
 }
 
-/// How a key made elsewhere serves parameters: which of its limbs and digits are which of theirs. It may have more of both.
+/// How a key that was made under other parameters serves these: which of its limbs and digits correspond to which of theirs.
+/// The key may have more of both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
-    /// What it switches from, in the degree of the parameters.
+    /// What the key switches from, in the degree of the parameters.
     pub kind: KeyKind,
-    /// The primes it serves, in the numbers of the parameters.
-    pub basis: Basis,
-    /// Which of its limbs are those of these primes.
+    /// The primes that the key serves, in the numbering of the parameters.
+    pub basis: RnsBasis,
+    /// The limb of the key for each of these primes.
     pub limbs: Vec<usize>,
-    /// For each digit of the parameters, by number, which of its digits has these primes.
+    /// For each digit of the parameters, by number, the digit of the key that has its primes.
     pub digits: Vec<(usize, usize)>,
 }
 

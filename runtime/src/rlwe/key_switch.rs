@@ -2,10 +2,11 @@
 
 use super::{RlweError, SwitchKey};
 use crate::params::Parameters;
-use crate::ring::{Basis, Ntt, RnsPoly, Then};
+use crate::ring::{Ntt, RnsBasis, RnsPoly, Then};
 use rayon::prelude::*;
 
-/// A polynomial of some level as small integers, one for each digit that meets the level's row, modulo `Q_l P`.
+/// A polynomial of some level decomposed for key switching: a small polynomial modulo `Q_l P` for each digit that has primes
+/// of the level.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Digits {
     level: usize,
@@ -18,27 +19,28 @@ impl Digits {
         Self { level, polys }
     }
 
-    /// The level of the polynomial.
+    /// The level of the polynomial that was decomposed.
     pub fn level(&self) -> usize {
         self.level
     }
 
-    /// Digit numbers with their polynomials.
+    /// The small polynomials, each with the number of its digit.
     pub fn polys(&self) -> impl ExactSizeIterator<Item = (usize, &RnsPoly<Ntt>)> {
         self.polys.iter().map(|(digit, poly)| (*digit, poly))
     }
 }
 
-/// What is done to the result of an inner product in the same pass.
+/// What [`key_inner_product`] does to its result in the same pass.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Switched<'a> {
-    /// Added, times P, to the first and the second part.
+    /// Polynomials that are added, times P, to the first and the second part.
     pub add: [Option<&'a RnsPoly<Ntt>>; 2],
-    /// Exponent of the automorphism applied last, none for the identity.
+    /// Exponent of the automorphism that is applied last; none for the identity.
     pub exponent: Option<u64>,
 }
 
-/// Splits a polynomial of a level into digits: `|c_d| <= D_d / 2` and `c_d = c` modulo the primes of digit d in the row.
+/// Decomposes a polynomial of a level into digits: `|c_d| <= D_d / 2` and `c_d = c` modulo the primes of the level in digit d,
+/// whose product is `D_d`.
 ///
 /// Cost for `k` primes in the row, `a` per digit, `t` special: `k` inverse and `k/a (k - a + t)` forward transforms.
 ///
@@ -53,8 +55,8 @@ pub fn decompose(
     if params.special().is_empty() {
         return Err(RlweError::NoKeySwitching);
     }
-    let digits: Vec<(usize, Basis)> = params.digits_of(row).collect();
-    let raise = |(digit, primes): &(usize, Basis)| {
+    let digits: Vec<(usize, RnsBasis)> = params.digits_of(row).collect();
+    let raise = |(digit, primes): &(usize, RnsBasis)| {
         Ok((*digit, params.ring().raise(poly, primes, extended)?))
     };
     let polys = digits
@@ -64,7 +66,8 @@ pub fn decompose(
     Ok(Digits { level, polys })
 }
 
-/// `sum_d c_d (b_d, a_d)` modulo `Q_l P`, in one pass over the key; then what `then` asks for.
+/// The inner product `sum_d c_d (b_d, a_d)` of digits and an evaluation key modulo `Q_l P`, in one pass over the key; then
+/// what `then` asks for.
 ///
 /// # Errors
 /// When the key lacks a digit or a prime or has a residue that is not below its prime, or an addend lacks a prime of the row.
@@ -82,8 +85,8 @@ pub fn key_inner_product(
     Ok(params.ring().key_product(extended, &pairs, then)?)
 }
 
-/// The three phases in one: [`decompose`], [`key_inner_product`] with what is done `then`, [`mod_down`]. Neither digits nor the
-/// inner product are kept: less memory and faster, where nothing else needs them.
+/// A whole key switch: [`decompose`], [`key_inner_product`] with what is done `then`, [`mod_down`]. Neither digits nor the
+/// inner product are kept, which takes less memory and time where nothing else needs them.
 ///
 /// # Errors
 /// Those of the phases.
@@ -107,7 +110,7 @@ fn prepared<'a>(
     level: usize,
     key: &SwitchKey,
     then: Switched<'a>,
-) -> Result<(&'a Basis, Then<'a>), RlweError> {
+) -> Result<(&'a RnsBasis, Then<'a>), RlweError> {
     let (row, extended) = (params.row(level)?, params.extended_row(level)?);
     if params.special().is_empty() {
         return Err(RlweError::NoKeySwitching);
@@ -127,7 +130,7 @@ fn prepared<'a>(
     Ok((extended, Then { add, row, exponent }))
 }
 
-/// Divides a polynomial modulo `Q_l P` by P, with rounding.
+/// Divides a polynomial modulo `Q_l P` by P, with rounding; the result is modulo `Q_l`.
 ///
 /// # Errors
 /// When the level does not exist.

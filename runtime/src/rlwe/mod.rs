@@ -49,65 +49,65 @@ pub enum RlweError {
     /// The parameters have no such level.
     #[error(transparent)]
     Parameters(#[from] ParametersError),
-    /// Polynomials do not fit together.
+    /// Polynomials of different rings or bases.
     #[error(transparent)]
     Ring(#[from] RingError),
     /// A coefficient of a secret key other than -1, 0 and 1.
     #[error("coefficient {index} of the secret key is {value}, which is not -1, 0 or 1")]
     NotTernary {
-        /// Which coefficient.
+        /// Index of the coefficient.
         index: usize,
-        /// Its value.
+        /// Value of the coefficient.
         value: i8,
     },
-    /// Parameters without special primes have no evaluation keys.
+    /// Parameters without special primes, which have no evaluation keys.
     #[error("the parameters have no special primes, so nothing can be key-switched")]
     NoKeySwitching,
-    /// A key that leads to another ring is made from two secrets.
+    /// One secret for a key that leads to another ring, which takes the secrets of both.
     #[error("the {kind} needs the secret of the ring that it leads to, too", kind = KeyKind::RingSwitch)]
     OneSecret,
-    /// No key leads from the one ring to the other.
+    /// Two rings between which no key leads.
     #[error("no key leads from ring {from} to ring {to}: it is not of smaller degree")]
     NoRingSwitch {
-        /// The number of the ring that it would lead from.
+        /// The number of the ring that the key would lead from.
         from: usize,
-        /// The number of the ring that it would lead to.
+        /// The number of the ring that the key would lead to.
         to: usize,
     },
-    /// An evaluation key lacks a digit.
+    /// An evaluation key that lacks a digit.
     #[error("the {kind} has no digit {digit}")]
     MissingDigit {
-        /// The key.
+        /// What the key switches from.
         kind: KeyKind,
-        /// The digit.
+        /// The number of the digit.
         digit: usize,
     },
-    /// An evaluation key was made for fewer primes.
+    /// An evaluation key that lacks a prime: it was made for fewer levels.
     #[error("the {kind} does not cover prime {prime}: it was made for a lower level")]
     TrimmedTooFar {
-        /// The key.
+        /// What the key switches from.
         kind: KeyKind,
-        /// The prime.
+        /// The missing prime.
         prime: u64,
     },
-    /// There is no such key.
+    /// An evaluation key that is not among the keys that were given.
     #[error("there is no {kind}")]
     MissingKey {
-        /// The key.
+        /// What the missing key switches from.
         kind: KeyKind,
     },
-    /// The digits of an evaluation key are not over the primes the key covers.
+    /// An evaluation key with a digit that is not over the primes of the key.
     #[error("digit {digit} of the {kind} is not over the primes of the key")]
     KeyBasis {
-        /// The key.
+        /// What the key switches from.
         kind: KeyKind,
-        /// The digit.
+        /// The number of the digit.
         digit: usize,
     },
-    /// The primes of an evaluation key do not include all special primes.
+    /// An evaluation key whose primes do not include all special primes.
     #[error("the {kind} is not over all special primes")]
     NotExtended {
-        /// The key.
+        /// What the key switches from.
         kind: KeyKind,
     },
 }

@@ -2,11 +2,11 @@
 
 use super::RlweError;
 use crate::params::Parameters;
-use crate::ring::{Basis, Ntt, Randomness, Ring, RnsPoly, SecretPoly, Seed};
+use crate::ring::{Ntt, Randomness, Ring, RnsBasis, RnsPoly, SecretPoly, Seed};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// A dense ternary secret; wiped when dropped.
+/// A dense ternary secret of one ring; wiped when dropped.
 pub struct SecretKey {
     coefficients: Zeroizing<Vec<i8>>,
     /// Modulo every prime.
@@ -20,7 +20,7 @@ impl fmt::Debug for SecretKey {
 }
 
 impl SecretKey {
-    /// Samples a key, each coefficient -1, 0 or 1 with probability 1/3.
+    /// Samples a secret key, each coefficient -1, 0 or 1 with probability 1/3.
     ///
     /// # Errors
     /// None that checked parameters allow.
@@ -28,7 +28,7 @@ impl SecretKey {
         Self::from_coefficients(params, params.ring().sample_ternary(randomness.seed()))
     }
 
-    /// A key from its N coefficients.
+    /// A secret key from its N coefficients.
     ///
     /// # Errors
     /// When there are not N, or one is not -1, 0 or 1.
@@ -39,7 +39,7 @@ impl SecretKey {
         Self::over(params.ring(), coefficients)
     }
 
-    /// The same, modulo every prime of a ring.
+    /// A secret key from its N coefficients, reduced modulo every prime of a ring.
     pub(crate) fn over(ring: &Ring, coefficients: Zeroizing<Vec<i8>>) -> Result<Self, RlweError> {
         if let Some((index, &value)) = coefficients
             .iter()
@@ -50,7 +50,7 @@ impl SecretKey {
         }
         let wide: Zeroizing<Vec<i64>> =
             Zeroizing::new(coefficients.iter().map(|&c| i64::from(c)).collect());
-        let all = Basis::new(0..ring.moduli().len());
+        let all = RnsBasis::new(0..ring.moduli().len());
         let ntt = RnsPoly::from_signed(ring, &all, &wide)?.into_ntt(ring);
         Ok(Self {
             coefficients,
@@ -58,7 +58,7 @@ impl SecretKey {
         })
     }
 
-    /// The N coefficients, for storage.
+    /// The N coefficients of the secret, each -1, 0 or 1.
     pub fn coefficients(&self) -> &[i8] {
         &self.coefficients
     }
@@ -77,20 +77,20 @@ impl SecretKey {
 pub fn encrypt_zero(
     ring: &Ring,
     s: &RnsPoly<Ntt>,
-    basis: &Basis,
+    basis: &RnsBasis,
     uniform: (Seed, u64),
     randomness: &mut Randomness,
 ) -> Result<(RnsPoly<Ntt>, RnsPoly<Ntt>), RlweError> {
     let a = ring.expand_uniform(basis, uniform.0, uniform.1);
     let mut noise = ring.sample_noise(basis, randomness.seed());
-    let nothing = RnsPoly::zero(ring, &Basis::new([]));
+    let nothing = RnsPoly::zero(ring, &RnsBasis::new([]));
     // Taken out and transformed in place: no copy stays behind.
     let noise = Zeroizing::new(std::mem::replace(&mut *noise, nothing).into_ntt(ring));
     let product = Zeroizing::new(ring.mul(&a, s)?);
     Ok((ring.sub(&noise, &product)?, a))
 }
 
-/// `c0 + c1 s + c2 s^2 + ..`, over the primes of `c0`: message plus noise. Secret.
+/// The phase of a ciphertext, `c0 + c1 s + c2 s^2 + ..`, over the primes of `c0`: message plus noise. Secret.
 ///
 /// # Errors
 /// When there are no parts or they are over different primes.

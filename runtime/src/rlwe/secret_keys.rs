@@ -5,11 +5,11 @@ use crate::params::{PerRing, Rings};
 use crate::ring::Randomness;
 use std::sync::Arc;
 
-/// A secret key for each ring.
+/// Secret keys for all rings of a circuit, one for each.
 pub type SecretKeys = PerRing<Arc<SecretKey>>;
 
 impl SecretKeys {
-    /// Samples a key for each ring, see [`SecretKey::generate`].
+    /// Samples a secret key for each ring, see [`SecretKey::generate`].
     ///
     /// # Errors
     /// None that checked parameters allow.

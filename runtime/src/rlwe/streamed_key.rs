@@ -3,22 +3,23 @@
 use super::evaluation_key::{EvaluationKey, KeyKind, STREAMS_PER_DIGIT};
 use super::{EvaluationKeys, Placement, RlweError};
 use crate::params::Parameters;
-use crate::ring::{Basis, Halves, PackedHalves, Ring, RnsPoly, Seed};
+use crate::ring::{Halves, PackedHalves, Ring, RnsBasis, RnsPoly, Seed};
 use rayon::prelude::*;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Bytes that stay where they are.
+/// Shared bytes of stored keys, in memory or mapped from a file.
 pub type StoredBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
-/// A key for one kind of key switch that takes no more memory than its bytes, and none if those are mapped.
+/// An evaluation key in packed form, expanded anew for each use: it takes no more memory than its stored bytes, and none if
+/// those are mapped.
 ///
 /// Residues are checked to be below their primes when they are used.
 #[derive(Clone)]
 pub struct StreamedKey {
     kind: KeyKind,
-    basis: Basis,
+    basis: RnsBasis,
     seed: Seed,
     /// Digits of the parameters, each with the one of the stored key that has its primes.
     digits: Vec<(usize, usize)>,
@@ -29,7 +30,7 @@ pub struct StreamedKey {
     digit_bytes: usize,
 }
 
-/// Without the bytes.
+/// Leaves the bytes out.
 impl fmt::Debug for StreamedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamedKey")
@@ -41,8 +42,8 @@ impl fmt::Debug for StreamedKey {
 }
 
 impl StreamedKey {
-    /// A key of stored parts: a seed, and for each of its digits packed limbs of these lengths; what it serves is said by a
-    /// placement.
+    /// A streamed key of stored parts: the seed, and packed limbs of these lengths for each digit; the placement says what it
+    /// serves.
     ///
     /// # Errors
     /// When the primes do not include the special primes, a digit is unknown or repeated, a limb has another length than its prime
@@ -89,11 +90,11 @@ impl StreamedKey {
         })
     }
 
-    /// A key as it would be stored.
+    /// The packed form of an evaluation key.
     ///
     /// # Errors
     /// None for a key of these parameters.
-    pub fn of(params: &Parameters, key: &EvaluationKey) -> Result<Self, RlweError> {
+    pub fn pack(params: &Parameters, key: &EvaluationKey) -> Result<Self, RlweError> {
         let (digits, bytes) = stored(params, key);
         let placement = Placement {
             kind: key.kind(),
@@ -143,7 +144,7 @@ impl StreamedKey {
         Ok(())
     }
 
-    /// The same key, expanded.
+    /// The expanded form of this key.
     ///
     /// # Errors
     /// When a residue is not below its prime.
@@ -200,7 +201,7 @@ impl StreamedKey {
     }
 }
 
-fn limb_bytes(params: &Parameters, basis: &Basis) -> Vec<usize> {
+fn limb_bytes(params: &Parameters, basis: &RnsBasis) -> Vec<usize> {
     let limbs = basis.primes().iter();
     limbs.map(|&p| params.ring().packed_limb_bytes(p)).collect()
 }
@@ -217,17 +218,17 @@ fn stored(params: &Parameters, key: &EvaluationKey) -> (Vec<usize>, Vec<u8>) {
     (digits, bytes)
 }
 
-/// A key as a key switch takes it; both forms give the same result.
+/// An evaluation key in either form; both give equal results of a key switch.
 #[derive(Clone, Debug)]
 pub enum SwitchKey {
-    /// Made beforehand.
+    /// A key whose digits were expanded beforehand.
     Expanded(EvaluationKey),
-    /// Made anew for each use.
+    /// A key whose digits are expanded anew for each use.
     Streamed(StreamedKey),
 }
 
 impl SwitchKey {
-    /// What it switches from.
+    /// What the key switches from.
     pub fn kind(&self) -> KeyKind {
         match self {
             Self::Expanded(key) => key.kind(),
@@ -235,8 +236,8 @@ impl SwitchKey {
         }
     }
 
-    /// The primes it covers: those of a level and the special primes.
-    pub fn basis(&self) -> &Basis {
+    /// The primes of the key: those of its levels and the special primes.
+    pub fn basis(&self) -> &RnsBasis {
         match self {
             Self::Expanded(key) => key.basis(),
             Self::Streamed(key) => &key.basis,
@@ -301,7 +302,7 @@ mod tests {
     fn parts(
         params: &Parameters,
         key: &EvaluationKey,
-        (basis, digits): (&Basis, &[usize]),
+        (basis, digits): (&RnsBasis, &[usize]),
         bytes: &[u8],
     ) -> Result<StreamedKey, RlweError> {
         let placement = Placement {
@@ -365,7 +366,7 @@ mod tests {
         fn streamed_keys_switch_to_the_same_words(log_n in 4..12u32, bits in 20..44u32, seed in any::<u128>()) {
             let params = params(log_n, bits);
             let key = key(&params);
-            let streamed = StreamedKey::of(&params, &key).unwrap().into();
+            let streamed = StreamedKey::pack(&params, &key).unwrap().into();
             let expanded = SwitchKey::from(key);
             for level in 0..LEVELS {
                 let row = params.row(level).unwrap();
@@ -403,7 +404,7 @@ mod tests {
         };
         let placement = Placement {
             kind: KeyKind::Galois(5),
-            basis: Basis::new(0..6),
+            basis: RnsBasis::new(0..6),
             limbs: vec![5, 0, 3, 1, 7, 6],
             digits: vec![(0, 2), (1, 1), (2, 0)],
         };
@@ -444,7 +445,7 @@ mod tests {
             assert_eq!(made[0], made[1], "level {level}");
         }
         // The same words as those of the key where it was made, at the level with primes 0 and 3.
-        let row = Basis::new([0, 3]);
+        let row = RnsBasis::new([0, 3]);
         let literal = ParametersLiteral {
             rows: vec![vec![0, 3]],
             ..params.literal().clone()
@@ -483,7 +484,7 @@ mod tests {
         assert_eq!(refused(|p| p.digits[0].0 = 3), wrong(3));
         assert_eq!(refused(|p| p.limbs.truncate(5)), wrong(0));
         assert_eq!(
-            refused(|p| p.basis = Basis::new(0..5)),
+            refused(|p| p.basis = RnsBasis::new(0..5)),
             RlweError::NotExtended { kind }
         );
         let unknown = refused(|p| p.digits[0].1 = 3);
@@ -495,7 +496,7 @@ mod tests {
         let params = params(4, 30);
         let key = key(&params);
         let (digits, bytes) = stored(&params, &key);
-        let make = |basis: &Basis, digits: &[usize], bytes: &[u8]| {
+        let make = |basis: &RnsBasis, digits: &[usize], bytes: &[u8]| {
             parts(&params, &key, (basis, digits), bytes).map(drop)
         };
         let kind = key.kind();

@@ -28,7 +28,7 @@ fn reading() -> Reading {
         largest: 7.5,
         limit: 512.0,
         zeros: spread(4000),
-        copies: spread(0),
+        replicas: spread(0),
         imaginary: spread(4096),
     }
 }
@@ -85,12 +85,12 @@ fn noise_far_above_the_predicted_is_a_fault() {
     };
     let said = "output `y`: noise of 0.0100 in slots that hold nothing, 2^-13.3 is predicted";
     assert_eq!(faults(zeros, Origin::Assumed), [said]);
-    let copies = Reading {
-        copies: loud,
+    let replicas = Reading {
+        replicas: loud,
         ..reading()
     };
-    let said = "output `y`: noise of 0.0100 in copies of the same values, 2^-13.3 is predicted";
-    assert_eq!(faults(copies, Origin::Assumed), [said]);
+    let said = "output `y`: noise of 0.0100 in replicas of the same values, 2^-13.3 is predicted";
+    assert_eq!(faults(replicas, Origin::Assumed), [said]);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn what_the_modulus_does_not_hold_is_a_fault_unless_zeros_show_that_it_does() {
     assert_eq!(faults(large, Origin::Assumed), [""; 0]);
     let full = Reading {
         zeros: Spread::default(),
-        copies: reading().zeros,
+        replicas: reading().zeros,
         ..large
     };
     assert_eq!(

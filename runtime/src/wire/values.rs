@@ -6,10 +6,10 @@ use super::words::{PolyReader, put_poly};
 use crate::binding;
 use crate::ckks::{Ciphertext, Plaintext};
 use crate::params::{Parameters, Rings};
-use crate::ring::{Basis, Ntt, RnsPoly};
+use crate::ring::{Ntt, RnsBasis, RnsPoly};
 use crate::rlwe::Digits;
 use peregrine_ir::binary::{Container, FileKind, Fingerprint, KeyPairId, container};
-use peregrine_ir::{Basis as IrBasis, Form, Type, Value};
+use peregrine_ir::{Basis, Form, Type, Value};
 use prost::Message;
 use std::collections::BTreeMap;
 
@@ -170,7 +170,7 @@ fn read_value(
     (ty, level): (&Type, usize),
     body: &[u8],
 ) -> Result<HostValue, WireError> {
-    let polys = |basis: &Basis, count: usize| -> Result<Vec<RnsPoly<Ntt>>, WireError> {
+    let polys = |basis: &RnsBasis, count: usize| -> Result<Vec<RnsPoly<Ntt>>, WireError> {
         let mut reader = PolyReader::new(params, basis, count, body)?;
         Ok((0..count).map(|_| reader.poly()).collect())
     };
@@ -187,8 +187,8 @@ fn read_value(
         }
         Type::Plain { basis, .. } => {
             let basis = match basis {
-                IrBasis::Normal => row,
-                IrBasis::Extended => raised()?,
+                Basis::Normal => row,
+                Basis::Extended => raised()?,
             };
             let poly = polys(basis, 1)?.into_iter().next();
             let poly = poly.ok_or(WireError::Number {

@@ -5,14 +5,14 @@
 
 use super::error::{WireError, expect};
 use crate::params::Parameters;
-use crate::ring::{Basis, Ntt, RnsPoly, Seed};
+use crate::ring::{Ntt, RnsBasis, RnsPoly, Seed};
 use rayon::prelude::*;
 
 /// Bytes of a seed.
 pub(super) const SEED_BYTES: usize = 16;
 
 /// Bytes of one polynomial over `basis`.
-fn poly_bytes(params: &Parameters, basis: &Basis) -> usize {
+fn poly_bytes(params: &Parameters, basis: &RnsBasis) -> usize {
     let limbs = basis.primes().iter();
     limbs
         .map(|&prime| params.ring().packed_limb_bytes(prime))
@@ -20,7 +20,7 @@ fn poly_bytes(params: &Parameters, basis: &Basis) -> usize {
 }
 
 /// Bytes of `count` polynomials over `basis`.
-pub(super) fn polys_bytes(params: &Parameters, basis: &Basis, count: usize) -> u64 {
+pub(super) fn polys_bytes(params: &Parameters, basis: &RnsBasis, count: usize) -> u64 {
     poly_bytes(params, basis) as u64 * count as u64
 }
 
@@ -35,7 +35,7 @@ pub(super) fn put_poly(out: &mut Vec<u8>, params: &Parameters, poly: &RnsPoly<Nt
 /// Reads polynomials from the front of a body whose residues have all been found to be below their primes.
 pub(super) struct PolyReader<'b> {
     params: &'b Parameters,
-    basis: &'b Basis,
+    basis: &'b RnsBasis,
     rest: &'b [u8],
 }
 
@@ -47,7 +47,7 @@ impl<'b> PolyReader<'b> {
     /// polynomials then.
     pub(super) fn new(
         params: &'b Parameters,
-        basis: &'b Basis,
+        basis: &'b RnsBasis,
         count: usize,
         body: &'b [u8],
     ) -> Result<Self, WireError> {

@@ -1,9 +1,5 @@
 //! What the tests of this crate share: toy rings and small circuits.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file is a crate and uses its part"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

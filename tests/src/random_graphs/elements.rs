@@ -2,7 +2,7 @@
 
 use super::{Choices, Network};
 use peregrine_compiler::tensor::{Op, Polynomial};
-use peregrine_ir::linear::LinearKind;
+use peregrine_ir::linear::{ElementScale, LinearKind};
 use peregrine_ir::{Shape, TensorId};
 use petgraph::graph::NodeIndex;
 
@@ -15,8 +15,12 @@ impl Network {
         let shape = self.builder.graph.node(x).shape.clone();
         if choices.one_in(6) {
             let weight = self.coefficient(choices, &shape);
-            self.builder
-                .linear(LinearKind::Scale(weight), x, shape.dims(), None);
+            self.builder.linear(
+                LinearKind::Scale(ElementScale { weight }),
+                x,
+                shape.dims(),
+                None,
+            );
             self.features.insert("factors");
             return Some(());
         }

@@ -15,7 +15,7 @@ const LIMIT: u64 = 16 << 30;
 /// Most bytes of a secret key: one per coefficient, and a header.
 const SECRET_LIMIT: u64 = 1 << 20;
 
-/// All of a file that should be of some kind.
+/// Reads all of a file that should be of some kind.
 pub fn read(path: &Path, wanted: Wanted) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let limit = Limit {
@@ -26,7 +26,7 @@ pub fn read(path: &Path, wanted: Wanted) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// All of a secret key, wiped when dropped.
+/// Reads all of a secret key; wiped when dropped.
 pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     // One allocation: growing would leave copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_LIMIT as usize + 64));
@@ -73,7 +73,7 @@ pub fn open(path: &Path, wanted: Wanted) -> Result<File, Error> {
     Ok(file)
 }
 
-/// A circuit; warns when it is not secure.
+/// Reads a circuit; warns when it is not secure.
 pub fn circuit(path: &Path, promises: &mut Promises) -> Result<Verified, Error> {
     let bytes = read(path, Wanted::Own(FileKind::Circuit))?;
     let circuit = binary::read_circuit(&bytes).map_err(Error::about(path))?;
@@ -81,7 +81,7 @@ pub fn circuit(path: &Path, promises: &mut Promises) -> Result<Verified, Error> 
     Ok(circuit)
 }
 
-/// A client interface; warns when it is not secure.
+/// Reads a client interface; warns when it is not secure.
 pub fn interface(path: &Path, promises: &mut Promises) -> Result<Interface, Error> {
     let bytes = read(path, Wanted::Own(FileKind::Interface))?;
     let interface = binary::read_interface(&bytes).map_err(Error::about(path))?;
@@ -89,12 +89,12 @@ pub fn interface(path: &Path, promises: &mut Promises) -> Result<Interface, Erro
     Ok(interface)
 }
 
-/// The client of an interface in a file.
+/// Reads a client interface and makes its client.
 pub fn client(path: &Path, promises: &mut Promises) -> Result<Client, Error> {
     Client::new(interface(path, promises)?).map_err(Error::about(path))
 }
 
-/// A file of evaluation keys, mapped.
+/// Maps a file of evaluation keys.
 pub fn key_file(path: &Path) -> Result<KeyFile, Error> {
     let file = open(path, Wanted::Own(FileKind::EvaluationKeys))?;
     let bytes = KeyBytes::map(&file).map_err(Error::reading(path))?;
@@ -102,7 +102,7 @@ pub fn key_file(path: &Path) -> Result<KeyFile, Error> {
     file.map_err(Error::about(path))
 }
 
-/// The profile of a machine in a file.
+/// Reads the profile of a machine.
 pub fn profile(path: &Path) -> Result<Profile, Error> {
     let json = String::from_utf8_lossy(&read(path, Wanted::Profile)?).into_owned();
     let profile = Profile::parse(&json).map_err(Error::about(path))?;

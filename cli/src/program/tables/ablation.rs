@@ -5,7 +5,7 @@ use peregrine::words::{bytes, seconds};
 use peregrine_compiler::ablation::{Ablation, Figures, Outcome};
 use std::cmp::Ordering;
 
-/// One line for each compilation.
+/// Ablations as a table, one line for each compilation.
 pub fn text(ablations: &[Ablation]) -> String {
     let header = [
         "without",

@@ -8,7 +8,7 @@ use peregrine::bench::{
 use peregrine::words::{self, bytes, count};
 use std::time::Duration;
 
-/// All of it.
+/// The measurements as tables.
 pub fn text(report: &BenchReport) -> String {
     let machine = &report.machine;
     let mut out = format!(

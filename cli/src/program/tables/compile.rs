@@ -4,7 +4,7 @@ use super::{ablation, costs, grid, keys, ranges, summary};
 use peregrine::CompileReport;
 use peregrine::words::bytes;
 
-/// A compilation for people.
+/// A compilation as text and tables.
 pub fn text(report: &CompileReport) -> String {
     let mut rows = summary::rows(&report.circuit);
     // The lines on what was chosen say these.

@@ -6,7 +6,7 @@ use peregrine::infer::{ImageReport, MeasuredPrecision, PhaseSeconds};
 use peregrine::words::{self, bits};
 use std::time::Duration;
 
-/// For people.
+/// An inference as text and tables.
 pub fn text(report: &InferReport) -> String {
     let InferReport {
         circuit,

@@ -5,7 +5,7 @@ use super::{costs, grid, summary};
 use peregrine::summary::key_summary;
 use peregrine::{CircuitReport, InterfaceReport};
 
-/// A circuit, or the chosen nodes of it, for people.
+/// A circuit, or the chosen nodes of it, as tables.
 pub fn circuit(report: &CircuitReport) -> String {
     let CircuitReport {
         kind: _,
@@ -29,7 +29,7 @@ pub fn circuit(report: &CircuitReport) -> String {
     format!("{}\n{ports}\n{tables}", grid::list(&rows))
 }
 
-/// A client interface for people.
+/// A client interface as tables.
 pub fn interface(report: &InterfaceReport) -> String {
     let mut rows = summary::rows(&report.circuit);
     rows.push(["keys".to_owned(), key_summary(&report.keys)]);

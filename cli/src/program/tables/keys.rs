@@ -4,7 +4,7 @@ use super::grid::{show, table};
 use peregrine::words::{bytes, seconds};
 use peregrine_compiler::passes::keys::KeyChoice;
 
-/// One line for each budget.
+/// Key budgets as a table, one line for each.
 pub fn text(choices: &[KeyChoice]) -> String {
     let header = [
         "--key-budget",

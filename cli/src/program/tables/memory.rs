@@ -4,7 +4,7 @@ use peregrine::machine::MemoryReport;
 use peregrine::words::bytes;
 use peregrine_runtime::exec::memory::Prediction;
 
-/// What was predicted, by part, and what was measured.
+/// The memory of a run as a line: predicted by part, and measured.
 pub fn text(memory: &MemoryReport) -> String {
     let Prediction {
         values,

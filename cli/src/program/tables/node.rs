@@ -8,7 +8,7 @@ use peregrine_ir::SourceNode;
 /// Characters of a line.
 const WIDTH: usize = 98;
 
-/// A node for people.
+/// A node as text and tables.
 pub fn text(node: &NodeReport) -> String {
     let SourceNode { name, op } = &node.node;
     let mut text = format!("{}: {} ({})\n", node.id, plain(name), plain(op));

@@ -4,7 +4,7 @@ use peregrine::Security;
 use peregrine::summary::{CircuitSummary, SmallRingSummary};
 use peregrine::words::count;
 
-/// Rows of a table.
+/// The summary of a circuit as rows of a table.
 pub fn rows(circuit: &CircuitSummary) -> Vec<[String; 2]> {
     let security = modulus(
         circuit.security,

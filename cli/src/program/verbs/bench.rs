@@ -10,7 +10,7 @@ use crate::program::tables;
 use crate::program::warn::Promises;
 use peregrine::bench::{BenchOptions, measure};
 
-/// Measures.
+/// Runs `peregrine bench`.
 pub fn run(args: &Bench) -> Result<(), Error> {
     let mut file = args
         .profile_out

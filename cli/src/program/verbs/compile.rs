@@ -14,7 +14,7 @@ use peregrine::{CompileOptions, Compiled, compile_watched};
 use peregrine_ir::{FileKind, binary};
 use std::path::{Path, PathBuf};
 
-/// Compiles.
+/// Runs `peregrine compile`.
 pub fn run(args: &Compile) -> Result<(), Error> {
     let client = distinct(args)?;
     let model = choices::model(&args.model)?;

@@ -13,7 +13,7 @@ use peregrine::verdict::Finding;
 use peregrine::{DecryptOptions, DecryptReport, Fault, decrypt};
 use peregrine_ir::FileKind;
 
-/// Decrypts.
+/// Runs `peregrine decrypt`.
 pub fn run(args: &Decrypt) -> Result<(), Error> {
     let mut roles = vec![
         ("the client interface", args.client.as_path()),

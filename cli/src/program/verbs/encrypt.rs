@@ -12,7 +12,7 @@ use peregrine::words;
 use peregrine::{ClientError, EncryptReport, Randomness};
 use peregrine_ir::FileKind;
 
-/// Encrypts.
+/// Runs `peregrine encrypt`.
 pub fn run(args: &Encrypt) -> Result<(), Error> {
     files::distinct(&[
         ("the client interface", &args.client),

@@ -17,7 +17,7 @@ use crate::program::warn::{Promises, warn, warn_of_drowned, warn_of_inputs};
 use peregrine::{CompileOptions, InferOptions, Inference, Inferred, Model};
 use std::time::Instant;
 
-/// Infers.
+/// Runs `peregrine infer`.
 pub fn run(args: &Infer) -> Result<(), Error> {
     let started = Instant::now();
     distinct(args)?;

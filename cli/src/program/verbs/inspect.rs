@@ -12,7 +12,7 @@ use peregrine::{CostModel, InspectOptions, inspect, inspect_interface};
 use peregrine_ir::{FileKind, text};
 use std::collections::BTreeSet;
 
-/// Shows a file.
+/// Runs `peregrine inspect`.
 pub fn run(args: &Inspect) -> Result<(), Error> {
     files::open(&args.file, Wanted::Compiled)?;
     let found = Content::at(&args.file).map_err(Error::reading(&args.file))?;

@@ -20,7 +20,7 @@ use peregrine_ir::FileKind;
 use std::path::Path;
 use std::time::Instant;
 
-/// Makes keys.
+/// Runs `peregrine keygen`.
 pub fn run(args: &Keygen) -> Result<(), Error> {
     distinct(args)?;
     let started = Instant::now();
@@ -31,7 +31,7 @@ pub fn run(args: &Keygen) -> Result<(), Error> {
     });
     let interfaces = interfaces.collect::<Result<Vec<Interface>, Error>>()?;
     let first = args.clients.first().map_or(Path::new(""), |path| path);
-    let order = KeyOrder::of(&interfaces).map_err(Error::about(first))?;
+    let order = KeyOrder::covering(&interfaces).map_err(Error::about(first))?;
     let (secret, made) = match args.add {
         true => add(args, order)?,
         false => new(args, &order)?,
@@ -114,7 +114,7 @@ fn add(args: &Keygen, order: KeyOrder) -> Result<(Secret, Made), Error> {
     let besides = args.besides.iter().map(|path| known(args, &secret, path));
     let besides = besides.collect::<Result<Vec<_>, _>>()?;
     let all: Vec<&KeyFile> = own.iter().chain(&besides).collect();
-    let order = order.besides(&all);
+    let order = order.without(&all);
     let order = order.map_err(Error::about(&args.evaluation))?;
     let kept: usize = own.iter().map(|file| file.shapes().len()).sum();
     let keys = kept + order.shapes().len();

@@ -13,7 +13,7 @@ mod simulate;
 use super::args::Verb;
 use super::error::Error;
 
-/// Does what the command line says.
+/// Runs the verb of a command line.
 pub fn run(verb: Verb) -> Result<(), Error> {
     match verb {
         Verb::Compile(args) => compile::run(&args),

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Runs.
+/// Runs `peregrine run`.
 pub fn run(args: &Run) -> Result<(), Error> {
     machine::start_threads(&args.machine)?;
     let mut roles = vec![

@@ -18,7 +18,7 @@ use peregrine::{Shape, SimulateOptions, SimulateReport, Verified, simulate_watch
 use peregrine_ir::given_shape;
 use peregrine_runtime::simulate::{Headroom, oddities};
 
-/// Simulates.
+/// Runs `peregrine simulate`.
 pub fn run(args: &Simulate) -> Result<(), Error> {
     if let Some(output) = &args.output {
         files::distinct(&[("the circuit", &args.circuit), ("the output", output)])?;

@@ -85,7 +85,7 @@ impl Builder {
         match &map.kind {
             LinearKind::Gather(_) => self.budget.add_moved(products)?,
             LinearKind::Contract(_) => self.budget.add_entries(products)?,
-            LinearKind::Conv2d(_) | LinearKind::AveragePool(_) | LinearKind::Scale(_) => {}
+            _ => {}
         }
         self.push(Op::Linear { map, bias }, output, &[x])
     }

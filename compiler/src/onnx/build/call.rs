@@ -42,7 +42,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The same node with another first operand.
+    /// This node with another first operand.
     pub(in crate::onnx) fn with_first(&self, value: Value) -> Self {
         let others = self.inputs.iter().skip(1).cloned();
         let inputs = std::iter::once(Some(value)).chain(others).collect();

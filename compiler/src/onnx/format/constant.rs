@@ -19,7 +19,7 @@ pub(in crate::onnx) struct Constant {
 #[derive(Clone, Debug)]
 enum Data {
     Each(Rc<[f64]>),
-    /// The same value everywhere; never expanded without need, for a few bytes of model can ask for any number of them.
+    /// One value for all elements; never expanded without need, for a few bytes of model can ask for any number of them.
     All(f64),
 }
 
@@ -80,7 +80,7 @@ impl Constant {
         matches!(self.data, Data::All(_))
     }
 
-    /// The same elements under other dimensions (equal element count).
+    /// The elements of this constant under other dimensions (equal element count).
     pub(in crate::onnx) fn with_dims(&self, dims: Vec<u32>) -> Self {
         debug_assert_eq!(elements(&dims), self.len(), "a reshape keeps all elements");
         Self {
@@ -89,7 +89,7 @@ impl Constant {
         }
     }
 
-    /// The same elements under another type.
+    /// The elements of this constant under another type.
     pub(in crate::onnx) fn with_element(&self, element: Element) -> Self {
         Self {
             element,

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-/// The type of a tensor's elements.
+/// The type of the elements of an ONNX tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Element {
     /// IEEE binary16, binary32, binary64 or bfloat16, by ONNX number (10, 1, 11, 16).
     Float(FloatType),
-    /// A signed or unsigned integer of this many bits.
+    /// An integer with this many bits.
     Integer {
-        /// Whether it has negative values.
+        /// Whether the integer has a sign.
         signed: bool,
-        /// Its size.
+        /// Bits of the integer.
         bits: u8,
     },
     /// A truth value.
@@ -34,16 +34,16 @@ pub enum FloatType {
 }
 
 impl Element {
-    /// 64-bit integers: what shapes are made of.
+    /// The type of 64-bit integers, which shapes are made of.
     pub const INT64: Element = Element::Integer {
         signed: true,
         bits: 64,
     };
 
-    /// 32-bit floats.
+    /// The type of 32-bit floats.
     pub const FLOAT32: Element = Element::Float(FloatType::Single);
 
-    /// The type with this number in ONNX.
+    /// The type with a number in ONNX's `TensorProto.DataType`.
     pub fn from_onnx(number: i32) -> Self {
         let integer = |signed, bits| Element::Integer { signed, bits };
         match number {

@@ -4,16 +4,16 @@
 use std::fmt;
 use std::ops::Range;
 
-/// Where an importer finds the bytes of external tensors.
+/// A source of the bytes of external tensors.
 pub trait ExternalData {
-    /// The bytes `range` of the file at `location`, all of them.
+    /// The bytes in `range` of the file at `location`, all of them.
     ///
     /// # Errors
     /// When the file does not exist, is shorter, or lies outside the model's folder.
     fn read(&self, location: &Location, range: Range<u64>) -> Result<Vec<u8>, ExternalError>;
 }
 
-/// For models that keep all their weights inside.
+/// A source without files, for models that keep all their weights inside.
 #[derive(Clone, Copy, Debug)]
 pub struct NoExternalData;
 
@@ -25,12 +25,12 @@ impl ExternalData for NoExternalData {
     }
 }
 
-/// A relative path that stays inside the model's folder: plain names joined by `/`.
+/// The place of external data: a relative path that stays inside the model's folder, plain names joined by `/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location(Vec<String>);
 
 impl Location {
-    /// The location with this spelling.
+    /// Parses a location as a model spells it.
     ///
     /// # Errors
     /// When it is empty or absolute, or has a component that is not a plain name.
@@ -53,7 +53,7 @@ impl Location {
         Ok(Self(names))
     }
 
-    /// Its components, outermost first; none is `.` or `..`.
+    /// The names of the path, outermost folder first; none is `.` or `..`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -68,48 +68,48 @@ impl fmt::Display for Location {
 /// Why external data could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExternalError {
-    /// The location leaves the model's folder.
+    /// A location that leaves the model's folder.
     #[error("external data location `{found}` is not a relative path inside the model's folder")]
     Location {
         /// The location as the model spells it.
         found: String,
     },
-    /// A symbolic link leaves the model's folder.
+    /// A symbolic link that leaves the model's folder.
     #[error("external data file `{location}` is a symbolic link out of the model's folder")]
     Outside {
-        /// The file.
+        /// Location of the file.
         location: String,
     },
-    /// There is no such file.
+    /// A file that does not exist.
     #[error("external data file `{location}` was not found beside the model")]
     Missing {
-        /// The file.
+        /// Location of the file.
         location: String,
     },
-    /// The file is too short.
+    /// A file that is too short.
     #[error("external data file `{location}` has {length} bytes, the tensor ends at byte {end}")]
     Short {
-        /// The file.
+        /// Location of the file.
         location: String,
-        /// Its length.
+        /// Length of the file in bytes.
         length: u64,
-        /// The end of the range asked for.
+        /// End of the range that was asked for, in bytes.
         end: u64,
     },
-    /// The offset or length is not a number, or the length is not the tensor's.
+    /// An offset or length that is not a number, or a length that is not the tensor's.
     #[error("external data entry `{key}` is {found}, expected {expected}")]
     Entry {
-        /// `offset` or `length`.
+        /// The entry: `offset` or `length`.
         key: &'static str,
-        /// As the model spells it.
+        /// The entry's value as the model spells it.
         found: String,
-        /// What would be right.
+        /// What the value should be.
         expected: String,
     },
-    /// The operating system refused.
+    /// A file that the operating system does not let be read.
     #[error("external data file `{location}`: {reason}")]
     Io {
-        /// The file.
+        /// Location of the file.
         location: String,
         /// What the system said.
         reason: String,

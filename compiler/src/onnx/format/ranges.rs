@@ -11,7 +11,7 @@ use onnx_protobuf::ModelProto;
 use petgraph::graph::NodeIndex;
 use serde::Deserialize;
 
-/// The key of the metadata.
+/// The key of the metadata entry that states ranges of values.
 pub const RANGES_KEY: &str = "peregrine.ranges";
 
 /// The version of the format that is understood.
@@ -59,43 +59,43 @@ enum Verdict {
     Diverges,
 }
 
-/// Why what the metadata say is of no use.
+/// Why ranges that metadata state are of no use.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum StatedError {
-    /// Another version.
+    /// Ranges in a version of the format that is not read.
     #[error("version {found}, this compiler reads version {VERSION}")]
     Version {
-        /// Its number.
+        /// The version.
         found: u64,
     },
-    /// Not JSON of the expected form.
+    /// Text that is not JSON of the expected form.
     #[error("not of the expected form: {reason}")]
     Form {
         /// What the parser said, with the place.
         reason: String,
     },
-    /// A range of nothing.
+    /// A range of a value that the model does not have.
     #[error("`{name}` is no value that the model computes from its inputs")]
     Unknown {
-        /// What it names.
+        /// The name that the range is stated for.
         name: String,
     },
-    /// No interval.
+    /// A range that is no interval.
     #[error("the range of `{name}` is {low} to {high}")]
     Interval {
-        /// The value.
+        /// Name of the value.
         name: String,
-        /// Its lower end.
+        /// The lower end of the range.
         low: f64,
-        /// Its upper end.
+        /// The upper end of the range.
         high: f64,
     },
-    /// Training ended with a network that runs off.
+    /// A range of a network whose training ended with values that diverge.
     #[error("`{name}` is not finite on some of the {images} images that were measured")]
     Diverges {
-        /// The value.
+        /// Name of the value.
         name: String,
-        /// How many were measured.
+        /// Number of images that were measured.
         images: u64,
     },
 }

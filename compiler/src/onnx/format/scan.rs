@@ -160,13 +160,13 @@ pub enum ScanError {
     /// A group, which ONNX does not have.
     #[error("byte {offset}: a protobuf group, which ONNX does not use")]
     Group {
-        /// Where its tag is.
+        /// Offset of the group's tag in bytes.
         offset: usize,
     },
-    /// Wire type 6 or 7.
+    /// A field of wire type 6 or 7, which do not exist.
     #[error("byte {offset}: protobuf wire type {wire_type} does not exist")]
     WireType {
-        /// Where the tag is.
+        /// Offset of the field's tag in bytes.
         offset: usize,
         /// The wire type.
         wire_type: u64,
@@ -174,27 +174,27 @@ pub enum ScanError {
     /// A field number of 0 or beyond 29 bits.
     #[error("byte {offset}: not a protobuf field number")]
     FieldNumber {
-        /// Where the tag is.
+        /// Offset of the field's tag in bytes.
         offset: usize,
     },
-    /// The bytes end inside a number.
+    /// Bytes that end inside a number.
     #[error("byte {offset}: the file ends inside a number")]
     Truncated {
-        /// Where the number starts.
+        /// Offset of the number in bytes.
         offset: usize,
     },
     /// A number of more than 64 bits.
     #[error("byte {offset}: a number of more than 64 bits")]
     Varint {
-        /// Where it starts.
+        /// Offset of the number in bytes.
         offset: usize,
     },
-    /// A length beyond the enclosing message.
+    /// A length beyond the end of the enclosing message.
     #[error("byte {offset}: a field of {length} bytes where {available} are left")]
     Length {
-        /// Where its contents start.
+        /// Offset of the field's contents in bytes.
         offset: usize,
-        /// The length it claims.
+        /// The length that the field claims, in bytes.
         length: u64,
         /// Bytes left in the enclosing message.
         available: u64,
@@ -202,7 +202,7 @@ pub enum ScanError {
     /// Messages nested too deeply.
     #[error("byte {offset}: messages nest deeper than {MAX_DEPTH}")]
     Depth {
-        /// Where the innermost starts.
+        /// Offset of the innermost message in bytes.
         offset: usize,
     },
 }

@@ -3,14 +3,14 @@
 
 use std::fmt;
 
-/// What a file is that is no ONNX model.
+/// The type of a file that is no ONNX model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileType {
-    /// No bytes at all.
+    /// A file without bytes.
     Empty,
-    /// What git leaves where git-lfs did not fetch the file.
+    /// A pointer that git leaves where git-lfs did not fetch the file.
     GitLfsPointer,
-    /// A file of this program.
+    /// A file that this program writes.
     Own(OwnFile),
     /// Weights saved by PyTorch.
     PyTorch,
@@ -51,24 +51,24 @@ pub enum FileType {
 /// A kind of file that this program writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnFile {
-    /// `.circuit`.
+    /// A circuit.
     Circuit,
-    /// `.client`.
+    /// A client interface.
     Interface,
-    /// `.sk`.
+    /// A secret key.
     SecretKey,
-    /// `.evk`.
+    /// Evaluation keys.
     EvaluationKeys,
-    /// `.ct`.
+    /// Encrypted inputs or outputs.
     Ciphertext,
-    /// One of another version.
+    /// A file of another version of the program.
     Other,
 }
 
 impl FileType {
     /// The type of a file with these bytes, or that starts with them (some hundred tell most types); `None` when they may
     /// be a model's.
-    pub fn of(head: &[u8]) -> Option<Self> {
+    pub fn sniff(head: &[u8]) -> Option<Self> {
         if head.is_empty() {
             return Some(Self::Empty);
         }
@@ -78,7 +78,7 @@ impl FileType {
             .or_else(|| text(head))
     }
 
-    /// What to do, in an imperative sentence.
+    /// What to do about a file of this type, as an imperative sentence.
     pub fn next_step(self) -> &'static str {
         match self {
             Self::Empty => "the export or the copy was interrupted: export or copy the model again",

@@ -13,15 +13,15 @@ use onnx_protobuf::{Message as _, TensorProto};
 /// A tensor read from a `.pb` file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorValue {
-    /// Its name, possibly empty.
+    /// Name of the tensor, possibly empty.
     pub name: String,
-    /// Its dimensions; possibly with zeros.
+    /// Dimensions of the tensor, possibly zero.
     pub dims: Vec<u32>,
-    /// Its elements in row-major order.
+    /// Elements of the tensor in row-major order.
     pub data: Vec<f64>,
 }
 
-/// Reads a serialized `TensorProto`, as ONNX stores test data.
+/// Reads a serialized `TensorProto`, which is how ONNX stores test data.
 ///
 /// # Errors
 /// When the bytes are not one, or its type is not a float, integer or truth value.
@@ -218,19 +218,19 @@ fn external_range(
 /// Why a tensor could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TensorReadError {
-    /// The bytes are not protobuf that is taken.
+    /// Bytes that are not protobuf that is taken.
     #[error(transparent)]
     Scan(#[from] ScanError),
-    /// The parser refused.
+    /// A message that the parser refuses.
     #[error("not a TensorProto: {reason}")]
     Parse {
-        /// What it said.
+        /// What the parser said.
         reason: String,
     },
-    /// A type that is not read.
+    /// Elements of a type that is not read.
     #[error("elements of type {element} are not supported")]
     Element {
-        /// The type.
+        /// The type of the elements.
         element: Element,
     },
     /// A negative or huge dimension.
@@ -239,25 +239,25 @@ pub enum TensorReadError {
         /// The dimension.
         found: i64,
     },
-    /// The data do not fill the shape.
+    /// Data that do not fill the shape.
     #[error("shape {dims:?} wants {expected} elements, {found} are stored")]
     Length {
-        /// The shape.
+        /// Dimensions of the tensor.
         dims: Vec<u32>,
-        /// Elements it wants.
+        /// Number of elements that the dimensions ask for.
         expected: u64,
-        /// Elements there are.
+        /// Number of elements in the data.
         found: usize,
     },
-    /// The bytes end inside an element.
+    /// Data that end inside an element.
     #[error("{bytes} bytes of raw data do not divide into elements of type {element}")]
     Partial {
-        /// How many bytes.
+        /// Length of the data in bytes.
         bytes: usize,
-        /// The type.
+        /// The type of the elements.
         element: Element,
     },
-    /// Its external data could not be read.
+    /// External data that could not be read.
     #[error(transparent)]
     External(#[from] ExternalError),
 }

@@ -31,7 +31,7 @@ pub fn import(
         }
     };
     let whole = |problem| failed(vec![Diagnostic::new(None, problem)]);
-    if let Some(file) = FileType::of(bytes) {
+    if let Some(file) = FileType::sniff(bytes) {
         return Err(whole(Problem::NotAModel(file)));
     }
     let mut model = model::parse(bytes).map_err(whole)?;

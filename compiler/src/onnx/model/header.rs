@@ -8,23 +8,23 @@ use onnx_protobuf::tensor_shape_proto::dimension;
 use onnx_protobuf::{GraphProto, Message as _, ModelProto, TypeProto, ValueInfoProto, type_proto};
 use std::collections::BTreeMap;
 
-/// First and last version of the default operator set that is understood.
+/// The first and the last version of the default operator set that is understood.
 pub const OPSETS: (i64, i64) = (6, 28);
 
 /// First and last version of the file format.
 const IR_VERSIONS: (i64, i64) = (3, 14);
 
-/// What a model needs to be told.
+/// What the importer has to be told about a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// What messages call the model, usually its file name.
+    /// The name of the model in messages, usually that of its file.
     pub model: String,
     /// Sizes of symbolic dimensions, by name; a batch dimension without one is 1.
     pub dimensions: BTreeMap<String, u32>,
 }
 
 impl Options {
-    /// No symbolic dimension has a size.
+    /// Options for a model of this name, without sizes of symbolic dimensions.
     pub fn new(model: impl Into<String>) -> Self {
         Self {
             model: model.into(),

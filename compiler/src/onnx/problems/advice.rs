@@ -3,35 +3,35 @@
 use crate::onnx::format::FileType;
 use std::fmt;
 
-/// Why a limit is there.
+/// The reason for a limit, as a note below an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// Only ring operations exist.
+    /// Encrypted values have sums and products only.
     OnlyRingOperations,
-    /// Integers have no place.
+    /// Encrypted values are real numbers; integers have no place.
     RealNumbers,
-    /// Shapes are fixed.
+    /// A circuit has fixed shapes.
     StaticShapes,
 }
 
-/// A way out.
+/// A way out of a problem, as a help line below an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Help {
-    /// Train with polynomials.
+    /// Train the network with polynomial activations.
     PolynomialActivation,
-    /// Pool by averaging.
+    /// Replace maximum pooling by average pooling.
     AveragePool,
-    /// Normalise by stored statistics.
+    /// Normalise by statistics that are stored with the model.
     BatchNormalization,
     /// Leave the last step to the client.
     ClientSide,
-    /// Make the operand an initializer.
+    /// Make the operand an initializer of the model.
     MakeConstant,
-    /// Convert to floats.
+    /// Convert integers to floats.
     ExportFloat,
-    /// Name the size.
+    /// Give the size of a symbolic dimension.
     FixShape,
-    /// Export for inference.
+    /// Export the model for inference.
     ExportInference,
     /// Convert the model to another opset.
     ConvertOpset,
@@ -49,23 +49,23 @@ pub enum Help {
     RemoveLabels,
     /// Keep the files together.
     KeepTogether,
-    /// Check the weights.
+    /// Check the weights of the model.
     CheckWeights,
-    /// Give up the integer exponent.
+    /// Replace the exponent by an integer.
     IntegerExponent,
-    /// Nearest neighbour.
+    /// Use the default mode: constant padding, nearest-neighbour resizing.
     NearestNeighbour,
     /// State other ranges, or none.
     ExportRanges,
-    /// Give the model.
+    /// Give the ONNX model itself, not a file of this type.
     OtherFile(FileType),
-    /// Get the file again.
+    /// Get the file again: it is damaged.
     FetchAgain,
-    /// Break the cycle.
+    /// Break the cycle of nodes.
     CheckCycle,
     /// Use a newer opset.
     NewerOpset,
-    /// Make the types equal.
+    /// Cast an operand, so that types are equal.
     CastOperand,
 }
 

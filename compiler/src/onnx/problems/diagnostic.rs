@@ -4,40 +4,40 @@ use super::advice::{Help, Note};
 use super::problem::Problem;
 use std::fmt;
 
-/// Everything wrong with a model, in node order.
+/// Why a model cannot be compiled: everything wrong with it, in node order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImportErrors {
-    /// What the model is called in messages.
+    /// The name of the model in messages.
     pub model: String,
-    /// At least one; those of the model as a whole first.
+    /// The problems, at least one; those of the model as a whole come first.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// One problem and where it is.
+/// A problem of a model with its place, reason and way out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnostic {
-    /// The node, or `None` for the model as a whole.
+    /// The node that has the problem; none for the model as a whole.
     pub site: Option<Site>,
     /// What is wrong.
     pub problem: Problem,
-    /// Why that is a limit.
+    /// The reason for the limit that is exceeded.
     pub note: Option<Note>,
-    /// A way out.
+    /// A way out of the problem.
     pub help: Option<Help>,
 }
 
 /// A node of the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
-    /// Its name; `<op>_<position>` when the model gives none.
+    /// Name of the node; `<op>_<position>` when the model gives none.
     pub node: String,
-    /// Its operator.
+    /// Operator of the node.
     pub op: String,
-    /// Its place in the model, from 1.
+    /// Place of the node in the model, counted from 1.
     pub position: usize,
-    /// How many nodes the model has.
+    /// Number of nodes of the model.
     pub of: usize,
-    /// Its first output.
+    /// Name of the node's first output.
     pub output: String,
 }
 

@@ -8,16 +8,16 @@ use crate::tensor::PolynomialError;
 use peregrine_ir::linear::LinearError;
 use peregrine_ir::{FinishError, ShapeError, TensorError};
 
-/// What is wrong.
+/// A problem of a model or of one of its nodes.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
-    /// The bytes are not protobuf that is taken.
+    /// Bytes that are not protobuf that is taken.
     #[error("not an ONNX model: {0}")]
     Scan(ScanError),
-    /// The parser refused.
+    /// A message that the parser refuses.
     #[error("not an ONNX model: {reason}")]
     Parse {
-        /// What it said.
+        /// What the parser said.
         reason: String,
     },
     /// A file of another type.
@@ -28,91 +28,91 @@ pub enum Problem {
     Cycle {
         /// The nodes of a cycle, in the order of their data flow.
         nodes: Vec<String>,
-        /// How many more there are.
+        /// Number of nodes of the cycle that are not named.
         more: usize,
     },
-    /// A node that is not as its operator is defined.
+    /// A node that does not follow the definition of its operator.
     #[error(transparent)]
     Schema(#[from] SchemaError),
     /// No graph, or a graph without results.
     #[error("the model has no {what}")]
     Missing {
-        /// What is missing.
+        /// The part that is missing.
         what: &'static str,
     },
     /// A version that is not understood.
     #[error("{what} {found} is not supported, only {} to {}", range.0, range.1)]
     Version {
-        /// Which version.
+        /// The version that is meant: of the format or of an operator set.
         what: &'static str,
-        /// Its value.
+        /// The value of the version.
         found: i64,
-        /// First and last that are.
+        /// The first and the last version that is understood.
         range: (i64, i64),
     },
     /// An input with an unknown dimension.
     #[error("axis {axis} of input `{input}` is {}", symbol.as_ref().map_or("of unknown size".to_owned(), |s| format!("the symbol `{s}`")))]
     Symbolic {
-        /// The input.
+        /// Name of the input.
         input: String,
-        /// The axis.
+        /// The axis with the unknown dimension.
         axis: usize,
-        /// Its name, if any.
+        /// Name of the dimension, if it has one.
         symbol: Option<String>,
     },
     /// An input that is not a tensor of known shape.
     #[error("input `{input}` is {found}, expected a tensor with elements, of known shape")]
     InputType {
-        /// The input.
+        /// Name of the input.
         input: String,
-        /// What it is.
+        /// What the input is instead.
         found: &'static str,
     },
     /// A result that no encrypted value goes into.
     #[error("output `{name}` does not depend on an encrypted input")]
     ConstantOutput {
-        /// The output.
+        /// Name of the output.
         name: String,
     },
-    /// A value that nothing gives.
+    /// A value that no node, input or initializer provides.
     #[error(
         "value `{name}` is not computed by any node, and is neither an input nor an initializer"
     )]
     Undefined {
-        /// The value.
+        /// Name of the value.
         name: String,
     },
-    /// Two nodes compute the same value.
+    /// A value that two nodes compute.
     #[error("value `{name}` is computed twice")]
     Duplicate {
-        /// The value.
+        /// Name of the value.
         name: String,
     },
     /// A weight stored by its nonzero elements.
     #[error("initializer `{name}` is sparse, only dense ones are supported")]
     Sparse {
-        /// The initializer.
+        /// Name of the initializer.
         name: String,
     },
     /// An operator that is not supported.
     #[error("{0}")]
     Operator(Reason),
-    /// An operand is missing.
+    /// An operand that is missing.
     #[error("{role} is missing")]
     MissingOperand {
-        /// Which.
+        /// The role of the operand.
         role: &'static str,
     },
-    /// An operand that must be known is encrypted.
+    /// An encrypted operand where a constant is needed.
     #[error("{role} is encrypted, it must be a constant")]
     Encrypted {
-        /// Which.
+        /// The role of the operand.
         role: &'static str,
     },
-    /// Two encrypted values in a place for one.
+    /// Two encrypted operands where one is supported.
     #[error("both operands are encrypted, one must be a constant")]
     TwoEncrypted,
-    /// No operand is encrypted.
+    /// A node without encrypted operands.
     #[error("all operands are constants, and this operator is not evaluated at compile time")]
     Constants,
     /// A constant where only an encrypted value can be.
@@ -120,7 +120,7 @@ pub enum Problem {
         "{role} is a constant while another operand is encrypted, only the other way round is supported"
     )]
     Known {
-        /// Which.
+        /// The role of the operand.
         role: &'static str,
     },
     /// An operation that the client does not do.
@@ -131,7 +131,7 @@ pub enum Problem {
     /// An encrypted value where only constants can be computed with.
     #[error("{role} is encrypted, this operator is evaluated on constants only")]
     ConstantOnly {
-        /// Which.
+        /// The role of the operand.
         role: &'static str,
     },
     /// A conversion of what the client computes.
@@ -139,43 +139,43 @@ pub enum Problem {
         "the operand is computed after decryption and is not converted to {to}: positions stay integers, all else stays real"
     )]
     AfterDecryption {
-        /// The type asked for.
+        /// The type that was asked for.
         to: String,
     },
     /// Integers where reals are computed with.
     #[error("operand `{name}` is of type {element}, only floating-point tensors are computed on")]
     Integers {
-        /// The operand.
+        /// Name of the operand.
         name: String,
-        /// Its type.
+        /// Element type of the operand.
         element: Element,
     },
-    /// An operand has an impossible value.
+    /// An operand with an impossible value.
     #[error("{role} is {found}, expected {expected}")]
     Operand {
-        /// Which.
+        /// The role of the operand.
         role: &'static str,
-        /// Its value.
+        /// The value of the operand.
         found: String,
         /// What would be right.
         expected: &'static str,
     },
-    /// An attribute has an unsupported value.
+    /// An attribute with an unsupported value.
     #[error("attribute `{name}` is {found}, supported is {supported}")]
     Attribute {
-        /// Which.
+        /// Name of the attribute.
         name: &'static str,
-        /// Its value.
+        /// Value of the attribute.
         found: String,
-        /// What is supported.
+        /// The values that are supported.
         supported: &'static str,
     },
-    /// A dimension does not fit the others.
+    /// A dimension that does not fit the others.
     #[error("{what} is {found}, expected {expected}")]
     Mismatch {
-        /// Which.
+        /// The dimension, in words.
         what: &'static str,
-        /// What it is.
+        /// The value of the dimension.
         found: String,
         /// What the others imply.
         expected: String,
@@ -183,21 +183,21 @@ pub enum Problem {
     /// A tensor too large to compile, or to evaluate at compile time.
     #[error("{what} would have {found} elements, the limit is {limit}")]
     TooLarge {
-        /// Which.
+        /// The tensor or dimension, in words.
         what: &'static str,
-        /// Its size.
+        /// Number of elements.
         found: u64,
-        /// The limit.
+        /// The largest number of elements.
         limit: u64,
     },
-    /// An element of a constant has an impossible value.
+    /// An element of a constant with an impossible value.
     #[error("tensor `{name}` holds {found} at flat index {index}, expected {expected}")]
     Element {
-        /// The initializer it is or came from.
+        /// Name of the initializer that the constant is, or came from.
         name: String,
-        /// Which element, in row-major order.
+        /// Index of the element in row-major order.
         index: usize,
-        /// Its value.
+        /// Value of the element.
         found: f64,
         /// What would be right.
         expected: &'static str,
@@ -207,39 +207,39 @@ pub enum Problem {
         "the node has {results} results, which before opset 14 says that it normalises by the statistics of the batch, as in training"
     )]
     TrainingResults {
-        /// How many.
+        /// Number of results.
         results: usize,
     },
     /// A result that only training needs.
     #[error("output {index} is used, only the first is computed")]
     ExtraOutput {
-        /// Which, from 0.
+        /// Number of the result, counted from 0.
         index: usize,
     },
-    /// A weight could not be read.
+    /// A weight that could not be read.
     #[error("tensor `{name}`: {error}")]
     Read {
-        /// The initializer.
+        /// Name of the initializer.
         name: String,
-        /// Why.
+        /// Why it could not be read.
         error: TensorReadError,
     },
-    /// A weight has the wrong size or is not finite.
+    /// A weight of the wrong size, or with a value that is not finite.
     #[error(transparent)]
     Tensor(#[from] TensorError),
-    /// A result has an empty dimension or is too large.
+    /// A result with an empty dimension, or that is too large.
     #[error(transparent)]
     Shape(#[from] ShapeError),
-    /// A linear map is not well formed.
+    /// A linear map that is not well formed.
     #[error(transparent)]
     Linear(#[from] LinearError),
-    /// A polynomial is not well formed.
+    /// A polynomial that is not well formed.
     #[error(transparent)]
     Polynomial(#[from] PolynomialError),
-    /// The metadata of the model state ranges that are of no use.
+    /// Ranges in the model's metadata that are of no use.
     #[error("metadata `{RANGES_KEY}`: {0}")]
     Stated(#[from] StatedError),
-    /// The client cannot do all that follows decryption.
+    /// Steps after decryption that the client cannot take.
     #[error(transparent)]
     Finish(#[from] FinishError),
 }

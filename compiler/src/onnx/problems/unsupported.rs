@@ -32,10 +32,10 @@ pub enum Reason {
     Labels,
     /// A domain whose operators are not known.
     Domain {
-        /// The domain.
+        /// Name of the domain.
         domain: String,
     },
-    /// No rule for it.
+    /// An operator that no rule of the compiler is for.
     Unknown,
 }
 

@@ -2,7 +2,7 @@
 
 use super::custom::{CUSTOM, NN_TOOLS};
 use super::error::{AttributeKind, SchemaError, similar};
-use super::row::{Form, Row};
+use super::row::{Row, RowForm};
 use super::table;
 use onnx_protobuf::attribute_proto::AttributeType;
 use onnx_protobuf::{AttributeProto, NodeProto};
@@ -53,8 +53,8 @@ pub(in crate::onnx) fn signature(
     };
     let since = row.since;
     match row.form {
-        Form::Removed => Err(SchemaError::Removed { since, opset }),
-        Form::Takes {
+        RowForm::Removed => Err(SchemaError::Removed { since, opset }),
+        RowForm::Takes {
             operands,
             results,
             attributes,
@@ -159,8 +159,8 @@ fn check_attribute(
     }
     let rows = rows(&node.domain, &node.op_type).iter();
     let other = rows.filter_map(|row| match row.form {
-        Form::Takes { attributes, .. } => known(attributes).map(|_| row.since),
-        Form::Removed => None,
+        RowForm::Takes { attributes, .. } => known(attributes).map(|_| row.since),
+        RowForm::Removed => None,
     });
     let versions: Vec<i64> = other.collect();
     let name = found.name.clone();

@@ -3,125 +3,125 @@
 use crate::onnx::format::Element;
 use std::fmt;
 
-/// A node that is not as its operator is defined.
+/// A node that does not follow the definition of its operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
-    /// The operator came later.
+    /// An operator that came after the model's opset.
     #[error("this operator needs opset {since}, the model says {opset}")]
     Newer {
-        /// Its first opset.
+        /// The first opset with the operator.
         since: i64,
-        /// That of the model.
+        /// The opset of the model.
         opset: i64,
     },
-    /// The operator is gone.
+    /// An operator that is gone in the model's opset.
     #[error("this operator was removed in opset {since}, the model says {opset}")]
     Removed {
-        /// The first opset without it.
+        /// The first opset without the operator.
         since: i64,
-        /// That of the model.
+        /// The opset of the model.
         opset: i64,
     },
-    /// No version of the operator has this attribute.
+    /// An attribute that no version of the operator has.
     #[error("this operator has no attribute `{name}`{}", similar.map_or(String::new(), |s| format!("; did you mean `{s}`?")))]
     UnknownAttribute {
-        /// The attribute.
+        /// Name of the attribute.
         name: String,
-        /// One that is spelt almost like it.
+        /// An attribute that is spelt almost like it.
         similar: Option<&'static str>,
     },
-    /// Later versions of the operator have this attribute.
+    /// An attribute that only later versions of the operator have.
     #[error("attribute `{name}` needs opset {since}, the model says {opset}")]
     NewerAttribute {
-        /// The attribute.
+        /// Name of the attribute.
         name: String,
-        /// The first opset with it.
+        /// The first opset with the attribute.
         since: i64,
-        /// That of the model.
+        /// The opset of the model.
         opset: i64,
     },
-    /// Earlier versions of the operator have this attribute.
+    /// An attribute that only earlier versions of the operator have.
     #[error("this operator has no attribute `{name}` at opset {opset}, it was one of older opsets")]
     OlderAttribute {
-        /// The attribute.
+        /// Name of the attribute.
         name: String,
-        /// That of the model.
+        /// The opset of the model.
         opset: i64,
     },
-    /// An attribute of another type.
+    /// An attribute of a type that the operator does not define.
     #[error("attribute `{name}` is of type {found}, expected {expected}")]
     AttributeType {
-        /// The attribute.
+        /// Name of the attribute.
         name: &'static str,
-        /// Its type.
+        /// The type of the attribute's value.
         found: AttributeKind,
         /// The type that the operator defines.
         expected: &'static str,
     },
-    /// An attribute that must be given.
+    /// A required attribute that is not given.
     #[error("attribute `{name}` is missing")]
     MissingAttribute {
-        /// The attribute.
+        /// Name of the attribute.
         name: &'static str,
     },
     /// An attribute that is given twice.
     #[error("attribute `{name}` is given twice")]
     Repeated {
-        /// The attribute.
+        /// Name of the attribute.
         name: String,
     },
     /// An attribute that the compiler does not take into account.
     #[error("attribute `{name}` is not supported")]
     Unread {
-        /// The attribute.
+        /// Name of the attribute.
         name: String,
     },
     /// Too many operands or too few.
     #[error("the node has {found} operands, expected {}", range(*least, *most))]
     Operands {
-        /// How many.
+        /// Number of operands.
         found: usize,
-        /// At least.
+        /// The least number of operands.
         least: usize,
-        /// At most, if there is a limit.
+        /// The largest number of operands, if there is a limit.
         most: Option<usize>,
     },
     /// Too many results or too few.
     #[error("the node has {found} results, expected {}", range(*least, *most))]
     Results {
-        /// How many.
+        /// Number of results.
         found: usize,
-        /// At least.
+        /// The least number of results.
         least: usize,
-        /// At most, if there is a limit.
+        /// The largest number of results, if there is a limit.
         most: Option<usize>,
     },
     /// An operand that may not be left out.
     #[error("operand {} is left out", index + 1)]
     EmptyOperand {
-        /// Which, from 0.
+        /// Number of the operand, counted from 0.
         index: usize,
     },
-    /// Operands that must be of one type.
+    /// An operand of another type than the operator or another operand asks for.
     #[error("operand `{name}` is of type {found}, expected {expected}{}", like.as_ref().map_or(String::new(), |l| format!(" as `{l}`")))]
     OperandType {
-        /// The operand.
+        /// Name of the operand.
         name: String,
-        /// Its type.
+        /// Element type of the operand.
         found: Element,
-        /// The type it must have.
+        /// The element type that it must have.
         expected: Element,
-        /// The operand that has it.
+        /// Name of the operand that has that type.
         like: Option<String>,
     },
-    /// A result that is declared otherwise.
+    /// An output of the model that is declared with another type than it has.
     #[error("output `{name}` is declared as {declared}, the nodes give {found}")]
     OutputType {
-        /// The output of the model.
+        /// Name of the output.
         name: String,
-        /// The declaration.
+        /// The declared type.
         declared: Element,
-        /// What it is.
+        /// The type that the output has.
         found: Element,
     },
 }
@@ -153,9 +153,9 @@ pub enum AttributeKind {
     Tensor,
     /// A tensor stored by its nonzero elements.
     SparseTensor,
-    /// A parameter of a function, outside of one.
+    /// A reference to an attribute of a function, outside of one.
     Reference,
-    /// A graph, a type, or nothing known.
+    /// A graph, a type, or an unknown value.
     Other,
 }
 

@@ -4,11 +4,11 @@
 pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) since: i64,
-    pub(super) form: Form,
+    pub(super) form: RowForm,
 }
 
 /// What an operator is from an opset on.
-pub(super) enum Form {
+pub(super) enum RowForm {
     /// It does not exist any more.
     Removed,
     /// Each a list of words, see `table`.
@@ -27,7 +27,7 @@ pub(super) const fn op(
     results: &'static str,
     attributes: &'static str,
 ) -> Row {
-    let form = Form::Takes {
+    let form = RowForm::Takes {
         operands,
         results,
         attributes,
@@ -37,6 +37,6 @@ pub(super) const fn op(
 
 /// An operator that does not exist from `since` on.
 pub(super) const fn removed(name: &'static str, since: i64) -> Row {
-    let form = Form::Removed;
+    let form = RowForm::Removed;
     Row { name, since, form }
 }

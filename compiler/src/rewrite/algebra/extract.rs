@@ -154,7 +154,7 @@ fn emit(
     Some((items, places))
 }
 
-/// Which nodes each class came from.
+/// The nodes that each class came from.
 struct Origins {
     /// Class of each live node.
     classes: SecondaryMap<Place, Option<Id>>,
@@ -187,19 +187,19 @@ impl Origins {
         }
     }
 
-    fn of(&self, class: Id) -> &[Place] {
+    fn places(&self, class: Id) -> &[Place] {
         self.places.get(&class).map_or(&[], Vec::as_slice)
     }
 
     /// Position of the first node of a class.
     fn age(&self, class: Id) -> Option<Place> {
-        self.of(class).first().copied()
+        self.places(class).first().copied()
     }
 
     /// The node of the class that already is `term`.
     fn unchanged(&self, class: Id, term: &Expr) -> Option<Place> {
         let is_term = |place: &&Place| self.spelled[**place].as_ref() == Some(term);
-        self.of(class).iter().find(is_term).copied()
+        self.places(class).iter().find(is_term).copied()
     }
 
     /// Rule applications that show in the result: on classes that vanished, changed or lost a node. By node.
@@ -211,9 +211,10 @@ impl Origins {
             let kept = choices
                 .get(&class)
                 .is_some_and(|term| self.unchanged(class, term).is_some());
-            if let (false, Some(&place)) =
-                (kept && self.of(class).len() == 1, self.of(class).last())
-            {
+            if let (false, Some(&place)) = (
+                kept && self.places(class).len() == 1,
+                self.places(class).last(),
+            ) {
                 explained.insert(class);
                 events.push((rule, place));
             }
@@ -233,7 +234,7 @@ impl Origins {
         if let Some(place) = self.unchanged(class, term) {
             return Some(draft.items[place].clone());
         }
-        let &place = self.of(class).first()?;
+        let &place = self.places(class).first()?;
         let op = match term {
             Expr::Polynomial([p, _]) => {
                 let id = egraph[*p].data.coefficients?;

@@ -3,7 +3,7 @@
 //! The values of an image `[N, C, ..]` start with one cell per channel, all others with one per element.
 
 use super::super::draft::{Draft, Place};
-use super::super::scaling::{Groups, column_groups, row_groups};
+use super::super::scaling::{Groups, column_groups, row_groups, takes_factors};
 use crate::tensor::Op;
 use peregrine_ir::linear::{AxisMap, Gather, LinearKind, LinearMap};
 use peregrine_ir::{SecondaryMap, Shape};
@@ -92,7 +92,7 @@ impl Cells {
     }
 
     /// The cell of an element.
-    pub(super) fn of(&self, place: Place, flat: usize) -> Cell {
+    pub(super) fn cell(&self, place: Place, flat: usize) -> Cell {
         Cell(self.parents[self.grids[place].cell(flat)])
     }
 
@@ -125,7 +125,7 @@ impl Cells {
     ) -> Option<()> {
         let images = self.are_images(draft, place, operand, map);
         match &map.kind {
-            LinearKind::Conv2d(_) | LinearKind::Contract(_) | LinearKind::Scale(_) => {
+            _ if takes_factors(map) => {
                 self.join_groups(place, row_groups(map)?, map.output.elements());
                 self.join_groups(operand, column_groups(map)?, map.input.elements());
             }
@@ -138,7 +138,7 @@ impl Cells {
                 let pairs = sources.filter_map(|(to, from)| Some((to, (*from)? as usize)));
                 self.join_channels(place, operand, pairs);
             }
-            LinearKind::AveragePool(_) | LinearKind::Gather(_) => {
+            _ => {
                 let bound = map.bind(&draft.tensors).ok()?;
                 for output in 0..map.output.elements() {
                     let row = self.grids[place].cell(output);
@@ -177,7 +177,7 @@ impl Cells {
         let mut first = vec![None; groups.count()];
         for flat in 0..elements {
             let cell = self.grids[place].cell(flat);
-            let other = *first[groups.of(flat)].get_or_insert(cell);
+            let other = *first[groups.group(flat)].get_or_insert(cell);
             self.join(cell, other);
         }
     }

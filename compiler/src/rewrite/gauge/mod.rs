@@ -28,11 +28,10 @@ use super::draft::{Draft, Place};
 use super::field::Field;
 use super::local::linear_op;
 use super::report::Report;
-use super::scaling::{Factors, Scaled, scaled};
+use super::scaling::{Factors, Scaled, scaled, takes_factors};
 use super::univariate::Univariate;
 use crate::tensor::Op;
 use cells::Cells;
-use peregrine_ir::linear::LinearKind;
 use peregrine_ir::{SecondaryMap, Shape};
 use solve::Solution;
 use std::collections::BTreeSet;
@@ -151,7 +150,7 @@ fn rewrite_linear(
     let inverse = rows.map(|g| 1.0 / g);
     let new_bias = draft.bias(place).zip(&inverse, |b, r| b * r)?;
     let bias_name = draft.tensor_name(bias, String::new());
-    if !matches!(map.kind, LinearKind::AveragePool(_) | LinearKind::Gather(_)) {
+    if takes_factors(&map) {
         let factors = Factors {
             rows: &inverse,
             columns: &columns.reshaped(operand, &map.input)?,

@@ -52,7 +52,7 @@ pub(super) struct Solution {
     pub(super) factors: BTreeMap<Cell, f64>,
     /// Polynomials whose leading coefficient becomes one in magnitude.
     pub(super) solved: BTreeSet<Place>,
-    /// Those of them that become monic, and how.
+    /// The solved polynomials that become monic, each with the name of the rule.
     pub(super) monic: BTreeMap<Place, &'static str>,
     /// By how much the errors of results exceed what they would be with all factors one.
     pub(super) loss: f64,
@@ -108,8 +108,8 @@ impl Equation {
         values.max(stored / SPARE_WEIGHT_LOSS).max(1.0)
     }
 
-    /// The same where the equation does not hold: the result is stored as others want it, and a power of an operand that is stored
-    /// larger is multiplied with what is left of the polynomial, which is rounded as coarsely as ever.
+    /// The loss of precision where the equation does not hold: the result is stored as others want it, and a power of an
+    /// operand that is stored larger is multiplied with what is left of the polynomial, which is rounded as coarsely as ever.
     fn unsolved_loss(&self, gx: f64, gy: f64) -> f64 {
         let power = match self.degree() {
             0..=2 => 0,
@@ -262,7 +262,7 @@ fn equations(
         let mut last = None;
         for (i, a) in coefficients.into_iter().enumerate() {
             let flat = i * step.unwrap_or(1);
-            let pair = (cells.of(operand, flat), cells.of(place, flat));
+            let pair = (cells.cell(operand, flat), cells.cell(place, flat));
             if last == Some((pair, a)) {
                 continue;
             }
@@ -292,7 +292,7 @@ struct Trial<'a> {
     forward: bool,
     /// The largest loss of an equation.
     limit: f64,
-    /// Of the losses, summed.
+    /// Sum of the squares of all losses.
     squares: f64,
 }
 

@@ -4,7 +4,7 @@ use super::super::MAX_SHIFT;
 use super::super::draft::{Draft, Item, Place};
 use super::super::field::Field;
 use super::super::image::{cuts, image};
-use super::super::scaling::{Factors, Scaled, scaled};
+use super::super::scaling::{Factors, Scaled, scaled, takes_factors};
 use super::super::univariate::Univariate;
 use crate::tensor::Op;
 use peregrine_ir::linear::{LinearKind, LinearMap};
@@ -114,7 +114,7 @@ fn split(scale: &Field, shift: &Field) -> Option<(Field, Field)> {
 /// reads and nothing else uses `a x + c`. The factor is then nearer to an operator that takes it.
 pub(super) fn move_after_map(draft: &mut Draft, place: Place) -> Option<()> {
     let (map, _) = draft.linear(place)?;
-    if !matches!(map.kind, LinearKind::AveragePool(_) | LinearKind::Gather(_)) {
+    if takes_factors(map) {
         return None;
     }
     let map = map.clone();

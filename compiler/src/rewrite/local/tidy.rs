@@ -111,15 +111,15 @@ fn may_be_diagonal(map: &LinearMap) -> bool {
             }
             LinearKind::AveragePool(pool) => single(&pool.window),
             LinearKind::Contract(contract) => contract.m == 1 && contract.k == 1,
-            LinearKind::Scale(_) | LinearKind::Gather(_) => true,
+            _ => true,
         }
 }
 
 /// The diagonal of a square matrix without other entries, a field of the map's output.
 fn diagonal(draft: &Draft, map: &LinearMap) -> Option<Field> {
     match &map.kind {
-        LinearKind::Scale(weight) => {
-            let weight = draft.tensors.get(*weight)?;
+        LinearKind::Scale(scale) => {
+            let weight = draft.tensors.get(scale.weight)?;
             return Some(Field::from_tensor(weight).compacted());
         }
         LinearKind::Gather(gather) => {
@@ -132,7 +132,7 @@ fn diagonal(draft: &Draft, map: &LinearMap) -> Option<Field> {
                 return Some(Field::scalar(1.0));
             }
         }
-        LinearKind::Conv2d(_) | LinearKind::AveragePool(_) | LinearKind::Contract(_) => {}
+        _ => {}
     }
     let bound = map.bind(&draft.tensors).ok()?;
     let mut diagonal = Vec::with_capacity(map.output.elements());

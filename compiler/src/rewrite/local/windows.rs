@@ -30,7 +30,7 @@ pub(super) fn padding_into_window(draft: &mut Draft, place: Place) -> Option<()>
             pool.padding_counts = Some([after(0)?, after(1)?]);
             widen(&mut pool.window, zeros);
         }
-        LinearKind::Contract(_) | LinearKind::Scale(_) | LinearKind::Gather(_) => return None,
+        _ => return None,
     }
     map.input = pad.input.clone();
     map.check(&draft.tensors).ok()?;
@@ -167,7 +167,7 @@ impl Next {
                     output: map.output.clone(),
                 })
             }
-            LinearKind::AveragePool(_) | LinearKind::Scale(_) | LinearKind::Gather(_) => None,
+            _ => None,
         }
     }
 

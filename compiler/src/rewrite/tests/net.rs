@@ -2,7 +2,7 @@
 
 use crate::tensor::{Graph, Node, Op, Output, Polynomial, Source, SourceId};
 use peregrine_ir::linear::{
-    AveragePool, AxisMap, Contract, Conv2d, Gather, LinearKind, LinearMap, Window,
+    AveragePool, AxisMap, Contract, Conv2d, ElementScale, Gather, LinearKind, LinearMap, Window,
 };
 use peregrine_ir::{Shape, Tensor, TensorId};
 use petgraph::graph::NodeIndex;
@@ -250,7 +250,7 @@ impl Net {
     pub(super) fn scale(&mut self, x: NodeIndex, c: f64) -> NodeIndex {
         let s = self.shape_of(x);
         let weight = self.constant("c", &[], vec![c]);
-        let kind = LinearKind::Scale(weight);
+        let kind = LinearKind::Scale(ElementScale { weight });
         self.linear("", x, kind, s.dims(), s.dims(), None)
     }
 

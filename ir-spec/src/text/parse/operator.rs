@@ -2,10 +2,9 @@
 
 use super::cursor::{Cursor, Parsed};
 use crate::circuit::Operator;
-use crate::linear::{
-    AveragePool, AxisMap, Contract, Conv2d, Gather, LinearKind, LinearMap, Window,
-};
-use crate::text::error::ParseCause;
+use crate::entity::TensorId;
+use crate::linear::{AxisMap, FamilyId, LinearMap, ReadFields, Window};
+use crate::text::error::{ParseCause, ParseError};
 use crate::text::lexer::Kind;
 use crate::verify::MAX_TABLE;
 
@@ -16,103 +15,101 @@ pub(super) fn parse_operator(cursor: &mut Cursor<'_>, entries: &mut usize) -> Pa
         return Err(cursor.expected("an operator"));
     };
     cursor.advance();
-    match keyword {
-        "broadcast" => Ok(Operator::Broadcast {
+    if keyword == "broadcast" {
+        return Ok(Operator::Broadcast {
             tensor: cursor.entity()?,
             shape: cursor.shape()?,
             layout: cursor.entity()?,
-        }),
-        "conv2d" => {
-            let weight = cursor.entity()?;
-            linear(cursor, |cursor| {
-                Ok(LinearKind::Conv2d(Conv2d {
-                    weight,
-                    window: window(cursor)?,
-                    groups: cursor.number_attribute("groups")?,
-                }))
-            })
-        }
-        "average_pool" => linear(cursor, |cursor| {
-            Ok(LinearKind::AveragePool(AveragePool {
-                window: window(cursor)?,
-                padding_counts: end_pads(cursor)?,
-            }))
-        }),
-        "contract" => {
-            let weight = cursor.entity()?;
-            linear(cursor, |cursor| {
-                Ok(LinearKind::Contract(Contract {
-                    weight,
-                    outer: cursor.number_attribute("outer")?,
-                    groups: cursor.number_attribute("groups")?,
-                    rows: cursor.number_attribute("rows")?,
-                    m: cursor.number_attribute("m")?,
-                    k: cursor.number_attribute("k")?,
-                    inner: cursor.number_attribute("inner")?,
-                }))
-            })
-        }
-        "scale" => {
-            let weight = cursor.entity()?;
-            linear(cursor, |_| Ok(LinearKind::Scale(weight)))
-        }
-        "gather" => linear(cursor, |cursor| gather(cursor, entries)),
-        _ => Err(cursor.expected_at(at, "an operator")),
+        });
+    }
+    let mut families = FamilyId::ALL.iter();
+    match families.find(|family| family.keyword() == keyword) {
+        Some(family) => linear(cursor, *family, entries),
+        None => Err(cursor.expected_at(at, "an operator")),
     }
 }
 
-/// `[1, 1, 4, 4] l0 -> [1, 1, 4, 4] l0` and the attributes.
-fn linear<'s>(
-    cursor: &mut Cursor<'s>,
-    kind: impl FnOnce(&mut Cursor<'s>) -> Parsed<LinearKind>,
-) -> Parsed<Operator> {
+/// `w0 [1, 1, 4, 4] l0 -> [1, 1, 4, 4] l0` and the attributes.
+fn linear(cursor: &mut Cursor<'_>, family: FamilyId, entries: &mut usize) -> Parsed<Operator> {
+    let weight = if family.has_weight() {
+        Some(cursor.entity()?)
+    } else {
+        None
+    };
     let (input_shape, input) = (cursor.shape()?, cursor.entity()?);
     cursor.mark("->")?;
     let (output_shape, output) = (cursor.shape()?, cursor.entity()?);
-    let map = LinearMap {
-        kind: kind(cursor)?,
-        input: input_shape,
-        output: output_shape,
-    };
+    let kind = family.read(&mut Attributes {
+        cursor,
+        weight,
+        entries,
+    })?;
     let fold = match cursor.token().kind {
         Kind::Word("fold") => cursor.number_attribute("fold")?,
         _ => 1,
     };
     Ok(Operator::Linear {
-        map,
+        map: LinearMap {
+            kind,
+            input: input_shape,
+            output: output_shape,
+        },
         input,
         output,
         fold,
     })
 }
 
-fn window(cursor: &mut Cursor<'_>) -> Parsed<Window> {
-    Ok(Window {
-        kernel: cursor.array_attribute("kernel")?,
-        strides: cursor.array_attribute("strides")?,
-        pads: cursor.array_attribute("pads")?,
-        dilations: cursor.array_attribute("dilations")?,
-    })
+/// Reads fields as `name=value`; the weight was read before the shapes.
+struct Attributes<'c, 's> {
+    cursor: &'c mut Cursor<'s>,
+    weight: Option<TensorId>,
+    entries: &'c mut usize,
 }
 
-fn end_pads(cursor: &mut Cursor<'_>) -> Parsed<Option<[u32; 2]>> {
-    if cursor.token().kind != Kind::Word("end_pads") {
-        return Ok(None);
+impl ReadFields for Attributes<'_, '_> {
+    type Error = Box<ParseError>;
+
+    fn weight(&mut self, _: u32) -> Parsed<TensorId> {
+        self.weight
+            .ok_or_else(|| self.cursor.expected("a weight tensor"))
     }
-    cursor.array_attribute("end_pads").map(Some)
+
+    fn number(&mut self, _: u32, name: &'static str) -> Parsed<u32> {
+        self.cursor.number_attribute(name)
+    }
+
+    fn window(&mut self, _: u32) -> Parsed<Window> {
+        Ok(Window {
+            kernel: self.cursor.array_attribute("kernel")?,
+            strides: self.cursor.array_attribute("strides")?,
+            pads: self.cursor.array_attribute("pads")?,
+            dilations: self.cursor.array_attribute("dilations")?,
+        })
+    }
+
+    fn optional_pair(&mut self, _: u32, name: &'static str) -> Parsed<Option<[u32; 2]>> {
+        if self.cursor.token().kind != Kind::Word(name) {
+            return Ok(None);
+        }
+        self.cursor.array_attribute(name).map(Some)
+    }
+
+    fn axes(&mut self, _: u32, name: &'static str) -> Parsed<Vec<AxisMap>> {
+        self.cursor.attribute(name)?;
+        axes(self.cursor, self.entries)
+    }
 }
 
-/// `axes=[0(0..=3), 2(_*1, 0..=3, _*1)]`.
-fn gather(cursor: &mut Cursor<'_>, entries: &mut usize) -> Parsed<LinearKind> {
-    cursor.attribute("axes")?;
-    let axes = cursor.list(|cursor| {
+/// `[0(0..=3), 2(_*1, 0..=3, _*1)]`.
+fn axes(cursor: &mut Cursor<'_>, entries: &mut usize) -> Parsed<Vec<AxisMap>> {
+    cursor.list(|cursor| {
         let output_axis = cursor.u32()?;
         cursor.mark("(")?;
         let mut table = Vec::new();
         cursor.until(")", |cursor| run(cursor, &mut table, entries))?;
         Ok(AxisMap { output_axis, table })
-    })?;
-    Ok(LinearKind::Gather(Gather { axes }))
+    })
 }
 
 /// `7`, `7*3` (three times), `0..=7`, `7..=1/2` (from 7 down in steps of 2), `_` and `_*3` (zeros).

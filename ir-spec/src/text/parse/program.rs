@@ -204,10 +204,6 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
             constants: cursor.list(Cursor::entity)?,
             scale: next(cursor, |cursor| parse_scale(cursor, unit_bits))?,
         },
-        "sub" => pair(cursor, Inst::Sub)?,
-        "add_plain" => pair(cursor, Inst::AddPlain)?,
-        "mul_plain" => pair(cursor, Inst::MulPlain)?,
-        "mul" => pair(cursor, Inst::Mul)?,
         "relinearize_ext" => pair(cursor, |a, digits| Inst::RelinearizeExt { a, digits })?,
         "call" => Inst::Call {
             function: cursor.entity()?,
@@ -217,13 +213,6 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
             call: cursor.entity()?,
             index: next(cursor, Cursor::u32)?,
         },
-        "input_digits" => Inst::InputDigits(cursor.entity()?),
-        "negate" => Inst::Negate(cursor.entity()?),
-        "square" => Inst::Square(cursor.entity()?),
-        "relinearize" => Inst::Relinearize(cursor.entity()?),
-        "decompose" => Inst::Decompose(cursor.entity()?),
-        "mod_down" => Inst::ModDown(cursor.entity()?),
-        "conjugate" => Inst::Conjugate(cursor.entity()?),
         "rotate" => Inst::Rotate {
             a: cursor.entity()?,
             rotation: Rotation(next(cursor, Cursor::u32)?),
@@ -242,8 +231,37 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
             factor: next(cursor, Cursor::f64)?,
             scale: next(cursor, |cursor| parse_scale(cursor, unit_bits))?,
         },
-        _ => return Err(cursor.expected_at(at, "an operation")),
+        _ => match (unary(keyword), binary(keyword)) {
+            (Some(make), _) => make(cursor.entity()?),
+            (None, Some(make)) => pair(cursor, make)?,
+            (None, None) => return Err(cursor.expected_at(at, "an operation")),
+        },
     }))
+}
+
+/// An operation with one operand and nothing else.
+fn unary(keyword: &str) -> Option<fn(Value) -> Inst> {
+    Some(match keyword {
+        "input_digits" => Inst::InputDigits,
+        "negate" => Inst::Negate,
+        "square" => Inst::Square,
+        "relinearize" => Inst::Relinearize,
+        "decompose" => Inst::Decompose,
+        "mod_down" => Inst::ModDown,
+        "conjugate" => Inst::Conjugate,
+        _ => return None,
+    })
+}
+
+/// An operation with two operands and nothing else.
+fn binary(keyword: &str) -> Option<fn(Value, Value) -> Inst> {
+    Some(match keyword {
+        "sub" => Inst::Sub,
+        "add_plain" => Inst::AddPlain,
+        "mul_plain" => Inst::MulPlain,
+        "mul" => Inst::Mul,
+        _ => return None,
+    })
 }
 
 /// What follows a comma.

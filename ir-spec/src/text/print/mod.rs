@@ -235,7 +235,15 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
             inst::definition(circuit, value, definition, f)?;
         }
     }
-    for Port {
+    circuit
+        .outputs
+        .iter()
+        .try_for_each(|port| output(port, f))?;
+    bodies::exports(circuit, f)
+}
+
+fn output(port: &Port, f: &mut Formatter<'_>) -> fmt::Result {
+    let Port {
         name,
         shape,
         layout,
@@ -244,19 +252,16 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         expectation,
         prepare: _, // an output has neither
         range: _,
-    } in &circuit.outputs
-    {
-        let values = CommaList(values);
-        write!(f, "    return {} {shape} {layout} ({values})", Quoted(name))?;
-        if !finish.is_empty() {
-            write!(f, " finish [{finish}]")?;
-        }
-        if let Some(expectation) = expectation {
-            write!(f, " {expectation}")?;
-        }
-        f.write_str("\n")?;
+    } = port;
+    let values = CommaList(values);
+    write!(f, "    return {} {shape} {layout} ({values})", Quoted(name))?;
+    if !finish.is_empty() {
+        write!(f, " finish [{finish}]")?;
     }
-    bodies::exports(circuit, f)
+    if let Some(expectation) = expectation {
+        write!(f, " {expectation}")?;
+    }
+    f.write_str("\n")
 }
 
 /// The type of a value that its entry defines: an input that serves no node.

@@ -1,8 +1,8 @@
 //! Linear operators as text.
 
 use super::List;
-use crate::entity::LayoutId;
-use crate::linear::{AveragePool, Contract, Conv2d, Gather, LinearKind, LinearMap, Window};
+use crate::entity::{LayoutId, TensorId};
+use crate::linear::{AxisMap, LinearMap, Window, WriteFields};
 use std::fmt::{self, Formatter};
 
 /// `conv2d w0 [1, 1, 4, 4] l0 -> [1, 1, 4, 4] l0 kernel=[3, 3] ...`.
@@ -17,60 +17,50 @@ pub(super) fn linear(
         write!(f, " {weight}")?;
     }
     write!(f, " {} {input} -> {} {output}", map.input, map.output)?;
-    match &map.kind {
-        LinearKind::Conv2d(Conv2d {
-            weight: _,
-            window,
-            groups,
-        }) => {
-            write_window(window, f)?;
-            write!(f, " groups={groups}")
+    map.write_fields(&mut Attributes(f))
+}
+
+/// Writes fields as ` name=value`; the weight stands before the shapes.
+struct Attributes<'f, 'w>(&'f mut Formatter<'w>);
+
+impl WriteFields for Attributes<'_, '_> {
+    type Error = fmt::Error;
+
+    fn weight(&mut self, _: u32, _: TensorId) -> fmt::Result {
+        Ok(())
+    }
+
+    fn number(&mut self, _: u32, name: &'static str, number: u32) -> fmt::Result {
+        write!(self.0, " {name}={number}")
+    }
+
+    fn window(&mut self, _: u32, window: &Window) -> fmt::Result {
+        let Window {
+            kernel,
+            strides,
+            pads,
+            dilations,
+        } = window;
+        write!(self.0, " kernel={} strides={}", List(kernel), List(strides))?;
+        write!(self.0, " pads={} dilations={}", List(pads), List(dilations))
+    }
+
+    fn optional_pair(&mut self, _: u32, name: &'static str, pair: Option<[u32; 2]>) -> fmt::Result {
+        match pair {
+            Some(pair) => write!(self.0, " {name}={}", List(&pair)),
+            None => Ok(()),
         }
-        LinearKind::AveragePool(AveragePool {
-            window,
-            padding_counts,
-        }) => {
-            write_window(window, f)?;
-            match padding_counts {
-                Some(pads) => write!(f, " end_pads={}", List(pads)),
-                None => Ok(()),
-            }
-        }
-        LinearKind::Contract(contract) => write_contract(contract, f),
-        LinearKind::Scale(_) => Ok(()),
-        LinearKind::Gather(gather) => write_gather(gather, f),
+    }
+
+    fn axes(&mut self, _: u32, name: &'static str, axes: &[AxisMap]) -> fmt::Result {
+        write_axes(name, axes, self.0)
     }
 }
 
-fn write_window(window: &Window, f: &mut Formatter<'_>) -> fmt::Result {
-    let Window {
-        kernel,
-        strides,
-        pads,
-        dilations,
-    } = window;
-    write!(f, " kernel={} strides={}", List(kernel), List(strides))?;
-    write!(f, " pads={} dilations={}", List(pads), List(dilations))
-}
-
-fn write_contract(contract: &Contract, f: &mut Formatter<'_>) -> fmt::Result {
-    let Contract {
-        weight: _,
-        outer,
-        groups,
-        rows,
-        m,
-        k,
-        inner,
-    } = contract;
-    write!(f, " outer={outer} groups={groups} rows={rows}")?;
-    write!(f, " m={m} k={k} inner={inner}")
-}
-
 /// `axes=[0(0..=3), 2(_*1, 0..=3, _*1)]`.
-fn write_gather(gather: &Gather, f: &mut Formatter<'_>) -> fmt::Result {
-    f.write_str(" axes=[")?;
-    for (i, axis) in gather.axes.iter().enumerate() {
+fn write_axes(name: &str, axes: &[AxisMap], f: &mut Formatter<'_>) -> fmt::Result {
+    write!(f, " {name}=[")?;
+    for (i, axis) in axes.iter().enumerate() {
         let separator = if i == 0 { "" } else { ", " };
         write!(f, "{separator}{}(", axis.output_axis)?;
         write_table(&axis.table, f)?;

@@ -9,13 +9,12 @@ use crate::ckks::SeededCiphertext;
 use crate::ckks::{self, Ciphertext, CkksError, Complex64, Encoder, Factor, Message, Plaintext};
 use crate::exec::{Encoding, Evaluator, Held, ScaleValue, Site};
 use crate::params::{Parameters, PerRing, Rings};
-use crate::ring::Basis;
+use crate::ring::RnsBasis;
 use crate::rlwe::{Digits, EvaluationKeys};
 use crate::wire::HostValue;
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{
-    Basis as IrBasis, Circuit, Definition, Entity, Inst, Key, KeyKind, Level, Rotation, Slots,
-    Type, Value,
+    Basis, Circuit, Definition, Entity, Inst, Key, KeyKind, Level, Rotation, Slots, Type, Value,
 };
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -82,12 +81,12 @@ impl CkksEvaluator {
     }
 
     /// The primes that a constant is encoded modulo.
-    fn basis(&self, at: Encoding<'_>) -> Result<&Basis, CkksRunError> {
-        self.primes(binding::level(at.level), at.basis == IrBasis::Extended)
+    fn basis(&self, at: Encoding<'_>) -> Result<&RnsBasis, CkksRunError> {
+        self.primes(binding::level(at.level), at.basis == Basis::Extended)
     }
 
     /// The primes of a level, with those of P if `extended`.
-    fn primes(&self, level: usize, extended: bool) -> Result<&Basis, CkksRunError> {
+    fn primes(&self, level: usize, extended: bool) -> Result<&RnsBasis, CkksRunError> {
         let params = self.rings.at(level);
         let basis = match extended {
             false => params.row(level),

@@ -1,11 +1,12 @@
 //! Changing level.
 
 use super::{Evaluator, map_parts};
-use crate::ckks::{Ciphertext, CkksError, Form};
+use crate::ckks::{Ciphertext, CiphertextForm, CkksError};
 
 impl Evaluator {
-    /// From level `l` to any level `l'`: the message and its scale times `Q_l' / Q_l`. Primes that only `Q_l'` has are multiplied
-    /// in, those that only `Q_l` has are divided out with rounding; two or three parts.
+    /// Rescales a ciphertext from its level `l` to any level `l'`: message and scale are multiplied by `Q_l' / Q_l`. Primes
+    /// that only `Q_l'` has are multiplied in, those that only `Q_l` has are divided out with rounding. The ciphertext has two
+    /// or three polynomials.
     ///
     /// # Errors
     /// When the ciphertext is extended or the level does not exist.
@@ -18,7 +19,7 @@ impl Evaluator {
         Ok(Ciphertext::new(parts, to, a.form()))
     }
 
-    /// To a level whose primes are a subset: the same message, scale and noise.
+    /// Brings a ciphertext to a level whose primes are a subset of those it has: message, scale and noise stay.
     ///
     /// # Errors
     /// When the ciphertext is extended, or the level does not exist or has a prime that the ciphertext lacks.
@@ -41,10 +42,10 @@ impl Evaluator {
     fn expect_not_extended(&self, op: &'static str, a: &Ciphertext) -> Result<(), CkksError> {
         a.check(&self.params)?;
         if a.is_extended() {
-            return Err(CkksError::Form {
+            return Err(CkksError::CiphertextForm {
                 op,
-                expected: Form::Normal,
-                found: Form::Extended,
+                expected: CiphertextForm::Normal,
+                found: CiphertextForm::Extended,
             });
         }
         Ok(())

@@ -23,7 +23,7 @@ fn scaled(x: f64, modulus_bits: f64) -> Result<f64, CkksError> {
 }
 
 impl Evaluator {
-    /// The sum of at least one ciphertext of one level and form.
+    /// The sum of one or more ciphertexts of one level and form.
     ///
     /// # Errors
     /// When there are none, or they differ in level or form.
@@ -53,7 +53,7 @@ impl Evaluator {
         Ok(Ciphertext::new(parts, first.level(), first.form()))
     }
 
-    /// `a + b`.
+    /// The sum `a + b` of two ciphertexts.
     ///
     /// # Errors
     /// When they differ in level or form.
@@ -62,7 +62,7 @@ impl Evaluator {
         self.zip(a, b, |a, b| Ok(self.params.ring().add(a, b)?))
     }
 
-    /// `a - b`.
+    /// The difference `a - b` of two ciphertexts.
     ///
     /// # Errors
     /// When they differ in level or form.
@@ -86,7 +86,7 @@ impl Evaluator {
         Ok(Ciphertext::new(parts, a.level(), a.form()))
     }
 
-    /// `-a`.
+    /// The negative `-a` of a ciphertext.
     ///
     /// # Errors
     /// When it is not of these parameters.
@@ -95,7 +95,7 @@ impl Evaluator {
         self.map(a, |part| Ok(self.params.ring().neg(part)))
     }
 
-    /// Slot by slot `a p`; the scales multiply.
+    /// The product of a ciphertext and a plaintext, slot by slot; scales multiply.
     ///
     /// # Errors
     /// When the plaintext lacks a prime of the ciphertext.
@@ -104,7 +104,8 @@ impl Evaluator {
         self.map(a, |part| Ok(self.params.ring().mul(part, p.poly())?))
     }
 
-    /// Slot by slot `a + p`, for equal scales; what is added to an extended ciphertext is P times `p`, as its message is.
+    /// The sum of a ciphertext and a plaintext of one scale, slot by slot. To an extended ciphertext, which holds P times its
+    /// message, P times the plaintext is added.
     ///
     /// # Errors
     /// When the plaintext lacks a prime of the ciphertext's level.
@@ -127,7 +128,8 @@ impl Evaluator {
         Ok(Ciphertext::new(parts, a.level(), a.form()))
     }
 
-    /// `a round(r s)`: every slot times `r`, and `s` times the scale. The integer may be of any size; it is reduced exactly.
+    /// The product of a ciphertext and a scalar, `a round(r s)`: every slot is multiplied by `r`, the scale by `s`. The
+    /// integer may be of any size; it is reduced exactly.
     ///
     /// # Errors
     /// When `r s` is not finite, or does not fit in the ciphertext's modulus.
@@ -135,8 +137,8 @@ impl Evaluator {
         self.dot_scalar(&[a], &[r], s)
     }
 
-    /// `sum_i a_i round(r_i s)`, in one pass with one modular reduction; all of one level and form. Every slot of `a_i` is
-    /// multiplied by the same `r_i`, so nothing is encoded.
+    /// The linear combination `sum_i a_i round(r_i s)` of ciphertexts of one level and form, in one pass with one modular
+    /// reduction. Every slot of `a_i` is multiplied by the scalar `r_i`, so nothing is encoded.
     ///
     /// # Errors
     /// When the lists are empty or of different lengths, ciphertexts differ in level or form, or an `r_i s` is not finite or does
@@ -170,7 +172,7 @@ impl Evaluator {
         })
     }
 
-    /// `sum_i a_i p_i` slot by slot; all of one level and form.
+    /// The sum of products `sum_i a_i p_i` of ciphertexts of one level and form with plaintexts, slot by slot.
     ///
     /// # Errors
     /// When the lists are empty or of different lengths, ciphertexts differ in level or form, or a plaintext lacks a prime.
@@ -220,7 +222,8 @@ impl Evaluator {
         Ok(Ciphertext::new(parts, first.level(), first.form()))
     }
 
-    /// `a X^k`: slot `j` times `zeta^(5^j k)`; for `k = N/2` every slot times i.
+    /// The product `a X^k` of a ciphertext and a monomial: slot `j` is multiplied by `zeta^(5^j k)`; for `k = N/2` every slot
+    /// by i.
     ///
     /// # Errors
     /// When it is not of these parameters.

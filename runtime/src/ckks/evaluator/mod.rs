@@ -18,7 +18,7 @@ mod rotations;
 #[cfg(test)]
 mod tests;
 
-use super::{Ciphertext, CkksError, Form};
+use super::{Ciphertext, CiphertextForm, CkksError};
 use crate::params::Parameters;
 use crate::ring::{Ntt, RnsPoly};
 use crate::rlwe::EvaluationKeys;
@@ -52,10 +52,15 @@ impl Evaluator {
 
     /// # Errors
     /// Unless the ciphertext is of these parameters and of the form.
-    fn expect(&self, op: &'static str, a: &Ciphertext, expected: Form) -> Result<(), CkksError> {
+    fn expect(
+        &self,
+        op: &'static str,
+        a: &Ciphertext,
+        expected: CiphertextForm,
+    ) -> Result<(), CkksError> {
         a.check(&self.params)?;
         if a.form() != expected {
-            return Err(CkksError::Form {
+            return Err(CkksError::CiphertextForm {
                 op,
                 expected,
                 found: a.form(),
@@ -82,7 +87,7 @@ impl Evaluator {
             });
         }
         if a.form() != b.form() {
-            return Err(CkksError::Form {
+            return Err(CkksError::CiphertextForm {
                 op,
                 expected: a.form(),
                 found: b.form(),

@@ -2,17 +2,17 @@
 
 use super::Evaluator;
 use super::rotations::expect_digits;
-use crate::ckks::{Ciphertext, CkksError, Form};
+use crate::ckks::{Ciphertext, CiphertextForm, CkksError};
 use crate::rlwe::{Digits, KeyKind, Switched, key_inner_product, key_switch};
 
 impl Evaluator {
-    /// `a b` as three parts; the scales multiply.
+    /// The product `a b` of two ciphertexts, with three polynomials; scales multiply.
     ///
     /// # Errors
     /// Unless both have two parts, one level, and are not extended.
     pub fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, CkksError> {
         self.expect_alike("mul", a, b)?;
-        self.expect("mul", a, Form::Normal)?;
+        self.expect("mul", a, CiphertextForm::Normal)?;
         let (ring, basis) = (self.params.ring(), self.params.row(a.level())?);
         let ([a0, a1], [b0, b1]) = (two("mul", a)?, two("mul", b)?);
         let (c0, (c1, c2)) = rayon::join(
@@ -27,11 +27,11 @@ impl Evaluator {
         Ok(Ciphertext::new(
             vec![c0?, c1?, c2?],
             a.level(),
-            Form::Product,
+            CiphertextForm::Product,
         ))
     }
 
-    /// `a a` as three parts.
+    /// The square of a ciphertext, with three polynomials; the scale is squared.
     ///
     /// # Errors
     /// Unless it has two parts and is not extended.
@@ -39,7 +39,8 @@ impl Evaluator {
         self.mul(a, a)
     }
 
-    /// Three parts to two, P times the message modulo `Q_l P`, from the digits of `a`. One key switch but for its division by P.
+    /// Relinearizes a product without division by P: three polynomials become two, of P times the message modulo `Q_l P`.
+    /// `digits` are those of [`Self::decompose`]. One key switch but for its division by P.
     ///
     /// # Errors
     /// Unless it has three parts, the digits are of its level, and the relinearization key covers it.
@@ -48,7 +49,7 @@ impl Evaluator {
         a: &Ciphertext,
         digits: &Digits,
     ) -> Result<Ciphertext, CkksError> {
-        self.expect("relinearize", a, Form::Product)?;
+        self.expect("relinearize", a, CiphertextForm::Product)?;
         expect_digits("relinearize", a, digits)?;
         let [c0, c1, _] = three("relinearize", a)?;
         let key = self.keys.get(KeyKind::Relinearization)?;
@@ -57,15 +58,19 @@ impl Evaluator {
             exponent: None,
         };
         let parts = key_inner_product(&self.params, digits, key, then)?;
-        Ok(Ciphertext::new(parts.into(), a.level(), Form::Extended))
+        Ok(Ciphertext::new(
+            parts.into(),
+            a.level(),
+            CiphertextForm::Extended,
+        ))
     }
 
-    /// Three parts to two. One key switch.
+    /// Relinearizes a product: three polynomials become two. One key switch.
     ///
     /// # Errors
     /// As for [`Self::relinearize_ext`].
     pub fn relinearize(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
-        self.expect("relinearize", a, Form::Product)?;
+        self.expect("relinearize", a, CiphertextForm::Product)?;
         let [c0, c1, c2] = three("relinearize", a)?;
         let key = self.keys.get(KeyKind::Relinearization)?;
         let then = Switched {
@@ -73,7 +78,11 @@ impl Evaluator {
             exponent: None,
         };
         let parts = key_switch(&self.params, c2, a.level(), key, then)?;
-        Ok(Ciphertext::new(parts.into(), a.level(), Form::Normal))
+        Ok(Ciphertext::new(
+            parts.into(),
+            a.level(),
+            CiphertextForm::Normal,
+        ))
     }
 }
 
@@ -83,9 +92,9 @@ type Part = crate::ring::RnsPoly<crate::ring::Ntt>;
 pub(super) fn two<'a>(op: &'static str, a: &'a Ciphertext) -> Result<[&'a Part; 2], CkksError> {
     match a.parts() {
         [c0, c1] => Ok([c0, c1]),
-        _ => Err(CkksError::Form {
+        _ => Err(CkksError::CiphertextForm {
             op,
-            expected: Form::Normal,
+            expected: CiphertextForm::Normal,
             found: a.form(),
         }),
     }
@@ -95,9 +104,9 @@ pub(super) fn two<'a>(op: &'static str, a: &'a Ciphertext) -> Result<[&'a Part; 
 fn three<'a>(op: &'static str, a: &'a Ciphertext) -> Result<[&'a Part; 3], CkksError> {
     match a.parts() {
         [c0, c1, c2] => Ok([c0, c1, c2]),
-        _ => Err(CkksError::Form {
+        _ => Err(CkksError::CiphertextForm {
             op,
-            expected: Form::Product,
+            expected: CiphertextForm::Product,
             found: a.form(),
         }),
     }

@@ -5,30 +5,32 @@
 
 use super::products::two;
 use super::{Evaluator, map_parts};
-use crate::ckks::{Ciphertext, CkksError, Form};
+use crate::ckks::{Ciphertext, CiphertextForm, CkksError};
 use crate::rlwe::{Digits, KeyKind, Switched, decompose, key_inner_product, key_switch, mod_down};
 
 impl Evaluator {
-    /// The digits of the last part, raised to `Q_l P`: what all rotations of `a`, or the relinearization of a product, share.
+    /// Decomposes the last polynomial of a ciphertext into digits modulo `Q_l P`: what all its rotations, or the
+    /// relinearization of a product, share.
     ///
     /// # Errors
     /// When it is extended.
     pub fn decompose(&self, a: &Ciphertext) -> Result<Digits, CkksError> {
         a.check(&self.params)?;
         match (a.form(), a.parts()) {
-            (Form::Normal | Form::Product, [.., last]) => {
+            (CiphertextForm::Normal | CiphertextForm::Product, [.., last]) => {
                 Ok(decompose(&self.params, last, a.level())?)
             }
-            (found, _) => Err(CkksError::Form {
+            (found, _) => Err(CkksError::CiphertextForm {
                 op: "decompose",
-                expected: Form::Normal,
+                expected: CiphertextForm::Normal,
                 found,
             }),
         }
     }
 
-    /// `a` with its slots rotated to the left by `steps`, times P, modulo `Q_l P`: `out[i] = in[i + steps]`. `digits` are those of
-    /// `a`. A rotation by a multiple of N/2 needs no key.
+    /// Rotates the slots of a decomposed ciphertext to the left by `steps`, `out[i] = in[i + steps]`, without division by P:
+    /// the result is modulo `Q_l P` and holds P times the message. `digits` are those of `a`. A rotation by a multiple of N/2
+    /// needs no key.
     ///
     /// # Errors
     /// Unless `a` has two parts, the digits are of its level, and the rotation's key covers it.
@@ -46,7 +48,8 @@ impl Evaluator {
         }
     }
 
-    /// `a` with its slots conjugated, times P, modulo `Q_l P`.
+    /// Conjugates the slots of a decomposed ciphertext without division by P: the result is modulo `Q_l P` and holds P times
+    /// the message.
     ///
     /// # Errors
     /// As for [`Self::rotate_ext`].
@@ -60,7 +63,7 @@ impl Evaluator {
         digits: &Digits,
         exponent: u64,
     ) -> Result<Ciphertext, CkksError> {
-        self.expect("rotate", a, Form::Normal)?;
+        self.expect("rotate", a, CiphertextForm::Normal)?;
         expect_digits("rotate", a, digits)?;
         let key = self.keys.get(KeyKind::Galois(exponent))?;
         let [c0, _] = two("rotate", a)?;
@@ -69,20 +72,24 @@ impl Evaluator {
             exponent: Some(exponent),
         };
         let parts = key_inner_product(&self.params, digits, key, then)?;
-        Ok(Ciphertext::new(parts.into(), a.level(), Form::Extended))
+        Ok(Ciphertext::new(
+            parts.into(),
+            a.level(),
+            CiphertextForm::Extended,
+        ))
     }
 
-    /// P times `a`, modulo `Q_l P`: what lets a ciphertext join a sum of rotations.
+    /// Extends a ciphertext by the special primes: P times `a`, modulo `Q_l P`, so that it can join a sum of rotations.
     ///
     /// # Errors
     /// Unless it has two parts and is not extended.
     pub fn extend(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
-        self.expect("extend", a, Form::Normal)?;
+        self.expect("extend", a, CiphertextForm::Normal)?;
         let extended = self.params.extended_row(a.level())?;
         let parts = map_parts(a.parts(), |part| {
             Ok(self.params.ring().embed(part, extended)?)
         })?;
-        Ok(Ciphertext::new(parts, a.level(), Form::Extended))
+        Ok(Ciphertext::new(parts, a.level(), CiphertextForm::Extended))
     }
 
     /// Divides an extended ciphertext by P, with rounding.
@@ -90,25 +97,27 @@ impl Evaluator {
     /// # Errors
     /// Unless it is extended.
     pub fn mod_down(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
-        self.expect("mod_down", a, Form::Extended)?;
+        self.expect("mod_down", a, CiphertextForm::Extended)?;
         let parts = map_parts(a.parts(), |part| {
             Ok(mod_down(&self.params, part, a.level())?)
         })?;
-        Ok(Ciphertext::new(parts, a.level(), Form::Normal))
+        Ok(Ciphertext::new(parts, a.level(), CiphertextForm::Normal))
     }
 
-    /// Slots rotated to the left by `steps`. One key switch, none for a multiple of N/2.
+    /// Rotates the slots of a ciphertext to the left by `steps`. One key switch, none for a multiple of N/2.
     ///
     /// # Errors
     /// Unless it has two parts and the rotation's key covers its level.
     pub fn rotate(&self, a: &Ciphertext, steps: u32) -> Result<Ciphertext, CkksError> {
         match self.params.ring().rotation_exponent(steps) {
-            1 => self.expect("rotate", a, Form::Normal).map(|()| a.clone()),
+            1 => self
+                .expect("rotate", a, CiphertextForm::Normal)
+                .map(|()| a.clone()),
             exponent => self.automorphism(a, exponent),
         }
     }
 
-    /// Slots conjugated. One key switch.
+    /// Conjugates the slots of a ciphertext. One key switch.
     ///
     /// # Errors
     /// Unless it has two parts and the conjugation key covers its level.
@@ -117,7 +126,7 @@ impl Evaluator {
     }
 
     fn automorphism(&self, a: &Ciphertext, exponent: u64) -> Result<Ciphertext, CkksError> {
-        self.expect("rotate", a, Form::Normal)?;
+        self.expect("rotate", a, CiphertextForm::Normal)?;
         let key = self.keys.get(KeyKind::Galois(exponent))?;
         let [c0, c1] = two("rotate", a)?;
         let then = Switched {
@@ -125,7 +134,11 @@ impl Evaluator {
             exponent: Some(exponent),
         };
         let parts = key_switch(&self.params, c1, a.level(), key, then)?;
-        Ok(Ciphertext::new(parts.into(), a.level(), Form::Normal))
+        Ok(Ciphertext::new(
+            parts.into(),
+            a.level(),
+            CiphertextForm::Normal,
+        ))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ckks::{Complex64, Plaintext};
-use crate::ring::Basis;
+use crate::ring::RnsBasis;
 use crate::rlwe::{KeyKind, RlweError, StreamedKey, SwitchKey};
 use crate::testing::{SCALE, Setup, rotated, toy_literal};
 
@@ -31,7 +31,7 @@ fn zip(
     a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
 }
 
-fn encode(s: &Setup, slots: &[Complex64], basis: &Basis) -> Plaintext {
+fn encode(s: &Setup, slots: &[Complex64], basis: &RnsBasis) -> Plaintext {
     s.encoder.encode(slots, SCALE, basis).unwrap()
 }
 
@@ -456,7 +456,7 @@ fn keys_survive_taking_apart() {
     let SwitchKey::Expanded(key) = s.evaluator.keys().get(KeyKind::Galois(5)).unwrap() else {
         panic!("a key that was just made is expanded");
     };
-    let stored = StreamedKey::of(&s.params, key).unwrap();
+    let stored = StreamedKey::pack(&s.params, key).unwrap();
     assert_eq!(&stored.expanded(s.params.ring()).unwrap(), key);
 }
 
@@ -475,35 +475,43 @@ fn what_does_not_fit_is_refused() {
         }
     );
     let product = e.mul(&a, &a).unwrap();
-    let form = |op, expected, found| CkksError::Form {
+    let form = |op, expected, found| CkksError::CiphertextForm {
         op,
         expected,
         found,
     };
     assert_eq!(
         e.mul(&product, &product).unwrap_err(),
-        form("mul", Form::Normal, Form::Product)
+        form("mul", CiphertextForm::Normal, CiphertextForm::Product)
     );
     assert_eq!(
         e.add(&a, &product).unwrap_err(),
-        form("add", Form::Normal, Form::Product)
+        form("add", CiphertextForm::Normal, CiphertextForm::Product)
     );
     assert_eq!(
         e.relinearize(&a).unwrap_err(),
-        form("relinearize", Form::Product, Form::Normal)
+        form(
+            "relinearize",
+            CiphertextForm::Product,
+            CiphertextForm::Normal
+        )
     );
     assert_eq!(
         e.mod_down(&a).unwrap_err(),
-        form("mod_down", Form::Extended, Form::Normal)
+        form("mod_down", CiphertextForm::Extended, CiphertextForm::Normal)
     );
     let extended = e.extend(&a).unwrap();
     assert_eq!(
         e.rescale(&extended, 1).unwrap_err(),
-        form("rescale", Form::Normal, Form::Extended)
+        form("rescale", CiphertextForm::Normal, CiphertextForm::Extended)
     );
     assert_eq!(
         e.decompose(&extended).unwrap_err(),
-        form("decompose", Form::Normal, Form::Extended)
+        form(
+            "decompose",
+            CiphertextForm::Normal,
+            CiphertextForm::Extended
+        )
     );
     let digits = e.decompose(&b).unwrap();
     assert_eq!(

@@ -107,7 +107,10 @@ fn slots_are_averaged() {
                 for (from, to) in [(3, 0), (3, 1), (4, 0), (5, 2)] {
                     let a = bench.encrypt(&x, from, scale);
                     let switched = bench.switch(&a, to);
-                    assert_eq!((switched.level(), switched.form()), (to, Form::Normal));
+                    assert_eq!(
+                        (switched.level(), switched.form()),
+                        (to, CiphertextForm::Normal)
+                    );
                     let bits = precision(&bench.decrypt(&switched, scale), &means(&x, width));
                     let what = format!("2^{log_n} by 2^{log_ratio}, {alpha}, {from} to {to}");
                     assert!(bits > 37.0 - f64::from(log_n), "{what}: {bits:.1} bits");
@@ -143,7 +146,7 @@ fn stored_keys_give_the_same_ciphertext() {
     let SwitchKey::Expanded(key) = bench.keys.get(KeyKind::RingSwitch).unwrap() else {
         panic!("a key that was just made is expanded");
     };
-    let streamed = EvaluationKeys::from_iter([StreamedKey::of(&bridge, key).unwrap()]);
+    let streamed = EvaluationKeys::from_iter([StreamedKey::pack(&bridge, key).unwrap()]);
     for to in 0..3 {
         let found = switch_ring(&bench.rings, &streamed, &a, to).unwrap();
         assert_eq!(found, bench.switch(&a, to));
@@ -223,7 +226,7 @@ fn what_does_not_fit_is_refused() {
     assert!(
         matches!(
             error,
-            CkksError::Form {
+            CkksError::CiphertextForm {
                 op: "switch_ring",
                 ..
             }

@@ -91,7 +91,7 @@ impl Ifma {
             let (p, w) = (prime(m), known(w));
             let out = groups_mut(out);
             for (i, a) in groups(a).iter().enumerate() {
-                announce(out, i + AHEAD);
+                prefetch_write(out, i + AHEAD);
                 store(&mut out[i], p.product_known_reduced(load(a), w));
             }
         }
@@ -126,7 +126,7 @@ impl Ifma {
             let p = splat(m.value());
             let out = groups_mut(out);
             for i in 0..out.len() {
-                announce(out, i + AHEAD);
+                prefetch_write(out, i + AHEAD);
                 let mut acc = _mm512_setzero_si512();
                 for term in terms {
                     acc = subtract_once(_mm512_add_epi64(acc, load(&groups(term)[i])), p);
@@ -239,7 +239,7 @@ impl Ifma {
             let (mask, prime) = (splat((1 << bits) - 1), splat(m.value()));
             let mut excess = 0;
             for (i, out) in groups_mut(out).iter_mut().enumerate() {
-                announce_read(bytes, i * bits + PAGE);
+                prefetch_read(bytes, i * bits + PAGE);
                 let mut last = [0; 64];
                 let group = load_bytes(window(bytes, i * bits, &mut last));
                 let low = _mm512_srlv_epi64(_mm512_permutexvar_epi64(first, group), shift);
@@ -260,7 +260,7 @@ impl Ifma {
         fn run(out: &mut [u64], terms: &[(&[u64], f64)]) {
             let out = groups_mut(out);
             for i in 0..out.len() {
-                announce(out, i + AHEAD);
+                prefetch_write(out, i + AHEAD);
                 let mut sum = _mm512_set1_pd(0.5);
                 for (a, r) in terms {
                     let a = _mm512_cvtepu64_pd(load(&groups(a)[i]));
@@ -280,7 +280,7 @@ impl Ifma {
             let a = groups(a);
             let out = groups_mut(out);
             for (i, (group, pattern)) in table.groups().enumerate() {
-                announce(out, i + AHEAD);
+                prefetch_write(out, i + AHEAD);
                 store(
                     &mut out[i],
                     _mm512_permutexvar_epi64(load(pattern), load(&a[group])),
@@ -326,7 +326,7 @@ impl Ifma {
             let (mask, low, high) = (splat(MASK), splat(low), splat(high));
             let out = groups_mut(out);
             for (i, a) in a.as_chunks::<8>().0.iter().enumerate() {
-                announce(out, i + AHEAD);
+                prefetch_write(out, i + AHEAD);
                 let a = load(&a.map(i64::cast_unsigned));
                 let magnitude = _mm512_abs_epi64(a);
                 let negative = _mm512_movepi64_mask(a);
@@ -354,7 +354,7 @@ fn combine<const SUBTRACT: bool>(out: &mut [u64], a: &[u64], b: &[u64], m: &Modu
     let p = splat(m.value());
     let out = groups_mut(out);
     for (i, (a, b)) in groups(a).iter().zip(groups(b)).enumerate() {
-        announce(out, i + AHEAD);
+        prefetch_write(out, i + AHEAD);
         let (a, b) = (load(a), load(b));
         let combined = if SUBTRACT {
             add_if_negative(_mm512_sub_epi64(a, b), p)
@@ -402,7 +402,7 @@ fn dot_few<const ADD: bool>(
 }
 
 /// Sum of a few products, the accumulators in registers. Processors foresee reads up to the end of a page only, and more streams
-/// than one than they can follow; so the first factors, which no cache holds, are announced as well.
+/// than one than they can follow; so the first factors, which no cache holds, are prefetched as well.
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn dot_fixed<const K: usize, const ADD: bool>(
     out: &mut [Words],
@@ -413,10 +413,10 @@ fn dot_fixed<const K: usize, const ADD: bool>(
     const { assert!(K <= TERMS, "too many products for one reduction") };
     let (p, restore) = (prime(m), known(restore(m)));
     for i in block {
-        announce(out, i + AHEAD);
+        prefetch_write(out, i + AHEAD);
         let mut sums = Sums::zero();
         for (a, b) in pairs {
-            announce_read(groups(a), i + FAR_AHEAD);
+            prefetch_read(groups(a), i + FAR_AHEAD);
             sums.add(load(&groups(a)[i]), load(&groups(b)[i]));
         }
         let mut sum = p.product_known_reduced(sums.reduce(&p), restore);
@@ -443,7 +443,7 @@ fn weighted_fixed<const K: usize>(
     }
     let out = groups_mut(out);
     for i in 0..out.len() {
-        announce(out, i + AHEAD);
+        prefetch_write(out, i + AHEAD);
         let mut sums = Sums::zero();
         for (a, &w) in sources.iter().zip(&w) {
             sums.add(load(&groups(a)[i]), w);
@@ -459,7 +459,7 @@ fn weighted_any(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulu
     for (part, (sources, weights)) in sources.chunks(TERMS).zip(weights.chunks(TERMS)).enumerate() {
         let out = groups_mut(out);
         for i in 0..out.len() {
-            announce(out, i + AHEAD);
+            prefetch_write(out, i + AHEAD);
             let mut sums = Sums::zero();
             for (a, &w) in sources.iter().zip(weights) {
                 sums.add(load(&groups(a)[i]), splat(w));
@@ -498,11 +498,11 @@ fn key_product<const K: usize>(
             Some(table) if to + AHEAD < out0.len() => table.destination(to + AHEAD).0,
             _ => to + AHEAD,
         };
-        announce(out0, ahead);
-        announce(out1, ahead);
+        prefetch_write(out0, ahead);
+        prefetch_write(out1, ahead);
         let mut sums = [Sums::zero(); 2];
         for k in 0..K {
-            announce_read(groups(digits[k]), to + FAR_AHEAD);
+            prefetch_read(groups(digits[k]), to + FAR_AHEAD);
             let x = load(&groups(digits[k])[to]);
             sums[0].add(x, load(&groups(key0[k])[i]));
             sums[1].add(x, load(&groups(key1[k])[i]));

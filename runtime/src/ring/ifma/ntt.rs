@@ -135,7 +135,7 @@ fn forward(tables: &Tables, block: &mut [Words], log: u32, at: usize) {
     }
 }
 
-/// As [`forward`], backwards, from one block to another; `scale` for the last pass.
+/// The inverse of [`forward`], from one block to another; `scale` for the last pass.
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq")]
 fn inverse(
     tables: &Tables,
@@ -193,13 +193,13 @@ impl<'a, const PARTS: usize> Columns<'a, PARTS> {
         x
     }
 
-    /// Has what is read and written later fetched.
+    /// Prefetches what is read and written later.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    fn announce(&self, i: usize) {
+    fn prefetch_write(&self, i: usize) {
         if i < self.length {
             for k in 0..PARTS {
-                announce(self.block, i + k * self.length);
+                prefetch_write(self.block, i + k * self.length);
             }
         }
     }
@@ -269,7 +269,7 @@ fn forward_stage<const PARTS: usize, const DISTANCE: usize>(
     });
 }
 
-/// As [`forward_stage`], backwards.
+/// The inverse of [`forward_stage`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn inverse_stage<const PARTS: usize, const DISTANCE: usize>(
@@ -297,7 +297,7 @@ fn forward_pass<const PARTS: usize>(tables: &Tables, block: &mut [Words], at: us
     let cold = at == 1;
     for i in 0..columns.length {
         if cold {
-            columns.announce(i + AHEAD);
+            columns.prefetch_write(i + AHEAD);
         }
         let mut x = columns.load(i);
         forward_stage::<PARTS, 4>(&p, &mut x, &w);
@@ -307,7 +307,7 @@ fn forward_pass<const PARTS: usize>(tables: &Tables, block: &mut [Words], at: us
     }
 }
 
-/// As [`forward_pass`], backwards; with a scale, the result is in `[0, p)`.
+/// The inverse of [`forward_pass`]; with a scale, the result is in `[0, p)`.
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq")]
 fn inverse_pass<const PARTS: usize>(
     tables: &Tables,
@@ -415,14 +415,14 @@ fn forward_last(tables: &Tables, blocks: &mut [Words], first: usize) {
     }
 }
 
-/// As [`forward_last`], backwards.
+/// The inverse of [`forward_last`].
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq")]
 fn inverse_first(tables: &Tables, out: &mut [Words], values: &[Words], first: usize) {
     let p = prime(&tables.modulus);
     let reverse = _mm512_set_epi64(0, 1, 2, 3, 4, 5, 6, 7);
     for (i, values) in values.as_chunks::<8>().0.iter().enumerate() {
         for k in 0..8 {
-            announce(out, 8 * i + AHEAD + k);
+            prefetch_write(out, 8 * i + AHEAD + k);
         }
         let at = first + i;
         let mirror = tables.middle.len() - 1 - at;

@@ -13,7 +13,7 @@ pub(super) fn groups(a: &[u64]) -> &[Words] {
     a.as_chunks().0
 }
 
-/// As [`groups`].
+/// Words of a mutable slice in groups of eight, see [`groups`].
 pub(super) fn groups_mut(a: &mut [u64]) -> &mut [Words] {
     a.as_chunks_mut().0
 }
@@ -42,27 +42,27 @@ pub(super) fn store(a: &mut Words, x: Vector) {
     unsafe { _mm512_storeu_si512(a.as_mut_ptr().cast(), x) }
 }
 
-/// Groups of eight by which a loop announces what it will write.
+/// Groups of eight words that a loop prefetches ahead of its writes.
 pub(super) const AHEAD: usize = 16;
 
 /// Bytes after which processors no longer foresee reads.
 pub(super) const PAGE: usize = 4096;
 
-/// The same for what is read from memory by several streams: a page.
+/// Groups of eight words that a loop prefetches ahead of reads from memory by several streams: a page.
 pub(super) const FAR_AHEAD: usize = PAGE / 64;
 
-/// Has the cache line of an item that is written soon fetched. Processors foresee most reads, but the first write to a line waits for
-/// it; and results are mostly written to memory that has left the caches.
+/// Prefetches the cache line of an item that is written soon. Processors foresee most reads, but the first write to a line
+/// waits for it; and results are mostly written to memory that has left the caches.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn announce<T>(items: &[T], at: usize) {
+pub(super) fn prefetch_write<T>(items: &[T], at: usize) {
     prefetch::<_MM_HINT_ET0, T>(items, at);
 }
 
-/// The same for what is only read, by more streams than processors follow or beyond the end of a page.
+/// Prefetches the cache line of an item that is only read, by more streams than processors follow or beyond the end of a page.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn announce_read<T>(items: &[T], at: usize) {
+pub(super) fn prefetch_read<T>(items: &[T], at: usize) {
     prefetch::<_MM_HINT_T0, T>(items, at);
 }
 
@@ -78,7 +78,7 @@ fn prefetch<const HINT: i32, T>(items: &[T], at: usize) {
     }
 }
 
-/// The same word eight times.
+/// A vector with one word in all eight lanes.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn splat(x: u64) -> Vector {
@@ -131,7 +131,7 @@ pub(super) struct Prime {
 pub(super) struct Known {
     /// `w 2^52 mod p`.
     pub(super) value: Vector,
-    /// That times `p^-1`, modulo `2^52`.
+    /// The factor times `p^-1`, modulo `2^52`.
     pub(super) quotient: Vector,
 }
 
@@ -209,7 +209,7 @@ impl Prime {
         _mm512_sub_epi64(self.high(x, w), above)
     }
 
-    /// As [`Self::product`], for a known factor.
+    /// The product of [`Self::product`], for a known factor.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
     pub(super) fn product_known(&self, x: Vector, w: Known) -> Vector {

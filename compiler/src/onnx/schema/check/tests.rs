@@ -38,7 +38,7 @@ fn rows_are_sorted_and_made_of_known_words() {
     for rows in [table::OPERATORS, CUSTOM] {
         assert!(keys(rows).windows(2).all(|pair| pair[0] < pair[1]));
         for row in rows {
-            let Form::Takes {
+            let RowForm::Takes {
                 attributes: list, ..
             } = row.form
             else {
@@ -57,10 +57,10 @@ fn ignorable_attributes_exist() {
     for (op, name) in crate::onnx::schema::ignorable::names() {
         let rows = rows("", op).iter();
         let has = |row: &Row| match row.form {
-            Form::Takes {
+            RowForm::Takes {
                 attributes: list, ..
             } => attributes(list).any(|(n, ..)| n == name),
-            Form::Removed => false,
+            RowForm::Removed => false,
         };
         assert!(rows.into_iter().any(has), "{op} {name}");
     }

@@ -1,0 +1,4 @@
+//! The ONNX project's own test cases.
+
+mod import;
+mod simulate;
