@@ -1,4 +1,4 @@
-//! The values alive in a run, and what is looked up of them: definitions, plaintexts, scales, the node they serve.
+//! The values that are alive in a run, with look-ups about them: definitions, plaintexts, scales, the node they serve.
 
 use super::cache::Cache;
 use super::control::Control;
@@ -10,13 +10,13 @@ use peregrine_ir::{
 };
 use std::sync::Arc;
 
-/// A method that encodes slots.
+/// A method of a back end that encodes slots.
 pub(super) type Encode<E> =
     fn(&E, &Slots, Encoding<'_>) -> Result<<E as Evaluator>::Plain, <E as Evaluator>::Error>;
 
 pub(super) type Outcome<T, E> = Result<T, ExecError<<E as Evaluator>::Error>>;
 
-/// The values alive.
+/// The values that are alive in a run.
 pub(super) struct Live<'r, E: Evaluator> {
     pub(super) circuit: &'r Circuit,
     pub(super) evaluator: &'r E,
@@ -28,19 +28,19 @@ pub(super) struct Live<'r, E: Evaluator> {
     pub(super) frame: Option<Frame>,
 }
 
-/// A call that is being made.
+/// A call that is being made: the frame in which a function runs.
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
     /// Its number, counted from 1.
     pub(super) number: u64,
-    /// The node it serves.
+    /// The node that the call serves.
     pub(super) node: Option<Node>,
     pub(super) call: Value,
     pub(super) function: FunctionId,
 }
 
 impl<'r, E: Evaluator> Live<'r, E> {
-    /// Nothing alive.
+    /// A run in which no value is alive yet.
     pub(super) fn new(
         circuit: &'r Circuit,
         evaluator: &'r E,
@@ -58,7 +58,7 @@ impl<'r, E: Evaluator> Live<'r, E> {
         })
     }
 
-    /// A value as the back end wants it after it came in or was computed.
+    /// A value as the back end accepts it, after it came in or was computed.
     pub(super) fn sealed(
         &self,
         value: Value,
@@ -74,12 +74,12 @@ impl<'r, E: Evaluator> Live<'r, E> {
         }
     }
 
-    /// The node that an instruction serves: that of the call, in a function.
+    /// The node that an instruction serves; within a function, the node of the call.
     pub(super) fn node_of(&self, definition: &Definition) -> Option<Node> {
         self.frame.map_or(definition.node, |frame| frame.node)
     }
 
-    /// A plaintext, encoded in this way if only one consumer needs it.
+    /// A plaintext for an instruction. If only this instruction needs it, it is encoded by `how`.
     pub(super) fn plain(&self, value: Value, how: Encode<E>) -> Outcome<Lent<'_, E::Plain>, E> {
         if let Some(Held::Plain(plain)) = self.held(value) {
             return Ok(Lent::Kept(plain));
@@ -91,7 +91,7 @@ impl<'r, E: Evaluator> Live<'r, E> {
         }
     }
 
-    /// Fills and encodes a constant.
+    /// Evaluates and encodes a constant.
     pub(super) fn encode(&self, value: Value, how: Encode<E>) -> Outcome<E::Plain, E> {
         let Inst::Encode {
             constant,
@@ -139,7 +139,7 @@ impl<'r, E: Evaluator> Live<'r, E> {
         self.held.get(value.index()).and_then(Option::as_ref)
     }
 
-    /// A value that nobody needs any more.
+    /// Takes out a value that nobody needs any more.
     pub(super) fn take(&mut self, value: Value) -> Option<Held<E>> {
         self.held.get_mut(value.index()).and_then(Option::take)
     }

@@ -1,4 +1,4 @@
-//! The walk: waves one after the other, and the frames of calls.
+//! The walk over a plan: waves one after the other, and the frames of calls.
 //!
 //! A function runs in the part of the table of values that its body has: no function calls itself, and calls are made one after the
 //! other, so each has at most one frame at a time.
@@ -20,14 +20,14 @@ use std::sync::Arc;
 /// A run in progress.
 pub(super) struct Walk<'r, E: Evaluator> {
     live: Live<'r, E>,
-    /// The evaluation keys that were brought into memory and have not left it.
+    /// The evaluation keys that are in memory for the run.
     keys: BTreeSet<Key>,
-    /// Calls begun so far.
+    /// The number of calls that have begun.
     calls: u64,
 }
 
 impl<'r, E: Evaluator> Walk<'r, E> {
-    /// Starts with nothing alive; the observer is asked whether to go on.
+    /// A run with nothing alive; the observer is asked whether to go on.
     pub(super) fn new(
         circuit: &'r Circuit,
         evaluator: &'r E,
@@ -41,7 +41,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         })
     }
 
-    /// Takes a value that comes from outside, which must be of its type.
+    /// Takes in a value that comes from outside, which must have its type.
     pub(super) fn bring(&mut self, value: Value, held: Held<E>) -> Outcome<(), E> {
         let definition = self.live.definition(value)?;
         let held = self.live.sealed(value, definition, held)?;
@@ -111,7 +111,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         Ok(())
     }
 
-    /// Brings the keys of a wave into memory.
+    /// Loads the keys of a wave.
     pub(super) fn bring_keys(&mut self, wave: &Wave) -> Outcome<(), E> {
         self.live.control.check()?;
         self.keys.extend(wave.keys.iter().chain(&wave.ahead));
@@ -119,7 +119,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         keys.map_err(ExecError::Refused)
     }
 
-    /// Runs one wave and frees what it was the last to use.
+    /// Runs one wave, and frees the values and keys that it is the last to use.
     ///
     /// # Errors
     /// When an instruction fails or the observer cancels the run.
@@ -149,7 +149,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         Ok(())
     }
 
-    /// Ends a run that failed: keys leave memory as they would have later on.
+    /// Ends a run that failed, and releases the keys that are in memory.
     pub(super) fn abandon(self) {
         let keys: Vec<Key> = self.keys.into_iter().collect();
         self.live.evaluator.release(&keys);
@@ -180,7 +180,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
             .collect()
     }
 
-    /// Encodes a constant for several instructions.
+    /// Encodes a plaintext that several instructions use.
     fn shared(&self, value: Value) -> Outcome<E::Plain, E> {
         self.live.control.check()?;
         let node = self.live.node_of(self.live.definition(value)?);
@@ -188,7 +188,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         self.live.control.time((value, node), encode)
     }
 
-    /// Computes a value.
+    /// Computes the value of an instruction.
     fn step(&self, value: Value) -> Outcome<Held<E>, E> {
         self.live.control.check()?;
         let definition = self.live.definition(value)?;
