@@ -15,7 +15,7 @@ use crate::manage::like::Like;
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
 use crate::optimisation::Without;
-use crate::passes::keys::{self, Having, KeyBudget, KeyChoice, KeyError, Settled};
+use crate::passes::keys::{self, Having, KeyBudget, KeyChoice, KeyError, KeyedCircuit};
 use crate::rewrite::{self, RewriteError, simplify_without};
 use crate::tensor::Graph;
 use attempt::Attempt;
@@ -159,19 +159,19 @@ impl<'g> Session<'g> {
     /// When [`compile`] has an error.
     pub fn compile(&mut self, config: &Config, watch: Watch<'_>) -> Result<Compiled, CompileError> {
         magnitude::check(self.model)?;
-        let settled = match &config.like {
-            Some(like) => self.settled_like(like, config, watch)?,
+        let keyed = match &config.like {
+            Some(like) => self.keyed_like(like, config, watch)?,
             None => {
                 let emitted = self.emitted(config, watch)?;
                 watch(1.0, "choosing keys");
-                settled(emitted, config)?
+                with_keys(emitted, config)?
             }
         };
-        let Settled {
+        let KeyedCircuit {
             mut circuit,
             table: key_choices,
             ..
-        } = settled;
+        } = keyed;
         circuit.remarks.extend(left_out(&config.without));
         let like = config.like.as_ref().map(|like| like.remark(&circuit));
         circuit.remarks.extend(like);
@@ -267,19 +267,19 @@ struct Plans {
 
 /// Chooses keys for both circuits, and returns the faster one; the one with one ring if they are as fast; or the one that fits
 /// the budget for keys if only one does.
-fn settled(emitted: Emitted, config: &Config) -> Result<Settled, KeyError> {
+fn with_keys(emitted: Emitted, config: &Config) -> Result<KeyedCircuit, KeyError> {
     let Emitted { one, half, .. } = emitted;
-    let settle = |circuit| keys::settle(circuit, config.having(), config.key_budget);
+    let choose = |circuit| keys::choose_keys(circuit, config.having(), config.key_budget);
     let (one, seconds) = one;
     let Some((half, reason)) = half else {
-        return settle(one);
+        return choose(one);
     };
-    let half = match settle(half) {
+    let half = match choose(half) {
         // Fewer keys make no run faster.
         Ok(half) if half.shared_seconds() < seconds => return Ok(remarked(half, reason)),
         half => half,
     };
-    match (settle(one), half) {
+    match (choose(one), half) {
         (Ok(one), Ok(half)) => Ok(faster(one, (half, reason))),
         (Err(KeyError::Budget { .. }), Ok(half)) => Ok(remarked(half, reason)),
         (one, Err(KeyError::Budget { .. })) => one,
@@ -288,7 +288,7 @@ fn settled(emitted: Emitted, config: &Config) -> Result<Settled, KeyError> {
 }
 
 /// The faster of two circuits, with a remark on what half the degree led to.
-fn faster(one: Settled, (half, reason): (Settled, String)) -> Settled {
+fn faster(one: KeyedCircuit, (half, reason): (KeyedCircuit, String)) -> KeyedCircuit {
     match one.shared_seconds() <= half.shared_seconds() {
         true => {
             let seconds = half.chosen.seconds;
@@ -300,7 +300,7 @@ fn faster(one: Settled, (half, reason): (Settled, String)) -> Settled {
 }
 
 /// The circuit with a remark in front of the others.
-fn remarked(mut settled: Settled, text: String) -> Settled {
+fn remarked(mut settled: KeyedCircuit, text: String) -> KeyedCircuit {
     let remark = Remark { node: None, text };
     settled.circuit.remarks.insert(0, remark);
     settled

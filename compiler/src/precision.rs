@@ -65,7 +65,7 @@ pub fn compile_in<E>(
     mut judge: impl FnMut(&Compiled) -> Result<f64, E>,
     watch: Watch<'_>,
 ) -> Result<Found, SearchError<E>> {
-    let mut search = Search::new(bits);
+    let mut search = PrecisionSearch::new(bits);
     while let Some(internal) = search.next() {
         let config = Config {
             precision_bits: internal,
@@ -94,7 +94,7 @@ pub fn compile_in<E>(
 /// The knowledge about numbers of bits per operation. The search is for fewer than are known to be enough, and for more than
 /// are known to be too few, so it never tries a number twice.
 #[derive(Debug)]
-struct Search<T> {
+struct PrecisionSearch<T> {
     asked: u32,
     trials: usize,
     refusals: usize,
@@ -164,7 +164,7 @@ struct Enough<T> {
     result: T,
 }
 
-impl<T> Search<T> {
+impl<T> PrecisionSearch<T> {
     fn new(asked: u32) -> Self {
         Self {
             asked,
@@ -395,7 +395,7 @@ mod tests {
         precision: impl Fn(u32) -> f64,
         log_n: impl Fn(u32) -> u32,
     ) -> (Result<u32, SearchError<()>>, Vec<u32>) {
-        let mut search = Search::new(asked);
+        let mut search = PrecisionSearch::new(asked);
         let mut tried = Vec::new();
         while let Some(bits) = search.next() {
             assert!(!tried.contains(&bits), "{bits} again, after {tried:?}");
@@ -459,7 +459,7 @@ mod tests {
             },
         };
         assert!(refusal(9, 1500).is_near() && !refusal(9, 1501).is_near());
-        let mut search = Search::new(10);
+        let mut search = PrecisionSearch::new(10);
         assert_eq!(search.next(), Some(9));
         search.refused(9, refusal(9, 1100));
         assert_eq!(search.next(), Some(8));
@@ -468,7 +468,7 @@ mod tests {
         let found = search.finish::<()>().unwrap();
         assert_eq!((found.internal_bits, found.trials), (8, 1));
 
-        let mut search: Search<()> = Search::new(10);
+        let mut search: PrecisionSearch<()> = PrecisionSearch::new(10);
         search.refused(9, refusal(9, 1100));
         let error = search.finish::<()>().unwrap_err();
         assert!(matches!(error, SearchError::Keys { internal: 9, .. }));

@@ -79,7 +79,7 @@ pub fn search(
         cut,
         without,
     } = place;
-    let mut search = Search {
+    let mut search = LayoutSearch {
         graph,
         log_slots,
         cut,
@@ -174,7 +174,7 @@ fn cheapest(states: BTreeMap<Live, State>) -> BTreeMap<Live, State> {
     sorted.into_iter().collect()
 }
 
-struct Search<'a> {
+struct LayoutSearch<'a> {
     graph: &'a Graph,
     log_slots: u32,
     cut: Option<Cut>,
@@ -193,7 +193,7 @@ struct Search<'a> {
 /// A choice, its seconds, and its surcharges for levels.
 type Priced = (Choice, f64, f64);
 
-impl Search<'_> {
+impl LayoutSearch<'_> {
     /// A choice at a node with its seconds, with the step to the second ring where the cut is; `None` where its result cannot
     /// be taken there.
     fn switched(&self, index: NodeIndex, choice: Choice, seconds: f64) -> Option<(Choice, f64)> {

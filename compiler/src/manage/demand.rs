@@ -3,7 +3,7 @@
 //! Bits are not known before the ring degree is. A [`Need`] therefore counts what shares a rescale: working scales that leave,
 //! and the scales of the weights, scalars and masks that were multiplied with.
 
-use super::levels::{Raw, masked, raw};
+use super::raw::{Raw, masked, raw};
 use super::regions::{Place, Region};
 use super::rescales::Rescales;
 use super::scales::{Scales, units};
@@ -216,7 +216,7 @@ struct Gather<'a> {
 
 impl Gather<'_> {
     fn units(&self, value: SlotValue) -> i32 {
-        units(self.scales.settled(value))
+        units(self.scales.known(value))
     }
 
     /// Adds a need to the rescale to a place.

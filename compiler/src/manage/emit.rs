@@ -5,7 +5,7 @@
 //! where the scale fits, otherwise by one product with 1.
 
 use super::bits::{number_bits, spare_bits};
-use super::levels::{Raw, masked, raw};
+use super::raw::{Raw, masked, raw};
 use super::regions::Place;
 use super::rescales::Rescales;
 use super::scale_bits::ScaleBits;

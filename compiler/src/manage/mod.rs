@@ -18,11 +18,11 @@
 mod bits;
 pub mod demand;
 mod emit;
-mod levels;
 pub mod like;
 pub mod parameters;
 pub mod possible;
 pub mod primes;
+mod raw;
 pub mod regions;
 pub mod rescales;
 mod scale_bits;

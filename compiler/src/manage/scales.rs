@@ -43,7 +43,7 @@ impl Scales {
     }
 
     /// The symbolic scale of a value of a program whose analysis is done.
-    pub fn settled(&self, value: SlotValue) -> &Scale {
+    pub fn known(&self, value: SlotValue) -> &Scale {
         &self.scales[&self.classes[value]]
     }
 
@@ -69,7 +69,7 @@ impl Scales {
 /// The result of one analysis of a program's scales.
 pub(super) enum Analysis {
     /// Every value has a scale.
-    Settled(Scales),
+    Complete(Scales),
     /// These products must be brought to another scale, and the program analysed again.
     Conflicts(BTreeSet<SlotValue>),
 }
@@ -127,7 +127,7 @@ pub(super) fn analyse(program: &Program, rescales: &Rescales) -> Result<Analysis
         }
         scales.settle_freely(values);
     }
-    Ok(Analysis::Settled(scales))
+    Ok(Analysis::Complete(scales))
 }
 
 /// Products whose scale is not that of their class.

@@ -44,7 +44,7 @@ pub fn settle(mut program: Program, policy: Policy) -> Result<Settled, ManageErr
     for _ in 0..=program.values.len() {
         let rescales = Rescales::new(&program, policy);
         match analyse(&program, &rescales)? {
-            Analysis::Settled(scales) => {
+            Analysis::Complete(scales) => {
                 let demand = Demand::new(&program, &rescales, &scales);
                 return Ok(Settled {
                     program,

@@ -115,7 +115,7 @@ impl Table {
             return Vec::new();
         };
         let tables = longs.short_sets(wanted.log_n, &lengths).into_iter();
-        let tables = tables.filter_map(|shorts| Search::new(wanted, &longs, shorts).run());
+        let tables = tables.filter_map(|shorts| RowSearch::new(wanted, &longs, shorts).run());
         let mut tables: Vec<(f64, Self)> = tables.collect();
         tables.sort_by(|a, b| a.0.total_cmp(&b.0));
         // Where a short prime is of no use, its length makes no difference.
@@ -276,7 +276,7 @@ impl Longs {
 }
 
 /// The search for rows with one set of short primes.
-struct Search<'w> {
+struct RowSearch<'w> {
     wanted: &'w Wanted,
     shorts: Vec<u64>,
     /// log2 of the product of each subset of the short primes.
@@ -284,7 +284,7 @@ struct Search<'w> {
     longs: &'w Longs,
 }
 
-impl<'w> Search<'w> {
+impl<'w> RowSearch<'w> {
     fn new(wanted: &'w Wanted, longs: &'w Longs, shorts: Vec<u64>) -> Self {
         let length = |set: u32| -> f64 {
             let chosen = (0u32..).zip(&shorts).filter(|(i, _)| set >> i & 1 == 1);

@@ -7,20 +7,20 @@
 //! 3. Where no plan fits, one is sought within the rows.
 
 use super::attempt::Attempt;
-use super::{CompileError, Config, Plan, Plans, Session, Watch, settled};
+use super::{CompileError, Config, Plan, Plans, Session, Watch, with_keys};
 use crate::layout::Cut;
 use crate::manage::like::Like;
-use crate::passes::keys::{self, KeyError, NO_NEW, Settled};
+use crate::passes::keys::{self, KeyError, KeyedCircuit, NO_NEW};
 use peregrine_ir::Circuit;
 
 impl Session<'_> {
     /// The circuit of a network within another circuit's parameters, with its keys chosen.
-    pub(super) fn settled_like(
+    pub(super) fn keyed_like(
         &mut self,
         like: &Like,
         config: &Config,
         watch: Watch<'_>,
-    ) -> Result<Settled, CompileError> {
+    ) -> Result<KeyedCircuit, CompileError> {
         let log_n = like.log_n();
         let alone = Config {
             like: None,
@@ -32,12 +32,12 @@ impl Session<'_> {
             Err(CompileError::Parameters(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
-        let (mut best, mut refused): (Option<Settled>, Option<KeyError>) = (None, None);
+        let (mut best, mut refused): (Option<KeyedCircuit>, Option<KeyError>) = (None, None);
         for plan in plans {
             let Some(circuit) = self.again((config, &alone), plan, watch)? else {
                 continue;
             };
-            match keys::settle(circuit, config.having(), config.key_budget) {
+            match keys::choose_keys(circuit, config.having(), config.key_budget) {
                 Ok(found) => best = Some(better(best.take(), found)),
                 Err(error) => refused = Some(error),
             }
@@ -45,7 +45,7 @@ impl Session<'_> {
         match (best, refused) {
             (Some(best), _) => Ok(best),
             (None, Some(error)) => Err(error.into()),
-            (None, None) => Ok(settled(self.emitted(config, watch)?, config)?),
+            (None, None) => Ok(with_keys(self.emitted(config, watch)?, config)?),
         }
     }
 
@@ -90,7 +90,7 @@ impl Plans {
 }
 
 /// The better of two circuits.
-fn better(known: Option<Settled>, found: Settled) -> Settled {
+fn better(known: Option<KeyedCircuit>, found: KeyedCircuit) -> KeyedCircuit {
     let Some(known) = known else {
         return found;
     };

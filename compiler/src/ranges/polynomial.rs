@@ -36,8 +36,8 @@ pub(super) fn range(c: &[f64], domain: Interval) -> Interval {
     let slack = rounding(2 * used * used, magnitude);
     let negated: Vec<f64> = c.iter().map(|c| -c).collect();
     let (min, max) = (
-        -Search::new(&negated, domain, slack).maximum(),
-        Search::new(c, domain, slack).maximum(),
+        -ExtremaSearch::new(&negated, domain, slack).maximum(),
+        ExtremaSearch::new(c, domain, slack).maximum(),
     );
     let found = Interval::new(min, max).widened(slack);
     above_constant(c, found)
@@ -60,7 +60,7 @@ fn above_constant(c: &[f64], found: Interval) -> Interval {
 }
 
 /// A search for the maximum of a polynomial.
-struct Search<'c> {
+struct ExtremaSearch<'c> {
     c: &'c [f64],
     domain: Interval,
     tolerance: f64,
@@ -68,7 +68,7 @@ struct Search<'c> {
     attained: f64,
 }
 
-impl<'c> Search<'c> {
+impl<'c> ExtremaSearch<'c> {
     fn new(c: &'c [f64], domain: Interval, slack: f64) -> Self {
         let length = domain.max() - domain.min();
         let at = |i: usize| value(c, domain.min() + length * (i as f64 / SAMPLES as f64));

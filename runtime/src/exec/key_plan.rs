@@ -86,7 +86,7 @@ fn bring(key: Key, at: usize, window: usize, waves: &mut [Wave]) {
     let before = at.checked_sub(1).filter(|_| window > 1);
     let before = before.and_then(|before| waves.get_mut(before));
     if let Some(wave) = before.filter(|wave| wave.call.is_none()) {
-        wave.ahead.push(key);
+        wave.prefetch.push(key);
     } else if let Some(wave) = waves.get_mut(at) {
         wave.keys.push(key);
     }
@@ -94,6 +94,6 @@ fn bring(key: Key, at: usize, window: usize, waves: &mut [Wave]) {
 
 fn leave(key: Key, after: Option<usize>, waves: &mut [Wave]) {
     if let Some(wave) = after.and_then(|after| waves.get_mut(after)) {
-        wave.spent.push(key);
+        wave.released.push(key);
     }
 }

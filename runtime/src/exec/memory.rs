@@ -73,12 +73,12 @@ pub fn predict<F: Footprint>(circuit: &Circuit, footprint: &F, plan: &Plan) -> P
         // run.
         keys += meter.keys(&wave.keys);
         let reading = live.clone() + meter.reading(&wave.keys);
-        keys += meter.keys(&wave.ahead);
+        keys += meter.keys(&wave.prefetch);
         let called = Called::by(circuit, wave, &functions);
         live += meter.values(&wave.plains);
         let (during, keys_of_call) = called.beside(&meter, live.clone());
         live += meter.values(&wave.steps) + meter.values(&called.further);
-        let beside = footprint.scratch(wave) + meter.reading(&wave.ahead);
+        let beside = footprint.scratch(wave) + meter.reading(&wave.prefetch);
         most = most.larger(reading.larger(during).larger(live.clone() + beside));
         let values = footprint.held(most.clone());
         if values + keys + keys_of_call > peak.values + peak.keys {
@@ -93,7 +93,7 @@ pub fn predict<F: Footprint>(circuit: &Circuit, footprint: &F, plan: &Plan) -> P
         }
         // After the wave.
         live -= meter.values(&wave.dead);
-        keys -= meter.keys(&wave.spent);
+        keys -= meter.keys(&wave.released);
     }
     peak
 }
@@ -180,17 +180,17 @@ impl<F: Footprint> Meter<'_, F> {
         let (mut keys, mut peak) = (0, BodyPeak::default());
         peak.values = live.clone();
         for wave in waves {
-            keys += self.keys(&wave.keys) + self.keys(&wave.ahead);
+            keys += self.keys(&wave.keys) + self.keys(&wave.prefetch);
             let called = Called::by(circuit, wave, functions);
             live += self.values(&wave.plains);
             let (during, keys_of_call) = called.beside(self, live.clone());
             live += self.values(&wave.steps) + self.values(&called.further);
-            let reading = self.reading(&wave.keys) + self.reading(&wave.ahead);
+            let reading = self.reading(&wave.keys) + self.reading(&wave.prefetch);
             let now = live.clone() + self.footprint.scratch(wave) + reading;
             peak.values = peak.values.larger(during).larger(now);
             peak.keys = peak.keys.max(keys + keys_of_call);
             live -= self.values(&wave.dead);
-            keys -= self.keys(&wave.spent);
+            keys -= self.keys(&wave.released);
         }
         peak
     }

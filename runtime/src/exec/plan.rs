@@ -100,8 +100,8 @@ impl Plan {
         for (waves, body) in self.bodies.iter_mut().zip(bodies) {
             for wave in waves.iter_mut() {
                 wave.keys.clear();
-                wave.ahead.clear();
-                wave.spent.clear();
+                wave.prefetch.clear();
+                wave.released.clear();
             }
             let mut uses = KeyUses::of(circuit, waves);
             match body.function {

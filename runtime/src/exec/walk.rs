@@ -114,7 +114,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
     /// Loads the keys of a wave.
     pub(super) fn bring_keys(&mut self, wave: &Wave) -> Outcome<(), E> {
         self.live.control.check()?;
-        self.keys.extend(wave.keys.iter().chain(&wave.ahead));
+        self.keys.extend(wave.keys.iter().chain(&wave.prefetch));
         let keys = self.live.evaluator.prepare(&wave.keys);
         keys.map_err(ExecError::Refused)
     }
@@ -133,7 +133,7 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         // Reading a key is mostly one thread's work, which would leave the others idle.
         let (made, keys): (Vec<_>, _) = rayon::join(
             || wave.steps.par_iter().map(|&v| self.step(v)).collect(),
-            || self.live.evaluator.prepare(&wave.ahead),
+            || self.live.evaluator.prepare(&wave.prefetch),
         );
         keys.map_err(ExecError::Refused)?;
         for (&value, result) in wave.steps.iter().zip(made) {
@@ -142,8 +142,8 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         wave.dead
             .iter()
             .for_each(|&value| drop(self.live.take(value)));
-        self.live.evaluator.release(&wave.spent);
-        wave.spent.iter().for_each(|key| {
+        self.live.evaluator.release(&wave.released);
+        wave.released.iter().for_each(|key| {
             self.keys.remove(key);
         });
         Ok(())

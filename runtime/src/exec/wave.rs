@@ -48,7 +48,7 @@ pub struct Wave {
     /// Plaintexts to encode first, which several instructions use.
     pub plains: Vec<Value>,
     /// Evaluation keys to prefetch meanwhile, for the next wave.
-    pub ahead: Vec<Key>,
+    pub prefetch: Vec<Key>,
     /// The values to compute, in definition order.
     pub steps: Vec<Value>,
     /// The function that is called, where the only step is a call.
@@ -56,5 +56,5 @@ pub struct Wave {
     /// The values that nobody needs afterwards.
     pub dead: Vec<Value>,
     /// The evaluation keys to release afterwards.
-    pub spent: Vec<Key>,
+    pub released: Vec<Key>,
 }

@@ -251,8 +251,8 @@ fn streamed_keys_come_and_go_and_expanded_ones_stay() {
     let circuit = circuit();
     let moves = |plan: &Plan| {
         let count = |keys: fn(&Wave) -> usize| plan.waves().iter().map(keys).sum::<usize>();
-        let come = count(|w| w.keys.len() + w.ahead.len());
-        (come, count(|w| w.spent.len()))
+        let come = count(|w| w.keys.len() + w.prefetch.len());
+        (come, count(|w| w.released.len()))
     };
     let planned = |keys, window, expanded| {
         let budget = Budget {

@@ -99,7 +99,7 @@ pub fn keys(text: &str) -> String {
     let budget = source.options.get("budget").map(|bytes| number(bytes));
     let budget = budget.map_or(KeyBudget::Unlimited, KeyBudget::AtMost);
     let circuit = succeeds(verify(circuit)).into_inner();
-    let mut settled = succeeds(keys::settle(circuit, having, budget));
+    let mut settled = succeeds(keys::choose_keys(circuit, having, budget));
     settled.circuit.remarks.clear();
     let chosen = &settled.chosen;
     let mut text = format!("{} keys of {} bytes\n\n", chosen.keys, chosen.bytes);
@@ -164,7 +164,7 @@ fn listed(settled: &Settled) -> String {
     let mut text = String::new();
     for (value, inst) in settled.program.values.iter() {
         let place = settled.rescales.place(value);
-        let scale = settled.scales.settled(value);
+        let scale = settled.scales.known(value);
         let dropped: Vec<String> = scale
             .prime_part()
             .iter()

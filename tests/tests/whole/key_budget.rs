@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, Axis};
 use peregrine_compiler::optimisation::Without;
-use peregrine_compiler::passes::keys::{Having, KeyBudget, KeyError, settle};
+use peregrine_compiler::passes::keys::{Having, KeyBudget, KeyError, choose_keys};
 use peregrine_compiler::pipeline::{CompileError, Config, compile};
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::stats::Stats;
@@ -131,7 +131,7 @@ fn settled(circuit: &Circuit, budget: Option<u64>) -> Result<Verified, KeyError>
         like: None,
     };
     let budget = budget.map_or(KeyBudget::Unlimited, KeyBudget::AtMost);
-    let settled = settle(circuit.clone(), having, budget)?;
+    let settled = choose_keys(circuit.clone(), having, budget)?;
     assert_eq!(key_bytes(&settled.circuit), settled.chosen.bytes);
     Ok(verify(settled.circuit).unwrap_or_else(|errors| panic!("{errors}")))
 }

@@ -5,7 +5,7 @@
 //!
 //! Where another circuit's keys serve this one, no new keys at all are tried first.
 
-use super::search::Search;
+use super::search::KeySearch;
 use super::{Chooser, Found, KeyChoice, NO_NEW, PassError};
 use peregrine_ir::Circuit;
 use std::cmp::Reverse;
@@ -20,7 +20,7 @@ const REFINEMENTS: u32 = 4;
 /// A choice of keys, and the search after it.
 struct Step {
     choice: (Circuit, KeyChoice),
-    after: Search,
+    after: KeySearch,
 }
 
 impl Chooser<'_> {

@@ -39,7 +39,7 @@ use groups::Groups;
 use peregrine_ir::cost::{CostModel, LinearCost};
 use peregrine_ir::stats::key_bytes;
 use peregrine_ir::{Circuit, Key, Keys, Level, Remark};
-use search::Search;
+use search::KeySearch;
 use std::cmp::Reverse;
 
 /// The name of this pass in messages.
@@ -139,7 +139,7 @@ impl KeyChoice {
 
 /// A circuit after all passes, and the choice of its keys.
 #[derive(Clone, Debug)]
-pub struct Settled {
+pub struct KeyedCircuit {
     /// The circuit.
     pub circuit: Circuit,
     /// The keys that were chosen.
@@ -153,11 +153,11 @@ pub struct Settled {
 ///
 /// # Errors
 /// When the budget is out of reach; or a pass is defective.
-pub fn settle(
+pub fn choose_keys(
     circuit: Circuit,
     having: Having<'_>,
     budget: KeyBudget,
-) -> Result<Settled, KeyError> {
+) -> Result<KeyedCircuit, KeyError> {
     // What nothing needs would have its say.
     let dropped = (remove_dead::PASS.run)(circuit, having.cost);
     let circuit = dropped.map_err(|source| PassError {
@@ -178,7 +178,7 @@ pub fn settle(
     if let Some(text) = chosen.remark(&chooser.all) {
         circuit.remarks.push(Remark { node: None, text });
     }
-    Ok(Settled {
+    Ok(KeyedCircuit {
         circuit,
         chosen,
         table,
@@ -192,7 +192,7 @@ struct Found {
     table: Vec<KeyChoice>,
 }
 
-impl Settled {
+impl KeyedCircuit {
     /// Predicted seconds of a run, with its share of loading the keys.
     pub fn shared_seconds(&self) -> f64 {
         self.chosen.shared_seconds()
@@ -204,7 +204,7 @@ struct Chooser<'c> {
     circuit: &'c Circuit,
     having: Having<'c>,
     groups: Groups,
-    search: Search,
+    search: KeySearch,
     /// The circuit with a key for each rotation, after all passes.
     plain: Circuit,
     all: KeyChoice,
@@ -217,7 +217,7 @@ impl<'c> Chooser<'c> {
         Ok(Self {
             circuit,
             having,
-            search: Search::new(circuit, &groups, having),
+            search: KeySearch::new(circuit, &groups, having),
             groups,
             all: KeyChoice::of(&plain, having, None),
             plain,

@@ -108,7 +108,7 @@ struct Price {
 
 /// A choice of keys that becomes smaller, move by move.
 #[derive(Clone, Debug)]
-pub(super) struct Search {
+pub(super) struct KeySearch {
     /// The kinds of groups, the highest level first.
     kinds: Vec<Kind>,
     held: AllHeld,
@@ -128,7 +128,7 @@ pub(super) struct Search {
     longest: usize,
 }
 
-impl Search {
+impl KeySearch {
     /// Begins with all keys that a circuit uses.
     pub(super) fn new(circuit: &Circuit, groups: &Groups, having: Having<'_>) -> Self {
         let (ring, cost) = (&circuit.rings, having.cost);
