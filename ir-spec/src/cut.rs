@@ -250,19 +250,12 @@ impl<'c> Cutter<'c> {
     }
 
     fn append(&mut self, value: Value, definition: &Definition) -> Result<(), TypeError> {
-        let mut missing = None;
-        let mut inst = definition.inst.map_operands(|old| {
-            self.name(old).unwrap_or_else(|error| {
-                missing = Some(error);
-                old
-            })
-        });
+        let mut inst = definition.inst.try_map_operands(|old| self.name(old))?;
         if let Inst::Call { function, .. } = &mut inst {
             let (op, old) = ("cut", *function);
             let known = self.functions.get(&old);
             *function = *known.ok_or(TypeError::NoFunction { op, function: old })?;
         }
-        missing.map_or(Ok(()), Err)?;
         self.builder.serve(definition.node);
         let new = self.builder.push_known(inst, &definition.ty)?;
         self.renamed.insert(value, new);

@@ -345,6 +345,25 @@ impl Inst {
         inst
     }
 
+    /// The instruction with other operands.
+    ///
+    /// # Errors
+    /// The first one of `f`.
+    pub fn try_map_operands<E>(
+        &self,
+        mut f: impl FnMut(Value) -> Result<Value, E>,
+    ) -> Result<Self, E> {
+        let mut failed = None;
+        let mapped = self.map_operands(|old| match f(old) {
+            Ok(new) => new,
+            Err(error) => {
+                failed.get_or_insert(error);
+                old
+            }
+        });
+        failed.map_or(Ok(mapped), Err)
+    }
+
     /// The constants that the instruction names, in order.
     pub fn constants(&self) -> impl Iterator<Item = Const> {
         let (slots, scalars): ([Option<Const>; 2], &[Const]) = match self {

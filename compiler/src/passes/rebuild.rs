@@ -90,20 +90,13 @@ impl Rebuild {
 
     /// The instruction with renamed operands.
     pub fn rename(&self, inst: &Inst) -> Result<Inst, TypeError> {
-        let mut missing = None;
-        let mut renamed = inst.map_operands(|old| match self.new_name(old) {
-            Ok(new) => new,
-            Err(error) => {
-                missing = Some(error);
-                old
-            }
-        });
+        let mut renamed = inst.try_map_operands(|old| self.new_name(old))?;
         if let Inst::Call { function, .. } = &mut renamed {
             let (op, old) = ("rebuild", *function);
             let known = self.renamed_functions.get(old.index()).copied().flatten();
             *function = known.ok_or(TypeError::NoFunction { op, function: old })?;
         }
-        missing.map_or(Ok(renamed), Err)
+        Ok(renamed)
     }
 
     /// Records the new name of an old value.

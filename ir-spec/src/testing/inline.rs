@@ -77,14 +77,7 @@ impl Inline<'_> {
                 }
                 Inst::Result { .. } => {}
                 inst => {
-                    let mut missing = None;
-                    let inst = inst.map_operands(|old| {
-                        self.name(old).unwrap_or_else(|error| {
-                            missing = Some(error);
-                            old
-                        })
-                    });
-                    missing.map_or(Ok(()), Err)?;
+                    let inst = inst.try_map_operands(|old| self.name(old))?;
                     let new = self.builder.push_known(inst, &definition.ty)?;
                     self.set(value, new);
                 }

@@ -13,7 +13,6 @@ use std::collections::BTreeSet;
 pub const MAX_FUNCTIONS: usize = 1 << 16;
 /// The largest number of instructions that one run may execute, those of every call counted.
 pub const MAX_EXECUTED: u64 = 1 << 32;
-
 /// The largest depth of calls: a call within the body of a called function is at depth two.
 pub const MAX_NESTING: u32 = 64;
 

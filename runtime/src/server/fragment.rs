@@ -7,7 +7,7 @@ use super::shared::Shared;
 use crate::backend::Transfer;
 use crate::exec::{self, Progress};
 use crate::wire::{self, EncryptedInputs, EncryptedOutputs, EncryptedPort, FragmentValues};
-use crate::wire::{HostValue, MissingValues};
+use crate::wire::{HostValue, InputsId, MissingValues};
 use peregrine_ir::binary::Fingerprint;
 use peregrine_ir::{Circuit, Link, Type, Value};
 use rayon::prelude::*;
@@ -34,6 +34,7 @@ impl Server {
     pub fn input_values(&self, inputs: EncryptedInputs) -> Result<FragmentValues, ServerError> {
         let shared = &*self.0;
         shared.check_circuit("the ciphertext", inputs.fingerprint)?;
+        let id = InputsId::of(&inputs, &shared.rings);
         let (key_pair, ports) = (inputs.key_pair, shared.circuit.inputs.iter());
         let seeded = ports.zip(inputs.ports).flat_map(|(port, encrypted)| {
             let values = port.values.iter().copied();
@@ -52,6 +53,7 @@ impl Server {
         Ok(FragmentValues {
             whole: shared.interface.fingerprint(),
             key_pair,
+            inputs: id,
             values: shared.install(expand)?,
         })
     }
@@ -134,6 +136,7 @@ impl Session {
         Ok(FragmentValues {
             whole: expected,
             key_pair: values.key_pair,
+            inputs: values.inputs,
             values: exports,
         })
     }

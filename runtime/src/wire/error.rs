@@ -1,6 +1,7 @@
 //! Errors of files.
 
 use super::missing::MissingKeys;
+use super::values::InputsId;
 use crate::ckks::CkksError;
 use crate::params::ParametersError;
 use crate::ring::RingError;
@@ -96,6 +97,24 @@ pub enum WireError {
         first: KeyPairId,
         /// The key pair of other values.
         other: KeyPairId,
+    },
+    /// Values of fragments are computed from different inputs.
+    #[error(
+        "the values are computed from two encryptions of inputs, {first} and {other}; take all values of one run from the same"
+    )]
+    ValueInputs {
+        /// The inputs of the first values.
+        first: InputsId,
+        /// The inputs of other values.
+        other: InputsId,
+    },
+    /// Two values of one name differ.
+    #[error(
+        "{value} is there twice and differs: it was computed with other evaluation keys, or a file is wrong"
+    )]
+    ValueDiffers {
+        /// Its name in the circuit that was cut.
+        value: Value,
     },
     /// A file has a value of one name twice.
     #[error("the file has {value} twice")]

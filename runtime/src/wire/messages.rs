@@ -40,6 +40,9 @@ pub(super) struct ValuesHeader {
     /// The names of the values in the circuit that was cut, in the order of their chunks.
     #[prost(uint32, repeated, tag = "2")]
     pub(super) values: Vec<u32>,
+    /// The inputs that they were computed from; 32 bytes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) inputs: Vec<u8>,
 }
 
 /// The beginning of a header of ciphertexts; decoding skips the rest.

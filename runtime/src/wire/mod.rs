@@ -41,8 +41,7 @@ pub use keys::{KeyBytes, KeyFile, KeyWriter, PackedKey, StoredKeys};
 pub use mapped::MappedFile;
 pub use missing::{MissingKeys, MissingValues};
 pub use secret::{SecretCoefficients, read_secret, write_secret};
-
-pub use values::{FragmentValues, HostValue, read_values, write_values};
+pub use values::{FragmentValues, HostValue, InputsId, read_values, write_values};
 
 /// Maps a file into memory, so that parts of it are read when they are needed.
 ///

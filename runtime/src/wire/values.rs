@@ -1,5 +1,6 @@
 //! Values of any type as files, on their way from one fragment of a circuit to another.
 
+use super::ciphertexts::{EncryptedInputs, write_inputs};
 use super::error::{WireError, expect};
 use super::messages::{BODY, HEADER, ValuesHeader};
 use super::words::{PolyReader, put_poly};
@@ -12,6 +13,7 @@ use peregrine_ir::binary::{Container, FileKind, Fingerprint, KeyPairId, containe
 use peregrine_ir::{Basis, Form, Type, Value};
 use prost::Message;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A value of a circuit in the memory of the host.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,11 +45,31 @@ impl HostValue {
     }
 }
 
-/// Values of a circuit, by their names in it, which its fragments take and give.
+/// The identity of encrypted inputs by content: BLAKE3 of their file. Two encryptions of one image differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputsId([u8; 32]);
+
+impl InputsId {
+    /// The identity of inputs that are encrypted for the rings of their circuit.
+    pub(crate) fn of(inputs: &EncryptedInputs, rings: &Rings) -> Self {
+        Self(blake3::hash(&write_inputs(inputs, rings)).into())
+    }
+}
+
+impl fmt::Display for InputsId {
+    /// Prints the first eight bytes in hexadecimal: enough to tell inputs apart.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.iter().take(8);
+        shown.copied().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Values of one run of a circuit, by their names in it, which its fragments take and give.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FragmentValues {
     pub(crate) whole: Fingerprint,
     pub(crate) key_pair: KeyPairId,
+    pub(crate) inputs: InputsId,
     pub(crate) values: BTreeMap<Value, HostValue>,
 }
 
@@ -62,6 +84,11 @@ impl FragmentValues {
         self.key_pair
     }
 
+    /// The inputs that the values are computed from.
+    pub fn inputs(&self) -> InputsId {
+        self.inputs
+    }
+
     /// The names of the values, ascending.
     pub fn names(&self) -> impl Iterator<Item = Value> {
         self.values.keys().copied()
@@ -72,11 +99,10 @@ impl FragmentValues {
         self.values.get(&name)
     }
 
-    /// Adds the values of another set, of the same circuit and key pair. Of two values with one name the first stays: they are
-    /// equal.
+    /// Adds the values of another set, of the same circuit, key pair and inputs.
     ///
     /// # Errors
-    /// When they are of another circuit or key pair.
+    /// When they are of another circuit, key pair or inputs, or two values with one name differ; the values stay as they were.
     pub fn join(&mut self, others: Self) -> Result<(), WireError> {
         if others.whole != self.whole {
             return Err(WireError::Name {
@@ -91,9 +117,20 @@ impl FragmentValues {
                 other: others.key_pair,
             });
         }
-        for (name, value) in others.values {
-            self.values.entry(name).or_insert(value);
+        if others.inputs != self.inputs {
+            return Err(WireError::ValueInputs {
+                first: self.inputs,
+                other: others.inputs,
+            });
         }
+        let differs = |(name, other): (&Value, &HostValue)| {
+            let own = self.values.get(name);
+            own.is_some_and(|own| own != other).then_some(*name)
+        };
+        if let Some(value) = others.values.iter().find_map(differs) {
+            return Err(WireError::ValueDiffers { value });
+        }
+        self.values.extend(others.values);
         Ok(())
     }
 }
@@ -103,10 +140,12 @@ pub fn write_values(values: &FragmentValues, rings: &Rings) -> Vec<u8> {
     let FragmentValues {
         whole,
         key_pair,
+        inputs,
         values,
     } = values;
     let header = ValuesHeader {
         key_pair: key_pair.0.to_vec(),
+        inputs: inputs.0.to_vec(),
         values: values.keys().map(|value| value.0).collect(),
     };
     let header = header.encode_to_vec();
@@ -136,10 +175,22 @@ pub fn read_values(
     let container = Container::parse(file)?;
     container.expect_kind(FileKind::Values)?;
     container.expect_fingerprint(whole)?;
-    let ValuesHeader { key_pair, values } = ValuesHeader::decode(container.chunk(HEADER)?)?;
+    let header = ValuesHeader::decode(container.chunk(HEADER)?)?;
+    let ValuesHeader {
+        key_pair,
+        inputs,
+        values,
+    } = header;
     let found = key_pair.len();
     let key_pair = key_pair.try_into();
     let key_pair = key_pair.map_err(|_| WireError::KeyPairBytes { found })?;
+    let inputs = inputs
+        .try_into()
+        .map_err(|inputs: Vec<u8>| WireError::Number {
+            what: "the bytes of the identity of the inputs",
+            found: inputs.len() as u64,
+            expected: 32,
+        })?;
     let chunks = container.tags().len() as u64;
     expect("the number of chunks", chunks, values.len() as u64 + 1)?;
     let mut there = BTreeMap::new();
@@ -161,6 +212,7 @@ pub fn read_values(
     Ok(FragmentValues {
         whole,
         key_pair: KeyPairId(key_pair),
+        inputs: InputsId(inputs),
         values: read,
     })
 }

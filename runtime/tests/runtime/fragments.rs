@@ -349,3 +349,36 @@ fn values_of_others_and_missing_ones_are_refused() {
         assert!(second.read_values(&file[..length]).is_err());
     }
 }
+
+#[test]
+fn values_of_two_runs_are_not_mixed() {
+    let (circuit, [_, _, turned, _]) = hoisted();
+    let fragments = cut(&circuit, |value| Some(u32::from(value >= turned))).unwrap();
+    let [first, second] = [0, 1].map(|at| Server::new(fragments[at].clone()).unwrap());
+    let mut parties = Parties::new(&circuit);
+    let keys = parties.keys();
+    let session = first.session(keys.clone(), WIDE).unwrap();
+    let [given, other] = [1, 2].map(|seed| {
+        let encrypted = parties.encrypt(&inputs(&circuit, seed));
+        parties.server.input_values(encrypted).unwrap()
+    });
+    // Two images under one key.
+    let exported = session.run_fragment(&other, &Silent).unwrap();
+    let file = first.write_values(&exported);
+    let read = second.read_values(&file).unwrap();
+    assert_eq!(read.inputs(), other.inputs());
+    let error = given.clone().join(read).unwrap_err();
+    assert!(matches!(error, WireError::ValueInputs { .. }), "{error}");
+    // The same value, computed with other evaluation keys.
+    let taken = session.run_fragment(&given, &Silent).unwrap();
+    let rotated = |keys| {
+        let session = second.session(keys, WIDE).unwrap();
+        session.run_fragment(&taken, &Silent).unwrap()
+    };
+    let (mut once, again) = (rotated(keys.clone()), rotated(parties.keys()));
+    let before = once.clone();
+    once.join(rotated(keys)).unwrap();
+    let error = once.join(again).unwrap_err();
+    assert!(matches!(error, WireError::ValueDiffers { .. }), "{error}");
+    assert_eq!(once, before);
+}
