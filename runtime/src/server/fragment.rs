@@ -34,7 +34,7 @@ impl Server {
     pub fn input_values(&self, inputs: EncryptedInputs) -> Result<FragmentValues, ServerError> {
         let shared = &*self.0;
         shared.check_circuit("the ciphertext", inputs.fingerprint)?;
-        let id = InputsId::of(&inputs, &shared.rings);
+        let id = InputsId::of(&wire::write_inputs(&inputs, &shared.rings));
         let (key_pair, ports) = (inputs.key_pair, shared.circuit.inputs.iter());
         let seeded = ports.zip(inputs.ports).flat_map(|(port, encrypted)| {
             let values = port.values.iter().copied();

@@ -1,7 +1,7 @@
 //! Errors of files.
 
+use super::inputs_id::InputsId;
 use super::missing::MissingKeys;
-use super::values::InputsId;
 use crate::ckks::CkksError;
 use crate::params::ParametersError;
 use crate::ring::RingError;

@@ -9,7 +9,7 @@
 //! | secret key | smallest and largest degree | one per degree: N coefficients, one byte each |
 //! | evaluation keys | degree, kind, primes, digits, seed of each | one per key: the halves `b_d`, digit after digit |
 //! | ciphertext | key pair, ports, levels, seeds | one per port: the parts of each ciphertext that the seed does not give |
-//! | values | key pair, names | one per value: the parts of a ciphertext, a plaintext, or digits in the order of their numbers |
+//! | values | key pair, names, inputs | one per value: the parts of a ciphertext, a plaintext, or digits in the order of their numbers |
 //!
 //! Keys belong to a pair and not to a circuit. A secret key is coefficients of every degree. An evaluation key states its primes
 //! by value, so one file serves every circuit whose keys it covers ([`peregrine_ir::KeyShape::covers`]). Ciphertexts are packed
@@ -24,6 +24,7 @@
 
 mod ciphertexts;
 mod error;
+mod inputs_id;
 mod keys;
 mod mapped;
 mod messages;
@@ -37,11 +38,12 @@ pub use ciphertexts::{
     write_outputs,
 };
 pub use error::WireError;
+pub use inputs_id::InputsId;
 pub use keys::{KeyBytes, KeyFile, KeyWriter, PackedKey, StoredKeys};
 pub use mapped::MappedFile;
 pub use missing::{MissingKeys, MissingValues};
 pub use secret::{SecretCoefficients, read_secret, write_secret};
-pub use values::{FragmentValues, HostValue, InputsId, read_values, write_values};
+pub use values::{FragmentValues, HostValue, read_values, write_values};
 
 /// Maps a file into memory, so that parts of it are read when they are needed.
 ///

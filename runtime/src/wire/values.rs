@@ -1,7 +1,7 @@
 //! Values of any type as files, on their way from one fragment of a circuit to another.
 
-use super::ciphertexts::{EncryptedInputs, write_inputs};
 use super::error::{WireError, expect};
+use super::inputs_id::InputsId;
 use super::messages::{BODY, HEADER, ValuesHeader};
 use super::words::{PolyReader, put_poly};
 use crate::binding;
@@ -13,7 +13,6 @@ use peregrine_ir::binary::{Container, FileKind, Fingerprint, KeyPairId, containe
 use peregrine_ir::{Basis, Form, Type, Value};
 use prost::Message;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// A value of a circuit in the memory of the host.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,25 +41,6 @@ impl HostValue {
             Self::Plain(_, plain) => vec![plain.poly()],
             Self::Digits(digits) => digits.polys().map(|(_, poly)| poly).collect(),
         }
-    }
-}
-
-/// The identity of encrypted inputs by content: BLAKE3 of their file. Two encryptions of one image differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InputsId([u8; 32]);
-
-impl InputsId {
-    /// The identity of inputs that are encrypted for the rings of their circuit.
-    pub(crate) fn of(inputs: &EncryptedInputs, rings: &Rings) -> Self {
-        Self(blake3::hash(&write_inputs(inputs, rings)).into())
-    }
-}
-
-impl fmt::Display for InputsId {
-    /// Prints the first eight bytes in hexadecimal: enough to tell inputs apart.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.0.iter().take(8);
-        shown.copied().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -51,17 +51,20 @@ fn dense(builder: &mut Builder, x: NodeIndex) -> NodeIndex {
     builder.linear(kind, x, &[1, 16], None)
 }
 
-fn ring(log_n: u32, demand: &Demand) -> RingTable {
-    let (cost, without) = (CostModel::default(), Without::new());
-    let planner = Planner {
+fn planner<'p>(cost: &'p CostModel, without: &'p Without) -> Planner<'p> {
+    Planner {
         security: Security::None,
         precision_bits: 12,
         headroom_bits: 10,
-        cost: &cost,
-        without: &without,
+        cost,
+        without,
         like: None,
-    };
-    planner.ring(log_n, demand).unwrap()
+    }
+}
+
+fn ring(log_n: u32, demand: &Demand) -> RingTable {
+    let (cost, without) = (CostModel::default(), Without::new());
+    planner(&cost, &without).ring(log_n, demand).unwrap()
 }
 
 /// The plan for a graph, or what the error says.
@@ -162,15 +165,7 @@ fn settled(op: impl FnOnce(peregrine_compiler::slots::SlotValue) -> SlotOp) -> S
 
 fn emitted(settled: Settled, ring: RingTable) -> String {
     let (cost, without) = (CostModel::default(), Without::new());
-    let planner = Planner {
-        security: Security::None,
-        precision_bits: 12,
-        headroom_bits: 10,
-        cost: &cost,
-        without: &without,
-        like: None,
-    };
-    let bits = planner.scale_bits(5);
+    let bits = planner(&cost, &without).scale_bits(5);
     let circuit = emit(settled, ring, bits, Security::None, "c");
     circuit.unwrap_err().to_string()
 }
