@@ -24,6 +24,9 @@ const ROUNDING: f64 = 1e-13;
 /// The share of its interval, and of its magnitude, that the probes of a plane must cover: a line through less says too
 /// little.
 const COVERED: f64 = 1e-3;
+/// How far from its interval the found line may be, as a share of the interval: where the values of the probes are far larger
+/// than it, rounding hides where it lies.
+const SHIFTED: f64 = 1e-7;
 
 /// The ranges that are stated of the values of a rewritten graph.
 #[derive(Clone, Debug, Default)]
@@ -165,6 +168,14 @@ fn plane(v: &[f64], w: &[f64], interval: Interval) -> Option<Interval> {
     let line = |x: f64| w0 + factor * (x - v0);
     let slack = TOLERANCE * (w1 - w0).abs() + ROUNDING * largest(w);
     let close = v.iter().zip(w).all(|(&v, &w)| (line(v) - w).abs() <= slack);
-    let (a, b) = (line(interval.min()), line(interval.max()));
-    (close && factor != 0.0).then(|| Interval::new(a.min(b), a.max(b)))
+    if !close || factor == 0.0 {
+        return None;
+    }
+    let ends = [interval.min(), interval.max()];
+    let shift = |x: f64| slack * (1.0 + 2.0 * (x - v0).abs() / (v1 - v0));
+    let [a, b] = ends.map(line);
+    if ends.iter().any(|&x| shift(x) > SHIFTED * (b - a).abs()) {
+        return Some(Interval::ALL);
+    }
+    Some(Interval::new(a.min(b), a.max(b)))
 }

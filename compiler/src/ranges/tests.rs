@@ -1,5 +1,6 @@
 //! Polynomials on intervals, steps of polynomials, rules. Whole graphs are tested in `tests/tests/whole/ranges.rs`.
 
+use super::planes::Planes;
 use super::polynomial::range;
 use super::{Calibration, Interval, Limit, RangeError, Ranges, StatedPlanes};
 use crate::tensor::{Graph, Node, Op, Output, Polynomial, Source, SourceId, Stated, StatedRange};
@@ -195,33 +196,57 @@ fn samples_contradict_what_is_stated() {
     assert_eq!(nothing.nodes[2].proven, None);
 }
 
+/// The intervals that `simple` has for its activation, rounded, plane by plane, when `range` is stated of that of `graph`.
+fn stated_activation(
+    graph: &Graph,
+    simple: &Graph,
+    range: [f64; 2],
+    channels: &[[f64; 2]],
+) -> Vec<[f64; 2]> {
+    let value = StatedRange {
+        name: String::new(),
+        node: NodeIndex::new(1),
+        min: range[0],
+        max: range[1],
+        channels: channels.to_vec(),
+    };
+    let stated = Stated {
+        images: 1,
+        images_outside: 0,
+        values: vec![value],
+    };
+    let planes = StatedPlanes::new(graph, &stated, simple).unwrap();
+    let found = planes.nodes.get(&NodeIndex::new(1));
+    found
+        .map_or(&[][..], Planes::intervals)
+        .iter()
+        .map(|x| [x.min(), x.max()].map(|end| (end * 1e6).round() / 1e6))
+        .collect()
+}
+
+const UNKNOWN: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
+
 /// `simple` stores `5 - 2 v` for `v`; element 1 is the same for all inputs.
 #[test]
 fn stated_ranges_follow_a_value_through_factors_and_shifts() {
     let graph = activation(&[[0.0, 3.0], [1.0, 0.0]]);
     let simple = activation(&[[5.0, 7.0], [-2.0, 0.0]]);
-    let node = NodeIndex::new(1);
-    let stated = |channels: Vec<[f64; 2]>| {
-        let (name, min, max) = (String::new(), -1.0, 4.0);
-        let value = StatedRange {
-            name,
-            node,
-            min,
-            max,
-            channels,
-        };
-        let stated = Stated {
-            images: 1,
-            images_outside: 0,
-            values: vec![value],
-        };
-        let planes = StatedPlanes::new(&graph, &stated, &simple).unwrap();
-        let found = planes.nodes[&NodeIndex::new(1)].intervals().iter();
-        found
-            .map(|x| [x.min(), x.max()].map(|end| (end * 1e6).round() / 1e6))
-            .collect::<Vec<_>>()
-    };
-    let all = [f64::NEG_INFINITY, f64::INFINITY];
-    assert_eq!(stated(Vec::new()), [[-3.0, 7.0], all]);
-    assert_eq!(stated(vec![[0.5, 1.0], [3.0, 3.0]]), [[3.0, 4.0], all]);
+    let stated = |channels| stated_activation(&graph, &simple, [-1.0, 4.0], channels);
+    assert_eq!(stated(&[]), [[-3.0, 7.0], UNKNOWN]);
+    assert_eq!(stated(&[[0.5, 1.0], [3.0, 3.0]]), [[3.0, 4.0], UNKNOWN]);
+}
+
+/// Values of `1e12` at the probes hide where in `simple` the range lies.
+#[test]
+fn a_range_far_smaller_than_the_probes_says_nothing() {
+    let graph = activation(&[[0.0, 0.0], [1e12, 1e12]]);
+    let simple = activation(&[[5.0, 5.0], [2e12, 2e12]]);
+    let stated = |range| stated_activation(&graph, &simple, range, &[]);
+    assert!(stated([-1.0, 4.0]).is_empty());
+    for [min, max] in stated([-1e12, 4e12]) {
+        assert!(
+            (min + 2e12).abs() < 1e6 && (max - 8e12).abs() < 1e6,
+            "{min} {max}"
+        );
+    }
 }
