@@ -3,7 +3,7 @@
 use crate::words::{bytes, count};
 use peregrine_ir::binary::Fingerprint;
 use peregrine_ir::stats::KeyStats;
-use peregrine_ir::{Interface, KeyKind, Level, RingTable, Security};
+use peregrine_ir::{Interface, KeyKind, Level, RingId, RingTable, SecretKind, Security};
 use serde::Serialize;
 
 /// The name, ring, levels and security of a circuit, as every report begins.
@@ -48,6 +48,8 @@ pub struct CircuitSummary {
     pub modulus_limit_bits: Option<u32>,
     /// The smaller ring of the lowest levels, where the circuit switches rings.
     pub small_ring: Option<SmallRingSummary>,
+    /// The sparse secret under which moduli are raised, where the circuit refreshes values.
+    pub sparse_secret: Option<SparseSecretSummary>,
 }
 
 /// The smaller ring that a circuit switches to.
@@ -67,9 +69,43 @@ pub struct SmallRingSummary {
     pub modulus_limit_bits: Option<u32>,
 }
 
+/// The sparse secret of a circuit, under which moduli are raised.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SparseSecretSummary {
+    /// log2 of the ring degree.
+    pub log_n: u32,
+    /// The number of its coefficients that are not 0.
+    pub weight: u32,
+    /// log2 of the largest modulus of a key that leads to it, on which its security depends.
+    pub modulus_bits: f64,
+    /// The largest `modulus_bits` that 128-bit security allows; none for degrees and weights without an estimate.
+    pub modulus_limit_bits: Option<u32>,
+}
+
+impl SparseSecretSummary {
+    fn of(interface: &Interface) -> Option<Self> {
+        let rings = interface.rings();
+        let mut sparse = rings.rings.keys().filter_map(|id| {
+            let secret = rings.view(id).secret();
+            match secret.kind {
+                SecretKind::Ternary => None,
+                SecretKind::Sparse { weight } => Some(Self {
+                    log_n: secret.log_n,
+                    weight,
+                    modulus_bits: rings.published_bits(id, interface.keys()),
+                    modulus_limit_bits: secret.max_modulus_bits(),
+                }),
+            }
+        });
+        sparse.next()
+    }
+}
+
 impl SmallRingSummary {
     fn of(ring: &RingTable) -> Option<Self> {
-        let id = *ring.descent().get(1..)?.last()?;
+        let main = ring.view(ring.top_ring()).log_n();
+        let smaller = |id: &RingId| ring.view(*id).log_n() < main;
+        let id = ring.descent().into_iter().rfind(smaller)?;
         let (view, log_n) = (ring.view(id), ring.view(id).log_n());
         Some(Self {
             log_n,
@@ -103,6 +139,7 @@ impl CircuitSummary {
             modulus_bits: ring.total_bits(main),
             modulus_limit_bits: Security::max_modulus_bits(log_n),
             small_ring: SmallRingSummary::of(ring),
+            sparse_secret: SparseSecretSummary::of(interface),
         }
     }
 }

@@ -157,6 +157,17 @@ pub enum Inst {
         /// Target level.
         to: Level,
     },
+    /// Reads the residues of a ciphertext as integers of least magnitude, modulo a larger modulus: under the secret of its ring the
+    /// message becomes `m + Q_l I`, with integer polynomials `I` that are small where the secret is sparse. Slots are those of that.
+    ///
+    /// ## Typing
+    /// `ct<l, s>` to level `to > l` of the same ring, which has all primes of `l`; the scale stays.
+    RaiseModulus {
+        /// The ciphertext.
+        a: Value,
+        /// Level of the result.
+        to: Level,
+    },
     /// Splits the last part of a ciphertext into gadget digits and raises each to `Q_l * P`.
     ///
     /// ## Typing
@@ -249,6 +260,7 @@ impl Inst {
             Self::Rescale { .. } => "rescale",
             Self::DropLevel { .. } => "drop_level",
             Self::SwitchRing { .. } => "switch_ring",
+            Self::RaiseModulus { .. } => "raise_modulus",
             Self::Decompose(_) => "decompose",
             Self::RotateExt { .. } => "rotate_ext",
             Self::ModDown(_) => "mod_down",
@@ -287,6 +299,7 @@ impl Inst {
             | Self::Rescale { a, .. }
             | Self::DropLevel { a, .. }
             | Self::SwitchRing { a, .. }
+            | Self::RaiseModulus { a, .. }
             | Self::Decompose(a)
             | Self::ModDown(a)
             | Self::Rotate { a, .. }
@@ -334,6 +347,7 @@ impl Inst {
             | Self::Rescale { a, .. }
             | Self::DropLevel { a, .. }
             | Self::SwitchRing { a, .. }
+            | Self::RaiseModulus { a, .. }
             | Self::Decompose(a)
             | Self::ModDown(a)
             | Self::Rotate { a, .. }
@@ -444,6 +458,7 @@ impl Inst {
             | Self::Decompose(_)
             | Self::ModDown(_)
             | Self::MulMonomial { .. }
+            | Self::RaiseModulus { .. }
             | Self::InputDigits(_)
             | Self::Call { .. }
             | Self::Result { .. } => None,

@@ -13,7 +13,7 @@
 //! ([`KeyShape::check_security`]), and all of them together need no more.
 
 use crate::inst::{Key, KeyKind};
-use crate::ring::{Level, RingTable, Security};
+use crate::ring::{Level, RingTable, SecretId, SecretKind, Security};
 use crate::stats::limb_bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,40 +24,47 @@ use std::fmt;
 /// shapes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyShape {
-    log_n: u32,
-    to_log_n: u32,
+    from: SecretId,
+    to: SecretId,
     kind: KeyKind,
     digits: Vec<Vec<u64>>,
     special: Vec<u64>,
 }
 
 impl KeyShape {
-    /// The shape of a key of degree `2^log_n` whose result is under the secret of degree `2^to_log_n`. The degrees are equal
+    /// The shape of a key that leads from one secret to another, with polynomials of the degree of the first. The secrets are equal
     /// except for a key that switches rings.
     ///
     /// # Errors
-    /// When a degree is not supported or no key of the kind leads from the one to the other, the ring lacks the rotation, there
+    /// When a degree or a weight is not supported or no key of the kind leads from the one secret to the other, the ring lacks the rotation, there
     /// are no digits or special primes or a digit is empty, or a prime is repeated or too large.
     pub fn new(
         kind: KeyKind,
-        (log_n, to_log_n): (u32, u32),
+        (from, to): (SecretId, SecretId),
         mut digits: Vec<Vec<u64>>,
         mut special: Vec<u64>,
     ) -> Result<Self, ShapeError> {
-        for log_n in [log_n, to_log_n] {
+        for secret in [from, to] {
+            let SecretId { log_n, kind } = secret;
             if !RingTable::LOG_N.contains(&log_n) {
                 return Err(ShapeError::Degree { log_n });
             }
+            if let SecretKind::Sparse { weight } = kind
+                && !secret.weights().contains(&weight)
+            {
+                let bound = *secret.weights().end();
+                return Err(ShapeError::Weight { weight, bound });
+            }
         }
-        // A switch of rings leads to a smaller degree, any other key to its own.
+        // A switch of rings leads to another secret, any other key to its own.
         let leads = match kind {
-            KeyKind::RingSwitch => to_log_n < log_n,
-            _ => to_log_n == log_n,
+            KeyKind::RingSwitch => from.leads_to(to),
+            _ => to == from,
         };
         if !leads {
-            return Err(ShapeError::Degrees { log_n, to_log_n });
+            return Err(ShapeError::Secrets { from, to });
         }
-        let slots = 1 << (log_n - 1);
+        let slots = 1 << (from.log_n - 1);
         if let KeyKind::Rotation(rotation) = kind
             && !(1..slots).contains(&rotation.0)
         {
@@ -78,8 +85,8 @@ impl KeyShape {
         digits.sort_unstable();
         special.sort_unstable();
         Ok(Self {
-            log_n,
-            to_log_n,
+            from,
+            to,
             kind,
             digits,
             special,
@@ -98,20 +105,25 @@ impl KeyShape {
             shared.filter_map(|&prime| value(prime)).collect()
         };
         let digits = view.digits().iter().map(digit);
-        let log_n = ring.view(key.from).log_n();
+        let secrets = (ring.view(key.from).secret(), view.secret());
         let digits = digits.filter(|digit| !digit.is_empty()).collect();
         let special = view.special().collect();
-        Self::new(key.kind, (log_n, view.log_n()), digits, special).ok()
+        Self::new(key.kind, secrets, digits, special).ok()
     }
 
     /// log2 of the degree of its polynomials.
     pub fn log_n(&self) -> u32 {
-        self.log_n
+        self.from.log_n
     }
 
-    /// log2 of the degree of the secret that it leads to, on which its security rests.
-    pub fn to_log_n(&self) -> u32 {
-        self.to_log_n
+    /// The secret that it leads from.
+    pub fn from_secret(&self) -> SecretId {
+        self.from
+    }
+
+    /// The secret that it leads to, on which its security rests.
+    pub fn to_secret(&self) -> SecretId {
+        self.to
     }
 
     /// What the key switches from.
@@ -142,7 +154,8 @@ impl KeyShape {
 
     /// Bytes in a file of each limb of a digit.
     pub fn limb_bytes(&self) -> impl Iterator<Item = u64> + '_ {
-        self.primes().map(|prime| limb_bytes(self.log_n, prime))
+        self.primes()
+            .map(|prime| limb_bytes(self.from.log_n, prime))
     }
 
     /// Bytes of the key in a file, without seed and checksum, which are some hundred bytes.
@@ -180,8 +193,8 @@ impl KeyShape {
     }
 
     /// The degrees and the kind, which name a key whatever its primes are.
-    fn ring_and_kind(&self) -> (u32, u32, KeyKind) {
-        (self.log_n, self.to_log_n, self.kind)
+    fn ring_and_kind(&self) -> (SecretId, SecretId, KeyKind) {
+        (self.from, self.to, self.kind)
     }
 
     /// Whether both keys have the same degrees and kind, whatever their primes are.
@@ -207,7 +220,7 @@ impl KeyShape {
             digits.push(merged.into_iter().collect());
         }
         let special = self.special.clone();
-        let joined = Self::new(self.kind, (self.log_n, self.to_log_n), digits, special).ok()?;
+        let joined = Self::new(self.kind, (self.from, self.to), digits, special).ok()?;
         (joined.covers(self) && joined.covers(other)).then_some(joined)
     }
 
@@ -216,13 +229,13 @@ impl KeyShape {
     /// # Errors
     /// When `security` is promised and the modulus is longer than the limit for the degree.
     pub fn check_security(&self, security: Security) -> Result<(), ShapeError> {
-        let (log_n, bits) = (self.to_log_n, self.modulus_bits());
-        match (security, Security::max_modulus_bits(log_n)) {
+        let (secret, bits) = (self.to, self.modulus_bits());
+        match (security, secret.max_modulus_bits()) {
             (Security::None, _) => Ok(()),
             (Security::Classical128, Some(limit)) if bits <= f64::from(limit) => Ok(()),
             (Security::Classical128, limit) => Err(ShapeError::Insecure {
                 key: self.to_string(),
-                log_n,
+                secret,
                 bits,
                 limit: limit.unwrap_or(0),
             }),
@@ -234,13 +247,13 @@ impl fmt::Display for KeyShape {
     /// Prints the key as part of a sentence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind;
-        match self.to_log_n == self.log_n {
-            true => write!(f, "{kind} of degree 2^{}", self.log_n),
-            false => write!(
-                f,
-                "{kind} from degree 2^{} to 2^{}",
-                self.log_n, self.to_log_n
-            ),
+        let Self { from, to, .. } = self;
+        match (from.kind, to.kind) {
+            _ if from == to => write!(f, "{kind} of {from}"),
+            (SecretKind::Ternary, SecretKind::Ternary) => {
+                write!(f, "{kind} from {from} to 2^{}", to.log_n)
+            }
+            _ => write!(f, "{kind} from {from} to {to}"),
         }
     }
 }
@@ -254,7 +267,10 @@ pub fn describe<'k>(keys: impl IntoIterator<Item = &'k KeyShape>) -> String {
     for key in keys {
         match key.kind {
             KeyKind::Rotation(rotation) => {
-                rotations.entry(key.log_n).or_default().insert(rotation.0);
+                rotations
+                    .entry(key.from.log_n)
+                    .or_default()
+                    .insert(rotation.0);
             }
             _ => {
                 others.insert(key.to_string());
@@ -281,18 +297,20 @@ pub fn describe<'k>(keys: impl IntoIterator<Item = &'k KeyShape>) -> String {
 pub enum ShapeError {
     #[error("an evaluation key of degree 2^{log_n} is not supported, expected 2^{} to 2^{}", RingTable::LOG_N.start(), RingTable::LOG_N.end())]
     Degree { log_n: u32 },
-    #[error("no key of this kind leads from degree 2^{log_n} to 2^{to_log_n}")]
-    Degrees { log_n: u32, to_log_n: u32 },
+    #[error("an evaluation key is of a secret of weight {weight}, expected 1 to {bound}")]
+    Weight { weight: u32, bound: u32 },
+    #[error("no key of this kind leads from {from} to {to}")]
+    Secrets { from: SecretId, to: SecretId },
     #[error("rotation {rotation} is not in 1..{slots}")]
     Rotation { rotation: u32, slots: u32 },
     #[error("an evaluation key has no digits, an empty one, or no special primes")]
     Empty,
     #[error("the prime {prime} of an evaluation key is repeated, below 2 or not below 2^50")]
     Prime { prime: u64 },
-    #[error("the {key} has a modulus of {bits:.0} bits, degree 2^{log_n} is secure up to {limit}")]
+    #[error("the {key} has a modulus of {bits:.0} bits, {secret} is secure up to {limit}")]
     Insecure {
         key: String,
-        log_n: u32,
+        secret: SecretId,
         bits: f64,
         limit: u32,
     },
@@ -301,13 +319,21 @@ pub enum ShapeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn within(log_n: u32) -> (SecretId, SecretId) {
+        leading((log_n, log_n))
+    }
+
+    fn leading((from, to): (u32, u32)) -> (SecretId, SecretId) {
+        (SecretId::ternary(from), SecretId::ternary(to))
+    }
     use crate::ring::Rotation;
     use proptest::prelude::*;
 
     fn shape(digits: &[&[u64]], special: &[u64]) -> KeyShape {
         let digits = digits.iter().map(|digit| digit.to_vec()).collect();
         let kind = KeyKind::Rotation(Rotation(3));
-        KeyShape::new(kind, (5, 5), digits, special.to_vec()).unwrap()
+        KeyShape::new(kind, within(5), digits, special.to_vec()).unwrap()
     }
 
     /// The digits as a relation: whether two primes are in one.
@@ -327,7 +353,7 @@ mod tests {
             }
             digits.retain(|digit| !digit.is_empty());
             let kind = KeyKind::Relinearization;
-            KeyShape::new(kind, (5, 5), digits, vec![17, 19]).ok()
+            KeyShape::new(kind, within(5), digits, vec![17, 19]).ok()
         })
     }
 
@@ -363,7 +389,13 @@ mod tests {
         assert!(key.covers(&shape(&[&[3], &[5]], &[19, 17])));
         assert!(!key.covers(&shape(&[&[3], &[5]], &[17])));
         let other = |kind, degrees| {
-            KeyShape::new(kind, degrees, key.digits().to_vec(), key.special().to_vec()).unwrap()
+            KeyShape::new(
+                kind,
+                leading(degrees),
+                key.digits().to_vec(),
+                key.special().to_vec(),
+            )
+            .unwrap()
         };
         assert!(!key.covers(&other(KeyKind::Rotation(Rotation(4)), (5, 5))));
         assert!(!key.covers(&other(KeyKind::Rotation(Rotation(3)), (6, 6))));
@@ -381,7 +413,7 @@ mod tests {
         let kind = KeyKind::Rotation(Rotation(16));
         let new = |kind, degrees, digits: &[&[u64]], special: &[u64]| {
             let digits = digits.iter().map(|digit| digit.to_vec()).collect();
-            KeyShape::new(kind, degrees, digits, special.to_vec()).unwrap_err()
+            KeyShape::new(kind, leading(degrees), digits, special.to_vec()).unwrap_err()
         };
         let (slots, rotation) = (16, 16);
         let refused = new(kind, (5, 5), &[&[3]], &[5]);
@@ -391,9 +423,9 @@ mod tests {
             new(kind, (2, 2), &[&[3]], &[5]),
             ShapeError::Degree { log_n: 2 }
         );
-        let (log_n, to_log_n) = (6, 5);
+        let (from, to) = leading((6, 5));
         let refused = new(kind, (6, 5), &[&[3]], &[5]);
-        assert_eq!(refused, ShapeError::Degrees { log_n, to_log_n });
+        assert_eq!(refused, ShapeError::Secrets { from, to });
         for (digits, special) in [(&[&[][..]][..], &[5][..]), (&[], &[5]), (&[&[3]], &[])] {
             assert_eq!(new(kind, (5, 5), digits, special), ShapeError::Empty);
         }
@@ -408,7 +440,7 @@ mod tests {
         let large: Vec<Vec<u64>> = (1..3).map(|i| vec![(1 << 49) + i]).collect();
         let key = |log_n| {
             let kind = KeyKind::Conjugation;
-            KeyShape::new(kind, (log_n, log_n), large.clone(), vec![1 << 49]).unwrap()
+            KeyShape::new(kind, within(log_n), large.clone(), vec![1 << 49]).unwrap()
         };
         let secure = |log_n| key(log_n).check_security(Security::Classical128).is_ok();
         assert_eq!([9, 12, 13].map(secure), [false, false, true]);
@@ -419,7 +451,7 @@ mod tests {
     fn keys_are_described_by_kind() {
         let rotation = |k| {
             let kind = KeyKind::Rotation(Rotation(k));
-            KeyShape::new(kind, (5, 5), vec![vec![3]], vec![5]).unwrap()
+            KeyShape::new(kind, within(5), vec![vec![3]], vec![5]).unwrap()
         };
         let some: Vec<KeyShape> = (1..9).map(rotation).collect();
         assert_eq!(describe(&some[..1]), "1 rotation key of degree 2^5 (1)");

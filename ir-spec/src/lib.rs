@@ -62,7 +62,9 @@ pub use interface::{Interface, InterfaceError, InterfacePort};
 pub use key_shape::{KeyShape, ShapeError as KeyShapeError};
 pub use layout::{Layout, LayoutError, LayoutParts, Place};
 pub use passes::{Factor, Pass};
-pub use ring::{Level, LevelSpec, RingSpec, RingTable, RingView, Rotation, Security};
+pub use ring::{
+    Level, LevelSpec, RingSpec, RingTable, RingView, Rotation, SecretId, SecretKind, Security,
+};
 pub use scale::Scale;
 pub use shape::{Broadcast, Shape, ShapeError};
 pub use tensor::{Tensor, TensorError, Tensors};

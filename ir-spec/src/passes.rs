@@ -56,6 +56,8 @@ pub enum Pass {
     DropLevel,
     /// Keeps the coefficients that belong to a ring of smaller degree, of two parts.
     Gather,
+    /// Reads the residues of two parts as integers modulo the primes of the level of the result.
+    Raise,
 }
 
 impl Inst {
@@ -99,6 +101,7 @@ impl Inst {
             }
             Self::RelinearizeExt { .. } | Self::RotateExt { .. } => vec![KeyProduct],
             Self::SwitchRing { .. } => vec![Decompose, KeyProduct, ModDown, Gather],
+            Self::RaiseModulus { .. } => vec![Pass::Raise],
             Self::Rescale { .. } => vec![Pass::Rescale],
             Self::DropLevel { .. } => vec![Pass::DropLevel],
             Self::Decompose(_) => vec![Decompose],

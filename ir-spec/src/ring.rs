@@ -1,5 +1,6 @@
 //! The rings of a circuit: degrees, primes, levels, gadget digits, and the limits that security sets.
 
+use crate::circuit::Keys;
 use crate::entity::{Arena, Entity, Prime, RingId, SpecialPrime};
 use crate::scale::Scale;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,16 @@ impl Security {
             _ => None,
         }
     }
+
+    /// The largest log2(Q P) that the promise allows for a sparse secret of degree `2^log_n`.
+    ///
+    /// `None` for degrees and weights that were not estimated. `SECURITY.md` has the estimates.
+    pub fn max_sparse_bits(log_n: u32, weight: u32) -> Option<u32> {
+        match (log_n, weight) {
+            (16, 32..) => Some(100),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Security {
@@ -71,9 +82,74 @@ impl fmt::Display for Security {
     }
 }
 
-/// A ring of a circuit: the polynomials of a degree under the secret of that degree, and the gadget of its key switching.
+/// How the coefficients of a secret are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub enum SecretKind {
+    /// Ternary: each coefficient is -1, 0 or 1 with the same probability.
+    #[default]
+    Ternary,
+    /// Sparse: `weight` coefficients at random places are 1 or -1, all others are 0. A message under it wraps rarely when its modulus
+    /// is raised; it is secure for a short modulus only.
+    ///
+    /// # References
+    /// - \[BTH22\] Bossuat, Troncoso-Pastoriza, Hubaux, *Bootstrapping for approximate homomorphic encryption with negligible
+    ///   failure-probability by using sparse-secret encapsulation*. <https://eprint.iacr.org/2022/024>
+    Sparse {
+        /// The number of coefficients that are not 0.
+        weight: u32,
+    },
+}
+
+/// One of the secrets of a key pair, which has one for each degree and kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct SecretId {
+    /// log2 of the degree.
+    pub log_n: u32,
+    /// How its coefficients are drawn.
+    pub kind: SecretKind,
+}
+
+impl SecretId {
+    /// The ternary secret of degree `2^log_n`.
+    pub const fn ternary(log_n: u32) -> Self {
+        let kind = SecretKind::Ternary;
+        Self { log_n, kind }
+    }
+
+    /// The weights that a sparse secret of this degree may have.
+    pub fn weights(self) -> std::ops::RangeInclusive<u32> {
+        1..=1u32.checked_shl(self.log_n).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a key may lead from this secret to another one: of smaller degree, or of the same degree and another kind.
+    pub fn leads_to(self, other: Self) -> bool {
+        other.log_n < self.log_n || (other.log_n == self.log_n && other.kind != self.kind)
+    }
+
+    /// The largest log2(Q P) of what is published under the secret that a promise allows; `None` where no modulus is secure.
+    pub fn max_modulus_bits(self) -> Option<u32> {
+        match self.kind {
+            SecretKind::Ternary => Security::max_modulus_bits(self.log_n),
+            SecretKind::Sparse { weight } => Security::max_sparse_bits(self.log_n, weight),
+        }
+    }
+}
+
+impl fmt::Display for SecretId {
+    /// Prints the secret as part of a sentence.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "degree 2^{}", self.log_n)?;
+        match self.kind {
+            SecretKind::Ternary => Ok(()),
+            SecretKind::Sparse { weight } => write!(f, " with a sparse secret of weight {weight}"),
+        }
+    }
+}
+
+/// A ring of a circuit: the polynomials of a degree under a secret of that degree, and the gadget of its key switching.
 ///
-/// Only [`Inst::SwitchRing`](crate::Inst::SwitchRing) leads from one ring to another, of smaller degree.
+/// Only [`Inst::SwitchRing`](crate::Inst::SwitchRing) leads from one ring to another: of smaller degree, or of the same degree under a
+/// secret of another kind.
 ///
 /// # References
 /// - \[GHPS12\] Gentry, Halevi, Peikert, Smart, *Ring switching in BGV-style homomorphic encryption*.
@@ -82,6 +158,8 @@ impl fmt::Display for Security {
 pub struct RingSpec {
     /// log2 of the degree N of `Z[X] / (X^N + 1)`; N / 2 slots.
     pub log_n: u32,
+    /// How the coefficients of its secret are drawn.
+    pub secret: SecretKind,
     /// The special primes, whose product is the ring's P, ascending; empty where no key is switched.
     pub special: Vec<SpecialPrime>,
     /// Partition into gadget digits of the primes of the ring's levels.
@@ -108,6 +186,14 @@ impl<'r> RingView<'r> {
     /// log2 of the degree N.
     pub fn log_n(&self) -> u32 {
         self.spec.log_n
+    }
+
+    /// The secret of the ring.
+    pub fn secret(&self) -> SecretId {
+        SecretId {
+            log_n: self.spec.log_n,
+            kind: self.spec.secret,
+        }
     }
 
     /// The degree N.
@@ -161,6 +247,7 @@ pub struct RingTable {
 /// The ring that stands for one that is not in the table: every check of the table refuses it.
 static NO_RING: RingSpec = RingSpec {
     log_n: *RingTable::LOG_N.start(),
+    secret: SecretKind::Ternary,
     special: Vec::new(),
     digits: Vec::new(),
 };
@@ -180,6 +267,7 @@ impl RingTable {
     ) -> Self {
         let spec = RingSpec {
             log_n,
+            secret: SecretKind::Ternary,
             special: special.keys().collect(),
             digits,
         };
@@ -325,6 +413,25 @@ impl RingTable {
         let values = primes.iter().filter_map(|&p| self.primes.get(p));
         let chain: f64 = values.map(|&p| (p as f64).log2()).sum();
         chain + self.view(ring).special_bits()
+    }
+
+    /// log2 of the longest modulus of what is published under the secret of a ring, on which its security depends: the product of all
+    /// primes of its keys and ciphertexts. Under a sparse secret only the keys that lead there are: what is in the ring otherwise
+    /// follows from what they made.
+    pub fn published_bits(&self, ring: RingId, keys: &Keys) -> f64 {
+        match self.view(ring).secret().kind {
+            SecretKind::Ternary => self.total_bits(ring),
+            SecretKind::Sparse { .. } => {
+                let there = keys.levels.iter().filter(|(key, _)| key.to == ring);
+                let bits = there.filter_map(|(_, &level)| {
+                    let row = self.key_row(level);
+                    let values = row.iter().map(|&p| self.primes.get(p));
+                    let values: Option<Vec<&u64>> = values.collect();
+                    Some(values?.into_iter().map(|&p| (p as f64).log2()).sum::<f64>())
+                });
+                bits.fold(0.0, f64::max) + self.view(ring).special_bits()
+            }
+        }
     }
 
     /// `Q_from / Q_to` as a scale, by which a rescale divides; `None` when a level does not exist.

@@ -236,7 +236,8 @@ impl Counts {
                 | Pass::AddPlain
                 | Pass::MultiplyMonomial
                 | Pass::DropLevel
-                | Pass::Gather => continue,
+                | Pass::Gather
+                | Pass::Raise => continue,
             };
             *count += times;
         }
@@ -323,6 +324,7 @@ impl PortStats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SecretKind;
     use crate::entity::{Arena, Prime, RingId, SpecialPrime};
     use crate::inst::KeyKind;
     use crate::ring::{LevelSpec, RingSpec, Rotation};
@@ -338,6 +340,7 @@ mod tests {
             primes: Arena::<Prime, u64>::from_iter([12289, 13313, 15361]),
             special: Arena::<SpecialPrime, u64>::from_iter([18433]),
             rings: Arena::from_iter([RingSpec {
+                secret: SecretKind::Ternary,
                 log_n: 4,
                 special: vec![SpecialPrime(0)],
                 digits: vec![vec![Prime(0), Prime(1)], vec![Prime(2)]],
@@ -360,6 +363,7 @@ mod tests {
         let mut ring = ring();
         let (large, small) = (RingId(0), RingId(1));
         ring.rings.push(RingSpec {
+            secret: SecretKind::Ternary,
             log_n: 3,
             special: vec![SpecialPrime(0)],
             digits: vec![vec![Prime(0)], vec![Prime(1)]],

@@ -54,6 +54,7 @@ pub fn result_type<'t>(
         Inst::Rescale { a, to } => rules.rescale(*a, *to),
         Inst::DropLevel { a, to } => rules.drop_level(*a, *to),
         Inst::SwitchRing { a, to } => rules.switch_ring(*a, *to),
+        Inst::RaiseModulus { a, to } => rules.raise_modulus(*a, *to),
         Inst::Decompose(a) => rules.decompose(*a),
         Inst::RotateExt {
             a,
@@ -497,8 +498,9 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         self.with_form(a, Form::Normal, Form::Normal)?;
         let x = self.cipher(a)?;
         self.exists(to)?;
-        if self.ring.at(to).log_n() >= self.ring.at(x.level).log_n() {
-            return Err(TypeError::NotSmaller {
+        let secret = |level| self.ring.at(level).secret();
+        if !secret(x.level).leads_to(secret(to)) {
+            return Err(TypeError::NoSwitch {
                 op: self.op,
                 from: x.level,
                 to,
@@ -506,6 +508,21 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         }
         self.key_switched(to)?;
         self.nested(x, to)
+    }
+
+    fn raise_modulus(&self, a: Value, to: Level) -> Result<Type, TypeError> {
+        self.with_form(a, Form::Normal, Form::Normal)?;
+        let x = self.cipher(a)?;
+        self.exists(to)?;
+        let (op, from) = (self.op, x.level);
+        if self.ring.ring_of(from) != self.ring.ring_of(to) {
+            return Err(TypeError::OtherRing { op, from, to });
+        }
+        if to <= from || !self.ring.contains(to, from) {
+            return Err(TypeError::NotRaised { op, from, to });
+        }
+        self.stated(to, &x.scale)?;
+        Ok(Cipher { level: to, ..x }.into_type())
     }
 
     /// Checks that there is an extended basis at a level.

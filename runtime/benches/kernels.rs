@@ -57,6 +57,7 @@ fn parameters(log_n: u32) -> Arc<Parameters> {
 fn rings(log_n: u32) -> Arc<Rings> {
     let large = parameters(log_n).literal().clone();
     let ring = |log_n, digits| RingLiteral {
+        secret: peregrine_ir::SecretKind::Ternary,
         log_n,
         special: vec![0, 1],
         digits,

@@ -19,6 +19,7 @@ pub fn rings(ring: &RingTable) -> Result<Arc<Rings>, ParametersError> {
 pub(crate) fn literal(ring: &RingTable) -> RingsLiteral {
     let rings = ring.rings.values().map(|spec| RingLiteral {
         log_n: spec.log_n,
+        secret: spec.secret,
         special: spec.special.iter().map(|p| p.index()).collect(),
         // Of no use where nothing is key-switched.
         digits: match spec.special.as_slice() {

@@ -76,11 +76,17 @@ impl Parameters {
             own: RnsBasis::new(0..count),
             special: RnsBasis::new(count..count + literal.special.len()),
         };
-        Self::with(literal, switching)
+        Self::with(literal, switching, None)
     }
 
     /// [`Self::new`] for a ring whose literal has primes of other rings, too, and rows without primes for their levels.
-    fn with(literal: ParametersLiteral, of: Switching) -> Result<Arc<Self>, ParametersError> {
+    ///
+    /// Tables are made unless there are some for these primes in this degree.
+    fn with(
+        literal: ParametersLiteral,
+        of: Switching,
+        tables: Option<Arc<Ring>>,
+    ) -> Result<Arc<Self>, ParametersError> {
         check_primes(&literal)?;
         let count = literal.pool.len();
         for (i, digit) in literal.digits.iter().enumerate() {
@@ -102,7 +108,10 @@ impl Parameters {
             .chain(&literal.special)
             .copied()
             .collect();
-        let ring = Arc::new(Ring::new(literal.log_n, &primes)?);
+        let ring = match tables {
+            Some(ring) => ring,
+            None => Arc::new(Ring::new(literal.log_n, &primes)?),
+        };
         let parameters = Self::over(ring, literal, (digits, rows, of.special));
         parameters.check_special()?;
         Ok(Arc::new(parameters))

@@ -12,7 +12,8 @@ Without arguments it estimates both limits of each row of that table: the gate's
 like `13:218` it estimates ring degree 2^13 with log2(QP) = 218. About three minutes on one core.
 
 The instance is ring-LWE as plain LWE: dimension N, modulus 2^log2(QP), secret uniform in {-1, 0, 1}, error a discrete Gaussian,
-any number of samples. Lattice reduction costs what MATZOV says, in classical operations: the model of the guidelines, whose
+any number of samples. With `--sparse 32` the secret has so many
+coefficients that are not 0, and the primal hybrid attack counts. Lattice reduction costs what MATZOV says, in classical operations: the model of the guidelines, whose
 attacks these are too (less their primal hybrid attack, which they run up to 2^14: `--hybrid` adds it).
 """
 
@@ -40,6 +41,13 @@ def limits():
     return [(int(log_n), int(bits)) for log_n, *both in rows for bits in sorted(set(both), key=int)]
 
 
+def secret(degree, weight):
+    """The distribution of secrets of a weight, or of ternary ones."""
+    if weight is None:
+        return ND.Uniform(-1, 1)
+    return ND.SparseTernary(weight // 2, weight - weight // 2, degree)
+
+
 def pair(text):
     log_n, bits = text.split(":")
     return int(log_n), int(bits)
@@ -49,13 +57,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pairs", nargs="*", type=pair, metavar="LOG_N:BITS")
     parser.add_argument("--deviation", type=float, default=DEVIATION, help="of the error [default: %(default)s]")
+    parser.add_argument("--sparse", type=int, metavar="WEIGHT", help="a sparse secret; implies --hybrid")
     parser.add_argument("--hybrid", action="store_true", help="the primal hybrid attack too; slow at large degrees")
     args = parser.parse_args()
-    attacks = ATTACKS | ({"hybrid": HYBRID} if args.hybrid else {})
+    attacks = ATTACKS | ({"hybrid": HYBRID} if args.hybrid or args.sparse else {})
     print("log_n", "bits", *attacks, "least", sep="\t")
     for log_n, bits in args.pairs or limits():
         instance = LWE.Parameters(
-            n=2**log_n, q=2**bits, Xs=ND.Uniform(-1, 1), Xe=ND.DiscreteGaussian(args.deviation), m=oo
+            n=2**log_n, q=2**bits, Xs=secret(2**log_n, args.sparse), Xe=ND.DiscreteGaussian(args.deviation), m=oo
         )
         costs = [float(log(run(instance, red_cost_model=RC.MATZOV)["rop"], 2)) for run in attacks.values()]
         print(log_n, bits, *(f"{cost:.1f}" for cost in [*costs, min(costs)]), sep="\t", flush=True)

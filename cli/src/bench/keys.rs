@@ -64,7 +64,8 @@ fn shape(params: &Parameters, level: usize) -> Result<KeyShape, BenchError> {
     let digits = digits.map(|(_, digit)| values(digit.primes())).collect();
     let (kind, log_n) = (KeyKind::Relinearization, params.log_n());
     let special = values(params.special().primes());
-    let shape = KeyShape::new(kind, (log_n, log_n), digits, special);
+    let secret = peregrine_ir::SecretId::ternary(log_n);
+    let shape = KeyShape::new(kind, (secret, secret), digits, special);
     Ok(shape.map_err(WireError::from)?)
 }
 

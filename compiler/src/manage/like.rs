@@ -346,6 +346,7 @@ impl Misfit {
 mod tests {
     use super::*;
     use crate::manage::table::Table;
+    use peregrine_ir::SecretKind;
     use proptest::prelude::*;
 
     fn wanted(base: u32, drops: Vec<u32>, repeats: Option<usize>) -> Wanted {
@@ -369,6 +370,7 @@ mod tests {
             None => ring,
             Some(levels) => {
                 let spec = RingSpec {
+                    secret: SecretKind::Ternary,
                     log_n: 12,
                     special: ring.special.keys().take(1).collect(),
                     digits: table.digits(levels as usize, 1),

@@ -15,7 +15,7 @@
 //! Cost: linear in the program. A value that meets a sum at a lower level than its own is brought there by one product
 //! with 1, which costs no level; only when two products of different scales meet at one level is a level spent.
 
-mod bits;
+pub(crate) mod bits;
 pub mod demand;
 mod emit;
 pub mod like;

@@ -19,7 +19,7 @@ use super::table::{Table, Wanted, least_drop};
 use crate::optimisation::{Optimisation, Without};
 use crate::tensor::Graph;
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::{Arena, Level, RingId, RingSpec, RingTable, Security, SpecialPrime};
+use peregrine_ir::{Arena, Level, RingId, RingSpec, RingTable, SecretKind, Security, SpecialPrime};
 use std::collections::BTreeSet;
 
 /// The longest modulus of the lowest level in bits, which decryption handles exactly.
@@ -182,6 +182,7 @@ impl Planner<'_> {
             let below = (1..).zip(demand.switches());
             below.fold(ring, |ring, (halved, lowest)| {
                 let below = RingSpec {
+                    secret: SecretKind::Ternary,
                     log_n: log_n - halved,
                     ..RingSpec::default()
                 };

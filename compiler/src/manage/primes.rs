@@ -4,9 +4,9 @@ use peregrine_ir::RingTable;
 use std::collections::BTreeSet;
 
 /// log2 below which primes stay: the fast transforms need primes below 2^50.
-pub(super) const MAX_PRIME_BITS: f64 = 49.95;
+pub(crate) const MAX_PRIME_BITS: f64 = 49.95;
 /// Bits by which primes may be shorter than asked for.
-pub(super) const TOLERANCE_BITS: f64 = 0.1;
+pub(crate) const TOLERANCE_BITS: f64 = 0.1;
 
 /// The `count` largest primes of at most `bits` bits for transforms of degree `2^log_n`, descending; `None` when there are
 /// fewer.
@@ -16,14 +16,14 @@ pub fn largest_primes(log_n: u32, bits: f64, count: usize) -> Option<Vec<u64>> {
 }
 
 /// Hands out distinct primes that are 1 modulo `step`.
-pub(super) struct PrimeSource {
+pub(crate) struct PrimeSource {
     step: u64,
     used: BTreeSet<u64>,
 }
 
 impl PrimeSource {
     /// A source of primes for rings of degree `2^log_n`.
-    pub(super) fn new(log_n: u32) -> Self {
+    pub(crate) fn new(log_n: u32) -> Self {
         Self {
             step: 2u64 << log_n,
             used: BTreeSet::new(),
@@ -31,7 +31,7 @@ impl PrimeSource {
     }
 
     /// The largest unused prime of at most `bits` bits.
-    pub(super) fn below(&mut self, bits: f64) -> Option<u64> {
+    pub(crate) fn below(&mut self, bits: f64) -> Option<u64> {
         let top = bits.exp2() as u64;
         let mut candidate = top.checked_sub(2)? / self.step * self.step + 1;
         while candidate > self.step {
@@ -44,7 +44,7 @@ impl PrimeSource {
     }
 
     /// The unused prime nearest to `2^bits`, of those that are shorter by less than [`TOLERANCE_BITS`].
-    pub(super) fn near(&mut self, bits: f64) -> Option<u64> {
+    pub(crate) fn near(&mut self, bits: f64) -> Option<u64> {
         if bits > MAX_PRIME_BITS - TOLERANCE_BITS {
             return self.below(MAX_PRIME_BITS);
         }
@@ -68,7 +68,7 @@ impl PrimeSource {
     }
 
     /// Marks a prime as used.
-    pub(super) fn reserve(&mut self, prime: u64) {
+    pub(crate) fn reserve(&mut self, prime: u64) {
         self.used.insert(prime);
     }
 

@@ -49,6 +49,7 @@ mod opcode {
     pub(super) const CALL: u8 = 31;
     pub(super) const RESULT: u8 = 32;
     pub(super) const ENCODE_COMPLEX: u8 = 33;
+    pub(super) const RAISE_MODULUS: u8 = 35;
     pub(super) const ENCODE_COMPLEX_EXT: u8 = 34;
 }
 
@@ -96,17 +97,13 @@ impl Encoder {
         self.program.opcodes.push(opcode_of(inst));
         match inst {
             Inst::Add(values) => self.program.counts.push(values.len() as u32),
-            Inst::Dot { ciphers, plains } => {
-                let counts = [ciphers.len() as u32, plains.len() as u32];
-                self.program.counts.extend(counts);
-            }
+            Inst::Dot { ciphers, plains } => self.counts([ciphers.len(), plains.len()]),
             Inst::DotScalar {
                 ciphers,
                 constants,
                 scale,
             } => {
-                let counts = [ciphers.len() as u32, constants.len() as u32];
-                self.program.counts.extend(counts);
+                self.counts([ciphers.len(), constants.len()]);
                 self.scale(scale);
             }
             Inst::Input { ty } => {
@@ -129,7 +126,10 @@ impl Encoder {
                 self.program.factors.push(*factor);
                 self.scale(scale);
             }
-            Inst::Rescale { to, .. } | Inst::DropLevel { to, .. } | Inst::SwitchRing { to, .. } => {
+            Inst::Rescale { to, .. }
+            | Inst::DropLevel { to, .. }
+            | Inst::SwitchRing { to, .. }
+            | Inst::RaiseModulus { to, .. } => {
                 self.program.levels.push(to.0);
             }
             Inst::RotateExt { rotation, .. } | Inst::Rotate { rotation, .. } => {
@@ -151,6 +151,10 @@ impl Encoder {
         }
         inst.for_each_operand(|v| self.operands.push(v.0));
         inst.constants().for_each(|c| self.constants.push(c.0));
+    }
+
+    fn counts(&mut self, counts: [usize; 2]) {
+        self.program.counts.extend(counts.map(|count| count as u32));
     }
 
     fn scale(&mut self, scale: &Scale) {
@@ -208,6 +212,7 @@ fn opcode_of(inst: &Inst) -> u8 {
         Inst::Rescale { .. } => opcode::RESCALE,
         Inst::DropLevel { .. } => opcode::DROP_LEVEL,
         Inst::SwitchRing { .. } => opcode::SWITCH_RING,
+        Inst::RaiseModulus { .. } => opcode::RAISE_MODULUS,
         Inst::Decompose(_) => opcode::DECOMPOSE,
         Inst::RotateExt { .. } => opcode::ROTATE_EXT,
         Inst::ModDown(_) => opcode::MOD_DOWN,
@@ -393,6 +398,10 @@ impl<'a> Decoder<'a> {
                 to: self.level()?,
             },
             opcode::DROP_LEVEL => Inst::DropLevel {
+                a,
+                to: self.level()?,
+            },
+            opcode::RAISE_MODULUS => Inst::RaiseModulus {
                 a,
                 to: self.level()?,
             },

@@ -8,7 +8,7 @@ use crate::entity::{Arena, Entity, Prime, RingId, SpecialPrime};
 use crate::inst::{Key, KeyKind};
 use crate::interface::{InterfacePort, PublicPart};
 use crate::layout::{Layout, LayoutParts};
-use crate::ring::{Level, LevelSpec, RingSpec, RingTable, Rotation, Security};
+use crate::ring::{Level, LevelSpec, RingSpec, RingTable, Rotation, SecretKind, Security};
 use crate::scale::Scale;
 use crate::shape::Shape;
 use prost::Message;
@@ -117,6 +117,10 @@ fn encode_rings(ring: &RingTable) -> wire::Rings {
                 primes: numbers(digit),
             })
             .collect(),
+        secret_weight: match spec.secret {
+            SecretKind::Ternary => 0,
+            SecretKind::Sparse { weight } => weight,
+        },
     });
     let levels = levels.iter().map(|level| wire::Level {
         ring: level.ring.0,
@@ -155,6 +159,10 @@ fn decode_rings(message: wire::Rings) -> Result<RingTable, DecodeError> {
         let digits = ring.digits.into_iter().map(|digit| row(digit.primes));
         rings.push(RingSpec {
             log_n: ring.log_n,
+            secret: match ring.secret_weight {
+                0 => SecretKind::Ternary,
+                weight => SecretKind::Sparse { weight },
+            },
             special: ring.special.into_iter().map(SpecialPrime::new).collect(),
             digits: digits.collect(),
         });

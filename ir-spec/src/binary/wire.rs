@@ -43,6 +43,9 @@ pub(super) struct Ring {
     pub(super) special: Vec<u32>,
     #[prost(message, repeated, tag = "3")]
     pub(super) digits: Vec<PrimeSet>,
+    /// The number of coefficients of a sparse secret that are not 0; 0 for a ternary one.
+    #[prost(uint32, tag = "4")]
+    pub(super) secret_weight: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -108,6 +108,15 @@ impl Phases {
         self.primes() * self.rates.transform + self.digits.iter().map(digit).sum::<f64>()
     }
 
+    /// Raising of two parts from this level to the level of `to`.
+    pub fn raise(&self, to: &Self) -> f64 {
+        let made = (to.primes() - self.primes()).max(0.0);
+        let Rates {
+            transform, convert, ..
+        } = self.rates;
+        2.0 * ((self.primes() + made) * transform + made * (self.primes() + 1.0) * convert)
+    }
+
     /// Inner product of digits with an evaluation key, both parts.
     pub fn key_product(&self) -> f64 {
         self.digits.len() as f64 * self.extended() * self.rates.key_product

@@ -154,6 +154,7 @@ impl<'c> Pricing<'c> {
             Pass::Rescale => phases.rescale(form, self.at(to)),
             Pass::DropLevel => phases.drop_level(form, self.at(to)),
             Pass::Gather => phases.gather(),
+            Pass::Raise => phases.raise(self.at(to)),
         };
         definition.inst.passes().into_iter().map(seconds).sum()
     }

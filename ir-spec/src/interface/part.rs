@@ -70,7 +70,9 @@ pub(super) fn check(part: &PublicPart) -> Result<(), InterfaceError> {
         outputs,
     } = part;
     let mut report = Report::default();
-    ring::check(ring, *security, &mut report);
+    if ring::check(ring, &mut report) {
+        ring::check_security(ring, keys, *security, &mut report);
+    }
     if let Some(error) = report.into_first() {
         return Err(error.into());
     }
@@ -107,6 +109,7 @@ fn check_ports(
         let subject = subject(i as u32);
         tables::check_rank(subject, &port.shape, report);
         tables::check_slots(subject, &port.layout, ring.at(port.level).slots(), report);
+        ports::check_secret(subject, ring.at(port.level).secret(), report);
         ports::check_packing(subject, &port.shape, &port.layout, report);
         ports::check_finish(subject, &port.shape, &port.finish, report);
         ports::check_prepare(subject, &port.shape, port.prepare.as_ref(), report);

@@ -7,10 +7,10 @@ use super::finish::{fitting, prepare, steps};
 use super::tables::{layout, name, shape};
 use crate::build::Builder;
 use crate::circuit::Circuit;
-use crate::entity::{Const, Entity, FunctionId, Value};
+use crate::entity::{Const, Entity, FunctionId, RingId, Value};
 use crate::inst::Inst;
 use crate::layout::Layout;
-use crate::ring::{Level, Rotation};
+use crate::ring::{Level, Rotation, SecretKind};
 use crate::scale::Scale;
 use crate::types::{Basis, Form, Type};
 
@@ -71,7 +71,15 @@ impl Program {
         let dims = [draw.between(1, 3), draw.between(1, 3), draw.between(1, 3)];
         let shape = shape(&dims);
         let (level, scale) = self.level_and_scale(draw);
-        let ring = self.circuit().rings.ring_of(level);
+        let rings = &self.circuit().rings;
+        let (level, scale) = match (
+            rings.at(level).secret().kind,
+            rings.levels_of(RingId(0)).next(),
+        ) {
+            (SecretKind::Sparse { .. }, Some(lowest)) => (lowest, Scale::power_of_two(0)),
+            _ => (level, scale),
+        };
+        let ring = rings.ring_of(level);
         let layout = layout(draw, self.circuit(), ring, shape.chw());
         let name = format!("{}{}", name(draw), self.circuit().inputs.len());
         if let Ok(values) = self.builder.input(&name, shape, layout, (level, scale)) {
@@ -290,6 +298,7 @@ impl Program {
             11..=13 => self.product(draw),
             14..=16 => self.lower(draw),
             22 | 23 => self.switch_ring(draw),
+            27 if draw.sometimes(2) => self.raise_modulus(draw),
             17 => {
                 let (a, ty) = self.cipher(draw, &ANY)?;
                 let scale = self.scale(draw, ty.level());
@@ -437,7 +446,7 @@ impl Program {
         self.push(Inst::Rescale { a, to })
     }
 
-    /// Takes a ciphertext to any level of a ring of smaller degree whose primes it has.
+    /// Takes a ciphertext to any level of another ring whose primes it has.
     fn switch_ring(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
         let ring = self.circuit().rings.clone();
         let normal = |v: &Value| match self.ty(*v) {
@@ -451,14 +460,23 @@ impl Program {
         let ciphers: Vec<(Value, Level)> = self.ciphers.iter().filter_map(normal).collect();
         let levels = || (0..ring.levels.len() as u32).map(Level);
         let ways = ciphers.iter().flat_map(|&(a, from)| {
-            let smaller = |&to: &Level| ring.at(to).log_n() < ring.at(from).log_n();
-            let below = levels().filter(smaller);
-            let below = below.filter(|&to| ring.contains(from, to));
-            below.map(move |to| (a, to)).collect::<Vec<_>>()
+            let secret = |level| ring.at(level).secret();
+            let there = levels().filter(|&to| secret(from).leads_to(secret(to)));
+            let there = there.filter(|&to| ring.contains(from, to));
+            there.map(move |to| (a, to)).collect::<Vec<_>>()
         });
         let ways: Vec<(Value, Level)> = ways.collect();
         let (a, to) = draw.pick_from(&ways)?;
         self.push_keyed(Inst::SwitchRing { a, to })
+    }
+
+    /// Raises a ciphertext to a level of its ring that has all of its primes.
+    fn raise_modulus(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let (a, ty) = self.cipher(draw, &[Form::Normal])?;
+        let rings = &self.circuit().rings;
+        let higher = ty.level().0 + 1..rings.levels.len() as u32;
+        let to = draw.pick_from(&higher.map(Level).collect::<Vec<_>>())?;
+        self.push(Inst::RaiseModulus { a, to })
     }
 
     fn output(&mut self, draw: &mut Draw<'_>) -> Option<()> {

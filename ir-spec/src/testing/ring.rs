@@ -2,9 +2,10 @@
 
 use super::Draw;
 use crate::entity::{Entity, Prime, RingId};
-use crate::ring::{LevelSpec, RingSpec, RingTable};
+use crate::ring::{LevelSpec, RingSpec, RingTable, SecretKind};
 
-/// Rings whose special primes outweigh their digits; a quarter of them have none. Up to three, of descending degree.
+/// Rings whose special primes outweigh their digits; a quarter of them have none. Up to three of descending degree, and one of the first
+/// degree with a sparse secret.
 pub(super) fn ring(draw: &mut Draw<'_>) -> RingTable {
     let log_n = draw.between(3, 6);
     let special = [2, 1, 3, 0][draw.below(4) as usize];
@@ -28,6 +29,7 @@ pub(super) fn ring(draw: &mut Draw<'_>) -> RingTable {
         false => (1..=primes.len()).map(|n| primes[..n].to_vec()).collect(),
     };
     let id = ring.rings.push(RingSpec {
+        secret: SecretKind::Ternary,
         log_n,
         special: ring.special.keys().collect(),
         digits: Vec::new(),
@@ -38,6 +40,9 @@ pub(super) fn ring(draw: &mut Draw<'_>) -> RingTable {
         if draw.sometimes(3) {
             add_smaller(draw, &mut ring);
         }
+    }
+    if draw.sometimes(4) {
+        add_sparse(draw, &mut ring);
     }
     for id in ring.rings.keys() {
         // A digit of as many primes of 45 bits as there are special primes of 49 bits is lighter than these.
@@ -75,10 +80,38 @@ fn add_smaller(draw: &mut Draw<'_>, ring: &mut RingTable) {
         special.remove(draw.below(special.len() as u32) as usize);
     }
     ring.rings.push(RingSpec {
+        secret: SecretKind::Ternary,
         log_n: draw.between(least, log_n - 1),
         special,
         digits: Vec::new(),
     });
+}
+
+/// Adds a ring like the first one with a sparse secret: its levels are the lowest and the highest of the first.
+fn add_sparse(draw: &mut Draw<'_>, ring: &mut RingTable) {
+    let (first, id) = (RingId(0), ring.rings.next_key());
+    let levels: Vec<usize> = ring
+        .levels_of(first)
+        .map(|level| level.0 as usize)
+        .collect();
+    let (Some(&lowest), Some(&highest)) = (levels.first(), levels.last()) else {
+        return;
+    };
+    let Some(spec) = ring.rings.get(first).cloned() else {
+        return;
+    };
+    let weight = draw.between(1, 1 << spec.log_n);
+    let secret = SecretKind::Sparse { weight };
+    ring.rings.push(RingSpec { secret, ..spec });
+    let sparse = |at: usize| {
+        let primes = ring.levels[at].primes.clone();
+        LevelSpec { ring: id, primes }
+    };
+    let (low, high) = (sparse(lowest), sparse(highest));
+    if lowest != highest {
+        ring.levels.push(high);
+    }
+    ring.levels.insert(lowest, low);
 }
 
 /// The largest prime below `bound` that is 1 modulo 2N and not used yet.

@@ -90,9 +90,15 @@ pub enum TypeError {
         to: Level,
     },
     #[error(
-        "{op}: goes to a ring of smaller degree, that of level {to} is not smaller than that of level {from}"
+        "{op}: goes to a ring of smaller degree, or of the same degree with a secret of another kind; that of level {to} is neither for level {from}"
     )]
-    NotSmaller {
+    NoSwitch {
+        op: &'static str,
+        from: Level,
+        to: Level,
+    },
+    #[error("{op}: level {to} has not more modulus than level {from}, or lacks one of its primes")]
+    NotRaised {
         op: &'static str,
         from: Level,
         to: Level,

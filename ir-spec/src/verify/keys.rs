@@ -49,12 +49,17 @@ pub(crate) fn check_declared(ring: &RingTable, keys: &Keys, report: &mut Report)
             KeyKind::RingSwitch if ring.rings.get(key.from).is_none() => {
                 report.push(subject, RingError::NoRing { ring: key.from });
             }
-            KeyKind::RingSwitch if ring.view(key.from).log_n() <= ring.view(key.to).log_n() => {
-                report.push(subject, KeyError::NotSmaller);
+            KeyKind::RingSwitch if !leads(ring, key) => {
+                report.push(subject, KeyError::LeadsNowhere);
             }
             _ => {}
         }
     }
+}
+
+fn leads(ring: &RingTable, key: Key) -> bool {
+    let secret = |id| ring.view(id).secret();
+    secret(key.from).leads_to(secret(key.to))
 }
 
 /// Checks that P is at least the part of each digit that any level uses, because key switching adds noise in proportion
@@ -115,8 +120,10 @@ pub enum KeyError {
     Unused,
     #[error("is declared at level {declared}, its highest use is at level {highest}")]
     Highest { declared: Level, highest: Level },
-    #[error("it leads to a ring whose degree is not smaller")]
-    NotSmaller,
+    #[error(
+        "it leads to a ring whose degree is not smaller, nor the same with a secret of another kind"
+    )]
+    LeadsNowhere,
     #[error("level {level} is not of the ring that the key is for")]
     OtherRing { level: Level },
     #[error("{op}: no {key} at level {level} is declared")]

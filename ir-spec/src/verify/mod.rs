@@ -138,10 +138,11 @@ pub fn verify(circuit: Circuit) -> Result<Verified, VerifyErrors> {
 /// All breaches, in the order of the circuit's tables.
 pub fn check(circuit: &Circuit) -> Result<(), VerifyErrors> {
     let mut report = Report::default();
-    if !ring::check(&circuit.rings, circuit.security, &mut report) {
+    if !ring::check(&circuit.rings, &mut report) {
         // Slots, and with them every other rule, make no sense.
         return report.verdict(circuit);
     }
+    ring::check_security(&circuit.rings, &circuit.keys, circuit.security, &mut report);
     tables::check(circuit, &mut report);
     if !functions::check(circuit, &mut report) {
         // Nobody can say which instruction belongs to which body.

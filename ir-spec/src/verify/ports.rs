@@ -8,6 +8,7 @@ use crate::expectation::{Expectation, ExpectationError, InputRange};
 use crate::finish::{Finish, FinishError, FinishStep, Prepare, PrepareError};
 use crate::inst::Inst;
 use crate::layout::Layout;
+use crate::ring::{SecretId, SecretKind};
 use crate::shape::Shape;
 use crate::types::{Form, Type};
 use std::collections::BTreeSet;
@@ -43,6 +44,7 @@ fn check_side(circuit: &Circuit, ports: &[Port], subject: fn(u32) -> Subject, re
                 if let Some(ty) = ty.filter(|_| circuit.rings.has_slots(layout.slots())) {
                     let slots = circuit.rings.at(ty.level()).slots();
                     check_slots(subject, layout, slots, report);
+                    check_secret(subject, circuit.rings.at(ty.level()).secret(), report);
                 }
                 let (found, expected) = (port.values.len(), layout.ciphertexts() as usize);
                 if found != expected {
@@ -53,6 +55,13 @@ fn check_side(circuit: &Circuit, ports: &[Port], subject: fn(u32) -> Subject, re
         if let Err(error) = check_values(circuit, &port.values) {
             report.push(subject, error);
         }
+    }
+}
+
+/// Checks that an input is not encrypted under a sparse secret, which is secure for the modulus of the keys that lead to it only.
+pub(crate) fn check_secret(subject: Subject, secret: SecretId, report: &mut Report) {
+    if matches!(subject, Subject::Input(_)) && secret.kind != SecretKind::Ternary {
+        report.push(subject, PortError::SparseInput { secret });
     }
 }
 
@@ -241,6 +250,8 @@ pub enum PortError {
     Twice { value: Value },
     #[error("input: no input port or import lists it")]
     Unlisted,
+    #[error("is encrypted at {secret}: inputs are encrypted under ternary secrets")]
+    SparseInput { secret: SecretId },
     #[error("an input is not decrypted, but has steps that follow decryption")]
     FinishedInput,
     #[error(transparent)]

@@ -1,8 +1,9 @@
 //! Rules of rings: primes, levels, digits and the security limit.
 
 use super::error::{Report, Subject};
+use crate::circuit::Keys;
 use crate::entity::{Entity, Prime, RingId, SpecialPrime};
-use crate::ring::{Level, RingSpec, RingTable, Security};
+use crate::ring::{Level, RingSpec, RingTable, SecretId, SecretKind, Security};
 use crate::scale::Scale;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ pub const MAX_ROWS: usize = 256;
 const LEAST_STEP_BITS: f64 = 1e-6;
 
 /// Checks the rings by themselves. Returns whether degrees and rings of levels make sense, on which all other checks rely.
-pub(crate) fn check(ring: &RingTable, security: Security, report: &mut Report) -> bool {
+pub(crate) fn check(ring: &RingTable, report: &mut Report) -> bool {
     let RingTable {
         unit_bits,
         primes,
@@ -31,6 +32,11 @@ pub(crate) fn check(ring: &RingTable, security: Security, report: &mut Report) -
             let log_n = spec.log_n;
             report.push(Subject::Ring(id), RingError::Degree { log_n });
             sound = false;
+        } else if let SecretKind::Sparse { weight } = spec.secret
+            && !ring.view(id).secret().weights().contains(&weight)
+        {
+            let bound = *ring.view(id).secret().weights().end();
+            report.push(Subject::Ring(id), RingError::Weight { weight, bound });
         }
     }
     for (i, level) in levels.iter().enumerate() {
@@ -65,7 +71,6 @@ pub(crate) fn check(ring: &RingTable, security: Security, report: &mut Report) -
     for (id, spec) in rings.iter() {
         check_special(ring, id, spec, report);
         check_digits(ring, id, report);
-        check_security(ring, id, security, report);
     }
     true
 }
@@ -167,21 +172,33 @@ fn check_digits(ring: &RingTable, id: RingId, report: &mut Report) {
     }
 }
 
-/// Checks that the longest modulus of a ring's keys is secure for its degree. A key that leads there from a ring of larger
-/// degree is as secure as several keys of the ring.
-fn check_security(ring: &RingTable, id: RingId, security: Security, report: &mut Report) {
-    let subject = Subject::Ring(id);
-    match security {
-        Security::None => {}
-        Security::Classical128 => {
-            let (log_n, bits) = (ring.view(id).log_n(), ring.total_bits(id));
-            match Security::max_modulus_bits(log_n) {
-                None => report.push(subject, RingError::NoSecureModulus { log_n }),
-                Some(limit) if bits > f64::from(limit) => {
-                    report.push(subject, RingError::Insecure { log_n, bits, limit });
-                }
-                Some(_) => {}
+/// Checks that the longest modulus of what is published under the secret of each ring is secure. A key that leads there from a ring of
+/// larger degree is as secure as several keys of the ring.
+pub(crate) fn check_security(
+    ring: &RingTable,
+    keys: &Keys,
+    security: Security,
+    report: &mut Report,
+) {
+    if security == Security::None {
+        return;
+    }
+    for id in ring.rings.keys() {
+        let subject = Subject::Ring(id);
+        let (secret, bits) = (ring.view(id).secret(), ring.published_bits(id, keys));
+        match secret.max_modulus_bits() {
+            None => report.push(subject, RingError::NoSecureModulus { secret }),
+            Some(limit) if bits > f64::from(limit) => {
+                report.push(
+                    subject,
+                    RingError::Insecure {
+                        secret,
+                        bits,
+                        limit,
+                    },
+                );
             }
+            Some(_) => {}
         }
     }
 }
@@ -233,10 +250,16 @@ pub enum RingError {
     NoSpecialPrime { prime: SpecialPrime },
     #[error("its special primes do not ascend")]
     SpecialOrder,
-    #[error("no modulus is 128-bit secure at degree 2^{log_n}")]
-    NoSecureModulus { log_n: u32 },
+    #[error("no modulus is 128-bit secure at {secret}")]
+    NoSecureModulus { secret: SecretId },
+    #[error("a secret of weight {weight} is not supported, expected 1 to {bound}")]
+    Weight { weight: u32, bound: u32 },
     #[error(
-        "log2(Q P) is {bits:.1}, above the {limit} bits that degree 2^{log_n} carries at 128-bit security"
+        "log2(Q P) is {bits:.1}, above the {limit} bits that {secret} carries at 128-bit security"
     )]
-    Insecure { log_n: u32, bits: f64, limit: u32 },
+    Insecure {
+        secret: SecretId,
+        bits: f64,
+        limit: u32,
+    },
 }

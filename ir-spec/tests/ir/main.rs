@@ -18,6 +18,7 @@ mod expectations;
 mod files;
 mod generated;
 mod rings;
+mod secrets;
 mod spec;
 mod syntax;
 mod verifier;

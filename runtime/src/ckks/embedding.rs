@@ -17,7 +17,7 @@ use std::sync::Arc;
 use zeroize::Zeroize;
 
 /// Tables for one degree.
-pub(super) struct Embedding {
+pub(crate) struct Embedding {
     to_points: Arc<dyn Fft<f64>>,
     from_points: Arc<dyn Fft<f64>>,
     /// `zeta^t`.
@@ -27,7 +27,7 @@ pub(super) struct Embedding {
 }
 
 impl Embedding {
-    pub(super) fn new(degree: usize) -> Self {
+    pub(crate) fn new(degree: usize) -> Self {
         let slots = degree / 2;
         let mut planner = FftPlanner::new();
         let twists = (0..slots)
@@ -55,7 +55,7 @@ impl Embedding {
     }
 
     /// N real coefficients whose values are `factor` times the slots; slots beyond those given are 0.
-    pub(super) fn coefficients(
+    pub(crate) fn coefficients(
         &self,
         slots: impl Iterator<Item = Complex64>,
         factor: f64,
@@ -77,7 +77,7 @@ impl Embedding {
     }
 
     /// The slots of a polynomial with N real coefficients, times `factor`. No copy of them stays behind.
-    pub(super) fn values(&self, coefficients: &[f64], factor: f64) -> Slots {
+    pub(crate) fn values(&self, coefficients: &[f64], factor: f64) -> Slots {
         let (low, high) = coefficients.split_at(self.slots());
         let twisted = low
             .iter()

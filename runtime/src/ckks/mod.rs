@@ -26,12 +26,13 @@ mod noise_tests;
 mod ring_switch;
 
 pub use ciphertext::{Ciphertext, CiphertextForm, Plaintext, SeededCiphertext};
+pub(crate) use embedding::Embedding;
 pub use embedding::Slots;
 pub use encoder::Encoder;
 pub use encryption::{Decryptor, Encryptor};
 pub use evaluator::Evaluator;
 pub use message::{Factor, Message};
-pub use ring_switch::switch_ring;
+pub use ring_switch::{raise_modulus, switch_ring};
 pub use rustfft::num_complex::Complex64;
 
 use crate::params::ParametersError;

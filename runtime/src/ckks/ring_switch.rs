@@ -1,4 +1,4 @@
-//! From a ring to one of smaller degree.
+//! From a ring to one of smaller degree, or of the same degree under a secret of another kind; and to more modulus.
 //!
 //! A polynomial of the smaller ring is one in `X^r` of the larger one. The second part is switched from `s` to `t(X^r)`; then both parts
 //! keep every `r`-th coefficient, which maps `c0 + c1 t(X^r)` to the phase of the result because it is linear over polynomials in
@@ -6,7 +6,7 @@
 //! `n/2`: slot `j` of the result is the mean of slots `j`, `j + n/2`, `j + n`, ...
 
 use super::{Ciphertext, CiphertextForm, CkksError};
-use crate::params::Rings;
+use crate::params::{Parameters, Rings};
 use crate::rlwe::{EvaluationKeys, KeyKind, Switched, key_switch};
 
 /// Switches a ciphertext to a level of a ring of smaller degree: slots are averaged; the scale and the primes of the level are
@@ -41,6 +41,10 @@ pub fn switch_ring(
         exponent: None,
     };
     let switched = key_switch(bridge, c1, to, keys.get(KeyKind::RingSwitch)?, then)?;
+    if large.degree() == small.degree() {
+        // Rings of one degree number their primes alike.
+        return Ok(Ciphertext::new(switched.into(), to, CiphertextForm::Normal));
+    }
     let row = small.row(to)?;
     let parts = switched
         .iter()
@@ -50,6 +54,37 @@ pub fn switch_ring(
 }
 
 const OP: &str = "switch_ring";
+
+/// Reads the residues of a ciphertext at a level of `params` as integers of least magnitude, modulo the primes of a higher level: the
+/// message becomes `m + Q_l I` for an integer polynomial `I`.
+///
+/// # Errors
+/// Unless the ciphertext has two parts and the level has all primes of that of the ciphertext, and more.
+pub fn raise_modulus(
+    params: &Parameters,
+    a: &Ciphertext,
+    to: usize,
+) -> Result<Ciphertext, CkksError> {
+    let op = "raise_modulus";
+    a.check(params)?;
+    let (from, found) = (a.level(), a.form());
+    let expected = CiphertextForm::Normal;
+    if found != expected {
+        return Err(CkksError::CiphertextForm {
+            op,
+            expected,
+            found,
+        });
+    }
+    let (row, raised) = (params.row(from)?, params.row(to)?);
+    if !raised.is_superset(row) || raised.len() == row.len() {
+        return Err(CkksError::NotBelow { op, from, to });
+    }
+    let parts = a.parts().iter();
+    let parts = parts.map(|part| params.ring().raise(part, row, raised));
+    let parts = parts.collect::<Result<_, _>>()?;
+    Ok(Ciphertext::new(parts, to, CiphertextForm::Normal))
+}
 
 #[cfg(test)]
 mod tests;

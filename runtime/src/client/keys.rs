@@ -7,7 +7,7 @@ use crate::params::ParametersError;
 use crate::ring::{Randomness, Ring};
 use crate::rlwe::{EvaluationKey, RlweError, SecretKey};
 use crate::wire::{KeyFile, KeyWriter, PackedKey, WireError};
-use peregrine_ir::{Entity, Key, KeyKind, KeyShape, Level};
+use peregrine_ir::{Entity, Key, KeyKind, KeyShape, Level, SecretId};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek, Write};
@@ -163,7 +163,9 @@ fn write<W: Write + Seek>(
 /// What keys are made with: rings that have all their primes, and the secret in each of these.
 struct Maker<'s> {
     secret: &'s Secret,
-    rings: BTreeMap<u32, (Arc<Ring>, SecretKey)>,
+    /// By log2 of the degree.
+    rings: BTreeMap<u32, Arc<Ring>>,
+    secrets: BTreeMap<SecretId, SecretKey>,
 }
 
 impl<'s> Maker<'s> {
@@ -178,8 +180,11 @@ impl<'s> Maker<'s> {
             shape
                 .check_security(secret.security)
                 .map_err(WireError::from)?;
-            for log_n in [shape.log_n(), shape.to_log_n()] {
-                primes.entry(log_n).or_default().extend(shape.primes());
+            for secret in [shape.from_secret(), shape.to_secret()] {
+                primes
+                    .entry(secret.log_n)
+                    .or_default()
+                    .extend(shape.primes());
             }
         }
         let ring = |(log_n, primes): (u32, BTreeSet<u64>)| {
@@ -194,31 +199,39 @@ impl<'s> Maker<'s> {
                     Arc::new(Ring::new(log_n, &primes).map_err(ParametersError::from)?)
                 }
             };
-            let own = secret.over(&ring)?;
-            Ok((log_n, (ring, own)))
+            Ok((log_n, ring))
         };
+        let rings = primes.into_iter().map(ring);
+        let rings = rings.collect::<Result<BTreeMap<_, _>, ClientError>>()?;
+        let used = shapes.iter();
+        let used = used.flat_map(|shape| [shape.from_secret(), shape.to_secret()]);
+        let used: BTreeSet<SecretId> = used.collect();
+        let own = |id: SecretId| {
+            let log_n = id.log_n;
+            let ring = rings.get(&log_n).ok_or(ClientError::NoDegree { log_n })?;
+            Ok((id, secret.over(ring, id.kind)?))
+        };
+        let secrets = used.into_iter().map(own);
         Ok(Self {
             secret,
-            rings: primes
-                .into_iter()
-                .map(ring)
-                .collect::<Result<_, ClientError>>()?,
+            secrets: secrets.collect::<Result<_, ClientError>>()?,
+            rings,
         })
     }
 
     /// The primes of the limbs of a key that was made here.
     fn primes(&self, shape: &KeyShape, made: &EvaluationKey) -> Result<Vec<u64>, ClientError> {
-        let (ring, _) = self.ring(shape.log_n())?;
+        let (ring, _) = self.ring(shape.from_secret())?;
         let primes = made.basis().primes().iter();
         Ok(primes.map(|&prime| ring.modulus(prime).value()).collect())
     }
 
-    fn ring(&self, log_n: u32) -> Result<(&Ring, &SecretKey), ClientError> {
-        let ring = self
-            .rings
-            .get(&log_n)
-            .ok_or(ClientError::NoDegree { log_n })?;
-        Ok((&ring.0, &ring.1))
+    /// A secret with the ring of its degree.
+    fn ring(&self, secret: SecretId) -> Result<(&Ring, &SecretKey), ClientError> {
+        let log_n = secret.log_n;
+        let found = self.rings.get(&log_n).zip(self.secrets.get(&secret));
+        let (ring, own) = found.ok_or(ClientError::NoDegree { log_n })?;
+        Ok((ring, own))
     }
 }
 
@@ -241,11 +254,11 @@ impl KeyJob<'_> {
     /// The key, its digits numbered as those of the shape are.
     fn make(&mut self, maker: &Maker<'_>) -> Result<EvaluationKey, ClientError> {
         let (shape, randomness) = (self.shape, &mut self.randomness);
-        let (ring, secret) = maker.ring(shape.log_n())?;
+        let (ring, secret) = maker.ring(shape.from_secret())?;
         let gadget = binding::gadget(ring, shape)?;
         let made = match shape.kind() {
             KeyKind::RingSwitch => {
-                let to = maker.ring(shape.to_log_n())?;
+                let to = maker.ring(shape.to_secret())?;
                 EvaluationKey::leading((ring, secret), to, &gadget, randomness)
             }
             kind => {
@@ -258,7 +271,7 @@ impl KeyJob<'_> {
 
     fn packed(&mut self, maker: &Maker<'_>) -> Result<PackedKey, ClientError> {
         let made = self.make(maker)?;
-        let (ring, _) = maker.ring(self.shape.log_n())?;
+        let (ring, _) = maker.ring(self.shape.from_secret())?;
         Ok(PackedKey::new(ring, self.shape, &made)?)
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{Client, ClientError};
 use crate::params::Parameters;
-use crate::ring::{Randomness, Ring, sample_ternary};
+use crate::ring::{Randomness, Ring, Seed, sample_sparse, sample_ternary};
 use crate::rlwe::{SecretKey, SecretKeys};
 use crate::wire::{self, SecretCoefficients};
-use peregrine_ir::{KeyPairId, Security};
+use peregrine_ir::{KeyPairId, SecretKind, Security};
 use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -81,13 +81,31 @@ impl Secret {
         self.key_pair
     }
 
-    /// The key modulo every prime of a ring.
-    pub(super) fn over(&self, ring: &Ring) -> Result<SecretKey, ClientError> {
+    /// The key of a kind modulo every prime of a ring. A sparse one follows from the ternary one of its degree: whoever does not know
+    /// that one cannot tell it from one that is drawn by itself.
+    pub(super) fn over(&self, ring: &Ring, kind: SecretKind) -> Result<SecretKey, ClientError> {
         let log_n = ring.log_n();
         let coefficients = self.coefficients.get(&log_n);
-        let coefficients = coefficients.ok_or(ClientError::NoDegree { log_n })?;
-        Ok(SecretKey::over(ring, (**coefficients).clone())?)
+        let ternary = &**coefficients.ok_or(ClientError::NoDegree { log_n })?;
+        let coefficients = match kind {
+            SecretKind::Ternary => ternary.clone(),
+            SecretKind::Sparse { weight } => {
+                sample_sparse(sparse_seed(ternary, weight), ternary.len(), weight)
+            }
+        };
+        Ok(SecretKey::over(ring, coefficients)?)
     }
+}
+
+/// The seed of a sparse secret.
+fn sparse_seed(ternary: &[i8], weight: u32) -> Seed {
+    let mut hasher = blake3::Hasher::new_derive_key("peregrine sparse secret 1");
+    hasher.update(&weight.to_le_bytes());
+    let bytes: Zeroizing<Vec<u8>> = Zeroizing::new(ternary.iter().map(|&c| c as u8).collect());
+    hasher.update(&bytes);
+    let mut seed = [0; 16];
+    hasher.finalize_xof().fill(&mut seed);
+    Seed(u128::from_le_bytes(seed))
 }
 
 impl Client {
@@ -118,7 +136,16 @@ impl Client {
 
     /// The key of each ring of the circuit.
     pub(super) fn own(&self, secret: &Secret) -> Result<SecretKeys, ClientError> {
-        let own = |params: &Arc<Parameters>| Ok(Arc::new(secret.over(params.ring())?));
+        let mut kinds = self
+            .interface
+            .rings()
+            .rings
+            .values()
+            .map(|spec| spec.secret);
+        let own = |params: &Arc<Parameters>| {
+            let kind = kinds.next().unwrap_or_default();
+            Ok(Arc::new(secret.over(params.ring(), kind)?))
+        };
         self.rings.params().try_map(own)
     }
 }

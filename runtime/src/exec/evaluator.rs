@@ -206,6 +206,9 @@ pub trait Evaluator: Sync {
     /// Moves a ciphertext to a level of a ring of smaller degree: slots that are equal modulo the slots there are averaged.
     fn switch_ring(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
 
+    /// Takes a ciphertext to a level of its ring with more modulus: the message becomes one of `m + Q_l I`.
+    fn raise_modulus(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
+
     /// Decomposes the last part of a ciphertext into digits.
     fn decompose(&self, a: &Self::Cipher) -> Result<Self::Digits, Self::Error>;
 

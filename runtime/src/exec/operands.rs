@@ -46,6 +46,7 @@ impl<E: Evaluator> Operands<'_, '_, E> {
             Inst::Rescale { a, to } => e.rescale(self.cipher(a)?, *to),
             Inst::DropLevel { a, to } => e.drop_level(self.cipher(a)?, *to),
             Inst::SwitchRing { a, to } => e.switch_ring(self.cipher(a)?, *to),
+            Inst::RaiseModulus { a, to } => e.raise_modulus(self.cipher(a)?, *to),
             Inst::Decompose(a) => return self.decompose(a),
             Inst::RotateExt {
                 a,

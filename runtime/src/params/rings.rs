@@ -7,6 +7,7 @@
 
 use super::{Parameters, ParametersError, ParametersLiteral, PerRing, Switching};
 use crate::ring::{RingError, RnsBasis};
+use peregrine_ir::{SecretId, SecretKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub struct RingsLiteral {
 pub struct RingLiteral {
     /// log2 of the ring degree.
     pub log_n: u32,
+    /// How the ring's secret is drawn.
+    pub secret: SecretKind,
     /// Indices of the ring's special primes; none when nothing is key-switched.
     pub special: Vec<usize>,
     /// Partition of the indices of the primes of the ring's levels; empty when there are no special primes.
@@ -51,12 +54,12 @@ impl Rings {
         literal.check()?;
         let mut params = Vec::with_capacity(literal.rings.len());
         for ring in 0..literal.rings.len() {
-            params.push(literal.parameters(ring)?);
+            params.push(literal.parameters(ring, &params)?);
         }
         let mut bridges = BTreeMap::new();
         for (from, own) in params.iter().enumerate() {
             for (to, other) in params.iter().enumerate() {
-                if other.log_n() < own.log_n() {
+                if literal.leads(from, to) {
                     bridges.insert((from, to), own.bridge(other)?);
                 }
             }
@@ -123,6 +126,21 @@ impl RingsLiteral {
         Ok(())
     }
 
+    /// The secret of a ring.
+    fn secret(&self, ring: usize) -> Option<SecretId> {
+        let RingLiteral { log_n, secret, .. } = *self.rings.get(ring)?;
+        Some(SecretId {
+            log_n,
+            kind: secret,
+        })
+    }
+
+    /// Whether keys lead from a ring to another one.
+    fn leads(&self, from: usize, to: usize) -> bool {
+        let secrets = self.secret(from).zip(self.secret(to));
+        secrets.is_some_and(|(from, to)| from.leads_to(to))
+    }
+
     /// The primes of the levels of a ring, by their indices in the pool.
     fn primes_of(&self, ring: usize) -> RnsBasis {
         let levels = self.levels.iter().filter(|level| level.0 == ring);
@@ -138,13 +156,19 @@ impl RingsLiteral {
     }
 
     /// Parameters of a ring: with the primes of its own levels, and after them those that lead to smaller rings.
-    fn parameters(&self, ring: usize) -> Result<Arc<Parameters>, ParametersError> {
+    ///
+    /// Rings of one degree have the primes of each other, too, and so the same numbers and tables: those of `known` parameters serve.
+    fn parameters(
+        &self,
+        ring: usize,
+        known: &[Arc<Parameters>],
+    ) -> Result<Arc<Parameters>, ParametersError> {
         let Some(spec) = self.rings.get(ring) else {
             return Err(ParametersError::NoLevels);
         };
         let smaller = |other: &usize| {
             let other = self.rings.get(*other);
-            other.is_some_and(|other| other.log_n < spec.log_n)
+            other.is_some_and(|other| other.log_n <= spec.log_n)
         };
         let targets = (0..self.rings.len()).filter(smaller);
         let (own, own_special) = (self.primes_of(ring), self.special_of(ring));
@@ -188,11 +212,19 @@ impl RingsLiteral {
             own: RnsBasis::new(own.primes().iter().filter_map(renamed)),
             special: RnsBasis::new(own_special.primes().iter().filter_map(|&p| last(p))),
         };
-        Parameters::with(literal, switching)
+        let tables = known.iter().find(|known| known.has_tables_for(&literal));
+        let tables = tables.map(|known| known.ring.clone());
+        Parameters::with(literal, switching, tables)
     }
 }
 
 impl Parameters {
+    /// Whether the tables of these parameters serve others, too: degree and primes are the same.
+    fn has_tables_for(&self, other: &ParametersLiteral) -> bool {
+        let own = self.literal();
+        (own.log_n, &own.pool, &own.special) == (other.log_n, &other.pool, &other.special)
+    }
+
     /// The parameters of keys that lead from this ring to a smaller one whose primes it has.
     fn bridge(&self, to: &Self) -> Result<Arc<Self>, ParametersError> {
         let index = |own: &usize| {
@@ -227,11 +259,13 @@ mod tests {
             rings: vec![
                 RingLiteral {
                     log_n: 5,
+                    secret: SecretKind::Ternary,
                     special: vec![0, 1],
                     digits: vec![vec![0, 1], vec![2]],
                 },
                 RingLiteral {
                     log_n: 4,
+                    secret: SecretKind::Ternary,
                     special: vec![0],
                     digits: vec![vec![1], vec![2]],
                 },

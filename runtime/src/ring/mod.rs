@@ -35,8 +35,8 @@ pub use basis::RnsBasis;
 pub(crate) use modulus::is_prime;
 pub use modulus::{Factor, Modulus};
 pub use poly::{Coefficient, Ntt, RnsPoly, SecretPoly};
-pub(crate) use sampling::sample_ternary;
 pub use sampling::{NOISE_DEVIATION, Randomness, Seed};
+pub(crate) use sampling::{sample_sparse, sample_ternary};
 
 pub(crate) use dot_parts::{FACTORS_AT_ONCE, Multiplier};
 pub use kernels::kernels_in_use;

@@ -284,6 +284,26 @@ pub(crate) fn sample_ternary(seed: Seed, count: usize) -> Zeroizing<Vec<i8>> {
     out
 }
 
+/// A seed's `count` coefficients of which `weight`, at places drawn without repetition, are 1 or -1 and all others 0; all of them where
+/// `weight` is larger. Timing depends on which places were taken already, which says nothing of the others.
+pub(crate) fn sample_sparse(seed: Seed, count: usize, weight: u32) -> Zeroizing<Vec<i8>> {
+    let mut stream = KeyStream::secret(seed);
+    let mut out = Zeroizing::new(vec![0i8; count]);
+    let mask = count.next_power_of_two() - 1;
+    let mut left = (weight as usize).min(count);
+    while left > 0 {
+        let (words, _) = stream.peek().as_chunks();
+        let word = words.first().copied().map_or(0, u64::from_le_bytes);
+        stream.used += size_of::<u64>();
+        let (at, positive) = ((word >> 1) as usize & mask, word & 1 == 1);
+        if let Some(coefficient @ 0) = out.get_mut(at) {
+            *coefficient = if positive { 1 } else { -1 };
+            left -= 1;
+        }
+    }
+    out
+}
+
 /// Integers of the centred binomial distribution.
 fn sample_binomial(seed: Seed, count: usize) -> Zeroizing<Vec<i64>> {
     let mut stream = KeyStream::secret(seed);

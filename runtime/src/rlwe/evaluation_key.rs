@@ -160,7 +160,10 @@ impl EvaluationKey {
         gadget: &Gadget,
         randomness: &mut Randomness,
     ) -> Result<Self, RlweError> {
-        let to = Zeroizing::new(ring.spread(small, to.poly(), gadget.basis())?);
+        let to = Zeroizing::new(match ring.degree() == small.degree() {
+            true => to.poly().restrict(ring, gadget.basis())?,
+            false => ring.spread(small, to.poly(), gadget.basis())?,
+        });
         let secrets = (from.poly(), &*to);
         Self::between(ring, KeyKind::RingSwitch, secrets, gadget, randomness)
     }

@@ -2,11 +2,11 @@
 
 use super::RlweError;
 use crate::params::Parameters;
-use crate::ring::{Ntt, Randomness, Ring, RnsBasis, RnsPoly, SecretPoly, Seed};
+use crate::ring::{Ntt, Randomness, Ring, RnsBasis, RnsPoly, SecretPoly, Seed, sample_sparse};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// A dense ternary secret of one ring; wiped when dropped.
+/// The secret of one ring, with coefficients -1, 0 and 1; wiped when dropped.
 pub struct SecretKey {
     coefficients: Zeroizing<Vec<i8>>,
     /// Modulo every prime.
@@ -26,6 +26,19 @@ impl SecretKey {
     /// None that checked parameters allow.
     pub fn generate(params: &Parameters, randomness: &mut Randomness) -> Result<Self, RlweError> {
         Self::from_coefficients(params, params.ring().sample_ternary(randomness.seed()))
+    }
+
+    /// Samples a sparse secret key: `weight` of its N coefficients are 1 or -1, all others 0.
+    ///
+    /// # Errors
+    /// None that checked parameters allow.
+    pub fn generate_sparse(
+        params: &Parameters,
+        weight: u32,
+        randomness: &mut Randomness,
+    ) -> Result<Self, RlweError> {
+        let coefficients = sample_sparse(randomness.seed(), params.degree(), weight);
+        Self::from_coefficients(params, coefficients)
     }
 
     /// A secret key from its N coefficients.

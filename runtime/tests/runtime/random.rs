@@ -64,7 +64,9 @@ proptest! {
             return Ok(());
         };
         prop_assert_eq!(&serial, &run(8).unwrap());
-        if fits {
+        // Wraps of a raised modulus are drawn in the simulation.
+        let raised = |d: &Definition| matches!(d.inst, Inst::RaiseModulus { .. });
+        if fits && !circuit.values.values().any(raised) {
             let found = client.decrypt(secret, &serial, None).unwrap();
             let error = distance(&exact.decrypted, &found.decrypted);
             let draws = noisy.iter().map(|s| distance(&exact.decrypted, &s.decrypted));

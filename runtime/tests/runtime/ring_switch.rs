@@ -28,6 +28,7 @@ fn with_small(ring: RingTable, log_ratio: u32, levels: u32, special: u32) -> Rin
     let primes = ring.key_row(Level(levels - 1));
     let digits = primes.chunks(special as usize);
     let spec = RingSpec {
+        secret: SecretKind::Ternary,
         log_n: ring.largest_log_n() - log_ratio,
         special: ring.special.keys().take(special as usize).collect(),
         digits: digits.map(<[Prime]>::to_vec).collect(),

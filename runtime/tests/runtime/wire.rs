@@ -143,7 +143,7 @@ fn keys_that_are_described_wrongly_are_refused() {
     );
     assert_eq!(
         word(1, 5),
-        "no key of this kind leads from degree 2^4 to 2^5"
+        "no key of this kind leads from degree 2^4 to degree 2^5"
     );
     assert_eq!(word(2, 7), "key 0 of the file has no valid kind");
     let cut = "the description of key 0 of the file has fewer words than it promises";

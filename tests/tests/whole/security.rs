@@ -30,6 +30,28 @@ fn the_table_of_limits_is_that_of_the_gate() {
 }
 
 #[test]
+fn the_limit_of_sparse_secrets_is_that_of_the_gate() {
+    let row = PAGE
+        .lines()
+        .find_map(|line| line.strip_prefix("| at least "));
+    let cells: Vec<u32> = row
+        .unwrap()
+        .trim_end_matches('|')
+        .split('|')
+        .map(|cell| cell.trim().trim_start_matches("2^").parse().unwrap())
+        .collect();
+    let [weight, log_n, limit, estimate] = cells[..] else {
+        panic!("{cells:?}");
+    };
+    assert!(estimate >= 128);
+    assert_eq!(Security::max_sparse_bits(log_n, weight), Some(limit));
+    assert_eq!(Security::max_sparse_bits(log_n, weight - 1), None);
+    for other in RingTable::LOG_N.filter(|&other| other != log_n) {
+        assert_eq!(Security::max_sparse_bits(other, weight), None);
+    }
+}
+
+#[test]
 fn a_longer_modulus_is_never_said_to_be_more_secure() {
     for (log_n, [gate, at_gate, guideline, at_guideline]) in rows() {
         assert_eq!(gate == guideline, at_gate == at_guideline, "2^{log_n}");

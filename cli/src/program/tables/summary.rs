@@ -43,7 +43,14 @@ pub fn rows(circuit: &CircuitSummary) -> Vec<[String; 2]> {
         let text = format!("N = 2^{log_n}, {slots} slots, the lowest {levels} levels; {security}");
         ("small ring", text)
     });
-    let rows = rows.into_iter().chain(small);
+    let sparse = circuit.sparse_secret.as_ref().map(|sparse| {
+        let (bits, limit) = (sparse.modulus_bits, sparse.modulus_limit_bits);
+        let security = modulus(circuit.security, bits, limit);
+        let weight = sparse.weight;
+        let text = format!("weight {weight}, where moduli are raised; {security}");
+        ("sparse secret", text)
+    });
+    let rows = rows.into_iter().chain(small).chain(sparse);
     rows.map(|(what, value)| [what.to_owned(), value]).collect()
 }
 

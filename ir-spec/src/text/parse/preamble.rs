@@ -7,19 +7,24 @@ use crate::circuit::{Constant, Remark, SourceNode};
 use crate::entity::{Entity, RingId};
 use crate::inst::{Key, KeyKind};
 use crate::layout::{Layout, LayoutParts};
-use crate::ring::{Level, LevelSpec, RingSpec, Rotation};
+use crate::ring::{Level, LevelSpec, RingSpec, Rotation, SecretKind};
 use crate::tensor::Tensor;
 use crate::text::error::ParseCause;
 use crate::text::lexer::{Kind, Token};
 use crate::verify::Subject;
 
 impl Parser<'_> {
-    /// `r0 = ring log_n=5`, `r1 = ring log_n=4 special_primes=[p0, p1]`.
+    /// `r0 = ring log_n=5`, `r2 = ring log_n=5 secret_weight=8`, `r1 = ring log_n=4 special_primes=[p0, p1]`.
     pub(super) fn ring(&mut self) -> Parsed<()> {
         let next = self.circuit.rings.rings.next_key();
         self.define(next, Subject::Ring(next))?;
         self.cursor.keyword("ring")?;
         let log_n = self.cursor.number_attribute("log_n")?;
+        let mut secret = SecretKind::Ternary;
+        if self.cursor.token().kind == Kind::Word("secret_weight") {
+            let weight = self.cursor.number_attribute("secret_weight")?;
+            secret = SecretKind::Sparse { weight };
+        }
         let mut special = Vec::new();
         if self.cursor.token().kind == Kind::Word("special_primes") {
             self.cursor.attribute("special_primes")?;
@@ -27,6 +32,7 @@ impl Parser<'_> {
         }
         self.circuit.rings.rings.push(RingSpec {
             log_n,
+            secret,
             special,
             digits: Vec::new(),
         });

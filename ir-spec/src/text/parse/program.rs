@@ -142,6 +142,7 @@ enum Draft {
     Rescale(Value),
     DropLevel(Value),
     SwitchRing(Value),
+    RaiseModulus(Value),
 }
 
 impl Draft {
@@ -156,6 +157,7 @@ impl Draft {
             (Self::Rescale(a), _) => Ok(Inst::Rescale { a, to: level }),
             (Self::DropLevel(a), _) => Ok(Inst::DropLevel { a, to: level }),
             (Self::SwitchRing(a), _) => Ok(Inst::SwitchRing { a, to: level }),
+            (Self::RaiseModulus(a), _) => Ok(Inst::RaiseModulus { a, to: level }),
             (Self::Input, Type::Cipher { .. } | Type::Plain { .. }) => {
                 Ok(Inst::Input { ty: ty.clone() })
             }
@@ -194,6 +196,7 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
         "rescale" => return cursor.entity().map(Draft::Rescale),
         "drop_level" => return cursor.entity().map(Draft::DropLevel),
         "switch_ring" => return cursor.entity().map(Draft::SwitchRing),
+        "raise_modulus" => return cursor.entity().map(Draft::RaiseModulus),
         "add" => Inst::Add(sum(cursor)?),
         "dot" => Inst::Dot {
             ciphers: cursor.list(Cursor::entity)?,

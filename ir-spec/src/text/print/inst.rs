@@ -77,6 +77,7 @@ fn arguments(inst: &Inst, unit: u32, f: &mut Formatter<'_>) -> fmt::Result {
         | Inst::Rescale { a, to: _ }
         | Inst::DropLevel { a, to: _ }
         | Inst::SwitchRing { a, to: _ }
+        | Inst::RaiseModulus { a, to: _ }
         | Inst::Decompose(a)
         | Inst::ModDown(a)
         | Inst::Conjugate(a) => write!(f, " {a}"),

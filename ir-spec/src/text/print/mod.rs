@@ -8,7 +8,7 @@ use crate::circuit::{Circuit, Constant, Operator, Port, Remark};
 use crate::entity::{LayoutId, RingId, Value};
 use crate::inst::{Inst, KeyKind};
 use crate::layout::Layout;
-use crate::ring::{Level, LevelSpec, RingSpec, RingTable, Rotation};
+use crate::ring::{Level, LevelSpec, RingSpec, RingTable, Rotation, SecretKind};
 use crate::tensor::Tensor;
 use crate::types::Type;
 use crate::verify::is_identifier;
@@ -89,8 +89,17 @@ impl Display for Text<'_> {
 }
 
 fn rings(ring: &RingTable, f: &mut Formatter<'_>) -> fmt::Result {
-    for (id, RingSpec { log_n, special, .. }) in ring.rings.iter() {
+    for (id, spec) in ring.rings.iter() {
+        let RingSpec {
+            log_n,
+            secret,
+            special,
+            digits: _, // after the primes
+        } = spec;
         write!(f, "    {id} = ring log_n={log_n}")?;
+        if let SecretKind::Sparse { weight } = secret {
+            write!(f, " secret_weight={weight}")?;
+        }
         match special.as_slice() {
             [] => f.write_str("\n")?,
             special => writeln!(f, " special_primes={}", List(special))?,

@@ -5,10 +5,12 @@ use super::mismatch::Mismatch;
 use super::noise::Noise;
 use super::slots::{Factor, Slots};
 use super::watch::{Seen, Watch};
+use crate::ckks::Embedding;
 use crate::exec::{Encoding, Evaluator, ScaleValue, Site};
 use peregrine_ir::{
     Basis, Circuit, Definition, Form, Inst, Key, Level, RingTable, Rotation, Scale, Type, Value,
 };
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,6 +34,33 @@ pub struct Simulator {
     noise: Option<Noise>,
     watch: Watch,
     headroom: Mutex<Option<Headroom>>,
+    /// Values whose message is in their coefficients, where a modulus is raised.
+    in_coefficients: BTreeSet<Value>,
+}
+
+/// The values from which moduli are raised, back to the products whose sums they are.
+fn in_coefficients(circuit: &Circuit) -> BTreeSet<Value> {
+    let raised = circuit.values.values();
+    let raised = raised.filter_map(|definition| match definition.inst {
+        Inst::RaiseModulus { a, .. } => Some(a),
+        _ => None,
+    });
+    let (mut left, mut found): (Vec<Value>, BTreeSet<Value>) = (raised.collect(), BTreeSet::new());
+    while let Some(value) = left.pop() {
+        let definition = circuit.values.get(value).filter(|_| found.insert(value));
+        match definition.map(|definition| &definition.inst) {
+            Some(
+                &Inst::SwitchRing { a, .. }
+                | &Inst::Rescale { a, .. }
+                | &Inst::ModDown(a)
+                | &Inst::Rotate { a, .. }
+                | &Inst::RotateExt { a, .. },
+            ) => left.push(a),
+            Some(Inst::Add(terms)) => left.extend(terms),
+            _ => {}
+        }
+    }
+    found
 }
 
 /// A simulated ciphertext, of one image or of several that are computed together.
@@ -83,6 +112,7 @@ impl Simulator {
             watch: Watch::new(circuit),
             noise,
             headroom: Mutex::new(None),
+            in_coefficients: in_coefficients(circuit),
         }
     }
 
@@ -120,7 +150,11 @@ impl Simulator {
         let Some((modulus, scale)) = bits.filter(|_| magnitude > 0.0) else {
             return;
         };
-        let bits = modulus - 1.0 - scale - magnitude.log2();
+        let largest = match self.in_coefficients.contains(&value) {
+            true => self.largest_coefficient(a),
+            false => magnitude,
+        };
+        let bits = modulus - 1.0 - scale - largest.log2();
         let found = Headroom {
             bits,
             value,
@@ -129,6 +163,17 @@ impl Simulator {
         self.watch.room(found);
         let mut least = self.headroom.lock().unwrap_or_else(PoisonError::into_inner);
         *least = Headroom::least(*least, Some(found));
+    }
+
+    /// The largest magnitude of a coefficient of any image.
+    fn largest_coefficient(&self, a: &Cipher) -> f64 {
+        let width = self.width(a);
+        let embedding = Embedding::new(2 * width);
+        let coefficients = (0..a.slots.re.len() / width.max(1)).flat_map(|image| {
+            let slots = a.slots.complex(image * width..(image + 1) * width);
+            embedding.coefficients(slots, 1.0)
+        });
+        coefficients.fold(0.0, |most, x| x.abs().max(most))
     }
 
     fn product(&self, a: &Cipher, slots: Slots, by: &Scale) -> Result<Cipher, Mismatch> {
@@ -362,8 +407,8 @@ impl Evaluator for Simulator {
     }
 
     fn switch_ring(&self, a: &Cipher, to: Level) -> Result<Cipher, Mismatch> {
-        let smaller = self.ring.at(to).log_n() < self.ring.at(a.level).log_n();
-        if !smaller || a.form != Form::Normal {
+        let secret = |level| self.ring.at(level).secret();
+        if !secret(a.level).leads_to(secret(to)) || a.form != Form::Normal {
             return Err(Mismatch::Operands);
         }
         let below = Cipher {
@@ -372,6 +417,17 @@ impl Evaluator for Simulator {
         };
         let widths = (self.width(a), self.width(&below));
         Ok(below.with(a.slots.averaged(widths)))
+    }
+
+    /// Messages without what the real ones wrap around; that is drawn with the noise.
+    fn raise_modulus(&self, a: &Cipher, to: Level) -> Result<Cipher, Mismatch> {
+        if to <= a.level || a.form != Form::Normal || !self.ring.contains(to, a.level) {
+            return Err(Mismatch::Operands);
+        }
+        Ok(Cipher {
+            level: to,
+            ..a.clone()
+        })
     }
 
     fn decompose(&self, a: &Cipher) -> Result<Digits, Mismatch> {

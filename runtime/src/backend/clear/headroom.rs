@@ -5,7 +5,8 @@ use peregrine_ir::Value;
 /// The headroom of a ciphertext: how close its message comes to the modulus.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Headroom {
-    /// log2 of half the modulus over the scaled message; below zero the message may wrap around.
+    /// log2 of half the modulus over the scaled message; below zero the message may wrap around. The message is the largest slot,
+    /// which no coefficient exceeds; right before a modulus is raised, where the message is in the coefficients, the largest of these.
     pub bits: f64,
     /// The ciphertext.
     pub value: Value,

@@ -2,9 +2,10 @@
 
 use super::random::Normal;
 use super::slots::Slots;
+use crate::ckks::Embedding;
 use crate::exec::{Encoding, Site};
 use peregrine_ir::noise::{NoiseModel, combine};
-use peregrine_ir::{Entity, Form, Inst, Level, RingTable, Scale, Type, Value};
+use peregrine_ir::{Entity, Form, Inst, Level, RingTable, Scale, SecretKind, Type, Value};
 
 /// A source of simulated noise. A seed determines the noise whatever the order of execution, and each image has noise of its own
 /// whatever the images beside it. Plaintexts are encoded once for all images. The first images of a value may be twins: copies of
@@ -35,6 +36,10 @@ impl Noise {
     /// Sums, products and automorphisms add no noise of their own: the slots already carry that of their operands.
     pub(super) fn disturb(&self, site: Site<'_>, slots: &Slots) -> Option<Slots> {
         let level = site.ty.level();
+        if let Inst::RaiseModulus { a, .. } = *site.inst {
+            let from = site.circuit.type_of(a)?.level();
+            return self.wrapped(site, from, slots);
+        }
         let model = self.model(level);
         let absolute = match site.inst {
             // What a fragment takes from another one has the noise it has there.
@@ -65,6 +70,7 @@ impl Noise {
             | Inst::Mul(..)
             | Inst::Square(_)
             | Inst::DropLevel { .. }
+            | Inst::RaiseModulus { .. }
             | Inst::Decompose(_)
             | Inst::MulMonomial { .. } => return None,
         };
@@ -81,18 +87,62 @@ impl Noise {
         Some(disturbed)
     }
 
+    /// The slots of `m + Q_l I` for the level that a modulus was raised from: each coefficient of `I` is a sum of as many uniform numbers
+    /// as the secret has coefficients other than 0, rounded.
+    fn wrapped(&self, site: Site<'_>, from: Level, slots: &Slots) -> Option<Slots> {
+        let view = self.ring.at(from);
+        let scale = site.ty.scale()?.value(&self.ring.primes)?;
+        let unit = self.ring.level_bits(from)?.exp2() / scale;
+        let terms = match view.secret().kind {
+            SecretKind::Sparse { weight } => weight,
+            SecretKind::Ternary => view.degree() as u32 * 2 / 3,
+        };
+        let (width, embedding) = (view.slots() as usize, Embedding::new(view.degree()));
+        let mut wrapped = slots.clone();
+        let images = wrapped.re.len() / width.max(1);
+        for image in self.twins..images {
+            let mut normal = self.normal(self.first + image - self.twins, (site.value, site.call));
+            let wraps: Vec<f64> = (0..view.degree())
+                .map(|_| normal.uniform_sum(terms).round())
+                .collect();
+            let wraps = embedding.values(&wraps, unit);
+            let at = image * width..(image + 1) * width;
+            let re = wrapped.re.get_mut(at.clone())?;
+            re.iter_mut()
+                .zip(wraps.iter())
+                .for_each(|(x, z)| *x += z.re);
+            let im = wrapped.imaginary().get_mut(at)?;
+            im.iter_mut()
+                .zip(wraps.iter())
+                .for_each(|(x, z)| *x += z.im);
+        }
+        Some(wrapped)
+    }
+
     /// The number of images that are twins.
     pub(super) fn twins(&self) -> usize {
         self.twins
     }
 
-    /// The slots of a plaintext with the error of rounding its coefficients.
+    /// The slots of a plaintext with the error of rounding its coefficients: slots with a period are a polynomial in a power of `X`, of
+    /// which only so many coefficients are rounded, and the error has the period of the slots.
     pub(super) fn round(&self, slots: &mut Slots, at: Encoding<'_>) {
-        let encoding = self.model(at.level).encoding();
-        if let Some(deviation) = self.deviation(encoding, at.scale.exact) {
-            let mut normal = self.normal(0, (at.value, 0));
-            let parts = slots.re.iter_mut().chain(slots.im.iter_mut().flatten());
-            parts.for_each(|x| *x += deviation * normal.next());
+        let period = slots.period();
+        let log_n = (2 * period).ilog2();
+        let encoding = NoiseModel { log_n }.encoding();
+        let Some(deviation) = self.deviation(encoding, at.scale.exact) else {
+            return;
+        };
+        let mut normal = self.normal(0, (at.value, 0));
+        for part in [Some(&mut slots.re), slots.im.as_mut()]
+            .into_iter()
+            .flatten()
+        {
+            let errors: Vec<f64> = (0..period).map(|_| deviation * normal.next()).collect();
+            let errors = errors.iter().cycle();
+            part.iter_mut()
+                .zip(errors)
+                .for_each(|(x, error)| *x += error);
         }
     }
 

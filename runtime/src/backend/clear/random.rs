@@ -37,6 +37,16 @@ impl Normal {
         (sum as f64 - PARTS * LARGEST / 2.0) / deviation
     }
 
+    /// The sum of `terms` independent uniform numbers on `[-1/2, 1/2]`; of many a normal number.
+    pub(super) fn uniform_sum(&mut self, terms: u32) -> f64 {
+        const FEW: u32 = 256;
+        if terms > FEW {
+            return self.next() * (f64::from(terms) / 12.0).sqrt();
+        }
+        let uniform = |word: u64| (word >> 11) as f64 / (1u64 << 53) as f64 - 0.5;
+        (0..terms).map(|_| uniform(self.word())).sum()
+    }
+
     fn word(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GOLDEN);
         mix(self.state)

@@ -1,5 +1,8 @@
 //! Cleartext slots: real numbers, and imaginary parts only once something makes them.
 
+use crate::ckks::Complex64;
+use std::ops::Range;
+
 /// The number of elements of a sum of products that are finished before the next ones: what fits the smallest cache.
 const BLOCK: usize = 1024;
 
@@ -180,7 +183,32 @@ impl Slots {
         largest(&self.re).max(self.im.as_deref().map_or(0.0, largest))
     }
 
-    fn imaginary(&mut self) -> &mut Vec<f64> {
+    /// Some of the slots as complex numbers.
+    pub(super) fn complex(&self, at: Range<usize>) -> impl Iterator<Item = Complex64> + '_ {
+        at.map(|i| {
+            let im = self.im.as_ref().and_then(|im| im.get(i));
+            Complex64::new(self.re[i], im.copied().unwrap_or(0.0))
+        })
+    }
+
+    /// The smallest power of two after which all slots repeat; their number, where there is none.
+    pub(super) fn period(&self) -> usize {
+        let parts = || [Some(&self.re), self.im.as_ref()].into_iter().flatten();
+        let repeats = |period: usize| {
+            parts().all(|part| {
+                let first = part.get(..2 * period).unwrap_or_default();
+                let (low, high) = first.split_at(first.len() / 2);
+                low == high
+            })
+        };
+        let mut period = self.re.len().max(1);
+        while period.is_multiple_of(2) && repeats(period / 2) {
+            period /= 2;
+        }
+        period
+    }
+
+    pub(super) fn imaginary(&mut self) -> &mut Vec<f64> {
         let slots = self.re.len();
         self.im.get_or_insert_with(|| vec![0.0; slots])
     }

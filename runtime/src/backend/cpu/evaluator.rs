@@ -303,6 +303,11 @@ impl Evaluator for CkksEvaluator {
         )?)
     }
 
+    fn raise_modulus(&self, a: &Ciphertext, to: Level) -> Result<Ciphertext, CkksRunError> {
+        let params = self.rings.at(a.level());
+        Ok(ckks::raise_modulus(params, a, binding::level(to))?)
+    }
+
     fn decompose(&self, a: &Ciphertext) -> Result<Digits, CkksRunError> {
         Ok(self.of(a).decompose(a)?)
     }

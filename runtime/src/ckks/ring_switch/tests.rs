@@ -6,6 +6,7 @@ use crate::params::{Parameters, RingLiteral, RingsLiteral};
 use crate::ring::Randomness;
 use crate::rlwe::{EvaluationKey, RlweError, SecretKeys, StreamedKey, SwitchKey};
 use crate::testing::{precision, primes_below, random_slots, rotated};
+use peregrine_ir::SecretKind;
 use peregrine_ir::noise::{NoiseModel, combine};
 use std::sync::Arc;
 
@@ -18,11 +19,13 @@ fn literal(log_n: u32, log_ratio: u32, alpha: usize, bits: u32) -> RingsLiteral 
     pool.swap(0, 1);
     let large = RingLiteral {
         log_n,
+        secret: SecretKind::Ternary,
         special: vec![0, 1, 2],
         digits: vec![vec![0, 1, 2], vec![3, 4], vec![5]],
     };
     let smaller = RingLiteral {
         log_n: log_n - log_ratio,
+        secret: SecretKind::Ternary,
         special: (0..alpha).collect(),
         digits: small.chunks(alpha).map(<[usize]>::to_vec).collect(),
     };
@@ -252,4 +255,68 @@ fn what_does_not_fit_is_refused() {
             EvaluationKey::for_ring_switch(rings, secrets, (from, level), &mut bench.randomness);
         assert_eq!(refused.unwrap_err(), RlweError::NoRingSwitch { from, to });
     }
+}
+
+/// `r1` has the degree of `r0` and a sparse secret.
+fn sparse() -> RingsLiteral {
+    let mut sparse = literal(7, 0, 1, 44);
+    sparse.rings[1].secret = SecretKind::Sparse { weight: 9 };
+    sparse.levels.truncate(3);
+    sparse
+        .levels
+        .extend([(0, vec![1]), (0, vec![0, 1, 2, 3, 4, 5])]);
+    sparse
+}
+
+#[test]
+fn a_sparse_secret_has_its_weight_and_the_message_goes_there_whole() {
+    let mut bench = Bench::new(sparse());
+    let coefficients = bench.secrets.get(1).unwrap().coefficients();
+    assert_eq!(coefficients.iter().filter(|&&c| c != 0).count(), 9);
+    let (x, scale) = (random_slots(5, 64), 2f64.powi(38));
+    let a = bench.encrypt(&x, 3, scale);
+    let switched = bench.switch(&a, 0);
+    let bits = precision(&bench.decrypt(&switched, scale), &x);
+    assert!(bits > 28.0, "{bits:.1} bits");
+}
+
+#[test]
+fn a_raised_modulus_wraps_the_message_by_few_of_the_old_one() {
+    let mut bench = Bench::new(sparse());
+    let small = bench.small().clone();
+    let x = random_slots(5, 64);
+    let scale = 2f64.powi(30);
+    let a = bench.encrypt(&x, 0, scale);
+    let raised = raise_modulus(&small, &a, 2).unwrap();
+    assert_eq!((raised.level(), raised.form()), (2, CiphertextForm::Normal));
+    let encoder = Encoder::new(&small);
+    let phase = |a: &Ciphertext| {
+        let decryptor = Decryptor::new(&small, bench.secrets.get(1).unwrap());
+        encoder.centred(&decryptor.phase(a).unwrap()).unwrap()
+    };
+    let old = small.ring().log2_product(small.row(0).unwrap()).exp2();
+    let (after, before) = (phase(&raised), phase(&a));
+    let pairs = after.iter().zip(before.iter());
+    let mut largest: f64 = 0.0;
+    for (y, x) in pairs {
+        let wrap = (y - x) / old;
+        assert!((wrap - wrap.round()).abs() < 1e-6, "{wrap}");
+        largest = largest.max(wrap.abs());
+    }
+    // Nine numbers of at most a half, rounded.
+    assert!((1.0..=5.0).contains(&largest), "{largest}");
+}
+
+#[test]
+fn a_modulus_is_raised_to_more_of_the_same_primes_only() {
+    let mut bench = Bench::new(sparse());
+    let small = bench.small().clone();
+    let a = bench.encrypt(&random_slots(5, 64), 1, 2f64.powi(30));
+    for to in [0, 1] {
+        let error = raise_modulus(&small, &a, to).unwrap_err();
+        assert!(matches!(error, CkksError::NotBelow { .. }), "{to}: {error}");
+    }
+    let square = Evaluator::new(&small, &Arc::default()).square(&a).unwrap();
+    let error = raise_modulus(&small, &square, 2).unwrap_err();
+    assert!(matches!(error, CkksError::CiphertextForm { .. }), "{error}");
 }

@@ -4,8 +4,8 @@
 //!
 //! | words | what |
 //! |---|---|
-//! | 1 | log2 of the degree |
-//! | 1 | log2 of the degree of the secret that it leads to |
+//! | 1 | the secret that it leads from: log2 of the degree, and above 2^32 the weight of a sparse one |
+//! | 1 | the secret that it leads to |
 //! | 1 | kind: 1 relinearization, 2 conjugation, 3 rotation, 4 ring switch |
 //! | 1 | the rotation, 0 where there is none |
 //! | 2 | the seed, lower half first |
@@ -20,7 +20,7 @@
 
 use crate::ring::Seed;
 use crate::wire::error::{WireError, expect};
-use peregrine_ir::{KeyKind, KeyShape, Rotation};
+use peregrine_ir::{KeyKind, KeyShape, Rotation, SecretId, SecretKind};
 
 /// The number of words of a key beside its primes.
 const FIXED: usize = 8;
@@ -43,8 +43,8 @@ pub(super) fn words(out: &mut Vec<u8>, Described { shape, seed }: &Described) {
     let digits = shape.digits();
     let count: usize = digits.iter().map(Vec::len).sum();
     let fixed = [
-        shape.log_n().into(),
-        shape.to_log_n().into(),
+        secret_word(shape.from_secret()),
+        secret_word(shape.to_secret()),
         kind,
         rotation.into(),
         seed.0 as u64,
@@ -57,6 +57,25 @@ pub(super) fn words(out: &mut Vec<u8>, Described { shape, seed }: &Described) {
     let words = fixed.into_iter().chain(shape.special().iter().copied());
     let words = words.chain(digits.iter().flatten().copied()).chain(owners);
     words.for_each(|word| out.extend(word.to_le_bytes()));
+}
+
+/// A secret as a word: log2 of its degree in the lower half, its weight in the upper half, 0 for a ternary one.
+fn secret_word(secret: SecretId) -> u64 {
+    let weight = match secret.kind {
+        SecretKind::Ternary => 0,
+        SecretKind::Sparse { weight } => weight,
+    };
+    u64::from(weight) << 32 | u64::from(secret.log_n)
+}
+
+fn secret_of(word: u64) -> SecretId {
+    SecretId {
+        log_n: word as u32,
+        kind: match (word >> 32) as u32 {
+            0 => SecretKind::Ternary,
+            weight => SecretKind::Sparse { weight },
+        },
+    }
 }
 
 /// A header that is being read.
@@ -141,10 +160,9 @@ impl KeyWords<'_> {
     /// # Errors
     /// When the chunk has another length, or the words describe no key.
     pub(super) fn described(&self, length: u64) -> Result<Described, WireError> {
-        let [log_n, to_log_n, kind, rotation, low, high, ..] = self.fixed;
-        let degree = |log_n: u64| u32::try_from(log_n).unwrap_or(u32::MAX);
-        let (log_n, to_log_n) = (degree(log_n), degree(to_log_n));
-        let expected = self.bytes(log_n).ok_or(self.refused("is too large"))?;
+        let [from, to, kind, rotation, low, high, ..] = self.fixed;
+        let (from, to) = (secret_of(from), secret_of(to));
+        let expected = self.bytes(from.log_n).ok_or(self.refused("is too large"))?;
         expect("the length of a chunk", length, expected)?;
         let kind = match (kind, u32::try_from(rotation)) {
             (1, Ok(0)) => KeyKind::Relinearization,
@@ -153,7 +171,7 @@ impl KeyWords<'_> {
             (4, Ok(0)) => KeyKind::RingSwitch,
             _ => return Err(WireError::NoKind { index: self.index }),
         };
-        let shape = KeyShape::new(kind, (log_n, to_log_n), self.digits()?, list(self.special))?;
+        let shape = KeyShape::new(kind, (from, to), self.digits()?, list(self.special))?;
         let described = Described {
             seed: Seed(u128::from(high) << 64 | u128::from(low)),
             shape,
