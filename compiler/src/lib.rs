@@ -25,6 +25,7 @@ pub mod passes;
 pub mod pipeline;
 pub mod precision;
 pub mod ranges;
+pub mod refresh;
 pub mod rewrite;
 pub mod slots;
 pub mod tensor;

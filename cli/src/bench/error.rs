@@ -1,11 +1,16 @@
 //! Why primitives could not be measured.
 
+use peregrine_compiler::refresh::function::RefreshError;
+use peregrine_compiler::refresh::plan::PlanError;
 use peregrine_ir::binary::ContainerError;
-use peregrine_ir::{FillError, LayoutError, ShapeError, TensorError};
+use peregrine_ir::{FillError, LayoutError, ShapeError, TensorError, VerifyErrors};
 use peregrine_runtime::ckks::CkksError;
+use peregrine_runtime::client::ClientError;
 use peregrine_runtime::params::ParametersError;
+use peregrine_runtime::ports::PortError;
 use peregrine_runtime::ring::RingError;
 use peregrine_runtime::rlwe::RlweError;
+use peregrine_runtime::server::ServerError;
 use peregrine_runtime::wire::WireError;
 
 /// Why a measurement failed, and where.
@@ -19,6 +24,9 @@ pub enum BenchFailure {
         /// Why it could not be measured.
         source: BenchError,
     },
+    /// A refresh that could not be measured.
+    #[error("refresh: {0}")]
+    Refresh(#[from] RefreshFailure),
     /// Threads that cannot be started.
     #[error("cannot start the threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -82,4 +90,48 @@ pub enum BenchError {
     /// The measured convolution has no constants.
     #[error(transparent)]
     Fill(#[from] FillError),
+}
+
+/// Why a refresh could not be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshFailure {
+    /// There are no parameters.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Levels or scales do not suit each other.
+    #[error(transparent)]
+    Refresh(#[from] RefreshError),
+    /// The circuit breaks a rule.
+    #[error(transparent)]
+    Verify(#[from] VerifyErrors),
+    /// A client fails.
+    #[error(transparent)]
+    Client(Box<ClientError>),
+    /// A server fails.
+    #[error(transparent)]
+    Server(Box<ServerError>),
+    /// A key file is wrong.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The inputs have no shape.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// The inputs are no arrays.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// A file cannot be written or mapped.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+}
+
+impl From<ClientError> for RefreshFailure {
+    fn from(error: ClientError) -> Self {
+        Self::Client(Box::new(error))
+    }
+}
+
+impl From<ServerError> for RefreshFailure {
+    fn from(error: ServerError) -> Self {
+        Self::Server(Box::new(error))
+    }
 }

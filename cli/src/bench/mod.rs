@@ -10,6 +10,7 @@
 //! | `weights` | a convolution whose constants are filled |
 //! | `profile` | the measurements as a profile of the machine, for `compile --profile` |
 //! | `measure`, `report` | all of it, and as data |
+//! | `refresh` | a refresh, through all roles |
 //!
 //! Every time is a median, at the highest level, where operations cost most.
 
@@ -20,16 +21,20 @@ mod measure;
 mod operation;
 mod profile;
 mod reference;
+mod refresh;
 mod report;
 mod speed;
 mod timing;
 mod weights;
 
-pub use error::{BenchError, BenchFailure};
+pub use error::{BenchError, BenchFailure, RefreshFailure};
 pub use keys::KeySize;
 pub use measure::{BenchOptions, measure};
 pub use operation::{DOT_DISTINCT, DOT_TERMS, Measurement, Operation};
 pub use reference::Reference;
+pub use refresh::{
+    LOG_N as REFRESH_LOG_N, RefreshOptions, RefreshReport, RefreshRun, measure_refresh,
+};
 pub use report::{BenchReport, BenchRun, RingReport};
 pub use speed::{Copying, Forward, Transforms};
 pub use timing::Timing;

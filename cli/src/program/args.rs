@@ -391,6 +391,12 @@ pub struct Bench {
     /// Threads to measure on [default: 1, then one per processor]
     #[arg(long, value_name = "COUNT", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
+    /// Instead: a refresh of 2^16 values at 128-bit security, which takes 5 GiB of memory and 3 GiB of disk
+    #[arg(long, conflicts_with_all = ["log_n", "profile_out"])]
+    pub refresh: bool,
+    /// Random messages to refresh on each number of threads
+    #[arg(long, value_name = "COUNT", default_value_t = 4, requires = "refresh", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub messages: u16,
     /// Where a profile of this machine goes, for `compile --profile`
     #[arg(long, value_name = "FILE.json")]
     pub profile_out: Option<PathBuf>,

@@ -26,6 +26,7 @@ mod precision;
 mod promised_bits;
 mod random_networks;
 mod ranges;
+mod refresh;
 mod resnet20;
 mod ring_switching;
 mod security;

@@ -12,4 +12,5 @@ pub mod memory;
 pub mod node;
 pub mod outputs;
 pub mod ranges;
+pub mod refresh;
 pub mod summary;

@@ -8,7 +8,7 @@ use crate::program::print;
 use crate::program::progress::Bars;
 use crate::program::tables;
 use crate::program::warn::Promises;
-use peregrine::bench::{BenchOptions, measure};
+use peregrine::bench::{BenchOptions, RefreshOptions, measure, measure_refresh};
 
 /// Runs `peregrine bench`.
 pub fn run(args: &Bench) -> Result<(), Error> {
@@ -21,13 +21,21 @@ pub fn run(args: &Bench) -> Result<(), Error> {
         log_n: args.log_n,
         threads: args.threads,
     };
+    let promises = Promises::default();
+    if args.refresh {
+        let options = RefreshOptions {
+            messages: args.messages.into(),
+            threads: options.thread_counts(),
+        };
+        let report = measure_refresh(&options, &Bars)?;
+        return print::print(args.json.json, promises, &report, tables::refresh::text);
+    }
     let report = measure(&options, &Bars)?;
     if let Some(file) = &mut file {
         let threads = options.thread_counts().last().copied().unwrap_or(1);
         let text = serde_json::to_string_pretty(&report.profile(threads))? + "\n";
         file.write(text.as_bytes())?;
     }
-    let promises = Promises::default();
     print::print(args.json.json, promises, &report, tables::bench::text)?;
     file.map_or(Ok(()), |file| file.commit().map(drop))
 }

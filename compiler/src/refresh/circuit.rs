@@ -1,0 +1,62 @@
+//! A circuit that does nothing but refresh: two real vectors with little modulus left come back with much. For measurements and tests.
+
+use super::function::RefreshError;
+use super::plan::RefreshPlan;
+use crate::optimisation::Without;
+use crate::passes;
+use peregrine_ir::cost::CostModel;
+use peregrine_ir::{
+    Builder, Circuit, Finish, FinishStep, Inst, Layout, Security, Shape, SourceNode,
+};
+
+/// The names of the inputs.
+pub const INPUTS: [&str; 2] = ["x", "y"];
+/// The names of the outputs.
+pub const OUTPUTS: [&str; 2] = ["x refreshed", "y refreshed"];
+
+impl RefreshPlan {
+    /// The circuit: inputs `x` and `y` of shape `[1, slots]`, values in `-1..=1`; outputs are what they were, at the level that the
+    /// refresh reaches. It has been through the passes.
+    ///
+    /// # Errors
+    /// When the levels or scales of the plan do not suit each other.
+    pub fn circuit(&self, security: Security, cost: &CostModel) -> Result<Circuit, RefreshError> {
+        let refresh = &self.refresh;
+        let mut builder = Builder::new(Circuit::new("refresh", security, self.rings.clone()));
+        let function =
+            builder.function("refresh", |builder| refresh.emit(builder).map(Vec::from))?;
+        let slots = 1 << refresh.log_slots;
+        let layout = Layout::row_major(refresh.log_slots, [slots, 1, 1]);
+        let circuit = builder.circuit();
+        let layout = circuit.layouts.push(layout?);
+        let node = circuit.nodes.push(SourceNode {
+            name: "refresh".into(),
+            op: "Refresh".into(),
+        });
+        let shape = Shape::new([1, slots])?;
+        builder.serve(node);
+        let mut given = Vec::new();
+        for name in INPUTS {
+            given.extend(builder.input(name, shape.clone(), layout, refresh.from.clone())?);
+        }
+        // x + i y
+        let i = Inst::MulMonomial {
+            a: given[1],
+            exponent: slots,
+        };
+        let turned = builder.push(i)?;
+        let both = builder.push(Inst::Add(vec![given[0], turned]))?;
+        let results = builder.call(function, vec![both])?;
+        for (name, value) in OUTPUTS.iter().zip(results) {
+            builder.output(name, shape.clone(), layout, vec![value]);
+        }
+        for port in &mut builder.circuit().outputs {
+            port.finish = Finish(vec![FinishStep::Affine {
+                axis: 0,
+                factor: vec![self.gain],
+                offset: vec![0.0],
+            }]);
+        }
+        Ok(passes::run_all(builder.finish(), cost, &Without::new())?)
+    }
+}
