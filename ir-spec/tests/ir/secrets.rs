@@ -135,3 +135,37 @@ fn nothing_is_encrypted_under_a_sparse_secret() {
         ),
     ]);
 }
+
+/// The promise of 128 bits bounds the modulus of the key that leads to a sparse secret, not that of what is raised there.
+#[test]
+fn a_sparse_secret_is_secure_for_a_short_modulus_only() {
+    let secure = GOOD
+        .replace("security=none", "security=128")
+        .replace("log_n=4", "log_n=16")
+        .replace("secret_weight=5", "secret_weight=32")
+        .replace("0x1fffffffff61", "0xfff00001")
+        .replace("0x3ffffe81", "0x1fffffc20001")
+        .replace("0xfffffffffa81", "0x1ffffffea0001");
+    check_errors(&secure).unwrap();
+    let error = |from: &str, to: &str| {
+        assert!(secure.contains(from), "{from}");
+        check_errors(&secure.replacen(from, to, 1)).unwrap();
+    };
+    let ring = "r1 = ring log_n=16 secret_weight=32 special_primes=[p0]\n";
+    let prime = "p0 = special_prime 0x1ffffffea0001\n";
+    error(
+        ring,
+        "r1 = ring log_n=16 secret_weight=31 special_primes=[p0]   ; error: no modulus is 128-bit secure at degree 2^16 with a sparse secret of weight 31\n",
+    );
+    let two = secure.replacen(
+        prime,
+        &format!("{prime}    p1 = special_prime 0x1ffffffd40001\n"),
+        1,
+    );
+    let two = two.replacen(
+        ring,
+        "r1 = ring log_n=16 secret_weight=32 special_primes=[p0, p1]   ; error: log2(Q P) is 130.0, above the 100 bits that degree 2^16 with a sparse secret of weight 32 carries at 128-bit security\n",
+        1,
+    );
+    check_errors(&two).unwrap();
+}
