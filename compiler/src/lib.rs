@@ -7,6 +7,7 @@
 //! | ONNX front end | bytes to [`tensor::Graph`] | `onnx` |
 //! | rewrites | [`tensor::Graph`] to [`tensor::Graph`] | `rewrite` |
 //! | layouts | [`tensor::Graph`] to [`layout::LayoutPlan`] | [`layout`] |
+//! | placement of refreshes | [`tensor::Graph`] to [`placement::Placement`] | [`placement`] |
 //! | lowering | graph and plan to [`slots::Program`] | [`slots`] |
 //! | management | [`slots::Program`] to `Circuit` | [`manage`] |
 //! | circuit passes | `Circuit` to `Circuit` | [`passes`] |
@@ -19,10 +20,12 @@ pub mod advice;
 pub mod layout;
 pub mod magnitude;
 pub mod manage;
+pub mod moduli;
 pub mod onnx;
 pub mod optimisation;
 pub mod passes;
 pub mod pipeline;
+pub mod placement;
 pub mod precision;
 pub mod ranges;
 pub mod refresh;

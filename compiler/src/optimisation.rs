@@ -25,6 +25,8 @@ pub enum Optimisation {
     GranularModuli,
     /// A ring of half the degree once that is secure: [`crate::pipeline`].
     RingSwitching,
+    /// Refreshes between stretches of a network that is too deep for a ring: [`crate::placement`].
+    Bootstrapping,
     /// Rotations composed of others, for fewer and smaller keys: [`crate::passes::keys`].
     KeySelection,
     /// Rotations of one ciphertext that share its decomposition: [`crate::passes`].
@@ -38,7 +40,7 @@ pub type Without = BTreeSet<Optimisation>;
 
 impl Optimisation {
     /// All optimisations, in the order of the stages that do them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NodeFusing,
         Self::Redistribution,
         Self::SkewedReplicas,
@@ -46,6 +48,7 @@ impl Optimisation {
         Self::SeparateScales,
         Self::GranularModuli,
         Self::RingSwitching,
+        Self::Bootstrapping,
         Self::KeySelection,
         Self::Hoisting,
         Self::DoubleHoisting,
@@ -61,6 +64,7 @@ impl Optimisation {
             Self::SeparateScales => "separate-scales",
             Self::GranularModuli => "granular-moduli",
             Self::RingSwitching => "ring-switching",
+            Self::Bootstrapping => "bootstrapping",
             Self::KeySelection => "key-selection",
             Self::Hoisting => "hoisting",
             Self::DoubleHoisting => "double-hoisting",
@@ -93,6 +97,9 @@ impl Optimisation {
             }
             Self::RingSwitching => {
                 "A network may go on at half the degree once the modulus left is secure there; without, it has one ring"
+            }
+            Self::Bootstrapping => {
+                "Values are refreshed where a network is too deep for a ring; without, it needs a larger ring or does not compile"
             }
             Self::KeySelection => {
                 "Rotations are composed of others where their keys are not worth their size; without, each has a key for its \

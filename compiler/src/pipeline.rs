@@ -4,6 +4,7 @@ mod attempt;
 mod defect;
 mod error;
 mod like;
+mod refreshed;
 
 pub use defect::contained;
 pub use error::CompileError;
@@ -14,15 +15,18 @@ use crate::manage::demand::Demand;
 use crate::manage::like::Like;
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
-use crate::optimisation::Without;
+use crate::optimisation::{Optimisation, Without};
 use crate::passes::keys::{self, Having, KeyBudget, KeyChoice, KeyError, KeyedCircuit};
 use crate::rewrite::{self, RewriteError, simplify_without};
 use crate::tensor::Graph;
-use attempt::Attempt;
+use attempt::{Attempt, Candidate};
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Circuit, Remark, RingTable, Security, Verified, VerifyErrors, verify};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+
+/// log2 of the ring degrees at which values are refreshed: at lower ones nothing is left of the modulus for a network.
+const REFRESHED_LOG_N: RangeInclusive<u32> = 16..=17;
 
 /// The configuration of a compilation: what the compiler must keep, and what it may choose.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +48,9 @@ pub struct Config {
     pub cost: CostModel,
     /// Optimisations that are left out, to see what they buy.
     pub without: Without,
+    /// The magnitude that the values of each node of the rewritten graph stay below, in node order; none where nothing bounds them.
+    /// Values are refreshed only where they have a bound.
+    pub bounds: Vec<Option<f64>>,
     /// A circuit whose keys are to serve this one, too: its rings, primes and levels are used, and rotations for which it has
     /// keys need no new ones. The range of ring degrees then does not matter.
     pub like: Option<Like>,
@@ -62,8 +69,16 @@ impl Config {
             key_budget: KeyBudget::Unlimited,
             cost: CostModel::default(),
             without: Without::new(),
+            bounds: Vec::new(),
             like: None,
         }
+    }
+
+    /// Whether values may be refreshed in rings of a degree.
+    fn may_refresh(&self, log_n: u32) -> bool {
+        REFRESHED_LOG_N.contains(&log_n)
+            && self.like.is_none()
+            && !self.without.contains(&Optimisation::Bootstrapping)
     }
 
     /// The ring degrees to try.
@@ -198,6 +213,7 @@ impl<'g> Session<'g> {
         let mut refused = None;
         for log_n in config.degrees() {
             match planner.possible(&self.graph, log_n) {
+                Err(_) if config.may_refresh(log_n) => return Ok(()),
                 Ok(()) => return Ok(()),
                 Err(error) => refused = Some(error),
             }
@@ -248,6 +264,28 @@ struct Emitted {
     half: Option<(Circuit, String)>,
     /// The plans of both circuits.
     plans: Plans,
+}
+
+impl Emitted {
+    /// A circuit and no other.
+    fn only(found: Candidate) -> Self {
+        Self {
+            one: (found.circuit, found.seconds),
+            half: None,
+            plans: Plans {
+                one: found.plan,
+                half: None,
+            },
+        }
+    }
+
+    /// These circuits, or another one if it is faster.
+    fn or_faster(self, other: Option<Candidate>) -> Self {
+        match other {
+            Some(other) if other.seconds < self.one.1 => Self::only(other),
+            _ => self,
+        }
+    }
 }
 
 /// The plan of a circuit.
@@ -317,49 +355,85 @@ impl Session<'_> {
     /// The fastest circuits at the smallest ring degree that holds the network.
     fn emitted(&mut self, config: &Config, watch: Watch<'_>) -> Result<Emitted, CompileError> {
         let planner = self.planner(config);
-        let mut refused = None;
+        let mut refused: Option<ParameterError> = None;
+        let mut refreshed: Option<Candidate> = None;
+        let mut unplaced = None;
         for log_n in config.degrees() {
             // What is known already may exclude the degree without a plan.
-            let least = match self.promising(&planner, log_n) {
-                Ok(ring) => ring,
-                Err(error) => {
-                    refused = Some(error);
-                    continue;
-                }
+            let error = match self.leveled(log_n, (config, &planner), watch)? {
+                Ok(leveled) => return Ok(leveled.or_faster(refreshed)),
+                Err(error) => error,
             };
-            let attempt = Attempt {
-                graph: &self.graph,
-                config,
-                planner: &planner,
-                log_n,
-                cut: None,
-                watch,
-            };
-            // The plan that spends no level decides whether the degree is large enough.
-            attempt.begin(0.0, "layouts");
-            let priced = attempt.priced().unwrap_or(least);
-            let mut planning = attempt.planning(&priced, &mut self.quotes)?;
-            let plan = planning.fewest_levels()?;
-            match attempt.fastest(&plan)? {
-                Ok(fewest) => {
-                    // It is: levels may pay where they save work, and half the degree from some node on.
-                    let best = attempt.with_more_levels(&mut planning, fewest)?;
-                    let half = attempt.switched(&best, &mut self.quotes)?;
-                    let plans = Plans {
-                        one: best.plan,
-                        half: half.as_ref().map(|(found, cut, _)| (found.plan, *cut)),
-                    };
-                    let half = half.map(|(found, _, reason)| (found.circuit, reason));
-                    let one = (best.circuit, best.seconds);
-                    return Ok(Emitted { one, half, plans });
-                }
-                Err((demand, error)) => {
-                    self.demanded.insert(log_n, demand);
-                    refused = Some(error);
+            if refreshed.is_none() && config.may_refresh(log_n) {
+                let attempt = Attempt {
+                    graph: &self.graph,
+                    config,
+                    planner: &planner,
+                    log_n,
+                    cut: None,
+                    watch,
+                };
+                match attempt.refreshed(&mut self.quotes)? {
+                    Ok(found) => refreshed = Some(found),
+                    Err(error) => unplaced = Some(error),
                 }
             }
+            refused = Some(error);
         }
-        Err(refused.map_or(CompileError::NoDegree, CompileError::Parameters))
+        if let Some(found) = refreshed {
+            return Ok(Emitted::only(found));
+        }
+        Err(match (refused, unplaced) {
+            (Some(source), Some(refused)) => CompileError::Placement { source, refused },
+            (Some(source), None) => CompileError::Parameters(source),
+            (None, _) => CompileError::NoDegree,
+        })
+    }
+
+    /// The fastest circuits without refreshes at a ring degree; or why there are none.
+    fn leveled(
+        &mut self,
+        log_n: u32,
+        (config, planner): (&Config, &Planner<'_>),
+        watch: Watch<'_>,
+    ) -> Result<Result<Emitted, ParameterError>, CompileError> {
+        // What is known already may exclude the degree without a plan.
+        let least = match self.promising(planner, log_n) {
+            Ok(ring) => ring,
+            Err(error) => return Ok(Err(error)),
+        };
+        let attempt = Attempt {
+            graph: &self.graph,
+            config,
+            planner,
+            log_n,
+            cut: None,
+            watch,
+        };
+        // The plan that spends no level decides whether the degree is large enough.
+        attempt.begin(0.0, "layouts");
+        let priced = attempt.priced().unwrap_or(least);
+        let mut planning = attempt.planning(&priced, &mut self.quotes)?;
+        let plan = planning.fewest_levels()?;
+        let fewest = match attempt.fastest(&plan)? {
+            Ok(fewest) => fewest,
+            Err((demand, error)) => {
+                self.demanded.insert(log_n, demand);
+                return Ok(Err(error));
+            }
+        };
+        // It is: levels may pay where they save work, and half the degree from some node on.
+        let best = attempt.with_more_levels(&mut planning, fewest)?;
+        let half = attempt.switched(&best, &mut self.quotes)?;
+        let plans = Plans {
+            one: best.plan,
+            half: half.as_ref().map(|(found, cut, _)| (found.plan, *cut)),
+        };
+        Ok(Ok(Emitted {
+            one: (best.circuit, best.seconds),
+            half: half.map(|(found, _, reason)| (found.circuit, reason)),
+            plans,
+        }))
     }
 
     /// A table of rings for what is known of the network at a degree before its layouts there. The demand hardly depends on the

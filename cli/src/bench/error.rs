@@ -1,6 +1,6 @@
 //! Why primitives could not be measured.
 
-use peregrine_compiler::refresh::function::RefreshError;
+use peregrine_compiler::refresh::error::RefreshError;
 use peregrine_compiler::refresh::plan::PlanError;
 use peregrine_ir::binary::ContainerError;
 use peregrine_ir::{FillError, LayoutError, ShapeError, TensorError, VerifyErrors};

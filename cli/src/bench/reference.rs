@@ -5,7 +5,7 @@
 //! these are within the line for 128-bit security. Level l has the first l + 1 primes of the chain.
 
 use super::error::BenchError;
-use peregrine_compiler::manage::primes::largest_primes;
+use peregrine_compiler::moduli::primes::largest_primes;
 use peregrine_ir::Security;
 use peregrine_runtime::params::ParametersLiteral;
 use serde::Serialize;

@@ -2,8 +2,9 @@
 
 use super::error::{BenchFailure, RefreshFailure};
 use crate::watch::{Task, Watcher};
+use peregrine_compiler::refresh::choices::Choices;
 use peregrine_compiler::refresh::circuit::{INPUTS, OUTPUTS};
-use peregrine_compiler::refresh::plan::{Choices, RefreshPlan};
+use peregrine_compiler::refresh::plan::RefreshPlan;
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Interface, Security, Shape, Verified, verify};
 use peregrine_runtime::client::{Client, Secret};
@@ -137,7 +138,7 @@ fn measured(
 }
 
 fn circuit(plan: &RefreshPlan) -> Result<Verified, RefreshFailure> {
-    let circuit = plan.circuit(Security::Classical128, &CostModel::default())?;
+    let circuit = plan.circuit(2, Security::Classical128, &CostModel::default())?;
     Ok(verify(circuit)?)
 }
 

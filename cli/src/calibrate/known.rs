@@ -121,6 +121,13 @@ impl KnownRanges {
         Some(reach.values.largest()).filter(|largest| largest.is_finite())
     }
 
+    /// The magnitude that the values of each node of the compiled graph stay below, margin included.
+    pub fn bounds(&self, nodes: usize) -> Vec<Option<f64>> {
+        let margin = f64::from(self.ranges.margin_bits).exp2();
+        let bound = |node| self.magnitude(node).map(|largest| largest * margin);
+        (0..nodes).map(bound).collect()
+    }
+
     /// Sample images that precision is measured on; empty where there are none.
     pub fn images(&self) -> &[Arrays] {
         &self.images

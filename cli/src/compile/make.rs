@@ -107,6 +107,7 @@ fn made(
     // They may be larger than the model.
     options.calibrate = Vec::new();
     known.settle(options.headroom_bits, &mut config)?;
+    config.bounds = known.bounds(session.graph().len());
     let making = Making {
         graph,
         options: &options,

@@ -7,9 +7,13 @@ use super::raw::{Raw, masked, raw};
 use super::regions::{Place, Region};
 use super::rescales::Rescales;
 use super::scales::{Scales, units};
+use crate::moduli::scale_bits::ScaleBits;
 use crate::slots::{Program, SlotOp, SlotValue};
 use peregrine_ir::{Arena, Rotation, cost};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Bits of the constant that brings a value to the bound of a refresh.
+const BOUND_BITS: i64 = 3;
 
 /// What one rescale must drop, in scales of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +26,10 @@ pub struct Need {
     pub numbers: bool,
     /// Whether the scale of a mask is dropped.
     pub mask: bool,
+    /// log2 of the bound by which a value is divided to be refreshed, rounded up.
+    pub bounded: Option<i32>,
+    /// log2 of the bound by which a refreshed value is multiplied, rounded down.
+    pub refreshed: Option<i32>,
 }
 
 impl Need {
@@ -31,6 +39,8 @@ impl Need {
         weights: true,
         numbers: false,
         mask: false,
+        bounded: None,
+        refreshed: None,
     };
     /// The need of a product of two ciphertexts.
     pub const PRODUCT: Self = Self {
@@ -38,6 +48,8 @@ impl Need {
         weights: false,
         numbers: false,
         mask: false,
+        bounded: None,
+        refreshed: None,
     };
 
     /// This need, for an operand that is a product of ciphertexts and was not rescaled.
@@ -47,6 +59,27 @@ impl Need {
             units: self.units + 1,
             ..self
         }
+    }
+
+    /// Bits that a rescale must drop.
+    pub fn bits(&self, scales: &ScaleBits) -> u32 {
+        let shares = [
+            (self.weights, scales.weights),
+            (self.numbers, scales.numbers),
+            (self.mask, scales.mask),
+        ];
+        let shares = shares.into_iter().filter(|share| share.0);
+        let shared: u32 = shares.map(|share| share.1).sum();
+        let [argument, result] = scales.refresh.map(i64::from);
+        // Whatever is lost of a bound is made up for when the value comes back, so a few bits suffice.
+        let bounded = self
+            .bounded
+            .map_or(0, |bound| i64::from(bound) + BOUND_BITS - argument);
+        let refreshed = self.refreshed.map_or(0, |bound| {
+            result + i64::from(scales.numbers) - i64::from(bound)
+        });
+        let units = i64::from(self.units) * i64::from(scales.unit);
+        (units + i64::from(shared) + bounded + refreshed).max(0) as u32
     }
 }
 
@@ -191,15 +224,22 @@ impl Demand {
             },
         };
         let masks = masked(program);
+        let mut refreshes = program.values.values();
+        let refreshes = refreshes.any(|inst| matches!(inst.op, SlotOp::Refresh(..)));
         for (value, inst) in program.values.iter() {
             gather.product(value, &inst.op, masks[value]);
             gather.switch(&inst.op);
+            gather.refresh(value, &inst.op);
             gather.alignments(value, &inst.op);
         }
         for port in &program.outputs {
             let values = &port.packed.values;
             if let Some(&deepest) = values.iter().max_by_key(|&&v| rescales.place(v)) {
-                gather.aligned(values, deepest, rescales.place(deepest));
+                // Where there are refreshes, outputs leave from the last place.
+                let place = rescales.place(deepest);
+                let last = regions.last(place.region);
+                let leaves = if refreshes { last } else { place };
+                gather.aligned(values, deepest, leaves);
             }
         }
         gather.work(program);
@@ -255,8 +295,33 @@ impl Gather<'_> {
             weights,
             numbers,
             mask,
+            ..Need::default()
         };
         self.note(self.rescales.place(value), need);
+    }
+
+    /// Notes that values are brought to the argument of a refresh, and that one of them comes back from it.
+    fn refresh(&mut self, value: SlotValue, op: &SlotOp) {
+        let SlotOp::Refresh(values, of) = op else {
+            return;
+        };
+        let place = self.rescales.place(value);
+        let last = self.rescales.regions().last(place.region);
+        for &(operand, bound) in values {
+            let need = Need {
+                units: self.units(operand),
+                bounded: Some(bound.log2().ceil() as i32),
+                ..Need::default()
+            };
+            self.note(last, need);
+        }
+        let bound = values.get(*of).map_or(1.0, |&(_, bound)| bound);
+        let need = Need {
+            units: -self.units(value),
+            refreshed: Some(bound.log2().floor() as i32),
+            ..Need::default()
+        };
+        self.note(place, need);
     }
 
     /// Notes that the operands of a switch to another ring leave their region at its last level.

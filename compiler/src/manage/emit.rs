@@ -4,21 +4,26 @@
 //! working form is made where it is first needed. `at` brings a working value to another level and scale: by dropping primes
 //! where the scale fits, otherwise by one product with 1.
 
-use super::bits::{number_bits, spare_bits};
+mod refresh;
+
 use super::raw::{Raw, masked, raw};
 use super::regions::Place;
 use super::rescales::Rescales;
-use super::scale_bits::ScaleBits;
 use super::scales::Scales;
 use super::settled::Settled;
 use super::{Defect, ManageError};
+use crate::moduli::bits::{number_bits, spare_bits};
+use crate::moduli::scale_bits::ScaleBits;
+use crate::refresh::plan::RefreshPlan;
 use crate::slots::{Program, SlotInst, SlotOp, SlotPort, SlotValue};
 use peregrine_ir::{
     Basis, Builder, Circuit, Const, Inst, Level, Node, RingTable, Scale, SecondaryMap, Security,
     Value,
 };
+use refresh::Refreshing;
 use std::collections::BTreeMap;
 use std::mem::take;
+use std::ops::Range;
 
 /// The circuit of a settled program in `ring`. The ring has one level more than the program has steps to a lower level, and
 /// its rescales drop what the program demands.
@@ -32,6 +37,30 @@ pub fn emit(
     security: Security,
     name: &str,
 ) -> Result<Circuit, ManageError> {
+    let circuit = Circuit::new(name, security, ring);
+    emitted(settled, (circuit, None), bits)
+}
+
+/// The circuit of a settled program with refreshes, in the rings of `plan`.
+///
+/// # Errors
+/// Defects of earlier stages only.
+pub fn emit_refreshed(
+    settled: Settled,
+    plan: &RefreshPlan,
+    bits: ScaleBits,
+    security: Security,
+    name: &str,
+) -> Result<Circuit, ManageError> {
+    let circuit = Circuit::new(name, security, plan.rings.clone());
+    emitted(settled, (circuit, Some(plan)), bits)
+}
+
+fn emitted(
+    settled: Settled,
+    (mut circuit, plan): (Circuit, Option<&RefreshPlan>),
+    bits: ScaleBits,
+) -> Result<Circuit, ManageError> {
     let Settled {
         mut program,
         rescales,
@@ -40,7 +69,6 @@ pub fn emit(
     } = settled;
     // The tables of the program become those of the circuit.
     let raw = raw(&program, &rescales);
-    let mut circuit = Circuit::new(name, security, ring);
     circuit.nodes = take(&mut program.nodes);
     circuit.remarks = take(&mut program.remarks);
     circuit.layouts = take(&mut program.layouts);
@@ -48,22 +76,25 @@ pub fn emit(
     circuit.operators = take(&mut program.operators);
     circuit.constants = take(&mut program.constants);
     // The levels must be those that the program was counted to need; then symbolic scales become scales of this ring.
-    let (found, needed) = (
-        circuit.rings.levels.len() as u32,
-        rescales.regions().levels(),
-    );
+    let rows = rows(&circuit, plan);
+    let (found, needed) = (rows.end - rows.start, rescales.regions().levels());
     if found != needed {
         return Err(Defect::Levels { found, needed }.at(None));
     }
-    let scales = scales.in_ring(&circuit.rings);
+    let scales = scales.in_ring(&circuit.rings, Level(rows.end - 1));
     let scales = scales.ok_or_else(|| Defect::Exponent.at(None))?;
+    let mut builder = Builder::new(circuit);
+    let refreshing = plan.map(|plan| Refreshing::new(&mut builder, plan, &program));
+    let refreshing = refreshing.transpose().map_err(|defect| defect.at(None))?;
     let mut emitter = Emitter {
+        lowest: Level(rows.start),
+        refreshing,
         bits,
         rescales,
         raw,
         masked: masked(&program),
         scales,
-        builder: Builder::new(circuit),
+        builder,
         emitted: SecondaryMap::filled(&program.values, None),
         working: BTreeMap::new(),
         moved: BTreeMap::new(),
@@ -81,7 +112,19 @@ pub fn emit(
     Ok(emitter.builder.finish())
 }
 
+/// The levels of a program: all of a table of rings, or those between the argument of a refresh and its results.
+fn rows(circuit: &Circuit, plan: Option<&RefreshPlan>) -> Range<u32> {
+    match plan {
+        Some(RefreshPlan { refresh, .. }) => refresh.from.0.0..refresh.levels.out.0 + 1,
+        None => 0..circuit.rings.levels.len() as u32,
+    }
+}
+
 struct Emitter {
+    /// The level of the last place.
+    lowest: Level,
+    /// The refreshes, if there are any.
+    refreshing: Option<Refreshing>,
     bits: ScaleBits,
     rescales: Rescales,
     raw: SecondaryMap<SlotValue, Raw>,
@@ -101,7 +144,7 @@ struct Emitter {
 impl Emitter {
     fn inputs(&mut self, program: &Program) -> Result<(), Defect> {
         for port in &program.inputs {
-            let top = self.rescales.regions().level(Place::default())?;
+            let top = self.level_of(Place::default())?;
             let at = (top, Scale::power_of_two(self.bits.unit as i32));
             let values =
                 self.builder
@@ -133,10 +176,15 @@ impl Emitter {
             shape,
             packed,
         } = port;
-        let (level, scale) = (self.level(deepest)?, self.scale(deepest)?);
+        let scale = self.scale(deepest)?;
+        let level = match self.refreshing {
+            Some(_) => self.lowest,
+            None => self.level(deepest)?,
+        };
         let values = packed.values.iter();
         let values = values.map(|&v| self.at(v, level, &scale));
-        let values = values.collect::<Result<_, _>>()?;
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        let values = self.lowered(values)?;
         self.builder
             .output(name, shape.clone(), packed.layout, values);
         Ok(())
@@ -190,10 +238,11 @@ impl Emitter {
             SlotOp::SwitchRing(a) => {
                 let (to, scale) = (self.level(value)?, self.scale(*a)?);
                 let regions = self.rescales.regions();
-                let from = regions.level(regions.last(self.place(*a).region))?;
+                let from = self.level_of(regions.last(self.place(*a).region))?;
                 let a = self.at(*a, from, &scale)?;
                 self.builder.push(Inst::SwitchRing { a, to })?
             }
+            SlotOp::Refresh(values, of) => self.refresh(value, values, *of)?,
         };
         self.emitted[value] = Some(done);
         Ok(())
@@ -442,14 +491,19 @@ impl Emitter {
     }
 
     fn level(&self, value: SlotValue) -> Result<Level, Defect> {
-        self.rescales.regions().level(self.place(value))
+        self.level_of(self.place(value))
+    }
+
+    fn level_of(&self, place: Place) -> Result<Level, Defect> {
+        let level = self.rescales.regions().level(place)?;
+        Ok(Level(self.lowest.0 + level.0))
     }
 
     /// The level of a value before its rescale.
     fn level_before(&self, value: SlotValue) -> Result<Level, Defect> {
         let before = self.place(value).before_rescale();
         let before = before.ok_or(Defect::Shallow)?;
-        self.rescales.regions().level(before)
+        self.level_of(before)
     }
 
     fn scale(&self, value: SlotValue) -> Result<Scale, Defect> {

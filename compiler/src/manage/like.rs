@@ -9,9 +9,9 @@
 //! 3. Primes that no level has are left out; digits keep those that are left, special primes all. A key of the other circuit covers
 //!    what is used here at a level if it was made for the row of that level or a longer one.
 
-use super::bits::precision_of;
-use super::primes::TOLERANCE_BITS;
 use super::table::Wanted;
+use crate::moduli::bits::precision_of;
+use crate::moduli::primes::TOLERANCE_BITS;
 use peregrine_ir::{
     Arena, Circuit, Entity, Interface, Key, KeyKind, KeyShape, Level, LevelSpec, Prime, Remark,
     RingId, RingSpec, RingTable, key_shape,

@@ -15,24 +15,22 @@
 //! Cost: linear in the program. A value that meets a sum at a lower level than its own is brought there by one product
 //! with 1, which costs no level; only when two products of different scales meet at one level is a level spent.
 
-pub(crate) mod bits;
 pub mod demand;
 mod emit;
 pub mod like;
 pub mod parameters;
 pub mod possible;
-pub mod primes;
 mod raw;
 pub mod regions;
 pub mod rescales;
-mod scale_bits;
 mod scales;
 mod settled;
 mod table;
 
-pub use emit::emit;
+pub use emit::{emit, emit_refreshed};
 pub use settled::{Settled, settle};
 
+use crate::refresh::error::RefreshError;
 use peregrine_ir::{SourceNode, TypeError};
 
 /// A program that cannot be managed: a defect of this stage or of an earlier one, whatever the model is.
@@ -57,6 +55,9 @@ pub enum Defect {
     /// An emitted instruction does not type.
     #[error(transparent)]
     Type(#[from] TypeError),
+    /// A refresh cannot be written.
+    #[error(transparent)]
+    Refresh(#[from] RefreshError),
     /// The table of rings has another number of levels than the program needs.
     #[error("the ring has {found} levels, the program needs {needed}")]
     Levels {

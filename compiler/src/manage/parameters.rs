@@ -9,19 +9,23 @@
 //!   `SPECIAL_SLACK_BITS` longer than a digit, so that its noise stays below that of a rescale. Among the `alpha` that
 //!   fit the security limit the one with the least predicted time of all key switches and keys wins.
 
-use super::bits::{GUARD_BITS, SPECIAL_SLACK_BITS};
 use super::demand::{Demand, Need, Work};
 use super::like::{Like, Misfit};
 use super::possible::Path;
-use super::primes::MAX_PRIME_BITS;
-pub use super::scale_bits::ScaleBits;
 use super::table::{Table, Wanted, least_drop};
+use crate::moduli::bits::{GUARD_BITS, SPECIAL_SLACK_BITS};
+use crate::moduli::primes::MAX_PRIME_BITS;
+pub use crate::moduli::scale_bits::ScaleBits;
 use crate::optimisation::{Optimisation, Without};
+use crate::refresh::choices::Choices;
+use crate::refresh::plan::{PlanError, RefreshPlan};
 use crate::tensor::Graph;
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Arena, Level, RingId, RingSpec, RingTable, SecretKind, Security, SpecialPrime};
 use std::collections::BTreeSet;
 
+/// The fewest bits by which levels between refreshes differ.
+const LEAST_REFRESHED_DROP: u32 = 2;
 /// The longest modulus of the lowest level in bits, which decryption handles exactly.
 pub const MAX_BASE_BITS: u32 = 99;
 
@@ -58,17 +62,12 @@ impl Planner<'_> {
             });
         }
         // Each level above exceeds the one below by the longest need of its rescale.
-        let bits = self.scale_bits(log_n);
-        let longest = |needs: &BTreeSet<Need>| needs.iter().map(|need| bits.of(need)).max();
+        let mut drops = self.drops(log_n, demand);
+        drops.reverse();
         let wanted = Wanted {
             log_n,
             base: base_bits,
-            drops: demand
-                .steps()
-                .iter()
-                .rev()
-                .map(|needs| longest(needs).unwrap_or(0))
-                .collect(),
+            drops,
             work: demand.passes().into_iter().rev().collect(),
             repeats: demand.switches(),
         };
@@ -97,12 +96,63 @@ impl Planner<'_> {
         best.map(|(_, ring)| ring)
     }
 
+    /// The bits that each step to a lower level drops, the first step first.
+    fn drops(&self, log_n: u32, demand: &Demand) -> Vec<u32> {
+        let bits = self.scale_bits(log_n);
+        let longest = |needs: &BTreeSet<Need>| needs.iter().map(|need| need.bits(&bits)).max();
+        let steps = demand.steps();
+        steps
+            .iter()
+            .map(|needs| longest(needs).unwrap_or(0))
+            .collect()
+    }
+
+    /// The choices for refreshes at a ring degree. Where no security is promised, moduli are as long as those of a usual ring, so that
+    /// stretches between refreshes are as long.
+    ///
+    /// # Errors
+    /// When there is no such ring.
+    pub fn refresh_choices(&self, log_n: u32) -> Result<Choices, ParameterError> {
+        let usual = f64::from(Security::max_modulus_bits(16).unwrap_or(0));
+        let limit = match self.security {
+            Security::None => usual,
+            Security::Classical128 => self.limit(log_n)?,
+        };
+        Ok(Choices::reference(log_n, limit))
+    }
+
+    /// A refresh with rings of degree `2^log_n`, between whose result and argument there is one level more than there are demanded
+    /// steps. Keys have `special` special primes.
+    ///
+    /// # Errors
+    /// When the modulus would exceed the security limit.
+    pub fn refreshed(
+        &self,
+        (log_n, special): (u32, usize),
+        demand: &Demand,
+    ) -> Result<RefreshPlan, ParameterError> {
+        let choices = Choices {
+            special,
+            ..self.refresh_choices(log_n)?
+        };
+        // No two levels are the same.
+        let drops = self.drops(log_n, demand).into_iter();
+        let drops: Vec<u32> = drops.map(|drop| drop.max(LEAST_REFRESHED_DROP)).collect();
+        let plan = choices.plan_for(&drops);
+        let mut plan = plan.map_err(|error| ParameterError::Refresh { log_n, error })?;
+        plan.rings.unit_bits = self.unit_bits(log_n);
+        plan.leave_with(f64::from(self.unit_bits(log_n) + self.headroom_bits));
+        Ok(plan)
+    }
+
     /// The scales at a ring degree, as log2.
     pub fn scale_bits(&self, log_n: u32) -> ScaleBits {
         let unit = self.unit_bits(log_n);
+        let choices = Choices::reference(log_n, 0.0);
+        let refresh = [choices.from_bits, choices.exponential.out];
         match self.without.contains(&Optimisation::SeparateScales) {
-            true => ScaleBits::uniform(unit),
-            false => ScaleBits::new(unit, log_n),
+            true => ScaleBits::uniform(unit, refresh),
+            false => ScaleBits::new(unit, log_n, refresh),
         }
     }
 
@@ -323,6 +373,14 @@ pub enum ParameterError {
         /// Bits that the modulus needs.
         needed: u32,
     },
+    /// There is too little room for what a network needs between two refreshes.
+    #[error("at ring degree 2^{log_n}: {error}")]
+    Refresh {
+        /// log2 of the ring degree.
+        log_n: u32,
+        /// What is missing.
+        error: PlanError,
+    },
     /// The modulus would be longer than security allows.
     #[error(
         "depth {depth} needs a modulus of {chain_bits:.0} bits and special primes of at least {special_bits:.0}; at ring degree \
@@ -404,6 +462,10 @@ impl ParameterError {
             } => Some(chain_bits + special_bits - limit),
             Self::Depth { bits, limit, .. } => Some(bits - limit),
             Self::Like { misfit, .. } => misfit.missing_bits(),
+            Self::Refresh {
+                error: PlanError::Room { bits },
+                ..
+            } => Some(*bits),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@
 //! scales of scalars and masks; the lowest level and the special primes come on top. What is refused by this bound needs no
 //! search; what passes may still turn out to be too deep.
 
-use super::scale_bits::ScaleBits;
+use crate::moduli::scale_bits::ScaleBits;
 use crate::tensor::{Graph, Op, PerNode, Polynomial};
 use peregrine_ir::TensorId;
 use peregrine_ir::linear::{LinearKind, LinearMap};

@@ -33,7 +33,9 @@ pub fn raw(program: &Program, rescales: &Rescales) -> SecondaryMap<SlotValue, Ra
         }
         SlotOp::Mul(..) if rescales.is_lazy(value) => Raw::Lazy,
         SlotOp::Mul(..) => Raw::Product,
-        SlotOp::Input | SlotOp::AddConst(..) | SlotOp::SwitchRing(_) => Raw::No,
+        SlotOp::Input | SlotOp::AddConst(..) | SlotOp::SwitchRing(_) | SlotOp::Refresh(..) => {
+            Raw::No
+        }
         SlotOp::Negate(a) => raw[*a],
         SlotOp::Rotate(a, _)
             if raw[*a] == Raw::Constants

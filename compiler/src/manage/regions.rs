@@ -4,6 +4,9 @@
 //! *place* is region and depth; the level of a place is found in a table of levels, of which each region has a row of
 //! consecutive ones, the deepest place at the lowest. Regions follow each other: whatever begins the next one comes after everything
 //! of the one before it that goes on there.
+//!
+//! A refresh leads back within its region: its argument is at the deepest place, its result after the first rescale. Stretches of
+//! the program between refreshes share the levels of the region, and a value of one serves in another wherever that is as deep.
 
 use super::Defect;
 use peregrine_ir::{Arena, Entity, Level};
@@ -35,6 +38,11 @@ impl Place {
     /// The place at which a region begins.
     pub const fn beginning(region: Region) -> Self {
         Self { region, depth: 0 }
+    }
+
+    /// The place of a refreshed value: after the rescale that brings it to the working scale.
+    pub const fn refreshed(region: Region) -> Self {
+        Self { region, depth: 1 }
     }
 
     /// The place after some more rescales in the region.

@@ -41,7 +41,7 @@ impl Rescales {
         };
         loop {
             this.places = this.places(program);
-            this.regions = Regions::of(this.places.values().copied());
+            this.regions = Regions::of(this.reached(program));
             let rescaled = this.wanted_rescaled(program);
             let mut struck = false;
             for (lazy, rescaled) in this.lazy.values_mut().zip(rescaled.values()) {
@@ -69,6 +69,16 @@ impl Rescales {
         self.lazy[value]
     }
 
+    /// The places that a program comes to: those of its values, and those after a value is brought to the bound of a refresh.
+    fn reached<'a>(&'a self, program: &'a Program) -> impl Iterator<Item = Place> + 'a {
+        let refreshed = program.values.values().flat_map(|inst| match &inst.op {
+            SlotOp::Refresh(..) => inst.op.operands(),
+            _ => Vec::new(),
+        });
+        let bounded = refreshed.map(|v| self.places[v].deeper(1));
+        self.places.values().copied().chain(bounded)
+    }
+
     /// The place of every value. Values that are taken to another ring wait for the last of them, so the next region begins
     /// after everything before.
     fn places(&self, program: &Program) -> SecondaryMap<SlotValue, Place> {
@@ -80,6 +90,7 @@ impl Rescales {
             let own = inst.op.multiplies() && !self.is_lazy(value);
             match inst.op {
                 SlotOp::SwitchRing(_) => Place::beginning(before.region.next()),
+                SlotOp::Refresh(..) => Place::refreshed(before.region),
                 _ => before.deeper(u32::from(own)),
             }
         })
@@ -105,9 +116,11 @@ impl Rescales {
                 | SlotOp::Negate(_)
                 | SlotOp::Add(_)
                 | SlotOp::SwitchRing(_) => wanted[value],
-                SlotOp::Input | SlotOp::Dot(_) | SlotOp::Scalars(..) | SlotOp::MulScalar(..) => {
-                    false
-                }
+                SlotOp::Input
+                | SlotOp::Dot(_)
+                | SlotOp::Scalars(..)
+                | SlotOp::MulScalar(..)
+                | SlotOp::Refresh(..) => false,
             };
             let sum = matches!(inst.op, SlotOp::Add(_));
             let operands = inst.op.operands().into_iter().filter(|_| passes);

@@ -12,10 +12,10 @@
 //! members of a class that conflict in the same scale are realigned together, so the number of analyses does not grow with the
 //! number of ciphertexts.
 
-use super::bits::spare_bits;
 use super::regions::Place;
 use super::rescales::Rescales;
 use super::{Defect, ManageError};
+use crate::moduli::bits::spare_bits;
 use crate::slots::{Program, SlotOp, SlotValue};
 use peregrine_ir::{Entity, Level, Prime, RingTable, Scale, SecondaryMap};
 use petgraph::unionfind::UnionFind;
@@ -56,9 +56,10 @@ impl Scales {
         }
     }
 
-    /// The scales in a ring, in place of symbolic ones; see [`concrete`].
-    pub fn in_ring(&self, ring: &RingTable) -> Option<Self> {
-        let real = |(&class, scale): (&usize, &Scale)| Some((class, concrete(scale, ring)?));
+    /// The scales in a ring, in place of symbolic ones, where the first place is the level `highest`; see [`concrete`].
+    pub fn in_ring(&self, ring: &RingTable, highest: Level) -> Option<Self> {
+        let real =
+            |(&class, scale): (&usize, &Scale)| Some((class, concrete(scale, (ring, highest))?));
         Some(Self {
             classes: self.classes.clone(),
             scales: self.scales.iter().map(real).collect::<Option<_>>()?,
@@ -171,7 +172,11 @@ fn classes(
             SlotOp::Dot(terms) | SlotOp::Scalars(terms, _) => {
                 join_deepest(&mut sets, terms.iter().map(|&(t, _)| t), place);
             }
-            SlotOp::Input | SlotOp::MulScalar(..) | SlotOp::Mul(..) | SlotOp::SwitchRing(_) => {}
+            SlotOp::Input
+            | SlotOp::MulScalar(..)
+            | SlotOp::Mul(..)
+            | SlotOp::SwitchRing(_)
+            | SlotOp::Refresh(..) => {}
         }
     }
     // The ciphertexts of a port have one type: those that are not as deep as the others are brought to these.
@@ -271,10 +276,10 @@ pub fn units(symbolic: &Scale) -> i32 {
 
 /// A symbolic scale in a ring: `D` becomes `2^unit_bits`, and the ratio of a place becomes that of two levels, without the bits
 /// by which it is longer than `D`: products of ciphertexts are scaled up by these before their rescale.
-fn concrete(symbolic: &Scale, ring: &RingTable) -> Option<Scale> {
+fn concrete(symbolic: &Scale, (ring, highest): (&RingTable, Level)) -> Option<Scale> {
     let mut scale = Scale::power_of_two(symbolic.log2_part().checked_mul(ring.unit_bits as i32)?);
     for &(place, exponent) in symbolic.prime_part() {
-        let to = Level(ring.top()?.0.checked_sub(place.0)?);
+        let to = Level(highest.0.checked_sub(place.0)?);
         let spare = Scale::power_of_two(spare_bits(ring, to)? as i32);
         let real = ring.ratio(Level(to.0 + 1), to)?.checked_div(&spare)?;
         for _ in 0..exponent.abs() {

@@ -18,7 +18,7 @@
 //! rows that have the fewest limbs, weighted by the work at each level; it keeps the states that no other is better than both in
 //! bits and in cost.
 
-use super::primes::{MAX_PRIME_BITS, PrimeSource, TOLERANCE_BITS};
+use crate::moduli::primes::{MAX_PRIME_BITS, PrimeSource, TOLERANCE_BITS};
 use peregrine_ir::{Arena, Entity, Prime, SecondaryMap, SpecialPrime};
 use std::cmp::Ordering;
 

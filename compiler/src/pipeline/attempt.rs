@@ -55,7 +55,7 @@ fn nearer(a: (Demand, ParameterError), b: (Demand, ParameterError)) -> (Demand, 
 
 impl Candidate {
     /// The faster of two candidates; the first where they are equal.
-    fn faster(self, other: Self) -> Self {
+    pub(super) fn faster(self, other: Self) -> Self {
         match self.seconds <= other.seconds {
             true => self,
             false => other,

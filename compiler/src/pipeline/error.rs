@@ -6,6 +6,8 @@ use crate::manage::ManageError;
 use crate::manage::parameters::ParameterError;
 use crate::passes::PassError;
 use crate::passes::keys::KeyError;
+use crate::placement::PlacementError;
+use crate::refresh::error::RefreshError;
 use crate::rewrite::RewriteError;
 use crate::slots::LowerError;
 use peregrine_ir::VerifyErrors;
@@ -28,6 +30,17 @@ pub enum CompileError {
     /// No ring degree in the range holds the network.
     #[error("{0}; use a shallower network, fewer precision bits, or a larger ring")]
     Parameters(ParameterError),
+    /// Values cannot be refreshed where they would have to be.
+    #[error("{source}, and values cannot be refreshed: {refused}")]
+    Placement {
+        /// What is missing without refreshes.
+        source: ParameterError,
+        /// Why they cannot be refreshed.
+        refused: PlacementError,
+    },
+    /// A refresh has levels or scales that do not suit each other: a defect of the compiler.
+    #[error("internal error: {0}")]
+    Refresh(#[from] RefreshError),
     /// The range of ring degrees is empty.
     #[error("the range of ring degrees to try is empty")]
     NoDegree,

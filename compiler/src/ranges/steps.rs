@@ -56,9 +56,11 @@ impl Steps {
                 .iter()
                 .try_fold(Vec::new(), |sum, a| Some(added(sum, &value(a)?))),
             SlotOp::Mul(a, b) => Some(product(&value(a)?, &value(b)?)),
-            SlotOp::Rotate(..) | SlotOp::Scalars(..) | SlotOp::Mask(_) | SlotOp::SwitchRing(_) => {
-                None
-            }
+            SlotOp::Rotate(..)
+            | SlotOp::Scalars(..)
+            | SlotOp::Mask(_)
+            | SlotOp::SwitchRing(_)
+            | SlotOp::Refresh(..) => None,
         }
     }
 

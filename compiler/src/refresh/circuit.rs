@@ -1,13 +1,12 @@
-//! A circuit that does nothing but refresh: two real vectors with little modulus left come back with much. For measurements and tests.
+//! A circuit that does nothing but refresh: one or two real vectors with little modulus left come back with much. For prices,
+//! measurements and tests.
 
-use super::function::RefreshError;
+use super::error::RefreshError;
 use super::plan::RefreshPlan;
 use crate::optimisation::Without;
 use crate::passes;
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::{
-    Builder, Circuit, Finish, FinishStep, Inst, Layout, Security, Shape, SourceNode,
-};
+use peregrine_ir::{Builder, Circuit, Finish, FinishStep, Layout, Security, Shape, SourceNode};
 
 /// The names of the inputs.
 pub const INPUTS: [&str; 2] = ["x", "y"];
@@ -15,16 +14,20 @@ pub const INPUTS: [&str; 2] = ["x", "y"];
 pub const OUTPUTS: [&str; 2] = ["x refreshed", "y refreshed"];
 
 impl RefreshPlan {
-    /// The circuit: inputs `x` and `y` of shape `[1, slots]`, values in `-1..=1`; outputs are what they were, at the level that the
-    /// refresh reaches. It has been through the passes.
+    /// The circuit: inputs `x` and, of two vectors, `y` of shape `[1, slots]`, values in `-1..=1`; outputs are what they were, at the
+    /// level that the refresh reaches. It has been through the passes.
     ///
     /// # Errors
     /// When the levels or scales of the plan do not suit each other.
-    pub fn circuit(&self, security: Security, cost: &CostModel) -> Result<Circuit, RefreshError> {
+    pub fn circuit(
+        &self,
+        vectors: usize,
+        security: Security,
+        cost: &CostModel,
+    ) -> Result<Circuit, RefreshError> {
         let refresh = &self.refresh;
         let mut builder = Builder::new(Circuit::new("refresh", security, self.rings.clone()));
-        let function =
-            builder.function("refresh", |builder| refresh.emit(builder).map(Vec::from))?;
+        let functions = refresh.functions(&mut builder, vectors > 1)?;
         let slots = 1 << refresh.log_slots;
         let layout = Layout::row_major(refresh.log_slots, [slots, 1, 1]);
         let circuit = builder.circuit();
@@ -36,17 +39,10 @@ impl RefreshPlan {
         let shape = Shape::new([1, slots])?;
         builder.serve(node);
         let mut given = Vec::new();
-        for name in INPUTS {
+        for name in INPUTS.into_iter().take(vectors) {
             given.extend(builder.input(name, shape.clone(), layout, refresh.from.clone())?);
         }
-        // x + i y
-        let i = Inst::MulMonomial {
-            a: given[1],
-            exponent: slots,
-        };
-        let turned = builder.push(i)?;
-        let both = builder.push(Inst::Add(vec![given[0], turned]))?;
-        let results = builder.call(function, vec![both])?;
+        let results = functions.call(&mut builder, &given)?;
         for (name, value) in OUTPUTS.iter().zip(results) {
             builder.output(name, shape.clone(), layout, vec![value]);
         }

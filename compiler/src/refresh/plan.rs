@@ -15,68 +15,17 @@
 //! low           q_0                                sparse secret
 //! ```
 
-use super::exponential::{Domain, Exponential};
+use super::choices::{Choices, GroupChoice};
+use super::exponential::Exponential;
 use super::function::{ExponentialLevels, Group, Refresh};
-use super::tail::{failure_bits, wrap_probability};
-use crate::manage::bits::SPECIAL_SLACK_BITS;
-use crate::manage::primes::{MAX_PRIME_BITS, PrimeSource};
-use peregrine_ir::{
-    Arena, Entity, Level, LevelSpec, Prime, RingId, RingSpec, RingTable, Scale, SecretKind,
-    SpecialPrime,
-};
+pub use super::rows::PlanError;
+use super::rows::{BASE, BELOW, Descent, FROM, LOW, Pool};
+use super::tail::failure_bits;
+use crate::moduli::primes::TOLERANCE_BITS;
+use peregrine_ir::{Level, RingTable, Scale};
 
-/// What a group of butterfly stages is given.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct GroupChoice {
-    /// The number of stages.
-    pub stages: u32,
-    /// Rotations that share a giant step.
-    pub babies: usize,
-    /// log2 of an entry of 1, encoded.
-    pub entry_bits: u32,
-    /// log2 of the scale of the result.
-    pub scale_bits: u32,
-}
-
-/// log2 of the scales within the exponential.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ExponentialBits {
-    /// Of `W_2`, `W_4` and `W_8`.
-    pub powers: [u32; 3],
-    /// Of the products with coefficients.
-    pub coefficients: u32,
-    /// Of the value before its squarings; each square has one bit less.
-    pub value: u32,
-    /// Of the result.
-    pub out: u32,
-}
-
-/// What determines a refresh.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Choices {
-    /// log2 of the degree of the ring.
-    pub log_n: u32,
-    /// The limit on log2 of the modulus, special primes included.
-    pub limit_bits: f64,
-    /// The number of special primes of full length.
-    pub special: usize,
-    /// The number of coefficients of the sparse secret that are not 0.
-    pub weight: u32,
-    /// Wraps and message ratio.
-    pub domain: Domain,
-    /// The degree of the polynomial is 15.
-    pub squarings: u32,
-    /// log2 of `q_0`, and of the other short primes: three for slots to coefficients, one for rows above.
-    pub short_bits: [u32; 5],
-    /// log2 of the scale of the argument.
-    pub from_bits: u32,
-    /// Slots to coefficients, in the order in which the groups run; the scale of the last is given by the message ratio.
-    pub to_coefficients: [GroupChoice; 3],
-    /// Coefficients to slots, in the order in which the groups run.
-    pub to_slots: Vec<GroupChoice>,
-    /// The exponential.
-    pub exponential: ExponentialBits,
-}
+/// The factor of two of a doubled power, as a loss of its scale.
+const DOUBLED_BITS: f64 = 1.0;
 
 /// A refresh with the rings it runs in.
 #[derive(Clone, Debug)]
@@ -85,6 +34,8 @@ pub struct RefreshPlan {
     pub rings: RingTable,
     /// The refresh.
     pub refresh: Refresh,
+    /// The level at which outputs leave, that of the argument or below.
+    pub leaving: Level,
     /// The message divided by what the refresh gives.
     pub gain: f64,
     /// log2 of the modulus of the argument, and of the results.
@@ -93,78 +44,34 @@ pub struct RefreshPlan {
     pub failure_bits: f64,
 }
 
-/// There are no primes for these choices, or too little room for the steps of a refresh.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum PlanError {
-    /// Too few primes.
-    #[error("too few primes for a refresh at ring degree 2^{log_n}")]
-    Primes {
-        /// log2 of the degree.
-        log_n: u32,
-    },
-    /// The modulus ends before the steps of a refresh do.
-    #[error("a refresh needs {bits:.0} more bits of modulus")]
-    Room {
-        /// Bits that are missing at least.
-        bits: f64,
-    },
-}
-
 impl Choices {
-    /// The choices that refresh `2^16` real values at 128 bits of security, for a ring of this degree and a limit of its modulus.
-    pub fn reference(log_n: u32, limit_bits: f64) -> Self {
-        let group = |stages, entry_bits, scale_bits| GroupChoice {
-            stages,
-            babies: 8,
-            entry_bits,
-            scale_bits,
-        };
-        let stages = log_n - 1;
-        let third = |i: u32| stages * (i + 1) / 3 - stages * i / 3;
-        let quarter = |i: u32| stages * (4 - i) / 4 - stages * (3 - i) / 4;
-        let down = [(24, 32), (26, 30), (28, 27)];
-        let up = [(30, 34), (28, 36), (27, 38), (25, 42)];
-        Self {
-            log_n,
-            limit_bits,
-            special: 6,
-            weight: 32,
-            domain: Domain {
-                wraps: 15,
-                ratio_bits: 5.0,
-            },
-            squarings: 4,
-            short_bits: [32, 28, 26, 24, 37],
-            from_bits: 36,
-            to_coefficients: [0, 1, 2]
-                .map(|i| group(third(i), down[i as usize].0, down[i as usize].1)),
-            to_slots: (0..4)
-                .map(|i| group(quarter(i), up[i as usize].0, up[i as usize].1))
-                .collect(),
-            exponential: ExponentialBits {
-                powers: [41, 40, 39],
-                coefficients: 25,
-                value: 38,
-                out: 34,
-            },
-        }
-    }
-
-    /// Weights of the fit: what wraps rarely may be approximated worse.
-    fn fit_weight(&self, wrap: u32) -> f64 {
-        let probability = wrap_probability(self.weight, wrap).max(f64::MIN_POSITIVE);
-        probability.powf(0.25)
-    }
-
-    /// The refresh.
+    /// The refresh that gains as much as the limit allows.
     ///
     /// # Errors
     /// When there are too few primes, or the modulus is too short for the steps of a refresh.
     pub fn plan(&self) -> Result<RefreshPlan, PlanError> {
-        let pool = Pool::new(self)?;
+        self.planned(None, &[])
+    }
+
+    /// The refresh with rows for a network between its results and its argument: rescales that drop these bits, or a few more, lead
+    /// from the one to the other. The modulus is raised no further than that takes.
+    ///
+    /// # Errors
+    /// When there are too few primes, or the limit is too low.
+    pub fn plan_for(&self, drops: &[u32]) -> Result<RefreshPlan, PlanError> {
+        // With all the primes that there are room for, or else none; then with as few as do.
+        let most = self.planned(None, drops)?;
+        let fewer = 1..most.rings.primes.len();
+        let mut plans = fewer.filter_map(|longs| self.planned(Some(longs), drops).ok());
+        Ok(plans.next().unwrap_or(most))
+    }
+
+    fn planned(&self, longs: Option<usize>, drops: &[u32]) -> Result<RefreshPlan, PlanError> {
+        let pool = Pool::new(self, longs)?;
         let mut descent = Descent::new(&pool);
         self.slots_above(&mut descent)?;
         self.exponential_above(&mut descent)?;
+        below(&mut descent, drops)?;
         let rows = descent.rows;
         let top = BELOW + rows.len() as u32;
         let rings = pool.rings(self, &rows);
@@ -180,14 +87,10 @@ impl Choices {
                 self.domain.ratio_bits,
                 1 << self.log_n,
             ),
+            leaving: refresh.from.0,
             rings,
             refresh,
         })
-    }
-
-    /// log2 of the scale of the message at `q_0`.
-    fn base_scale_bits(&self) -> u32 {
-        self.to_coefficients[2].scale_bits
     }
 
     /// The rows of coefficients to slots.
@@ -273,177 +176,35 @@ impl Choices {
     }
 }
 
-/// The levels of the sparse ring with `q_0`, of the ternary ring with it, of the argument, and the lowest above these.
-const LOW: u32 = 0;
-const BASE: u32 = 1;
-const FROM: u32 = 4;
-const BELOW: u32 = 5;
-/// Short primes in the rows from base to argument, of five.
-const CHAIN: usize = 4;
-/// The factor of two of a doubled power, as a loss of its scale.
-const DOUBLED_BITS: f64 = 1.0;
-/// Bits of the long primes, at least, and at most: so many outweigh as many special primes by the slack.
-const LONG_BITS: f64 = 48.0;
-const LONGEST_BITS: f64 = 48.9;
-/// Bits by which a row may miss what is wanted, and what it costs to miss it by more.
-const MISS_BITS: f64 = 1.5;
-const MISSED: f64 = 20.0;
-/// Bits by which a row misses what is wanted where there is no room left.
-const MOST_MISS_BITS: f64 = 8.0;
-/// What a limb costs, in bits by which a row misses what is wanted.
-const LIMB_BITS: f64 = 1.0;
-
-/// The primes of a refresh.
-struct Pool {
-    /// Short primes, then long ones.
-    primes: Arena<Prime, u64>,
-    shorts: usize,
-    special: Arena<SpecialPrime, u64>,
-}
-
-impl Pool {
-    fn new(choices: &Choices) -> Result<Self, PlanError> {
-        let log_n = choices.log_n;
-        let missing = PlanError::Primes { log_n };
-        let mut source = PrimeSource::new(log_n);
-        let special = (0..choices.special).map(|_| source.below(MAX_PRIME_BITS));
-        let special: Option<Arena<SpecialPrime, u64>> = special.collect();
-        let special = special.ok_or(missing.clone())?;
-        let shorts = choices.short_bits.map(|bits| source.near(f64::from(bits)));
-        let shorts: Option<Vec<u64>> = shorts.into_iter().collect();
-        let mut primes = shorts.ok_or(missing.clone())?;
-        let bits = |p: u64| (p as f64).log2();
-        let room = choices.limit_bits
-            - special.values().map(|&p| bits(p)).sum::<f64>()
-            - primes.iter().map(|&p| bits(p)).sum::<f64>();
-        let count = (room / LONG_BITS).floor();
-        if count < 1.0 {
-            let bits = LONG_BITS - room;
-            return Err(PlanError::Room { bits });
-        }
-        for _ in 0..count as usize {
-            let long = source.below((room / count).min(LONGEST_BITS));
-            primes.push(long.ok_or(missing.clone())?);
-        }
-        Ok(Self {
-            primes: primes.into_iter().collect(),
-            shorts: choices.short_bits.len(),
-            special,
-        })
-    }
-
-    fn bits(&self, prime: Prime) -> f64 {
-        self.primes.get(prime).map_or(0.0, |&p| (p as f64).log2())
-    }
-
-    fn row_bits(&self, row: &[Prime]) -> f64 {
-        row.iter().map(|&p| self.bits(p)).sum()
-    }
-
-    /// Digits that the special primes outweigh: the short primes and some long ones, then long ones.
-    fn digits(&self) -> Vec<Vec<Prime>> {
-        let most: f64 = self.special.values().map(|&p| (p as f64).log2()).sum();
-        let mut digits: Vec<Vec<Prime>> = Vec::new();
-        let mut reached = f64::INFINITY;
-        for prime in self.primes.keys() {
-            let bits = self.bits(prime);
-            if reached + bits > most - SPECIAL_SLACK_BITS {
-                digits.push(Vec::new());
-                reached = 0.0;
-            }
-            reached += bits;
-            if let Some(digit) = digits.last_mut() {
-                digit.push(prime);
-            }
-        }
-        digits
-    }
-
-    /// The table of rings for rows of the ternary ring above the argument's, descending.
-    fn rings(&self, choices: &Choices, rows: &[Vec<Prime>]) -> RingTable {
-        let level = |ring, primes| LevelSpec { ring, primes };
-        let (ternary, sparse) = (RingId(0), RingId(1));
-        let chain: Vec<Prime> = self.primes.keys().take(CHAIN).collect();
-        let base = chain.iter().take(1).copied().collect();
-        let raised = rows.first().cloned().unwrap_or_default();
-        let mut levels = vec![level(sparse, base)];
-        levels.extend((1..=CHAIN).map(|count| level(ternary, chain[..count].to_vec())));
-        levels.extend(rows.iter().rev().map(|row| level(ternary, row.clone())));
-        let top = levels.len() - 1;
-        levels.insert(top, level(sparse, raised));
-        let spec = |secret, special: usize, digits| RingSpec {
-            log_n: choices.log_n,
-            secret,
-            special: self.special.keys().take(special).collect(),
-            digits,
-        };
-        let weight = choices.weight;
-        let each = self.primes.keys().map(|p| vec![p]).collect();
-        RingTable {
-            unit_bits: choices.from_bits,
-            primes: self.primes.clone(),
-            special: self.special.clone(),
-            rings: Arena::from_iter([
-                spec(SecretKind::Ternary, self.special.len(), self.digits()),
-                spec(SecretKind::Sparse { weight }, 1, each),
-            ]),
-            levels,
-        }
+impl RefreshPlan {
+    /// Lets outputs leave at the lowest level that has so many bits, if the argument has more.
+    pub fn leave_with(&mut self, bits: f64) {
+        let mut levels = (BASE..=FROM).map(Level);
+        let enough = levels.find(|&level| self.rings.level_bits(level) >= Some(bits));
+        self.leaving = enough.unwrap_or(Level(FROM));
     }
 }
 
-/// Rows of descending modulus.
-struct Descent<'p> {
-    pool: &'p Pool,
-    rows: Vec<Vec<Prime>>,
-    bits: f64,
-}
-
-impl<'p> Descent<'p> {
-    /// From the whole pool down.
-    fn new(pool: &'p Pool) -> Self {
-        let all: Vec<Prime> = pool.primes.keys().collect();
-        Self {
-            pool,
-            bits: pool.row_bits(&all),
-            rows: vec![all],
-        }
-    }
-
-    /// Adds the row that is lower by so many bits, as nearly as possible; gives what it is lower by.
-    fn lower(&mut self, drop: f64) -> Result<f64, PlanError> {
-        let (shorts, longs): (Vec<Prime>, Vec<Prime>) = self
-            .pool
-            .primes
-            .keys()
-            .partition(|p| p.index() < self.pool.shorts);
-        let target = self.bits - drop;
-        let rows = (0..1u32 << shorts.len()).flat_map(|set| {
-            let shorts = (0..).zip(&shorts).filter(move |(i, _)| set >> i & 1 == 1);
-            let shorts: Vec<Prime> = shorts.map(|(_, &p)| p).collect();
-            let longs = &longs;
-            (0..=longs.len()).map(move |count| [&shorts, &longs[..count]].concat())
-        });
-        let least = self
-            .pool
-            .row_bits(&self.pool.primes.keys().take(CHAIN).collect::<Vec<_>>());
-        let (highest, pool) = (self.bits, self.pool);
-        let priced = rows.filter_map(|row| {
-            let bits = pool.row_bits(&row);
-            let miss = (bits - target).abs();
-            let price =
-                miss + LIMB_BITS * row.len() as f64 + if miss > MISS_BITS { MISSED } else { 0.0 };
-            (bits > least && bits < highest - 1.0).then_some((price, row, bits))
-        });
-        let best = priced.min_by(|a, b| a.0.total_cmp(&b.0));
-        let found = best.filter(|(_, _, bits)| (bits - target).abs() < MOST_MISS_BITS);
-        let (_, row, bits) = found.ok_or(PlanError::Room {
-            bits: (least - target).max(MOST_MISS_BITS),
+/// The rows of a network below the results of a refresh, but for the last, which is that of the argument.
+fn below(rows: &mut Descent<'_>, drops: &[u32]) -> Result<(), PlanError> {
+    let Some((&last, drops)) = drops.split_last() else {
+        return Ok(());
+    };
+    let rest = |i: usize| drops.iter().skip(i).sum::<u32>() + last;
+    for (i, &drop) in drops.iter().enumerate() {
+        let lowered = rows.lower_at_least(f64::from(drop));
+        let missing = f64::from(rest(i)) - rows.left();
+        lowered.map_err(|error| match error {
+            PlanError::Room { bits } => PlanError::Room {
+                bits: bits.max(missing),
+            },
+            error => error,
         })?;
-        let dropped = self.bits - bits;
-        self.rows.push(row);
-        self.bits = bits;
-        Ok(dropped)
+    }
+    let missing = f64::from(last) - rows.left();
+    match missing <= TOLERANCE_BITS {
+        true => Ok(()),
+        false => Err(PlanError::Room { bits: missing }),
     }
 }
 
@@ -451,7 +212,7 @@ impl<'p> Descent<'p> {
 mod tests {
     use super::*;
     use peregrine_ir::cost::CostModel;
-    use peregrine_ir::{Security, verify};
+    use peregrine_ir::{RingId, Security, verify};
 
     #[test]
     fn a_refresh_at_128_bits_gains_840() {
@@ -479,7 +240,9 @@ mod tests {
     fn every_degree_has_a_plan_that_the_verifier_takes() {
         for log_n in [9, 12, 15] {
             let plan = Choices::reference(log_n, 1747.0).plan().unwrap();
-            let circuit = plan.circuit(Security::None, &CostModel::default()).unwrap();
+            let circuit = plan
+                .circuit(2, Security::None, &CostModel::default())
+                .unwrap();
             verify(circuit).unwrap_or_else(|errors| panic!("2^{log_n}: {errors}"));
         }
     }

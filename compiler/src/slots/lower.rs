@@ -5,6 +5,7 @@ use super::linear::{LinearPlan, emit};
 use super::polynomial::{Evaluation, broadcast};
 use super::{Full, Packed, Program, SlotOp, SlotPort, SlotValue};
 use crate::layout::{LayoutPlan, words};
+use crate::placement::Placement;
 use crate::tensor::{Graph, NodeName, Op, PerNode, Polynomial};
 use peregrine_ir::linear::{LinearError, LinearMap};
 use peregrine_ir::{Constant, LayoutId, Node, Remark, Shape, SourceNode, TensorId};
@@ -16,6 +17,26 @@ use std::collections::BTreeMap;
 /// # Errors
 /// When the graph is not well formed.
 pub fn lower(graph: &Graph, plan: &LayoutPlan) -> Result<Program, LowerError> {
+    lowered(graph, plan, None)
+}
+
+/// Lowers `graph` to a slot program whose values are refreshed where `placement` says so.
+///
+/// # Errors
+/// When the graph is not well formed, or a value is to be refreshed that has no bound.
+pub fn lower_refreshed(
+    graph: &Graph,
+    plan: &LayoutPlan,
+    placement: &Placement,
+) -> Result<Program, LowerError> {
+    lowered(graph, plan, Some(placement))
+}
+
+fn lowered(
+    graph: &Graph,
+    plan: &LayoutPlan,
+    placement: Option<&Placement>,
+) -> Result<Program, LowerError> {
     let nodes = graph
         .sources
         .iter()
@@ -33,11 +54,15 @@ pub fn lower(graph: &Graph, plan: &LayoutPlan) -> Result<Program, LowerError> {
         graph,
         plan,
         program,
+        placement,
+        stretch: 0,
         done: PerNode::filled(graph, None),
+        refreshed: PerNode::filled(graph, None),
         moved: BTreeMap::new(),
         any: None,
     };
     for index in graph.nodes() {
+        lowering.begin(index)?;
         let packed = lowering.node(index)?;
         let packed = lowering.switched(index, packed)?;
         lowering.done[index] = Some(packed);
@@ -49,10 +74,16 @@ struct Lowering<'g> {
     graph: &'g Graph,
     plan: &'g LayoutPlan,
     program: Program,
+    /// Where values are refreshed.
+    placement: Option<&'g Placement>,
+    /// The stretch between refreshes that has begun.
+    stretch: usize,
     /// The results of the nodes that have been lowered.
     done: PerNode<Option<Packed>>,
-    /// Tensors that were converted to another layout, by node and layout.
-    moved: BTreeMap<(NodeIndex, LayoutId), Packed>,
+    /// Those that have been refreshed.
+    refreshed: PerNode<Option<Packed>>,
+    /// Tensors that were converted to another layout, by node, layout, and whether they were refreshed before.
+    moved: BTreeMap<(NodeIndex, LayoutId, bool), Packed>,
     /// Some value of the ring that nodes are computed in.
     any: Option<SlotValue>,
 }
@@ -80,7 +111,12 @@ impl Lowering<'_> {
     fn operands(&mut self, index: NodeIndex, node: Node) -> Result<Vec<Packed>, LowerError> {
         let mut operands = Vec::new();
         for (position, operand) in self.graph.operands(index).into_iter().enumerate() {
-            let x = self.done[operand].clone();
+            let refreshed = self.placement.is_some_and(|p| p.crosses(operand, index));
+            let known = match refreshed {
+                true => &self.refreshed,
+                false => &self.done,
+            };
+            let x = known[operand].clone();
             let x = x.ok_or_else(|| self.lacking(index))?;
             let wanted = self.plan.operand(self.graph, index, position);
             let wanted = self
@@ -90,7 +126,7 @@ impl Lowering<'_> {
                 operands.push(x);
                 continue;
             }
-            if let Some(done) = self.moved.get(&(operand, wanted)) {
+            if let Some(done) = self.moved.get(&(operand, wanted, refreshed)) {
                 operands.push(done.clone());
                 continue;
             }
@@ -98,7 +134,8 @@ impl Lowering<'_> {
             let plan = self.plan_map((index, &map), (x.layout, wanted), false)?;
             self.explain_move((x.layout, wanted), &plan, node);
             let moved = emit(&mut self.program, map, &plan, &x, (wanted, node));
-            self.moved.insert((operand, wanted), moved.clone());
+            self.moved
+                .insert((operand, wanted, refreshed), moved.clone());
             operands.push(moved);
         }
         Ok(operands)
@@ -116,6 +153,56 @@ impl Lowering<'_> {
         let values: Vec<_> = full.values.into_iter().map(switch).collect();
         self.any = values.first().copied().flatten();
         Ok(Packed { layout, values })
+    }
+
+    /// Refreshes what crosses into the stretch of a node, if it begins there.
+    fn begin(&mut self, index: NodeIndex) -> Result<(), LowerError> {
+        let Some(placement) = self.placement else {
+            return Ok(());
+        };
+        while self.stretch < placement.stretch(index) {
+            self.stretch += 1;
+            self.refresh(placement, self.stretch)?;
+        }
+        Ok(())
+    }
+
+    /// Refreshes what crosses into a stretch, two ciphertexts at a time.
+    fn refresh(&mut self, placement: &Placement, stretch: usize) -> Result<(), LowerError> {
+        let nodes = placement.refreshed_at(self.graph, stretch);
+        let mut bounded: Vec<(SlotValue, f64)> = Vec::new();
+        for &index in &nodes {
+            let packed = self.done[index].as_ref();
+            let packed = packed.ok_or_else(|| self.lacking(index))?;
+            let bound = placement.bounds[index];
+            let bound = bound.ok_or_else(|| LowerError::Unbounded {
+                node: self.graph.name(index),
+            })?;
+            bounded.extend(packed.values.iter().flatten().map(|&v| (v, bound)));
+        }
+        let mut fresh: BTreeMap<SlotValue, SlotValue> = BTreeMap::new();
+        for &index in &nodes {
+            let node = Node(self.graph.node(index).source.0);
+            for values in self.done[index].iter().flat_map(|packed| &packed.values) {
+                let Some(at) = bounded.iter().position(|(v, _)| Some(*v) == *values) else {
+                    continue;
+                };
+                let first = at / 2 * 2;
+                let together = bounded.iter().skip(first).take(2).copied().collect();
+                let op = SlotOp::Refresh(together, at - first);
+                fresh.insert(bounded[at].0, self.program.push(op, node));
+            }
+            let packed = self.done[index].clone().map(|packed| Packed {
+                layout: packed.layout,
+                values: packed
+                    .values
+                    .iter()
+                    .map(|value| fresh.get(value.as_ref()?).copied())
+                    .collect(),
+            });
+            self.refreshed[index] = packed;
+        }
+        Ok(())
     }
 
     fn input(&mut self, name: &str, shape: &Shape, layout: LayoutId, node: Node) -> Packed {
@@ -326,6 +413,12 @@ pub enum LowerError {
     /// A node lacks an operand or its plan, or operands that meet are packed differently.
     #[error("internal error: {node} lacks an operand or its plan")]
     Operand {
+        /// The node.
+        node: NodeName,
+    },
+    /// A value is to be refreshed that nothing bounds.
+    #[error("internal error: {node} is refreshed without a bound")]
+    Unbounded {
         /// The node.
         node: NodeName,
     },

@@ -20,7 +20,7 @@ pub mod wiring;
 pub use displacements::Displaced;
 pub use identity::identity;
 pub use linear::{LinearOptions, LinearPlan};
-pub use lower::{LowerError, lower};
+pub use lower::{LowerError, lower, lower_refreshed};
 pub(crate) use polynomial::Evaluation;
 
 use peregrine_ir::{
@@ -59,6 +59,9 @@ pub enum SlotOp {
     Mul(SlotValue, SlotValue),
     /// Half of the slots, which the other half repeats, in a ring of half the degree.
     SwitchRing(SlotValue),
+    /// The value at an index of some values that are refreshed together, each with a bound of its magnitude: a depth of 1, however
+    /// deep they are.
+    Refresh(Vec<(SlotValue, f64)>, usize),
 }
 
 impl SlotOp {
@@ -75,6 +78,7 @@ impl SlotOp {
                 terms.iter().map(|(a, _)| *a).collect()
             }
             Self::Add(values) => values.clone(),
+            Self::Refresh(values, _) => values.iter().map(|(a, _)| *a).collect(),
             Self::Mul(a, b) => vec![*a, *b],
         }
     }
@@ -96,6 +100,10 @@ impl SlotOp {
             Self::Negate(a) => Self::Negate(map(*a)),
             Self::Mul(a, b) => Self::Mul(map(*a), map(*b)),
             Self::SwitchRing(a) => Self::SwitchRing(map(*a)),
+            Self::Refresh(values, of) => Self::Refresh(
+                values.iter().map(|&(a, bound)| (map(a), bound)).collect(),
+                *of,
+            ),
         }
     }
 
@@ -109,7 +117,8 @@ impl SlotOp {
             | Self::AddConst(..)
             | Self::Add(_)
             | Self::Negate(_)
-            | Self::SwitchRing(_) => false,
+            | Self::SwitchRing(_)
+            | Self::Refresh(..) => false,
         }
     }
 }

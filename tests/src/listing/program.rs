@@ -12,6 +12,7 @@
 //! s8 = negate s7
 //! s9 = mul s8 s8
 //! s10 = switch_ring s9
+//! s11 = refresh s10*1 + s9*0.5 of 1
 //! output s10
 //! ```
 
@@ -70,6 +71,10 @@ pub(super) fn operation(op: &SlotOp) -> String {
         SlotOp::Negate(a) => format!("negate {a}"),
         SlotOp::Mul(a, b) => format!("mul {a} {b}"),
         SlotOp::SwitchRing(a) => format!("switch_ring {a}"),
+        SlotOp::Refresh(values, of) => {
+            let values: Vec<String> = values.iter().map(|(a, x)| format!("{a}*{x}")).collect();
+            format!("refresh {} of {of}", values.join(" + "))
+        }
     }
 }
 
@@ -141,6 +146,12 @@ fn parse(text: &str) -> SlotOp {
         "negate" => SlotOp::Negate(a()),
         "mul" => SlotOp::Mul(a(), entity(words[1])),
         "switch_ring" => SlotOp::SwitchRing(a()),
+        "refresh" => {
+            let (values, of) = rest.split_once(" of ").unwrap_or((rest, "0"));
+            let values = values.split(" + ").filter_map(|term| term.split_once('*'));
+            let values = values.map(|(a, bound)| (entity(a), number(bound)));
+            SlotOp::Refresh(values.collect(), number(of))
+        }
         _ => panic!("`{word}` is no operation"),
     }
 }

@@ -1,7 +1,7 @@
 //! A refresh on a toy ring: two real vectors with little modulus left come back with much, as precise as the simulator says.
 
+use peregrine_compiler::refresh::choices::Choices;
 use peregrine_compiler::refresh::circuit::{INPUTS, OUTPUTS};
-use peregrine_compiler::refresh::plan::Choices;
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Interface, Security, Shape, Verified, verify};
 use peregrine_runtime::client::Client;
@@ -18,7 +18,7 @@ const LIMIT_BITS: f64 = 1747.0;
 
 fn toy(choices: &Choices) -> Verified {
     let plan = choices.plan().unwrap_or_else(|e| panic!("{e}"));
-    let circuit = plan.circuit(Security::None, &CostModel::default());
+    let circuit = plan.circuit(2, Security::None, &CostModel::default());
     let circuit = circuit.unwrap_or_else(|e| panic!("{e}"));
     verify(circuit).unwrap_or_else(|errors| panic!("{errors}"))
 }

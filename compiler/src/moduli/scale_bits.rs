@@ -1,7 +1,5 @@
 //! Lengths of scales: of values and of the constants that they are multiplied with.
 
-use super::demand::Need;
-
 /// Bits of scalars beyond the asked precision: the errors of many scalars add up.
 const NUMBER_GUARD_BITS: u32 = 6;
 /// Bits of weights beyond what one weight needs: the errors of up to 4^this weights add up.
@@ -18,39 +16,31 @@ pub struct ScaleBits {
     pub numbers: u32,
     /// log2 of the scale of masks, which are rounded like weights, but whose sums have few terms.
     pub mask: u32,
+    /// log2 of the scales of the argument and of the result of a refresh.
+    pub refresh: [u32; 2],
 }
 
 impl ScaleBits {
     /// The scales in a ring of degree `2^log_n` with working scale `2^unit`.
-    pub fn new(unit: u32, log_n: u32) -> Self {
+    pub fn new(unit: u32, log_n: u32, refresh: [u32; 2]) -> Self {
         let mask = unit.saturating_sub(log_n / 2);
         Self {
             unit,
             weights: mask + WEIGHT_GUARD_BITS,
             numbers: unit.saturating_sub(log_n) + NUMBER_GUARD_BITS,
             mask,
+            refresh,
         }
     }
 
     /// The working scale `2^unit` for everything.
-    pub const fn uniform(unit: u32) -> Self {
+    pub const fn uniform(unit: u32, refresh: [u32; 2]) -> Self {
         Self {
+            refresh,
             unit,
             weights: unit,
             numbers: unit,
             mask: unit,
         }
-    }
-
-    /// Bits that a rescale must drop for a need.
-    pub fn of(&self, need: &Need) -> u32 {
-        let shares = [
-            (need.weights, self.weights),
-            (need.numbers, self.numbers),
-            (need.mask, self.mask),
-        ];
-        let shares = shares.into_iter().filter(|share| share.0);
-        let shared: u32 = shares.map(|share| share.1).sum();
-        (i64::from(need.units) * i64::from(self.unit) + i64::from(shared)).max(0) as u32
     }
 }

@@ -1,0 +1,33 @@
+//! The bits that each node of a network drops, estimated on the graph.
+
+use crate::moduli::scale_bits::ScaleBits;
+use crate::tensor::{Graph, Op, PerNode, Polynomial};
+use peregrine_ir::linear::LinearKind;
+
+/// About how many bits the rescales of each node drop: those of weights for a linear operator, those of values for each product.
+pub fn weights(graph: &Graph, bits: &ScaleBits) -> PerNode<u32> {
+    PerNode::from_fn(graph, |index| match &graph.node(index).op {
+        Op::Linear { map, .. } => match &map.kind {
+            LinearKind::Gather(_) => bits.mask,
+            _ => bits.weights,
+        },
+        Op::Multiply => bits.unit,
+        Op::Polynomial(polynomial) => of_polynomial(polynomial, graph, bits),
+        Op::Input { .. } | Op::Add | Op::Reshape => 0,
+    })
+}
+
+/// As many products as the degree has bits, and scalars unless the leading coefficient is 1.
+fn of_polynomial(polynomial: &Polynomial, graph: &Graph, bits: &ScaleBits) -> u32 {
+    let degree = polynomial.degree().max(1) as u32;
+    let products = degree.ilog2();
+    let leading = polynomial.coefficients().last();
+    let is_one = |&id| {
+        graph.tensors[id]
+            .data()
+            .iter()
+            .all(|&c: &f64| c.abs() == 1.0)
+    };
+    let monic = degree.is_power_of_two() && leading.is_some_and(is_one);
+    products * bits.unit + if monic { 0 } else { bits.numbers }
+}

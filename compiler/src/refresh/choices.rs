@@ -1,0 +1,109 @@
+//! The choices that determine a refresh.
+
+use super::exponential::Domain;
+use super::tail::wrap_probability;
+
+/// What a group of butterfly stages is given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GroupChoice {
+    /// The number of stages.
+    pub stages: u32,
+    /// Rotations that share a giant step.
+    pub babies: usize,
+    /// log2 of an entry of 1, encoded.
+    pub entry_bits: u32,
+    /// log2 of the scale of the result.
+    pub scale_bits: u32,
+}
+
+/// log2 of the scales within the exponential.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExponentialBits {
+    /// Of `W_2`, `W_4` and `W_8`.
+    pub powers: [u32; 3],
+    /// Of the products with coefficients.
+    pub coefficients: u32,
+    /// Of the value before its squarings; each square has one bit less.
+    pub value: u32,
+    /// Of the result.
+    pub out: u32,
+}
+
+/// What determines a refresh.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choices {
+    /// log2 of the degree of the ring.
+    pub log_n: u32,
+    /// The limit on log2 of the modulus, special primes included.
+    pub limit_bits: f64,
+    /// The number of special primes of full length.
+    pub special: usize,
+    /// The number of coefficients of the sparse secret that are not 0.
+    pub weight: u32,
+    /// Wraps and message ratio.
+    pub domain: Domain,
+    /// The degree of the polynomial is 15.
+    pub squarings: u32,
+    /// log2 of `q_0`, and of the other short primes: three for slots to coefficients, one for rows above.
+    pub short_bits: [u32; 5],
+    /// log2 of the scale of the argument.
+    pub from_bits: u32,
+    /// Slots to coefficients, in the order in which the groups run; the scale of the last is given by the message ratio.
+    pub to_coefficients: [GroupChoice; 3],
+    /// Coefficients to slots, in the order in which the groups run.
+    pub to_slots: Vec<GroupChoice>,
+    /// The exponential.
+    pub exponential: ExponentialBits,
+}
+
+impl Choices {
+    /// The choices that refresh `2^16` real values at 128 bits of security, for a ring of this degree and a limit of its modulus.
+    pub fn reference(log_n: u32, limit_bits: f64) -> Self {
+        let group = |stages, entry_bits, scale_bits| GroupChoice {
+            stages,
+            babies: 8,
+            entry_bits,
+            scale_bits,
+        };
+        let stages = log_n - 1;
+        let third = |i: u32| stages * (i + 1) / 3 - stages * i / 3;
+        let quarter = |i: u32| stages * (4 - i) / 4 - stages * (3 - i) / 4;
+        let down = [(24, 32), (26, 30), (28, 27)];
+        let up = [(30, 34), (28, 36), (27, 38), (25, 42)];
+        Self {
+            log_n,
+            limit_bits,
+            special: 6,
+            weight: 32,
+            domain: Domain {
+                wraps: 15,
+                ratio_bits: 5.0,
+            },
+            squarings: 4,
+            short_bits: [32, 28, 26, 24, 37],
+            from_bits: 36,
+            to_coefficients: [0, 1, 2]
+                .map(|i| group(third(i), down[i as usize].0, down[i as usize].1)),
+            to_slots: (0..4)
+                .map(|i| group(quarter(i), up[i as usize].0, up[i as usize].1))
+                .collect(),
+            exponential: ExponentialBits {
+                powers: [41, 40, 39],
+                coefficients: 25,
+                value: 38,
+                out: 34,
+            },
+        }
+    }
+
+    /// Weights of the fit: what wraps rarely may be approximated worse.
+    pub(super) fn fit_weight(&self, wrap: u32) -> f64 {
+        let probability = wrap_probability(self.weight, wrap).max(f64::MIN_POSITIVE);
+        probability.powf(0.25)
+    }
+
+    /// log2 of the scale of the message at `q_0`.
+    pub(super) fn base_scale_bits(&self) -> u32 {
+        self.to_coefficients[2].scale_bits
+    }
+}

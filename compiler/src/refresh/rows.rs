@@ -1,0 +1,229 @@
+//! The rows of a refresh: moduli between the argument and the top, as subsets of one pool of primes.
+
+use super::choices::Choices;
+use crate::moduli::bits::SPECIAL_SLACK_BITS;
+use crate::moduli::primes::{MAX_PRIME_BITS, PrimeSource, TOLERANCE_BITS};
+use peregrine_ir::{
+    Arena, Entity, LevelSpec, Prime, RingId, RingSpec, RingTable, SecretKind, SpecialPrime,
+};
+
+/// The levels of the sparse ring with `q_0`, of the ternary ring with it, of the argument, and the lowest above these.
+pub(super) const LOW: u32 = 0;
+pub(super) const BASE: u32 = 1;
+pub(super) const FROM: u32 = 4;
+pub(super) const BELOW: u32 = 5;
+/// Short primes in the rows from base to argument, of five.
+const CHAIN: usize = 4;
+/// Bits of the long primes, at least, and at most: so many outweigh as many special primes by the slack.
+const LONG_BITS: f64 = 48.0;
+const LONGEST_BITS: f64 = 48.9;
+/// Bits by which a row may miss what is wanted, and what it costs to miss it by more.
+const MISS_BITS: f64 = 1.5;
+const MISSED: f64 = 20.0;
+/// Bits by which a row misses what is wanted where there is no room left.
+const MOST_MISS_BITS: f64 = 8.0;
+/// What a limb costs, in bits by which a row misses what is wanted.
+const LIMB_BITS: f64 = 1.0;
+
+/// There are no primes for these choices, or too little room for the steps of a refresh.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    /// Too few primes.
+    #[error("too few primes for a refresh at ring degree 2^{log_n}")]
+    Primes {
+        /// log2 of the degree.
+        log_n: u32,
+    },
+    /// The modulus ends before the steps of a refresh do.
+    #[error("a refresh needs {bits:.0} more bits of modulus")]
+    Room {
+        /// Bits that are missing at least.
+        bits: f64,
+    },
+}
+
+/// The primes of a refresh.
+pub(super) struct Pool {
+    /// Short primes, then long ones.
+    primes: Arena<Prime, u64>,
+    shorts: usize,
+    special: Arena<SpecialPrime, u64>,
+}
+
+impl Pool {
+    /// The pool with as many long primes as the limit leaves room for, or with `longs`.
+    pub(super) fn new(choices: &Choices, longs: Option<usize>) -> Result<Self, PlanError> {
+        let log_n = choices.log_n;
+        let missing = PlanError::Primes { log_n };
+        let mut source = PrimeSource::new(log_n);
+        let special = (0..choices.special).map(|_| source.below(MAX_PRIME_BITS));
+        let special: Option<Arena<SpecialPrime, u64>> = special.collect();
+        let special = special.ok_or(missing.clone())?;
+        let shorts = choices.short_bits.map(|bits| source.near(f64::from(bits)));
+        let shorts: Option<Vec<u64>> = shorts.into_iter().collect();
+        let mut primes = shorts.ok_or(missing.clone())?;
+        let bits = |p: u64| (p as f64).log2();
+        let room = choices.limit_bits
+            - special.values().map(|&p| bits(p)).sum::<f64>()
+            - primes.iter().map(|&p| bits(p)).sum::<f64>();
+        let most = (room / LONG_BITS).floor().max(0.0) as usize;
+        let count = longs.unwrap_or(most.max(1));
+        if count > most {
+            let bits = LONG_BITS * count as f64 - room;
+            return Err(PlanError::Room { bits });
+        }
+        for _ in 0..count {
+            let long = source.below((room / count as f64).min(LONGEST_BITS));
+            primes.push(long.ok_or(missing.clone())?);
+        }
+        Ok(Self {
+            primes: primes.into_iter().collect(),
+            shorts: choices.short_bits.len(),
+            special,
+        })
+    }
+
+    fn bits(&self, prime: Prime) -> f64 {
+        self.primes.get(prime).map_or(0.0, |&p| (p as f64).log2())
+    }
+
+    fn row_bits(&self, row: &[Prime]) -> f64 {
+        row.iter().map(|&p| self.bits(p)).sum()
+    }
+
+    /// Digits that the special primes outweigh: the short primes and some long ones, then long ones.
+    fn digits(&self) -> Vec<Vec<Prime>> {
+        let most: f64 = self.special.values().map(|&p| (p as f64).log2()).sum();
+        let mut digits: Vec<Vec<Prime>> = Vec::new();
+        let mut reached = f64::INFINITY;
+        for prime in self.primes.keys() {
+            let bits = self.bits(prime);
+            if reached + bits > most - SPECIAL_SLACK_BITS {
+                digits.push(Vec::new());
+                reached = 0.0;
+            }
+            reached += bits;
+            if let Some(digit) = digits.last_mut() {
+                digit.push(prime);
+            }
+        }
+        digits
+    }
+
+    /// The table of rings for rows of the ternary ring above the argument's, descending.
+    pub(super) fn rings(&self, choices: &Choices, rows: &[Vec<Prime>]) -> RingTable {
+        let level = |ring, primes| LevelSpec { ring, primes };
+        let (ternary, sparse) = (RingId(0), RingId(1));
+        let chain: Vec<Prime> = self.primes.keys().take(CHAIN).collect();
+        let base = chain.iter().take(1).copied().collect();
+        let raised = rows.first().cloned().unwrap_or_default();
+        let mut levels = vec![level(sparse, base)];
+        levels.extend((1..=CHAIN).map(|count| level(ternary, chain[..count].to_vec())));
+        levels.extend(rows.iter().rev().map(|row| level(ternary, row.clone())));
+        let top = levels.len() - 1;
+        levels.insert(top, level(sparse, raised));
+        let spec = |secret, special: usize, digits| RingSpec {
+            log_n: choices.log_n,
+            secret,
+            special: self.special.keys().take(special).collect(),
+            digits,
+        };
+        let weight = choices.weight;
+        let each = self.primes.keys().map(|p| vec![p]).collect();
+        RingTable {
+            unit_bits: choices.from_bits,
+            primes: self.primes.clone(),
+            special: self.special.clone(),
+            rings: Arena::from_iter([
+                spec(SecretKind::Ternary, self.special.len(), self.digits()),
+                spec(SecretKind::Sparse { weight }, 1, each),
+            ]),
+            levels,
+        }
+    }
+}
+
+/// Rows of descending modulus.
+pub(super) struct Descent<'p> {
+    pool: &'p Pool,
+    pub(super) rows: Vec<Vec<Prime>>,
+    bits: f64,
+}
+
+impl<'p> Descent<'p> {
+    /// From the whole pool down.
+    pub(super) fn new(pool: &'p Pool) -> Self {
+        let all: Vec<Prime> = pool.primes.keys().collect();
+        Self {
+            pool,
+            bits: pool.row_bits(&all),
+            rows: vec![all],
+        }
+    }
+
+    /// Adds the row that is lower by so many bits, as nearly as possible; gives what it is lower by.
+    pub(super) fn lower(&mut self, drop: f64) -> Result<f64, PlanError> {
+        let missed = |dropped: f64| {
+            let miss = (dropped - drop).abs();
+            let far = miss > MISS_BITS;
+            (miss < MOST_MISS_BITS).then_some(miss + if far { MISSED } else { 0.0 })
+        };
+        self.cheapest(drop, missed)
+    }
+
+    /// Adds the row that is lower by so many bits or a few more.
+    pub(super) fn lower_at_least(&mut self, drop: f64) -> Result<(), PlanError> {
+        let spent = |dropped: f64| {
+            let more = dropped - drop;
+            (-TOLERANCE_BITS..MOST_MISS_BITS)
+                .contains(&more)
+                .then_some(more)
+        };
+        self.cheapest(drop, spent).map(|_| ())
+    }
+
+    /// Bits of the lowest row above those of the argument.
+    pub(super) fn left(&self) -> f64 {
+        self.bits - self.least()
+    }
+
+    /// Bits of the argument.
+    fn least(&self) -> f64 {
+        let chain: Vec<Prime> = self.pool.primes.keys().take(CHAIN).collect();
+        self.pool.row_bits(&chain)
+    }
+
+    /// Adds the row above the argument for which limbs and what it drops cost least; gives what it drops. `cost` refuses what drops too
+    /// much or too little.
+    fn cheapest(
+        &mut self,
+        wanted: f64,
+        cost: impl Fn(f64) -> Option<f64>,
+    ) -> Result<f64, PlanError> {
+        let (shorts, longs): (Vec<Prime>, Vec<Prime>) = self
+            .pool
+            .primes
+            .keys()
+            .partition(|p| p.index() < self.pool.shorts);
+        let rows = (0..1u32 << shorts.len()).flat_map(|set| {
+            let shorts = (0..).zip(&shorts).filter(move |(i, _)| set >> i & 1 == 1);
+            let shorts: Vec<Prime> = shorts.map(|(_, &p)| p).collect();
+            let longs = &longs;
+            (0..=longs.len()).map(move |count| [&shorts, &longs[..count]].concat())
+        });
+        let (least, highest, pool) = (self.least(), self.bits, self.pool);
+        let priced = rows.filter_map(|row| {
+            let bits = pool.row_bits(&row);
+            let cost = cost(highest - bits)? + LIMB_BITS * row.len() as f64;
+            (bits > least && bits < highest - 1.0).then_some((cost, row, bits))
+        });
+        let best = priced.min_by(|a, b| a.0.total_cmp(&b.0));
+        let (_, row, bits) = best.ok_or(PlanError::Room {
+            bits: (wanted - self.left()).max(MOST_MISS_BITS),
+        })?;
+        let dropped = self.bits - bits;
+        self.rows.push(row);
+        self.bits = bits;
+        Ok(dropped)
+    }
+}
