@@ -4,6 +4,7 @@ mod attempt;
 mod defect;
 mod error;
 mod like;
+mod offers;
 mod refreshed;
 
 pub use defect::contained;
@@ -16,17 +17,19 @@ use crate::manage::like::Like;
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
 use crate::optimisation::{Optimisation, Without};
-use crate::passes::keys::{self, Having, KeyBudget, KeyChoice, KeyError, KeyedCircuit};
+use crate::passes::keys::{Having, KeyBudget, KeyChoice, KeyedCircuit};
+use crate::placement::RefreshReport;
 use crate::rewrite::{self, RewriteError, simplify_without};
 use crate::tensor::Graph;
-use attempt::{Attempt, Candidate};
+use attempt::Attempt;
+use offers::{Offer, Taken, Way, with_keys};
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::{Circuit, Remark, RingTable, Security, Verified, VerifyErrors, verify};
+use peregrine_ir::{Remark, RingTable, Security, Verified, VerifyErrors, verify};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// log2 of the ring degrees at which values are refreshed: at lower ones nothing is left of the modulus for a network.
-const REFRESHED_LOG_N: RangeInclusive<u32> = 16..=17;
+/// Bits of a modulus, special primes included, of which a refresh leaves something for a network.
+const LEAST_REFRESHED_BITS: u32 = 1000;
 
 /// The configuration of a compilation: what the compiler must keep, and what it may choose.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +38,9 @@ pub struct Config {
     pub name: String,
     /// The security that the parameters must promise.
     pub security: Security,
+    /// The longest modulus where no security is promised, special primes included; none where it may have any length. With toy
+    /// rings it makes networks as deep as with real ones.
+    pub modulus_bits: Option<u32>,
     /// Bits after the point that the noise of every operation must leave, in the units of the model's values: where the compiler
     /// stores values scaled down, operations get more.
     pub precision_bits: u32,
@@ -63,6 +69,7 @@ impl Config {
         Self {
             name: name.into(),
             security: Security::Classical128,
+            modulus_bits: None,
             precision_bits: 12,
             headroom_bits: 10,
             log_n: 11..=17,
@@ -76,7 +83,11 @@ impl Config {
 
     /// Whether values may be refreshed in rings of a degree.
     fn may_refresh(&self, log_n: u32) -> bool {
-        REFRESHED_LOG_N.contains(&log_n)
+        let modulus = match self.security {
+            Security::None => self.modulus_bits,
+            Security::Classical128 => Security::max_modulus_bits(log_n),
+        };
+        modulus.is_some_and(|bits| bits >= LEAST_REFRESHED_BITS)
             && self.like.is_none()
             && !self.without.contains(&Optimisation::Bootstrapping)
     }
@@ -100,6 +111,7 @@ impl Config {
     fn planner(&self) -> Planner<'_> {
         Planner {
             security: self.security,
+            modulus_bits: self.modulus_bits,
             precision_bits: self.precision_bits,
             headroom_bits: self.headroom_bits,
             cost: &self.cost,
@@ -120,6 +132,8 @@ pub struct Compiled {
     pub rewrites: rewrite::Report,
     /// The keys that several budgets would lead to, with the chosen one.
     pub key_choices: Vec<KeyChoice>,
+    /// The refreshes of the circuit, if it has any.
+    pub refreshes: Option<RefreshReport>,
 }
 
 /// Compiles a tensor graph into a verified circuit. The compilation is deterministic: equal graphs and configurations give equal
@@ -174,14 +188,18 @@ impl<'g> Session<'g> {
     /// When [`compile`] has an error.
     pub fn compile(&mut self, config: &Config, watch: Watch<'_>) -> Result<Compiled, CompileError> {
         magnitude::check(self.model)?;
-        let keyed = match &config.like {
-            Some(like) => self.keyed_like(like, config, watch)?,
+        let taken = match &config.like {
+            Some(like) => Taken {
+                keyed: self.keyed_like(like, config, watch)?,
+                refreshes: None,
+            },
             None => {
                 let emitted = self.emitted(config, watch)?;
                 watch(1.0, "choosing keys");
-                with_keys(emitted, config)?
+                with_keys(emitted.offers, config)?
             }
         };
+        let Taken { keyed, refreshes } = taken;
         let KeyedCircuit {
             mut circuit,
             table: key_choices,
@@ -201,6 +219,7 @@ impl<'g> Session<'g> {
             graph: self.graph.clone(),
             rewrites: self.rewrites.clone(),
             key_choices,
+            refreshes,
         })
     }
 
@@ -256,35 +275,18 @@ fn refusal(model: &Graph, errors: VerifyErrors) -> CompileError {
     }
 }
 
-/// The circuits, before circuit passes, for which keys are worth choosing.
+/// The circuits of a network that may be the fastest.
 struct Emitted {
-    /// The fastest circuit with one ring, and its predicted seconds with a key for each rotation.
-    one: (Circuit, f64),
-    /// The fastest circuit that goes on at half the degree, if there is a secure one, and a remark on it.
-    half: Option<(Circuit, String)>,
-    /// The plans of both circuits.
-    plans: Plans,
+    offers: Vec<Offer>,
+    /// The plans of those that have no refreshes, each with the node after which the degree is half.
+    plans: Vec<(Plan, Option<Cut>)>,
 }
 
 impl Emitted {
-    /// A circuit and no other.
-    fn only(found: Candidate) -> Self {
-        Self {
-            one: (found.circuit, found.seconds),
-            half: None,
-            plans: Plans {
-                one: found.plan,
-                half: None,
-            },
-        }
-    }
-
-    /// These circuits, or another one if it is faster.
-    fn or_faster(self, other: Option<Candidate>) -> Self {
-        match other {
-            Some(other) if other.seconds < self.one.1 => Self::only(other),
-            _ => self,
-        }
+    /// Predicted seconds of the fastest circuit, with a key for each rotation.
+    fn seconds(&self) -> f64 {
+        let seconds = self.offers.iter().map(Offer::seconds);
+        seconds.fold(f64::INFINITY, f64::min)
     }
 }
 
@@ -296,54 +298,6 @@ struct Plan {
     reluctance: Option<f64>,
 }
 
-/// The plans of the circuits of an [`Emitted`].
-#[derive(Clone, Copy, Debug)]
-struct Plans {
-    one: Plan,
-    half: Option<(Plan, Cut)>,
-}
-
-/// Chooses keys for both circuits, and returns the faster one; the one with one ring if they are as fast; or the one that fits
-/// the budget for keys if only one does.
-fn with_keys(emitted: Emitted, config: &Config) -> Result<KeyedCircuit, KeyError> {
-    let Emitted { one, half, .. } = emitted;
-    let choose = |circuit| keys::choose_keys(circuit, config.having(), config.key_budget);
-    let (one, seconds) = one;
-    let Some((half, reason)) = half else {
-        return choose(one);
-    };
-    let half = match choose(half) {
-        // Fewer keys make no run faster.
-        Ok(half) if half.shared_seconds() < seconds => return Ok(remarked(half, reason)),
-        half => half,
-    };
-    match (choose(one), half) {
-        (Ok(one), Ok(half)) => Ok(faster(one, (half, reason))),
-        (Err(KeyError::Budget { .. }), Ok(half)) => Ok(remarked(half, reason)),
-        (one, Err(KeyError::Budget { .. })) => one,
-        (Err(error), _) | (_, Err(error)) => Err(error),
-    }
-}
-
-/// The faster of two circuits, with a remark on what half the degree led to.
-fn faster(one: KeyedCircuit, (half, reason): (KeyedCircuit, String)) -> KeyedCircuit {
-    match one.shared_seconds() <= half.shared_seconds() {
-        true => {
-            let seconds = half.chosen.seconds;
-            let reason = format!("not taken, because with keys it takes {seconds:.2} s: {reason}");
-            remarked(one, reason)
-        }
-        false => remarked(half, reason),
-    }
-}
-
-/// The circuit with a remark in front of the others.
-fn remarked(mut settled: KeyedCircuit, text: String) -> KeyedCircuit {
-    let remark = Remark { node: None, text };
-    settled.circuit.remarks.insert(0, remark);
-    settled
-}
-
 /// The remark on optimisations that a circuit was made without.
 fn left_out(without: &Without) -> Option<Remark> {
     let names: Vec<&str> = without.iter().map(|o| o.name()).collect();
@@ -352,42 +306,38 @@ fn left_out(without: &Without) -> Option<Remark> {
 }
 
 impl Session<'_> {
-    /// The fastest circuits at the smallest ring degree that holds the network.
+    /// The fastest circuits at the smallest ring degree that holds the network, and the fastest one with refreshes.
     fn emitted(&mut self, config: &Config, watch: Watch<'_>) -> Result<Emitted, CompileError> {
         let planner = self.planner(config);
-        let mut refused: Option<ParameterError> = None;
-        let mut refreshed: Option<Candidate> = None;
-        let mut unplaced = None;
+        let (mut refused, mut unplaced) = (None, None);
+        let mut refreshed: Option<Offer> = None;
         for log_n in config.degrees() {
-            // What is known already may exclude the degree without a plan.
-            let error = match self.leveled(log_n, (config, &planner), watch)? {
-                Ok(leveled) => return Ok(leveled.or_faster(refreshed)),
-                Err(error) => error,
-            };
+            let leveled = self.leveled(log_n, (config, &planner), watch)?;
             if refreshed.is_none() && config.may_refresh(log_n) {
-                let attempt = Attempt {
-                    graph: &self.graph,
-                    config,
-                    planner: &planner,
-                    log_n,
-                    cut: None,
-                    watch,
-                };
-                match attempt.refreshed(&mut self.quotes)? {
+                let attempt = Attempt::new(&self.graph, (config, &planner), log_n, watch);
+                let known = leveled.as_ref().map_or(f64::INFINITY, Emitted::seconds);
+                match attempt.refreshed(&mut self.quotes, known)? {
                     Ok(found) => refreshed = Some(found),
                     Err(error) => unplaced = Some(error),
                 }
             }
-            refused = Some(error);
+            match leveled {
+                Ok(mut leveled) => {
+                    leveled.offers.extend(refreshed);
+                    return Ok(leveled);
+                }
+                Err(error) => refused = Some(error),
+            }
         }
-        if let Some(found) = refreshed {
-            return Ok(Emitted::only(found));
+        match (refreshed, refused, unplaced) {
+            (Some(found), ..) => Ok(Emitted {
+                offers: vec![found],
+                plans: Vec::new(),
+            }),
+            (None, Some(source), Some(refused)) => Err(CompileError::Placement { source, refused }),
+            (None, Some(source), None) => Err(CompileError::Parameters(source)),
+            (None, None, _) => Err(CompileError::NoDegree),
         }
-        Err(match (refused, unplaced) {
-            (Some(source), Some(refused)) => CompileError::Placement { source, refused },
-            (Some(source), None) => CompileError::Parameters(source),
-            (None, _) => CompileError::NoDegree,
-        })
     }
 
     /// The fastest circuits without refreshes at a ring degree; or why there are none.
@@ -402,14 +352,7 @@ impl Session<'_> {
             Ok(ring) => ring,
             Err(error) => return Ok(Err(error)),
         };
-        let attempt = Attempt {
-            graph: &self.graph,
-            config,
-            planner,
-            log_n,
-            cut: None,
-            watch,
-        };
+        let attempt = Attempt::new(&self.graph, (config, planner), log_n, watch);
         // The plan that spends no level decides whether the degree is large enough.
         attempt.begin(0.0, "layouts");
         let priced = attempt.priced().unwrap_or(least);
@@ -425,15 +368,13 @@ impl Session<'_> {
         // It is: levels may pay where they save work, and half the degree from some node on.
         let best = attempt.with_more_levels(&mut planning, fewest)?;
         let half = attempt.switched(&best, &mut self.quotes)?;
-        let plans = Plans {
-            one: best.plan,
-            half: half.as_ref().map(|(found, cut, _)| (found.plan, *cut)),
-        };
-        Ok(Ok(Emitted {
-            one: (best.circuit, best.seconds),
-            half: half.map(|(found, _, reason)| (found.circuit, reason)),
-            plans,
-        }))
+        let mut plans = vec![(best.plan, None)];
+        let mut offers = vec![Offer::new(best, Way::OneRing)];
+        if let Some((found, cut, reason)) = half {
+            plans.insert(0, (found.plan, Some(cut)));
+            offers.push(Offer::new(found, Way::HalfTheDegree(reason)));
+        }
+        Ok(Ok(Emitted { offers, plans }))
     }
 
     /// A table of rings for what is known of the network at a degree before its layouts there. The demand hardly depends on the

@@ -1,8 +1,10 @@
 //! The whole road in one process: compile, simulate, encrypt, run, decrypt.
 
 use peregrine_compiler::onnx::{self, Options};
-use peregrine_compiler::pipeline::{Compiled, Config, compile};
+use peregrine_compiler::optimisation::Without;
+use peregrine_compiler::pipeline::{Compiled, Config, Session, compile};
 use peregrine_compiler::precision::{self, Found, SearchError};
+use peregrine_compiler::ranges::{Calibration, Ranges};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::{Interface, Verified};
 use peregrine_runtime::client::Client;
@@ -80,6 +82,26 @@ pub fn sample(graph: &Graph, inputs: Arrays) -> Result<Sample, Failure> {
         expected: names.zip(expected).collect(),
         inputs,
     })
+}
+
+/// Twice the magnitude that the values of each node of the compiled graph reach on some inputs: what [`Config::bounds`] asks for.
+///
+/// # Errors
+/// When an input is missing.
+pub fn bounds(graph: &Graph, inputs: &[Arrays]) -> Result<Vec<Option<f64>>, Failure> {
+    let session = Session::new(graph, &Without::new())?;
+    let values = |i: usize| {
+        let named = inputs[i].iter();
+        named
+            .map(|(name, a)| (name.clone(), a.data().to_vec()))
+            .collect()
+    };
+    let calibration = Calibration::new(session.graph(), inputs.len(), values, |_| ())?;
+    let ranges = Ranges::new(session.graph(), Some(&calibration), &BTreeMap::new())?;
+    let reached = ranges.nodes.iter().map(|node| node.calibrated.as_ref());
+    Ok(reached
+        .map(|reach| Some(reach?.values.largest() * 2.0))
+        .collect())
 }
 
 /// Compiles for a precision of the outputs on samples, judged by simulated noise.

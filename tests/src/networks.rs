@@ -92,6 +92,29 @@ pub fn squeezenet(size: u32, width_divisor: u32) -> Vec<u8> {
     net.finish(1000)
 }
 
+/// A U-Net on images of `size` by `size`: as many times as there are widths but one the image is halved and later doubled, where it
+/// meets what it was before; `convolutions` at each extent on either side; two classes for each pixel.
+pub fn unet(size: u32, widths: &[u32], convolutions: usize) -> Vec<u8> {
+    let mut net = Network::new(size);
+    let mut skips = Vec::new();
+    for (i, &width) in widths.iter().enumerate() {
+        if i > 0 {
+            net.pool(2, 2, 0);
+        }
+        net.convolutions(width, convolutions);
+        skips.push((net.value.clone(), net.channels, width));
+    }
+    skips.pop();
+    for (skip, channels, width) in skips.into_iter().rev() {
+        net.double();
+        net.join(&skip, channels);
+        net.convolutions(width, convolutions);
+    }
+    net.convolution(2, 1, 1);
+    net.model.output(&net.value, &[1, 2, size, size]);
+    net.model.finish()
+}
+
 /// A model under construction, the image it works on, and the last value.
 struct Network {
     model: Model,
@@ -169,6 +192,38 @@ impl Network {
         self.value = self.model.node("BatchNormalization", &inputs, &[]);
         self.channels = channels;
         self.slide(kernel, stride, pad);
+    }
+
+    /// Convolutions of a width with a square after each.
+    fn convolutions(&mut self, width: u32, count: usize) {
+        for _ in 0..count {
+            self.convolution(width, 3, 1);
+            self.square();
+        }
+    }
+
+    /// The image at twice the extent, each pixel four times.
+    fn double(&mut self) {
+        let name = format!("w{}", self.weights);
+        self.weights += 1;
+        let scales = [1.0, 1.0, 2.0, 2.0].into_iter();
+        let scales = self.model.weight(&name, &[4], scales);
+        let inputs = [&self.value, "", &scales];
+        let attributes = [
+            Attribute::Text("mode", "nearest"),
+            Attribute::Text("nearest_mode", "floor"),
+            Attribute::Text("coordinate_transformation_mode", "asymmetric"),
+        ];
+        self.value = self.model.node("Resize", &inputs, &attributes);
+        self.extent *= 2;
+    }
+
+    /// The value with the channels of another one behind its own.
+    fn join(&mut self, other: &str, channels: u32) {
+        let parts = [&self.value, other];
+        let axis = [Attribute::Int("axis", 1)];
+        self.value = self.model.node("Concat", &parts, &axis);
+        self.channels += channels;
     }
 
     fn square(&mut self) {

@@ -49,6 +49,8 @@ pub enum Attribute<'a> {
     Int(&'a str, u32),
     /// A list of numbers.
     Ints(&'a str, &'a [u32]),
+    /// A word.
+    Text(&'a str, &'a str),
 }
 
 impl Model {
@@ -118,6 +120,7 @@ impl Model {
 impl Attribute<'_> {
     fn message(self) -> Message {
         match self {
+            Self::Text(name, text) => Message::default().text(1, name).text(4, text).int(20, 3),
             Self::Int(name, value) => Message::default()
                 .text(1, name)
                 .int(3, value.into())

@@ -1,4 +1,4 @@
-//! What a compilation chose and why, in five sentences.
+//! What a compilation chose and why, in a few sentences.
 
 use super::precision::PrecisionReport;
 use crate::calibrate::KnownRanges;
@@ -6,6 +6,7 @@ use crate::summary::key_summary;
 use crate::words::{bits, bytes, count, plain};
 use peregrine_compiler::passes::keys::KeyBudget;
 use peregrine_compiler::pipeline::Config;
+use peregrine_compiler::placement::RefreshReport;
 use peregrine_ir::stats::KeyStats;
 use peregrine_ir::{Circuit, InputRange, Origin, Security};
 use std::collections::BTreeSet;
@@ -16,11 +17,17 @@ pub(super) struct Chosen<'a> {
     pub circuit: &'a Circuit,
     pub known: &'a KnownRanges,
     pub precision: Option<&'a PrecisionReport>,
+    pub refreshes: Option<&'a RefreshReport>,
+    /// Predicted seconds of a run.
+    pub seconds: f64,
 }
 
 impl Chosen<'_> {
     /// A title and a sentence for each choice, which names the options of the program that change it.
-    pub fn sentences(&self) -> [[String; 2]; 5] {
+    pub fn sentences(&self) -> Vec<[String; 2]> {
+        let refreshes = self
+            .refreshes
+            .map(|report| ("refreshes", self.refreshes(report)));
         let rows = [
             ("ring", self.ring()),
             ("range", self.range()),
@@ -28,13 +35,32 @@ impl Chosen<'_> {
             ("precision", self.precision()),
             ("keys", self.keys()),
         ];
-        rows.map(|(what, text)| [what.to_owned(), text])
+        let rows = rows.into_iter().chain(refreshes);
+        rows.map(|(what, text)| [what.to_owned(), text]).collect()
+    }
+
+    fn refreshes(&self, report: &RefreshReport) -> String {
+        let share = report.seconds / self.seconds.max(f64::MIN_POSITIVE) * 100.0;
+        let who = match self.known.origin() {
+            Origin::Calibrated => "that samples show",
+            Origin::Stated => "that the model states",
+            Origin::Asked | Origin::Assumed => "that drawn inputs show",
+        };
+        format!(
+            "{} refreshed in {}, {share:.0} % of the run, for values within the ranges {who}; each fails with probability 2^{:.0} \
+             (--without bootstrapping)",
+            count(report.ciphertexts as usize, "ciphertext"),
+            count(report.cuts.len(), "place"),
+            report.failure_bits,
+        )
     }
 
     fn ring(&self) -> String {
         let ring = &self.circuit.rings;
         let degrees = ring.descent().into_iter().map(|id| ring.view(id).log_n());
-        let degrees: Vec<String> = degrees.map(|log_n| format!("2^{log_n}")).collect();
+        let mut degrees: Vec<String> = degrees.map(|log_n| format!("2^{log_n}")).collect();
+        // Rings of one degree differ in their secrets.
+        degrees.dedup();
         let security = match self.config.security {
             Security::Classical128 => "128-bit security",
             Security::None => "no security",

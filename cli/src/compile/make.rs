@@ -122,7 +122,10 @@ fn made(
         .ablate
         .then(|| ablate(graph, &config, &compiled.circuit));
     let interface = Interface::of(&compiled.circuit);
+    let predicted = PredictedRun::new(&config.cost, &compiled.circuit);
     let chosen = Chosen {
+        refreshes: compiled.refreshes.as_ref(),
+        seconds: config.cost.predict(&compiled.circuit).seconds,
         config: &config,
         circuit: &compiled.circuit,
         known: &known,
@@ -141,7 +144,8 @@ fn made(
         remarks: compiled.circuit.remarks.clone(),
         files: Vec::new(),
         stats: Stats::of(&compiled.circuit),
-        predicted: PredictedRun::new(&config.cost, &compiled.circuit),
+        predicted,
+        refreshes: compiled.refreshes,
         key_choices: compiled.key_choices,
         precision,
         ablations,

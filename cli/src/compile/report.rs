@@ -6,6 +6,7 @@ use crate::predicted::PredictedRun;
 use crate::summary::CircuitSummary;
 use peregrine_compiler::ablation::Ablation;
 use peregrine_compiler::passes::keys::KeyChoice;
+use peregrine_compiler::placement::RefreshReport;
 use peregrine_ir::stats::Stats;
 use peregrine_ir::{InputRange, Remark};
 use serde::Serialize;
@@ -17,13 +18,15 @@ pub struct CompileReport {
     /// Name, ring, levels and security of the circuit.
     pub circuit: CircuitSummary,
     /// A title and a sentence for each choice that was made, with the reason and the options of the program that change it.
-    pub chosen: [[String; 2]; 5],
+    pub chosen: Vec<[String; 2]>,
     /// Bits after the point that every operation leaves.
     pub precision_bits: u32,
     /// log2 of the largest magnitude of any value, sign and margin included.
     pub headroom_bits: u32,
     /// Precision of the outputs; none where it was not simulated.
     pub precision: Option<PrecisionReport>,
+    /// Where values are refreshed; none where the modulus suffices without.
+    pub refreshes: Option<RefreshReport>,
     /// What values reach on samples that were given.
     pub calibration: Option<SamplesReport>,
     /// What the model itself states of its values.

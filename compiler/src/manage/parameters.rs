@@ -34,6 +34,8 @@ pub const MAX_BASE_BITS: u32 = 99;
 pub struct Planner<'c> {
     /// The security that they must promise.
     pub security: Security,
+    /// The longest modulus where no security is promised, special primes included; none where it may have any length.
+    pub modulus_bits: Option<u32>,
     /// Bits of precision after the point that every rescale must leave.
     pub precision_bits: u32,
     /// log2 of the largest output magnitude, plus a bit for the sign and the margin.
@@ -107,20 +109,6 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// The choices for refreshes at a ring degree. Where no security is promised, moduli are as long as those of a usual ring, so that
-    /// stretches between refreshes are as long.
-    ///
-    /// # Errors
-    /// When there is no such ring.
-    pub fn refresh_choices(&self, log_n: u32) -> Result<Choices, ParameterError> {
-        let usual = f64::from(Security::max_modulus_bits(16).unwrap_or(0));
-        let limit = match self.security {
-            Security::None => usual,
-            Security::Classical128 => self.limit(log_n)?,
-        };
-        Ok(Choices::reference(log_n, limit))
-    }
-
     /// A refresh with rings of degree `2^log_n`, between whose result and argument there is one level more than there are demanded
     /// steps. Keys have `special` special primes.
     ///
@@ -133,7 +121,7 @@ impl Planner<'_> {
     ) -> Result<RefreshPlan, ParameterError> {
         let choices = Choices {
             special,
-            ..self.refresh_choices(log_n)?
+            ..Choices::reference(log_n, self.limit(log_n)?)
         };
         // No two levels are the same.
         let drops = self.drops(log_n, demand).into_iter();
@@ -145,14 +133,21 @@ impl Planner<'_> {
         Ok(plan)
     }
 
+    /// Predicted seconds of all key switches and products between the refreshes of a program.
+    pub fn seconds_between(&self, plan: &RefreshPlan, demand: &Demand) -> f64 {
+        let highest = plan.refresh.levels.out.0;
+        let levels = (0..=highest).rev().map(Level);
+        let work = levels.zip(demand.work());
+        work.map(|(level, work)| self.seconds_at(&plan.rings, level, &work))
+            .sum()
+    }
+
     /// The scales at a ring degree, as log2.
     pub fn scale_bits(&self, log_n: u32) -> ScaleBits {
         let unit = self.unit_bits(log_n);
-        let choices = Choices::reference(log_n, 0.0);
-        let refresh = [choices.from_bits, choices.exponential.out];
         match self.without.contains(&Optimisation::SeparateScales) {
-            true => ScaleBits::uniform(unit, refresh),
-            false => ScaleBits::new(unit, log_n, refresh),
+            true => ScaleBits::uniform(unit),
+            false => ScaleBits::new(unit, log_n),
         }
     }
 
@@ -162,9 +157,13 @@ impl Planner<'_> {
         self.precision_bits + GUARD_BITS + log_n - 2
     }
 
-    fn limit(&self, log_n: u32) -> Result<f64, ParameterError> {
+    /// The longest modulus at a ring degree, special primes included.
+    ///
+    /// # Errors
+    /// When there is no such ring.
+    pub fn limit(&self, log_n: u32) -> Result<f64, ParameterError> {
         match self.security {
-            Security::None => Ok(f64::INFINITY),
+            Security::None => Ok(self.modulus_bits.map_or(f64::INFINITY, f64::from)),
             Security::Classical128 => Security::max_modulus_bits(log_n)
                 .map(f64::from)
                 .ok_or(ParameterError::Degree { log_n }),
@@ -319,13 +318,16 @@ impl Planner<'_> {
         let levels = levels
             .zip(work)
             .filter(|&(level, _)| ring.ring_of(Level(level)) == id);
-        let seconds = levels.map(|(level, work)| {
-            let phases = self.cost.phases(ring, Level(level));
-            f64::from(work.switches) * phases.key_switch()
-                + f64::from(work.products) * phases.linear().product
-                + f64::from(work.keys) * phases.linear().key
-        });
+        let seconds = levels.map(|(level, work)| self.seconds_at(ring, Level(level), work));
         seconds.sum()
+    }
+
+    /// Predicted seconds of the work at a level.
+    fn seconds_at(&self, ring: &RingTable, level: Level, work: &Work) -> f64 {
+        let phases = self.cost.phases(ring, level);
+        f64::from(work.switches) * phases.key_switch()
+            + f64::from(work.products) * phases.linear().product
+            + f64::from(work.keys) * phases.linear().key
     }
 }
 
@@ -494,6 +496,7 @@ mod tests {
             headroom_bits: 10,
             cost: &CostModel::default(),
             without: &without,
+            modulus_bits: None,
             like: None,
         };
         planner.ring(log_n, demand)

@@ -133,6 +133,7 @@ mod tests {
             headroom_bits: 10,
             cost: &cost,
             without: &without,
+            modulus_bits: None,
             like: None,
         };
         let graph = squares(20);

@@ -5,6 +5,11 @@ const NUMBER_GUARD_BITS: u32 = 6;
 /// Bits of weights beyond what one weight needs: the errors of up to 4^this weights add up.
 const WEIGHT_GUARD_BITS: u32 = 4;
 
+/// log2 of the scale of the argument of a refresh, for values within its bound.
+pub const ARGUMENT_BITS: u32 = 36;
+/// log2 of the scale of the result of a refresh.
+pub const RESULT_BITS: u32 = 34;
+
 /// log2 of the scales of values, and of the constants that they are multiplied with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScaleBits {
@@ -16,27 +21,23 @@ pub struct ScaleBits {
     pub numbers: u32,
     /// log2 of the scale of masks, which are rounded like weights, but whose sums have few terms.
     pub mask: u32,
-    /// log2 of the scales of the argument and of the result of a refresh.
-    pub refresh: [u32; 2],
 }
 
 impl ScaleBits {
     /// The scales in a ring of degree `2^log_n` with working scale `2^unit`.
-    pub fn new(unit: u32, log_n: u32, refresh: [u32; 2]) -> Self {
+    pub fn new(unit: u32, log_n: u32) -> Self {
         let mask = unit.saturating_sub(log_n / 2);
         Self {
             unit,
             weights: mask + WEIGHT_GUARD_BITS,
             numbers: unit.saturating_sub(log_n) + NUMBER_GUARD_BITS,
             mask,
-            refresh,
         }
     }
 
     /// The working scale `2^unit` for everything.
-    pub const fn uniform(unit: u32, refresh: [u32; 2]) -> Self {
+    pub const fn uniform(unit: u32) -> Self {
         Self {
-            refresh,
             unit,
             weights: unit,
             numbers: unit,

@@ -14,7 +14,7 @@ use peregrine_ir::{Circuit, Remark, RingTable};
 
 /// The values of reluctance that are tried in spending levels on conversions. The price of a level is an estimate, so several
 /// plans are compared.
-const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
+pub(super) const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
 
 /// The number of places at which half the degree is tried first; then come those beside the fastest.
 const MAX_CUTS: usize = 24;
@@ -69,6 +69,23 @@ const PLANNED: f64 = 0.3;
 const SPENT: f64 = 0.5;
 
 impl<'a> Attempt<'a> {
+    /// An attempt without a cut.
+    pub(super) fn new(
+        graph: &'a Graph,
+        (config, planner): (&'a Config, &'a Planner<'a>),
+        log_n: u32,
+        watch: Watch<'a>,
+    ) -> Self {
+        Self {
+            graph,
+            config,
+            planner,
+            log_n,
+            cut: None,
+            watch,
+        }
+    }
+
     /// Tells the observer which part of the search comes next.
     pub(super) fn begin(&self, share: f64, what: &str) {
         (self.watch)(share, &format!("degree 2^{}: {what}", self.log_n));

@@ -7,7 +7,8 @@
 //! 3. Where no plan fits, one is sought within the rows.
 
 use super::attempt::Attempt;
-use super::{CompileError, Config, Plan, Plans, Session, Watch, with_keys};
+use super::offers::with_keys;
+use super::{CompileError, Config, Plan, Session, Watch};
 use crate::layout::Cut;
 use crate::manage::like::Like;
 use crate::passes::keys::{self, KeyError, KeyedCircuit, NO_NEW};
@@ -24,11 +25,12 @@ impl Session<'_> {
         let log_n = like.log_n();
         let alone = Config {
             like: None,
+            bounds: Vec::new(),
             log_n: log_n..=log_n,
             ..config.clone()
         };
         let plans = match self.emitted(&alone, watch) {
-            Ok(emitted) => emitted.plans.all(),
+            Ok(emitted) => emitted.plans,
             Err(CompileError::Parameters(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
@@ -45,7 +47,7 @@ impl Session<'_> {
         match (best, refused) {
             (Some(best), _) => Ok(best),
             (None, Some(error)) => Err(error.into()),
-            (None, None) => Ok(with_keys(self.emitted(config, watch)?, config)?),
+            (None, None) => Ok(with_keys(self.emitted(config, watch)?.offers, config)?.keyed),
         }
     }
 
@@ -78,14 +80,6 @@ impl Session<'_> {
         let found = attempt.planned(plan, &priced, &mut self.quotes)?;
         let found = found.and_then(Result::ok);
         Ok(found.map(|candidate| candidate.circuit))
-    }
-}
-
-impl Plans {
-    /// Each plan, with its cut.
-    fn all(self) -> Vec<(Plan, Option<Cut>)> {
-        let half = self.half.map(|(plan, cut)| (plan, Some(cut)));
-        half.into_iter().chain([(self.one, None)]).collect()
     }
 }
 

@@ -1,38 +1,70 @@
 //! An attempt to compile a network whose values are refreshed, at one ring degree.
+//!
+//! Cuts, rows and special primes depend on each other: more special primes make key switches cheaper and leave fewer bits, so stretches are
+//! shorter; shorter stretches make everything cheaper but ask for more refreshes. So several numbers of special primes are tried, each
+//! with the fewest cuts and with some more, and the circuit is made of what is predicted to be fastest.
 
-use super::attempt::{Attempt, Candidate};
-use super::{CompileError, Plan};
+use super::CompileError;
+use super::Plan;
+use super::attempt::{Attempt, Candidate, RELUCTANCE};
+use super::offers::{Offer, Way};
 use crate::layout::{LayoutPlan, Quotes};
 use crate::manage::parameters::{ParameterError, Planner};
 use crate::manage::rescales::Policy;
-use crate::manage::{emit_refreshed, settle};
+use crate::manage::{Settled, emit_refreshed, settle};
+use crate::moduli::scale_bits::RESULT_BITS;
 use crate::optimisation::Optimisation;
 use crate::passes::run_all;
-use crate::placement::{PlacementError, Problem, Refreshing, place, weights};
+use crate::placement::{PlacementError, Problem, RefreshReport, Refreshing, place, weights};
 use crate::refresh::choices::Choices;
 use crate::refresh::plan::RefreshPlan;
 use crate::slots::lower_refreshed;
 use crate::tensor::{Graph, PerNode};
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::{Remark, Security};
+use peregrine_ir::{RingTable, Security};
+use std::ops::RangeInclusive;
 
-/// The numbers of special primes that are tried: more make key switches cheaper and leave less room.
-const SPECIAL: [usize; 1] = [6];
-/// How often stretches are made shorter, where they turn out to need more bits than estimated.
+/// The numbers of special primes that are tried.
+const SPECIAL: RangeInclusive<usize> = 5..=8;
+/// How often stretches are made shorter than they have to be, in search of faster circuits.
+const SHORTER: usize = 4;
+/// How often stretches are made shorter because they need more bits than estimated.
 const MOST_TRIALS: usize = 8;
 /// The share of the room that is taken at most when stretches are made shorter.
 const SPARED: f64 = 0.99;
+/// The share of the time of a circuit without refreshes above which one refresh is not worth a try.
+const WORTH_A_TRY: f64 = 0.25;
+
+/// A program with refreshes, and parameters that hold it.
+struct Trial {
+    special: usize,
+    policy: Policy,
+    settled: Settled,
+    plan: RefreshPlan,
+    report: RefreshReport,
+    /// Bits of the longest stretch, as estimated.
+    longest: f64,
+    /// Predicted seconds of the refreshes and of the work between them, before rotations share decompositions.
+    seconds: f64,
+}
 
 impl Attempt<'_> {
-    /// The fastest circuit with refreshes; or why there is none.
+    /// The fastest circuit with refreshes; or why there is none. `known` has the predicted seconds of a circuit without.
     pub(super) fn refreshed(
         &self,
         quotes: &mut Quotes,
-    ) -> Result<Result<Candidate, PlacementError>, CompileError> {
+        known: f64,
+    ) -> Result<Result<Offer, PlacementError>, CompileError> {
+        if let Some(one) = self.cheapest_refresh()?
+            && one > known * WORTH_A_TRY
+        {
+            return Ok(Err(PlacementError::Slow));
+        }
         self.begin(0.0, "layouts between refreshes");
-        // Prices of layouts are those of a table without limit: they depend on each other, not on the modulus.
+        // Layouts are priced by a table without limit: prices depend on each other, not on the modulus.
         let boundless = Planner {
             security: Security::None,
+            modulus_bits: None,
             ..*self.planner
         };
         let unlimited = Attempt {
@@ -40,112 +72,184 @@ impl Attempt<'_> {
             ..*self
         };
         let priced = unlimited.priced().map_err(CompileError::Parameters)?;
-        let plan = self.planning(&priced, quotes)?.fewest_levels()?;
-        let mut best: Option<Candidate> = None;
-        let mut refused = None;
+        let layouts = self.layouts(&priced, quotes)?;
+        let (mut best, mut refused): (Option<Trial>, _) = (None, PlacementError::Unsettled);
+        // First the special primes, then layouts that spend levels.
         for special in SPECIAL {
-            for policy in self.policies() {
-                match self.refreshed_by(&plan, special, policy)? {
-                    Ok(found) => {
-                        best = Some(match best {
-                            Some(known) => known.faster(found),
-                            None => found,
-                        });
-                    }
-                    Err(error) => refused = Some(error),
-                }
+            match self.with_cuts(&layouts[0], special)? {
+                Ok(found) => best = Some(faster(best, found)),
+                Err(error) => refused = error,
             }
         }
-        Ok(match (best, refused) {
-            (Some(best), _) => Ok(best),
-            (None, Some(refused)) => Err(refused),
-            (None, None) => return Err(CompileError::NoDegree),
+        let Some(mut best) = best else {
+            return Ok(Err(refused));
+        };
+        for other in layouts.iter().skip(1) {
+            if let Ok(found) = self.with_cuts(other, best.special)? {
+                best = faster(Some(best), found);
+            }
+        }
+        self.offered(best).map(Ok)
+    }
+
+    /// Plans of layouts: the one with the fewest levels, then others that spend levels on conversions.
+    fn layouts(
+        &self,
+        priced: &RingTable,
+        quotes: &mut Quotes,
+    ) -> Result<Vec<LayoutPlan>, CompileError> {
+        let mut planning = self.planning(priced, quotes)?;
+        let mut plans = vec![planning.fewest_levels()?];
+        for reluctance in RELUCTANCE {
+            let Some(plan) = planning.worthwhile_levels(reluctance)? else {
+                break;
+            };
+            if !plans.iter().any(|known| known.chooses_as(&plan)) {
+                plans.push(plan);
+            }
+        }
+        Ok(plans)
+    }
+
+    /// The fastest trial with so many special primes: with the fewest cuts, or with some more.
+    fn with_cuts(
+        &self,
+        layouts: &LayoutPlan,
+        special: usize,
+    ) -> Result<Result<Trial, PlacementError>, CompileError> {
+        let (mut best, mut shorter) = (None, f64::INFINITY);
+        for _ in 0..=SHORTER {
+            self.begin(0.0, "refreshes");
+            match self.trial(layouts, (special, shorter), self.policy())? {
+                Ok(found) => {
+                    shorter = found.longest - 1.0;
+                    best = Some(faster(best, found));
+                }
+                Err(error) => return Ok(best.ok_or(error)),
+            }
+        }
+        Ok(best.ok_or(PlacementError::Unsettled))
+    }
+
+    fn policy(&self) -> Policy {
+        match self.config.without.contains(&Optimisation::TowerReuse) {
+            true => Policy::Eager,
+            false => Policy::Lazy,
+        }
+    }
+
+    /// Predicted seconds of a refresh of one ciphertext with the shortest modulus; none where a refresh does not fit the limit.
+    fn cheapest_refresh(&self) -> Result<Option<f64>, CompileError> {
+        let shortest = self.choices(*SPECIAL.end())?.plan_for(&[]);
+        match shortest {
+            Ok(plan) => Ok(Some(seconds(&plan, &self.config.cost)?[0])),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn choices(&self, special: usize) -> Result<Choices, CompileError> {
+        let limit = self.planner.limit(self.log_n);
+        let limit = limit.map_err(CompileError::Parameters)?;
+        Ok(Choices {
+            special,
+            ..Choices::reference(self.log_n, limit)
         })
     }
 
-    fn policies(&self) -> Vec<Policy> {
-        match self.config.without.contains(&Optimisation::TowerReuse) {
-            true => vec![Policy::Eager],
-            false => vec![Policy::Lazy, Policy::Eager],
-        }
-    }
-
-    /// The circuit of a layout plan with refreshes.
-    fn refreshed_by(
+    /// The fewest and shortest stretches, of at most `shorter` bits, that parameters with so many special primes hold.
+    fn trial(
         &self,
-        plan: &LayoutPlan,
-        special: usize,
+        layouts: &LayoutPlan,
+        (special, shorter): (usize, f64),
         policy: Policy,
-    ) -> Result<Result<Candidate, PlacementError>, CompileError> {
-        let choices = Choices {
-            special,
-            ..self
-                .planner
-                .refresh_choices(self.log_n)
-                .map_err(CompileError::Parameters)?
-        };
+    ) -> Result<Result<Trial, PlacementError>, CompileError> {
         let log_n = self.log_n;
-        let longest = choices
-            .plan()
-            .map_err(|error| CompileError::Parameters(ParameterError::Refresh { log_n, error }))?;
-        let [least, most] = longest.modulus_bits;
-        let bits = self.planner.scale_bits(self.log_n);
+        let highest = match self.choices(special)?.plan() {
+            Ok(plan) => plan,
+            Err(error) => {
+                return Err(CompileError::Parameters(ParameterError::Refresh {
+                    log_n,
+                    error,
+                }));
+            }
+        };
+        let [least, most] = highest.modulus_bits;
+        let bits = self.planner.scale_bits(log_n);
         let problem = Problem {
             graph: self.graph,
             weights: weights(self.graph, &bits),
-            ciphertexts: PerNode::from_fn(self.graph, |node| plan.layout(node).ciphertexts()),
+            ciphertexts: PerNode::from_fn(self.graph, |node| layouts.layout(node).ciphertexts()),
             bounds: bounds(self.graph, &self.config.bounds),
         };
-        let spent = [
-            f64::from(bits.unit),
-            f64::from(bits.numbers + bits.refresh[1]) - f64::from(bits.unit),
-        ];
+        let unit = f64::from(bits.unit);
         let mut refreshing = Refreshing {
-            seconds: seconds(&longest, &self.config.cost)?,
-            room: most - least,
-            spent,
+            seconds: seconds(&highest, &self.config.cost)?,
+            room: shorter.min(most - least),
+            spent: [unit, f64::from(bits.numbers + RESULT_BITS) - unit],
         };
-        let mut refused = PlacementError::Unsettled;
         for _ in 0..MOST_TRIALS {
             let found = match place(&problem, &refreshing) {
                 Ok(found) => found,
                 Err(error) => return Ok(Err(error)),
             };
-            let settled = settle(lower_refreshed(self.graph, plan, &found.placement)?, policy)?;
-            let missing = match self
-                .planner
-                .refreshed((self.log_n, special), &settled.demand)
-            {
-                Ok(refresh) => {
-                    let cuts = found.placement.cuts.len();
-                    let text = format!("{cuts} cuts, {:.0} bits", found.longest);
-                    let (config, name) = (self.config, &self.config.name);
-                    let circuit = emit_refreshed(settled, &refresh, bits, config.security, name)?;
-                    let passed = run_all(circuit.clone(), &config.cost, &config.without)?;
-                    let mut candidate = Candidate {
-                        seconds: config.cost.predict(&passed).seconds,
-                        circuit,
-                        plan: Plan {
-                            policy,
-                            reluctance: None,
-                        },
-                    };
-                    candidate
-                        .circuit
-                        .remarks
-                        .insert(0, Remark { node: None, text });
-                    return Ok(Ok(candidate));
+            let program = lower_refreshed(self.graph, layouts, &found.placement)?;
+            let settled = settle(program, policy)?;
+            let missing = match self.planner.refreshed((log_n, special), &settled.demand) {
+                Ok(plan) => {
+                    refreshing.seconds = seconds(&plan, &self.config.cost)?;
+                    refreshing.room = most - least;
+                    let report = RefreshReport::new(&problem, &found, &refreshing, &plan);
+                    let work = self.planner.seconds_between(&plan, &settled.demand);
+                    return Ok(Ok(Trial {
+                        special,
+                        policy,
+                        seconds: report.seconds + work,
+                        longest: found.longest,
+                        settled,
+                        plan,
+                        report,
+                    }));
                 }
-                Err(error) => error
-                    .missing_bits()
-                    .ok_or(CompileError::Parameters(error))?,
+                Err(error) => match error.missing_bits() {
+                    Some(missing) => missing,
+                    None => return Err(CompileError::Parameters(error)),
+                },
             };
             // The estimate was short by this share.
-            let needed = most - least + missing;
-            refreshing.room = found.longest * (most - least) / needed * SPARED;
-            refused = PlacementError::Unsettled;
+            refreshing.room = found.longest * (most - least) / (most - least + missing) * SPARED;
         }
-        Ok(Err(refused))
+        Ok(Err(PlacementError::Unsettled))
+    }
+
+    /// The circuit of a trial.
+    fn offered(&self, trial: Trial) -> Result<Offer, CompileError> {
+        let Trial {
+            settled,
+            plan,
+            report,
+            policy,
+            ..
+        } = trial;
+        let (config, bits) = (self.config, self.planner.scale_bits(self.log_n));
+        let circuit = emit_refreshed(settled, &plan, bits, config.security, &config.name)?;
+        let passed = run_all(circuit.clone(), &config.cost, &config.without)?;
+        let candidate = Candidate {
+            seconds: config.cost.predict(&passed).seconds,
+            circuit,
+            plan: Plan {
+                policy,
+                reluctance: None,
+            },
+        };
+        Ok(Offer::new(candidate, Way::Refreshed(Box::new(report))))
+    }
+}
+
+/// The faster of two trials.
+fn faster(known: Option<Trial>, found: Trial) -> Trial {
+    match known {
+        Some(known) if known.seconds <= found.seconds => known,
+        _ => found,
     }
 }
 

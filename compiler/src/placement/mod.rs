@@ -12,9 +12,11 @@
 //! - \[CLR24\] Cheon et al., *DaCapo: automatic bootstrapping management for efficient fully homomorphic encryption*, USENIX Security 2024,
 //!   searches levels and candidates likewise.
 
+mod report;
 mod search;
 mod weights;
 
+pub use report::{CutReport, RefreshReport, RefreshedNode};
 pub use search::{PlacementError, Problem, Refreshes, Refreshing, place};
 pub use weights::weights;
 

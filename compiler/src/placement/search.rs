@@ -17,7 +17,7 @@ pub struct Refreshing {
 
 impl Refreshing {
     /// Predicted seconds for so many ciphertexts.
-    fn price(&self, ciphertexts: u32) -> f64 {
+    pub(super) fn price(&self, ciphertexts: u32) -> f64 {
         let [one, two] = self.seconds;
         f64::from(ciphertexts / 2) * two + f64::from(ciphertexts % 2) * one
     }
@@ -34,6 +34,22 @@ pub struct Problem<'a> {
     pub ciphertexts: PerNode<u32>,
     /// The magnitude that the values of each node stay below; none where nothing bounds them.
     pub bounds: PerNode<Option<f64>>,
+}
+
+impl Problem<'_> {
+    /// Seconds that refreshes take at least, wherever they are: a path through the network that drops many times the bits that a refresh
+    /// leaves goes through a refresh as many times, but for its first stretch.
+    pub(super) fn least_seconds(&self, refreshing: &Refreshing) -> f64 {
+        type Depths = PerNode<f64>;
+        let depths = PerNode::in_order(self.graph, |depths: &Depths, node| {
+            let operands = self.graph.operands(node).into_iter();
+            let before = operands.map(|operand| depths[operand]).fold(0.0, f64::max);
+            before + f64::from(self.weights[node])
+        });
+        let longest = depths.values().copied().fold(0.0, f64::max);
+        let stretches = (longest / refreshing.room.max(1.0)).ceil();
+        (stretches - 1.0).max(0.0) * refreshing.seconds[0]
+    }
 }
 
 /// Cuts, and what they cost.
@@ -60,6 +76,9 @@ pub enum PlacementError {
         /// Bits that there are.
         room: f64,
     },
+    /// A single refresh takes too large a share of the time without.
+    #[error("without refreshes it is faster")]
+    Slow,
     /// Stretches need more bits than estimated, however short they are made.
     #[error("the stretches between refreshes do not become short enough")]
     Unsettled,
@@ -193,6 +212,7 @@ impl<'p> Search<'p> {
     ) -> Vec<(usize, (f64, f64))> {
         let count = self.operands.len();
         let [entering, leaving] = refreshing.spent;
+        let mut deepest: f64 = 0.0;
         let mut depths: Vec<f64> = Vec::new();
         let mut found = Vec::new();
         for node in from..count {
@@ -204,13 +224,9 @@ impl<'p> Search<'p> {
             let to = node + 1;
             let crossing = (from..to).filter(|&n| self.last_use[n] >= to);
             let crossing: Vec<usize> = crossing.collect();
-            let ends = match to == count {
-                true => 0..to - from,
-                false => 0..0,
-            };
-            let ends = ends.map(|i| depths[i]);
+            deepest = deepest.max(depth);
             let bits = crossing.iter().map(|&n| depths[n - from] + entering);
-            let longest = bits.chain(ends).fold(0.0, f64::max);
+            let longest = bits.fold(deepest, f64::max);
             if longest > room {
                 continue;
             }
@@ -260,5 +276,138 @@ impl<'p> Search<'p> {
                 room,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{Node, Op, Output, SourceId};
+    use peregrine_ir::{Finish, Shape};
+    use proptest::prelude::*;
+
+    const REFRESHING: Refreshing = Refreshing {
+        seconds: [3.0, 4.0],
+        room: 100.0,
+        spent: [10.0, 5.0],
+    };
+
+    /// A graph of sums, each of one or two earlier nodes.
+    fn graph(operands: &[(u8, u8)]) -> Graph {
+        let mut graph = Graph::default();
+        let node = |op| Node {
+            op,
+            shape: Shape::new([4]).unwrap(),
+            source: SourceId(0),
+        };
+        let input = Op::Input { name: "x".into() };
+        let mut nodes = vec![graph.add(node(input), &[])];
+        for &(a, b) in operands {
+            let of = |i: u8| nodes[nodes.len() - 1 - usize::from(i) % nodes.len()];
+            let index = graph.add(node(Op::Add), &[of(a), of(b)]);
+            nodes.push(index);
+        }
+        graph.outputs = vec![Output {
+            name: "y".to_owned(),
+            node: nodes[nodes.len() - 1],
+            finish: Finish::default(),
+        }];
+        graph
+    }
+
+    /// Seconds and the longest stretch of some cuts, looked at node by node; none where they do not suffice.
+    fn judged(problem: &Problem<'_>, cuts: Vec<usize>) -> Option<(f64, f64)> {
+        let graph = problem.graph;
+        let placement = Placement {
+            cuts,
+            bounds: problem.bounds.clone(),
+        };
+        let [entering, leaving] = REFRESHING.spent;
+        let depths = PerNode::in_order(graph, |depths: &PerNode<f64>, node| {
+            let before = graph.operands(node).into_iter().map(|operand| {
+                match placement.crosses(operand, node) {
+                    true => leaving,
+                    false => depths[operand],
+                }
+            });
+            before.fold(0.0, f64::max) + f64::from(problem.weights[node])
+        });
+        let mut longest = depths.values().copied().fold(0.0, f64::max);
+        let mut seconds = 0.0;
+        for stretch in 1..=placement.cuts.len() {
+            let mut ciphertexts = 0;
+            for node in placement.refreshed_at(graph, stretch) {
+                problem.bounds[node]?;
+                ciphertexts += problem.ciphertexts[node];
+                longest = longest.max(depths[node] + entering);
+            }
+            seconds += REFRESHING.price(ciphertexts);
+        }
+        (longest <= REFRESHING.room).then_some((seconds, longest))
+    }
+
+    proptest! {
+        #[test]
+        fn no_cuts_are_faster(
+            operands in proptest::collection::vec((0u8..3, 0u8..6), 1..9),
+            weights in proptest::collection::vec(0u32..70, 9),
+            ciphertexts in proptest::collection::vec(1u32..4, 9),
+            unbounded in proptest::collection::vec(0u8..8, 9),
+        ) {
+            let graph = graph(&operands);
+            let problem = Problem {
+                weights: PerNode::from_fn(&graph, |node| match node.index() {
+                    0 => 0,
+                    at => weights[at - 1],
+                }),
+                ciphertexts: PerNode::from_fn(&graph, |node| ciphertexts[node.index() % 9]),
+                bounds: PerNode::from_fn(&graph, |node| (unbounded[node.index() % 9] > 0).then_some(1.0)),
+                graph: &graph,
+            };
+            let count = graph.len();
+            let all = (0u32..1 << (count - 1)).filter_map(|set| {
+                let cuts = (1..count).filter(|cut| set >> (cut - 1) & 1 == 1).collect();
+                judged(&problem, cuts)
+            });
+            let best = all.min_by(|a, b| a.partial_cmp(b).unwrap());
+            match (place(&problem, &REFRESHING), best) {
+                (Ok(found), Some((seconds, longest))) => {
+                    let judged = judged(&problem, found.placement.cuts.clone());
+                    prop_assert_eq!(judged, Some((found.seconds, found.longest)));
+                    prop_assert_eq!(found.seconds, seconds);
+                    prop_assert!(found.longest <= longest + 1.0);
+                    prop_assert!(problem.least_seconds(&REFRESHING) <= seconds);
+                }
+                (Err(_), None) => {}
+                (found, best) => prop_assert!(false, "{found:?} {best:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_named() {
+        let graph = graph(&[(0, 0), (0, 0), (0, 0)]);
+        let mut problem = Problem {
+            weights: PerNode::filled(&graph, 60),
+            ciphertexts: PerNode::filled(&graph, 1),
+            bounds: PerNode::filled(&graph, None),
+            graph: &graph,
+        };
+        let refused = place(&problem, &REFRESHING);
+        assert!(
+            matches!(refused, Err(PlacementError::Unbounded { .. })),
+            "{refused:?}"
+        );
+        problem.bounds = PerNode::filled(&graph, Some(1.0));
+        assert_eq!(
+            place(&problem, &REFRESHING).unwrap().placement.cuts,
+            [1, 2, 3]
+        );
+        problem.weights = PerNode::filled(&graph, 90);
+        let refused = place(&problem, &REFRESHING);
+        assert!(
+            matches!(refused, Err(PlacementError::Long { bits: 105.0, .. })),
+            "{refused:?}"
+        );
     }
 }

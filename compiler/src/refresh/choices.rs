@@ -2,6 +2,7 @@
 
 use super::exponential::Domain;
 use super::tail::wrap_probability;
+use crate::moduli::scale_bits::{ARGUMENT_BITS, RESULT_BITS};
 
 /// What a group of butterfly stages is given.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,7 +82,7 @@ impl Choices {
             },
             squarings: 4,
             short_bits: [32, 28, 26, 24, 37],
-            from_bits: 36,
+            from_bits: ARGUMENT_BITS,
             to_coefficients: [0, 1, 2]
                 .map(|i| group(third(i), down[i as usize].0, down[i as usize].1)),
             to_slots: (0..4)
@@ -91,7 +92,7 @@ impl Choices {
                 powers: [41, 40, 39],
                 coefficients: 25,
                 value: 38,
-                out: 34,
+                out: RESULT_BITS,
             },
         }
     }

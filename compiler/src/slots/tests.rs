@@ -78,6 +78,7 @@ fn interpret(program: &Program, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
             }),
             SlotOp::Negate(a) => at(a).iter().map(|x| -x).collect(),
             SlotOp::Mul(a, b) => zip(at(a), at(b), |x, y| x * y),
+            SlotOp::Refresh(values, of) => at(&values[*of].0).clone(),
             SlotOp::SwitchRing(a) => {
                 let (half, other) = at(a).split_at(at(a).len() / 2);
                 zip(half, other, |x, y| (x + y) / 2.0)

@@ -155,6 +155,7 @@ fn planner<'c>(cost: &'c CostModel, without: &'c Without) -> Planner<'c> {
         headroom_bits: 10,
         cost,
         without,
+        modulus_bits: None,
         like: None,
     }
 }

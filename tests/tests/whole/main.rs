@@ -12,6 +12,7 @@
 mod ablation;
 mod big_networks;
 mod conformance;
+mod deep_networks;
 mod double_hoisting;
 mod end_to_end;
 mod filetests;

@@ -58,6 +58,7 @@ fn planner<'p>(cost: &'p CostModel, without: &'p Without) -> Planner<'p> {
         headroom_bits: 10,
         cost,
         without,
+        modulus_bits: None,
         like: None,
     }
 }

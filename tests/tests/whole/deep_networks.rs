@@ -1,0 +1,136 @@
+//! Networks that are too deep for a ring: their values are refreshed, and the results are the same.
+//!
+//! Toy rings, with a limit to their modulus as rings that are secure have it.
+
+use peregrine_compiler::onnx::{self, NoExternalData, Options};
+use peregrine_compiler::optimisation::Optimisation;
+use peregrine_compiler::pipeline::{CompileError, Compiled, Config, compile};
+use peregrine_compiler::tensor::Graph;
+use peregrine_ir::{Inst, Security};
+use peregrine_runtime::ports::Arrays;
+use peregrine_tests::flow::{self, Encrypted, error_bits};
+use peregrine_tests::networks;
+
+/// log2 of the longest modulus: a refresh leaves about 500 bits of it.
+const MODULUS_BITS: u32 = 1400;
+
+fn network(model: &[u8]) -> Graph {
+    onnx::import(model, &NoExternalData, &Options::new("deep")).unwrap()
+}
+
+fn images(graph: &Graph, count: usize) -> Vec<Arrays> {
+    let image = |seed: usize| {
+        let tensors = graph.inputs().map(|(index, _)| {
+            let pixels = 0..graph.given_shape(index).elements();
+            pixels
+                .map(|i| ((i * (seed + 3)) as f64 * 0.37).sin() * 0.8)
+                .collect()
+        });
+        flow::inputs(graph, &tensors.collect::<Vec<_>>()).unwrap()
+    };
+    (0..count).map(image).collect()
+}
+
+/// The configuration for a toy ring.
+fn toy(graph: &Graph, log_n: u32) -> Config {
+    Config {
+        security: Security::None,
+        modulus_bits: Some(MODULUS_BITS),
+        log_n: log_n..=log_n,
+        bounds: flow::bounds(graph, &images(graph, 4)).unwrap(),
+        ..Config::new("deep")
+    }
+}
+
+/// Calls of each function of a circuit.
+fn calls(compiled: &Compiled, name: &str) -> u64 {
+    let circuit = &compiled.circuit;
+    let functions = circuit.functions.values().zip(circuit.runs_of_functions());
+    let named = functions.filter(|(function, _)| function.name == name);
+    named.map(|(_, runs)| runs).sum()
+}
+
+/// Bits that are right of outputs of simulated noise, and of ciphertexts.
+fn bits(graph: &Graph, compiled: &Compiled) -> [f64; 2] {
+    let image = &images(graph, 1)[0];
+    let expected = flow::reference(graph, image).unwrap();
+    let largest = expected
+        .values()
+        .flatten()
+        .fold(0.0, |m: f64, x| m.max(x.abs()));
+    let relative = |found: &Arrays| largest.log2() - error_bits(found, &expected);
+    let simulated = flow::simulated(&compiled.circuit, image, Some(1)).unwrap();
+    let encrypted = Encrypted::new(&compiled.circuit)
+        .unwrap()
+        .run(image)
+        .unwrap();
+    [relative(&simulated), relative(&encrypted)]
+}
+
+fn agrees(graph: &Graph, compiled: &Compiled) {
+    let [simulated, encrypted] = bits(graph, compiled);
+    assert!(simulated > 7.0, "{simulated:.1} bits simulated");
+    assert!(
+        (encrypted - simulated).abs() < 3.0,
+        "{encrypted:.1} bits encrypted, {simulated:.1} simulated"
+    );
+}
+
+#[test]
+fn a_deep_chain_is_refreshed_one_ciphertext_at_a_time() {
+    let graph = network(&networks::convolutions(1, 8, &[4; 30]));
+    let compiled = compile(&graph, &toy(&graph, 11)).unwrap();
+    let (one, two) = (
+        calls(&compiled, "refresh_one"),
+        calls(&compiled, "refresh_two"),
+    );
+    assert!(one >= 1 && two == 0, "{one} {two}");
+    agrees(&graph, &compiled);
+}
+
+#[test]
+fn several_ciphertexts_are_refreshed_in_pairs() {
+    let graph = network(&networks::convolutions(2, 8, &[24; 30]));
+    let compiled = compile(&graph, &toy(&graph, 9)).unwrap();
+    assert!(calls(&compiled, "refresh_two") >= 1);
+    agrees(&graph, &compiled);
+}
+
+/// A skip that is longer than a stretch crosses several cuts and is refreshed once.
+#[test]
+fn long_skips_are_refreshed_once() {
+    let graph = network(&networks::unet(8, &[4, 6, 8], 5));
+    let config = Config {
+        precision_bits: 16,
+        ..toy(&graph, 11)
+    };
+    let compiled = compile(&graph, &config).unwrap();
+    assert!(calls(&compiled, "refresh_lift") >= 2);
+    agrees(&graph, &compiled);
+}
+
+#[test]
+fn without_bootstrapping_or_bounds_a_deep_network_is_refused() {
+    let graph = network(&networks::convolutions(1, 8, &[4; 30]));
+    let mut config = toy(&graph, 11);
+    config.without = [Optimisation::Bootstrapping].into();
+    let error = compile(&graph, &config).err().unwrap();
+    assert!(matches!(error, CompileError::Parameters(_)), "{error}");
+    config.without.clear();
+    config.bounds.clear();
+    let error = compile(&graph, &config).err().unwrap().to_string();
+    assert!(
+        error.contains("nothing bounds them") && error.contains("--calibrate"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_network_that_fits_a_ring_is_not_refreshed() {
+    let graph = network(&networks::convolutions(1, 8, &[4; 6]));
+    let compiled = compile(&graph, &toy(&graph, 11)).unwrap();
+    assert!(compiled.circuit.functions.is_empty());
+    let values = compiled.circuit.values.values();
+    let raises = values.filter(|d| matches!(d.inst, Inst::RaiseModulus { .. }));
+    assert_eq!(raises.count(), 0);
+}
