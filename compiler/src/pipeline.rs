@@ -19,12 +19,14 @@ use crate::manage::rescales::Policy;
 use crate::optimisation::{Optimisation, Without};
 use crate::passes::keys::{Having, KeyBudget, KeyChoice, KeyedCircuit};
 use crate::placement::RefreshReport;
+use crate::refresh::choices::WEIGHT;
 use crate::rewrite::{self, RewriteError, simplify_without};
 use crate::tensor::Graph;
 use attempt::Attempt;
 use offers::{Offer, Taken, Way, with_keys};
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{Remark, RingTable, Security, Verified, VerifyErrors, verify};
+use refreshed::Unrefreshed;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -87,7 +89,12 @@ impl Config {
             Security::None => self.modulus_bits,
             Security::Classical128 => Security::max_modulus_bits(log_n),
         };
-        modulus.is_some_and(|bits| bits >= LEAST_REFRESHED_BITS)
+        let raises = match self.security {
+            Security::None => true,
+            Security::Classical128 => Security::max_sparse_bits(log_n, WEIGHT).is_some(),
+        };
+        raises
+            && modulus.is_some_and(|bits| bits >= LEAST_REFRESHED_BITS)
             && self.like.is_none()
             && !self.without.contains(&Optimisation::Bootstrapping)
     }
@@ -318,7 +325,8 @@ impl Session<'_> {
                 let known = leveled.as_ref().map_or(f64::INFINITY, Emitted::seconds);
                 match attempt.refreshed(&mut self.quotes, known)? {
                     Ok(found) => refreshed = Some(found),
-                    Err(error) => unplaced = Some(error),
+                    Err(Unrefreshed::Placement(error)) => unplaced = Some(error),
+                    Err(Unrefreshed::Slow | Unrefreshed::Room) => {}
                 }
             }
             match leveled {
@@ -334,7 +342,10 @@ impl Session<'_> {
                 offers: vec![found],
                 plans: Vec::new(),
             }),
-            (None, Some(source), Some(refused)) => Err(CompileError::Placement { source, refused }),
+            (None, Some(source), Some(refused)) => Err(CompileError::Placement {
+                source: Box::new(source),
+                refused: Box::new(refused),
+            }),
             (None, Some(source), None) => Err(CompileError::Parameters(source)),
             (None, None, _) => Err(CompileError::NoDegree),
         }

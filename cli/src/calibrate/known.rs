@@ -59,8 +59,10 @@ impl KnownRanges {
         }
     }
 
-    /// Takes the headroom from what is known, unless it was chosen; then samples that were given have to stay in it.
+    /// Takes bounds of values and the headroom from what is known, this unless it was chosen; then samples that were given have to stay in
+    /// it.
     pub fn settle(&self, chosen: Option<u32>, config: &mut Config) -> Result<(), RangeError> {
+        config.bounds = self.bounds();
         match (chosen, &self.samples) {
             (Some(bits), Some(_)) => self.check(Limit::Asked(bits)),
             (Some(_), None) => Ok(()),
@@ -122,10 +124,10 @@ impl KnownRanges {
     }
 
     /// The magnitude that the values of each node of the compiled graph stay below, margin included.
-    pub fn bounds(&self, nodes: usize) -> Vec<Option<f64>> {
+    fn bounds(&self) -> Vec<Option<f64>> {
         let margin = f64::from(self.ranges.margin_bits).exp2();
         let bound = |node| self.magnitude(node).map(|largest| largest * margin);
-        (0..nodes).map(bound).collect()
+        (0..self.ranges.nodes.len()).map(bound).collect()
     }
 
     /// Sample images that precision is measured on; empty where there are none.

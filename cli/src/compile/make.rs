@@ -107,7 +107,6 @@ fn made(
     // They may be larger than the model.
     options.calibrate = Vec::new();
     known.settle(options.headroom_bits, &mut config)?;
-    config.bounds = known.bounds(session.graph().len());
     let making = Making {
         graph,
         options: &options,
@@ -118,14 +117,12 @@ fn made(
     let (mut compiled, precision) =
         made.map_err(|error| explained(error, &known, (&session, &config)))?;
     let prediction = expectations::fill(graph, &mut compiled, &known, watcher)?;
-    let ablations = options
-        .ablate
-        .then(|| ablate(graph, &config, &compiled.circuit));
+    let ablate = |circuit: &Circuit| ablate(graph, &config, circuit);
     let interface = Interface::of(&compiled.circuit);
     let predicted = PredictedRun::new(&config.cost, &compiled.circuit);
     let chosen = Chosen {
         refreshes: compiled.refreshes.as_ref(),
-        seconds: config.cost.predict(&compiled.circuit).seconds,
+        seconds: predicted.prediction.seconds,
         config: &config,
         circuit: &compiled.circuit,
         known: &known,
@@ -148,7 +145,7 @@ fn made(
         refreshes: compiled.refreshes,
         key_choices: compiled.key_choices,
         precision,
-        ablations,
+        ablations: options.ablate.then(|| ablate(&compiled.circuit)),
     };
     Ok(Compiled {
         drowned: drowned(&compiled.circuit, &known, prediction),

@@ -7,6 +7,7 @@
 mod refresh;
 
 use super::raw::{Raw, masked, raw};
+use super::refreshing::Refreshing;
 use super::regions::Place;
 use super::rescales::Rescales;
 use super::scales::Scales;
@@ -20,7 +21,6 @@ use peregrine_ir::{
     Basis, Builder, Circuit, Const, Inst, Level, Node, RingTable, Scale, SecondaryMap, Security,
     Value,
 };
-use refresh::Refreshing;
 use std::collections::BTreeMap;
 use std::mem::take;
 use std::ops::Range;

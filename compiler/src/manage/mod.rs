@@ -21,6 +21,7 @@ pub mod like;
 pub mod parameters;
 pub mod possible;
 mod raw;
+mod refreshing;
 pub mod regions;
 pub mod rescales;
 mod scales;
@@ -57,7 +58,7 @@ pub enum Defect {
     Type(#[from] TypeError),
     /// A refresh cannot be written.
     #[error(transparent)]
-    Refresh(#[from] RefreshError),
+    Refresh(#[from] Box<RefreshError>),
     /// The table of rings has another number of levels than the program needs.
     #[error("the ring has {found} levels, the program needs {needed}")]
     Levels {

@@ -34,13 +34,13 @@ pub enum CompileError {
     #[error("{source}, and values cannot be refreshed: {refused}")]
     Placement {
         /// What is missing without refreshes.
-        source: ParameterError,
+        source: Box<ParameterError>,
         /// Why they cannot be refreshed.
-        refused: PlacementError,
+        refused: Box<PlacementError>,
     },
     /// A refresh has levels or scales that do not suit each other: a defect of the compiler.
     #[error("internal error: {0}")]
-    Refresh(#[from] RefreshError),
+    Refresh(#[from] Box<RefreshError>),
     /// The range of ring degrees is empty.
     #[error("the range of ring degrees to try is empty")]
     NoDegree,

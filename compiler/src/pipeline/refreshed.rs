@@ -15,7 +15,9 @@ use crate::manage::{Settled, emit_refreshed, settle};
 use crate::moduli::scale_bits::RESULT_BITS;
 use crate::optimisation::Optimisation;
 use crate::passes::run_all;
-use crate::placement::{PlacementError, Problem, RefreshReport, Refreshing, place, weights};
+use crate::placement::{
+    Placement, PlacementError, Problem, RefreshReport, Refreshing, place, weights,
+};
 use crate::refresh::choices::Choices;
 use crate::refresh::plan::RefreshPlan;
 use crate::slots::lower_refreshed;
@@ -35,10 +37,25 @@ const SPARED: f64 = 0.99;
 /// The share of the time of a circuit without refreshes above which one refresh is not worth a try.
 const WORTH_A_TRY: f64 = 0.25;
 
+/// Why a circuit has no refreshes.
+pub(super) enum Unrefreshed {
+    /// A single refresh takes too large a share of the time without.
+    Slow,
+    /// No ring has room for the values.
+    Room,
+    /// There are no cuts.
+    Placement(PlacementError),
+}
+
+impl From<PlacementError> for Unrefreshed {
+    fn from(error: PlacementError) -> Self {
+        Self::Placement(error)
+    }
+}
+
 /// A program with refreshes, and parameters that hold it.
 struct Trial {
     special: usize,
-    policy: Policy,
     settled: Settled,
     plan: RefreshPlan,
     report: RefreshReport,
@@ -54,11 +71,11 @@ impl Attempt<'_> {
         &self,
         quotes: &mut Quotes,
         known: f64,
-    ) -> Result<Result<Offer, PlacementError>, CompileError> {
+    ) -> Result<Result<Offer, Unrefreshed>, CompileError> {
         if let Some(one) = self.cheapest_refresh()?
             && one > known * WORTH_A_TRY
         {
-            return Ok(Err(PlacementError::Slow));
+            return Ok(Err(Unrefreshed::Slow));
         }
         self.begin(0.0, "layouts between refreshes");
         // Layouts are priced by a table without limit: prices depend on each other, not on the modulus.
@@ -71,7 +88,9 @@ impl Attempt<'_> {
             planner: &boundless,
             ..*self
         };
-        let priced = unlimited.priced().map_err(CompileError::Parameters)?;
+        let Ok(priced) = unlimited.priced() else {
+            return Ok(Err(Unrefreshed::Room));
+        };
         let layouts = self.layouts(&priced, quotes)?;
         let (mut best, mut refused): (Option<Trial>, _) = (None, PlacementError::Unsettled);
         // First the special primes, then layouts that spend levels.
@@ -82,7 +101,7 @@ impl Attempt<'_> {
             }
         }
         let Some(mut best) = best else {
-            return Ok(Err(refused));
+            return Ok(Err(refused.into()));
         };
         for other in layouts.iter().skip(1) {
             if let Ok(found) = self.with_cuts(other, best.special)? {
@@ -120,7 +139,7 @@ impl Attempt<'_> {
         let (mut best, mut shorter) = (None, f64::INFINITY);
         for _ in 0..=SHORTER {
             self.begin(0.0, "refreshes");
-            match self.trial(layouts, (special, shorter), self.policy())? {
+            match self.trial(layouts, special, shorter)? {
                 Ok(found) => {
                     shorter = found.longest - 1.0;
                     best = Some(faster(best, found));
@@ -160,20 +179,15 @@ impl Attempt<'_> {
     fn trial(
         &self,
         layouts: &LayoutPlan,
-        (special, shorter): (usize, f64),
-        policy: Policy,
+        special: usize,
+        shorter: f64,
     ) -> Result<Result<Trial, PlacementError>, CompileError> {
         let log_n = self.log_n;
-        let highest = match self.choices(special)?.plan() {
-            Ok(plan) => plan,
-            Err(error) => {
-                return Err(CompileError::Parameters(ParameterError::Refresh {
-                    log_n,
-                    error,
-                }));
-            }
-        };
-        let [least, most] = highest.modulus_bits;
+        let highest = self
+            .choices(special)?
+            .plan()
+            .map_err(|error| CompileError::Parameters(ParameterError::Refresh { log_n, error }))?;
+        let most = highest.gained_bits();
         let bits = self.planner.scale_bits(log_n);
         let problem = Problem {
             graph: self.graph,
@@ -184,7 +198,7 @@ impl Attempt<'_> {
         let unit = f64::from(bits.unit);
         let mut refreshing = Refreshing {
             seconds: seconds(&highest, &self.config.cost)?,
-            room: shorter.min(most - least),
+            room: shorter.min(most),
             spent: [unit, f64::from(bits.numbers + RESULT_BITS) - unit],
         };
         for _ in 0..MOST_TRIALS {
@@ -192,17 +206,14 @@ impl Attempt<'_> {
                 Ok(found) => found,
                 Err(error) => return Ok(Err(error)),
             };
-            let program = lower_refreshed(self.graph, layouts, &found.placement)?;
-            let settled = settle(program, policy)?;
-            let missing = match self.planner.refreshed((log_n, special), &settled.demand) {
-                Ok(plan) => {
+            match self.held(layouts, &found.placement, special)? {
+                Ok((settled, plan)) => {
                     refreshing.seconds = seconds(&plan, &self.config.cost)?;
-                    refreshing.room = most - least;
+                    refreshing.room = most;
                     let report = RefreshReport::new(&problem, &found, &refreshing, &plan);
                     let work = self.planner.seconds_between(&plan, &settled.demand);
                     return Ok(Ok(Trial {
                         special,
-                        policy,
                         seconds: report.seconds + work,
                         longest: found.longest,
                         settled,
@@ -210,15 +221,32 @@ impl Attempt<'_> {
                         report,
                     }));
                 }
-                Err(error) => match error.missing_bits() {
-                    Some(missing) => missing,
-                    None => return Err(CompileError::Parameters(error)),
-                },
-            };
-            // The estimate was short by this share.
-            refreshing.room = found.longest * (most - least) / (most - least + missing) * SPARED;
+                // The estimate was short by this share.
+                Err(missing) => refreshing.room = found.longest * most / (most + missing) * SPARED,
+            }
         }
         Ok(Err(PlacementError::Unsettled))
+    }
+
+    /// The program with refreshes at some cuts, and parameters that hold it; or the bits that are missing.
+    fn held(
+        &self,
+        layouts: &LayoutPlan,
+        placement: &Placement,
+        special: usize,
+    ) -> Result<Result<(Settled, RefreshPlan), f64>, CompileError> {
+        let program = lower_refreshed(self.graph, layouts, placement)?;
+        let settled = settle(program, self.policy())?;
+        match self
+            .planner
+            .refreshed((self.log_n, special), &settled.demand)
+        {
+            Ok(plan) => Ok(Ok((settled, plan))),
+            Err(error) => match error.missing_bits() {
+                Some(missing) => Ok(Err(missing)),
+                None => Err(CompileError::Parameters(error)),
+            },
+        }
     }
 
     /// The circuit of a trial.
@@ -227,7 +255,6 @@ impl Attempt<'_> {
             settled,
             plan,
             report,
-            policy,
             ..
         } = trial;
         let (config, bits) = (self.config, self.planner.scale_bits(self.log_n));
@@ -237,7 +264,7 @@ impl Attempt<'_> {
             seconds: config.cost.predict(&passed).seconds,
             circuit,
             plan: Plan {
-                policy,
+                policy: self.policy(),
                 reluctance: None,
             },
         };
@@ -256,7 +283,8 @@ fn faster(known: Option<Trial>, found: Trial) -> Trial {
 /// Predicted seconds of a refresh of one ciphertext, and of two.
 fn seconds(plan: &RefreshPlan, cost: &CostModel) -> Result<[f64; 2], CompileError> {
     let price = |vectors| -> Result<f64, CompileError> {
-        let circuit = plan.circuit(vectors, Security::None, cost)?;
+        let circuit = plan.circuit(vectors, Security::None, cost);
+        let circuit = circuit.map_err(Box::new)?;
         Ok(cost.predict(&circuit).seconds)
     };
     Ok([price(1)?, price(2)?])

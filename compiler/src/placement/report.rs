@@ -85,7 +85,7 @@ impl RefreshReport {
                 .map(|cut| refreshing.price(cut.ciphertexts()))
                 .sum(),
             least_seconds: problem.least_seconds(refreshing),
-            room_bits: plan.modulus_bits[1] - plan.modulus_bits[0],
+            room_bits: plan.gained_bits(),
             failure_bits: plan.failure_bits,
             cuts,
         }

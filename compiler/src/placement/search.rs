@@ -76,9 +76,6 @@ pub enum PlacementError {
         /// Bits that there are.
         room: f64,
     },
-    /// A single refresh takes too large a share of the time without.
-    #[error("without refreshes it is faster")]
-    Slow,
     /// Stretches need more bits than estimated, however short they are made.
     #[error("the stretches between refreshes do not become short enough")]
     Unsettled,

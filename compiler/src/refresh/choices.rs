@@ -4,6 +4,9 @@ use super::exponential::Domain;
 use super::tail::wrap_probability;
 use crate::moduli::scale_bits::{ARGUMENT_BITS, RESULT_BITS};
 
+/// Coefficients of the sparse secret that are not 0.
+pub const WEIGHT: u32 = 32;
+
 /// What a group of butterfly stages is given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GroupChoice {
@@ -75,7 +78,7 @@ impl Choices {
             log_n,
             limit_bits,
             special: 6,
-            weight: 32,
+            weight: WEIGHT,
             domain: Domain {
                 wraps: 15,
                 ratio_bits: 5.0,

@@ -177,6 +177,12 @@ impl Choices {
 }
 
 impl RefreshPlan {
+    /// Bits between the argument and the results.
+    pub fn gained_bits(&self) -> f64 {
+        let [from, out] = self.modulus_bits;
+        out - from
+    }
+
     /// Lets outputs leave at the lowest level that has so many bits, if the argument has more.
     pub fn leave_with(&mut self, bits: f64) {
         let mut levels = (BASE..=FROM).map(Level);

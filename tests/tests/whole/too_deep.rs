@@ -4,6 +4,7 @@ use peregrine_compiler::advice::WaysOut;
 use peregrine_compiler::manage::parameters::{ParameterError, ScaleBits};
 use peregrine_compiler::manage::possible::Path;
 use peregrine_compiler::onnx::{self, NoExternalData, Options};
+use peregrine_compiler::optimisation::Optimisation;
 use peregrine_compiler::pipeline::{CompileError, Config, Session, compile};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::{Level, Security};
@@ -35,7 +36,8 @@ fn squares(count: usize) -> Graph {
 #[test]
 fn a_chain_of_squares_is_refused_with_what_is_missing_and_what_would_help() {
     let graph = squares(200);
-    let config = Config::new("squares");
+    let mut config = Config::new("squares");
+    config.without = [Optimisation::Bootstrapping].into();
     let session = Session::new(&graph, &config.without).unwrap();
     let error = session.possible(&config).unwrap_err();
     let CompileError::Parameters(error) = error else {
@@ -64,6 +66,22 @@ fn a_chain_of_squares_is_refused_with_what_is_missing_and_what_would_help() {
     let graph = squares(held as usize);
     let session = Session::new(&graph, &config.without).unwrap();
     session.possible(&config).unwrap();
+}
+
+/// What could be refreshed if its values had bounds says so.
+#[test]
+fn a_chain_whose_values_have_no_bounds_is_refused_with_what_would_give_them() {
+    let graph = squares(200);
+    let error = compile(&graph, &Config::new("squares")).unwrap_err();
+    let CompileError::Placement { source, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(source.missing_bits().is_some(), "{source}");
+    let said = error.to_string();
+    assert!(
+        said.contains("bits are missing") && said.contains("nothing bounds them"),
+        "{said}"
+    );
 }
 
 #[test]

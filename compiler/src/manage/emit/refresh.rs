@@ -1,47 +1,9 @@
 //! Emission of refreshes: values are brought to the argument, the functions of the circuit run, and the results brought back.
 
-use super::{Defect, Emitter};
-use crate::refresh::function::RefreshFunctions;
-use crate::refresh::plan::RefreshPlan;
-use crate::slots::{Program, SlotOp, SlotValue};
-use peregrine_ir::{Builder, Inst, Level, Scale, Value};
-use std::collections::BTreeMap;
-
-/// The refreshes of a circuit.
-pub(super) struct Refreshing {
-    functions: RefreshFunctions,
-    /// Level and scale of the argument.
-    from: (Level, Scale),
-    /// The level of the results.
-    out: Level,
-    /// The message divided by what a refresh gives.
-    gain: f64,
-    /// The level below that of the argument that outputs leave at.
-    leaving: Level,
-    /// What is refreshed together, with the results and what they are to be multiplied with.
-    done: BTreeMap<Vec<SlotValue>, Vec<(Value, f64)>>,
-}
-
-impl Refreshing {
-    /// Adds the functions of refreshes to a circuit.
-    pub(super) fn new(
-        builder: &mut Builder,
-        plan: &RefreshPlan,
-        program: &Program,
-    ) -> Result<Self, Defect> {
-        let pair = |op: &SlotOp| matches!(op, SlotOp::Refresh(values, _) if values.len() > 1);
-        let pairs = program.values.values().any(|inst| pair(&inst.op));
-        let functions = plan.refresh.functions(builder, pairs)?;
-        Ok(Self {
-            functions,
-            from: plan.refresh.from.clone(),
-            out: plan.refresh.levels.out,
-            gain: plan.gain,
-            leaving: plan.leaving,
-            done: BTreeMap::new(),
-        })
-    }
-}
+use super::super::Defect;
+use super::Emitter;
+use crate::slots::SlotValue;
+use peregrine_ir::{Inst, Level, Scale, Value};
 
 impl Emitter {
     /// Emits what brings one of some values back from their refresh, and the refresh if it is the first of them.
