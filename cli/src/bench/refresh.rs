@@ -109,6 +109,7 @@ fn measured(
                 memory: None,
                 usage: Usage {
                     cache: CACHE,
+                    expanded_keys: CACHE,
                     ..Usage::default()
                 },
             },

@@ -3,10 +3,12 @@
 //! Precision: the embedding works in doubles, so an encoded coefficient is right to about `2^-50` of the largest coefficient,
 //! and to 1/2 when that is smaller. Coefficients of any size are reduced exactly.
 //!
-//! Cost: one complex transform of N/2 points, then a pass and a transform for each prime.
+//! Cost: one complex transform of N/2 points, then a pass and a transform for each prime. For slots that repeat after a fraction of their
+//! number, transforms of that fraction ([`short`](super::short)).
 
 use super::embedding::{Embedding, Slots};
 use super::integer::MixedRadix;
+use super::short::ShortRings;
 use super::{CkksError, Complex64, Message, Plaintext};
 use crate::params::Parameters;
 use crate::ring::{Coefficient, Modulus, RnsBasis, RnsPoly};
@@ -26,6 +28,8 @@ const OVERFLOW_FRACTION: f64 = 0.49;
 pub struct Encoder {
     params: Arc<Parameters>,
     embedding: Embedding,
+    /// For slots that repeat.
+    short: ShortRings,
 }
 
 impl fmt::Debug for Encoder {
@@ -42,6 +46,7 @@ impl Encoder {
         Self {
             params: params.clone(),
             embedding: Embedding::new(params.degree()),
+            short: ShortRings::default(),
         }
     }
 
@@ -62,8 +67,14 @@ impl Encoder {
                 value,
             });
         }
-        let (complex, count) = (slots.iter().copied(), slots.len());
-        let (integers, largest) = self.integers(complex, count, scale, basis)?;
+        if let Some(short) = self.short.of(self.params.ring(), slots)? {
+            let slots = slots.iter().take(short.slots()).copied();
+            let (integers, largest) = self.integers(&short.embedding, slots, scale, basis)?;
+            return short.encoded(&Message::new(integers, largest), &self.params, basis);
+        }
+        self.check_count(slots.len())?;
+        let slots = slots.iter().copied();
+        let (integers, largest) = self.integers(&self.embedding, slots, scale, basis)?;
         Ok(Message::new(integers, largest).encoded(&self.params, basis))
     }
 
@@ -77,6 +88,11 @@ impl Encoder {
         scale: f64,
         basis: &RnsBasis,
     ) -> Result<Plaintext, CkksError> {
+        if let Some(short) = self.short.of(self.params.ring(), slots)? {
+            let slots = slots.get(..short.slots()).unwrap_or(slots);
+            let message = self.real_message(&short.embedding, slots, scale, basis)?;
+            return short.encoded(&message, &self.params, basis);
+        }
         let message = self.message(slots, scale, basis)?;
         Ok(message.encoded(&self.params, basis))
     }
@@ -91,6 +107,18 @@ impl Encoder {
         scale: f64,
         basis: &RnsBasis,
     ) -> Result<Message, CkksError> {
+        self.check_count(slots.len())?;
+        self.real_message(&self.embedding, slots, scale, basis)
+    }
+
+    /// The integer coefficients of real slots in the ring of an embedding.
+    fn real_message(
+        &self,
+        embedding: &Embedding,
+        slots: &[f64],
+        scale: f64,
+        basis: &RnsBasis,
+    ) -> Result<Message, CkksError> {
         if let Some(&value) = slots.iter().find(|x| !x.is_finite()) {
             return Err(CkksError::NotFinite {
                 what: "a slot",
@@ -98,9 +126,9 @@ impl Encoder {
             });
         }
         let complex = slots.iter().map(|&x| Complex64::from(x));
-        let (mut integers, largest) = self.integers(complex, slots.len(), scale, basis)?;
+        let (mut integers, largest) = self.integers(embedding, complex, scale, basis)?;
         // Conjugate to itself: c_(N-k) = -c_k. Rounding errors of the embedding must not break that.
-        let (low, high) = integers.split_at_mut(self.embedding.slots());
+        let (low, high) = integers.split_at_mut(embedding.slots());
         if let ([_, low @ ..], [middle, high @ ..]) = (low, high) {
             *middle = 0.0;
             for (high, low) in high.iter_mut().rev().zip(low) {
@@ -110,20 +138,22 @@ impl Encoder {
         Ok(Message::new(integers, largest))
     }
 
-    /// The integers of finite slots, and the largest magnitude of one.
+    fn check_count(&self, found: usize) -> Result<(), CkksError> {
+        let slots = self.embedding.slots();
+        match found > slots {
+            true => Err(CkksError::TooManySlots { slots, found }),
+            false => Ok(()),
+        }
+    }
+
+    /// The integers of finite slots in the ring of an embedding, and the largest magnitude of one.
     fn integers(
         &self,
+        embedding: &Embedding,
         slots: impl Iterator<Item = Complex64>,
-        count: usize,
         scale: f64,
         basis: &RnsBasis,
     ) -> Result<(Vec<f64>, f64), CkksError> {
-        if count > self.embedding.slots() {
-            return Err(CkksError::TooManySlots {
-                slots: self.embedding.slots(),
-                found: count,
-            });
-        }
         if !(scale.is_finite() && scale > 0.0) {
             return Err(CkksError::NotFinite {
                 what: "a scale",
@@ -131,7 +161,7 @@ impl Encoder {
             });
         }
         self.params.ring().check_basis(basis)?;
-        let mut coefficients = self.embedding.coefficients(slots, scale);
+        let mut coefficients = embedding.coefficients(slots, scale);
         let (mut largest, mut finite) = (0.0, true);
         for x in &mut coefficients {
             *x = x.round();

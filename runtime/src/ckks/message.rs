@@ -3,7 +3,7 @@
 use super::Plaintext;
 use super::integer::PowersOfTwo;
 use crate::params::Parameters;
-use crate::ring::{Ring, RnsBasis};
+use crate::ring::{Ntt, Ring, RnsBasis, RnsPoly};
 
 /// A plaintext of real slots as its integer coefficients, before any transform. It is equal to its conjugate, so that
 /// [`Evaluator::dot`] transforms two at a time where it multiplies by them; a plaintext that is used once is best kept so.
@@ -56,8 +56,12 @@ impl Message {
 
     /// The plaintext of a message modulo the primes of a basis of the ring.
     pub fn encoded(&self, params: &Parameters, basis: &RnsBasis) -> Plaintext {
-        let ring = params.ring();
-        Plaintext::new(ring.transformed(basis, |prime, out| self.residues(ring, prime, out)))
+        Plaintext::new(self.transformed(params.ring(), basis))
+    }
+
+    /// The polynomial of a message of a ring, modulo the primes of a basis.
+    pub(super) fn transformed(&self, ring: &Ring, basis: &RnsBasis) -> RnsPoly<Ntt> {
+        ring.transformed(basis, |prime, out| self.residues(ring, prime, out))
     }
 }
 

@@ -24,6 +24,7 @@ mod message;
 #[cfg(test)]
 mod noise_tests;
 mod ring_switch;
+mod short;
 
 pub use ciphertext::{Ciphertext, CiphertextForm, Plaintext, SeededCiphertext};
 pub(crate) use embedding::Embedding;
@@ -34,6 +35,7 @@ pub use evaluator::Evaluator;
 pub use message::{Factor, Message};
 pub use ring_switch::{raise_modulus, switch_ring};
 pub use rustfft::num_complex::Complex64;
+pub(crate) use short::LEAST_LOG_RATIO;
 
 use crate::params::ParametersError;
 use crate::ring::RingError;

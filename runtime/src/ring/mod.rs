@@ -175,6 +175,15 @@ impl Ring {
         })
     }
 
+    /// The ring of another degree with the same primes, in the same order.
+    ///
+    /// # Errors
+    /// When a prime has no transform of that degree.
+    pub(crate) fn of_degree(&self, log_n: u32) -> Result<Self, RingError> {
+        let primes: Vec<u64> = self.moduli.iter().map(Modulus::value).collect();
+        Self::new(log_n, &primes)
+    }
+
     /// log2 of the ring degree N.
     pub fn log_n(&self) -> u32 {
         self.log_n

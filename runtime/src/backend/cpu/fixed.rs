@@ -2,6 +2,7 @@
 
 use super::sizes::Sizes;
 use crate::backend::weights;
+use crate::ckks::LEAST_LOG_RATIO;
 use crate::ring::transform_table_bytes;
 use peregrine_ir::{Circuit, RingId, SpecialPrime, Value};
 use std::collections::BTreeSet;
@@ -52,7 +53,11 @@ fn ring_table_bytes(circuit: &Circuit, id: RingId) -> u64 {
     let primes = (chain.len() + special.len()) as u64;
     let rotations = keys.filter(|key| key.to == id).count() as u64;
     let per_coefficient = ONCE_BYTES + ENCODER_TABLE_BYTES + rotations * PERMUTATION_BYTES;
-    primes * transform_table_bytes(view.log_n()) as u64 + (per_coefficient << view.log_n())
+    // Slots that repeat are encoded in smaller rings, each of half the degree of the next.
+    let short = view.log_n().checked_sub(LEAST_LOG_RATIO);
+    let short = short.map_or(0, |log_n| 2 * transform_table_bytes(log_n));
+    let tables = transform_table_bytes(view.log_n()) + short;
+    primes * tables as u64 + (per_coefficient << view.log_n())
 }
 
 /// Bytes of the values that come and go in a run: inputs (half of each as a seed) or the imports of a fragment, and outputs or
