@@ -109,6 +109,7 @@ impl Builder {
             prepare: None,
             range: None,
             expectation: None,
+            imaginary: None,
         });
         Ok(values)
     }
@@ -124,6 +125,7 @@ impl Builder {
             prepare: None,
             range: None,
             expectation: None,
+            imaginary: None,
         });
     }
 

@@ -101,6 +101,9 @@ pub struct Port {
     pub range: Option<InputRange>,
     /// The magnitude and the noise of an output's values, if they are known; none for inputs.
     pub expectation: Option<Expectation>,
+    /// The magnitude below which the imaginary parts of an output's slots stay in a run whose refreshes were all of values within their bounds;
+    /// none where imaginary parts mean nothing, and for inputs.
+    pub imaginary: Option<f64>,
 }
 
 /// The evaluation keys that a circuit declares, each with the highest level at which it is used.

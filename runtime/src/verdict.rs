@@ -14,6 +14,9 @@
 //! 4. **Range.** A value is beyond what the output is expected to reach, by the margin that headroom has; and somebody vouches
 //!    for what is expected, or the value is so close to the modulus that others may have wrapped around.
 //!
+//! 5. **Refreshes**, where the interface says that imaginary parts tell of them: these are beyond their limit. Some value was refreshed that
+//!    was far outside its bound, and what came back is a number like any other.
+//!
 //! Everything here is a function of numbers.
 
 use crate::ckks::Complex64;
@@ -73,6 +76,15 @@ pub enum Fault {
         source_of: NoiseSource,
         measured: f64,
         predicted: Option<f64>,
+    },
+    #[error(
+        "output `{output}`: a refresh changed values, by {} where right ones leave less than {}: some value was far outside the range \
+         that was known when the model was compiled", number(*.measured), number(*.limit)
+    )]
+    Refresh {
+        output: String,
+        measured: f64,
+        limit: f64,
     },
     #[error(
         "output `{output}` reaches {}, no more than {} is expected ({origin})", number(*.value), number(*.expected)
@@ -199,22 +211,32 @@ pub struct Reading {
     pub replicas: Spread,
     /// Spread of the imaginary parts of all slots.
     pub imaginary: Spread,
+    /// The largest magnitude of an imaginary part.
+    pub largest_imaginary: f64,
+    /// The magnitude below which imaginary parts stay; none where they tell of nothing but noise.
+    pub imaginary_limit: Option<f64>,
 }
 
 impl Reading {
-    /// The reading of the slots of an output's ciphertexts, in a modulus that holds values below `limit`.
+    /// The reading of the slots of an output's ciphertexts, in a modulus that holds values below `limit`. Imaginary parts stay below
+    /// `imaginary_limit`, if they tell of refreshes.
     pub(crate) fn of(
         layout: &Layout,
         ciphertexts: &[impl Deref<Target = [Complex64]>],
         limit: f64,
+        imaginary_limit: Option<f64>,
     ) -> Self {
         let elements = layout.elements();
         let mut replicas = vec![Replicas::default(); elements];
         let (mut zeros, mut zero_slots) = (0.0, 0);
-        let (mut imaginary, mut slots) = (0.0, 0);
+        let (mut imaginary, mut slots, mut largest_imaginary): (f64, usize, f64) = (0.0, 0, 0.0);
         for (ciphertext, values) in ciphertexts.iter().enumerate() {
             for (slot, z) in values.iter().enumerate() {
                 imaginary += z.im * z.im;
+                largest_imaginary = match z.im.is_nan() || largest_imaginary.is_nan() {
+                    true => f64::NAN,
+                    false => largest_imaginary.max(z.im.abs()),
+                };
                 slots += 1;
                 let (ciphertext, slot) = (ciphertext as u32, slot as u32);
                 let element = layout.element_flat(SlotPlace { ciphertext, slot });
@@ -240,16 +262,23 @@ impl Reading {
             zeros: Spread::from_squares(zeros, zero_slots),
             replicas: Spread::from_squares(spread, freedom),
             imaginary: Spread::from_squares(imaginary, slots),
+            largest_imaginary,
+            imaginary_limit,
         }
     }
 
-    /// The noise that slots show, and in which slots: the larger one of zeros and replicas, else that of the imaginary parts.
+    /// The noise that slots show, and in which slots: the larger one of zeros and replicas, else that of the imaginary parts, which show
+    /// none where they tell of refreshes.
     pub fn noise(&self) -> (f64, NoiseSource) {
         let zeros = self.zeros.enough(NoiseSource::Zeros);
         let replicas = self.replicas.enough(NoiseSource::Replicas);
         let shown = [zeros, replicas].into_iter().flatten();
         let shown = shown.max_by(|a, b| a.0.total_cmp(&b.0));
-        shown.unwrap_or((self.imaginary.deviation, NoiseSource::ImaginaryParts))
+        let imaginary = match self.imaginary_limit {
+            Some(_) => 0.0,
+            None => self.imaginary.deviation,
+        };
+        shown.unwrap_or((imaginary, NoiseSource::ImaginaryParts))
     }
 
     /// Whether zeros show that no coefficient wrapped around the modulus.
@@ -272,10 +301,21 @@ impl Reading {
             let overflow = (!whole).then(|| overflow(place, largest, limit)).flatten();
             overflow.or_else(|| out_of_range(output, largest, expected?, (!whole).then_some(limit)))
         };
-        let noise = self.loud(output, expected.map(|expected| expected.noise));
-        noise
+        let noise = || self.loud(output, expected.map(|expected| expected.noise));
+        self.changed(output)
+            .or_else(noise)
             .or_else(out_of_room)
             .or_else(|| self.drowned(output, expected))
+    }
+
+    /// Refreshes that gave back other values.
+    fn changed(&self, output: &str) -> Option<Fault> {
+        let limit = self.imaginary_limit?;
+        exceeds(self.largest_imaginary, limit).then(|| Fault::Refresh {
+            output: output.to_owned(),
+            measured: self.largest_imaginary,
+            limit,
+        })
     }
 
     /// Noise far above the predicted; where nothing is predicted, noise as large as only messages that wrap around leave it.

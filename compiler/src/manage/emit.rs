@@ -41,24 +41,25 @@ pub fn emit(
     emitted(settled, (circuit, None), bits)
 }
 
-/// The circuit of a settled program with refreshes, in the rings of `plan`.
+/// The circuit of a settled program with refreshes, in the rings of `plan`. The values of each output stay below its magnitude. Their
+/// imaginary parts tell what refreshes changed.
 ///
 /// # Errors
 /// Defects of earlier stages only.
 pub fn emit_refreshed(
     settled: Settled,
-    plan: &RefreshPlan,
+    (plan, magnitudes): (&RefreshPlan, &[f64]),
     bits: ScaleBits,
     security: Security,
     name: &str,
 ) -> Result<Circuit, ManageError> {
     let circuit = Circuit::new(name, security, plan.rings.clone());
-    emitted(settled, (circuit, Some(plan)), bits)
+    emitted(settled, (circuit, Some((plan, magnitudes))), bits)
 }
 
 fn emitted(
     settled: Settled,
-    (mut circuit, plan): (Circuit, Option<&RefreshPlan>),
+    (mut circuit, refreshes): (Circuit, Option<(&RefreshPlan, &[f64])>),
     bits: ScaleBits,
 ) -> Result<Circuit, ManageError> {
     let Settled {
@@ -76,7 +77,7 @@ fn emitted(
     circuit.operators = take(&mut program.operators);
     circuit.constants = take(&mut program.constants);
     // The levels must be those that the program was counted to need; then symbolic scales become scales of this ring.
-    let rows = rows(&circuit, plan);
+    let rows = rows(&circuit, refreshes.map(|(plan, _)| plan));
     let (found, needed) = (rows.end - rows.start, rescales.regions().levels());
     if found != needed {
         return Err(Defect::Levels { found, needed }.at(None));
@@ -84,7 +85,8 @@ fn emitted(
     let scales = scales.in_ring(&circuit.rings, Level(rows.end - 1));
     let scales = scales.ok_or_else(|| Defect::Exponent.at(None))?;
     let mut builder = Builder::new(circuit);
-    let refreshing = plan.map(|plan| Refreshing::new(&mut builder, plan, &program));
+    let refreshing = refreshes
+        .map(|(plan, magnitudes)| Refreshing::new(&mut builder, plan, &program, magnitudes));
     let refreshing = refreshing.transpose().map_err(|defect| defect.at(None))?;
     let mut emitter = Emitter {
         lowest: Level(rows.start),
@@ -184,9 +186,12 @@ impl Emitter {
         let values = packed.values.iter();
         let values = values.map(|&v| self.at(v, level, &scale));
         let values = values.collect::<Result<Vec<_>, _>>()?;
-        let values = self.lowered(values)?;
+        let (values, imaginary) = self.leaving(values)?;
         self.builder
             .output(name, shape.clone(), packed.layout, values);
+        if let Some(port) = self.builder.circuit().outputs.last_mut() {
+            port.imaginary = imaginary;
+        }
         Ok(())
     }
 

@@ -18,6 +18,12 @@ pub(super) struct Refreshing {
     pub(super) gain: f64,
     /// The level below that of the argument that outputs leave at.
     pub(super) leaving: Level,
+    /// The magnitude that the values of each output stay below.
+    pub(super) magnitudes: Vec<f64>,
+    /// What refreshes changed: results less arguments, at the level and scale of the argument.
+    pub(super) changes: Vec<Value>,
+    /// Twice the real part of the sum of all changes, once it is made.
+    pub(super) changed: Option<Value>,
     /// What is refreshed together, with the results and what they are to be multiplied with.
     pub(super) done: BTreeMap<Vec<SlotValue>, Vec<(Value, f64)>>,
 }
@@ -28,6 +34,7 @@ impl Refreshing {
         builder: &mut Builder,
         plan: &RefreshPlan,
         program: &Program,
+        magnitudes: &[f64],
     ) -> Result<Self, Defect> {
         let pair = |op: &SlotOp| matches!(op, SlotOp::Refresh(values, _) if values.len() > 1);
         let pairs = program.values.values().any(|inst| pair(&inst.op));
@@ -38,6 +45,9 @@ impl Refreshing {
             out: plan.refresh.levels.out,
             gain: plan.gain,
             leaving: plan.leaving,
+            magnitudes: magnitudes.to_vec(),
+            changes: Vec::new(),
+            changed: None,
             done: BTreeMap::new(),
         })
     }

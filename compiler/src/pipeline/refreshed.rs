@@ -258,7 +258,14 @@ impl Attempt<'_> {
             ..
         } = trial;
         let (config, bits) = (self.config, self.planner.scale_bits(self.log_n));
-        let circuit = emit_refreshed(settled, &plan, bits, config.security, &config.name)?;
+        let bounds = bounds(self.graph, &config.bounds);
+        // Whatever bounds an output, and else what every value has room for.
+        let room = f64::from(config.headroom_bits).exp2();
+        let outputs = self.graph.outputs.iter();
+        let magnitudes = outputs.map(|output| bounds[output.node].unwrap_or(room));
+        let magnitudes: Vec<f64> = magnitudes.collect();
+        let refreshes = (&plan, magnitudes.as_slice());
+        let circuit = emit_refreshed(settled, refreshes, bits, config.security, &config.name)?;
         let passed = run_all(circuit.clone(), &config.cost, &config.without)?;
         let candidate = Candidate {
             seconds: config.cost.predict(&passed).seconds,

@@ -273,12 +273,13 @@ fn decode_constants(message: &wire::Constants) -> Result<Arena<Const, Constant>,
 
 fn encode_port(port: &Port) -> wire::PortValues {
     let Port {
-        name: _, // these six are public
+        name: _, // these seven are public
         shape: _,
         finish: _,
         prepare: _,
         range: _,
         expectation: _,
+        imaginary: _,
         layout,
         values,
     } = port;
@@ -315,6 +316,7 @@ fn decode_ports(
             prepare: public.prepare,
             range: public.range,
             expectation: public.expectation,
+            imaginary: public.imaginary,
         })
     };
     public.into_iter().zip(private).map(decode).collect()

@@ -44,6 +44,7 @@ fn extract_port(circuit: &Circuit, port: &Port) -> Option<InterfacePort> {
         prepare: port.prepare.clone(),
         range: port.range,
         expectation: port.expectation,
+        imaginary: port.imaginary,
     })
 }
 
@@ -245,6 +246,7 @@ fn encode_port(port: &InterfacePort) -> wire::Port {
         prepare,
         range,
         expectation,
+        imaginary,
     } = port;
     wire::Port {
         name: name.clone(),
@@ -256,6 +258,7 @@ fn encode_port(port: &InterfacePort) -> wire::Port {
         prepare: prepare.as_ref().map(finish::encode_prepare),
         range: range.map(expectation::encode_range),
         expectation: expectation.map(expectation::encode),
+        imaginary: *imaginary,
     }
 }
 
@@ -271,6 +274,7 @@ fn decode_port(port: wire::Port, ring: &RingTable) -> Result<InterfacePort, Deco
         prepare: port.prepare.map(finish::decode_prepare).transpose()?,
         range: port.range.map(expectation::decode_range).transpose()?,
         expectation: port.expectation.map(expectation::decode).transpose()?,
+        imaginary: port.imaginary,
     })
 }
 

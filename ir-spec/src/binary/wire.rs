@@ -96,6 +96,8 @@ pub(super) struct Port {
     pub(super) range: Option<InputRange>,
     #[prost(message, optional, tag = "8")]
     pub(super) expectation: Option<Expectation>,
+    #[prost(double, optional, tag = "13")]
+    pub(super) imaginary: Option<f64>,
 }
 
 #[derive(Clone, PartialEq, Message)]

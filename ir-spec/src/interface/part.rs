@@ -34,6 +34,9 @@ pub struct InterfacePort {
     pub range: Option<InputRange>,
     /// The magnitude and the noise of an output's values, if they are known; none for inputs.
     pub expectation: Option<Expectation>,
+    /// The magnitude below which the imaginary parts of an output's slots stay in a run whose refreshes were all of values within their bounds;
+    /// none where imaginary parts mean nothing, and for inputs.
+    pub imaginary: Option<f64>,
 }
 
 impl InterfacePort {
@@ -114,6 +117,7 @@ fn check_ports(
         ports::check_finish(subject, &port.shape, &port.finish, report);
         ports::check_prepare(subject, &port.shape, port.prepare.as_ref(), report);
         ports::check_expected(subject, port.range, port.expectation, report);
+        ports::check_imaginary(subject, port.imaginary, report);
     }
     let ciphertexts = ports
         .iter()

@@ -32,6 +32,9 @@ pub(super) fn build(draw: &mut Draw<'_>, circuit: Circuit) -> Circuit {
     }
     let wished = steps(draw);
     let (range, expected) = (expectation::range(draw), expectation::expectation(draw));
+    let imaginary = draw
+        .sometimes(3)
+        .then(|| f64::from(draw.between(1, 1 << 20)) / 64.0);
     while !draw.is_empty() {
         program.step(draw);
     }
@@ -41,6 +44,7 @@ pub(super) fn build(draw: &mut Draw<'_>, circuit: Circuit) -> Circuit {
     for port in &mut program.circuit().outputs {
         port.finish = fitting(&wished, &port.shape);
         port.expectation = expected;
+        port.imaginary = imaginary;
     }
     for port in &mut program.circuit().inputs {
         port.range = range;

@@ -31,6 +31,7 @@ fn check_side(circuit: &Circuit, ports: &[Port], subject: fn(u32) -> Subject, re
         check_finish(subject, &port.shape, &port.finish, report);
         check_prepare(subject, &port.shape, port.prepare.as_ref(), report);
         check_expected(subject, port.range, port.expectation, report);
+        check_imaginary(subject, port.imaginary, report);
         match circuit.layouts.get(port.layout) {
             None => report.push(
                 subject,
@@ -158,6 +159,19 @@ pub(crate) fn check_expected(
     }
 }
 
+/// Checks that only outputs have imaginary parts that mean something, and that these have a limit.
+pub(crate) fn check_imaginary(subject: Subject, imaginary: Option<f64>, report: &mut Report) {
+    let Some(limit) = imaginary else {
+        return;
+    };
+    if matches!(subject, Subject::Input(_)) {
+        report.push(subject, PortError::ImaginaryInput);
+    }
+    if !(limit.is_finite() && limit > 0.0) {
+        report.push(subject, PortError::Imaginary { limit });
+    }
+}
+
 /// Checks that the values of a port are ciphertexts of two parts and of one type.
 fn check_values(circuit: &Circuit, values: &[Value]) -> Result<(), PortError> {
     let unit = circuit.rings.unit_bits;
@@ -266,6 +280,10 @@ pub enum PortError {
     OutputRange,
     #[error("an expectation is for outputs")]
     ExpectedInput,
+    #[error("a limit of imaginary parts is for outputs")]
+    ImaginaryInput,
+    #[error("imaginary parts cannot stay below {limit}")]
+    Imaginary { limit: f64 },
     #[error(transparent)]
     Expectation(#[from] ExpectationError),
 }

@@ -72,7 +72,9 @@ impl Client {
             let expected = port.expectation.as_ref();
             found.faults.extend(reading.fault(&port.name, expected));
             found.readings.insert(port.name.clone(), reading);
-            imaginary = imaginary.join(reading.imaginary);
+            if port.imaginary.is_none() {
+                imaginary = imaginary.join(reading.imaginary);
+            }
             // Slots beside the tensor are nobody's but the secret key's: wiped, as all are.
             let mut real: Zeroizing<Vec<Vec<f64>>> = Zeroizing::default();
             for slots in slots {
@@ -95,7 +97,7 @@ impl Client {
         let ring = self.interface.rings();
         let modulus_bits = ring.level_bits(port.level).unwrap_or(0.0);
         let limit = (modulus_bits - 1.0 - scale(port, ring)?.log2()).exp2();
-        Ok(Reading::of(&port.layout, slots, limit))
+        Ok(Reading::of(&port.layout, slots, limit, port.imaginary))
     }
 
     fn decrypt_port(

@@ -30,6 +30,8 @@ fn reading() -> Reading {
         zeros: spread(4000),
         replicas: spread(0),
         imaginary: spread(4096),
+        largest_imaginary: 3e-4,
+        imaginary_limit: None,
     }
 }
 
@@ -233,4 +235,28 @@ fn what_is_no_number_is_a_fault() {
 fn headroom_for_a_value_has_a_sign_and_a_margin() {
     let found = [0.25, 511.0, 3e4, 1e38].map(headroom_bits);
     assert_eq!(found, [Some(2), Some(12), Some(18), None]);
+}
+
+#[test]
+fn imaginary_parts_beyond_their_limit_tell_of_refreshes() {
+    let told = |largest_imaginary| Reading {
+        largest_imaginary,
+        imaginary_limit: Some(2.0),
+        // Noise is no matter of imaginary parts then.
+        imaginary: Spread {
+            deviation: 1.0,
+            slots: 4096,
+        },
+        zeros: Spread::default(),
+        ..reading()
+    };
+    let expected = expectation(8.0, Origin::Calibrated);
+    assert_eq!(told(1.9).fault("y", Some(&expected)), None);
+    for changed in [2.1, 1e9, f64::NAN] {
+        let fault = told(changed).fault("y", Some(&expected)).unwrap();
+        assert!(
+            matches!(fault, Fault::Refresh { limit: 2.0, .. }),
+            "{fault}"
+        );
+    }
 }

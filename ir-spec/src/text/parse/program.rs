@@ -47,6 +47,9 @@ impl<'s> Parser<'s> {
             .note(Subject::Output(port), self.cursor.token().line);
         let mut port = self.port(|parser| parser.cursor.entity())?;
         port.finish = parse_finish(&mut self.cursor)?;
+        if self.cursor.accept_word("imaginary") {
+            port.imaginary = Some(self.cursor.f64()?);
+        }
         port.expectation = parse_expectation(&mut self.cursor)?;
         self.circuit.outputs.push(port);
         Ok(())
@@ -74,6 +77,7 @@ impl<'s> Parser<'s> {
             prepare: None,
             range: None,
             expectation: None,
+            imaginary: None,
         })
     }
 

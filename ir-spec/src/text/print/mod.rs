@@ -216,8 +216,9 @@ fn program(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
         values,
         prepare,
         range,
-        finish: _, // an input has neither
+        finish: _, // an input has none of these
         expectation: _,
+        imaginary: _,
     } in &circuit.inputs
     {
         write!(f, "entry {} {shape} {layout} (", Quoted(name))?;
@@ -259,6 +260,7 @@ fn output(port: &Port, f: &mut Formatter<'_>) -> fmt::Result {
         values,
         finish,
         expectation,
+        imaginary,
         prepare: _, // an output has neither
         range: _,
     } = port;
@@ -266,6 +268,9 @@ fn output(port: &Port, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "    return {} {shape} {layout} ({values})", Quoted(name))?;
     if !finish.is_empty() {
         write!(f, " finish [{finish}]")?;
+    }
+    if let Some(imaginary) = imaginary {
+        write!(f, " imaginary {imaginary:?}")?;
     }
     if let Some(expectation) = expectation {
         write!(f, " {expectation}")?;
