@@ -12,7 +12,7 @@ use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::simulate::{
     self, Deviation, Drowned, Headroom, Options, SimulateError, Simulations, Twins,
 };
-use peregrine_runtime::verdict::{imprecise, out_of_range};
+use peregrine_runtime::verdict::{changed, imprecise, out_of_range};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -200,6 +200,14 @@ fn faults(circuit: &Verified, found: &Found) -> Vec<Finding> {
             out_of_range(&port.name, largest, port.expectation.as_ref()?, None)
         });
         findings.extend(ranges.map(|fault| Finding { image, fault }));
+    }
+    for (image, imaginary) in simulations.imaginary.iter().enumerate() {
+        let image = (simulations.imaginary.len() > 1).then_some(image);
+        let faults = circuit
+            .outputs
+            .iter()
+            .filter_map(|port| changed(&port.name, *imaginary.get(&port.name)?, port.imaginary?));
+        findings.extend(faults.map(|fault| Finding { image, fault }));
     }
     let Some((_, exact)) = &found.exact else {
         return findings;

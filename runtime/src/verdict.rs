@@ -310,12 +310,7 @@ impl Reading {
 
     /// Refreshes that gave back other values.
     fn changed(&self, output: &str) -> Option<Fault> {
-        let limit = self.imaginary_limit?;
-        exceeds(self.largest_imaginary, limit).then(|| Fault::Refresh {
-            output: output.to_owned(),
-            measured: self.largest_imaginary,
-            limit,
-        })
+        changed(output, self.largest_imaginary, self.imaginary_limit?)
     }
 
     /// Noise far above the predicted; where nothing is predicted, noise as large as only messages that wrap around leave it.
@@ -376,6 +371,15 @@ pub fn imprecise(output: &str, measured: Deviation, predicted: Option<Deviation>
         output,
         measured_bits: bits,
         predicted_bits,
+    })
+}
+
+/// The fault of an output whose imaginary parts tell that refreshes gave back other values; none where they are within their limit.
+pub fn changed(output: &str, largest_imaginary: f64, limit: f64) -> Option<Fault> {
+    exceeds(largest_imaginary, limit).then(|| Fault::Refresh {
+        output: output.to_owned(),
+        measured: largest_imaginary,
+        limit,
     })
 }
 

@@ -6,6 +6,7 @@ use crate::exec::{self, KeyResidence, Plan, PlanOptions, Progress, SharedPlains,
 use crate::ports::{Arrays, PortView, check_names};
 use crate::range::Outlier;
 use peregrine_ir::{Circuit, Inst, Port, Type, Verified};
+use std::collections::BTreeMap;
 
 /// Options of a simulation.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,8 @@ pub struct Simulations {
     pub outputs: Vec<Arrays>,
     /// For each image, the output tensors as a client would decrypt them, before the steps that follow.
     pub decrypted: Vec<Arrays>,
+    /// For each image, the largest imaginary part of each output whose imaginary parts tell what refreshes changed.
+    pub imaginary: Vec<BTreeMap<String, f64>>,
     /// The smallest headroom of any value over all images; none when every slot was zero.
     pub headroom: Option<Headroom>,
     /// The first value that a node hands on, to another or to the client, and that is too large for the modulus, so that an
@@ -74,7 +77,7 @@ pub fn run(
         outputs,
         decrypted,
         headroom,
-        overflow: _,
+        ..
     } = run_all(circuit, std::slice::from_ref(inputs), options, progress)?;
     let first = |arrays: Vec<Arrays>| arrays.into_iter().next().unwrap_or_default();
     Ok(Simulation {
@@ -183,6 +186,10 @@ pub(super) fn each_group(
             } else {
                 group.images.outputs.push(outputs);
                 group.images.decrypted.push(decrypted);
+                group
+                    .images
+                    .imaginary
+                    .push(imaginary(circuit, &results, image));
             }
         }
         first += images.len();
@@ -200,6 +207,7 @@ impl Simulations {
         Self {
             outputs: Vec::with_capacity(images),
             decrypted: Vec::with_capacity(images),
+            imaginary: Vec::with_capacity(images),
             headroom: None,
             overflow: None,
         }
@@ -209,6 +217,7 @@ impl Simulations {
     pub(super) fn join(&mut self, next: Self) {
         self.outputs.extend(next.outputs);
         self.decrypted.extend(next.decrypted);
+        self.imaginary.extend(next.imaginary);
         self.headroom = Headroom::least(self.headroom, next.headroom);
         self.overflow = first(self.overflow, next.overflow);
     }
@@ -286,6 +295,29 @@ fn decrypt(
         decrypted.insert(port.name.clone(), array);
     }
     Ok((outputs, decrypted))
+}
+
+/// The largest imaginary part of each output of one image, where imaginary parts tell of refreshes.
+fn imaginary(circuit: &Circuit, results: &[Vec<Cipher>], image: usize) -> BTreeMap<String, f64> {
+    let ports = circuit.outputs.iter().zip(results);
+    let told = ports.filter(|(port, _)| port.imaginary.is_some());
+    let largest = told.map(|(port, ciphers)| {
+        let layout = circuit.layouts.get(port.layout);
+        let width = layout.map_or(0, |layout| layout.slots() as usize);
+        let parts = ciphers.iter().filter_map(|cipher| {
+            let all = cipher.imaginary()?;
+            all.get(image * width..(image + 1) * width)
+        });
+        // Of a NaN and a number `max` would make the number.
+        let largest = parts
+            .flatten()
+            .fold(0.0, |most: f64, x| match x.is_nan() || most.is_nan() {
+                true => f64::NAN,
+                false => most.max(x.abs()),
+            });
+        (port.name.clone(), largest)
+    });
+    largest.collect()
 }
 
 fn view<'c>(circuit: &'c Circuit, port: &'c Port) -> Result<PortView<'c>, SimulateError> {

@@ -2,12 +2,14 @@
 //!
 //! Toy rings, with a limit to their modulus as rings that are secure have it.
 
-use peregrine_compiler::onnx::{self, NoExternalData, Options};
+use peregrine_compiler::onnx::{self, NoExternalData};
 use peregrine_compiler::optimisation::Optimisation;
 use peregrine_compiler::pipeline::{CompileError, Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
 use peregrine_ir::{Inst, Security};
+use peregrine_runtime::exec::Silent;
 use peregrine_runtime::ports::{Array, Arrays};
+use peregrine_runtime::simulate::{self, Options};
 use peregrine_tests::flow::{self, Encrypted, error_bits};
 use peregrine_tests::networks;
 
@@ -15,7 +17,7 @@ use peregrine_tests::networks;
 const MODULUS_BITS: u32 = 1400;
 
 fn network(model: &[u8]) -> Graph {
-    onnx::import(model, &NoExternalData, &Options::new("deep")).unwrap()
+    onnx::import(model, &NoExternalData, &onnx::Options::new("deep")).unwrap()
 }
 
 fn images(graph: &Graph, count: usize) -> Vec<Arrays> {
@@ -152,6 +154,12 @@ fn values_far_outside_their_bounds_are_noticed() {
             });
             *array = Array::new(array.shape().clone(), scaled.collect()).unwrap();
         }
+        let options = Options { noise: Some(1) };
+        let simulated = simulate::run_all(&compiled.circuit, &[odd.clone()], options, &Silent);
+        let limit = compiled.circuit.outputs[0].imaginary.unwrap();
+        let changed = &simulated.unwrap().imaginary[0];
+        // What is no number is no small one.
+        let foreseen = changed.values().any(|&x| x.is_nan() || x > limit);
         match roles.run(&odd) {
             Ok(found) => {
                 let expected = flow::reference(&graph, &odd).unwrap();
@@ -160,9 +168,13 @@ fn values_far_outside_their_bounds_are_noticed() {
                     bits > 4.0,
                     "case {case}: {bits:.1} bits are right, and nobody noticed"
                 );
+                assert!(!foreseen, "case {case}: {changed:?} of {limit}");
                 right += 1;
             }
-            Err(error) => noticed.push(error.to_string()),
+            Err(error) => {
+                assert!(foreseen, "case {case}: {changed:?} of {limit}, {error}");
+                noticed.push(error.to_string());
+            }
         }
     }
     // What is furthest off has no room in the modulus.

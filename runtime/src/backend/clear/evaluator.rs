@@ -191,6 +191,11 @@ impl Cipher {
         &self.slots.re
     }
 
+    /// The imaginary parts of the slots, in the same order; none while every slot is real.
+    pub fn imaginary(&self) -> Option<&[f64]> {
+        self.slots.im.as_deref()
+    }
+
     fn with(&self, slots: Slots) -> Self {
         Self {
             slots: Arc::new(slots),
