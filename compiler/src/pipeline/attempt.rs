@@ -14,7 +14,7 @@ use peregrine_ir::{Circuit, Remark, RingTable};
 
 /// The values of reluctance that are tried in spending levels on conversions. The price of a level is an estimate, so several
 /// plans are compared.
-pub(super) const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
+const RELUCTANCE: [f64; 5] = [0.5, 0.7, 1.0, 2.0, 4.0];
 
 /// The number of places at which half the degree is tried first; then come those beside the fastest.
 const MAX_CUTS: usize = 24;

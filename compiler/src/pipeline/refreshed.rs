@@ -6,7 +6,7 @@
 
 use super::CompileError;
 use super::Plan;
-use super::attempt::{Attempt, Candidate, RELUCTANCE};
+use super::attempt::{Attempt, Candidate};
 use super::offers::{Offer, Way};
 use crate::layout::{LayoutPlan, Quotes};
 use crate::manage::parameters::{ParameterError, Planner};
@@ -16,7 +16,7 @@ use crate::moduli::scale_bits::RESULT_BITS;
 use crate::optimisation::Optimisation;
 use crate::passes::run_all;
 use crate::placement::{
-    Placement, PlacementError, Problem, RefreshReport, Refreshing, place, weights,
+    Placement, PlacementError, Problem, RefreshReport, Refreshing, longest, place, weights,
 };
 use crate::refresh::choices::Choices;
 use crate::refresh::plan::RefreshPlan;
@@ -28,12 +28,14 @@ use std::ops::RangeInclusive;
 
 /// The numbers of special primes that are tried.
 const SPECIAL: RangeInclusive<usize> = 5..=8;
-/// How often stretches are made shorter than they have to be, in search of faster circuits.
-const SHORTER: usize = 4;
+/// How often stretches are made shorter without a faster circuit before the search for one ends.
+const PATIENCE: usize = 3;
 /// How often stretches are made shorter because they need more bits than estimated.
 const MOST_TRIALS: usize = 8;
 /// The share of the room that is taken at most when stretches are made shorter.
 const SPARED: f64 = 0.99;
+/// The values of reluctance that are tried in spending levels on conversions.
+const RELUCTANCE: [f64; 3] = [0.5, 1.0, 2.0];
 /// The share of the time of a circuit without refreshes above which one refresh is not worth a try.
 const WORTH_A_TRY: f64 = 0.25;
 
@@ -53,9 +55,30 @@ impl From<PlacementError> for Unrefreshed {
     }
 }
 
+/// Refreshes with so many special primes that gain as much as the limit allows.
+struct Highest {
+    special: usize,
+    plan: RefreshPlan,
+    /// Predicted seconds of a refresh of one ciphertext, and of two.
+    seconds: [f64; 2],
+}
+
+impl Highest {
+    /// Predicted seconds of refreshes that gain less, by those of a key switch at their highest levels.
+    fn seconds_of(&self, plan: &RefreshPlan, cost: &CostModel) -> [f64; 2] {
+        let switches = |plan: &RefreshPlan| {
+            let [_, _, top] = plan.refresh.raise;
+            let levels = [top, plan.refresh.levels.out];
+            let each = levels.map(|level| cost.phases(&plan.rings, level).key_switch());
+            each[0] + each[1]
+        };
+        let share = switches(plan) / switches(&self.plan);
+        self.seconds.map(|seconds| seconds * share)
+    }
+}
+
 /// A program with refreshes, and parameters that hold it.
 struct Trial {
-    special: usize,
     settled: Settled,
     plan: RefreshPlan,
     report: RefreshReport,
@@ -91,36 +114,46 @@ impl Attempt<'_> {
         let Ok(priced) = unlimited.priced() else {
             return Ok(Err(Unrefreshed::Room));
         };
-        let layouts = self.layouts(&priced, quotes)?;
-        let (mut best, mut refused): (Option<Trial>, _) = (None, PlacementError::Unsettled);
-        // First the special primes, then layouts that spend levels.
-        for special in SPECIAL {
-            match self.with_cuts(&layouts[0], special)? {
-                Ok(found) => best = Some(faster(best, found)),
-                Err(error) => refused = error,
-            }
-        }
-        let Some(mut best) = best else {
-            return Ok(Err(refused.into()));
+        let room = self.highest(*SPECIAL.end())?.plan.gained_bits();
+        let layouts = self.layouts(&priced, room, quotes)?;
+        // First the special primes, with layouts that spend no levels.
+        let highest = SPECIAL.map(|special| self.highest(special));
+        let highest: Vec<Highest> = highest.collect::<Result<_, _>>()?;
+        let (best, special) = match self.with_special(&layouts[0], &highest)? {
+            Ok(best) => best,
+            Err(refused) => return Ok(Err(refused.into())),
         };
+        let near: Vec<Highest> = highest
+            .into_iter()
+            .filter(|highest| highest.special.abs_diff(special) <= 1)
+            .collect();
+        // Then other layouts. Trials leave out what constants cost, in which layouts differ, so circuits are compared.
+        let mut fastest = self.offered(best)?;
         for other in layouts.iter().skip(1) {
-            if let Ok(found) = self.with_cuts(other, best.special)? {
-                best = faster(Some(best), found);
+            if let Ok((found, _)) = self.with_special(other, &near)? {
+                let found = self.offered(found)?;
+                if found.seconds() < fastest.seconds() {
+                    fastest = found;
+                }
             }
         }
-        self.offered(best).map(Ok)
+        Ok(Ok(fastest))
     }
 
-    /// Plans of layouts: the one with the fewest levels, then others that spend levels on conversions.
+    /// Plans of layouts: the one with the fewest levels, then others that spend levels on conversions. A level is priced as if all that
+    /// comes before ran one level higher, but it does so up to the last refresh only, which leaves `room` bits.
     fn layouts(
         &self,
         priced: &RingTable,
+        room: f64,
         quotes: &mut Quotes,
     ) -> Result<Vec<LayoutPlan>, CompileError> {
+        let weights = weights(self.graph, &self.planner.scale_bits(self.log_n));
+        let share = (room / longest(self.graph, &weights).max(1.0)).min(1.0);
         let mut planning = self.planning(priced, quotes)?;
         let mut plans = vec![planning.fewest_levels()?];
         for reluctance in RELUCTANCE {
-            let Some(plan) = planning.worthwhile_levels(reluctance)? else {
+            let Some(plan) = planning.worthwhile_levels(reluctance * share)? else {
                 break;
             };
             if !plans.iter().any(|known| known.chooses_as(&plan)) {
@@ -130,22 +163,60 @@ impl Attempt<'_> {
         Ok(plans)
     }
 
+    /// The fastest trial of those with several numbers of special primes, and its number.
+    fn with_special(
+        &self,
+        layouts: &LayoutPlan,
+        highest: &[Highest],
+    ) -> Result<Result<(Trial, usize), PlacementError>, CompileError> {
+        let (mut best, mut refused) = (None, PlacementError::Unsettled);
+        for highest in highest {
+            match self.with_cuts(layouts, highest)? {
+                Ok(found) => best = Some(faster(best, (found, highest.special))),
+                Err(error) => refused = error,
+            }
+        }
+        Ok(best.ok_or(refused))
+    }
+
+    /// The refreshes with so many special primes.
+    fn highest(&self, special: usize) -> Result<Highest, CompileError> {
+        let log_n = self.log_n;
+        let plan = self
+            .choices(special)?
+            .plan()
+            .map_err(|error| CompileError::Parameters(ParameterError::Refresh { log_n, error }))?;
+        let seconds = seconds(&plan, &self.config.cost)?;
+        Ok(Highest {
+            special,
+            plan,
+            seconds,
+        })
+    }
+
     /// The fastest trial with so many special primes: with the fewest cuts, or with some more.
     fn with_cuts(
         &self,
         layouts: &LayoutPlan,
-        special: usize,
+        highest: &Highest,
     ) -> Result<Result<Trial, PlacementError>, CompileError> {
-        let (mut best, mut shorter) = (None, f64::INFINITY);
-        for _ in 0..=SHORTER {
+        let (mut best, mut shorter): (Option<Trial>, _) = (None, f64::INFINITY);
+        let mut patience = PATIENCE;
+        while patience > 0 {
             self.begin(0.0, "refreshes");
-            match self.trial(layouts, special, shorter)? {
-                Ok(found) => {
-                    shorter = found.longest - 1.0;
-                    best = Some(faster(best, found));
-                }
+            let found = match self.trial(layouts, highest, shorter)? {
+                Ok(found) => found,
                 Err(error) => return Ok(best.ok_or(error)),
-            }
+            };
+            shorter = found.longest - 1.0;
+            patience = match &best {
+                Some(known) if known.seconds <= found.seconds => patience - 1,
+                _ => PATIENCE,
+            };
+            best = Some(match best {
+                Some(known) if known.seconds <= found.seconds => known,
+                _ => found,
+            });
         }
         Ok(best.ok_or(PlacementError::Unsettled))
     }
@@ -179,16 +250,11 @@ impl Attempt<'_> {
     fn trial(
         &self,
         layouts: &LayoutPlan,
-        special: usize,
+        highest: &Highest,
         shorter: f64,
     ) -> Result<Result<Trial, PlacementError>, CompileError> {
-        let log_n = self.log_n;
-        let highest = self
-            .choices(special)?
-            .plan()
-            .map_err(|error| CompileError::Parameters(ParameterError::Refresh { log_n, error }))?;
-        let most = highest.gained_bits();
-        let bits = self.planner.scale_bits(log_n);
+        let (special, most) = (highest.special, highest.plan.gained_bits());
+        let bits = self.planner.scale_bits(self.log_n);
         let problem = Problem {
             graph: self.graph,
             weights: weights(self.graph, &bits),
@@ -197,7 +263,7 @@ impl Attempt<'_> {
         };
         let unit = f64::from(bits.unit);
         let mut refreshing = Refreshing {
-            seconds: seconds(&highest, &self.config.cost)?,
+            seconds: highest.seconds,
             room: shorter.min(most),
             spent: [unit, f64::from(bits.numbers + RESULT_BITS) - unit],
         };
@@ -208,12 +274,11 @@ impl Attempt<'_> {
             };
             match self.held(layouts, &found.placement, special)? {
                 Ok((settled, plan)) => {
-                    refreshing.seconds = seconds(&plan, &self.config.cost)?;
+                    refreshing.seconds = highest.seconds_of(&plan, &self.config.cost);
                     refreshing.room = most;
                     let report = RefreshReport::new(&problem, &found, &refreshing, &plan);
                     let work = self.planner.seconds_between(&plan, &settled.demand);
                     return Ok(Ok(Trial {
-                        special,
                         seconds: report.seconds + work,
                         longest: found.longest,
                         settled,
@@ -279,10 +344,10 @@ impl Attempt<'_> {
     }
 }
 
-/// The faster of two trials.
-fn faster(known: Option<Trial>, found: Trial) -> Trial {
+/// The faster of two trials, each with what it is of.
+fn faster<T>(known: Option<(Trial, T)>, found: (Trial, T)) -> (Trial, T) {
     match known {
-        Some(known) if known.seconds <= found.seconds => known,
+        Some(known) if known.0.seconds <= found.0.seconds => known,
         _ => found,
     }
 }

@@ -18,7 +18,7 @@ mod weights;
 
 pub use report::{CutReport, RefreshReport, RefreshedNode};
 pub use search::{PlacementError, Problem, Refreshes, Refreshing, place};
-pub use weights::weights;
+pub use weights::{longest, weights};
 
 use crate::tensor::{Graph, PerNode};
 use petgraph::graph::NodeIndex;

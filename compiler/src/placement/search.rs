@@ -1,6 +1,7 @@
 //! The search for the fastest cuts.
 
 use super::Placement;
+use super::weights::longest;
 use crate::tensor::{Graph, NodeName, PerNode};
 use petgraph::graph::NodeIndex;
 
@@ -40,13 +41,7 @@ impl Problem<'_> {
     /// Seconds that refreshes take at least, wherever they are: a path through the network that drops many times the bits that a refresh
     /// leaves goes through a refresh as many times, but for its first stretch.
     pub(super) fn least_seconds(&self, refreshing: &Refreshing) -> f64 {
-        type Depths = PerNode<f64>;
-        let depths = PerNode::in_order(self.graph, |depths: &Depths, node| {
-            let operands = self.graph.operands(node).into_iter();
-            let before = operands.map(|operand| depths[operand]).fold(0.0, f64::max);
-            before + f64::from(self.weights[node])
-        });
-        let longest = depths.values().copied().fold(0.0, f64::max);
+        let longest = longest(self.graph, &self.weights);
         let stretches = (longest / refreshing.room.max(1.0)).ceil();
         (stretches - 1.0).max(0.0) * refreshing.seconds[0]
     }

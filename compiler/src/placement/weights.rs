@@ -31,3 +31,13 @@ fn of_polynomial(polynomial: &Polynomial, graph: &Graph, bits: &ScaleBits) -> u3
     let monic = degree.is_power_of_two() && leading.is_some_and(is_one);
     products * bits.unit + if monic { 0 } else { bits.numbers }
 }
+
+/// Bits that the longest path through a network drops.
+pub fn longest(graph: &Graph, weights: &PerNode<u32>) -> f64 {
+    let depths = PerNode::in_order(graph, |depths: &PerNode<f64>, node| {
+        let operands = graph.operands(node).into_iter();
+        let before = operands.map(|operand| depths[operand]).fold(0.0, f64::max);
+        before + f64::from(weights[node])
+    });
+    depths.values().copied().fold(0.0, f64::max)
+}
