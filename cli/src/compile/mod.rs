@@ -5,7 +5,7 @@
 //! | `make` | from a model to a circuit |
 //! | `precision` | parameters that give the outputs a precision, by simulated noise |
 //! | `expectations` | what the circuit tells its clients to expect |
-//! | `chosen` | what was chosen and why, in five sentences |
+//! | `chosen` | what was chosen and why, in a few sentences |
 //! | `report` | everything that is known of it, as data |
 
 mod chosen;

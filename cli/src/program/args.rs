@@ -106,7 +106,7 @@ pub enum SecurityArg {
 
 /// Which values a circuit has room for, and how precise its outputs are.
 const COMPILE_HELP: &str = "\
-Without options, `compile` chooses all of these and says in five lines what and why:
+Without options, `compile` chooses all of these and says in a few lines what and why:
 
 ring       the smallest degree up to 2^17 whose modulus is secure and long enough (--log-n, --security).
 
