@@ -9,7 +9,7 @@ use super::Plan;
 use super::attempt::{Attempt, Candidate};
 use super::offers::{Offer, Way};
 use crate::layout::{LayoutPlan, Quotes};
-use crate::manage::parameters::{ParameterError, Planner};
+use crate::manage::parameters::Planner;
 use crate::manage::rescales::Policy;
 use crate::manage::{Settled, emit_refreshed, settle};
 use crate::moduli::scale_bits::RESULT_BITS;
@@ -95,11 +95,15 @@ impl Attempt<'_> {
         quotes: &mut Quotes,
         known: f64,
     ) -> Result<Result<Offer, Unrefreshed>, CompileError> {
-        if let Some(one) = self.cheapest_refresh()?
-            && one > known * WORTH_A_TRY
-        {
+        let highest = SPECIAL.filter_map(|special| self.highest(special).transpose());
+        let highest: Vec<Highest> = highest.collect::<Result<_, _>>()?;
+        let Some(most) = highest.first() else {
+            return Ok(Err(Unrefreshed::Room));
+        };
+        if self.cheapest_refresh(most)? > known * WORTH_A_TRY {
             return Ok(Err(Unrefreshed::Slow));
         }
+        let room = most.plan.gained_bits();
         self.begin(0.0, "layouts between refreshes");
         // Layouts are priced by a table without limit: prices depend on each other, not on the modulus.
         let boundless = Planner {
@@ -114,11 +118,8 @@ impl Attempt<'_> {
         let Ok(priced) = unlimited.priced() else {
             return Ok(Err(Unrefreshed::Room));
         };
-        let room = self.highest(*SPECIAL.end())?.plan.gained_bits();
         let layouts = self.layouts(&priced, room, quotes)?;
         // First the special primes, with layouts that spend no levels.
-        let highest = SPECIAL.map(|special| self.highest(special));
-        let highest: Vec<Highest> = highest.collect::<Result<_, _>>()?;
         let (best, special) = match self.with_special(&layouts[0], &highest)? {
             Ok(best) => best,
             Err(refused) => return Ok(Err(refused.into())),
@@ -129,7 +130,8 @@ impl Attempt<'_> {
             .collect();
         // Then other layouts. Trials leave out what constants cost, in which layouts differ, so circuits are compared.
         let mut fastest = self.offered(best)?;
-        for other in layouts.iter().skip(1) {
+        for (i, other) in layouts.iter().enumerate().skip(1) {
+            self.begin(i as f64 / layouts.len() as f64, "refreshes");
             if let Ok((found, _)) = self.with_special(other, &near)? {
                 let found = self.offered(found)?;
                 if found.seconds() < fastest.seconds() {
@@ -179,19 +181,17 @@ impl Attempt<'_> {
         Ok(best.ok_or(refused))
     }
 
-    /// The refreshes with so many special primes.
-    fn highest(&self, special: usize) -> Result<Highest, CompileError> {
-        let log_n = self.log_n;
-        let plan = self
-            .choices(special)?
-            .plan()
-            .map_err(|error| CompileError::Parameters(ParameterError::Refresh { log_n, error }))?;
+    /// The refreshes with so many special primes; none where the limit is too low for them.
+    fn highest(&self, special: usize) -> Result<Option<Highest>, CompileError> {
+        let Ok(plan) = self.choices(special)?.plan() else {
+            return Ok(None);
+        };
         let seconds = seconds(&plan, &self.config.cost)?;
-        Ok(Highest {
+        Ok(Some(Highest {
             special,
             plan,
             seconds,
-        })
+        }))
     }
 
     /// The fastest trial with so many special primes: with the fewest cuts, or with some more.
@@ -203,7 +203,6 @@ impl Attempt<'_> {
         let (mut best, mut shorter): (Option<Trial>, _) = (None, f64::INFINITY);
         let mut patience = PATIENCE;
         while patience > 0 {
-            self.begin(0.0, "refreshes");
             let found = match self.trial(layouts, highest, shorter)? {
                 Ok(found) => found,
                 Err(error) => return Ok(best.ok_or(error)),
@@ -228,13 +227,13 @@ impl Attempt<'_> {
         }
     }
 
-    /// Predicted seconds of a refresh of one ciphertext with the shortest modulus; none where a refresh does not fit the limit.
-    fn cheapest_refresh(&self) -> Result<Option<f64>, CompileError> {
-        let shortest = self.choices(*SPECIAL.end())?.plan_for(&[]);
-        match shortest {
-            Ok(plan) => Ok(Some(seconds(&plan, &self.config.cost)?[0])),
-            Err(_) => Ok(None),
-        }
+    /// Predicted seconds of a refresh of one ciphertext with the shortest modulus.
+    fn cheapest_refresh(&self, most: &Highest) -> Result<f64, CompileError> {
+        let shortest = self.choices(most.special)?.plan_for(&[]);
+        let [one, _] = shortest.map_or(most.seconds, |plan| {
+            most.seconds_of(&plan, &self.config.cost)
+        });
+        Ok(one)
     }
 
     fn choices(&self, special: usize) -> Result<Choices, CompileError> {

@@ -123,6 +123,26 @@ fn without_bootstrapping_or_bounds_a_deep_network_is_refused() {
     );
 }
 
+/// With little more modulus than a refresh takes there are fewer special primes to choose from, or no room at all: never a panic.
+#[test]
+fn a_short_modulus_is_used_or_refused() {
+    let graph = network(&networks::convolutions(1, 8, &[4; 30]));
+    let held = [990, 1010, 1050, 1100, 1200].map(|bits| {
+        let config = Config {
+            modulus_bits: Some(bits),
+            ..toy(&graph, 11)
+        };
+        match compile(&graph, &config) {
+            Ok(compiled) => calls(&compiled, "refresh_one") > 0,
+            Err(error) => {
+                assert!(!error.to_string().contains("internal error"), "{error}");
+                false
+            }
+        }
+    });
+    assert!(!held[0] && held[4], "{held:?}");
+}
+
 #[test]
 fn a_network_that_fits_a_ring_is_not_refreshed() {
     let graph = network(&networks::convolutions(1, 8, &[4; 6]));
