@@ -271,6 +271,11 @@ impl Attempt<'_> {
                 Ok(found) => found,
                 Err(error) => return Ok(Err(error)),
             };
+            // Where nothing has to be refreshed, refreshes may save time nevertheless.
+            if found.placement.cuts.is_empty() {
+                refreshing.room = found.longest - 1.0;
+                continue;
+            }
             match self.held(layouts, &found.placement, special)? {
                 Ok((settled, plan)) => {
                     refreshing.seconds = highest.seconds_of(&plan, &self.config.cost);

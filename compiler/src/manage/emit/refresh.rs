@@ -138,7 +138,8 @@ impl Emitter {
         mut values: Vec<Value>,
     ) -> Result<(Vec<Value>, Option<f64>), Defect> {
         let number = self.builder.circuit().outputs.len();
-        let Some(refreshing) = &self.refreshing else {
+        let refreshing = self.refreshing.as_ref();
+        let Some(refreshing) = refreshing.filter(|known| !known.changes.is_empty()) else {
             return Ok((values, None));
         };
         let to = refreshing.leaving;
