@@ -109,7 +109,6 @@ fn measured(
                 memory: None,
                 usage: Usage {
                     cache: CACHE,
-                    expanded_keys: CACHE,
                     ..Usage::default()
                 },
             },
