@@ -69,7 +69,7 @@ pub fn before(graph: &Graph, Cut(index): Cut) -> u32 {
 
 /// Depth of a polynomial of degree d: `ceil(log2(d + 1))`, one less when the leading coefficient is 1 or -1 and d is a power of
 /// two.
-fn polynomial_depth(polynomial: &Polynomial, graph: &Graph) -> u32 {
+pub(crate) fn polynomial_depth(polynomial: &Polynomial, graph: &Graph) -> u32 {
     let degree = polynomial.degree();
     let leading = polynomial.coefficients().last();
     let all = |value: f64| move |&id| graph.tensors[id].data().iter().all(|&c| c == value);

@@ -64,17 +64,16 @@ pub(super) fn with_keys(mut offers: Vec<Offer>, config: &Config) -> Result<Taken
         if let Some((known, _)) = &best
             && known.shared_seconds() <= seconds
         {
-            others.push((way, None));
-            continue;
+            break;
         }
         match keys::choose_keys(circuit, config.having(), config.key_budget) {
             Ok(found) => match best.take() {
                 Some((known, other)) if known.shared_seconds() <= found.shared_seconds() => {
-                    others.push((way, Some(found.chosen.seconds)));
+                    others.push((way, found.chosen.seconds));
                     best = Some((known, other));
                 }
                 known => {
-                    others.extend(known.map(|(known, way)| (way, Some(known.chosen.seconds))));
+                    others.extend(known.map(|(known, way)| (way, known.chosen.seconds)));
                     best = Some((found, way));
                 }
             },
@@ -90,22 +89,21 @@ pub(super) fn with_keys(mut offers: Vec<Offer>, config: &Config) -> Result<Taken
 }
 
 /// The circuit that is taken, with remarks on its way in front of the others, and on what others led to.
-fn taken(mut keyed: KeyedCircuit, way: Way, others: &[(Way, Option<f64>)]) -> Taken {
+fn taken(mut keyed: KeyedCircuit, way: Way, others: &[(Way, f64)]) -> Taken {
     let mut texts = match &way {
         Way::OneRing => Vec::new(),
         Way::HalfTheDegree(reason) => vec![reason.clone()],
         Way::Refreshed(report) => report.sentences(),
     };
     for (other, seconds) in others {
-        let seconds = seconds.map(|seconds| format!("with keys it takes {seconds:.2} s"));
-        match (other, seconds) {
-            (Way::HalfTheDegree(reason), Some(seconds)) => {
-                texts.push(format!("not taken, because {seconds}: {reason}"));
-            }
-            (Way::Refreshed(_), Some(seconds)) => {
-                texts.push(format!("values are not refreshed, because {seconds}"));
-            }
-            _ => {}
+        match other {
+            Way::HalfTheDegree(reason) => texts.push(format!(
+                "not taken, because with keys it takes {seconds:.2} s: {reason}"
+            )),
+            Way::Refreshed(_) => texts.push(format!(
+                "values are not refreshed, because with keys it takes {seconds:.2} s"
+            )),
+            Way::OneRing => {}
         }
     }
     let remarks = texts.into_iter().map(|text| Remark { node: None, text });

@@ -1,5 +1,6 @@
 //! The bits that each node of a network drops, estimated on the graph.
 
+use crate::layout::depth::polynomial_depth;
 use crate::moduli::scale_bits::ScaleBits;
 use crate::tensor::{Graph, Op, PerNode, Polynomial};
 use peregrine_ir::linear::LinearKind;
@@ -17,19 +18,11 @@ pub fn weights(graph: &Graph, bits: &ScaleBits) -> PerNode<u32> {
     })
 }
 
-/// As many products as the degree has bits, and scalars unless the leading coefficient is 1.
+/// As many products as the degree has bits; what else it is deep are products with scalars.
 fn of_polynomial(polynomial: &Polynomial, graph: &Graph, bits: &ScaleBits) -> u32 {
-    let degree = polynomial.degree().max(1) as u32;
-    let products = degree.ilog2();
-    let leading = polynomial.coefficients().last();
-    let is_one = |&id| {
-        graph.tensors[id]
-            .data()
-            .iter()
-            .all(|&c: &f64| c.abs() == 1.0)
-    };
-    let monic = degree.is_power_of_two() && leading.is_some_and(is_one);
-    products * bits.unit + if monic { 0 } else { bits.numbers }
+    let products = (polynomial.degree().max(1) as u32).ilog2();
+    let scalars = polynomial_depth(polynomial, graph).saturating_sub(products);
+    products * bits.unit + scalars * bits.numbers
 }
 
 /// Bits that the longest path through a network drops.

@@ -41,7 +41,8 @@
 //! reshapes keep the number of elements, only movements follow integers; at most [`Finish::MAX_STEPS`] steps, none for inputs.
 //! What precedes encryption gives the tensor that is packed, in as many steps, none for outputs.
 //! A fragment has imports and exports instead, each listed once on its side: its imports are exactly its inputs.
-//! Ranges are of inputs, with finite ends in order; expectations are of outputs, with finite magnitude and positive finite noise.
+//! Ranges are of inputs, with finite ends in order; expectations are of outputs, with finite magnitude and positive finite noise;
+//! limits of imaginary parts are of outputs, positive and finite.
 //!
 //! Not checked: that messages keep headroom below the modulus, that noise stays small, that the zeros a layout promises
 //! are zero, that the coefficients behind a uniform constant agree, that the circuit computes what its nodes say, and that tables

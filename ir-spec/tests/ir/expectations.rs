@@ -13,7 +13,7 @@ circuit %expecting security=none {
     l0 = layout gip shape=[8, 1, 1] phases=[1, 1] gaps=[1, 1] pitch=1 plane=1 replicas=1 skew=0
 entry \"x\" [1, 8] l0 (v0: ct<0, D>) range [-0.5, 1.0] calibrated
 @n0 v1 = add v0, v0 : ct<0, D>
-    return \"y\" [1, 8] l0 (v1) expect magnitude=2.0 noise=1e-6 stated
+    return \"y\" [1, 8] l0 (v1) imaginary 3.5 expect magnitude=2.0 noise=1e-6 stated
 }
 ";
 
@@ -47,6 +47,7 @@ fn text_and_files_keep_them() {
         read.outputs()[0].expectation,
         circuit.outputs[0].expectation
     );
+    assert_eq!(read.outputs()[0].imaginary, Some(3.5));
 }
 
 #[test]
@@ -65,7 +66,15 @@ fn they_are_part_of_the_fingerprint_and_replaced_by_name() {
 #[test]
 fn what_means_nothing_is_refused() {
     type Spoil = fn(&mut Circuit);
-    let cases: [(Spoil, &str); 6] = [
+    let cases: [(Spoil, &str); 8] = [
+        (
+            |c| c.inputs[0].imaginary = Some(1.0),
+            "input 0 `x`: a limit of imaginary parts is for outputs",
+        ),
+        (
+            |c| c.outputs[0].imaginary = Some(-1.0),
+            "output 0 `y`: imaginary parts cannot stay below -1",
+        ),
         (
             |c| c.inputs[0].range = range(1.0, 1.0),
             "input 0 `x`: a range from 1.0 to 1.0: the ends must be finite, the first below the second",

@@ -103,7 +103,21 @@ fn long_skips_are_refreshed_once() {
         ..toy(&graph, 11)
     };
     let compiled = compile(&graph, &config).unwrap();
-    assert!(calls(&compiled, "refresh_lift") >= 2);
+    let cuts = &compiled.refreshes.as_ref().unwrap().cuts;
+    assert!(cuts.len() >= 2, "{cuts:?}");
+    let crossing = cuts
+        .iter()
+        .map(|cut| u64::from(cut.ciphertexts().div_ceil(2)));
+    assert_eq!(calls(&compiled, "refresh_lift"), crossing.sum::<u64>());
+    let mut refreshed: Vec<&str> = cuts
+        .iter()
+        .flat_map(|cut| &cut.refreshed)
+        .map(|node| node.node.as_str())
+        .collect();
+    let all = refreshed.len();
+    refreshed.sort_unstable();
+    refreshed.dedup();
+    assert_eq!(refreshed.len(), all, "{cuts:?}");
     agrees(&graph, &compiled);
 }
 
