@@ -11,7 +11,7 @@ use peregrine_compiler::onnx::{ImportErrors, LoadError};
 use peregrine_compiler::ranges::RangeError;
 use peregrine_compiler::tensor::EvaluateError;
 use peregrine_ir::cost::ProfileError;
-use peregrine_ir::{ReadError, ShapeError};
+use peregrine_ir::{CutError, ReadError, ShapeError};
 use peregrine_runtime::client::ClientError;
 use peregrine_runtime::ports::PortError;
 use peregrine_runtime::server::ServerError;
@@ -69,6 +69,9 @@ pub enum Error {
     /// A request that the client refuses.
     #[error(transparent)]
     Client(ClientError),
+    /// A circuit that is not cut into steps.
+    #[error(transparent)]
+    Cut(#[from] CutError),
     /// A request that the server refuses.
     #[error(transparent)]
     Server(Box<ServerError>),

@@ -64,11 +64,14 @@ impl fmt::Debug for Task<'_> {
     }
 }
 
-/// A run of a circuit as a task: the node that is worked on is the detail.
+/// A run of a circuit as a task: the node that is worked on is the detail, with the function that is called for it.
 impl Progress for Task<'_> {
     fn advance(&self, step: &Step<'_>) -> ControlFlow<()> {
         let node = step.node.map_or("", |(_, node)| node.name.as_str());
-        self.set(step.fraction, node);
+        match step.function {
+            Some(function) => self.set(step.fraction, &format!("{node} ({function})")),
+            None => self.set(step.fraction, node),
+        }
         ControlFlow::Continue(())
     }
 }

@@ -10,7 +10,7 @@ mod common;
 
 use common::Folder;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -185,4 +185,161 @@ fn a_full_disk_is_one_error() {
         said.starts_with("error: e.keys: ") && said.lines().count() == 1,
         "{said}"
     );
+}
+
+/// Waits until something is so, or the program has ended.
+fn wait_for(child: &mut Child, so: impl Fn() -> bool) {
+    while !so() && child.try_wait().unwrap().is_none() {
+        sleep(Duration::from_millis(1));
+    }
+}
+
+/// Kills a program, unless it has ended.
+fn kill(mut child: Child) -> ExitStatus {
+    let _ = child.kill();
+    child.wait().unwrap()
+}
+
+/// The names in the folder of a checkpoint, none where it is not there.
+fn kept(folder: &Folder) -> Vec<String> {
+    let names = std::fs::read_dir(folder.path("steps"));
+    let names = names.into_iter().flatten().map(|entry| entry.unwrap());
+    let names = names.map(|entry| entry.file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".values")).collect()
+}
+
+/// A folder with a circuit, two pairs of keys, and inputs under them.
+fn ready(name: &str) -> Folder {
+    let folder = Folder::new(name);
+    folder.ok("compile digits.onnx -o digits.fhe --log-n 16");
+    for pair in ["", "2"] {
+        folder.ok(&format!(
+            "keygen digits.client --secret secret{pair}.key --evaluation eval{pair}.keys"
+        ));
+    }
+    for (input, pair) in [("x", ""), ("other", ""), ("foreign", "2")] {
+        folder.ok(&format!(
+            "encrypt digits.client --secret secret{pair}.key --input image=image.npy -o {input}.ct"
+        ));
+    }
+    folder
+}
+
+/// Runs to the end, from a checkpoint if one is left, and says so.
+fn goes_on(folder: &Folder, run: &str) {
+    let left = !kept(folder).is_empty();
+    let output = folder.run(run);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.contains("the run goes on from there"), left, "{said}");
+}
+
+const RUN: &str = "run digits.fhe --evaluation eval.keys --input x.ct";
+const STEPS: &str = "--checkpoint steps --step-seconds 0.005";
+
+#[test]
+fn runs_that_are_killed_go_on_from_their_checkpoint() {
+    let folder = ready("checkpoint");
+    folder.ok(&format!("{RUN} -o whole.ct"));
+    let by_steps = format!("{RUN} {STEPS} -o y.ct");
+    let (mut killed, mut places) = (0, Vec::new());
+    for i in 0..10u64 {
+        let mut child = start(&folder, &by_steps);
+        if i % 2 == 0 {
+            wait_for(&mut child, || !kept(&folder).is_empty());
+        }
+        sleep(Duration::from_millis(i * i * 37 % 120));
+        killed += usize::from(!kill(child).success());
+        assert!(kept(&folder).len() <= 2, "{:?}", kept(&folder));
+        places.extend(kept(&folder));
+    }
+    assert!(
+        killed > 0 && !places.is_empty(),
+        "{killed} killed, kept {places:?}"
+    );
+    goes_on(&folder, &by_steps);
+    assert_eq!(folder.bytes("y.ct"), folder.bytes("whole.ct"));
+    assert!(!folder.path("steps").exists());
+}
+
+#[test]
+fn a_checkpoint_of_something_else_is_refused_and_stays() {
+    let folder = ready("checkpoint-foreign");
+    let mut child = start(&folder, &format!("{RUN} {STEPS} -o y.ct"));
+    wait_for(&mut child, || !kept(&folder).is_empty());
+    kill(child);
+    let before = kept(&folder);
+    folder.ok("compile digits.onnx -o twin.fhe --log-n 15");
+    folder.ok("keygen twin.client --secret twin.key --evaluation twin.keys");
+    folder.ok("encrypt twin.client --secret twin.key --input image=image.npy -o twin.ct");
+    for (run, why) in [
+        (
+            "digits.fhe --evaluation eval.keys --input other.ct",
+            "inputs",
+        ),
+        (
+            "digits.fhe --evaluation eval2.keys --input foreign.ct",
+            "key",
+        ),
+        ("twin.fhe --evaluation twin.keys --input twin.ct", "circuit"),
+    ] {
+        let said = folder.fails(&format!("run {run} {STEPS} -o z.ct"));
+        let place = format!("steps/{}", before[0]);
+        assert!(said.contains(&place) && said.contains(why), "{said}");
+        assert!(said.contains("remove"), "{said}");
+        assert_eq!(kept(&folder), before);
+    }
+    // A damaged one, too.
+    let path = folder.path(&format!("steps/{}", before[0]));
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let said = folder.fails(&format!("{RUN} {STEPS} -o z.ct"));
+    assert!(said.contains(&before[0]), "{said}");
+    // One that claims to be further than it is lacks values.
+    std::fs::write(folder.path("steps/v999999.values"), &bytes).unwrap();
+    let said = folder.fails(&format!("{RUN} {STEPS} -o z.ct"));
+    assert!(said.contains("error"), "{said}");
+    std::fs::remove_file(folder.path("steps/v999999.values")).unwrap();
+    std::fs::write(&path, &bytes).unwrap();
+    goes_on(&folder, &format!("{RUN} {STEPS} -o z.ct"));
+    folder.ok(&format!("{RUN} -o whole.ct"));
+    assert_eq!(folder.bytes("z.ct"), folder.bytes("whole.ct"));
+}
+
+#[test]
+fn two_runs_do_not_share_a_checkpoint() {
+    let folder = ready("checkpoint-twice");
+    let mut first = start(&folder, &format!("{RUN} {STEPS} -o y.ct"));
+    wait_for(&mut first, || folder.path("steps/in-use").exists());
+    let second = folder.run(&format!("{RUN} {STEPS} -o z.ct"));
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    if first.try_wait().unwrap().is_none() {
+        assert!(said.contains("in use by another run"), "{said}");
+    }
+    assert!(first.wait().unwrap().success());
+    assert!(!folder.path("steps").exists());
+}
+
+/// Files of limited length stand for a disk that is full.
+#[test]
+fn a_run_goes_on_after_its_checkpoint_found_no_room() {
+    let folder = ready("checkpoint-full");
+    folder.ok(&format!("{RUN} -o whole.ct"));
+    let program = env!("CARGO_BIN_EXE_peregrine");
+    let line = format!("trap '' XFSZ; ulimit -f 1; exec {program} {RUN} {STEPS} -o y.ct");
+    let mut shell = Command::new("bash");
+    let output = shell
+        .current_dir(folder.path(""))
+        .args(["-c", &line])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with("error: steps/v") && said.contains("cannot be written"),
+        "{said}"
+    );
+    assert!(kept(&folder).is_empty() && !folder.path("y.ct").exists());
+    folder.ok(&format!("{RUN} {STEPS} -o y.ct"));
+    assert_eq!(folder.bytes("y.ct"), folder.bytes("whole.ct"));
 }

@@ -31,6 +31,7 @@ pub mod ring;
 pub mod scale;
 pub mod shape;
 pub mod stats;
+pub mod steps;
 pub mod tensor;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -67,6 +68,7 @@ pub use ring::{
 };
 pub use scale::Scale;
 pub use shape::{Broadcast, Shape, ShapeError};
+pub use steps::{Step, steps};
 pub use tensor::{Tensor, TensorError, Tensors};
 pub use types::{Basis, Form, Type};
 pub use typing::TypeError;

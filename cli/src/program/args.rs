@@ -2,7 +2,7 @@
 
 use super::force::Force;
 use super::values::{
-    InputArg, RangeArg, bytes, flood_bits, key_budget, log_n, optimisation, threads,
+    InputArg, RangeArg, bytes, flood_bits, key_budget, log_n, optimisation, seconds, threads,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use peregrine_compiler::optimisation::Optimisation;
@@ -297,11 +297,31 @@ pub struct Run {
     #[arg(short, long, value_name = "FILE.ct")]
     pub output: PathBuf,
     #[command(flatten)]
+    pub checkpoint: Checkpoint,
+    #[command(flatten)]
     pub machine: MachineArgs,
     #[command(flatten)]
     pub force: Force,
     #[command(flatten)]
     pub json: Json,
+}
+
+/// How a run is kept against interruptions.
+#[derive(Clone, Debug, Args)]
+pub struct Checkpoint {
+    /// A folder for what is computed so far, encrypted: a run that was interrupted goes on from there when it is asked for again;
+    /// removed once the outputs are written
+    #[arg(long = "checkpoint", value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// The least seconds, as predicted for one thread, between two checkpoints
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "folder",
+        default_value_t = 10.0,
+        value_parser = seconds
+    )]
+    pub step_seconds: f64,
 }
 
 /// What a verb may use of the machine.

@@ -88,6 +88,12 @@ pub enum FileProblem {
     /// A folder.
     #[error("is a folder, so no file can be written there")]
     Folder,
+    /// A folder that another run uses.
+    #[error("is in use by another run")]
+    InUse,
+    /// A checkpoint that a run cannot go on from.
+    #[error("this run cannot go on from here: {0}")]
+    Checkpoint(Box<peregrine::Error>),
     /// A name that promises another format.
     #[error("outputs are not written as .{0}, only as .npz, .npy and .csv")]
     Ending(String),

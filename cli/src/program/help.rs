@@ -210,6 +210,10 @@ fn file_help(problem: &FileProblem) -> Option<&'static str> {
         FileProblem::Write(error) if error.kind() == ErrorKind::NotFound => {
             Some("the folder is not there: make it first")
         }
+        FileProblem::InUse => Some("wait for it, or give this run a folder of its own"),
+        FileProblem::Checkpoint(_) => {
+            Some("remove the folder to begin anew, or give this run another one")
+        }
         FileProblem::Read(_)
         | FileProblem::Write(_)
         | FileProblem::TooLarge { .. }

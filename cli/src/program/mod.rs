@@ -19,6 +19,7 @@
 
 mod args;
 mod arrays;
+mod checkpoint;
 mod choices;
 mod content;
 mod error;

@@ -124,6 +124,13 @@ pub fn threads(text: &str) -> Result<NonZeroUsize, String> {
     })
 }
 
+/// A time.
+pub fn seconds(text: &str) -> Result<f64, String> {
+    let value: Option<f64> = text.parse().ok();
+    let value = value.filter(|seconds| (0.0..=1e9).contains(seconds) && *seconds > 0.0);
+    value.ok_or_else(|| "expected a number of seconds above 0".to_owned())
+}
+
 /// A ring degree as a logarithm.
 pub fn log_n(text: &str) -> Result<u32, String> {
     let (least, most) = (RingTable::LOG_N.start(), RingTable::LOG_N.end());

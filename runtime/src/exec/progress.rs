@@ -66,6 +66,8 @@ pub struct Step<'c> {
     pub fraction: f64,
     /// The ONNX node that was worked on last.
     pub node: Option<(Node, &'c SourceNode)>,
+    /// The name of the function that is being called for it, such as a refresh; none in the main program.
+    pub function: Option<&'c str>,
 }
 
 /// An observer that ignores everything.

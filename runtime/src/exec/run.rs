@@ -2,10 +2,10 @@
 
 use super::cache::Cache;
 use super::control::Control;
-use super::error::{Cancelled, ExecError};
+use super::error::ExecError;
 use super::evaluator::Evaluator;
 use super::held::{Held, missing};
-use super::live::Outcome;
+use super::live::{Frame, Outcome};
 use super::plan::Plan;
 use super::progress::{Progress, Step};
 use super::walk::Walk;
@@ -131,7 +131,9 @@ impl<E: Evaluator> Run<'_, E> {
             match wave.call {
                 None => {
                     self.walk.wave(wave)?;
-                    self.done = self.report.after(wave, self.done, self.control)?;
+                    let step = self.report.after(wave, self.walk.frame(), self.done);
+                    self.done = (step.done, self.done.1 + self.report.work(wave));
+                    self.control.advance(&step)?;
                 }
                 Some(function) => {
                     self.walk.bring_keys(wave)?;
@@ -237,28 +239,22 @@ impl<'c> Reporter<'c> {
         wave.steps.iter().filter_map(work).sum()
     }
 
-    /// Reports a finished wave; `(done, work)` before and after it.
-    ///
-    /// # Errors
-    /// When the observer cancels the run.
-    fn after(
-        &self,
-        wave: &Wave,
-        (done, work): (usize, u64),
-        to: &Control<'_>,
-    ) -> Result<(usize, u64), Cancelled> {
-        let (done, work) = (done + wave.steps.len(), work + self.work(wave));
-        let last = wave
-            .steps
-            .iter()
-            .rev()
-            .find_map(|v| self.circuit.values.get(*v)?.node);
-        to.advance(&Step {
-            done,
+    /// How far a run is after a wave; `(done, work)` before it.
+    fn after(&self, wave: &Wave, frame: Option<Frame>, (done, work): (usize, u64)) -> Step<'c> {
+        let circuit = self.circuit;
+        let mut last = wave.steps.iter().rev();
+        let node = match frame {
+            Some(frame) => frame.node,
+            None => last.find_map(|v| circuit.values.get(*v)?.node),
+        };
+        let function = frame.and_then(|frame| circuit.functions.get(frame.function));
+        let work = work.saturating_add(self.work(wave));
+        Step {
+            done: done + wave.steps.len(),
             total: self.total,
             fraction: work as f64 / self.total_work.max(1) as f64,
-            node: last.and_then(|node| Some((node, self.circuit.nodes.get(node)?))),
-        })?;
-        Ok((done, work))
+            node: node.and_then(|node| Some((node, circuit.nodes.get(node)?))),
+            function: function.map(|function| function.name.as_str()),
+        }
     }
 }

@@ -41,6 +41,11 @@ impl<'r, E: Evaluator> Walk<'r, E> {
         })
     }
 
+    /// The call that is being made; none in the main program.
+    pub(super) fn frame(&self) -> Option<Frame> {
+        self.live.frame
+    }
+
     /// Takes in a value that comes from outside, which must have its type.
     pub(super) fn bring(&mut self, value: Value, held: Held<E>) -> Outcome<(), E> {
         let definition = self.live.definition(value)?;

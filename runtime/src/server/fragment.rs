@@ -5,20 +5,13 @@ use super::error::ServerError;
 use super::session::Session;
 use super::shared::Shared;
 use crate::backend::Transfer;
-use crate::exec::{self, Progress};
+use crate::exec::{self, ExecError, Progress};
 use crate::wire::{self, EncryptedInputs, EncryptedOutputs, EncryptedPort, FragmentValues};
 use crate::wire::{HostValue, InputsId, MissingValues};
 use peregrine_ir::binary::Fingerprint;
-use peregrine_ir::{Circuit, Link, Type, Value};
+use peregrine_ir::{Link, Value};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-
-/// The values that a fragment takes, by their names in the circuit that was cut, with their types.
-fn wanted(circuit: &Circuit) -> Vec<(Value, Type)> {
-    let imports = circuit.imports().iter();
-    let typed = imports.filter_map(|link| Some((link.whole, circuit.type_of(link.value)?.clone())));
-    typed.collect()
-}
 
 /// The circuit that values belong to: for a fragment, the one that was cut.
 fn whole(shared: &Shared) -> Fingerprint {
@@ -90,18 +83,43 @@ impl Server {
     /// # Errors
     /// When the file is damaged, of another circuit, or a value is not of its type.
     pub fn read_values(&self, file: &[u8]) -> Result<FragmentValues, ServerError> {
-        let (shared, circuit) = (&*self.0, &self.0.circuit);
-        let wanted = match circuit.fragment {
-            Some(_) => wanted(circuit),
+        let circuit = &self.0.circuit;
+        let named: BTreeMap<Value, Value> = match circuit.fragment {
+            Some(_) => {
+                let imports = circuit.imports().iter();
+                imports.map(|link| (link.whole, link.value)).collect()
+            }
             None => {
-                let inputs = circuit.inputs.iter().flat_map(|port| port.values.clone());
-                let ends = inputs.chain(circuit.leaving());
-                let typed = ends.filter_map(|value| Some((value, circuit.type_of(value)?.clone())));
-                typed.collect()
+                let inputs = circuit.inputs.iter().flat_map(|port| &port.values);
+                let ends = inputs.copied().chain(circuit.leaving());
+                ends.map(|value| (value, value)).collect()
             }
         };
-        let of = (whole(shared), wanted.as_slice());
-        Ok(wire::read_values(file, of, &shared.rings)?)
+        self.read(file, |name| named.get(&name).copied())
+    }
+
+    /// Reads all values of this circuit from a file, those inside it as well; the values of a run that goes on from there.
+    ///
+    /// # Errors
+    /// When the circuit is a fragment, the file is damaged, of another circuit, or a value is not of its type.
+    pub fn read_all_values(&self, file: &[u8]) -> Result<FragmentValues, ServerError> {
+        if let Some(fragment) = &self.0.circuit.fragment {
+            let whole = fragment.whole;
+            return Err(ExecError::Fragment { whole }.into());
+        }
+        self.read(file, Some)
+    }
+
+    /// Reads values from a file; `named` gives their names in this circuit.
+    fn read(
+        &self,
+        file: &[u8],
+        named: impl Fn(Value) -> Option<Value>,
+    ) -> Result<FragmentValues, ServerError> {
+        let shared = &*self.0;
+        let wanted = |name| shared.circuit.type_of(named(name)?).cloned();
+        let values = wire::read_values(file, whole(shared), wanted, &shared.rings);
+        Ok(values?)
     }
 
     /// The bytes of a file of values.

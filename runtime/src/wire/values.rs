@@ -79,6 +79,17 @@ impl FragmentValues {
         self.values.get(&name)
     }
 
+    /// Leaves only the values whose names fit.
+    pub fn retain(&mut self, mut fits: impl FnMut(Value) -> bool) {
+        self.values.retain(|&name, _| fits(name));
+    }
+
+    /// The bytes that the values take in memory.
+    pub fn bytes(&self) -> u64 {
+        let polys = self.values.values().flat_map(|value| value.polys());
+        polys.map(|poly| poly.bytes() as u64).sum()
+    }
+
     /// Adds the values of another set, of the same circuit, key pair and inputs.
     ///
     /// # Errors
@@ -142,14 +153,14 @@ pub fn write_values(values: &FragmentValues, rings: &Rings) -> Vec<u8> {
     container::encode(FileKind::Values, *whole, &chunks)
 }
 
-/// Reads from a file of values those in `wanted`, each with its name in the circuit that was cut and its type there. Others are
-/// skipped.
+/// Reads from a file of values, which have their names in the circuit `whole`, those for which `wanted` has a type. Others are skipped.
 ///
 /// # Errors
 /// When the file is damaged, of another kind or circuit, or a value is not of its type.
 pub fn read_values(
     file: &[u8],
-    (whole, wanted): (Fingerprint, &[(Value, Type)]),
+    whole: Fingerprint,
+    wanted: impl Fn(Value) -> Option<Type>,
     rings: &Rings,
 ) -> Result<FragmentValues, WireError> {
     let container = Container::parse(file)?;
@@ -181,12 +192,12 @@ pub fn read_values(
         }
     }
     let mut read = BTreeMap::new();
-    for (name, ty) in wanted {
-        if let Some(&tag) = there.get(name) {
+    for (name, tag) in there {
+        if let Some(ty) = wanted(name) {
             let body = container.chunk(tag)?;
             let level = binding::level(ty.level());
-            let value = read_value(rings.at(level), (ty, level), body);
-            read.insert(*name, value?);
+            let value = read_value(rings.at(level), (&ty, level), body);
+            read.insert(name, value?);
         }
     }
     Ok(FragmentValues {

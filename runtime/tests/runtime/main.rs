@@ -22,5 +22,6 @@ mod roles;
 mod secure;
 mod sessions;
 mod simulate;
+mod steps;
 mod streaming;
 mod wire;

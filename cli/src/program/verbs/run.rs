@@ -1,6 +1,7 @@
 //! `run`: a circuit on encrypted inputs. Reads no secret.
 
 use crate::program::args::Run;
+use crate::program::checkpoint::{Folder, SteppedRun};
 use crate::program::content::Wanted;
 use crate::program::error::{Belongs, Error};
 use crate::program::files::{self, NewFile};
@@ -44,32 +45,54 @@ pub fn run(args: &Run) -> Result<(), Error> {
         ..ServerOptions::default()
     };
     let server = Server::with_options(circuit, options).map_err(Error::about(&args.circuit))?;
-    let keys = keys(args, &server)?;
+    let stored = keys(args, &server)?;
     let inputs = {
         let file = files::read(&args.input, Wanted::Own(FileKind::Ciphertext))?;
         let inputs = server.read_inputs(&file);
         inputs.map_err(Error::about(&args.input))?
     };
-    let pair = Belongs::to(first_keys(args), keys.key_pair());
+    let pair = Belongs::to(first_keys(args), stored.key_pair());
     Belongs::encrypted(&args.input, inputs.key_pair()).check(pair)?;
     let session = server
-        .session(Arc::new(keys), server.resources())
+        .session(Arc::new(stored), server.resources())
         .map_err(Error::about(&args.circuit))?;
     machine::announce(session.prediction(), &args.machine);
     let mut file = NewFile::create(&args.output, FileKind::Ciphertext, args.force)?;
     let started = Instant::now();
-    let outputs = session.run(inputs, &Bars.begin("run"));
-    let outputs = outputs.map_err(|error| Error::about(culprit(args, &error))(error))?;
+    let task = Bars.begin("run");
+    let culprit = |error: &ServerError| culprit(args, error);
+    let (outputs, memory, folder) = match &args.checkpoint.folder {
+        None => {
+            let outputs = session.run(inputs, &task);
+            let outputs = outputs.map_err(|error| Error::about(culprit(&error))(error))?;
+            (outputs, session.prediction(), None)
+        }
+        Some(folder) => {
+            let stepped = SteppedRun {
+                circuit: &args.circuit,
+                asked: &args.checkpoint,
+                server: &server,
+                options,
+                keys: &|server| keys(args, server),
+                culprit: &culprit,
+            };
+            let stepped = stepped.run(inputs, folder, &task)?;
+            let memory = stepped.memory.unwrap_or(session.prediction());
+            (stepped.outputs, memory, Some(stepped.folder))
+        }
+    };
+    drop(task);
     let seconds = started.elapsed().as_secs_f64();
     file.write(&server.write_outputs(&outputs))?;
     let report = RunReport {
         fingerprint: hex(server.interface().fingerprint()),
         seconds,
         threads: rayon::current_num_threads(),
-        memory: MemoryReport::measure(session.prediction()),
+        memory: MemoryReport::measure(memory),
         path: args.output.display().to_string(),
         bytes: file.commit()?,
     };
+    folder.map_or(Ok(()), Folder::remove)?;
     print::print(args.json.json, promises, &report, |report| {
         let RunReport {
             path,
