@@ -278,7 +278,11 @@ const RUN_HELP: &str = "\
 The evaluation keys stay in their file and are read where they are used. Every key is compared with its checksum \
 before it is used first, and the length of the file is looked at before each use: a file that is cut off while the circuit runs \
 ends the run with an error. One that is cut off in the very moment of use ends it with the signal SIGBUS: copy keys from a store that \
-others write to before you run. Replacing the file by another one of the same name does no harm.";
+others write to before you run. Replacing the file by another one of the same name does no harm.
+
+With --checkpoint the circuit runs in steps. Behind each the folder holds one file of encrypted values, which replaces the one before \
+once it is on the disk. It belongs to circuit, keys and inputs; a run of anything else is refused there, and so is a second run while \
+the first one uses the folder. What is computed does not depend on how often a run was interrupted.";
 
 /// `run`.
 #[derive(Debug, Args)]
@@ -318,7 +322,7 @@ pub struct Checkpoint {
         long,
         value_name = "SECONDS",
         requires = "folder",
-        default_value_t = 10.0,
+        default_value_t = 5.0,
         value_parser = seconds
     )]
     pub step_seconds: f64,
