@@ -171,26 +171,3 @@ impl SeededCiphertext {
         Ciphertext::from_parts(params, vec![self.body.clone(), uniform], self.level, false)
     }
 }
-
-/// An encoded plaintext; an operation uses its residues modulo the primes of the ciphertext that it meets.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plaintext {
-    poly: RnsPoly<Ntt>,
-}
-
-impl Plaintext {
-    /// The plaintext of an encoded polynomial.
-    pub fn new(poly: RnsPoly<Ntt>) -> Self {
-        Self { poly }
-    }
-
-    /// The polynomial of the plaintext.
-    pub fn poly(&self) -> &RnsPoly<Ntt> {
-        &self.poly
-    }
-
-    /// Bytes that the polynomial takes in memory.
-    pub fn bytes(&self) -> usize {
-        self.poly.bytes()
-    }
-}

@@ -70,7 +70,7 @@ impl Encoder {
         if let Some(short) = self.short.of(self.params.ring(), slots)? {
             let slots = slots.iter().take(short.slots()).copied();
             let (integers, largest) = self.integers(&short.embedding, slots, scale, basis)?;
-            return short.encoded(&Message::new(integers, largest), &self.params, basis);
+            return Ok(short.encoded(&Message::new(integers, largest), basis));
         }
         self.check_count(slots.len())?;
         let slots = slots.iter().copied();
@@ -88,13 +88,29 @@ impl Encoder {
         scale: f64,
         basis: &RnsBasis,
     ) -> Result<Plaintext, CkksError> {
-        if let Some(short) = self.short.of(self.params.ring(), slots)? {
-            let slots = slots.get(..short.slots()).unwrap_or(slots);
-            let message = self.real_message(&short.embedding, slots, scale, basis)?;
-            return short.encoded(&message, &self.params, basis);
+        if let Some(short) = self.encode_short(slots, scale, basis)? {
+            return Ok(short);
         }
         let message = self.message(slots, scale, basis)?;
         Ok(message.encoded(&self.params, basis))
+    }
+
+    /// Encodes N/2 real slots that repeat soon enough for short transforms; others not.
+    ///
+    /// # Errors
+    /// As for [`Self::encode`].
+    pub fn encode_short(
+        &self,
+        slots: &[f64],
+        scale: f64,
+        basis: &RnsBasis,
+    ) -> Result<Option<Plaintext>, CkksError> {
+        let Some(short) = self.short.of(self.params.ring(), slots)? else {
+            return Ok(None);
+        };
+        let slots = slots.get(..short.slots()).unwrap_or(slots);
+        let message = self.real_message(&short.embedding, slots, scale, basis)?;
+        Ok(Some(short.encoded(&message, basis)))
     }
 
     /// The integer coefficients that [`Self::encode_real`] transforms.
@@ -245,7 +261,10 @@ mod tests {
                 .encoder
                 .encode(&slots, scale, s.params.row(level).unwrap())
                 .unwrap();
-            let coefficients = encoded.poly().to_coefficients(s.params.ring());
+            let coefficients = encoded
+                .poly(s.params.ring())
+                .unwrap()
+                .to_coefficients(s.params.ring());
             let decoded = s.encoder.decode(&coefficients, scale).unwrap();
             let found = precision(&decoded, &slots);
             assert!(
@@ -264,7 +283,8 @@ mod tests {
                 .encoder
                 .encode_real(&[-3.0; 16], scale, s.params.all_primes())
                 .unwrap();
-            for (&prime, limb) in encoded.poly().primes().iter().zip(encoded.poly().limbs()) {
+            let encoded = encoded.poly(s.params.ring()).unwrap();
+            for (&prime, limb) in encoded.primes().iter().zip(encoded.limbs()) {
                 let m = s.params.ring().modulus(prime);
                 let expected = m.neg(m.mul(3, m.pow(2, scale_bits as u64)));
                 assert_eq!(limb, [expected; 32], "2^{scale_bits}");

@@ -48,7 +48,8 @@ impl Encryptor {
             (seed, 0),
             randomness,
         )?;
-        self.params.ring().add_assign(&mut body, plaintext.poly())?;
+        let ring = self.params.ring();
+        ring.add_assign(&mut body, &*plaintext.poly(ring)?)?;
         SeededCiphertext::from_parts(&self.params, body, seed, level)
     }
 }

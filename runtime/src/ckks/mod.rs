@@ -23,16 +23,18 @@ mod integer;
 mod message;
 #[cfg(test)]
 mod noise_tests;
+mod plaintext;
 mod ring_switch;
 mod short;
 
-pub use ciphertext::{Ciphertext, CiphertextForm, Plaintext, SeededCiphertext};
+pub use ciphertext::{Ciphertext, CiphertextForm, SeededCiphertext};
 pub(crate) use embedding::Embedding;
 pub use embedding::Slots;
 pub use encoder::Encoder;
 pub use encryption::{Decryptor, Encryptor};
 pub use evaluator::Evaluator;
 pub use message::{Factor, Message};
+pub use plaintext::Plaintext;
 pub use ring_switch::{raise_modulus, switch_ring};
 pub use rustfft::num_complex::Complex64;
 pub(crate) use short::LEAST_LOG_RATIO;

@@ -1,12 +1,11 @@
 //! Slots that repeat: polynomials in a power of X, which are encoded in a smaller ring.
 //!
 //! Slots with a period of `p` are those of `a(X^r)` for a polynomial `a` of degree below `2 p` and `r = N / (2 p)`, whose own slots are the
-//! first `p`. So the complex transform has `p` points, each prime takes a transform of degree `2 p`, and the values are written `r` times.
+//! first `p`. So the complex transform has `p` points, each prime takes a transform of degree `2 p`, and only these values are kept.
 //! The other coefficients are 0, as they would be without.
 
 use super::embedding::Embedding;
 use super::{CkksError, Message, Plaintext};
-use crate::params::Parameters;
 use crate::ring::{Ring, RnsBasis};
 use std::sync::OnceLock;
 
@@ -65,19 +64,9 @@ impl ShortRing {
         self.embedding.slots()
     }
 
-    /// The plaintext of a message of this ring in the larger one, modulo the primes of `basis`.
-    ///
-    /// # Errors
-    /// When the rings do not have the same primes.
-    pub(super) fn encoded(
-        &self,
-        message: &Message,
-        params: &Parameters,
-        basis: &RnsBasis,
-    ) -> Result<Plaintext, CkksError> {
-        let small = message.transformed(&self.ring, basis);
-        let spread = params.ring().spread(&self.ring, &small, basis)?;
-        Ok(Plaintext::new(spread))
+    /// The plaintext of a message of this ring, modulo the primes of `basis`.
+    pub(super) fn encoded(&self, message: &Message, basis: &RnsBasis) -> Plaintext {
+        Plaintext::new(message.transformed(&self.ring, basis))
     }
 }
 
@@ -124,7 +113,7 @@ mod tests {
                 true => encoder.encode_real(&reals, scale, basis),
                 false => encoder.encode(&slots, scale, basis),
             };
-            let found = found.unwrap().poly().to_coefficients(s.params.ring());
+            let found = found.unwrap().poly(s.params.ring()).unwrap().to_coefficients(s.params.ring());
             let found = encoder.centred(&found).unwrap();
             let expected = Embedding::new(1 << log_n).coefficients(slots.into_iter(), scale);
             let largest = expected.iter().fold(0.0, |most: f64, x| most.max(x.abs()));

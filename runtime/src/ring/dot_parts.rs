@@ -3,16 +3,19 @@
 //! A factor that is used once need not be in memory as a whole: limb by limb, a few factors are transformed and multiplied by while
 //! they are in the caches.
 
-use super::{Buffer, Ntt, Ring, RingError, RnsBasis, RnsPoly};
+use super::{Buffer, Ntt, Ring, RingError, RnsBasis, RnsPoly, subring};
 use rayon::prelude::*;
 
 /// Factors transformed before they are used: a cache of a few MiB holds them.
 pub(crate) const FACTORS_AT_ONCE: usize = 4;
 
+/// Words of a limb for which factors of fewer words are written out at a time: the first cache holds those of all factors.
+const TILE: usize = 1 << 10;
+
 /// What polynomials are multiplied by.
 #[derive(Clone, Copy)]
 pub(crate) enum Multiplier<'a> {
-    /// Values, over the primes of the product at least.
+    /// Values, over the primes of the product at least; those of a polynomial of smaller degree for one in a power of X.
     Values(&'a RnsPoly<Ntt>),
     /// What writes the coefficients modulo a prime.
     Coefficients(&'a (dyn Fn(usize, &mut [u64]) + Sync)),
@@ -64,7 +67,8 @@ impl Ring {
         }
         for (_, multiplier) in terms {
             if let Multiplier::Values(values) = multiplier {
-                values.check_superset(self, basis)?;
+                self.repeats(values)?;
+                self.check_covers(values.basis(), basis)?;
             }
         }
         let parts = parts.ok_or(RingError::NoOperands)?;
@@ -143,18 +147,48 @@ struct Sums<'r> {
 }
 
 impl Sums<'_> {
+    /// Adds products with factors of all words, or of fewer that stand for several each.
     fn add(&mut self, terms: &[(&[RnsPoly<Ntt>], &[u64])]) {
         let (kernels, m) = (self.ring.kernels, self.ring.modulus(self.prime));
-        for (part, sum) in self.limbs.iter_mut().enumerate() {
-            let pairs = terms
-                .iter()
-                .filter_map(|(x, y)| Some((x.get(part)?.residues(self.prime)?, *y)));
-            let pairs: Vec<(&[u64], &[u64])> = pairs.collect();
-            match self.started {
-                true => kernels.add_dot(sum, &pairs, m),
-                false => kernels.dot(sum, &pairs, m),
+        let degree = self.ring.degree();
+        let tile = match terms.iter().all(|(_, y)| y.len() == degree) {
+            true => degree,
+            false => TILE.min(degree),
+        };
+        let mut written = [[0; TILE]; FACTORS_AT_ONCE];
+        for at in (0..degree).step_by(tile) {
+            let tile = at..at + tile;
+            let factors = terms.iter().zip(&mut written).map(|((_, y), written)| {
+                match y.get(tile.clone()).filter(|_| y.len() == degree) {
+                    Some(all) => all,
+                    None => repeated(&mut written[..tile.len()], y, degree / y.len(), at),
+                }
+            });
+            let factors: Vec<&[u64]> = factors.collect();
+            for (part, sum) in self.limbs.iter_mut().enumerate() {
+                let pairs = terms.iter().zip(&factors).filter_map(|((x, _), y)| {
+                    let x = x.get(part)?.residues(self.prime)?;
+                    Some((x.get(tile.clone())?, *y))
+                });
+                let pairs: Vec<(&[u64], &[u64])> = pairs.collect();
+                let sum = &mut sum[tile.clone()];
+                match self.started {
+                    true => kernels.add_dot(sum, &pairs, m),
+                    false => kernels.dot(sum, &pairs, m),
+                }
             }
         }
         self.started = true;
     }
+}
+
+/// Writes a part of a factor of fewer words, each of which stands for several.
+fn repeated<'o>(out: &'o mut [u64], y: &[u64], times: usize, at: usize) -> &'o [u64] {
+    if times >= out.len() {
+        out.fill(y.get(at / times).copied().unwrap_or_default());
+        return out;
+    }
+    let from = y.get(at / times..).unwrap_or_default();
+    subring::repeat(out, from, times);
+    out
 }

@@ -27,12 +27,40 @@ impl Ring {
         let mut out = RnsPoly::any(self, basis);
         out.par_limbs_mut(self, |prime, limb| {
             if let Some(values) = self.prime_in(prime, small).and_then(|p| a.residues(p)) {
-                for (same, &value) in limb.chunks_exact_mut(ratio).zip(values) {
-                    same.fill(value);
-                }
+                repeat(limb, values, ratio);
             }
         });
         Ok(out)
+    }
+
+    /// `a(X^r)` of a polynomial `a` of degree `N / r`, modulo primes of this ring under their numbers here.
+    ///
+    /// # Errors
+    /// When no power of X makes it a polynomial of this ring, or a prime is not of this ring.
+    pub(crate) fn written_out(&self, a: &RnsPoly<Ntt>) -> Result<RnsPoly<Ntt>, RingError> {
+        self.check_basis(a.basis())?;
+        let ratio = self.repeats(a)?;
+        let mut out = RnsPoly::any(self, a.basis());
+        out.par_limbs_mut(self, |prime, limb| {
+            if let Some(values) = a.residues(prime) {
+                repeat(limb, values, ratio);
+            }
+        });
+        Ok(out)
+    }
+
+    /// How many times each value of a polynomial stands in this ring, where it is one in a power of X.
+    ///
+    /// # Errors
+    /// When no power of X makes it a polynomial of this ring.
+    pub(super) fn repeats(&self, a: &RnsPoly<Ntt>) -> Result<usize, RingError> {
+        match self.degree().checked_div(a.degree()) {
+            Some(ratio) if ratio * a.degree() == self.degree() => Ok(ratio),
+            _ => Err(RingError::Degree {
+                expected: self.degree(),
+                found: a.degree(),
+            }),
+        }
     }
 
     /// Every `r`-th coefficient of a polynomial of this ring, from the first one, as a polynomial of a smaller one; modulo primes
@@ -100,6 +128,13 @@ impl Ring {
                 prime: self.modulus(prime).value(),
             }),
         }
+    }
+}
+
+/// Writes each value as many times in a row, from the front, until there is no room.
+pub(super) fn repeat(out: &mut [u64], values: &[u64], times: usize) {
+    for (same, &value) in out.chunks_exact_mut(times).zip(values) {
+        same.fill(value);
     }
 }
 

@@ -5,7 +5,7 @@ use super::inputs_id::InputsId;
 use super::messages::{BODY, HEADER, ValuesHeader};
 use super::words::{PolyReader, put_poly};
 use crate::binding;
-use crate::ckks::{Ciphertext, Plaintext};
+use crate::ckks::Ciphertext;
 use crate::params::{Parameters, Rings};
 use crate::ring::{Ntt, RnsBasis, RnsPoly};
 use crate::rlwe::Digits;
@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 pub enum HostValue {
     /// A ciphertext in any form.
     Cipher(Ciphertext),
-    /// An encoded plaintext, with the level that it is encoded at.
-    Plain(usize, Plaintext),
+    /// The polynomial of a plaintext, with the level that it is encoded at.
+    Plain(usize, RnsPoly<Ntt>),
     /// The digits of a ciphertext.
     Digits(Digits),
 }
@@ -38,7 +38,7 @@ impl HostValue {
     fn polys(&self) -> Vec<&RnsPoly<Ntt>> {
         match self {
             Self::Cipher(cipher) => cipher.parts().iter().collect(),
-            Self::Plain(_, plain) => vec![plain.poly()],
+            Self::Plain(_, poly) => vec![poly],
             Self::Digits(digits) => digits.polys().map(|(_, poly)| poly).collect(),
         }
     }
@@ -239,7 +239,7 @@ fn read_value(
                 found: 0,
                 expected: 1,
             })?;
-            HostValue::Plain(level, Plaintext::new(poly))
+            HostValue::Plain(level, poly)
         }
         Type::Digits { .. } => {
             let digits: Vec<usize> = params.digits_of(row).map(|(digit, _)| digit).collect();

@@ -203,13 +203,17 @@ impl Evaluator for CkksEvaluator {
     }
 
     /// Encodes slots without their transforms: a message is transformed together with another one where it is used,
-    /// which only real slots allow.
+    /// which only real slots allow. Slots that repeat take short transforms, which are cheaper still.
     fn encode_for_dot(&self, slots: &Slots, at: Encoding<'_>) -> Result<Plain, CkksRunError> {
         if slots.im.is_some() {
             return self.encode(slots, at);
         }
         let encoder = &self.at(binding::level(at.level)).encoder;
-        let message = encoder.message(&slots.re, at.scale.value, self.basis(at)?);
+        let (slots, scale, basis) = (&slots.re, at.scale.value, self.basis(at)?);
+        if let Some(short) = encoder.encode_short(slots, scale, basis)? {
+            return Ok(Plain::Encoded(short));
+        }
+        let message = encoder.message(slots, scale, basis);
         Ok(message.map(Plain::Message)?)
     }
 
@@ -352,7 +356,9 @@ impl Transfer for CkksEvaluator {
     fn import_value(&self, a: HostValue) -> Result<Held<Self>, CkksRunError> {
         Ok(match a {
             HostValue::Cipher(cipher) => Held::Cipher(cipher),
-            HostValue::Plain(_, plain) => Held::Plain(Arc::new(Plain::Encoded(plain))),
+            HostValue::Plain(_, poly) => {
+                Held::Plain(Arc::new(Plain::Encoded(Plaintext::new(poly))))
+            }
             HostValue::Digits(digits) => Held::Digits(Arc::new(digits)),
         })
     }
@@ -370,7 +376,8 @@ impl Transfer for CkksEvaluator {
                         message.encoded(params, self.primes(level, extended)?)
                     }
                 };
-                HostValue::Plain(level, plain)
+                let poly = plain.poly(self.rings.at(level).ring());
+                HostValue::Plain(level, poly.map_err(CkksError::from)?.into_owned())
             }
         })
     }

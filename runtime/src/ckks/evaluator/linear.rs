@@ -100,8 +100,7 @@ impl Evaluator {
     /// # Errors
     /// When the plaintext lacks a prime of the ciphertext.
     pub fn mul_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, CkksError> {
-        a.check(&self.params)?;
-        self.map(a, |part| Ok(self.params.ring().mul(part, p.poly())?))
+        self.dot(&[a], &[p])
     }
 
     /// The sum of a ciphertext and a plaintext of one scale, slot by slot. To an extended ciphertext, which holds P times its
@@ -112,17 +111,18 @@ impl Evaluator {
     pub fn add_plain(&self, a: &Ciphertext, p: &Plaintext) -> Result<Ciphertext, CkksError> {
         a.check(&self.params)?;
         let ring = self.params.ring();
+        let p = p.poly(ring)?;
         let mut parts = a.parts().to_vec();
         if let Some(first) = parts.first_mut() {
             if a.is_extended() {
                 ring.add_multiple_assign(
                     first,
-                    p.poly(),
+                    &p,
                     self.params.row(a.level())?,
                     self.params.special(),
                 )?;
             } else {
-                ring.add_assign(first, p.poly())?;
+                ring.add_assign(first, &p)?;
             }
         }
         Ok(Ciphertext::new(parts, a.level(), a.form()))
@@ -195,7 +195,7 @@ impl Evaluator {
         let (mut terms, mut messages) = (Vec::new(), Vec::new());
         for (a, &factor) in a.iter().zip(p) {
             match factor.into() {
-                Factor::Plaintext(p) => terms.push((a.parts(), Multiplier::Values(p.poly()))),
+                Factor::Plaintext(p) => terms.push((a.parts(), Multiplier::Values(p.short()))),
                 Factor::Message(message) => messages.push((a.parts(), message)),
             }
         }

@@ -553,9 +553,17 @@ fn what_does_not_fit_is_refused() {
         e.rescale(&a, 99).unwrap_err(),
         CkksError::Parameters(_)
     ));
-    let one = Ciphertext::from_parts(&s.params, vec![small.poly().clone()], 0, false);
+    let one = Ciphertext::from_parts(
+        &s.params,
+        vec![small.poly(s.params.ring()).unwrap().into_owned()],
+        0,
+        false,
+    );
     assert_eq!(one.unwrap_err(), CkksError::Parts { found: 1 });
-    let parts = vec![small.poly().clone(), small.poly().clone()];
+    let parts = vec![
+        small.poly(s.params.ring()).unwrap().into_owned(),
+        small.poly(s.params.ring()).unwrap().into_owned(),
+    ];
     assert_eq!(
         Ciphertext::from_parts(&s.params, parts, 1, false).unwrap_err(),
         CkksError::PartBasis { level: 1 }
