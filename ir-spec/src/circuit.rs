@@ -301,10 +301,14 @@ impl Circuit {
         self.rings.ring_of(level)
     }
 
-    /// The evaluation key that an instruction needs, with the level at which the instruction uses it, that of its result;
-    /// `None` for instructions without a key.
+    /// The evaluation key that an instruction needs, with the level at which the instruction uses it: that of its result, or of its operand
+    /// where it goes on to a lower one. `None` for instructions without a key.
     pub fn key(&self, definition: &Definition) -> Option<(Key, Level)> {
-        let (kind, level) = (definition.inst.key()?, definition.ty.level());
+        let kind = definition.inst.key()?;
+        let level = match definition.inst {
+            Inst::RelinearizeRescale { a, .. } => self.type_of(a)?.level(),
+            _ => definition.ty.level(),
+        };
         let to = self.rings.ring_of(level);
         let from = self.ring_from(definition);
         Some((Key { to, kind, from }, level))

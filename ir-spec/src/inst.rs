@@ -49,7 +49,7 @@ pub enum Inst {
     /// Sum of two or more ciphertexts.
     ///
     /// ## Typing
-    /// All types equal; the result has it too.
+    /// All types equal, or the first `ct<l, s, deg 2>` and some others `ct<l, s>`; the result has the type of the first.
     Add(Vec<Value>),
     /// `a - b`.
     ///
@@ -126,10 +126,22 @@ pub enum Inst {
         /// Digits of `a`.
         digits: Value,
     },
-    /// Divides by `Q_l / Q_l'`: moves to a lower level and divides the scale by the same ratio.
+    /// Turns three parts into two at a lower level: `relinearize` and `rescale` in one; key switch.
     ///
     /// ## Typing
-    /// `ct<l, s>` or `ct<l, s, deg 2>` to level `to < l`, scale `s Q_l' / Q_l`; the prime sets need not be nested.
+    /// `ct<l, s, deg 2>` to `ct<to, s Q_to / Q_l>` as [`Inst::Rescale`].
+    RelinearizeRescale {
+        /// The product.
+        a: Value,
+        /// Target level.
+        to: Level,
+    },
+    /// Divides by `Q_l / Q_l'`: moves to a lower level and divides the scale by the same ratio. An extended ciphertext is divided by P in
+    /// the same pass.
+    ///
+    /// ## Typing
+    /// `ct<l, s>` or `ct<l, s, deg 2>` to the same form at level `to < l`, scale `s Q_l' / Q_l`; `ct<l, s, ext>` to `ct<l', s Q_l' / Q_l>`;
+    /// the prime sets need not be nested.
     Rescale {
         /// The ciphertext.
         a: Value,
@@ -257,6 +269,7 @@ impl Inst {
             Self::Square(_) => "square",
             Self::Relinearize(_) => "relinearize",
             Self::RelinearizeExt { .. } => "relinearize_ext",
+            Self::RelinearizeRescale { .. } => "relinearize_rescale",
             Self::Rescale { .. } => "rescale",
             Self::DropLevel { .. } => "drop_level",
             Self::SwitchRing { .. } => "switch_ring",
@@ -296,6 +309,7 @@ impl Inst {
             | Self::MulScalar { a, .. }
             | Self::Square(a)
             | Self::Relinearize(a)
+            | Self::RelinearizeRescale { a, .. }
             | Self::Rescale { a, .. }
             | Self::DropLevel { a, .. }
             | Self::SwitchRing { a, .. }
@@ -344,6 +358,7 @@ impl Inst {
             | Self::MulScalar { a, .. }
             | Self::Square(a)
             | Self::Relinearize(a)
+            | Self::RelinearizeRescale { a, .. }
             | Self::Rescale { a, .. }
             | Self::DropLevel { a, .. }
             | Self::SwitchRing { a, .. }
@@ -435,7 +450,9 @@ impl Inst {
     /// The kind of the evaluation key that the instruction needs, if any; see also [`Circuit::key`](crate::Circuit::key).
     pub fn key(&self) -> Option<KeyKind> {
         match self {
-            Self::Relinearize(_) | Self::RelinearizeExt { .. } => Some(KeyKind::Relinearization),
+            Self::Relinearize(_)
+            | Self::RelinearizeRescale { .. }
+            | Self::RelinearizeExt { .. } => Some(KeyKind::Relinearization),
             Self::RotateExt { rotation, .. } | Self::Rotate { rotation, .. } => {
                 Some(KeyKind::Rotation(*rotation))
             }

@@ -48,7 +48,7 @@ pub enum Pass {
     Decompose,
     /// Inner product of digits with an evaluation key, which gives two extended parts.
     KeyProduct,
-    /// Divides two extended parts by P.
+    /// Divides two extended parts by P, and by the primes that leave on the way to the level of the result.
     ModDown,
     /// Divides by the primes that leave on the way to the level of the result.
     Rescale,
@@ -96,9 +96,10 @@ impl Inst {
                 vec![Pass::Dot { terms, by }]
             }
             Self::Mul(..) | Self::Square(_) => vec![Pass::Multiply],
-            Self::Relinearize(_) | Self::Rotate { .. } | Self::Conjugate(_) => {
-                vec![Decompose, KeyProduct, ModDown]
-            }
+            Self::Relinearize(_)
+            | Self::RelinearizeRescale { .. }
+            | Self::Rotate { .. }
+            | Self::Conjugate(_) => vec![Decompose, KeyProduct, ModDown],
             Self::RelinearizeExt { .. } | Self::RotateExt { .. } => vec![KeyProduct],
             Self::SwitchRing { .. } => vec![Decompose, KeyProduct, ModDown, Gather],
             Self::RaiseModulus { .. } => vec![Pass::Raise],

@@ -51,7 +51,14 @@ pub fn result_type<'t>(
         Inst::Square(a) => rules.mul(*a, *a),
         Inst::Relinearize(a) => rules.with_form(*a, Form::Product, Form::Normal),
         Inst::RelinearizeExt { a, digits } => rules.key_product(*a, *digits, Form::Product),
-        Inst::Rescale { a, to } => rules.rescale(*a, *to),
+        Inst::RelinearizeRescale { a, to } => {
+            rules.with_form(*a, Form::Product, Form::Normal)?;
+            rules.rescale(*a, *to, |_| Form::Normal)
+        }
+        Inst::Rescale { a, to } => rules.rescale(*a, *to, |form| match form {
+            Form::Extended => Form::Normal,
+            form => form,
+        }),
         Inst::DropLevel { a, to } => rules.drop_level(*a, *to),
         Inst::SwitchRing { a, to } => rules.switch_ring(*a, *to),
         Inst::RaiseModulus { a, to } => rules.raise_modulus(*a, *to),
@@ -198,7 +205,12 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         };
         let sum = self.cipher(first)?;
         for &value in values.iter().skip(1) {
-            self.agree((first, &sum), (value, &self.cipher(value)?))?;
+            let mut term = self.cipher(value)?;
+            if term.form == Form::Normal && sum.form == Form::Product {
+                // It has no third part.
+                term.form = Form::Product;
+            }
+            self.agree((first, &sum), (value, &term))?;
         }
         Ok(sum.into_type())
     }
@@ -456,8 +468,9 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         })
     }
 
-    fn rescale(&self, a: Value, to: Level) -> Result<Type, TypeError> {
-        let x = self.unextended(a)?;
+    /// A ciphertext at a lower level, in the form that follows from its own.
+    fn rescale(&self, a: Value, to: Level, form: impl Fn(Form) -> Form) -> Result<Type, TypeError> {
+        let x = self.cipher(a)?;
         self.lower_in_ring(&x, to)?;
         let ratio = self
             .ring
@@ -471,7 +484,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         Ok(Type::Cipher {
             level: to,
             scale,
-            form: x.form,
+            form: form(x.form),
         })
     }
 

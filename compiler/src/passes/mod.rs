@@ -5,6 +5,7 @@
 mod double_hoist;
 mod hoist;
 pub mod keys;
+mod merge_divisions;
 mod rebuild;
 mod remove_dead;
 mod sink_mod_down;
@@ -31,6 +32,7 @@ pub const PASSES: &[Pass] = &[
     hoist::PASS,
     double_hoist::PASS,
     sink_mod_down::PASS,
+    merge_divisions::PASS,
     remove_dead::PASS,
 ];
 

@@ -254,13 +254,17 @@ impl<'b> Writer<'b> {
         Ok(self.builder.push(Inst::Rescale { a, to })?)
     }
 
-    /// `a b`, relinearized.
+    /// `a b`, of three parts.
     fn product(&mut self, a: Value, b: Value) -> Result<Value, TypeError> {
-        let product = match a == b {
-            true => self.builder.push(Inst::Square(a))?,
-            false => self.builder.push(Inst::Mul(a, b))?,
-        };
-        self.builder.push(Inst::Relinearize(product))
+        self.builder.push(match a == b {
+            true => Inst::Square(a),
+            false => Inst::Mul(a, b),
+        })
+    }
+
+    /// A value of three parts, relinearized and rescaled to a level.
+    fn reduced(&mut self, a: Value, to: Level) -> Result<Value, TypeError> {
+        self.builder.push(Inst::RelinearizeRescale { a, to })
     }
 
     /// `W_2n` from `W_n`: `2 W_n^2 + 1` for `n = 1`, `2 W_n^2 - 1` for even `n`; at a level.
@@ -268,7 +272,7 @@ impl<'b> Writer<'b> {
         let times = 2.0 * w.times * w.times;
         let square = self.product(w.value, w.value)?;
         let a = self.add_number(square, sign / times)?;
-        let value = self.builder.push(Inst::Rescale { a, to })?;
+        let value = self.reduced(a, to)?;
         Ok(Power { value, times })
     }
 
@@ -279,7 +283,7 @@ impl<'b> Writer<'b> {
         let scale = self.scale(product)?;
         let once = self.combine(&[(w1.value, w1.times / times)], &scale)?;
         let a = self.builder.push(Inst::Add(vec![product, once]))?;
-        let value = self.builder.push(Inst::Rescale { a, to })?;
+        let value = self.reduced(a, to)?;
         Ok(Power { value, times })
     }
 
@@ -321,18 +325,15 @@ impl<'b> Writer<'b> {
         let rest = self.inner(babies, (&lh, &ll), w4, (to, &scale, 1.0))?;
         let mut z = self.builder.push(Inst::Add(vec![product, rest]))?;
         for &to in &levels.squares {
-            z = self.builder.push(Inst::Rescale { a: z, to })?;
+            z = self.reduced(z, to)?;
             if Some(&to) != levels.squares.last() {
                 z = self.builder.push(Inst::Square(z))?;
-                z = self.builder.push(Inst::Relinearize(z))?;
             }
         }
         let [a1, a2] = polynomial.correction;
         let z = self.add_number(z, a1 / (2.0 * a2))?;
         let z = self.builder.push(Inst::Square(z))?;
-        let z = self.builder.push(Inst::Relinearize(z))?;
-        let to = levels.out;
-        let z = self.builder.push(Inst::Rescale { a: z, to })?;
+        let z = self.reduced(z, levels.out)?;
         let conjugate = self.builder.push(Inst::Conjugate(z))?;
         let twice = self.builder.push(Inst::Sub(z, conjugate))?;
         Ok(self.times_i(twice)?)
@@ -352,7 +353,7 @@ impl<'b> Writer<'b> {
         let scale = self.scale(product)?;
         let low = self.cubic(babies, low, (&scale, times))?;
         let a = self.builder.push(Inst::Add(vec![product, low]))?;
-        Ok(self.builder.push(Inst::Rescale { a, to })?)
+        Ok(self.reduced(a, to)?)
     }
 
     /// `times` times a cubic in the babies, at a scale.

@@ -51,6 +51,7 @@ mod opcode {
     pub(super) const ENCODE_COMPLEX: u8 = 33;
     pub(super) const RAISE_MODULUS: u8 = 35;
     pub(super) const ENCODE_COMPLEX_EXT: u8 = 34;
+    pub(super) const RELINEARIZE_RESCALE: u8 = 36;
 }
 
 pub(super) fn encode(values: &Arena<Value, Definition>) -> wire::Program {
@@ -126,7 +127,8 @@ impl Encoder {
                 self.program.factors.push(*factor);
                 self.scale(scale);
             }
-            Inst::Rescale { to, .. }
+            Inst::RelinearizeRescale { to, .. }
+            | Inst::Rescale { to, .. }
             | Inst::DropLevel { to, .. }
             | Inst::SwitchRing { to, .. }
             | Inst::RaiseModulus { to, .. } => {
@@ -209,6 +211,7 @@ fn opcode_of(inst: &Inst) -> u8 {
         Inst::Square(_) => opcode::SQUARE,
         Inst::Relinearize(_) => opcode::RELINEARIZE,
         Inst::RelinearizeExt { .. } => opcode::RELINEARIZE_EXT,
+        Inst::RelinearizeRescale { .. } => opcode::RELINEARIZE_RESCALE,
         Inst::Rescale { .. } => opcode::RESCALE,
         Inst::DropLevel { .. } => opcode::DROP_LEVEL,
         Inst::SwitchRing { .. } => opcode::SWITCH_RING,
@@ -392,6 +395,10 @@ impl<'a> Decoder<'a> {
                 a,
                 factor: self.factors.next()?,
                 scale: self.scale()?,
+            },
+            opcode::RELINEARIZE_RESCALE => Inst::RelinearizeRescale {
+                a,
+                to: self.level()?,
             },
             opcode::RESCALE => Inst::Rescale {
                 a,

@@ -124,14 +124,7 @@ impl Phases {
 
     /// Division of two extended parts by P.
     pub fn mod_down(&self) -> f64 {
-        let Rates {
-            transform,
-            convert,
-            multiply,
-            ..
-        } = self.rates;
-        2.0 * (self.extended() * transform
-            + self.primes() * ((self.special + 1.0) * convert + multiply))
+        2.0 * self.divide(self.special, self.primes())
     }
 
     /// A whole key switch: decomposition, inner product and division by P.
@@ -139,11 +132,15 @@ impl Phases {
         self.decompose() + self.key_product() + self.mod_down()
     }
 
-    /// Rescale from this level to the level of `to`.
+    /// Rescale from this level to the level of `to`; of an extended ciphertext, with the division by P.
     pub fn rescale(&self, form: Form, to: &Self) -> f64 {
         let kept = self.row.iter().filter(|p| to.row.contains(p)).count() as f64;
-        let parts = self.limbs(form) / self.primes().max(1.0);
-        parts * self.divide(self.primes() - kept, to.primes())
+        let (parts, special) = match form {
+            Form::Normal => (2.0, 0.0),
+            Form::Product => (3.0, 0.0),
+            Form::Extended => (2.0, self.special),
+        };
+        parts * self.divide(special + self.primes() - kept, to.primes())
     }
 
     /// Rescale of a ciphertext of two parts to the next lower level, from which it is `leaving` primes away.

@@ -150,7 +150,7 @@ impl<'c> Pricing<'c> {
             Pass::MultiplyMonomial => phases.multiply_monomial(form),
             Pass::Decompose => phases.decompose(),
             Pass::KeyProduct => phases.key_product(),
-            Pass::ModDown => phases.mod_down(),
+            Pass::ModDown => phases.rescale(Form::Extended, self.at(to)),
             Pass::Rescale => phases.rescale(form, self.at(to)),
             Pass::DropLevel => phases.drop_level(form, self.at(to)),
             Pass::Gather => phases.gather(),

@@ -233,6 +233,22 @@ impl Program {
         draw.pick_from(&alike)
     }
 
+    /// What can be added to a ciphertext: one alike, or one of two parts to one of three.
+    fn addend(&mut self, draw: &mut Draw<'_>, ty: &Type) -> Option<Value> {
+        let shorter = match ty {
+            Type::Cipher {
+                level,
+                scale,
+                form: Form::Product,
+            } => Some(Type::cipher(*level, scale.clone())),
+            _ => None,
+        };
+        match shorter {
+            Some(shorter) if draw.sometimes(2) => self.alike(draw, &shorter),
+            _ => self.alike(draw, ty),
+        }
+    }
+
     fn push(&mut self, inst: Inst) -> Option<Value> {
         let value = self.builder.push(inst).ok()?;
         if matches!(self.ty(value), Type::Cipher { .. }) {
@@ -328,8 +344,9 @@ impl Program {
             _ => {
                 let (a, ty) = self.cipher(draw, &ANY)?;
                 let count = draw.between(1, 3);
-                let more = (0..count).filter_map(|_| self.alike(draw, &ty));
-                let values: Vec<Value> = more.chain([a]).collect();
+                let more = (0..count).filter_map(|_| self.addend(draw, &ty));
+                let values: Vec<Value> = more.collect();
+                let values: Vec<Value> = [a].into_iter().chain(values).collect();
                 self.push(Inst::Add(values))
             }
         }
@@ -344,6 +361,10 @@ impl Program {
         let (a, ty) = self.cipher(draw, &[form])?;
         let slots = self.circuit().rings.at(ty.level()).slots();
         let inst = match form {
+            Form::Product if ty.level().0 > 0 && draw.sometimes(2) => {
+                let to = Level(ty.level().0 - 1);
+                Inst::RelinearizeRescale { a, to }
+            }
             Form::Product => Inst::Relinearize(a),
             _ if draw.sometimes(4) => Inst::Conjugate(a),
             _ => Inst::Rotate {
@@ -367,7 +388,11 @@ impl Program {
 
     fn extended(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
         if draw.sometimes(3) {
-            let a = self.cipher(draw, &[Form::Extended])?.0;
+            let (a, ty) = self.cipher(draw, &[Form::Extended])?;
+            if ty.level().0 > 0 && draw.sometimes(3) {
+                let to = Level(draw.below(ty.level().0));
+                return self.push(Inst::Rescale { a, to });
+            }
             return self.push(Inst::ModDown(a));
         }
         let (a, digits) = draw.pick_from(&self.digits)?;
@@ -446,6 +471,12 @@ impl Program {
         let to = Level(draw.below(ty.level().0));
         if draw.sometimes(3) {
             return self.push(Inst::DropLevel { a, to });
+        }
+        if matches!(ty, Type::Cipher { form, .. } if form == Form::Product) {
+            return match draw.sometimes(3) {
+                true => self.push(Inst::Rescale { a, to }),
+                false => self.push_keyed(Inst::RelinearizeRescale { a, to }),
+            };
         }
         self.push(Inst::Rescale { a, to })
     }

@@ -40,7 +40,7 @@ pub fn switch_ring(
         add: [Some(c0), None],
         exponent: None,
     };
-    let switched = key_switch(bridge, c1, to, keys.get(KeyKind::RingSwitch)?, then)?;
+    let switched = key_switch(bridge, c1, (to, to), keys.get(KeyKind::RingSwitch)?, then)?;
     if large.degree() == small.degree() {
         // Rings of one degree number their primes alike.
         return Ok(Ciphertext::new(switched.into(), to, CiphertextForm::Normal));

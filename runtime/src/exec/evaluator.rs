@@ -190,6 +190,10 @@ pub trait Evaluator: Sync {
     /// Turns three parts into two.
     fn relinearize(&self, a: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;
 
+    /// Turns three parts into two at level `to`, divided by `Q_l / Q_to`.
+    fn relinearize_rescale(&self, a: &Self::Cipher, to: Level)
+    -> Result<Self::Cipher, Self::Error>;
+
     /// Turns three parts into an extended ciphertext, from the digits of the third.
     fn relinearize_ext(
         &self,
@@ -197,7 +201,7 @@ pub trait Evaluator: Sync {
         digits: &Self::Digits,
     ) -> Result<Self::Cipher, Self::Error>;
 
-    /// Divides by `Q_l / Q_to` and moves to level `to`.
+    /// Divides by `Q_l / Q_to`, and an extended ciphertext by P, and moves to level `to`.
     fn rescale(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
 
     /// Moves to level `to` by leaving out the limbs of primes that it lacks.

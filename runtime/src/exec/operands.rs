@@ -43,6 +43,7 @@ impl<E: Evaluator> Operands<'_, '_, E> {
             Inst::RelinearizeExt { a, digits } => {
                 e.relinearize_ext(self.cipher(a)?, self.digits(digits)?)
             }
+            Inst::RelinearizeRescale { a, to } => e.relinearize_rescale(self.cipher(a)?, *to),
             Inst::Rescale { a, to } => e.rescale(self.cipher(a)?, *to),
             Inst::DropLevel { a, to } => e.drop_level(self.cipher(a)?, *to),
             Inst::SwitchRing { a, to } => e.switch_ring(self.cipher(a)?, *to),

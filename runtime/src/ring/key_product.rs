@@ -64,14 +64,14 @@ impl Ring {
     }
 
     /// [`Self::key_product`] of the digits of `a`, each raised from its own primes to `basis` (see [`Self::raise`]), and then
-    /// [`Self::divide_out`] of both halves to `then.row`: a whole key switch. Neither digits nor the product are kept.
+    /// [`Self::divide_out`] of both halves to `target`: a whole key switch. Neither digits nor the product are kept.
     ///
     /// # Errors
     /// As for [`Self::key_product`]; when `a` lacks a prime of a digit.
     pub(crate) fn key_switch(
         &self,
         a: &RnsPoly<Ntt>,
-        basis: &RnsBasis,
+        (basis, target): (&RnsBasis, &RnsBasis),
         digits: &[(RnsBasis, Halves<'_>)],
         then: Then<'_>,
     ) -> Result<[RnsPoly<Ntt>; 2], RingError> {
@@ -79,20 +79,26 @@ impl Ring {
         let raised = RaisedDigits::new(self, a, basis, digits)?;
         let divided = self.divided(
             basis,
-            then.row,
+            target,
             |tile| raised.limbs(self, tile),
             |prime, digits| product.limb(prime, digits),
         )?;
-        let mut limbs = Vec::with_capacity(then.row.len());
-        for tile in tiles(then.row) {
-            let digits = raised.limbs(self, tile);
+        let mut limbs = Vec::with_capacity(target.len());
+        for tile in tiles(target) {
+            // Primes that enter have no product.
+            let digits = raised.limbs(self, tile).into_iter().zip(tile);
+            let digits = digits.map(|(digits, &prime)| basis.contains(prime).then_some(digits));
+            let digits: Vec<_> = digits.collect();
             let [b, a] = divided.each_ref().map(|half| half.blockwise(self, tile));
             let made = tile.par_iter().zip(digits).zip(b).zip(a);
             let made = made.map(|(((&prime, digits), b), a)| {
-                let product = product.limb(prime, digits)?;
+                let product = digits.map(|digits| product.limb(prime, digits));
+                let product = product.transpose()?;
                 let finished = |half: usize, made: Option<Buffer>| {
                     let mut limb = divided[half].limb(self, prime, made);
-                    divided[half].add_kept(self, prime, &mut limb, &product[half]);
+                    if let Some(product) = &product {
+                        divided[half].add_kept(self, prime, &mut limb, &product[half]);
+                    }
                     limb
                 };
                 Ok((finished(0, b), finished(1, a)))
@@ -100,7 +106,7 @@ impl Ring {
             limbs.extend(made.collect::<Result<Vec<_>, RingError>>()?);
         }
         let (b, a) = limbs.into_iter().unzip();
-        let poly = |limbs| RnsPoly::from_buffers(then.row.clone(), self.degree(), limbs);
+        let poly = |limbs| RnsPoly::from_buffers(target.clone(), self.degree(), limbs);
         Ok([poly(b), poly(a)])
     }
 

@@ -86,22 +86,25 @@ pub fn key_inner_product(
 }
 
 /// A whole key switch: [`decompose`], [`key_inner_product`] with what is done `then`, [`mod_down`]. Neither digits nor the
-/// inner product are kept, which takes less memory and time where nothing else needs them.
+/// inner product are kept, which takes less memory and time where nothing else needs them. The division by P goes on to a second level,
+/// as [`Ring::divide_out`](crate::ring::Ring::divide_out) does, if that is another one.
 ///
 /// # Errors
 /// Those of the phases.
 pub fn key_switch(
     params: &Parameters,
     poly: &RnsPoly<Ntt>,
-    level: usize,
+    (level, to): (usize, usize),
     key: &SwitchKey,
     then: Switched<'_>,
 ) -> Result<[RnsPoly<Ntt>; 2], RlweError> {
     let (extended, then) = prepared(params, level, key, then)?;
+    let target = params.row(to)?;
     let digits = params.digits_of(params.row(level)?);
     let digits = digits.map(|(digit, primes)| Ok((primes, key.halves(digit)?)));
     let digits = digits.collect::<Result<Vec<_>, RlweError>>()?;
-    Ok(params.ring().key_switch(poly, extended, &digits, then)?)
+    let bases = (extended, target);
+    Ok(params.ring().key_switch(poly, bases, &digits, then)?)
 }
 
 /// The primes of an inner product at a level and what follows it, if the key covers them.

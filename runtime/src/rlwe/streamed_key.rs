@@ -348,7 +348,7 @@ mod tests {
         for then in [Switched::default(), then] {
             let digits = decompose(params, a, level)?;
             pairs.push(key_inner_product(params, &digits, key, then)?);
-            pairs.push(key_switch(params, a, level, key, then)?);
+            pairs.push(key_switch(params, a, (level, level), key, then)?);
         }
         Ok(pairs)
     }

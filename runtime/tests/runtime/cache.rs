@@ -114,6 +114,7 @@ impl Evaluator for Counting {
     fn mul(&self, (): &(), (): &()) -> Done { Ok(()) }
     fn square(&self, (): &()) -> Done { Ok(()) }
     fn relinearize(&self, (): &()) -> Done { Ok(()) }
+    fn relinearize_rescale(&self, (): &(), _: Level) -> Done { Ok(()) }
     fn relinearize_ext(&self, (): &(), (): &()) -> Done { Ok(()) }
     fn rescale(&self, (): &(), _: Level) -> Done { Ok(()) }
     fn drop_level(&self, (): &(), _: Level) -> Done { Ok(()) }

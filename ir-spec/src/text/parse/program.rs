@@ -143,6 +143,7 @@ enum Draft {
     Ready(Inst),
     Input,
     Encode(Const, Option<Const>),
+    RelinearizeRescale(Value),
     Rescale(Value),
     DropLevel(Value),
     SwitchRing(Value),
@@ -158,6 +159,7 @@ impl Draft {
         };
         match (self, ty) {
             (Self::Ready(inst), _) => Ok(inst),
+            (Self::RelinearizeRescale(a), _) => Ok(Inst::RelinearizeRescale { a, to: level }),
             (Self::Rescale(a), _) => Ok(Inst::Rescale { a, to: level }),
             (Self::DropLevel(a), _) => Ok(Inst::DropLevel { a, to: level }),
             (Self::SwitchRing(a), _) => Ok(Inst::SwitchRing { a, to: level }),
@@ -197,6 +199,7 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
             let imaginary = cursor.accept(",").then(|| cursor.entity()).transpose()?;
             return Ok(Draft::Encode(constant, imaginary));
         }
+        "relinearize_rescale" => return cursor.entity().map(Draft::RelinearizeRescale),
         "rescale" => return cursor.entity().map(Draft::Rescale),
         "drop_level" => return cursor.entity().map(Draft::DropLevel),
         "switch_ring" => return cursor.entity().map(Draft::SwitchRing),

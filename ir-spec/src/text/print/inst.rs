@@ -74,6 +74,7 @@ fn arguments(inst: &Inst, unit: u32, f: &mut Formatter<'_>) -> fmt::Result {
         | Inst::Negate(a)
         | Inst::Square(a)
         | Inst::Relinearize(a)
+        | Inst::RelinearizeRescale { a, to: _ }
         | Inst::Rescale { a, to: _ }
         | Inst::DropLevel { a, to: _ }
         | Inst::SwitchRing { a, to: _ }

@@ -304,7 +304,12 @@ impl Evaluator for Simulator {
 
     fn add(&self, terms: &[&Cipher]) -> Result<Cipher, Mismatch> {
         let first = *terms.first().ok_or(Mismatch::Operands)?;
-        terms.iter().try_for_each(|term| first.agree(term))?;
+        terms.iter().try_for_each(|term| match term.form {
+            Form::Normal if first.form == Form::Product => {
+                first.agree(&term.reform(Form::Normal, Form::Product)?)
+            }
+            _ => first.agree(term),
+        })?;
         let slots: Vec<&Slots> = terms.iter().map(|term| &*term.slots).collect();
         Ok(first.with(Slots::sum(&slots)))
     }
@@ -395,11 +400,19 @@ impl Evaluator for Simulator {
         digits.of.reform(Form::Product, Form::Extended)
     }
 
+    fn relinearize_rescale(&self, a: &Cipher, to: Level) -> Result<Cipher, Mismatch> {
+        self.rescale(&self.relinearize(a)?, to)
+    }
+
     fn rescale(&self, a: &Cipher, to: Level) -> Result<Cipher, Mismatch> {
         let ratio = self.ring.ratio(a.level, to).ok_or(Mismatch::Exponent)?;
         Ok(Cipher {
             level: to,
             scale: a.scale.checked_div(&ratio).ok_or(Mismatch::Exponent)?,
+            form: match a.form {
+                Form::Extended => Form::Normal,
+                form => form,
+            },
             ..a.clone()
         })
     }

@@ -47,6 +47,12 @@ impl Noise {
             Inst::Relinearize(_) | Inst::Rotate { .. } | Inst::Conjugate(_) => {
                 combine([self.key_product(model, level), model.division(2)])
             }
+            Inst::RelinearizeRescale { a, .. } => {
+                let from = site.circuit.type_of(*a)?.level();
+                let bits = self.ring.level_bits(level)? - self.ring.level_bits(from)?;
+                let product = self.key_product(self.model(from), from) * bits.exp2();
+                combine([product, model.division(2)])
+            }
             Inst::RelinearizeExt { .. } | Inst::RotateExt { .. } => self.key_product(model, level),
             Inst::SwitchRing { a, .. } => {
                 let from = site.circuit.type_of(*a)?.level();

@@ -281,6 +281,11 @@ impl Evaluator for CkksEvaluator {
         Ok(self.with(KeyKind::Relinearization, a)?.relinearize(a)?)
     }
 
+    fn relinearize_rescale(&self, a: &Ciphertext, to: Level) -> Result<Ciphertext, CkksRunError> {
+        let engine = self.with(KeyKind::Relinearization, a)?;
+        Ok(engine.relinearize_rescale(a, binding::level(to))?)
+    }
+
     fn relinearize_ext(&self, a: &Ciphertext, digits: &Digits) -> Result<Ciphertext, CkksRunError> {
         let engine = self.with(KeyKind::Relinearization, a)?;
         Ok(engine.relinearize_ext(a, digits)?)

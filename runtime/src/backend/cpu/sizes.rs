@@ -230,7 +230,13 @@ impl Sizes {
                 plain * at_a_time + at_a_time / 2 + sums * self.limbs_of(&definition.ty)
             }
             // What one pass hands to the next.
-            [before @ .., _] => before.iter().map(|pass| self.handed_on(*pass, level)).sum(),
+            [before @ .., _] => {
+                let level = match inst {
+                    Inst::SwitchRing { .. } => level,
+                    _ => first.map_or(level, Type::level),
+                };
+                before.iter().map(|pass| self.handed_on(*pass, level)).sum()
+            }
             [] => 0,
         };
         limbs * self.ring_limb_bytes(circuit.ring_from(definition))

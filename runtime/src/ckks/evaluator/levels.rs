@@ -5,18 +5,22 @@ use crate::ckks::{Ciphertext, CiphertextForm, CkksError};
 
 impl Evaluator {
     /// Rescales a ciphertext from its level `l` to any level `l'`: message and scale are multiplied by `Q_l' / Q_l`. Primes
-    /// that only `Q_l'` has are multiplied in, those that only `Q_l` has are divided out with rounding. The ciphertext has two
-    /// or three polynomials.
+    /// that only `Q_l'` has are multiplied in, those that only `Q_l` has are divided out with rounding, and those of P with them where
+    /// the ciphertext is extended. The ciphertext has two or three polynomials.
     ///
     /// # Errors
-    /// When the ciphertext is extended or the level does not exist.
+    /// When the level does not exist.
     pub fn rescale(&self, a: &Ciphertext, to: usize) -> Result<Ciphertext, CkksError> {
-        self.expect_not_extended("rescale", a)?;
+        a.check(&self.params)?;
         let target = self.params.row(to)?;
         let parts = map_parts(a.parts(), |part| {
             Ok(self.params.ring().divide_out(part, target)?)
         })?;
-        Ok(Ciphertext::new(parts, to, a.form()))
+        let form = match a.form() {
+            CiphertextForm::Extended => CiphertextForm::Normal,
+            form => form,
+        };
+        Ok(Ciphertext::new(parts, to, form))
     }
 
     /// Brings a ciphertext to a level whose primes are a subset of those it has: message, scale and noise stay.

@@ -2,7 +2,7 @@
 
 use super::{Evaluator, map_parts};
 use crate::ckks::integer::PowersOfTwo;
-use crate::ckks::{Ciphertext, CkksError, Factor, Message, Plaintext};
+use crate::ckks::{Ciphertext, CiphertextForm, CkksError, Factor, Message, Plaintext};
 use crate::ring::{Multiplier, Ntt, RnsPoly};
 use rayon::prelude::*;
 
@@ -23,15 +23,16 @@ fn scaled(x: f64, modulus_bits: f64) -> Result<f64, CkksError> {
 }
 
 impl Evaluator {
-    /// The sum of one or more ciphertexts of one level and form.
+    /// The sum of one or more ciphertexts of one level and form; ciphertexts of two parts may be added to one of three.
     ///
     /// # Errors
-    /// When there are none, or they differ in level or form.
+    /// When there are none, or they differ in level or otherwise from the form of the first.
     pub fn sum(&self, terms: &[&Ciphertext]) -> Result<Ciphertext, CkksError> {
         self.combine("add", terms, |parts| Ok(self.params.ring().sum(parts)?))
     }
 
-    /// A ciphertext each part of which is made of the same parts of at least one ciphertext, all of one level and form.
+    /// A ciphertext each part of which is made of the same parts of at least one ciphertext, all of one level and of the form of the
+    /// first; or, where that has a third part, without one.
     fn combine(
         &self,
         op: &'static str,
@@ -39,12 +40,14 @@ impl Evaluator {
         f: impl Fn(&[&RnsPoly<Ntt>]) -> Result<RnsPoly<Ntt>, CkksError> + Sync,
     ) -> Result<Ciphertext, CkksError> {
         let first = terms.first().ok_or(CkksError::NoOperands { op })?;
-        terms
-            .iter()
-            .try_for_each(|term| self.expect_alike(op, first, term))?;
+        let forms = (CiphertextForm::Product, CiphertextForm::Normal);
+        terms.iter().try_for_each(|term| match () {
+            () if (first.form(), term.form()) == forms => self.expect_level(op, first, term),
+            () => self.expect_alike(op, first, term),
+        })?;
         let part = |part: usize| {
-            let parts: Vec<&RnsPoly<Ntt>> = terms.iter().map(|term| &term.parts()[part]).collect();
-            f(&parts)
+            let parts = terms.iter().filter_map(|term| term.parts().get(part));
+            f(&parts.collect::<Vec<_>>())
         };
         let parts = (0..first.form().parts())
             .into_par_iter()

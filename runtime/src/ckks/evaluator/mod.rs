@@ -77,15 +77,7 @@ impl Evaluator {
         a: &Ciphertext,
         b: &Ciphertext,
     ) -> Result<(), CkksError> {
-        a.check(&self.params)?;
-        b.check(&self.params)?;
-        if a.level() != b.level() {
-            return Err(CkksError::Level {
-                op,
-                left: a.level(),
-                right: b.level(),
-            });
-        }
+        self.expect_level(op, a, b)?;
         if a.form() != b.form() {
             return Err(CkksError::CiphertextForm {
                 op,
@@ -94,6 +86,26 @@ impl Evaluator {
             });
         }
         Ok(())
+    }
+
+    /// # Errors
+    /// Unless both are of these parameters and of one level.
+    fn expect_level(
+        &self,
+        op: &'static str,
+        a: &Ciphertext,
+        b: &Ciphertext,
+    ) -> Result<(), CkksError> {
+        a.check(&self.params)?;
+        b.check(&self.params)?;
+        if a.level() == b.level() {
+            return Ok(());
+        }
+        Err(CkksError::Level {
+            op,
+            left: a.level(),
+            right: b.level(),
+        })
     }
 
     /// The ciphertext with every part mapped.

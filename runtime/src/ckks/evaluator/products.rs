@@ -70,6 +70,15 @@ impl Evaluator {
     /// # Errors
     /// As for [`Self::relinearize_ext`].
     pub fn relinearize(&self, a: &Ciphertext) -> Result<Ciphertext, CkksError> {
+        self.relinearize_rescale(a, a.level())
+    }
+
+    /// Relinearizes a product and rescales it to a level, as [`Self::relinearize`] and [`Self::rescale`] would, with one division in
+    /// place of two.
+    ///
+    /// # Errors
+    /// As for [`Self::relinearize_ext`], and when the level does not exist.
+    pub fn relinearize_rescale(&self, a: &Ciphertext, to: usize) -> Result<Ciphertext, CkksError> {
         self.expect("relinearize", a, CiphertextForm::Product)?;
         let [c0, c1, c2] = three("relinearize", a)?;
         let key = self.keys.get(KeyKind::Relinearization)?;
@@ -77,12 +86,8 @@ impl Evaluator {
             add: [Some(c0), Some(c1)],
             exponent: None,
         };
-        let parts = key_switch(&self.params, c2, a.level(), key, then)?;
-        Ok(Ciphertext::new(
-            parts.into(),
-            a.level(),
-            CiphertextForm::Normal,
-        ))
+        let parts = key_switch(&self.params, c2, (a.level(), to), key, then)?;
+        Ok(Ciphertext::new(parts.into(), to, CiphertextForm::Normal))
     }
 }
 

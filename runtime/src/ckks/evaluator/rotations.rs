@@ -133,7 +133,7 @@ impl Evaluator {
             add: [Some(c0), None],
             exponent: Some(exponent),
         };
-        let parts = key_switch(&self.params, c1, a.level(), key, then)?;
+        let parts = key_switch(&self.params, c1, (a.level(), a.level()), key, then)?;
         Ok(Ciphertext::new(
             parts.into(),
             a.level(),

@@ -377,6 +377,42 @@ fn products_rescale_before_relinearization_too() {
 }
 
 #[test]
+fn a_product_and_a_sum_are_relinearized_and_rescaled_at_once() {
+    for_each_ring(&[], |s, bits| {
+        // The primes of the lower level are some of the others, or there are new ones among them.
+        for (from, to) in [(3, 2), (4, 1), (5, 2), (2, 6), (4, 5)] {
+            let (x, y) = (s.slots(1), s.slots(2));
+            let p = encode(s, &y, s.params.row(from).unwrap());
+            let (a, b) = (s.encrypt(&x, from), s.encrypt(&y, from));
+            let e = &s.evaluator;
+            // Two parts are added to three.
+            let sum = [e.mul(&a, &b).unwrap(), e.mul_plain(&b, &p).unwrap()];
+            let sum = e.sum(&sum.each_ref()).unwrap();
+            let at_once = e.relinearize_rescale(&sum, to).unwrap();
+            assert_eq!(at_once.level(), to);
+            let in_turn = e.rescale(&e.relinearize(&sum).unwrap(), to).unwrap();
+            let digits = e.decompose(&sum).unwrap();
+            let extended = e.relinearize_ext(&sum, &digits).unwrap();
+            let extended = e.rescale(&extended, to).unwrap();
+            // Only where the rounding is done differs: not at all here.
+            assert!(at_once == extended);
+            let scale = SCALE * SCALE * (s.level_bits(to) - s.level_bits(from)).exp2();
+            let expected = zip(&zip(&x, &y, |x, y| x * y), &y, |xy, y| xy + y * y);
+            let bits = bits.min(scale.log2() - 2.0 - f64::from(s.params.log_n()));
+            for (what, found) in [("at once", &at_once), ("in turn", &in_turn)] {
+                s.assert_close(
+                    &format!("{from} -> {to}, {what}"),
+                    found,
+                    scale,
+                    &expected,
+                    bits,
+                );
+            }
+        }
+    });
+}
+
+#[test]
 fn dropping_levels_changes_nothing() {
     for_each_ring(&[], |s, bits| {
         let x = s.slots(1);
@@ -502,8 +538,17 @@ fn what_does_not_fit_is_refused() {
     );
     let extended = e.extend(&a).unwrap();
     assert_eq!(
-        e.rescale(&extended, 1).unwrap_err(),
-        form("rescale", CiphertextForm::Normal, CiphertextForm::Extended)
+        e.drop_level(&extended, 1).unwrap_err(),
+        form(
+            "drop_level",
+            CiphertextForm::Normal,
+            CiphertextForm::Extended
+        )
+    );
+    let product = e.mul(&a, &a).unwrap();
+    assert_eq!(
+        e.sum(&[&a, &product]).unwrap_err(),
+        form("add", CiphertextForm::Normal, CiphertextForm::Product)
     );
     assert_eq!(
         e.decompose(&extended).unwrap_err(),
