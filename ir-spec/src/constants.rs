@@ -329,6 +329,29 @@ fn bind<'c>(
     }
 }
 
+/// After how many slots, a power of two, those of a constant repeat, where the shapes of its operator say so.
+pub fn period(circuit: &Circuit, constant: Const) -> Option<u32> {
+    let operator = circuit.constants.get(constant)?.operator();
+    let Operator::Broadcast {
+        tensor,
+        shape,
+        layout,
+    } = circuit.operators.get(operator)?
+    else {
+        return None;
+    };
+    let (tensor, layout) = (circuit.tensors.get(*tensor)?, circuit.layouts.get(*layout)?);
+    let slots = layout.slots();
+    let in_order = Layout::row_major(slots.ilog2(), [slots, 1, 1]).ok()? == *layout;
+    let mut dims = tensor.shape().dims();
+    while let [1, inner @ ..] = dims {
+        dims = inner;
+    }
+    let repeats = shape.elements() == slots as usize && shape.dims().ends_with(dims);
+    let period = u32::try_from(tensor.shape().elements()).ok()?;
+    (in_order && repeats && period.is_power_of_two()).then_some(period)
+}
+
 /// Why a constant cannot be evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FillError {

@@ -51,14 +51,8 @@ pub fn result_type<'t>(
         Inst::Square(a) => rules.mul(*a, *a),
         Inst::Relinearize(a) => rules.with_form(*a, Form::Product, Form::Normal),
         Inst::RelinearizeExt { a, digits } => rules.key_product(*a, *digits, Form::Product),
-        Inst::RelinearizeRescale { a, to } => {
-            rules.with_form(*a, Form::Product, Form::Normal)?;
-            rules.rescale(*a, *to, |_| Form::Normal)
-        }
-        Inst::Rescale { a, to } => rules.rescale(*a, *to, |form| match form {
-            Form::Extended => Form::Normal,
-            form => form,
-        }),
+        Inst::RelinearizeRescale { a, to } => rules.relinearize_rescale(*a, *to),
+        Inst::Rescale { a, to } => rules.rescale(*a, *to),
         Inst::DropLevel { a, to } => rules.drop_level(*a, *to),
         Inst::SwitchRing { a, to } => rules.switch_ring(*a, *to),
         Inst::RaiseModulus { a, to } => rules.raise_modulus(*a, *to),
@@ -468,9 +462,27 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         })
     }
 
-    /// A ciphertext at a lower level, in the form that follows from its own.
-    fn rescale(&self, a: Value, to: Level, form: impl Fn(Form) -> Form) -> Result<Type, TypeError> {
-        let x = self.cipher(a)?;
+    fn relinearize_rescale(&self, a: Value, to: Level) -> Result<Type, TypeError> {
+        self.with_form(a, Form::Product, Form::Normal)?;
+        let form = Form::Normal;
+        self.rescaled(
+            Cipher {
+                form,
+                ..self.cipher(a)?
+            },
+            to,
+        )
+    }
+
+    fn rescale(&self, a: Value, to: Level) -> Result<Type, TypeError> {
+        let mut x = self.cipher(a)?;
+        if x.form == Form::Extended {
+            x.form = Form::Normal;
+        }
+        self.rescaled(x, to)
+    }
+
+    fn rescaled(&self, x: Cipher, to: Level) -> Result<Type, TypeError> {
         self.lower_in_ring(&x, to)?;
         let ratio = self
             .ring
@@ -484,7 +496,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         Ok(Type::Cipher {
             level: to,
             scale,
-            form: form(x.form),
+            form: x.form,
         })
     }
 

@@ -169,13 +169,13 @@ impl Phases {
         self.limbs(form) / self.primes().max(1.0) * to.primes() * self.copy
     }
 
-    /// Evaluation of a constant from weights, and its encoding.
-    pub fn encode(&self, basis: Basis) -> f64 {
+    /// Evaluation of a constant from weights, and the encoding of a share of its slots, which the others repeat.
+    pub fn encode(&self, basis: Basis, share: f64) -> f64 {
         let limbs = match basis {
             Basis::Normal => self.primes(),
             Basis::Extended => self.extended(),
         };
-        self.rates.fill + self.rates.encode_fixed + limbs * self.rates.encode_limb
+        self.rates.fill + share * (self.rates.encode_fixed + limbs * self.rates.encode_limb)
     }
 
     /// Reading the stored half of an evaluation key for this level.
@@ -194,7 +194,8 @@ impl Phases {
                 + self.add(Form::Extended),
             mod_down: self.mod_down(),
             key: self.key_load() / LinearCost::RUNS_PER_KEY,
-            product: self.encode(Basis::Normal) + self.limbs(Form::Normal) * self.rates.accumulate,
+            product: self.encode(Basis::Normal, 1.0)
+                + self.limbs(Form::Normal) * self.rates.accumulate,
             scalar: self.limbs(Form::Normal) * self.rates.accumulate,
             rescale: self.rescale_by(1.0),
             square: self.multiply() + self.key_switch() + self.rescale_by(1.0),

@@ -3,7 +3,7 @@
 use super::{CostModel, Phases};
 use crate::{
     Basis, Circuit, Definition, Entity, Form, Inst, Key, Keys, Level, Pass, RingTable, SourceNode,
-    Type, Value,
+    Type, Value, constants,
 };
 use std::collections::BTreeMap;
 
@@ -32,6 +32,9 @@ pub struct NodeSeconds {
 /// The time of a run over the sum of its instructions' times: first uses of memory, caches that other work has emptied, keys that
 /// are mapped again. Measured on circuits of 120 to 1800 steps.
 const OVERHEAD: f64 = 1.4;
+
+/// The largest share of the slots that is encoded by itself, where the others repeat it.
+const LARGEST_SHARE: f64 = 1.0 / 16.0;
 
 /// Seconds that a pass of an instruction takes longer where several threads share it: they are woken, and wait for the last of
 /// them.
@@ -90,6 +93,19 @@ impl CostModel {
     }
 }
 
+/// The share of the slots that an `encode` encodes: the others repeat them, and take part in no transform.
+pub fn encoded_share(circuit: &Circuit, inst: &Inst) -> f64 {
+    let &Inst::Encode { level, .. } = inst else {
+        return 1.0;
+    };
+    let periods = inst.constants().map(|c| constants::period(circuit, c));
+    let period = periods.collect::<Option<Vec<u32>>>();
+    let period = period.and_then(|periods| periods.into_iter().max());
+    let slots = circuit.rings.at(level).slots();
+    let share = period.map_or(1.0, |period| f64::from(period) / f64::from(slots));
+    if share <= LARGEST_SHARE { share } else { 1.0 }
+}
+
 /// A circuit with the seconds of operations at every level.
 struct Pricing<'c> {
     circuit: &'c Circuit,
@@ -141,7 +157,10 @@ impl<'c> Pricing<'c> {
             Type::Cipher { .. } | Type::Digits { .. } => Basis::Normal,
         };
         let seconds = |pass| match pass {
-            Pass::Encode => self.at(to).encode(basis),
+            Pass::Encode => {
+                let share = encoded_share(self.circuit, &definition.inst);
+                self.at(to).encode(basis, share)
+            }
             Pass::Add { count } => count as f64 * phases.add(form),
             Pass::AddPlain => phases.add_plain(form),
             Pass::MultiplyPlain { .. } => phases.multiply_plain(form),

@@ -164,7 +164,7 @@ fn everything_costs_more_at_a_higher_level() {
             phases.key_switch(),
             phases.rescale(Form::Normal, &lower),
             phases.drop_level(Form::Normal, &lower),
-            phases.encode(Basis::Extended),
+            phases.encode(Basis::Extended, 1.0),
             phases.key_load(),
         ]
     };
@@ -208,7 +208,7 @@ fn phases_count_as_the_engine_computes() {
     close(phases.mod_down(), 2.0 * (k + s));
     close(phases.rescale(Form::Normal, &lower), 2.0 * k);
     close(phases.rescale(Form::Product, &lower), 3.0 * k);
-    close(phases.encode(Basis::Extended), k + s);
+    close(phases.encode(Basis::Extended, 1.0), k + s);
 }
 
 #[test]

@@ -10,7 +10,7 @@
 //! Cost: O(n log n) for n operands of products.
 
 use super::product::Product;
-use peregrine_ir::cost::{CostModel, Phases};
+use peregrine_ir::cost::{CostModel, Phases, encoded_share};
 use peregrine_ir::{Basis, Circuit, Form, Inst, Level, SecondaryMap, Value};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -177,12 +177,14 @@ impl<'c> Survey<'c> {
     /// The seconds of having a constant modulo `Q_l P`: it is encoded so in place of modulo `Q_l`, or in addition where others
     /// need that.
     fn encoding(&self, plain: Value) -> f64 {
+        let phases = self.at(plain);
+        let share = encoded_share(self.circuit, self.inst(plain));
         let instead = if self.uses(plain) == 1 {
-            self.at(plain).encode(Basis::Normal)
+            phases.encode(Basis::Normal, share)
         } else {
             0.0
         };
-        self.at(plain).encode(Basis::Extended) - instead
+        phases.encode(Basis::Extended, share) - instead
     }
 
     /// The seconds that it costs a sum of products that these divisions move.

@@ -186,12 +186,27 @@ impl Draft {
     }
 }
 
+/// An operation with one operand and a level, which its type states.
+fn leveled(keyword: &str) -> Option<fn(Value) -> Draft> {
+    Some(match keyword {
+        "relinearize_rescale" => Draft::RelinearizeRescale,
+        "rescale" => Draft::Rescale,
+        "drop_level" => Draft::DropLevel,
+        "switch_ring" => Draft::SwitchRing,
+        "raise_modulus" => Draft::RaiseModulus,
+        _ => return None,
+    })
+}
+
 fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
     let at = cursor.token();
     let Kind::Word(keyword) = at.kind else {
         return Err(cursor.expected("an operation"));
     };
     cursor.advance();
+    if let Some(make) = leveled(keyword) {
+        return cursor.entity().map(make);
+    }
     Ok(Draft::Ready(match keyword {
         "input" => return Ok(Draft::Input),
         "encode" => {
@@ -199,11 +214,6 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
             let imaginary = cursor.accept(",").then(|| cursor.entity()).transpose()?;
             return Ok(Draft::Encode(constant, imaginary));
         }
-        "relinearize_rescale" => return cursor.entity().map(Draft::RelinearizeRescale),
-        "rescale" => return cursor.entity().map(Draft::Rescale),
-        "drop_level" => return cursor.entity().map(Draft::DropLevel),
-        "switch_ring" => return cursor.entity().map(Draft::SwitchRing),
-        "raise_modulus" => return cursor.entity().map(Draft::RaiseModulus),
         "add" => Inst::Add(sum(cursor)?),
         "dot" => Inst::Dot {
             ciphers: cursor.list(Cursor::entity)?,
