@@ -14,11 +14,13 @@ use peregrine::machine::{MemoryReport, PROGRAM_BYTES, memory_limit};
 use peregrine::summary::hex;
 use peregrine::words;
 use peregrine::{
-    KeyFile, RunReport, Server, ServerError, ServerOptions, StoredKeys, Usage, Watcher,
+    KeyFile, RunReport, Server, ServerError, ServerOptions, Session, StoredKeys, Usage, Watcher,
 };
 use peregrine_ir::FileKind;
 use peregrine_runtime::backend::cpu::CkksRunError;
 use peregrine_runtime::exec::ExecError;
+use peregrine_runtime::exec::memory::Prediction;
+use peregrine_runtime::wire::{EncryptedInputs, EncryptedOutputs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,53 +37,16 @@ pub fn run(args: &Run) -> Result<(), Error> {
     roles.extend(evaluation.map(|path| ("the evaluation keys", path.as_path())));
     files::distinct(&roles)?;
     let mut promises = Promises::default();
-    let circuit = files::circuit(&args.circuit, &mut promises)?;
-    let options = ServerOptions {
-        memory: memory_limit(args.machine.memory),
-        usage: Usage {
-            process: PROGRAM_BYTES,
-            ..Usage::default()
-        },
-        ..ServerOptions::default()
-    };
-    let server = Server::with_options(circuit, options).map_err(Error::about(&args.circuit))?;
-    let stored = keys(args, &server)?;
-    let inputs = {
-        let file = files::read(&args.input, Wanted::Own(FileKind::Ciphertext))?;
-        let inputs = server.read_inputs(&file);
-        inputs.map_err(Error::about(&args.input))?
-    };
-    let pair = Belongs::to(first_keys(args), stored.key_pair());
-    Belongs::encrypted(&args.input, inputs.key_pair()).check(pair)?;
-    let session = server
-        .session(Arc::new(stored), server.resources())
-        .map_err(Error::about(&args.circuit))?;
-    machine::announce(session.prediction(), &args.machine);
+    let ready = Ready::new(args, &mut promises)?;
+    machine::announce(ready.session.prediction(), &args.machine);
     let mut file = NewFile::create(&args.output, FileKind::Ciphertext, args.force)?;
+    let server = ready.server.clone();
     let started = Instant::now();
-    let task = Bars.begin("run");
-    let culprit = |error: &ServerError| culprit(args, error);
-    let (outputs, memory, folder) = match &args.checkpoint.folder {
-        None => {
-            let outputs = session.run(inputs, &task);
-            let outputs = outputs.map_err(|error| Error::about(culprit(&error))(error))?;
-            (outputs, session.prediction(), None)
-        }
-        Some(folder) => {
-            let stepped = SteppedRun {
-                circuit: &args.circuit,
-                asked: &args.checkpoint,
-                server: &server,
-                options,
-                keys: &|server| keys(args, server),
-                culprit: &culprit,
-            };
-            let stepped = stepped.run(inputs, folder, &task)?;
-            let memory = stepped.memory.unwrap_or(session.prediction());
-            (stepped.outputs, memory, Some(stepped.folder))
-        }
-    };
-    drop(task);
+    let Computed {
+        outputs,
+        memory,
+        folder,
+    } = ready.computed(args)?;
     let seconds = started.elapsed().as_secs_f64();
     file.write(&server.write_outputs(&outputs))?;
     let report = RunReport {
@@ -105,6 +70,80 @@ pub fn run(args: &Run) -> Result<(), Error> {
         let (bytes, threads) = (words::bytes(*bytes), words::count(*threads, "thread"));
         format!("{path}: {bytes}, computed in {time} on {threads}\nmemory: {memory}\n")
     })
+}
+
+/// What a run starts from: read, and found to belong together.
+struct Ready {
+    options: ServerOptions,
+    server: Server,
+    inputs: EncryptedInputs,
+    session: Session,
+}
+
+/// What a run leaves.
+struct Computed<'a> {
+    outputs: EncryptedOutputs,
+    memory: Prediction,
+    /// What it kept of its steps, to be removed once the outputs are written.
+    folder: Option<Folder<'a>>,
+}
+
+impl Ready {
+    fn new(args: &Run, promises: &mut Promises) -> Result<Self, Error> {
+        let circuit = files::circuit(&args.circuit, promises)?;
+        let options = ServerOptions {
+            memory: memory_limit(args.machine.memory),
+            usage: Usage {
+                process: PROGRAM_BYTES,
+                ..Usage::default()
+            },
+            ..ServerOptions::default()
+        };
+        let server = Server::with_options(circuit, options).map_err(Error::about(&args.circuit))?;
+        let keys = keys(args, &server)?;
+        let inputs = {
+            let file = files::read(&args.input, Wanted::Own(FileKind::Ciphertext))?;
+            let inputs = server.read_inputs(&file);
+            inputs.map_err(Error::about(&args.input))?
+        };
+        let pair = Belongs::to(first_keys(args), keys.key_pair());
+        Belongs::encrypted(&args.input, inputs.key_pair()).check(pair)?;
+        let session = server.session(Arc::new(keys), server.resources());
+        Ok(Self {
+            session: session.map_err(Error::about(&args.circuit))?,
+            options,
+            server,
+            inputs,
+        })
+    }
+
+    /// Runs the circuit, in steps if they are to be kept.
+    fn computed(self, args: &Run) -> Result<Computed<'_>, Error> {
+        let task = Bars.begin("run");
+        let culprit = |error: &ServerError| culprit(args, error);
+        let Some(folder) = &args.checkpoint.folder else {
+            let outputs = self.session.run(self.inputs, &task);
+            return Ok(Computed {
+                outputs: outputs.map_err(|error| Error::about(culprit(&error))(error))?,
+                memory: self.session.prediction(),
+                folder: None,
+            });
+        };
+        let stepped = SteppedRun {
+            circuit: &args.circuit,
+            asked: &args.checkpoint,
+            server: &self.server,
+            options: self.options,
+            keys: &|server| keys(args, server),
+            culprit: &culprit,
+        };
+        let stepped = stepped.run(self.inputs, folder, &task)?;
+        Ok(Computed {
+            outputs: stepped.outputs,
+            memory: stepped.memory.unwrap_or(self.session.prediction()),
+            folder: Some(stepped.folder),
+        })
+    }
 }
 
 /// The keys of all files, of one pair.

@@ -16,6 +16,8 @@ mod products;
 mod rotations;
 
 #[cfg(test)]
+mod level_tests;
+#[cfg(test)]
 mod tests;
 
 use super::{Ciphertext, CiphertextForm, CkksError};
