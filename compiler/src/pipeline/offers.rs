@@ -103,6 +103,9 @@ fn taken(mut keyed: KeyedCircuit, way: Way, others: &[(Way, f64)]) -> Taken {
             Way::Refreshed(_) => texts.push(format!(
                 "values are not refreshed, because with keys it takes {seconds:.2} s"
             )),
+            Way::OneRing if matches!(way, Way::Refreshed(_)) => texts.push(format!(
+                "without refreshes it takes {seconds:.2} s in one ring of this degree"
+            )),
             Way::OneRing => {}
         }
     }

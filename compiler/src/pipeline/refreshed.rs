@@ -16,7 +16,8 @@ use crate::moduli::scale_bits::RESULT_BITS;
 use crate::optimisation::Optimisation;
 use crate::passes::run_all;
 use crate::placement::{
-    Placement, PlacementError, Problem, RefreshReport, Refreshing, longest, place, weights,
+    NextPlan, Placement, PlacementError, Problem, RefreshReport, Refreshing, longest, place,
+    weights,
 };
 use crate::refresh::choices::Choices;
 use crate::refresh::plan::RefreshPlan;
@@ -86,6 +87,43 @@ struct Trial {
     longest: f64,
     /// Predicted seconds of the refreshes and of the work between them, before rotations share decompositions.
     seconds: f64,
+    /// The fastest of the trials that were slower and have other cuts.
+    next: Option<Other>,
+}
+
+/// What is kept of a slower trial.
+#[derive(Clone)]
+struct Other {
+    before: Vec<String>,
+    ciphertexts: u32,
+    seconds: f64,
+}
+
+impl Trial {
+    /// Keeps what is to be known of a slower trial, and of those that were slower than that.
+    fn pass_over(&mut self, slower: Self) {
+        let itself = Other {
+            before: slower.report.before(),
+            ciphertexts: slower.report.ciphertexts,
+            seconds: slower.seconds,
+        };
+        let own = self.report.before();
+        let others = [Some(itself), slower.next, self.next.take()];
+        let others = others.into_iter().flatten();
+        let others = others.filter(|other| other.before != own);
+        self.next = others.min_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    }
+
+    /// The report, with the next best plan.
+    fn reported(&mut self) -> RefreshReport {
+        let mut report = self.report.clone();
+        report.next = self.next.take().map(|other| NextPlan {
+            before: other.before,
+            ciphertexts: other.ciphertexts,
+            ratio: other.seconds / self.seconds,
+        });
+        report
+    }
 }
 
 impl Attempt<'_> {
@@ -212,10 +250,8 @@ impl Attempt<'_> {
                 Some(known) if known.seconds <= found.seconds => patience - 1,
                 _ => PATIENCE,
             };
-            best = Some(match best {
-                Some(known) if known.seconds <= found.seconds => known,
-                _ => found,
-            });
+            let known = best.map(|known| (known, ()));
+            best = Some(faster(known, (found, ())).0);
         }
         Ok(best.ok_or(PlacementError::Unsettled))
     }
@@ -288,6 +324,7 @@ impl Attempt<'_> {
                         settled,
                         plan,
                         report,
+                        next: None,
                     }));
                 }
                 // The estimate was short by this share.
@@ -319,13 +356,9 @@ impl Attempt<'_> {
     }
 
     /// The circuit of a trial.
-    fn offered(&self, trial: Trial) -> Result<Offer, CompileError> {
-        let Trial {
-            settled,
-            plan,
-            report,
-            ..
-        } = trial;
+    fn offered(&self, mut trial: Trial) -> Result<Offer, CompileError> {
+        let report = trial.reported();
+        let Trial { settled, plan, .. } = trial;
         let (config, bits) = (self.config, self.planner.scale_bits(self.log_n));
         let bounds = bounds(self.graph, &config.bounds);
         // Whatever bounds an output, and else what every value has room for.
@@ -350,10 +383,15 @@ impl Attempt<'_> {
 
 /// The faster of two trials, each with what it is of.
 fn faster<T>(known: Option<(Trial, T)>, found: (Trial, T)) -> (Trial, T) {
-    match known {
-        Some(known) if known.0.seconds <= found.0.seconds => known,
-        _ => found,
-    }
+    let Some(known) = known else {
+        return found;
+    };
+    let (mut faster, slower) = match known.0.seconds <= found.0.seconds {
+        true => (known, found),
+        false => (found, known),
+    };
+    faster.0.pass_over(slower.0);
+    faster
 }
 
 /// Predicted seconds of a refresh of one ciphertext, and of two.

@@ -16,7 +16,7 @@ mod report;
 mod search;
 mod weights;
 
-pub use report::{CutReport, RefreshReport, RefreshedNode};
+pub use report::{CutReport, NextPlan, RefreshReport, RefreshedNode};
 pub use search::{PlacementError, Problem, Refreshes, Refreshing, place};
 pub use weights::{longest, weights};
 

@@ -20,6 +20,19 @@ pub struct RefreshReport {
     pub room_bits: f64,
     /// log2 of the probability that some coefficient of a refresh wraps further than its polynomial reaches.
     pub failure_bits: f64,
+    /// The best of the other plans that were tried; none where there was no other.
+    pub next: Option<NextPlan>,
+}
+
+/// A plan of refreshes that was not taken.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct NextPlan {
+    /// The first nodes behind the cuts, in order.
+    pub before: Vec<String>,
+    /// Ciphertexts that are refreshed.
+    pub ciphertexts: u32,
+    /// Predicted seconds of refreshes and of the work between them, over those of the plan that was taken.
+    pub ratio: f64,
 }
 
 /// Refreshes between two stretches of a network.
@@ -87,11 +100,17 @@ impl RefreshReport {
             least_seconds: problem.least_seconds(refreshing),
             room_bits: plan.gained_bits(),
             failure_bits: plan.failure_bits,
+            next: None,
             cuts,
         }
     }
 
-    /// A sentence on all of it, then one for each cut.
+    /// The first nodes behind the cuts, in order.
+    pub fn before(&self) -> Vec<String> {
+        self.cuts.iter().map(|cut| cut.before.clone()).collect()
+    }
+
+    /// A sentence on all of it, then one for each cut, and one on the next best plan.
     pub fn sentences(&self) -> Vec<String> {
         const SHOWN: usize = 120;
         let shown = |name: &str| -> String {
@@ -121,7 +140,15 @@ impl RefreshReport {
                 nodes.join(", ")
             )
         });
-        [all].into_iter().chain(cuts).collect()
+        let next = self.next.as_ref().map(|next| {
+            format!(
+                "the next best plan refreshes {} in {} and takes {:.1} % longer",
+                counted(next.ciphertexts as usize, "ciphertext"),
+                counted(next.before.len(), "place"),
+                100.0 * (next.ratio - 1.0),
+            )
+        });
+        [all].into_iter().chain(cuts).chain(next).collect()
     }
 }
 

@@ -91,6 +91,12 @@ fn several_ciphertexts_are_refreshed_in_pairs() {
     let graph = network(&networks::convolutions(2, 8, &[24; 30]));
     let compiled = compile(&graph, &toy(&graph, 9)).unwrap();
     assert!(calls(&compiled, "refresh_two") >= 1);
+    let report = compiled.refreshes.as_ref().unwrap();
+    let next = report.next.as_ref().unwrap();
+    assert!(
+        next.ratio >= 1.0 && next.before != report.before(),
+        "{next:?}"
+    );
     agrees(&graph, &compiled);
 }
 
