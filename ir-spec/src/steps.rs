@@ -20,7 +20,7 @@ pub struct Step {
     pub end: Value,
     /// The values that later steps and the outputs need of this step, of those before it, and of the inputs of the circuit.
     pub kept: BTreeSet<Value>,
-    /// The predicted seconds of one thread, for comparison with other steps.
+    /// The predicted seconds, for comparison with other steps.
     pub seconds: f64,
 }
 

@@ -317,7 +317,7 @@ pub struct Checkpoint {
     /// removed once the outputs are written
     #[arg(long = "checkpoint", value_name = "DIR")]
     pub folder: Option<PathBuf>,
-    /// The least seconds, as predicted for one thread, between two checkpoints
+    /// The least seconds that a step from one checkpoint to the next is predicted to take
     #[arg(
         long,
         value_name = "SECONDS",
