@@ -302,6 +302,39 @@ fn a_node_whose_noise_is_as_large_as_its_values_is_named() {
     assert_eq!(twins(0.5).0, []);
 }
 
+/// `x + 2^k i z`, which one node hands on.
+fn beside(k: i32) -> Verified {
+    let mut toy = TOY.builder();
+    let (x, z) = (toy.input("x"), toy.input("z"));
+    let node = SourceNode {
+        name: "beside".into(),
+        op: "Add".into(),
+    };
+    let node = toy.builder.circuit().nodes.push(node);
+    toy.builder.serve(node);
+    let exponent = 1 << (TOY.log_n - 1);
+    let imaginary = toy.push(Inst::MulMonomial { a: z, exponent });
+    let imaginary = toy.push(Inst::MulScalar {
+        a: imaginary,
+        factor: f64::from(k).exp2(),
+        scale: Scale::power_of_two(0),
+    });
+    let sum = toy.push(Inst::Add(vec![x, imaginary]));
+    toy.output(sum);
+    toy.finish()
+}
+
+#[test]
+fn noise_of_imaginary_parts_does_not_drown_a_node() {
+    let circuit = beside(40);
+    let mut given = inputs(&circuit, 1);
+    let shape = given["z"].shape().clone();
+    let zeros = vec![0.0; shape.elements()];
+    given.insert("z".into(), Array::new(shape, zeros).unwrap());
+    let found = simulate::run_twins(&circuit, &[given], (1, 1), &Silent).unwrap();
+    assert_eq!(found.drowned, []);
+}
+
 #[test]
 fn what_the_modulus_does_not_hold_is_named_where_it_is_handed_on() {
     let mut toy = TOY.builder();
