@@ -146,8 +146,8 @@ mod linux {
     fn inference_keeps_its_limit_and_uses_what_is_left_for_constants() {
         let folder = Folder::new("memory-infer");
         let line = &format!("infer digits.onnx --input images.npy --limit 3 {LARGE}");
-        // What the process holds when keys are made differs a little from run to run.
-        let runs = keeps_its_limits(&folder, line, &[1.1, 1.3, 4.0]);
+        // What the process holds when keys are made is known then only, and differs from run to run.
+        let runs = keeps_its_limits(&folder, line, &[1.2, 1.4, 4.0]);
         let cache = |ran: &Ran| ran.report["predicted_memory"]["cache"].as_u64().unwrap();
         let cached: Vec<u64> = runs.iter().map(cache).collect();
         assert!(cached.is_sorted() && cached[0] < cached[2], "{cached:?}");
