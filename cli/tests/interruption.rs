@@ -309,15 +309,23 @@ fn a_checkpoint_of_something_else_is_refused_and_stays() {
 #[test]
 fn two_runs_do_not_share_a_checkpoint() {
     let folder = ready("checkpoint-twice");
-    let mut first = start(&folder, &format!("{RUN} {STEPS} -o y.ct"));
-    wait_for(&mut first, || folder.path("steps/in-use").exists());
-    let second = folder.run(&format!("{RUN} {STEPS} -o z.ct"));
-    let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    if first.try_wait().unwrap().is_none() {
-        assert!(said.contains("in use by another run"), "{said}");
-    }
-    assert!(first.wait().unwrap().success());
+    // As a run does while it uses the folder.
+    std::fs::create_dir(folder.path("steps")).unwrap();
+    let used = std::fs::File::create(folder.path("steps/in-use")).unwrap();
+    used.lock().unwrap();
+    let said = folder.fails(&format!("{RUN} {STEPS} -o y.ct"));
+    assert!(said.contains("in use by another run"), "{said}");
+    assert!(!folder.path("y.ct").exists());
+    drop(used);
+    folder.ok(&format!("{RUN} {STEPS} -o y.ct"));
     assert!(!folder.path("steps").exists());
+    // A run keeps it locked from its first step on.
+    let mut first = start(&folder, &format!("{RUN} {STEPS} -o z.ct"));
+    wait_for(&mut first, || !kept(&folder).is_empty());
+    let in_use = std::fs::File::open(folder.path("steps/in-use")).unwrap();
+    assert!(in_use.try_lock().is_err());
+    kill(first);
+    in_use.lock().unwrap();
 }
 
 /// Files of limited length stand for a disk that is full.

@@ -1,6 +1,6 @@
 //! Fragments: circuits that are cut anywhere, run piece by piece through files, and give the same bytes as in one run.
 
-use crate::common::{Parties, Toy, inputs, numbers};
+use crate::common::{Parties, Toy, inputs, numbers, unbounded};
 use peregrine_ir::binary::{read_circuit, write_circuit};
 use peregrine_ir::testing::circuits;
 use peregrine_ir::*;
@@ -87,11 +87,7 @@ proptest! {
         cuts in proptest::collection::vec(any::<u32>(), 64),
         count in 1..6u32,
     ) {
-        let mut circuit = circuit.into_inner();
-        for port in &mut circuit.inputs {
-            port.range = None;
-        }
-        let circuit = verify(circuit).unwrap();
+        let circuit = unbounded(circuit);
         let places = places(&circuit, &cuts, count);
         let fragments = cut(&circuit, |value| places[&value]).unwrap();
         CUTS.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! Random circuits with every operation: ciphertexts against the simulator, and plans against each other.
 
-use crate::common::{Parties, inputs};
+use crate::common::{Parties, inputs, unbounded};
 use peregrine_ir::testing::circuits;
 use peregrine_ir::*;
 use peregrine_runtime::client::Client;
@@ -14,15 +14,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn cleartext(circuit: &Verified, inputs: &Arrays, noise: Option<u64>) -> Simulation {
     simulate::run(circuit, inputs, Options { noise }, &Silent).unwrap_or_else(|e| panic!("{e}"))
-}
-
-/// The circuit without ranges of its inputs, which random values would leave.
-fn unbounded(circuit: Verified) -> Verified {
-    let mut circuit = Circuit::clone(&circuit);
-    for port in &mut circuit.inputs {
-        port.range = None;
-    }
-    verify(circuit).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// Largest difference of two results.

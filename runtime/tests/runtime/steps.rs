@@ -1,7 +1,7 @@
 //! Steps: circuits that are run step by step, stopped behind any of them, and gone on with in other steps, give the same bytes as in
 //! one run.
 
-use crate::common::{Parties, inputs};
+use crate::common::{Parties, inputs, unbounded};
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::testing::circuits;
 use peregrine_ir::*;
@@ -42,11 +42,7 @@ proptest! {
         longer in 1.0..3.0f64,
         stop in any::<prop::sample::Index>(),
     ) {
-        let mut circuit = circuit.into_inner();
-        for port in &mut circuit.inputs {
-            port.range = None;
-        }
-        let circuit = verify(circuit).unwrap();
+        let circuit = unbounded(circuit);
         let cost = CostModel::default();
         let all: f64 = cost.seconds_of_values(&circuit).iter().sum();
         let of = |share: f64, from| {
