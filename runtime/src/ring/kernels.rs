@@ -8,12 +8,12 @@ use super::modulus::{Factor, Modulus};
 use super::{packing, portable, transform};
 
 #[cfg(target_arch = "x86_64")]
-use super::ifma::Ifma;
+use super::{fma::Fma, ifma::Ifma};
 
 /// The environment variable that turns vector instructions off.
 const PORTABLE: &str = "PEREGRINE_PORTABLE";
 
-/// The name of the loops that rings of a usual degree run with on this machine: `avx512-ifma` or `portable`.
+/// The name of the loops that rings of a usual degree run with on this machine: `avx512-ifma`, `avx2-fma` or `portable`.
 pub fn kernels_in_use() -> &'static str {
     Kernels::detect(*transform::VECTOR_LOG_N.end()).name()
 }
@@ -23,6 +23,9 @@ pub fn kernels_in_use() -> &'static str {
 pub(super) enum Kernels {
     /// For any processor.
     Portable,
+    /// For AVX2 with fused multiply-adds.
+    #[cfg(target_arch = "x86_64")]
+    Fma(Fma),
     /// For AVX-512 IFMA.
     #[cfg(target_arch = "x86_64")]
     Ifma(Ifma),
@@ -40,6 +43,10 @@ impl Kernels {
         if let Some(ifma) = Ifma::detect() {
             return Self::Ifma(ifma);
         }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(fma) = Fma::detect() {
+            return Self::Fma(fma);
+        }
         Self::Portable
     }
 
@@ -47,6 +54,8 @@ impl Kernels {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Fma(_) => "avx2-fma",
             #[cfg(target_arch = "x86_64")]
             Self::Ifma(_) => "avx512-ifma",
         }
@@ -78,7 +87,7 @@ impl KeyProduct<'_> {
     }
 }
 
-/// Methods that call the function of the same name in `portable`, or the method of `Ifma`.
+/// Methods that call the function of the same name in `portable`, or the method of `Fma` or `Ifma`.
 macro_rules! dispatch {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $ty:ty),*);)*) => {
         impl Kernels {
@@ -88,6 +97,8 @@ macro_rules! dispatch {
             pub(super) fn $name(self, $($argument: $ty),*) {
                 match self {
                     Self::Portable => portable::$name($($argument),*),
+                    #[cfg(target_arch = "x86_64")]
+                    Self::Fma(fma) => fma.$name($($argument),*),
                     #[cfg(target_arch = "x86_64")]
                     Self::Ifma(ifma) => ifma.$name($($argument),*),
                 }
@@ -121,8 +132,6 @@ dispatch! {
     reduce_four(x: &mut [u64], m: &Modulus);
     /// `out` = the integer nearest to the sum of `a_k r_k`, for words `a_k` below 2^50 and a result that is not negative.
     rounded_sum(out: &mut [u64], terms: &[(&[u64], f64)]);
-    /// `out[i]` = the word of `a` that the table names for `i`.
-    permute(out: &mut [u64], a: &[u64], table: &Permutation);
     /// From the values of `a + X^(n/2) b`, where a and b are equal to their conjugates: `x` = those of a, `y` = those of b.
     /// Position `n - 1 - i` is the conjugate of `i`; `w = 1 / (2 psi^(n/2))`.
     separate(x: &mut [u64], y: &mut [u64], w: Factor, m: &Modulus);
@@ -134,10 +143,15 @@ impl Kernels {
     /// Both halves of a step of a key switch, see [`KeyProduct`], put into their places of whole limbs.
     pub(super) fn key_product(self, mut out: [&mut [u64]; 2], of: &KeyProduct<'_>, m: &Modulus) {
         const BLOCK: usize = 1 << 9;
-        #[cfg(target_arch = "x86_64")]
-        if let Self::Ifma(ifma) = self
-            && ifma.key_product(out.each_mut().map(|half| &mut **half), of, m)
-        {
+        let halves = out.each_mut().map(|half| &mut **half);
+        let done = match self {
+            Self::Portable => false,
+            #[cfg(target_arch = "x86_64")]
+            Self::Fma(fma) => fma.key_product(halves, of, m),
+            #[cfg(target_arch = "x86_64")]
+            Self::Ifma(ifma) => ifma.key_product(halves, of, m),
+        };
+        if done {
             return;
         }
         let mut sums = [0; BLOCK];
@@ -163,13 +177,22 @@ impl Kernels {
         }
     }
 
+    /// `out[i]` = the word of `a` that the table names for `i`.
+    pub(super) fn permute(self, out: &mut [u64], a: &[u64], table: &Permutation) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Ifma(ifma) => ifma.permute(out, a, table),
+            _ => portable::permute(out, a, table),
+        }
+    }
+
     /// Residues from the front of packed ones; whether every one is below the prime.
     #[must_use]
     pub(super) fn unpack(self, out: &mut [u64], bytes: &[u8], m: &Modulus) -> bool {
         match self {
-            Self::Portable => packing::unpack(out, bytes, m),
             #[cfg(target_arch = "x86_64")]
             Self::Ifma(ifma) => ifma.unpack(out, bytes, m),
+            _ => packing::unpack(out, bytes, m),
         }
     }
 
@@ -199,9 +222,9 @@ impl Kernels {
     /// A constant in `[0, p)` as [`Self::weighted_sum`] takes it.
     pub(super) fn weight(self, w: u64, m: &Modulus) -> u64 {
         match self {
-            Self::Portable => w,
             #[cfg(target_arch = "x86_64")]
             Self::Ifma(_) => m.montgomery(w),
+            _ => w,
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Notation: `N = 2^log_n`; a prime is named by its index into [`Ring::moduli`]; a [`RnsBasis`] is a set of such indices, and
 //! [`RnsPoly`] a polynomial modulo each of them. Scheme-agnostic: nothing here knows of keys, levels or scales. The types of
-//! `tfhe` and `tfhe-ntt` do not leave this module. The loops over words are those of `portable` or of `ifma`, see `kernels`.
+//! `tfhe` and `tfhe-ntt` do not leave this module. The loops over words are those of `portable`, of `fma` or of `ifma`, see
+//! `kernels`.
 //!
 //! Cost in limb passes of N words; a transform costs about `log2 N / 4` passes. Every operation runs its limbs in parallel.
 
@@ -12,6 +13,8 @@ mod baseline;
 mod basis;
 mod convert;
 mod dot_parts;
+#[cfg(target_arch = "x86_64")]
+mod fma;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 mod kernels;

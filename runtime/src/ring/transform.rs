@@ -4,18 +4,18 @@
 //! with `psi` the root that Tonelli and Shanks's square roots lead to from -1 (see [`root_of_unity`]) and `rev` the reversal of
 //! `log2 n` bits. The inverse leaves a factor `n`, which is merged into whatever scaling is done anyway.
 //!
-//! Three implementations give the same words: the vector transforms of `ifma`, where the processor has them; `tfhe-ntt`'s plan
-//! for 64-bit primes; and for rings with `n < 16`, too small for it, direct evaluation. The order of values is part of the file
+//! Four implementations give the same words: the vector transforms of `ifma` or of `fma`, where the processor has them; `tfhe-ntt`'s
+//! plan for 64-bit primes; and for rings with `n < 16`, too small for it, direct evaluation. The order of values is part of the file
 //! formats, and so is the root.
 //!
 //! Each transform tests itself once when it is made, because a wrong one is silent: `tfhe-ntt` 0.7.1 builds twiddles for one
 //! kernel and runs another for primes in `[1501199875790166, 2^51)` on machines with AVX-512 IFMA. All primes here are below
 //! 2^50.
 
-#[cfg(target_arch = "x86_64")]
-use super::ifma::ntt::Tables;
 use super::modulus::{Factor, Modulus};
 use super::{Kernels, portable};
+#[cfg(target_arch = "x86_64")]
+use super::{fma, ifma};
 use std::ops::RangeInclusive;
 use tfhe_ntt::prime64::Plan;
 
@@ -34,7 +34,9 @@ pub(super) struct Transform {
 
 enum Method {
     #[cfg(target_arch = "x86_64")]
-    Vector(Tables),
+    Doubles(fma::ntt::Tables),
+    #[cfg(target_arch = "x86_64")]
+    Vector(ifma::ntt::Tables),
     Plan(Box<Plan>),
     /// Matrices of the transform and its inverse times `n`, row by row.
     Direct {
@@ -47,7 +49,9 @@ enum Method {
 pub(crate) fn table_bytes(log_n: u32) -> usize {
     let words = match Kernels::detect(log_n) {
         #[cfg(target_arch = "x86_64")]
-        Kernels::Ifma(_) => return Tables::bytes(log_n),
+        Kernels::Fma(_) => return fma::ntt::Tables::bytes(log_n),
+        #[cfg(target_arch = "x86_64")]
+        Kernels::Ifma(_) => return ifma::ntt::Tables::bytes(log_n),
         // Two matrices.
         Kernels::Portable if log_n < 4 => 2 << (2 * log_n),
         // Twiddles both ways, each with its quotient.
@@ -71,9 +75,14 @@ impl Transform {
         let n = 1usize << log_n;
         let method = match kernels {
             #[cfg(target_arch = "x86_64")]
+            Kernels::Fma(fma) => {
+                let psi = root_of_unity(&modulus, log_n + 1)?;
+                Method::Doubles(fma::ntt::Tables::new(fma, log_n, modulus, psi))
+            }
+            #[cfg(target_arch = "x86_64")]
             Kernels::Ifma(ifma) => {
                 let psi = root_of_unity(&modulus, log_n + 1)?;
-                Method::Vector(Tables::new(ifma, log_n, modulus, psi))
+                Method::Vector(ifma::ntt::Tables::new(ifma, log_n, modulus, psi))
             }
             Kernels::Portable if n < 16 => direct(log_n, &modulus)?,
             Kernels::Portable => Method::Plan(Box::new(Plan::try_new(n, modulus.value())?)),
@@ -95,6 +104,8 @@ impl Transform {
     pub(super) fn forward(&self, words: &mut [u64]) {
         match &self.method {
             #[cfg(target_arch = "x86_64")]
+            Method::Doubles(tables) => tables.forward(words),
+            #[cfg(target_arch = "x86_64")]
             Method::Vector(tables) => tables.forward(words),
             Method::Plan(plan) => plan.fwd(words),
             Method::Direct { forward, .. } => self.multiply(forward, words),
@@ -111,6 +122,8 @@ impl Transform {
     /// Values to coefficients times a factor that includes `1 / n`; reduced in and out.
     pub(super) fn inverse_scaled(&self, out: &mut [u64], values: &[u64], factor: Factor) {
         match &self.method {
+            #[cfg(target_arch = "x86_64")]
+            Method::Doubles(tables) => return tables.inverse_scaled(out, values, factor),
             #[cfg(target_arch = "x86_64")]
             Method::Vector(tables) => return tables.inverse_scaled(out, values, factor),
             Method::Plan(plan) => {
