@@ -50,6 +50,19 @@ impl Kernels {
         Self::Portable
     }
 
+    /// All that this processor can run, the portable ones last.
+    #[cfg(test)]
+    pub(super) fn all(log_n: u32) -> Vec<Self> {
+        let mut all = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        if transform::VECTOR_LOG_N.contains(&log_n) {
+            all.extend(Ifma::detect().map(Self::Ifma));
+            all.extend(Fma::detect().map(Self::Fma));
+        }
+        all.push(Self::Portable);
+        all
+    }
+
     /// For reports.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -236,7 +249,7 @@ impl Kernels {
 
 #[cfg(test)]
 mod tests {
-    //! Vector loops against portable ones; on a processor without vector loops, portable ones against themselves.
+    //! All vector loops that the processor can run against portable ones.
 
     use super::*;
     use crate::testing::primes_below;
@@ -269,13 +282,16 @@ mod tests {
         sets.iter().map(Vec::as_slice).collect()
     }
 
-    /// The words that `f` writes over `out`, by vector loops and by portable ones.
-    fn both(out: &[u64], f: impl Fn(Kernels, &mut [u64])) -> [Vec<u64>; 2] {
-        [Kernels::detect(LOG_N), Kernels::Portable].map(|kernels| {
+    /// The words that `f` writes over `out`, by all vector loops and, last, by portable ones.
+    fn made(out: &[u64], f: impl Fn(Kernels, &mut [u64])) -> (Vec<(Kernels, Vec<u64>)>, Vec<u64>) {
+        let made = Kernels::all(LOG_N).into_iter().map(|kernels| {
             let mut out = out.to_vec();
             f(kernels, &mut out);
-            out
-        })
+            (kernels, out)
+        });
+        let mut made: Vec<_> = made.collect();
+        let (_, portable) = made.pop().unwrap();
+        (made, portable)
     }
 
     proptest! {
@@ -315,8 +331,10 @@ mod tests {
                 ("reduce_signed, short", Box::new(|k, out| k.reduce_signed(out, &short, &m))),
             ];
             for (name, f) in loops {
-                let [vector, portable] = both(&acc, f);
-                prop_assert!(vector == portable, "{}", name);
+                let (vector, portable) = made(&acc, f);
+                for (kernels, found) in vector {
+                    prop_assert!(found == portable, "{} of {:?}", name, kernels);
+                }
             }
         }
 
@@ -327,17 +345,21 @@ mod tests {
             let state = &mut { seed };
             let sources = sets(state, 1 << 50, count);
             let weights = &words(state, p)[..count];
-            let [vector, portable] = both(&[0; N], |k, out| {
+            let (vector, portable) = made(&[0; N], |k, out| {
                 let weights: Vec<u64> = weights.iter().map(|&w| k.weight(w, &m)).collect();
                 k.weighted_sum(out, &slices(&sources), &weights, &m);
             });
-            prop_assert!(vector.iter().all(|&x| x < 4 * p));
-            prop_assert!(vector.iter().zip(&portable).all(|(&x, &y)| x % p == y));
+            for (kernels, found) in vector {
+                prop_assert!(found.iter().all(|&x| x < 4 * p), "{:?}", kernels);
+                prop_assert!(found.iter().zip(&portable).all(|(&x, &y)| x % p == y), "{:?}", kernels);
+            }
 
             let reciprocals: Vec<f64> = (0..count).map(|k| 1.0 / (p + k as u64) as f64).collect();
             let terms: Vec<_> = slices(&sources).into_iter().zip(reciprocals).collect();
-            let [vector, portable] = both(&[0; N], |k, out| k.rounded_sum(out, &terms));
-            prop_assert_eq!(vector, portable);
+            let (vector, portable) = made(&[0; N], |k, out| k.rounded_sum(out, &terms));
+            for (kernels, found) in vector {
+                prop_assert!(found == portable, "{:?}", kernels);
+            }
         }
 
         #[test]
@@ -367,10 +389,12 @@ mod tests {
                     k.key_product([&mut *out0, &mut *out1], &of, &m);
                 }
             };
-            let whole = both(&[0; 2 * N], |k, out| product(k, out, N));
-            let parts = both(&[0; 2 * N], |k, out| product(k, out, N >> log_parts));
-            prop_assert_eq!(&whole[0], &whole[1]);
-            prop_assert_eq!(whole, parts);
+            let (whole, portable) = made(&[0; 2 * N], |k, out| product(k, out, N));
+            let (parts, portable_parts) = made(&[0; 2 * N], |k, out| product(k, out, N >> log_parts));
+            prop_assert_eq!(&portable, &portable_parts);
+            for (kernels, found) in whole.into_iter().chain(parts) {
+                prop_assert!(found == portable, "{:?}", kernels);
+            }
         }
 
         #[test]
@@ -385,7 +409,7 @@ mod tests {
             prop_assert_eq!(bytes.len(), packing::packed_bytes(N, &m));
             // What lies behind is not looked at.
             bytes.resize(bytes.len() + rest, 0xff);
-            for kernels in [Kernels::detect(LOG_N), Kernels::Portable] {
+            for kernels in Kernels::all(LOG_N) {
                 let mut found = vec![0; N];
                 prop_assert_eq!(kernels.unpack(&mut found, &bytes, &m), !excess);
                 prop_assert_eq!(&found, &limb);
