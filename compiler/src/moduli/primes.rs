@@ -8,6 +8,8 @@ pub(crate) const MAX_PRIME_BITS: f64 = 49.95;
 /// Bits by which primes may be shorter than asked for.
 pub(crate) const TOLERANCE_BITS: f64 = 0.1;
 
+const SMALL_PRIMES: [u64; 14] = [3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47];
+
 /// The `count` largest primes of at most `bits` bits for transforms of degree `2^log_n`, descending; `None` when there are
 /// fewer.
 pub fn largest_primes(log_n: u32, bits: f64, count: usize) -> Option<Vec<u64>> {
@@ -73,7 +75,10 @@ impl PrimeSource {
     }
 
     fn take(&mut self, candidate: u64) -> bool {
+        // Small factors are found sooner than the test finds that there are some.
+        let divided = |&small: &u64| candidate.is_multiple_of(small) && candidate > small;
         candidate % self.step == 1
+            && !SMALL_PRIMES.iter().any(divided)
             && !self.used.contains(&candidate)
             && primal_check::miller_rabin(candidate)
             && self.used.insert(candidate)

@@ -59,6 +59,8 @@ impl Exponential {
     pub fn fit(domain: Domain, degree: usize, squarings: u32, weight: impl Fn(u32) -> f64) -> Self {
         let bound = domain.bound();
         let angle = TAU * bound / f64::from(squarings).exp2();
+        let weights: Vec<f64> = (0..=domain.wraps).map(weight).collect();
+        let weight = |wrap: u32| weights.get(wrap as usize).copied().unwrap_or(0.0);
         let points: Vec<(f64, f64)> = domain
             .points()
             .map(|(wrap, u)| (weight(wrap.unsigned_abs()), u / bound))

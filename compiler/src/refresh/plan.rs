@@ -19,7 +19,7 @@ use super::choices::{Choices, GroupChoice};
 use super::exponential::Exponential;
 use super::function::{ExponentialLevels, Group, Refresh};
 pub use super::rows::PlanError;
-use super::rows::{BASE, BELOW, Descent, FROM, LOW, Pool};
+use super::rows::{BASE, Descent, FROM, LOW, Pool};
 use super::tail::failure_bits;
 use crate::moduli::primes::TOLERANCE_BITS;
 use peregrine_ir::{Level, RingTable, Scale};
@@ -50,7 +50,7 @@ impl Choices {
     /// # Errors
     /// When there are too few primes, or the modulus is too short for the steps of a refresh.
     pub fn plan(&self) -> Result<RefreshPlan, PlanError> {
-        self.planned(None, &[])
+        Ok(self.in_table(self.table(None, &[])?))
     }
 
     /// The refresh with rows for a network between its results and its argument: rescales that drop these bits, or a few more, lead
@@ -60,25 +60,30 @@ impl Choices {
     /// When there are too few primes, or the limit is too low.
     pub fn plan_for(&self, drops: &[u32]) -> Result<RefreshPlan, PlanError> {
         // With all the primes that there are room for, or else none; then with as few as do.
-        let most = self.planned(None, drops)?;
-        let fewer = 1..most.rings.primes.len();
-        let mut plans = fewer.filter_map(|longs| self.planned(Some(longs), drops).ok());
-        Ok(plans.next().unwrap_or(most))
+        let most = self.table(None, drops)?;
+        let fewer = 1..most.primes.len();
+        let mut tables = fewer.filter_map(|longs| self.table(Some(longs), drops).ok());
+        Ok(self.in_table(tables.next().unwrap_or(most)))
     }
 
-    fn planned(&self, longs: Option<usize>, drops: &[u32]) -> Result<RefreshPlan, PlanError> {
+    /// The rings, with as many long primes as there is room for or with `longs`, and with rows for the network as in [`Self::plan_for`].
+    fn table(&self, longs: Option<usize>, drops: &[u32]) -> Result<RingTable, PlanError> {
         let pool = Pool::new(self, longs)?;
         let mut descent = Descent::new(&pool);
         self.slots_above(&mut descent)?;
         self.exponential_above(&mut descent)?;
         below(&mut descent, drops)?;
         let rows = descent.rows;
-        let top = BELOW + rows.len() as u32;
-        let rings = pool.rings(self, &rows);
+        Ok(pool.rings(self, &rows))
+    }
+
+    /// The refresh in rings that are made for it.
+    fn in_table(&self, rings: RingTable) -> RefreshPlan {
+        let top = rings.top().map_or(0, |top| top.0);
         let refresh = self.refresh(top);
         let bits = |level: Level| rings.level_bits(level).unwrap_or(0.0);
         let share = (f64::from(self.base_scale_bits()) - bits(Level(BASE))).exp2();
-        Ok(RefreshPlan {
+        RefreshPlan {
             gain: refresh.gain(share),
             modulus_bits: [bits(refresh.from.0), bits(refresh.levels.out)],
             failure_bits: failure_bits(
@@ -90,7 +95,7 @@ impl Choices {
             leaving: refresh.from.0,
             rings,
             refresh,
-        })
+        }
     }
 
     /// The rows of coefficients to slots.

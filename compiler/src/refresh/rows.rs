@@ -7,11 +7,10 @@ use peregrine_ir::{
     Arena, Entity, LevelSpec, Prime, RingId, RingSpec, RingTable, SecretKind, SpecialPrime,
 };
 
-/// The levels of the sparse ring with `q_0`, of the ternary ring with it, of the argument, and the lowest above these.
+/// The levels of the sparse ring with `q_0`, of the ternary ring with it, and of the argument.
 pub(super) const LOW: u32 = 0;
 pub(super) const BASE: u32 = 1;
 pub(super) const FROM: u32 = 4;
-pub(super) const BELOW: u32 = 5;
 /// Short primes in the rows from base to argument, of five.
 const CHAIN: usize = 4;
 /// Bits of the long primes, at least, and at most: so many outweigh as many special primes by the slack.
@@ -46,6 +45,8 @@ pub enum PlanError {
 pub(super) struct Pool {
     /// Short primes, then long ones.
     primes: Arena<Prime, u64>,
+    /// log2 of each.
+    bits: Vec<f64>,
     shorts: usize,
     special: Arena<SpecialPrime, u64>,
 }
@@ -62,10 +63,9 @@ impl Pool {
         let shorts = choices.short_bits.map(|bits| source.near(f64::from(bits)));
         let shorts: Option<Vec<u64>> = shorts.into_iter().collect();
         let mut primes = shorts.ok_or(missing.clone())?;
-        let bits = |p: u64| (p as f64).log2();
-        let room = choices.limit_bits
-            - special.values().map(|&p| bits(p)).sum::<f64>()
-            - primes.iter().map(|&p| bits(p)).sum::<f64>();
+        let bits = |&p: &u64| (p as f64).log2();
+        let taken = special.values().chain(&primes).map(bits).sum::<f64>();
+        let room = choices.limit_bits - taken;
         let most = (room / LONG_BITS).floor().max(0.0) as usize;
         let count = longs.unwrap_or(most.max(1));
         if count > most {
@@ -77,6 +77,7 @@ impl Pool {
             primes.push(long.ok_or(missing.clone())?);
         }
         Ok(Self {
+            bits: primes.iter().map(bits).collect(),
             primes: primes.into_iter().collect(),
             shorts: choices.short_bits.len(),
             special,
@@ -84,11 +85,7 @@ impl Pool {
     }
 
     fn bits(&self, prime: Prime) -> f64 {
-        self.primes.get(prime).map_or(0.0, |&p| (p as f64).log2())
-    }
-
-    fn row_bits(&self, row: &[Prime]) -> f64 {
-        row.iter().map(|&p| self.bits(p)).sum()
+        self.bits.get(prime.index()).copied().unwrap_or(0.0)
     }
 
     /// Digits that the special primes outweigh: the short primes and some long ones, then long ones.
@@ -153,11 +150,10 @@ pub(super) struct Descent<'p> {
 impl<'p> Descent<'p> {
     /// From the whole pool down.
     pub(super) fn new(pool: &'p Pool) -> Self {
-        let all: Vec<Prime> = pool.primes.keys().collect();
         Self {
             pool,
-            bits: pool.row_bits(&all),
-            rows: vec![all],
+            bits: pool.bits.iter().sum(),
+            rows: vec![pool.primes.keys().collect()],
         }
     }
 
@@ -189,8 +185,7 @@ impl<'p> Descent<'p> {
 
     /// Bits of the argument.
     fn least(&self) -> f64 {
-        let chain: Vec<Prime> = self.pool.primes.keys().take(CHAIN).collect();
-        self.pool.row_bits(&chain)
+        self.pool.bits.iter().take(CHAIN).sum()
     }
 
     /// Adds the row above the argument for which limbs and what it drops cost least; gives what it drops. `cost` refuses what drops too
@@ -200,27 +195,36 @@ impl<'p> Descent<'p> {
         wanted: f64,
         cost: impl Fn(f64) -> Option<f64>,
     ) -> Result<f64, PlanError> {
-        let (shorts, longs): (Vec<Prime>, Vec<Prime>) = self
-            .pool
-            .primes
-            .keys()
-            .partition(|p| p.index() < self.pool.shorts);
-        let rows = (0..1u32 << shorts.len()).flat_map(|set| {
-            let shorts = (0..).zip(&shorts).filter(move |(i, _)| set >> i & 1 == 1);
-            let shorts: Vec<Prime> = shorts.map(|(_, &p)| p).collect();
-            let longs = &longs;
-            (0..=longs.len()).map(move |count| [&shorts, &longs[..count]].concat())
-        });
-        let (least, highest, pool) = (self.least(), self.bits, self.pool);
-        let priced = rows.filter_map(|row| {
-            let bits = pool.row_bits(&row);
-            let cost = cost(highest - bits)? + LIMB_BITS * row.len() as f64;
-            (bits > least && bits < highest - 1.0).then_some((cost, row, bits))
-        });
-        let best = priced.min_by(|a, b| a.0.total_cmp(&b.0));
-        let (_, row, bits) = best.ok_or(PlanError::Room {
+        let pool = self.pool;
+        let (shorts, longs) = pool.bits.split_at(pool.shorts);
+        let (least, highest) = (self.least(), self.bits);
+        let mut best: Option<(f64, u32, usize, f64)> = None;
+        for set in 0..1u32 << shorts.len() {
+            let chosen = (0..).zip(shorts).filter(|(i, _)| set >> i & 1 == 1);
+            let mut bits: f64 = chosen.map(|(_, bits)| bits).sum();
+            for count in 0..=longs.len() {
+                if count > 0 {
+                    bits += longs.get(count - 1).copied().unwrap_or(0.0);
+                }
+                if bits <= least || bits >= highest - 1.0 {
+                    continue;
+                }
+                let limbs = set.count_ones() as usize + count;
+                let cost = cost(highest - bits).map(|cost| cost + LIMB_BITS * limbs as f64);
+                let Some(cost) = cost else { continue };
+                if best.is_none_or(|(known, ..)| cost < known) {
+                    best = Some((cost, set, count, bits));
+                }
+            }
+        }
+        let (_, set, count, bits) = best.ok_or(PlanError::Room {
             bits: (wanted - self.left()).max(MOST_MISS_BITS),
         })?;
+        let row = pool.primes.keys().filter(|prime| match prime.index() {
+            short if short < pool.shorts => set >> short & 1 == 1,
+            long => long < pool.shorts + count,
+        });
+        let row = row.collect();
         let dropped = self.bits - bits;
         self.rows.push(row);
         self.bits = bits;
