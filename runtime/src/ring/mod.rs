@@ -12,6 +12,8 @@ mod automorphism;
 mod baseline;
 mod basis;
 mod convert;
+#[cfg(target_arch = "x86_64")]
+mod counter;
 mod dot_parts;
 #[cfg(target_arch = "x86_64")]
 mod fma;

@@ -21,13 +21,13 @@
 //! - \[ADPS16\] Alkim, Ducas, Poeppelmann, Schwabe, *Post-quantum key exchange: a new hope*; binomial errors.
 //!   <https://eprint.iacr.org/2015/1092>
 
-#[cfg(target_arch = "x86_64")]
-use super::ifma::stream::VectorStream;
 use super::{Coefficient, Kernels, Modulus, Ntt, Ring, RnsBasis, RnsPoly};
 use aes::Aes128;
 use aes::cipher::{Array, InnerIvInit, KeyInit, StreamCipherCore, StreamCipherSeekCore};
 use ctr::{CtrCore, flavors::Ctr128BE};
 use std::fmt;
+#[cfg(target_arch = "x86_64")]
+use vector_stream::VectorStream;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The standard deviation of an error coefficient, `sqrt(42) / 2`.
@@ -122,9 +122,9 @@ impl UniformStream {
     pub(super) fn new(kernels: Kernels, seed: Seed, stream: u64, modulus: &Modulus) -> Self {
         let (prime, mask) = (modulus.value(), (1 << modulus.bits()) - 1);
         #[cfg(target_arch = "x86_64")]
-        if let Kernels::Ifma(ifma) = kernels {
+        {
             let (key, block) = (seed.0.to_le_bytes(), first_block(stream));
-            if let Some(stream) = VectorStream::new(ifma, key, block, prime, mask) {
+            if let Some(stream) = VectorStream::new(kernels, key, block, (prime, mask)) {
                 return Self::Vector(Box::new(stream));
             }
         }
@@ -321,6 +321,9 @@ fn sample_binomial(seed: Seed, count: usize) -> Zeroizing<Vec<i64>> {
     }
     integers
 }
+
+#[cfg(target_arch = "x86_64")]
+mod vector_stream;
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,7 @@
 
 pub(super) mod elementwise;
 pub(super) mod ntt;
+pub(super) mod stream;
 pub(super) mod vector;
 
 /// Proof that the processor has the features these kernels are compiled for.

@@ -102,7 +102,7 @@ proptest! {
         let residues = words(reference(Seed(seed), stream)).map(|word| word & mask);
         let total = pieces.iter().sum();
         let expected: Vec<u64> = residues.filter(|&r| r < modulus.value()).take(total).collect();
-        for kernels in [Kernels::Portable, kernels()] {
+        for kernels in Kernels::all(10) {
             let mut uniform = UniformStream::new(kernels, Seed(seed), stream, &modulus);
             let mut found = Vec::new();
             for &piece in &pieces {
