@@ -12,13 +12,15 @@
 //! Cost of a diagonal: O(S), after one O(S) table for each ciphertext of a layout, which is kept. A scalar is read without
 //! tables.
 
+mod diagonal;
 mod uniform;
 
 use crate::circuit::{Circuit, Constant, Operator};
 use crate::entity::{Const, Entity, LayoutId, OperatorId};
-use crate::layout::{Layout, Place};
+use crate::layout::Layout;
 use crate::linear::{BoundMap, LinearError};
 use crate::shape::Broadcast;
+use diagonal::{Elements, NONE, Side, diagonal};
 use std::sync::OnceLock;
 
 /// Evaluates the constants of one circuit. A filler may be shared by threads.
@@ -26,8 +28,8 @@ use std::sync::OnceLock;
 pub struct Filler<'c> {
     circuit: &'c Circuit,
     operators: Vec<Bound<'c>>,
-    /// For each layout and each of its ciphertexts: the element in each slot, `NONE` where there is none.
-    tables: Vec<Vec<OnceLock<Vec<u32>>>>,
+    /// For each layout and each of its ciphertexts: what its slots hold.
+    tables: Vec<Vec<OnceLock<Elements>>>,
 }
 
 /// The values in the slots of a plaintext, `N / 2` of them, real or complex.
@@ -60,8 +62,6 @@ enum Bound<'c> {
         layout: LayoutId,
     },
 }
-
-const NONE: u32 = u32::MAX;
 
 impl<'c> Filler<'c> {
     /// A filler for the constants of `circuit`.
@@ -128,8 +128,8 @@ impl<'c> Filler<'c> {
             ) => {
                 let from = self.side(*x, *input).ok_or_else(missing)?;
                 let to = self.side(*y, *output).ok_or_else(missing)?;
-                let reach = Reach::new(from.layout, *fold).through(*rotation);
-                Ok(diagonal(map, (&from, &to), &reach, *pre))
+                let reach = Reach::new(from.layout, *fold);
+                Ok(diagonal(map, (&from, &to), (&reach, *rotation), *pre))
             }
             (
                 Constant::Fill { part, .. },
@@ -145,9 +145,8 @@ impl<'c> Filler<'c> {
                         .copied()
                         .unwrap_or(0.0)
                 };
-                Ok(side
-                    .elements
-                    .iter()
+                let elements = side.elements.in_slots().iter();
+                Ok(elements
                     .map(|e| if *e == NONE { 0.0 } else { value(e) })
                     .collect())
             }
@@ -160,48 +159,12 @@ impl<'c> Filler<'c> {
     fn side(&self, layout: LayoutId, ciphertext: u32) -> Option<Side<'_>> {
         let parts = self.circuit.layouts.get(layout)?;
         let cell = self.tables.get(layout.index())?.get(ciphertext as usize)?;
-        let elements = cell.get_or_init(|| {
-            let element = |slot| parts.element_flat(Place { ciphertext, slot });
-            (0..parts.slots())
-                .map(|slot| element(slot).map_or(NONE, |e| e as u32))
-                .collect()
-        });
+        let elements = cell.get_or_init(|| Elements::of(parts, ciphertext));
         Some(Side {
             layout: parts,
             elements,
         })
     }
-}
-
-/// One ciphertext of a packed tensor.
-struct Side<'a> {
-    layout: &'a Layout,
-    elements: &'a [u32],
-}
-
-fn diagonal(
-    map: &BoundMap<'_>,
-    (from, to): (&Side<'_>, &Side<'_>),
-    reach: &ReachThrough<'_>,
-    pre: u32,
-) -> Vec<f64> {
-    let slots = to.elements.len();
-    let mask = slots - 1;
-    let pre = pre as usize & mask;
-    (0..slots)
-        .map(|t| {
-            let at = (t + pre) & mask;
-            let source = (at + reach.rotation as usize) & mask;
-            match (to.elements.get(at), from.elements.get(source)) {
-                (Some(&y), Some(&x))
-                    if y != NONE && x != NONE && reach.counts(source as u32, at as u32) =>
-                {
-                    map.coefficient(y as usize, x as usize)
-                }
-                _ => 0.0,
-            }
-        })
-        .collect()
 }
 
 /// The rotations by which elements of a packed input reach the slots of a result. Plans and constants both follow this one rule.
@@ -236,51 +199,6 @@ impl<'l> Reach<'l> {
         let replicas = 0..self.input.parts().replicas;
         let distances = replicas.map(|replica| distance(self.input.replica(slot, replica)));
         distances.min().unwrap_or(0)
-    }
-
-    /// What one rotation reaches.
-    fn through(self, rotation: u32) -> ReachThrough<'l> {
-        let replicas = 0..self.input.parts().replicas;
-        ReachThrough {
-            reach: self,
-            rotation,
-            turns: replicas.map(|r| self.input.turn(r)).collect(),
-        }
-    }
-}
-
-/// The elements of an input that one rotation reaches.
-struct ReachThrough<'l> {
-    reach: Reach<'l>,
-    rotation: u32,
-    /// [`Layout::turn`] of each replica.
-    turns: Vec<u32>,
-}
-
-impl ReachThrough<'_> {
-    /// Whether the coefficient on the element in slot `source` of the input, which the rotation brings to slot `at` of the
-    /// result, belongs there.
-    ///
-    /// It does if the rotation is [`Reach::rotation`] and brings the element to no slot below `at` that is equal to it modulo the
-    /// period.
-    fn counts(&self, source: u32, at: u32) -> bool {
-        let Reach { input, period } = self.reach;
-        let block = input.block();
-        if input.is_aligned() {
-            // Copies lie a block apart, the slots that are summed a period.
-            let folded = period < input.slots();
-            return self.rotation < self.reach.bound() && (!folded || at < period.max(block));
-        }
-        let turn = self.turns.get((source / block) as usize).unwrap_or(&0);
-        let slot = source.wrapping_sub(*turn);
-        let hidden = |(start, turn): (u32, &u32)| {
-            let copy = start + (slot.wrapping_add(*turn) & (block - 1));
-            let distance = copy.wrapping_sub(at) & (period - 1);
-            let from = copy.wrapping_sub(self.rotation) & (input.slots() - 1);
-            distance < self.rotation || (distance == self.rotation && from < at)
-        };
-        let starts = (0..).step_by(block as usize);
-        self.rotation < period && !starts.zip(&self.turns).any(hidden)
     }
 }
 

@@ -185,6 +185,10 @@ impl Family for Conv2d {
         }
     }
 
+    fn is_the_same_along_rows(&self) -> bool {
+        self.window.strides[1] == 1
+    }
+
     fn macs(&self, map: &LinearMap) -> u64 {
         let (group_in, _) = self.group(nchw(&map.input), nchw(&map.output), 0);
         self.window.taps(map, group_in)

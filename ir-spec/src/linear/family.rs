@@ -47,6 +47,11 @@ pub(crate) trait Family: Sized {
     /// Number of structurally nonzero entries of the matrix.
     fn macs(&self, map: &LinearMap) -> u64;
 
+    /// Whether neighbours in a row of the output have the same coefficient on neighbours in a row of the input.
+    fn is_the_same_along_rows(&self) -> bool {
+        false
+    }
+
     /// How the weights are repeated over the input, where that is not given by the attributes.
     fn broadcast(&self, _map: &LinearMap, _weight: &Tensor) -> Option<Broadcast> {
         None

@@ -267,6 +267,14 @@ impl BoundMap<'_> {
         dispatch!(&self.map.kind, family => family.coefficient(self, output, input))
     }
 
+    /// The widths of the rows of input and output, for maps that have the same coefficient for neighbours in a row of the output on
+    /// neighbours in a row of the input.
+    pub(crate) fn row_widths(&self) -> Option<[u32; 2]> {
+        let [input, output] = &self.extents;
+        let widths = [input.dims[3], output.dims[3]];
+        dispatch!(&self.map.kind, family => family.is_the_same_along_rows()).then_some(widths)
+    }
+
     /// Whether no weight is zero. O(1).
     pub const fn is_full(&self) -> bool {
         self.weights.full

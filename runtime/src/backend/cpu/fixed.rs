@@ -33,10 +33,12 @@ pub(super) fn shared_bytes(circuit: &Circuit) -> u64 {
 
 /// Bytes of tables that are made when they are first needed, and then kept.
 fn table_bytes(circuit: &Circuit) -> u64 {
-    let slot_bytes = size_of::<u32>() as u64;
+    // Of a slot of a layout: the number of its element, and a bit.
+    let places = weights::places(circuit);
+    let of_layouts = places * size_of::<u32>() as u64 + places / 8;
     let rings = circuit.rings.rings.keys();
     let of_rings: u64 = rings.map(|ring| ring_table_bytes(circuit, ring)).sum();
-    of_rings + weights::places(circuit) * slot_bytes
+    of_rings + of_layouts
 }
 
 /// Bytes of the tables of one ring, which has the primes of the rings that it leads to, too. Switching rings takes no others.
