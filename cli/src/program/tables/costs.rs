@@ -7,14 +7,19 @@ use peregrine_ir::bounds::Bounds;
 use peregrine_ir::cost::Prediction;
 use peregrine_ir::stats::{Counts, NodeStats, PortStats, Stats};
 use peregrine_ir::{Expectation, InputRange, Level, Remark};
+use peregrine_runtime::ring::kernels_in_use;
 
 /// One line about the predicted time of a run.
 pub fn predicted(run: &PredictedRun) -> String {
+    let (assumed, here) = (&run.machine.kernels, kernels_in_use());
+    let kernels = match assumed == here {
+        true => format!("{assumed} kernels"),
+        false => format!("{assumed} kernels; here are {here} ones: `bench --profile-out`"),
+    };
     format!(
-        "{} on {} ({} kernels), {} to share that, and {} to read the keys",
+        "{} on {} ({kernels}), {} to share that, and {} to read the keys",
         seconds(run.prediction.seconds),
         count(run.threads, "thread"),
-        run.machine.kernels,
         seconds(run.prediction.sharing_seconds),
         seconds(run.prediction.key_seconds)
     )
