@@ -203,9 +203,11 @@ impl Kernels {
     #[must_use]
     pub(super) fn unpack(self, out: &mut [u64], bytes: &[u8], m: &Modulus) -> bool {
         match self {
+            Self::Portable => packing::unpack(out, bytes, m),
+            #[cfg(target_arch = "x86_64")]
+            Self::Fma(fma) => fma.unpack(out, bytes, m),
             #[cfg(target_arch = "x86_64")]
             Self::Ifma(ifma) => ifma.unpack(out, bytes, m),
-            _ => packing::unpack(out, bytes, m),
         }
     }
 

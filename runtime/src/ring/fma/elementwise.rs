@@ -9,6 +9,7 @@ use super::Fma;
 use super::vector::*;
 use crate::ring::kernels::KeyProduct;
 use crate::ring::modulus::{Factor, Modulus};
+use crate::ring::packing::window;
 use std::arch::x86_64::*;
 
 /// Products of words below `2^50` that one reduction takes: the sum, over `2^51`, stays below `2^52`.
@@ -243,6 +244,29 @@ impl Fma {
         }
     }
 
+    /// See `packing::unpack`.
+    pub(in crate::ring) fn unpack(self, out: &mut [u64], bytes: &[u8], m: &Modulus) -> bool {
+        #[target_feature(enable = "avx2")]
+        fn run(out: &mut [u64], bytes: &[u8], m: &Modulus) -> bool {
+            let bits = m.bits() as usize;
+            let halves = [0, 4].map(|first| PackedHalf::new(first, bits));
+            let (mask, largest) = (splat_word((1 << bits) - 1), splat_word(m.value() - 1));
+            let mut excess = _mm256_setzero_si256();
+            for (i, group) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+                let mut last = [0; 72];
+                let window = window(bytes, i * bits, &mut last);
+                for (out, half) in groups_mut(group).iter_mut().zip(&halves) {
+                    let words = _mm256_and_si256(half.read(window), mask);
+                    excess = _mm256_or_si256(excess, _mm256_cmpgt_epi64(words, largest));
+                    store(out, words);
+                }
+            }
+            _mm256_testz_si256(excess, excess) == 1
+        }
+        // SAFETY: the token proves the processor features.
+        unsafe { run(out, bytes, m) }
+    }
+
     /// See `portable::rounded_sum`.
     pub(in crate::ring) fn rounded_sum(self, out: &mut [u64], terms: &[(&[u64], f64)]) {
         #[target_feature(enable = "avx2")]
@@ -301,6 +325,46 @@ impl Fma {
         }
         // SAFETY: the token proves the processor features.
         unsafe { run(out, a, m) }
+    }
+}
+
+/// Where four of eight packed words are.
+struct PackedHalf {
+    /// The first bytes of two pairs of words.
+    starts: [usize; 2],
+    /// Which bytes of those from there on a word begins with, eight for each.
+    bytes: [u8; 32],
+    /// Bits before a word in its first byte.
+    shifts: Words,
+}
+
+impl PackedHalf {
+    fn new(first: usize, bits: usize) -> Self {
+        let starts = [first, first + 2].map(|word| word * bits / 8);
+        let byte = |word: usize| (first + word) * bits / 8 - starts[word / 2];
+        Self {
+            starts,
+            bytes: std::array::from_fn(|i| (byte(i / 8) + i % 8) as u8),
+            shifts: std::array::from_fn(|word| ((first + word) * bits % 8) as u64),
+        }
+    }
+
+    /// The words, with what follows them above.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn read(&self, window: &[u8; 72]) -> __m256i {
+        let [low, high] = self.starts.map(|start| {
+            // Never cut off: residues of at most 50 bits, of which at most six are before the second pair.
+            window[start & 63..].first_chunk().unwrap_or(&[0; 16])
+        });
+        // SAFETY: the arrays hold the 16 and 32 bytes that are read; no alignment is needed.
+        let (pairs, bytes) = unsafe {
+            (
+                _mm256_loadu2_m128i(high.as_ptr().cast(), low.as_ptr().cast()),
+                _mm256_loadu_si256(self.bytes.as_ptr().cast()),
+            )
+        };
+        _mm256_srlv_epi64(_mm256_shuffle_epi8(pairs, bytes), load(&self.shifts))
     }
 }
 
@@ -442,7 +506,8 @@ fn key_product<const K: usize>(
     let start = of.at / 8;
     for i in 0..key0.first().map_or(0, |key| key.len() / 8) {
         let mut made = [[[0; 4]; 2]; 2];
-        for part in 0..2 {
+        let [b, a] = &mut made;
+        for (part, (b, a)) in b.iter_mut().zip(a).enumerate() {
             let at = 2 * i + part;
             let mut sums = [Sums::zero(); 2];
             for k in 0..K {
@@ -450,13 +515,13 @@ fn key_product<const K: usize>(
                 sums[0].add(x, doubles(load(&groups(key0[k])[at])));
                 sums[1].add(x, doubles(load(&groups(key1[k])[at])));
             }
-            for h in 0..2 {
-                let mut half = reduction.reduce(sums[h]);
-                if let Some(add) = of.add[h] {
+            for ((out, sum), add) in [b, a].into_iter().zip(sums).zip(of.add) {
+                let mut half = reduction.reduce(sum);
+                if let Some(add) = add {
                     let addend = p.product(doubles(load(&groups(add)[at])), w);
                     half = p.reduce(_mm256_add_pd(half, addend));
                 }
-                store(&mut made[h][part], words(p.positive(half)));
+                store(out, words(p.positive(half)));
             }
         }
         let [b, a] = made;
