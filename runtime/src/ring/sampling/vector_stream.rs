@@ -7,6 +7,7 @@ use crate::ring::kernels::Kernels;
 use crate::ring::{fma, ifma};
 
 /// Puts the residues among the next words to the front of the slice as long as there is room for [`CHUNK`] more; how many they are.
+// SAFETY: called where the processor features were found that the function is compiled for.
 type Fill = unsafe fn(&mut Source, &mut [u64]) -> usize;
 
 /// The residues of one stream, from first to last.
