@@ -66,9 +66,9 @@ pub(super) struct Side<'a> {
 
 impl Side<'_> {
     /// The column gap, where rows of the tensor have the width that a map sees.
-    fn gap(&self, width: Option<u32>) -> Option<usize> {
+    fn gap(&self, width: u32) -> Option<usize> {
         let [_, _, own] = self.layout.parts().shape;
-        (width == Some(own)).then(|| column_gap(self.layout))
+        (width == own).then(|| column_gap(self.layout))
     }
 }
 
@@ -84,10 +84,9 @@ pub(super) fn diagonal(
     let mask = out.len() - 1;
     let rotated = |at: usize| at.wrapping_sub(pre as usize) & mask;
     // Neighbours that see neighbours have the same coefficient, if both are as far apart.
-    let [own, other] = map.row_widths().map_or([None; 2], |widths| {
-        [to.gap(Some(widths[1])), from.gap(Some(widths[0]))]
-    });
-    let gap = own.filter(|_| own == other);
+    let widths = map.row_widths();
+    let gaps = widths.and_then(|[input, output]| from.gap(input).zip(to.gap(output)));
+    let gap = gaps.filter(|(x, y)| x == y).map(|(gap, _)| gap);
     for range in counted(reach, rotation) {
         let first = range.start as usize;
         for at in first..range.end as usize {
