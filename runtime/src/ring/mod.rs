@@ -24,6 +24,8 @@ mod key_limb;
 mod key_product;
 mod modulus;
 mod packing;
+#[cfg(target_arch = "x86_64")]
+mod passes;
 mod poly;
 mod pool;
 mod portable;

@@ -17,6 +17,7 @@
 use super::Fma;
 use super::vector::*;
 use crate::ring::modulus::{Factor, Modulus};
+use crate::ring::passes::{pass_factors, stages, unrolled};
 use crate::ring::transform::reverse_bits;
 use std::arch::x86_64::*;
 
@@ -112,13 +113,6 @@ impl Tables {
     }
 }
 
-/// How many stages a pass over a block of `2^log` words does, of those above the last: the least number of passes, the longer
-/// ones first.
-fn stages(log: u32) -> u32 {
-    let left = log - LAST;
-    left.div_ceil(left.div_ceil(3))
-}
-
 /// Groups of four in a block of `2^log` words.
 fn length(log: u32) -> usize {
     1 << (log - 2)
@@ -132,7 +126,7 @@ fn first_last(tables: &Tables, at: usize) -> usize {
 /// Transforms block `at - m` of stage `m <= at`.
 #[target_feature(enable = "avx2,fma")]
 fn forward(tables: &Tables, block: &mut [Words], log: u32, at: usize) {
-    let done = stages(log);
+    let done = stages(log, LAST);
     match done {
         1 => forward_pass::<2>(tables, block, at),
         2 => forward_pass::<4>(tables, block, at),
@@ -156,7 +150,7 @@ fn inverse(
     at: usize,
     scale: Option<f64>,
 ) {
-    let done = stages(log);
+    let done = stages(log, LAST);
     if log - done == LAST {
         inverse_first(tables, block, values, first_last(tables, at << done));
     } else {
@@ -227,20 +221,6 @@ fn backward(u: Vector, v: Vector) -> (Vector, Vector) {
     (_mm256_add_pd(u, v), _mm256_sub_pd(v, u))
 }
 
-/// Repeats a block for each butterfly of a pass: loops of this size are not unrolled by themselves, and only then do the
-/// operands stay in registers.
-macro_rules! unrolled {
-    ($j:ident => $body:block) => {
-        unrolled!($j => $body, 0 1 2 3)
-    };
-    ($j:ident => $body:block, $($value:literal)*) => {
-        $({
-            const $j: usize = $value;
-            $body
-        })*
-    };
-}
-
 /// Combines `x[k]` and `x[k + DISTANCE]` of every `2 DISTANCE`; `w` holds the factor of stage `m`, block `i`, at `m + i`.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
@@ -280,7 +260,7 @@ fn inverse_stage<const PARTS: usize, const DISTANCE: usize>(
 #[target_feature(enable = "avx2,fma")]
 fn forward_pass<const PARTS: usize>(tables: &Tables, block: &mut [Words], at: usize) {
     let p = prime(&tables.modulus);
-    let w = pass_factors::<PARTS>(|k| tables.coarse[k], at);
+    let w = pass_factors::<PARTS, _>(|k| tables.coarse[k], at);
     let mut columns = Columns::<PARTS>::new(block);
     let integers = at == 1;
     for i in 0..columns.length {
@@ -317,7 +297,7 @@ fn inverse_pass<const PARTS: usize>(
     let p = prime(&tables.modulus);
     // Stage m has the indices m to 2m - 1.
     let mirrored = |k: usize| tables.coarse[(3 << k.ilog2()) - 1 - k];
-    let w = pass_factors::<PARTS>(mirrored, at);
+    let w = pass_factors::<PARTS, _>(mirrored, at);
     let mut columns = Columns::<PARTS>::new(block);
     for i in 0..columns.length {
         let bits = columns.load(i);
@@ -337,16 +317,6 @@ fn inverse_pass<const PARTS: usize>(
         }
         columns.store(i, bits);
     }
-}
-
-/// The factors of the stages of a pass over block `at`, numbered as if it were the only one.
-fn pass_factors<const PARTS: usize>(w: impl Fn(usize) -> f64, at: usize) -> [f64; PARTS] {
-    let mut factors = [0.0; PARTS];
-    for (k, factor) in factors.iter_mut().enumerate().skip(1) {
-        let stage = k.ilog2();
-        *factor = w((at << stage) + k - (1 << stage));
-    }
-    factors
 }
 
 /// The last four stages, of blocks of 16 from the `first` on.

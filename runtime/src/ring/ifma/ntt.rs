@@ -19,6 +19,7 @@
 use super::Ifma;
 use super::vector::*;
 use crate::ring::modulus::{Factor, Modulus};
+use crate::ring::passes::{pass_factors, stages, unrolled};
 use crate::ring::transform::reverse_bits;
 use std::arch::x86_64::*;
 
@@ -111,17 +112,10 @@ impl Tables {
     }
 }
 
-/// How many stages a pass over a block of `2^log` words does, of those above the last six: the least number of passes, the
-/// longer ones first.
-fn stages(log: u32) -> u32 {
-    let left = log - 6;
-    left.div_ceil(left.div_ceil(3))
-}
-
 /// Transforms block `at - m` of stage `m <= at`.
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq")]
 fn forward(tables: &Tables, block: &mut [Words], log: u32, at: usize) {
-    let done = stages(log);
+    let done = stages(log, 6);
     match done {
         1 => forward_pass::<2>(tables, block, at),
         2 => forward_pass::<4>(tables, block, at),
@@ -145,7 +139,7 @@ fn inverse(
     at: usize,
     scale: Option<Factor52>,
 ) {
-    let done = stages(log);
+    let done = stages(log, 6);
     if log - done == 6 {
         inverse_first(
             tables,
@@ -237,20 +231,6 @@ fn backward(p: &Prime, u: Vector, v: Vector) -> (Vector, Vector) {
     (sum, _mm512_sub_epi64(_mm512_add_epi64(v, p.two), u))
 }
 
-/// Repeats a block for each butterfly of a pass: loops of this size are not unrolled by themselves, and only then do the
-/// operands stay in registers.
-macro_rules! unrolled {
-    ($j:ident => $body:block) => {
-        unrolled!($j => $body, 0 1 2 3)
-    };
-    ($j:ident => $body:block, $($value:literal)*) => {
-        $({
-            const $j: usize = $value;
-            $body
-        })*
-    };
-}
-
 /// Combines `x[k]` and `x[k + DISTANCE]` of every `2 DISTANCE`; `w` holds the factor of stage `m`, block `i`, at `m + i`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
@@ -291,7 +271,7 @@ fn inverse_stage<const PARTS: usize, const DISTANCE: usize>(
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq")]
 fn forward_pass<const PARTS: usize>(tables: &Tables, block: &mut [Words], at: usize) {
     let p = prime(&tables.modulus);
-    let w = pass_factors::<PARTS>(|k| tables.coarse[k], at);
+    let w = pass_factors::<PARTS, _>(|k| tables.coarse[k], at);
     let mut columns = Columns::<PARTS>::new(block);
     // The first pass meets words that have left the caches.
     let cold = at == 1;
@@ -318,7 +298,7 @@ fn inverse_pass<const PARTS: usize>(
     let p = prime(&tables.modulus);
     // Stage m has the indices m to 2m - 1.
     let mirrored = |k: usize| tables.coarse[(3 << k.ilog2()) - 1 - k];
-    let w = pass_factors::<PARTS>(mirrored, at);
+    let w = pass_factors::<PARTS, _>(mirrored, at);
     let mut columns = Columns::<PARTS>::new(block);
     for i in 0..columns.length {
         let mut x = columns.load(i);
@@ -333,16 +313,6 @@ fn inverse_pass<const PARTS: usize>(
         }
         columns.store(i, x);
     }
-}
-
-/// The factors of the stages of a pass over block `at`, numbered as if it were the only one.
-fn pass_factors<const PARTS: usize>(w: impl Fn(usize) -> Factor52, at: usize) -> [Factor52; PARTS] {
-    let mut factors = [[0; 2]; PARTS];
-    for (k, factor) in factors.iter_mut().enumerate().skip(1) {
-        let stage = k.ilog2();
-        *factor = w((at << stage) + k - (1 << stage));
-    }
-    factors
 }
 
 /// The factors at distance 4, 2 and 1 of eight groups of eight, one group in each lane.
