@@ -8,8 +8,10 @@ use serde::Serialize;
 use std::fs;
 use std::path::Path;
 
-/// Bytes that a program takes beside circuits, keys and values: code and data that are touched, stacks, the allocator's own.
-pub const PROGRAM_BYTES: u64 = 13 << 20;
+/// Bytes that a program takes beside circuits, keys and values: code and data that are touched (12 to 15 MiB, as the system
+/// maps more or less of a file around a page that is needed), stacks, the allocator's own. A constant, so that the least limit
+/// that a refusal names is accepted the next time.
+pub const PROGRAM_BYTES: u64 = 16 << 20;
 
 /// Share of the machine's memory that encoded constants may take when there are several runs and no limit.
 const CACHE_SHARE: u64 = 4;

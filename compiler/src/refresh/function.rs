@@ -107,9 +107,10 @@ impl Refresh {
                 let ty = Type::cipher(level, scale);
                 let argument = writer.builder.push(Inst::Input { ty })?;
                 let lifted = writer.builder.call(lift, vec![argument])?;
+                let conjugate = writer.builder.push(Inst::Conjugate(lifted[0]))?;
                 let mut results = Vec::new();
                 for &half in halves {
-                    let half = writer.half(lifted[0], half)?;
+                    let half = writer.half((lifted[0], conjugate), half)?;
                     results.extend(writer.builder.call(reduce, vec![half])?);
                 }
                 Ok::<_, RefreshError>(results)

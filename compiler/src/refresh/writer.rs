@@ -71,9 +71,12 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// `i` times the real part of a value whose twofold it is, or of its imaginary part.
-    pub(super) fn half(&mut self, a: Value, half: Half) -> Result<Value, TypeError> {
-        let conjugate = self.builder.push(Inst::Conjugate(a))?;
+    /// `i` times the real or the imaginary part of twice a value, whose conjugate is known.
+    pub(super) fn half(
+        &mut self,
+        (a, conjugate): (Value, Value),
+        half: Half,
+    ) -> Result<Value, TypeError> {
         match half {
             Half::Real => {
                 let twice = self.builder.push(Inst::Add(vec![a, conjugate]))?;
@@ -320,9 +323,12 @@ impl<'b> Writer<'b> {
         let first = levels.squares.first().copied().unwrap_or(levels.out);
         let wanted = self.beside(w8.value, (first, &levels.scale))?;
         let inner = self.inner(babies, (&hh, &hl), w4, (to, &wanted, w8.times))?;
+        let inner = self.reduced(inner, to)?;
         let product = self.product(inner, w8.value)?;
         let scale = self.scale(product)?;
+        // The rest needs no relinearization of its own.
         let rest = self.inner(babies, (&lh, &ll), w4, (to, &scale, 1.0))?;
+        let rest = self.builder.push(Inst::Rescale { a: rest, to })?;
         let mut z = self.builder.push(Inst::Add(vec![product, rest]))?;
         for &to in &levels.squares {
             z = self.reduced(z, to)?;
@@ -339,7 +345,7 @@ impl<'b> Writer<'b> {
         Ok(self.times_i(twice)?)
     }
 
-    /// `times` times `low + W_4 high` for two cubics in the babies, at a level and scale.
+    /// `times` times `low + W_4 high` for two cubics in the babies, of three parts, which has a scale once it is rescaled to a level.
     fn inner(
         &mut self,
         babies: [Power; 3],
@@ -352,8 +358,7 @@ impl<'b> Writer<'b> {
         let product = self.product(high, w4.value)?;
         let scale = self.scale(product)?;
         let low = self.cubic(babies, low, (&scale, times))?;
-        let a = self.builder.push(Inst::Add(vec![product, low]))?;
-        Ok(self.reduced(a, to)?)
+        Ok(self.builder.push(Inst::Add(vec![product, low]))?)
     }
 
     /// `times` times a cubic in the babies, at a scale.
