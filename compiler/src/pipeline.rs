@@ -166,6 +166,8 @@ pub struct Session<'g> {
     quotes: Quotes,
     /// The demands of circuits, by log2 of the degree at which the rings were too small for them.
     demanded: BTreeMap<u32, Demand>,
+    /// A configuration for which refreshes did not pay.
+    unrefreshed: Option<Config>,
 }
 
 impl<'g> Session<'g> {
@@ -181,6 +183,7 @@ impl<'g> Session<'g> {
             rewrites,
             quotes: Quotes::default(),
             demanded: BTreeMap::new(),
+            unrefreshed: None,
         })
     }
 
@@ -203,7 +206,11 @@ impl<'g> Session<'g> {
             None => {
                 let emitted = self.emitted(config, watch)?;
                 watch(1.0, "choosing keys");
-                with_keys(emitted.offers, config)?
+                let taken = with_keys(emitted.offers, config)?;
+                if taken.refreshes.is_none() {
+                    self.unrefreshed = Some(config.clone());
+                }
+                taken
             }
         };
         let Taken { keyed, refreshes } = taken;
@@ -320,7 +327,8 @@ impl Session<'_> {
         let mut refreshed: Option<Offer> = None;
         for log_n in config.degrees() {
             let leveled = self.leveled(log_n, (config, &planner), watch)?;
-            if refreshed.is_none() && config.may_refresh(log_n) {
+            let may_refresh = config.may_refresh(log_n) && !self.is_faster_unrefreshed(config);
+            if refreshed.is_none() && may_refresh {
                 let attempt = Attempt::new(&self.graph, (config, &planner), log_n, watch);
                 let known = leveled.as_ref().map_or(f64::INFINITY, Emitted::seconds);
                 match attempt.refreshed(&mut self.quotes, known)? {
@@ -349,6 +357,21 @@ impl Session<'_> {
             (None, Some(source), None) => Err(CompileError::Parameters(source)),
             (None, None, _) => Err(CompileError::NoDegree),
         }
+    }
+
+    /// Whether refreshes did not pay for the same configuration with as many bits of precision or more: with fewer bits the modulus
+    /// is shorter, so a circuit without refreshes gains more than one with.
+    fn is_faster_unrefreshed(&self, config: &Config) -> bool {
+        let known = self.unrefreshed.as_ref();
+        known.is_some_and(|known| {
+            let precision_bits = known.precision_bits;
+            config.precision_bits <= precision_bits
+                && *known
+                    == Config {
+                        precision_bits,
+                        ..config.clone()
+                    }
+        })
     }
 
     /// The fastest circuits without refreshes at a ring degree; or why there are none.

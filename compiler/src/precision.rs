@@ -46,25 +46,27 @@ pub fn compile<E>(
     graph: &Graph,
     config: &Config,
     bits: u32,
-    judge: impl FnMut(&Compiled) -> Result<f64, E>,
+    mut judge: impl FnMut(&Compiled) -> Result<f64, E>,
 ) -> Result<Found, SearchError<E>> {
     let mut session = Session::new(graph, &config.without)
         .map_err(|error| SearchError::Compile(CompileError::Rewrite(error)))?;
-    compile_in(&mut session, config, bits, judge, &|_, _| {})
+    let judge = |compiled: &Compiled| Ok((judge(compiled)?, ()));
+    let (found, ()) = compile_in(&mut session, config, bits, judge, &|_, _| {})?;
+    Ok(found)
 }
 
 /// Compiles the network of a session so that `bits` bits of its outputs are right, like [`compile`]. The session may have
-/// compiled others before.
+/// compiled others before. Beside the bits, `judge` returns what it judged by; that of the circuit that is found comes with it.
 ///
 /// # Errors
 /// When [`compile`] has an error.
-pub fn compile_in<E>(
+pub fn compile_in<J, E>(
     session: &mut Session,
     config: &Config,
     bits: u32,
-    mut judge: impl FnMut(&Compiled) -> Result<f64, E>,
+    mut judge: impl FnMut(&Compiled) -> Result<(f64, J), E>,
     watch: Watch<'_>,
-) -> Result<Found, SearchError<E>> {
+) -> Result<(Found, J), SearchError<E>> {
     let mut search = PrecisionSearch::new(bits);
     while let Some(internal) = search.next() {
         let config = Config {
@@ -73,9 +75,9 @@ pub fn compile_in<E>(
         };
         match session.compile(&config, watch) {
             Ok(compiled) => {
-                let predicted = judge(&compiled).map_err(SearchError::Judge)?;
+                let (predicted, judged_by) = judge(&compiled).map_err(SearchError::Judge)?;
                 let log_n = compiled.circuit.rings.largest_log_n();
-                search.judged(internal, (predicted, log_n), compiled);
+                search.judged(internal, (predicted, log_n), (compiled, judged_by));
             }
             Err(CompileError::Parameters(error)) => search.refused(internal, error.into()),
             Err(CompileError::Keys(error)) => {
@@ -88,7 +90,15 @@ pub fn compile_in<E>(
             Err(error) => return Err(SearchError::Compile(error)),
         }
     }
-    search.finish()
+    let found = search.finish()?;
+    let (compiled, judged_by) = found.compiled;
+    let found = Found {
+        compiled,
+        predicted_bits: found.predicted_bits,
+        internal_bits: found.internal_bits,
+        trials: found.trials,
+    };
+    Ok((found, judged_by))
 }
 
 /// The knowledge about numbers of bits per operation. The search is for fewer than are known to be enough, and for more than

@@ -114,9 +114,14 @@ fn made(
         watcher,
     };
     let made = making.circuit(&mut session, &mut config);
-    let (mut compiled, precision) =
+    let (mut compiled, judged) =
         made.map_err(|error| explained(error, &known, (&session, &config)))?;
-    let prediction = expectations::fill(graph, &mut compiled, &known, watcher)?;
+    let (precision, prediction) = judged.unzip();
+    let prediction = match prediction {
+        None => expectations::predicted((graph, &compiled), &known, watcher)?,
+        known => known,
+    };
+    expectations::fill(&mut compiled, &known, prediction.as_ref())?;
     let ablate = |circuit: &Circuit| ablate(graph, &config, circuit);
     let interface = Interface::of(&compiled.circuit);
     let predicted = PredictedRun::new(&config.cost, &compiled.circuit);
@@ -197,12 +202,13 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
-    /// A circuit for the precision that is asked of the outputs on samples, or of operations.
+    /// A circuit for the precision that is asked of the outputs on samples, or of operations; where it was judged by simulated noise,
+    /// with the verdict.
     fn circuit(
         &self,
         session: &mut Session,
         config: &mut Config,
-    ) -> Result<(pipeline::Compiled, Option<PrecisionReport>), CompileError> {
+    ) -> Result<(pipeline::Compiled, Option<(PrecisionReport, Prediction)>), CompileError> {
         let Self { options, known, .. } = *self;
         let images = known.images();
         let is_given = known.origin() == Origin::Calibrated;
@@ -221,7 +227,7 @@ impl Making<'_> {
             graph: self.graph,
             watcher: self.watcher,
         };
-        let (compiled, precision) = match (&config.like, bits) {
+        let (compiled, precision, prediction) = match (&config.like, bits) {
             // What the other circuit's parameters have is taken, and said.
             (Some(like), None) => {
                 config.precision_bits = like.precision_bits(config.headroom_bits);
@@ -229,7 +235,7 @@ impl Making<'_> {
             }
             _ => goal.compile(session, config)?,
         };
-        Ok((compiled, Some(precision)))
+        Ok((compiled, Some((precision, prediction))))
     }
 }
 

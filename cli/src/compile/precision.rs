@@ -60,21 +60,10 @@ pub(crate) fn predict(
 
 /// Bits of the outputs on samples that were drawn: the worst of them counts, since nobody knows which is like the inputs to
 /// come. A sample whose outputs happen to be small counts as having a sixteenth of the largest.
-fn worst(
-    circuit: &Verified,
-    samples: &[Sample],
-    watcher: &dyn Watcher,
-) -> Result<f64, SimulateError> {
+fn worst(prediction: &Prediction) -> f64 {
     const LEAST_SHARE: f64 = 1.0 / 16.0;
-    let inputs: Vec<Arrays> = samples.iter().map(|s| s.inputs.clone()).collect();
-    let options = simulate::Options { noise: Some(0) };
-    let found = simulate::run_all(circuit, &inputs, options, &watcher.begin("simulate"))?;
-    let deviations = found.decrypted.iter().zip(samples);
-    let deviations: Vec<Deviation> = deviations
-        .map(|(found, sample)| Deviation::of(found, &sample.expected))
-        .collect();
-    let largest = deviations.iter().map(|d| d.largest).fold(0.0, f64::max);
-    let bits = deviations.iter().map(|deviation| {
+    let largest = prediction.deviation().largest;
+    let bits = prediction.samples.iter().map(|deviation| {
         let largest = deviation.largest.max(largest * LEAST_SHARE);
         let deviation = Deviation {
             largest,
@@ -82,7 +71,7 @@ fn worst(
         };
         deviation.bits()
     });
-    Ok(bits.fold(f64::INFINITY, f64::min))
+    bits.fold(f64::INFINITY, f64::min)
 }
 
 /// What is asked of the outputs, and how it is judged.
@@ -99,17 +88,18 @@ pub(super) struct Goal<'a> {
 }
 
 impl Goal<'_> {
-    /// Compiles a model so that its outputs have the wanted precision; the configuration is then that of the circuit.
+    /// Compiles a model so that its outputs have the wanted precision, with what simulated noise leaves of them; the configuration
+    /// is then that of the circuit.
     pub fn compile(
         &self,
         session: &mut Session,
         config: &mut Config,
-    ) -> Result<(Compiled, PrecisionReport), CompileError> {
+    ) -> Result<(Compiled, PrecisionReport, Prediction), CompileError> {
         let samples = samples(self.graph, self.images)?;
         let judge = |compiled: &Compiled| self.judge(compiled, &samples);
         let task = self.watcher.begin("compile");
         let watch = |share: f64, what: &str| task.set(share, what);
-        let found = precision::compile_in(session, config, self.bits, judge, &watch)?;
+        let (found, prediction) = precision::compile_in(session, config, self.bits, judge, &watch)?;
         let Found {
             compiled,
             predicted_bits,
@@ -124,19 +114,20 @@ impl Goal<'_> {
             trials,
             samples: samples.len(),
         };
-        Ok((compiled, precision))
+        Ok((compiled, precision, prediction))
     }
 
-    /// Compiles a model for a given number of bits per operation, and measures the precision of its outputs.
+    /// Compiles a model for a given number of bits per operation, and measures the precision of its outputs. Gives what
+    /// [`Self::compile`] does.
     pub fn compile_once(
         &self,
         session: &mut Session,
         config: &Config,
-    ) -> Result<(Compiled, PrecisionReport), CompileError> {
+    ) -> Result<(Compiled, PrecisionReport, Prediction), CompileError> {
         let samples = samples(self.graph, self.images)?;
         let task = self.watcher.begin("compile");
         let compiled = session.compile(config, &|share, what| task.set(share, what))?;
-        let predicted = self.judge(&compiled, &samples)?;
+        let (predicted, prediction) = self.judge(&compiled, &samples)?;
         let precision = PrecisionReport {
             asked_bits: self.bits,
             predicted_bits: bounded(predicted),
@@ -144,14 +135,20 @@ impl Goal<'_> {
             trials: 1,
             samples: samples.len(),
         };
-        Ok((compiled, precision))
+        Ok((compiled, precision, prediction))
     }
 
-    /// Bits of the outputs of a circuit.
-    fn judge(&self, compiled: &Compiled, samples: &[Sample]) -> Result<f64, SimulateError> {
-        match self.are_drawn {
-            true => worst(&compiled.circuit, samples, self.watcher),
-            false => Ok(predict(&compiled.circuit, samples, self.watcher)?.bits()),
-        }
+    /// Bits of the outputs of a circuit, and what simulated noise leaves of them.
+    fn judge(
+        &self,
+        compiled: &Compiled,
+        samples: &[Sample],
+    ) -> Result<(f64, Prediction), SimulateError> {
+        let prediction = predict(&compiled.circuit, samples, self.watcher)?;
+        let bits = match self.are_drawn {
+            true => worst(&prediction),
+            false => prediction.bits(),
+        };
+        Ok((bits, prediction))
     }
 }

@@ -11,6 +11,7 @@ use crate::passes::run_all;
 use crate::slots::lower;
 use crate::tensor::Graph;
 use peregrine_ir::{Circuit, Remark, RingTable};
+use rayon::prelude::*;
 
 /// The values of reluctance that are tried in spending levels on conversions. The price of a level is an estimate, so several
 /// plans are compared.
@@ -22,6 +23,8 @@ const MAX_CUTS: usize = 24;
 /// About the number of instructions of all circuits that are made to find the place; [`LEAST_CUTS`] places are tried nevertheless.
 const CUT_INSTRUCTIONS: usize = 2_000_000;
 const LEAST_CUTS: usize = 6;
+/// The number of places that are tried side by side, on any machine.
+const SIDE_BY_SIDE: usize = 4;
 
 /// An attempt at one ring degree, with a cut or without.
 #[derive(Clone, Copy)]
@@ -173,18 +176,20 @@ impl<'a> Attempt<'a> {
     ) -> Result<Candidate, CompileError> {
         let without = fewest.seconds;
         let mut best = fewest;
-        let mut known: Vec<LayoutPlan> = Vec::new();
-        for (i, reluctance) in RELUCTANCE.into_iter().enumerate() {
-            let done = i as f64 / RELUCTANCE.len() as f64;
-            self.begin(PLANNED + (SPENT - PLANNED) * done, "levels for conversions");
+        self.begin(PLANNED, "levels for conversions");
+        let mut plans: Vec<(f64, LayoutPlan)> = Vec::new();
+        for reluctance in RELUCTANCE {
             let Some(plan) = planning.worthwhile_levels(reluctance)? else {
                 break;
             };
-            if known.iter().any(|known| known.chooses_as(&plan)) {
-                continue;
+            if !plans.iter().any(|(_, known)| known.chooses_as(&plan)) {
+                plans.push((reluctance, plan));
             }
-            known.push(plan.clone());
-            if let Ok(found) = self.fastest(&plan)? {
+        }
+        let found = plans.par_iter();
+        let found = found.map(|(reluctance, plan)| (*reluctance, self.fastest(plan)));
+        for (reluctance, found) in found.collect::<Vec<_>>() {
+            if let Ok(found) = found? {
                 let plan = Plan {
                     reluctance: Some(reluctance),
                     ..found.plan
@@ -221,10 +226,11 @@ impl<'a> Attempt<'a> {
         let affordable = (CUT_INSTRUCTIONS / best.circuit.values.len().max(1)).max(LEAST_CUTS);
         let mut stride = late.len().div_ceil(affordable.min(MAX_CUTS)).max(1);
         // From the last cut to the first, by strides, while parameters hold the network that is cut there.
-        for at in (0..late.len()).step_by(stride) {
-            let done = at as f64 / late.len() as f64;
+        let strides: Vec<usize> = (0..late.len()).step_by(stride).collect();
+        for (i, places) in strides.chunks(SIDE_BY_SIDE).enumerate() {
+            let done = (i * SIDE_BY_SIDE) as f64 / strides.len() as f64;
             self.begin(SPENT + (1.0 - SPENT) * done, "half of it");
-            if !self.cut_at(&late, at, (best, &mut *quotes), &mut fastest)? {
+            if !self.cut_at(&late, places, (best, &mut *quotes), &mut fastest)? {
                 break;
             }
         }
@@ -234,12 +240,9 @@ impl<'a> Attempt<'a> {
             let Some(&(_, at)) = fastest.as_ref() else {
                 break;
             };
-            for near in [at.checked_sub(stride), at.checked_add(stride)]
-                .into_iter()
-                .flatten()
-            {
-                self.cut_at(&late, near, (best, &mut *quotes), &mut fastest)?;
-            }
+            let near = [at.checked_sub(stride), at.checked_add(stride)];
+            let near: Vec<usize> = near.into_iter().flatten().collect();
+            self.cut_at(&late, &near, (best, &mut *quotes), &mut fastest)?;
         }
         Ok(fastest.map(|(found, at)| {
             let cut = late[at];
@@ -248,39 +251,45 @@ impl<'a> Attempt<'a> {
         }))
     }
 
-    /// Compares the fastest circuit with the one that is cut at a place of a list. Returns `false` where no parameters hold the
-    /// network that is cut there; they hold it no better when it is cut before.
+    /// Compares the fastest circuit with those that are cut at some places of a list. Returns `false` where no parameters hold the
+    /// network that is cut at one of them; they hold it no better when it is cut before.
     fn cut_at(
         &self,
         cuts: &[Cut],
-        at: usize,
+        places: &[usize],
         (best, quotes): (&Candidate, &mut Quotes),
         fastest: &mut Option<(Candidate, usize)>,
     ) -> Result<bool, CompileError> {
-        let Some(&cut) = cuts.get(at) else {
-            return Ok(true);
-        };
-        let attempt = Self {
-            cut: Some(cut),
-            ..*self
-        };
-        let Ok(priced) = attempt.priced() else {
-            return Ok(false);
-        };
-        match attempt.planned(best.plan, &priced, quotes)? {
-            Some(Ok(found)) => {
-                let found = Candidate {
-                    plan: best.plan,
-                    ..found
-                };
-                let known = fastest.take();
-                let known = known.filter(|(known, _)| known.seconds <= found.seconds);
-                *fastest = Some(known.unwrap_or((found, at)));
+        let (mut plans, mut holds) = (Vec::new(), true);
+        for (&at, &cut) in places.iter().filter_map(|at| Some((at, cuts.get(*at)?))) {
+            let attempt = Self {
+                cut: Some(cut),
+                ..*self
+            };
+            let Ok(priced) = attempt.priced() else {
+                holds = false;
+                break;
+            };
+            if let Some(plan) = attempt.layouts_of(best.plan, &priced, quotes)? {
+                plans.push((at, attempt, plan));
             }
-            Some(Err(_)) => return Ok(false),
-            None => {}
         }
-        Ok(true)
+        let found = plans.into_par_iter();
+        let found =
+            found.map(|(at, attempt, plan)| (at, attempt.candidate(&plan, best.plan.policy)));
+        for (at, found) in found.collect::<Vec<_>>() {
+            let Ok(found) = found? else {
+                return Ok(false);
+            };
+            let found = Candidate {
+                plan: best.plan,
+                ..found
+            };
+            let known = fastest.take();
+            let known = known.filter(|(known, _)| known.seconds <= found.seconds);
+            *fastest = Some(known.unwrap_or((found, at)));
+        }
+        Ok(holds)
     }
 
     /// The remark on a circuit that goes on at half the degree.
@@ -307,6 +316,18 @@ impl<'a> Attempt<'a> {
         priced: &RingTable,
         quotes: &mut Quotes,
     ) -> Result<Option<Found>, CompileError> {
+        let plan = self.layouts_of(how, priced, quotes)?;
+        plan.map(|plan| self.candidate(&plan, how.policy))
+            .transpose()
+    }
+
+    /// The layouts for a plan and this attempt's cut; `None` where the tensor at the cut does not lie in two equal halves.
+    fn layouts_of(
+        &self,
+        how: Plan,
+        priced: &RingTable,
+        quotes: &mut Quotes,
+    ) -> Result<Option<LayoutPlan>, CompileError> {
         let mut planning = match self.planning(priced, quotes) {
             Ok(planning) => planning,
             Err(LayoutPlanError::NoPlan { .. }) => return Ok(None),
@@ -316,10 +337,9 @@ impl<'a> Attempt<'a> {
             Some(reluctance) => planning.worthwhile_levels(reluctance)?,
             None => None,
         };
-        let plan = match plan {
+        Ok(Some(match plan {
             Some(plan) => plan,
             None => planning.fewest_levels()?,
-        };
-        self.candidate(&plan, how.policy).map(Some)
+        }))
     }
 }

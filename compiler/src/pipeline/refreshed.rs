@@ -25,6 +25,7 @@ use crate::slots::lower_refreshed;
 use crate::tensor::{Graph, PerNode};
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{RingTable, Security};
+use rayon::prelude::*;
 use std::ops::RangeInclusive;
 
 /// The numbers of special primes that are tried.
@@ -133,7 +134,9 @@ impl Attempt<'_> {
         quotes: &mut Quotes,
         known: f64,
     ) -> Result<Result<Offer, Unrefreshed>, CompileError> {
-        let highest = SPECIAL.filter_map(|special| self.highest(special).transpose());
+        let highest = SPECIAL.into_par_iter().map(|special| self.highest(special));
+        let highest: Vec<Result<Option<Highest>, _>> = highest.collect();
+        let highest = highest.into_iter().filter_map(Result::transpose);
         let highest: Vec<Highest> = highest.collect::<Result<_, _>>()?;
         let Some(most) = highest.first() else {
             return Ok(Err(Unrefreshed::Room));
@@ -167,14 +170,18 @@ impl Attempt<'_> {
             .filter(|highest| highest.special.abs_diff(special) <= 1)
             .collect();
         // Then other layouts. Trials leave out what constants cost, in which layouts differ, so circuits are compared.
-        let mut fastest = self.offered(best)?;
-        for (i, other) in layouts.iter().enumerate().skip(1) {
-            self.begin(i as f64 / layouts.len() as f64, "refreshes");
-            if let Ok((found, _)) = self.with_special(other, &near)? {
-                let found = self.offered(found)?;
-                if found.seconds() < fastest.seconds() {
-                    fastest = found;
-                }
+        self.begin(0.5, "refreshes");
+        let others = layouts.par_iter().skip(1).map(|other| {
+            let found = self.with_special(other, &near)?;
+            found.ok().map(|(trial, _)| self.offered(trial)).transpose()
+        });
+        let (best, others) = rayon::join(|| self.offered(best), || others.collect::<Vec<_>>());
+        let mut fastest = best?;
+        for found in others {
+            if let Some(found) = found?
+                && found.seconds() < fastest.seconds()
+            {
+                fastest = found;
             }
         }
         Ok(Ok(fastest))
@@ -209,10 +216,13 @@ impl Attempt<'_> {
         layouts: &LayoutPlan,
         highest: &[Highest],
     ) -> Result<Result<(Trial, usize), PlacementError>, CompileError> {
+        let trials = highest.par_iter();
+        let trials = trials.map(|highest| (self.with_cuts(layouts, highest), highest.special));
+        let trials: Vec<_> = trials.collect();
         let (mut best, mut refused) = (None, PlacementError::Unsettled);
-        for highest in highest {
-            match self.with_cuts(layouts, highest)? {
-                Ok(found) => best = Some(faster(best, (found, highest.special))),
+        for (found, special) in trials {
+            match found? {
+                Ok(found) => best = Some(faster(best, (found, special))),
                 Err(error) => refused = error,
             }
         }

@@ -10,6 +10,7 @@ use super::diagonals::Diagonals;
 use super::sets::NumberSet;
 use peregrine_ir::Layout;
 use peregrine_ir::cost::LinearCost;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A choice of baby steps and giant steps.
@@ -85,14 +86,18 @@ impl Split {
             input.slots()
         };
         let needs = Needs::of(diagonals);
-        let mut all: Vec<(Self, Steps)> = Vec::new();
-        for (size, shift) in candidates(period, input, output) {
+        let tried: Vec<(u32, u32)> = candidates(period, input, output).into_iter().collect();
+        let counted = tried.into_par_iter().map(|(size, shift)| {
             let split = Self {
                 period,
                 size,
                 shift,
             };
-            let steps = split.count(&needs);
+            (split, split.count(&needs))
+        });
+        let counted: Vec<(Self, Steps)> = counted.collect();
+        let mut all: Vec<(Self, Steps)> = Vec::new();
+        for (split, steps) in counted {
             if !all.iter().any(|(_, known)| known.is_within(&steps)) {
                 all.push((split, steps));
             }

@@ -6,11 +6,12 @@
 //!
 //! A convolution or pooling is a product of relations along its axes, and slots are sums of a part for each axis: the sets
 //! are sums of sets, found in O(weights + displacements); so are those of channels of which nearly all are joined with each other,
-//! and of a matrix with few zeros. Anything else is enumerated in O(nonzero coefficients).
+//! of maps that move each axis by itself, and of a matrix with few zeros. Anything else is enumerated in O(nonzero coefficients).
 
 mod axes;
 mod pairs;
 
+use super::moves::Moves;
 use super::sets::PairSets;
 pub(super) use axes::{Joined, by_axes};
 pub use pairs::Displacements;
@@ -26,6 +27,7 @@ impl Displacements {
 
     fn with(map: &BoundMap<'_>, joined: &[Joined], input: &Layout, output: &Layout) -> Self {
         by_axes(map, joined, input, output)
+            .or_else(|| Some(Moves::of(map.map(), input, output)?.displacements()))
             .or_else(|| Self::by_matrix(map, input, output))
             .unwrap_or_else(|| Self::by_elements(map, input, output))
     }

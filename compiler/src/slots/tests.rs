@@ -1,12 +1,13 @@
 use super::diagonals::Diagonals;
 use super::displacements::{Displaced, Displacements, Joined, by_axes};
 use super::linear::{DiagonalPlan, LinearPlan, emit};
+use super::wiring::Wiring;
 use super::*;
 use crate::layout::candidates;
 use crate::optimisation::Without;
 use crate::tensor::{Graph, Op};
 use peregrine_ir::cost::{LinearCost, Prices};
-use peregrine_ir::linear::{Contract, Conv2d, LinearKind, LinearMap, Window};
+use peregrine_ir::linear::{AxisMap, Contract, Conv2d, Gather, LinearKind, LinearMap, Window};
 use peregrine_ir::{Circuit, Entity, Filler, LayoutParts, RingTable, Security, Tensor};
 use proptest::prelude::*;
 
@@ -185,6 +186,52 @@ fn convolution() -> impl Strategy<Value = (LinearMap, Tensors, Layout, Layout)> 
         })
 }
 
+/// Where the coordinates of an axis of an extent come from: a slice, an upsampling, a part's place in a concatenation.
+fn table(extent: u32) -> impl Strategy<Value = Vec<Option<u32>>> {
+    let slice = (0..extent, 1..3usize).prop_map(move |(first, step)| {
+        let coordinates = (first..extent).step_by(step);
+        coordinates.map(Some).collect()
+    });
+    let repeated = (1..3u32).prop_map(move |times| {
+        let coordinates = 0..extent * times;
+        coordinates.map(|at| Some(at / times)).collect()
+    });
+    let padded = (0..4usize, 0..4usize).prop_map(move |(before, behind)| {
+        let zeros = |count| std::iter::repeat_n(None, count);
+        let all = zeros(before).chain((0..extent).map(Some));
+        all.chain(zeros(behind)).collect()
+    });
+    let nothing = Just(vec![None; 2]);
+    prop_oneof![8 => padded, 4 => slice, 4 => repeated, 1 => nothing]
+}
+
+/// A map that moves each axis by itself, from three or four axes, with the layout of its input.
+fn gather() -> impl Strategy<Value = (LinearMap, Layout)> {
+    let dims = prop::collection::vec(1..7u32, 1..5);
+    let map = dims.prop_flat_map(|dims| {
+        let tables: Vec<_> = dims.iter().map(|&extent| table(extent)).collect();
+        tables.prop_map(move |tables| {
+            let output = tables
+                .iter()
+                .map(|table| table.len() as u32)
+                .collect::<Vec<_>>();
+            let axes = (0..).zip(tables);
+            let axes = axes.map(|(output_axis, table)| AxisMap { output_axis, table });
+            LinearMap {
+                kind: LinearKind::Gather(Gather {
+                    axes: axes.collect(),
+                }),
+                input: Shape::new(dims.clone()).unwrap(),
+                output: Shape::new(output).unwrap(),
+            }
+        })
+    });
+    map.prop_flat_map(|map| {
+        let from = layout_of(map.input.chw());
+        (Just(map), from)
+    })
+}
+
 /// The plan computes what the map says, at most one multiplication deep.
 fn check(
     map: &LinearMap,
@@ -297,6 +344,23 @@ proptest! {
             let joined = Joined::all_of(&bound, share);
             let quick = by_axes(&bound, &joined, &from, &to);
             prop_assert_eq!(quick.as_ref(), Some(&slow));
+        }
+    }
+
+    /// What is found by axes for maps that move each axis by itself is what elements show, between any layouts and those that the
+    /// planner tries, of which many pass ciphertexts on.
+    #[test]
+    fn moves_by_axes_are_those_by_elements(((map, from), to) in gather().prop_flat_map(|(map, from)| {
+        let to = layout_of(map.output.chw());
+        (Just((map, from)), to)
+    })) {
+        let none = Tensors::new();
+        let bound = map.bind(&none).unwrap();
+        let tried = candidates::of(&map, &from, &Without::new()).unwrap_or_default();
+        for to in tried.into_iter().chain([to]).filter(|to| to.slots() == from.slots()) {
+            let quick = (Displacements::of(&bound, &from, &to), Wiring::of(&bound, &from, &to));
+            let slow = (Displacements::by_elements(&bound, &from, &to), Wiring::by_elements(&bound, &from, &to));
+            prop_assert_eq!(quick, slow, "{} to {}", from, to);
         }
     }
 

@@ -2,6 +2,7 @@
 //! insertion of zeros between phases, or a slice of phases.
 
 use super::Packed;
+use super::moves::Moves;
 use peregrine_ir::linear::{BoundMap, LinearKind};
 use peregrine_ir::{Layout, LayoutId, Place};
 
@@ -15,12 +16,20 @@ pub struct Wiring {
 impl Wiring {
     /// The wiring by which `map` leads from one layout to another; `None` where it computes something.
     ///
-    /// Cost: O(slots of all output ciphertexts), of one replica where replicas are alike; much less where the answer is `None`,
-    /// which one element with its replicas mostly shows.
+    /// Cost: O(coordinates) where each axis moves by itself. Otherwise O(slots of all output ciphertexts), of one replica where replicas
+    /// are alike; much less where the answer is `None`, which one element with its replicas mostly shows.
     pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
         if !matches!(map.map().kind, LinearKind::Gather(_)) || input.slots() != output.slots() {
             return None;
         }
+        match Moves::of(map.map(), input, output) {
+            Some(moves) => moves.wiring(),
+            None => Self::by_elements(map, input, output),
+        }
+    }
+
+    /// The wiring of any map between layouts with equally many slots, found element by element.
+    pub(super) fn by_elements(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
         if !copies_agree(map, input, output) {
             return None;
         }

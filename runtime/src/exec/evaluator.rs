@@ -129,13 +129,13 @@ pub trait Evaluator: Sync {
     ///
     /// # Errors
     /// When the scaled values do not fit.
-    fn encode(&self, slots: &Slots, at: Encoding<'_>) -> Result<Self::Plain, Self::Error>;
+    fn encode(&self, slots: Slots, at: Encoding<'_>) -> Result<Self::Plain, Self::Error>;
 
     /// Encodes slots for a single [`Self::dot`], which may do some of the work itself.
     ///
     /// # Errors
     /// When [`Self::encode`] has an error.
-    fn encode_for_dot(&self, slots: &Slots, at: Encoding<'_>) -> Result<Self::Plain, Self::Error> {
+    fn encode_for_dot(&self, slots: Slots, at: Encoding<'_>) -> Result<Self::Plain, Self::Error> {
         self.encode(slots, at)
     }
 

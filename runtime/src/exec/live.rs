@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// A method of a back end that encodes slots.
 pub(super) type Encode<E> =
-    fn(&E, &Slots, Encoding<'_>) -> Result<<E as Evaluator>::Plain, <E as Evaluator>::Error>;
+    fn(&E, Slots, Encoding<'_>) -> Result<<E as Evaluator>::Plain, <E as Evaluator>::Error>;
 
 pub(super) type Outcome<T, E> = Result<T, ExecError<<E as Evaluator>::Error>>;
 
@@ -110,7 +110,7 @@ impl<'r, E: Evaluator> Live<'r, E> {
             basis: *basis,
             scale: self.scale(value, scale)?,
         };
-        let plain = how(self.evaluator, &slots, at);
+        let plain = how(self.evaluator, slots, at);
         plain.map_err(|e| self.failed(value, e))
     }
 

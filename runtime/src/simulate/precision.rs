@@ -110,6 +110,8 @@ const SEED: u64 = 0;
 pub struct Prediction {
     /// The prediction for each output, by name.
     pub outputs: BTreeMap<String, Foreseen>,
+    /// The deviation of each sample over all its outputs, for [`SAMPLES`] of them.
+    pub samples: Vec<Deviation>,
     /// The first value that a node hands on and that is too large for its modulus.
     pub overflow: Option<Headroom>,
     /// The nodes whose values drown in noise.
@@ -128,8 +130,15 @@ pub struct Foreseen {
 impl Prediction {
     fn of(twins: Twins, samples: &[&Sample]) -> Self {
         let mut outputs: BTreeMap<String, (Deviation, f64, usize)> = BTreeMap::new();
+        let mut deviations = Vec::with_capacity(samples.len());
         for (found, sample) in twins.noisy.decrypted.iter().zip(samples) {
-            for (name, deviation) in Deviation::of_each(found, &sample.expected) {
+            let each = Deviation::of_each(found, &sample.expected);
+            deviations.push(
+                each.values()
+                    .copied()
+                    .fold(Deviation::default(), Deviation::join),
+            );
+            for (name, deviation) in each {
                 let entry = outputs.entry(name.clone()).or_default();
                 entry.0 = entry.0.join(deviation);
                 let values = found.get(&name).zip(sample.expected.get(&name));
@@ -144,6 +153,7 @@ impl Prediction {
         };
         Self {
             outputs: outputs.into_iter().map(|(n, o)| (n, foreseen(o))).collect(),
+            samples: deviations,
             overflow: twins.noisy.overflow,
             drowned: twins.drowned,
         }

@@ -99,7 +99,7 @@ impl Evaluator for Counting {
     fn release(&self, _: &[Key]) {}
     fn dot_chunk(&self) -> NonZeroUsize { NonZeroUsize::MAX }
     fn seal(&self, _: Site<'_>, (): ()) -> Done { Ok(()) }
-    fn encode(&self, _: &Slots, at: Encoding<'_>) -> Result<Value, Infallible> {
+    fn encode(&self, _: Slots, at: Encoding<'_>) -> Result<Value, Infallible> {
         self.0.lock().unwrap().push(at.value);
         Ok(at.value)
     }

@@ -4,6 +4,7 @@ use super::headroom::Headroom;
 use super::mismatch::Mismatch;
 use super::noise::Noise;
 use super::slots::{Factor, Slots};
+use super::tape::Errors;
 use super::watch::{Seen, Watch};
 use crate::ckks::Embedding;
 use crate::exec::{Encoding, Evaluator, ScaleValue, Site};
@@ -76,8 +77,9 @@ pub struct Cipher {
 #[derive(Debug)]
 pub struct Plain {
     slots: Slots,
-    /// The first `usize` images are twins; they have these slots, without the error of rounding.
-    exact: Option<(usize, Slots)>,
+    /// The errors of rounding, which twins do not have.
+    errors: Option<Errors>,
+    twins: usize,
     level: Level,
     scale: Scale,
     basis: Basis,
@@ -85,10 +87,10 @@ pub struct Plain {
 
 impl Plain {
     fn factor(&self) -> Factor<'_> {
-        let exact = self.exact.as_ref();
         Factor {
             slots: &self.slots,
-            exact: exact.map(|(twins, slots)| (*twins, slots)),
+            errors: self.errors.as_ref(),
+            twins: self.twins,
         }
     }
 }
@@ -279,23 +281,20 @@ impl Evaluator for Simulator {
         let Some(noise) = &self.noise else {
             return Ok(a);
         };
-        let disturbed = noise.disturb(site, &a.slots);
-        let sealed = disturbed.map_or_else(|| a.clone(), |s| a.with(s));
+        let mut sealed = a;
+        noise.disturb(site, &mut sealed.slots);
         let (width, twins) = (self.width(&sealed), noise.twins());
         self.watch.twins(site.value, &sealed.slots, (width, twins));
         Ok(sealed)
     }
 
-    fn encode(&self, slots: &peregrine_ir::Slots, at: Encoding<'_>) -> Result<Plain, Mismatch> {
-        let mut slots = Slots::from(slots);
-        let twins = self.noise.as_ref().map_or(0, Noise::twins);
-        let exact = (twins > 0).then(|| (twins, slots.clone()));
-        if let Some(noise) = &self.noise {
-            noise.round(&mut slots, at);
-        }
+    fn encode(&self, slots: peregrine_ir::Slots, at: Encoding<'_>) -> Result<Plain, Mismatch> {
+        let slots = Slots::from(slots);
+        let noise = self.noise.as_ref();
         Ok(Plain {
+            errors: noise.and_then(|noise| noise.of_rounding(&slots, at)),
+            twins: noise.map_or(0, Noise::twins),
             slots,
-            exact,
             level: at.level,
             scale: at.scale.exact.clone(),
             basis: at.basis,

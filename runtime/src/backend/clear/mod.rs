@@ -12,6 +12,7 @@ mod mismatch;
 mod noise;
 mod random;
 mod slots;
+mod tape;
 mod watch;
 
 pub use evaluator::{Cipher, Digits, Plain, Simulator};

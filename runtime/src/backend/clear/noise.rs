@@ -2,10 +2,12 @@
 
 use super::random::Normal;
 use super::slots::Slots;
+use super::tape::{Errors, Part, Tape};
 use crate::ckks::Embedding;
 use crate::exec::{Encoding, Site};
 use peregrine_ir::noise::{NoiseModel, combine};
 use peregrine_ir::{Entity, Form, Inst, Level, RingTable, Scale, SecretKind, Type, Value};
+use std::sync::Arc;
 
 /// A source of simulated noise. A seed determines the noise whatever the order of execution, and each image has noise of its own
 /// whatever the images beside it. Plaintexts are encoded once for all images. The first images of a value may be twins: copies of
@@ -18,6 +20,7 @@ pub(crate) struct Noise {
     /// The number of images that are twins.
     twins: usize,
     ring: RingTable,
+    tape: Arc<Tape>,
 }
 
 impl Noise {
@@ -28,18 +31,47 @@ impl Noise {
             first,
             twins,
             ring: ring.clone(),
+            tape: Arc::new(Tape::new(seed)),
         }
     }
 
-    /// The slots with the noise of the instruction that computed them; `None` when it adds none.
-    ///
-    /// Sums, products and automorphisms add no noise of their own: the slots already carry that of their operands.
-    pub(super) fn disturb(&self, site: Site<'_>, slots: &Slots) -> Option<Slots> {
+    /// Adds the noise of the instruction that computed slots, if it has any.
+    pub(super) fn disturb(&self, site: Site<'_>, slots: &mut Arc<Slots>) {
         let level = site.ty.level();
         if let Inst::RaiseModulus { a, .. } = *site.inst {
-            let from = site.circuit.type_of(a)?.level();
-            return self.wrapped(site, from, slots);
+            let from = site.circuit.type_of(a).map(Type::level);
+            let wrapped = from.and_then(|from| self.wrapped(site, from, slots));
+            *slots = wrapped.map_or_else(|| slots.clone(), Arc::new);
+            return;
         }
+        let absolute = self.absolute(site).zip(site.ty.scale());
+        let deviation = absolute.and_then(|(absolute, scale)| self.deviation(absolute, scale));
+        let Some(deviation) = deviation else {
+            return;
+        };
+        let width = self.ring.at(level).slots() as usize;
+        let Slots { re, im } = Arc::make_mut(slots);
+        let im = im.iter_mut().flat_map(|im| im.chunks_mut(width));
+        let mut im = im.skip(self.twins);
+        for (image, re) in re.chunks_mut(width).skip(self.twins).enumerate() {
+            let errors = Errors {
+                tape: self.tape.clone(),
+                place: self.place(self.first + image, (site.value, site.call)),
+                deviation,
+                period: width,
+            };
+            errors.add_to(re, Part::Real, 0);
+            if let Some(im) = im.next() {
+                errors.add_to(im, Part::Imaginary, 0);
+            }
+        }
+    }
+
+    /// The root mean square of the modulus of the noise of an instruction, in units of its coefficients; none where it adds none.
+    ///
+    /// Sums, products and automorphisms add no noise of their own: the slots already carry that of their operands.
+    fn absolute(&self, site: Site<'_>) -> Option<f64> {
+        let level = site.ty.level();
         let model = self.model(level);
         let absolute = match site.inst {
             // What a fragment takes from another one has the noise it has there.
@@ -80,17 +112,7 @@ impl Noise {
             | Inst::Decompose(_)
             | Inst::MulMonomial { .. } => return None,
         };
-        let deviation = self.deviation(absolute, site.ty.scale()?)?;
-        let (mut disturbed, width) = (slots.clone(), self.ring.at(level).slots() as usize);
-        let im = disturbed.im.iter_mut().flat_map(|im| im.chunks_mut(width));
-        let mut im = im.skip(self.twins);
-        let images = disturbed.re.chunks_mut(width).skip(self.twins);
-        for (image, re) in images.enumerate() {
-            let mut normal = self.normal(self.first + image, (site.value, site.call));
-            let parts = re.iter_mut().chain(im.next().into_iter().flatten());
-            parts.for_each(|x| *x += deviation * normal.next());
-        }
-        Some(disturbed)
+        Some(absolute)
     }
 
     /// The slots of `m + Q_l I` for the level that a modulus was raised from: each coefficient of `I` is a sum of as many uniform numbers
@@ -130,26 +152,18 @@ impl Noise {
         self.twins
     }
 
-    /// The slots of a plaintext with the error of rounding its coefficients: slots with a period are a polynomial in a power of `X`, of
-    /// which only so many coefficients are rounded, and the error has the period of the slots.
-    pub(super) fn round(&self, slots: &mut Slots, at: Encoding<'_>) {
+    /// The errors of a plaintext whose coefficients are rounded: slots with a period are a polynomial in a power of `X`, of which only so
+    /// many coefficients are rounded, and the errors have the period of the slots.
+    pub(super) fn of_rounding(&self, slots: &Slots, at: Encoding<'_>) -> Option<Errors> {
         let period = slots.period();
         let log_n = (2 * period).ilog2();
         let encoding = NoiseModel { log_n }.encoding();
-        let Some(deviation) = self.deviation(encoding, at.scale.exact) else {
-            return;
-        };
-        let mut normal = self.normal(0, (at.value, 0));
-        for part in [Some(&mut slots.re), slots.im.as_mut()]
-            .into_iter()
-            .flatten()
-        {
-            let errors: Vec<f64> = (0..period).map(|_| deviation * normal.next()).collect();
-            let errors = errors.iter().cycle();
-            part.iter_mut()
-                .zip(errors)
-                .for_each(|(x, error)| *x += error);
-        }
+        Some(Errors {
+            tape: self.tape.clone(),
+            place: self.place(0, (at.value, 0)),
+            deviation: self.deviation(encoding, at.scale.exact)?,
+            period,
+        })
     }
 
     /// Standard deviation of the real parts of errors whose modulus has root mean square `absolute`, at a scale.
@@ -158,7 +172,12 @@ impl Noise {
         Some(absolute / scale * std::f64::consts::FRAC_1_SQRT_2)
     }
 
-    /// The stream of normal numbers for a value of the main program, or of a body that a call runs.
+    /// Where on the tape the noise of a value begins.
+    fn place(&self, image: usize, at: (Value, u64)) -> usize {
+        (self.normal(image, at).word() >> 32) as usize
+    }
+
+    /// The stream of random numbers for a value of the main program, or of a body that a call runs.
     fn normal(&self, image: usize, (value, call): (Value, u64)) -> Normal {
         let stream = (call << 32) | value.index() as u64;
         Normal::new(self.seed, image as u64, stream)

@@ -47,7 +47,8 @@ impl Normal {
         (0..terms).map(|_| uniform(self.word())).sum()
     }
 
-    fn word(&mut self) -> u64 {
+    /// 64 uniform bits.
+    pub(super) fn word(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GOLDEN);
         mix(self.state)
     }

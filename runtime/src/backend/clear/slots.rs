@@ -1,10 +1,11 @@
 //! Cleartext slots: real numbers, and imaginary parts only once something makes them.
 
+use super::tape::{Errors, PIECE, Part};
 use crate::ckks::Complex64;
 use std::ops::Range;
 
 /// The number of elements of a sum of products that are finished before the next ones: what fits the smallest cache.
-const BLOCK: usize = 1024;
+const BLOCK: usize = PIECE;
 
 /// The slots of a simulated ciphertext. Those of several images lie one after the other.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,12 +15,10 @@ pub(super) struct Slots {
     pub(super) im: Option<Vec<f64>>,
 }
 
-impl From<&peregrine_ir::Slots> for Slots {
-    fn from(slots: &peregrine_ir::Slots) -> Self {
-        Self {
-            re: slots.re.clone(),
-            im: slots.im.clone(),
-        }
+impl From<peregrine_ir::Slots> for Slots {
+    fn from(slots: peregrine_ir::Slots) -> Self {
+        let peregrine_ir::Slots { re, im } = slots;
+        Self { re, im }
     }
 }
 
@@ -54,9 +53,9 @@ impl Slots {
     /// The sum `a + p` with a plaintext.
     pub(super) fn add_plain(&self, p: Factor<'_>) -> Self {
         let mut sum = self.clone();
-        p.re().add_to(&mut sum.re);
+        add_all(&mut sum.re, p.re());
         if let Some(im) = p.im() {
-            im.add_to(sum.imaginary());
+            add_all(sum.imaginary(), im);
         }
         sum
     }
@@ -236,34 +235,32 @@ fn multiply_add(into: &mut [f64], a: &[f64], b: &[f64]) {
         .for_each(|(s, (x, y))| *s += x * y);
 }
 
-/// A plaintext as a factor: the slots for every image, with others for the first images.
+/// A plaintext as a factor: slots that all images share, and the errors that they have for all but the first ones.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Factor<'p> {
-    /// The slots for every image but the first ones.
     pub(super) slots: &'p Slots,
-    /// The number of first images, and the slots for these.
-    pub(super) exact: Option<(usize, &'p Slots)>,
+    /// The errors of the slots, where they have any.
+    pub(super) errors: Option<&'p Errors>,
+    /// The number of first images, for which slots have no errors.
+    pub(super) twins: usize,
 }
 
 impl<'p> Factor<'p> {
     /// The real parts of the factor.
-    fn re(&self) -> RealFactor<'p> {
+    fn re(self) -> RealFactor<'p> {
         RealFactor {
             slots: &self.slots.re,
-            exact: self
-                .exact
-                .map(|(twins, exact)| (twins, exact.re.as_slice())),
+            part: Part::Real,
+            of: self,
         }
     }
 
     /// The imaginary parts of the factor; `None` where all slots are real.
-    fn im(&self) -> Option<RealFactor<'p>> {
-        let exact = self
-            .exact
-            .and_then(|(twins, exact)| Some((twins, exact.im.as_deref()?)));
+    fn im(self) -> Option<RealFactor<'p>> {
         Some(RealFactor {
             slots: self.slots.im.as_deref()?,
-            exact,
+            part: Part::Imaginary,
+            of: self,
         })
     }
 }
@@ -272,53 +269,87 @@ impl<'p> Factor<'p> {
 #[derive(Clone, Copy, Debug)]
 struct RealFactor<'p> {
     slots: &'p [f64],
-    exact: Option<(usize, &'p [f64])>,
+    part: Part,
+    of: Factor<'p>,
 }
 
-impl<'p> RealFactor<'p> {
-    /// Adds these parts to those of every image.
-    fn add_to(&self, sum: &mut [f64]) {
-        let images = sum.chunks_mut(self.slots.len().max(1));
-        for (i, image) in images.enumerate() {
-            zip(image, self.of(i), |x, y| *x += y);
+impl RealFactor<'_> {
+    /// Calls `f` with pieces of every image and the factors for them.
+    fn for_each_piece(&self, images: usize, mut f: impl FnMut(Range<usize>, &[f64])) {
+        let width = self.slots.len();
+        for start in (0..width).step_by(BLOCK) {
+            self.for_images((start, images), &mut f);
         }
     }
 
-    /// The parts for an image.
-    fn of(&self, image: usize) -> &'p [f64] {
-        match self.exact {
-            Some((twins, exact)) if image < twins => exact,
-            _ => self.slots,
+    /// The same for the pieces that begin at slot `start`.
+    fn for_images(
+        &self,
+        (start, images): (usize, usize),
+        f: &mut impl FnMut(Range<usize>, &[f64]),
+    ) {
+        let width = self.slots.len();
+        let length = BLOCK.min(width.saturating_sub(start));
+        let Some(exact) = self.slots.get(start..start + length) else {
+            return;
+        };
+        let Factor { errors, twins, .. } = self.of;
+        let mut disturbed = [0.0; BLOCK];
+        let noisy = match (errors, disturbed.get_mut(..length)) {
+            (Some(errors), Some(disturbed)) => {
+                disturbed.copy_from_slice(exact);
+                errors.add_to(disturbed, self.part, start);
+                disturbed
+            }
+            _ => exact,
+        };
+        for image in 0..images {
+            let at = image * width + start;
+            f(at..at + length, if image < twins { exact } else { noisy });
         }
     }
+}
+
+/// Adds `p`, as long as one image, to every image.
+fn add_all(into: &mut [f64], p: RealFactor<'_>) {
+    let images = into.len() / p.slots.len().max(1);
+    p.for_each_piece(images, |at, p| {
+        if let Some(sum) = into.get_mut(at) {
+            zip(sum, p, |x, y| *x += y);
+        }
+    });
 }
 
 /// Adds `a_1 * p_1 + a_2 * p_2 + ...`, every `p` as long as one image, `into` and every `a` as long as all of them.
 ///
-/// The sum is computed block by block, and for each block image by image: sums stay in the cache, and so do the
-/// plaintexts that the images share.
+/// The sum is computed block by block, for all images at once: sums stay in the cache, and so do the plaintexts that the images share.
 fn multiply_add_all(into: &mut [f64], terms: &[(&[f64], RealFactor<'_>)]) {
     let width = terms.first().map_or(1, |(_, p)| p.slots.len()).max(1);
+    let images = into.len() / width;
     for start in (0..width).step_by(BLOCK) {
-        let length = BLOCK.min(width - start);
-        for image in 0..into.len() / width {
-            let at = image * width + start;
-            let Some(sum) = into.get_mut(at..at + length) else {
-                continue;
-            };
-            for (a, p) in terms {
-                let p = p.of(image).get(start..start + length);
-                if let (Some(a), Some(p)) = (a.get(at..at + length), p) {
+        for (a, p) in terms {
+            p.for_images((start, images), &mut |at: Range<usize>, p: &[f64]| {
+                if let (Some(sum), Some(a)) = (into.get_mut(at.clone()), a.get(at)) {
                     multiply_add(sum, a, p);
                 }
-            }
+            });
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tape::Tape;
     use super::*;
+    use std::sync::Arc;
+
+    fn exact(slots: &Slots) -> Factor<'_> {
+        Factor {
+            slots,
+            errors: None,
+            twins: 0,
+        }
+    }
 
     #[test]
     fn half_the_degree_multiplies_by_i() {
@@ -365,7 +396,7 @@ mod tests {
         let (re, im) = (vec![0.5, 1.0, 2.0, -1.0], vec![0.0, -2.0, 1.0, 3.0]);
         let real = Slots::real(re.clone());
         let complex = Slots { re, im: Some(im) };
-        let [plain, complex] = [&real, &complex].map(|slots| Factor { slots, exact: None });
+        let [plain, complex] = [&real, &complex].map(|slots| exact(slots));
         let apply = |f: &dyn Fn(&Slots) -> Slots| {
             let alone = [f(&Slots::real(one.clone())), f(&Slots::real(two.clone()))];
             let together = f(&both);
@@ -394,10 +425,7 @@ mod tests {
             re: vec![3.0, 0.0],
             im: Some(vec![-1.0, 4.0]),
         };
-        let factor = Factor {
-            slots: &p,
-            exact: None,
-        };
+        let factor = exact(&p);
         let product = Slots::dot(&[&a], &[factor]);
         assert_eq!(product.re, [5.0, 0.0]);
         assert_eq!(product.im, Some(vec![5.0, -8.0]));
@@ -410,18 +438,46 @@ mod tests {
     }
 
     #[test]
-    fn twins_have_slots_of_their_own() {
-        let three = Slots::real(vec![1.0, 2.0, 1.0, 2.0, 3.0, 4.0]);
-        let (rounded, exact) = (Slots::real(vec![10.0, 20.0]), Slots::real(vec![1.0, 2.0]));
-        let factor = Factor {
-            slots: &rounded,
-            exact: Some((1, &exact)),
+    fn all_but_twins_have_errors() {
+        let images = Slots {
+            re: (0..9).map(f64::from).collect(),
+            im: Some((0..9).map(|x| f64::from(x * x)).collect()),
         };
-        assert_eq!(
-            three.add_plain(factor).re,
-            [2.0, 4.0, 11.0, 22.0, 13.0, 24.0]
-        );
-        let product = Slots::dot(&[&three], &[factor]);
-        assert_eq!(product.re, [1.0, 4.0, 10.0, 40.0, 30.0, 80.0]);
+        // Two slots of which the errors repeat, in three images.
+        let [twin, one, two] = [0, 1, 2].map(|i| Slots {
+            re: images.re[2 * i..2 * i + 2].to_vec(),
+            im: images.im.as_ref().map(|im| im[2 * i..2 * i + 2].to_vec()),
+        });
+        let three = Slots {
+            re: [&twin.re[..], &one.re, &two.re].concat(),
+            im: Some([&twin, &one, &two].map(|s| s.im.clone().unwrap()).concat()),
+        };
+        let plain = Slots {
+            re: vec![10.0, 20.0],
+            im: Some(vec![-1.0, 3.0]),
+        };
+        let errors = Errors {
+            tape: Arc::new(Tape::new(1)),
+            place: 77,
+            deviation: 1.0,
+            period: 1,
+        };
+        let mut disturbed = plain.clone();
+        errors.add_to(&mut disturbed.re, Part::Real, 0);
+        errors.add_to(disturbed.im.as_mut().unwrap(), Part::Imaginary, 0);
+        let factor = Factor {
+            slots: &plain,
+            errors: Some(&errors),
+            twins: 1,
+        };
+        let apart = |f: &dyn Fn(&Slots, Factor<'_>) -> Slots| {
+            let together = f(&three, factor);
+            let alone = [(&twin, &plain), (&one, &disturbed), (&two, &disturbed)];
+            let alone = alone.map(|(image, plain)| f(image, exact(plain)));
+            assert_eq!(together.re, alone.clone().map(|s| s.re).concat());
+            assert_eq!(together.im.unwrap(), alone.map(|s| s.im.unwrap()).concat());
+        };
+        apart(&|s, p| s.add_plain(p));
+        apart(&|s, p| Slots::dot(&[s, &s.times_i()], &[p, p]));
     }
 }

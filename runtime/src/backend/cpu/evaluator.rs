@@ -187,7 +187,7 @@ impl Evaluator for CkksEvaluator {
         }
     }
 
-    fn encode(&self, slots: &Slots, at: Encoding<'_>) -> Result<Plain, CkksRunError> {
+    fn encode(&self, slots: Slots, at: Encoding<'_>) -> Result<Plain, CkksRunError> {
         let basis = self.basis(at)?;
         let encoder = &self.at(binding::level(at.level)).encoder;
         let encoded = match &slots.im {
@@ -204,7 +204,7 @@ impl Evaluator for CkksEvaluator {
 
     /// Encodes slots without their transforms: a message is transformed together with another one where it is used,
     /// which only real slots allow. Slots that repeat take short transforms, which are cheaper still.
-    fn encode_for_dot(&self, slots: &Slots, at: Encoding<'_>) -> Result<Plain, CkksRunError> {
+    fn encode_for_dot(&self, slots: Slots, at: Encoding<'_>) -> Result<Plain, CkksRunError> {
         if slots.im.is_some() {
             return self.encode(slots, at);
         }
