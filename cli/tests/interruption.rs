@@ -9,6 +9,7 @@
 mod common;
 
 use common::Folder;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
@@ -87,15 +88,22 @@ fn signals_leave_nothing_behind() {
 fn what_was_started_to_ignore_a_signal_goes_on() {
     let folder = Folder::new("nohup");
     let program = env!("CARGO_BIN_EXE_peregrine");
-    let line = format!("trap '' HUP; exec {program} compile digits.onnx -o digits.fhe --log-n 16");
+    let compile = format!("exec {program} compile digits.onnx -o digits.fhe --log-n 16");
+    let line = format!("trap '' HUP; echo ready; {compile}");
     let mut shell = Command::new("sh");
     shell.current_dir(folder.path("")).args(["-c", &line]);
-    let mut child = shell.stdout(Stdio::null()).spawn().unwrap();
+    let mut child = shell.stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut ready = String::new();
+    said.read_line(&mut ready).unwrap();
+    assert_eq!(ready, "ready\n");
+    let said = std::thread::spawn(move || std::io::read_to_string(said));
     for _ in 0..5 {
         sleep(Duration::from_millis(10));
         send("HUP", &child);
     }
     assert!(child.wait().unwrap().success());
+    assert!(said.join().unwrap().unwrap().contains("digits.fhe"));
     assert!(folder.path("digits.client").exists());
 }
 

@@ -15,12 +15,19 @@ use std::collections::BTreeMap;
 /// Most products of a circuit that is simulated on inputs that nobody gave: beyond that a simulation takes as long as compiling.
 const MOST_PRODUCTS: u64 = 20_000;
 
-/// Fills in what a circuit expects, as it was predicted. A circuit that was not simulated tells the ranges of its inputs only.
+/// Fills in what a circuit expects; what was predicted for that, by the judge of its precision or else by a simulation.
+///
+/// A large circuit without samples tells the ranges of its inputs only, unless it was judged.
 pub(super) fn fill(
-    compiled: &mut Compiled,
+    (graph, compiled): (&Graph, &mut Compiled),
+    judged: Option<Prediction>,
     known: &KnownRanges,
-    prediction: Option<&Prediction>,
-) -> Result<(), CompileError> {
+    watcher: &dyn Watcher,
+) -> Result<Option<Prediction>, CompileError> {
+    let prediction = match judged {
+        None => predicted((graph, compiled), known, watcher)?,
+        judged => judged,
+    };
     let ranges = known.inputs().iter();
     // Samples of one value say nothing.
     let ranges = ranges.filter(|(_, range)| range.check().is_ok());
@@ -31,15 +38,16 @@ pub(super) fn fill(
     });
     let magnitudes: BTreeMap<String, f64> = outputs.collect();
     let origin = known.origin();
-    let outputs = prediction.map_or_else(BTreeMap::new, |p| p.expectations(&magnitudes, origin));
+    let outputs = prediction.as_ref();
+    let outputs = outputs.map_or_else(BTreeMap::new, |p| p.expectations(&magnitudes, origin));
     let circuit = compiled.circuit.clone().expecting(&ranges, &outputs);
     compiled.circuit = circuit.map_err(pipeline::CompileError::from)?;
-    Ok(())
+    Ok(prediction)
 }
 
 /// What simulated noise leaves of the samples that a model was compiled for, if there are any. A large circuit without samples is not
 /// simulated.
-pub(super) fn predicted(
+fn predicted(
     (graph, compiled): (&Graph, &Compiled),
     known: &KnownRanges,
     watcher: &dyn Watcher,

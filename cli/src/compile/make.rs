@@ -114,14 +114,9 @@ fn made(
         watcher,
     };
     let made = making.circuit(&mut session, &mut config);
-    let (mut compiled, judged) =
+    let (mut compiled, precision, judged) =
         made.map_err(|error| explained(error, &known, (&session, &config)))?;
-    let (precision, prediction) = judged.unzip();
-    let prediction = match prediction {
-        None => expectations::predicted((graph, &compiled), &known, watcher)?,
-        known => known,
-    };
-    expectations::fill(&mut compiled, &known, prediction.as_ref())?;
+    let prediction = expectations::fill((graph, &mut compiled), judged, &known, watcher)?;
     let ablate = |circuit: &Circuit| ablate(graph, &config, circuit);
     let interface = Interface::of(&compiled.circuit);
     let predicted = PredictedRun::new(&config.cost, &compiled.circuit);
@@ -201,14 +196,17 @@ struct Making<'a> {
     watcher: &'a dyn Watcher,
 }
 
+/// A circuit, its precision, and what simulated noise leaves of its outputs, where it was judged by that.
+type Judged = (
+    pipeline::Compiled,
+    Option<PrecisionReport>,
+    Option<Prediction>,
+);
+
 impl Making<'_> {
     /// A circuit for the precision that is asked of the outputs on samples, or of operations; where it was judged by simulated noise,
     /// with the verdict.
-    fn circuit(
-        &self,
-        session: &mut Session,
-        config: &mut Config,
-    ) -> Result<(pipeline::Compiled, Option<(PrecisionReport, Prediction)>), CompileError> {
+    fn circuit(&self, session: &mut Session, config: &mut Config) -> Result<Judged, CompileError> {
         let Self { options, known, .. } = *self;
         let images = known.images();
         let is_given = known.origin() == Origin::Calibrated;
@@ -217,7 +215,7 @@ impl Making<'_> {
         if options.operation_bits.is_some() || images.is_empty() || !is_simulated {
             let task = self.watcher.begin("compile");
             let compiled = session.compile(config, &|share, what| task.set(share, what))?;
-            return Ok((compiled, None));
+            return Ok((compiled, None, None));
         }
         let bits = options.precision_bits;
         let goal = Goal {
@@ -235,7 +233,7 @@ impl Making<'_> {
             }
             _ => goal.compile(session, config)?,
         };
-        Ok((compiled, Some((precision, prediction))))
+        Ok((compiled, Some(precision), Some(prediction)))
     }
 }
 

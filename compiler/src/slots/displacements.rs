@@ -9,11 +9,12 @@
 //! of maps that move each axis by itself, and of a matrix with few zeros. Anything else is enumerated in O(nonzero coefficients).
 
 mod axes;
+mod moves;
 mod pairs;
 
-use super::moves::Moves;
 use super::sets::PairSets;
 pub(super) use axes::{Joined, by_axes};
+pub(super) use moves::Moves;
 pub use pairs::Displacements;
 use peregrine_ir::linear::{BoundMap, LinearKind};
 use peregrine_ir::{Layout, Place};

@@ -12,7 +12,6 @@ pub mod displacements;
 mod identity;
 pub mod linear;
 mod lower;
-mod moves;
 mod polynomial;
 pub mod scalars;
 pub mod sets;

@@ -2,7 +2,7 @@
 //! insertion of zeros between phases, or a slice of phases.
 
 use super::Packed;
-use super::moves::Moves;
+use super::displacements::Moves;
 use peregrine_ir::linear::{BoundMap, LinearKind};
 use peregrine_ir::{Layout, LayoutId, Place};
 
@@ -23,7 +23,7 @@ impl Wiring {
             return None;
         }
         match Moves::of(map.map(), input, output) {
-            Some(moves) => moves.wiring(),
+            Some(moves) => moves.wiring().map(|sources| Self { sources }),
             None => Self::by_elements(map, input, output),
         }
     }

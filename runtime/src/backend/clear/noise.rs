@@ -40,8 +40,9 @@ impl Noise {
         let level = site.ty.level();
         if let Inst::RaiseModulus { a, .. } = *site.inst {
             let from = site.circuit.type_of(a).map(Type::level);
-            let wrapped = from.and_then(|from| self.wrapped(site, from, slots));
-            *slots = wrapped.map_or_else(|| slots.clone(), Arc::new);
+            if let Some(wrapped) = from.and_then(|from| self.wrapped(site, from, slots)) {
+                *slots = Arc::new(wrapped);
+            }
             return;
         }
         let absolute = self.absolute(site).zip(site.ty.scale());

@@ -4,9 +4,8 @@
 //! Ciphertext and slot of an element are sums of a part for each axis ([`Layout::place`]), so what holds for all elements follows from
 //! the coordinates along each axis, in time that does not grow with their product.
 
-use super::displacements::Displacements;
-use super::sets::PairSets;
-use super::wiring::Wiring;
+use super::pairs::Displacements;
+use crate::slots::sets::PairSets;
 use peregrine_ir::Layout;
 use peregrine_ir::linear::{AxisMap, LinearKind, LinearMap};
 use std::collections::BTreeMap;
@@ -15,7 +14,7 @@ use std::collections::BTreeMap;
 type Part = (u32, u32);
 
 /// The moves of a map between two layouts.
-pub(super) struct Moves<'l> {
+pub(in crate::slots) struct Moves<'l> {
     input: &'l Layout,
     output: &'l Layout,
     /// For channels, rows and columns: the part of each coordinate of the output that is read from somewhere, and of the coordinate of
@@ -25,7 +24,11 @@ pub(super) struct Moves<'l> {
 
 impl<'l> Moves<'l> {
     /// The moves of a map between layouts of its shapes; `None` for maps that do not move each axis by itself.
-    pub(super) fn of(map: &LinearMap, input: &'l Layout, output: &'l Layout) -> Option<Self> {
+    pub(in crate::slots) fn of(
+        map: &LinearMap,
+        input: &'l Layout,
+        output: &'l Layout,
+    ) -> Option<Self> {
         let LinearKind::Gather(gather) = &map.kind else {
             return None;
         };
@@ -76,12 +79,12 @@ impl<'l> Moves<'l> {
         }
     }
 
-    /// The wiring that does what the map does; `None` where elements change their slots, ciphertexts are mixed, or zeros or replicas
-    /// are not where the result wants them.
-    pub(super) fn wiring(&self) -> Option<Wiring> {
+    /// For each ciphertext of the output, the one of the input that it is, if any, where the map passes whole ciphertexts on; `None` where
+    /// elements change their slots, ciphertexts are mixed, or zeros or replicas are not where the result wants them.
+    pub(in crate::slots) fn wiring(&self) -> Option<Vec<Option<u32>>> {
         let mut sources = vec![None; self.output.ciphertexts() as usize];
         if self.axes.iter().any(Vec::is_empty) {
-            return Some(Wiring { sources });
+            return Some(sources);
         }
         if !self.keeps_slots() || !self.keeps_replicas() {
             return None;
@@ -94,7 +97,7 @@ impl<'l> Moves<'l> {
                 return None;
             }
         }
-        Some(Wiring { sources })
+        Some(sources)
     }
 
     /// Whether every element keeps its slot: the differences along the axes are constant, and cancel each other.
