@@ -205,7 +205,7 @@ fn table(extent: u32) -> impl Strategy<Value = Vec<Option<u32>>> {
     prop_oneof![8 => padded, 4 => slice, 4 => repeated, 1 => nothing]
 }
 
-/// A map that moves each axis by itself, from three or four axes, with the layout of its input.
+/// A map that moves each axis by itself, of one to four axes, with the layout of its input.
 fn gather() -> impl Strategy<Value = (LinearMap, Layout)> {
     let dims = prop::collection::vec(1..7u32, 1..5);
     let map = dims.prop_flat_map(|dims| {
