@@ -290,9 +290,21 @@ impl Circuit {
         keys
     }
 
-    /// The ring whose degree an instruction computes in: the ring of its result, and for `switch_ring` the ring of its
-    /// operand.
-    pub fn ring_from(&self, definition: &Definition) -> RingId {
+    /// The ring whose degree an instruction computes in: the ring of its result, and for `switch_ring` the one of larger degree, of
+    /// its operand and of its result.
+    pub fn ring_of_work(&self, definition: &Definition) -> RingId {
+        let (from, to) = (
+            self.ring_from(definition),
+            self.rings.ring_of(definition.ty.level()),
+        );
+        match self.rings.view(to).log_n() > self.rings.view(from).log_n() {
+            true => to,
+            false => from,
+        }
+    }
+
+    /// The ring whose secret the key of an instruction leads from: the ring of its result, and for `switch_ring` the ring of its operand.
+    fn ring_from(&self, definition: &Definition) -> RingId {
         let level = match definition.inst {
             Inst::SwitchRing { a, .. } => self.type_of(a).map(Type::level),
             _ => None,

@@ -158,11 +158,11 @@ pub enum Inst {
         /// Target level.
         to: Level,
     },
-    /// Moves to a ring of smaller degree with `S` slots, where slot `j` is the mean of the slots `j`, `j + S`, `j + 2 S`, ... of
-    /// `a`; key switch.
+    /// Moves to another ring; key switch. In one of smaller degree, with `S` slots, slot `j` is the mean of the slots `j`, `j + S`,
+    /// `j + 2 S`, ... of `a`; in one of larger degree the slots of `a` repeat.
     ///
     /// ## Typing
-    /// `ct<l, s>` to level `to` of a ring of smaller degree, whose primes are among those of `l`.
+    /// `ct<l, s>` to level `to` of a ring of another degree or with a secret of another kind, whose primes are among those of `l`.
     SwitchRing {
         /// The ciphertext.
         a: Value,

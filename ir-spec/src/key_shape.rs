@@ -32,8 +32,8 @@ pub struct KeyShape {
 }
 
 impl KeyShape {
-    /// The shape of a key that leads from one secret to another, with polynomials of the degree of the first. The secrets are equal
-    /// except for a key that switches rings.
+    /// The shape of a key that leads from one secret to another, with polynomials of the larger degree of the two. The secrets are
+    /// equal except for a key that switches rings.
     ///
     /// # Errors
     /// When a degree or a weight is not supported or no key of the kind leads from the one secret to the other, the ring lacks the rotation, there
@@ -113,7 +113,7 @@ impl KeyShape {
 
     /// log2 of the degree of its polynomials.
     pub fn log_n(&self) -> u32 {
-        self.from.log_n
+        self.from.log_n.max(self.to.log_n)
     }
 
     /// The secret that it leads from.
@@ -154,8 +154,7 @@ impl KeyShape {
 
     /// Bytes in a file of each limb of a digit.
     pub fn limb_bytes(&self) -> impl Iterator<Item = u64> + '_ {
-        self.primes()
-            .map(|prime| limb_bytes(self.from.log_n, prime))
+        self.primes().map(|prime| limb_bytes(self.log_n(), prime))
     }
 
     /// Bytes of the key in a file, without seed and checksum, which are some hundred bytes.

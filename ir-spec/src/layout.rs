@@ -278,6 +278,14 @@ impl Layout {
         Self::new(halved).ok()
     }
 
+    /// log2 of the least number of slots after which the content of each ciphertext repeats, of powers of two.
+    pub fn log_period(&self) -> u32 {
+        match self.halved() {
+            Some(half) => half.log_period(),
+            None => self.parts.log_slots,
+        }
+    }
+
     /// Slots by which `replica` is rotated right within its block.
     pub fn turn(&self, replica: u32) -> u32 {
         let LayoutParts {

@@ -54,7 +54,7 @@ pub enum Pass {
     Rescale,
     /// Copies the primes that stay on the way to the level of the result.
     DropLevel,
-    /// Keeps the coefficients that belong to a ring of smaller degree, of two parts.
+    /// Keeps the coefficients that belong to a ring of smaller degree, of two parts, or puts them among those of a larger one.
     Gather,
     /// Reads the residues of two parts as integers modulo the primes of the level of the result.
     Raise,

@@ -67,7 +67,7 @@ impl Security {
     /// `None` for degrees and weights that were not estimated. `SECURITY.md` has the estimates.
     pub fn max_sparse_bits(log_n: u32, weight: u32) -> Option<u32> {
         match (log_n, weight) {
-            (16, 32..) => Some(100),
+            (15 | 16, 32..) => Some(100),
             _ => None,
         }
     }
@@ -121,9 +121,9 @@ impl SecretId {
         1..=1u32.checked_shl(self.log_n).unwrap_or(u32::MAX)
     }
 
-    /// Whether a key may lead from this secret to another one: of smaller degree, or of the same degree and another kind.
+    /// Whether a key may lead from this secret to another one: one of another degree or another kind.
     pub fn leads_to(self, other: Self) -> bool {
-        other.log_n < self.log_n || (other.log_n == self.log_n && other.kind != self.kind)
+        other != self
     }
 
     /// The largest log2(Q P) of what is published under the secret that a promise allows; `None` where no modulus is secure.
@@ -148,7 +148,7 @@ impl fmt::Display for SecretId {
 
 /// A ring of a circuit: the polynomials of a degree under a secret of that degree, and the gadget of its key switching.
 ///
-/// Only [`Inst::SwitchRing`](crate::Inst::SwitchRing) leads from one ring to another: of smaller degree, or of the same degree under a
+/// Only [`Inst::SwitchRing`](crate::Inst::SwitchRing) leads from one ring to another: of another degree, or of the same degree under a
 /// secret of another kind.
 ///
 /// # References
@@ -331,15 +331,22 @@ impl RingTable {
         self.top().map_or(RingId(0), |top| self.ring_of(top))
     }
 
-    /// The rings that levels are in, each once, in descending order of their highest levels.
+    /// The rings with a ternary secret that levels are in, each once, in descending order of their highest levels.
     pub fn descent(&self) -> Vec<RingId> {
         let mut rings: Vec<RingId> = Vec::new();
         for level in self.levels.iter().rev() {
-            if !rings.contains(&level.ring) {
+            let ternary = self.view(level.ring).secret().kind == SecretKind::Ternary;
+            if ternary && !rings.contains(&level.ring) {
                 rings.push(level.ring);
             }
         }
         rings
+    }
+
+    /// Whether a ring has a sparse secret, so that moduli may be raised.
+    pub fn has_sparse(&self) -> bool {
+        let mut rings = self.rings.values();
+        rings.any(|ring| ring.secret != SecretKind::Ternary)
     }
 
     /// log2 of the largest degree; 0 without rings.

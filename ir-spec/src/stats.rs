@@ -156,11 +156,10 @@ impl KeyStats {
 
 /// Bytes in a file of an evaluation key for uses up to a level: for each of the digits that meet [`RingTable::key_row`], one
 /// polynomial modulo the primes of that row and the special primes. Seeds and checksums, some hundred bytes, are not counted. A
-/// key that leads to another ring has the degree of the ring that it leads from, with the digits and special primes of the ring
-/// that it leads to.
+/// key that leads to another ring has the larger degree of the two, with the digits and special primes of the ring that it leads to.
 pub fn key_bytes(ring: &RingTable, key: Key, level: Level) -> u64 {
     let (row, view) = (ring.key_row(level), ring.at(level));
-    let log_n = ring.view(key.from).log_n();
+    let log_n = ring.view(key.from).log_n().max(view.log_n());
     let meets = |digit: &&Vec<_>| digit.iter().any(|prime| row.contains(prime));
     let digits = view.digits().iter().filter(meets).count() as u64;
     let special: u64 = view.special().map(|p| limb_bytes(log_n, p)).sum();

@@ -148,7 +148,7 @@ impl Bed {
         measured.collect()
     }
 
-    fn measure(&mut self, operation: Operation) -> Result<Timing, BenchError> {
+    pub fn measure(&mut self, operation: Operation) -> Result<Timing, BenchError> {
         let (evaluator, a, top) = (&self.evaluator, &self.cipher, self.top);
         let (plain, digits) = (&self.plain, &self.digits);
         let scale = Reference::SCALE;

@@ -58,7 +58,7 @@ fn pool(threads: usize) -> Result<rayon::ThreadPool, BenchFailure> {
     Ok(builder.build()?)
 }
 
-fn one_thread() -> Result<rayon::ThreadPool, BenchFailure> {
+pub(super) fn one_thread() -> Result<rayon::ThreadPool, BenchFailure> {
     pool(1)
 }
 

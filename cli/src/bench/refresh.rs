@@ -1,8 +1,12 @@
-//! A refresh of two real vectors at 128-bit security: seconds, precision, keys.
+//! Refreshes at 128-bit security, of all real values that a ciphertext can hold and of a quarter of them: seconds, precision, keys.
 
-use super::error::{BenchFailure, RefreshFailure};
+use super::bed::Bed;
+use super::error::{BenchError, BenchFailure, RefreshFailure};
+use super::measure::one_thread;
+use super::operation::Operation;
+use super::reference::Reference;
 use crate::watch::{Task, Watcher};
-use peregrine_compiler::refresh::choices::Choices;
+use peregrine_compiler::refresh::choices::{Choices, Packing};
 use peregrine_compiler::refresh::circuit::{INPUTS, OUTPUTS};
 use peregrine_compiler::refresh::plan::RefreshPlan;
 use peregrine_ir::cost::CostModel;
@@ -31,11 +35,20 @@ pub struct RefreshOptions {
     pub threads: Vec<usize>,
 }
 
-/// A refresh as it was measured: what `peregrine bench --refresh --json` prints.
+/// Refreshes as they were measured: what `peregrine bench --refresh --json` prints.
 #[derive(Clone, Debug, Serialize)]
 pub struct RefreshReport {
     /// log2 of the ring degree.
     pub log_n: u32,
+    /// Seconds of a rotation at the reference parameters of that degree, on one thread: what refreshes of machines are compared by.
+    pub rotation_seconds: f64,
+    /// Of `2^16` values, then of `2^14`.
+    pub refreshes: Vec<MeasuredRefresh>,
+}
+
+/// A refresh as it was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct MeasuredRefresh {
     /// Real values that one refresh takes.
     pub values: usize,
     /// log2 of the modulus of the argument.
@@ -67,7 +80,8 @@ pub struct RefreshRun {
     pub median_seconds: Option<f64>,
 }
 
-/// Measures a refresh of `2^16` real values at 128-bit security, as the roles do it: keys in a file, inputs encrypted, outputs decrypted.
+/// Measures refreshes of `2^16` and of `2^14` real values at 128-bit security, as the roles do it: keys in a file, inputs encrypted, outputs
+/// decrypted.
 ///
 /// # Errors
 /// When keys cannot be written, or a role fails.
@@ -75,15 +89,38 @@ pub fn measure_refresh(
     options: &RefreshOptions,
     watcher: &dyn Watcher,
 ) -> Result<RefreshReport, BenchFailure> {
-    Ok(measured(options, watcher)?)
+    let sparse = Packing::Sparse {
+        log_values: LOG_N - 2,
+    };
+    let refreshes = [Packing::Full, sparse];
+    Ok(RefreshReport {
+        log_n: LOG_N,
+        rotation_seconds: rotation()?,
+        refreshes: refreshes
+            .into_iter()
+            .map(|packing| refresh(packing, options, watcher))
+            .collect::<Result<_, _>>()?,
+    })
 }
 
-fn measured(
+/// Median seconds of a rotation at the reference parameters, on one thread.
+fn rotation() -> Result<f64, BenchFailure> {
+    let failed = |source: BenchError| BenchFailure::RingTable {
+        log_n: LOG_N,
+        source,
+    };
+    let mut bed = Bed::new(&Reference::at_degree(LOG_N).map_err(failed)?).map_err(failed)?;
+    let timing = one_thread()?.install(|| bed.measure(Operation::Rotate));
+    Ok(timing.map_err(failed)?.median_seconds)
+}
+
+fn refresh(
+    packing: Packing,
     options: &RefreshOptions,
     watcher: &dyn Watcher,
-) -> Result<RefreshReport, RefreshFailure> {
+) -> Result<MeasuredRefresh, RefreshFailure> {
     let limit = Security::max_modulus_bits(LOG_N).unwrap_or(0);
-    let plan = Choices::reference(LOG_N, f64::from(limit)).plan()?;
+    let plan = Choices::reference(LOG_N, f64::from(limit), packing).plan()?;
     let circuit = circuit(&plan)?;
     let mut randomness = Randomness::from_os();
     let client = Client::new(Interface::of(&circuit))?;
@@ -97,6 +134,8 @@ fn measured(
         client,
         secret,
         randomness,
+        inputs: circuit.inputs.len(),
+        values: plan.values(),
         errors: Vec::new(),
     };
     let mut runs = Vec::new();
@@ -119,9 +158,8 @@ fn measured(
         runs.push(bed.run(&session, threads, options, progress)?);
     }
     let [from_bits, to_bits] = plan.modulus_bits;
-    Ok(RefreshReport {
-        log_n: LOG_N,
-        values: 1 << LOG_N,
+    Ok(MeasuredRefresh {
+        values: bed.inputs * bed.values as usize,
         from_bits,
         to_bits,
         failure_bits: plan.failure_bits,
@@ -138,7 +176,11 @@ fn measured(
 }
 
 fn circuit(plan: &RefreshPlan) -> Result<Verified, RefreshFailure> {
-    let circuit = plan.circuit(2, Security::Classical128, &CostModel::default())?;
+    let vectors = match plan.refresh.packing {
+        Packing::Full => 2,
+        Packing::Sparse { .. } => 1,
+    };
+    let circuit = plan.circuit(vectors, Security::Classical128, &CostModel::default())?;
     Ok(verify(circuit)?)
 }
 
@@ -152,6 +194,9 @@ struct RefreshBed {
     client: Client,
     secret: Secret,
     randomness: Randomness,
+    /// The number of vectors, and the values of each.
+    inputs: usize,
+    values: u32,
     /// Of all values so far.
     errors: Vec<f64>,
 }
@@ -166,7 +211,7 @@ impl RefreshBed {
     ) -> Result<RefreshRun, RefreshFailure> {
         let mut seconds = Vec::new();
         for message in 0..options.messages.max(1) {
-            let given = messages(message as u64 + 1)?;
+            let given = self.messages(message as u64 + 1)?;
             let inputs = self
                 .client
                 .encrypt(&self.secret, &given, &mut self.randomness)?;
@@ -195,22 +240,22 @@ impl RefreshBed {
             median_seconds: others.get(others.len() / 2).copied(),
         })
     }
-}
 
-/// Pseudo-random values between -1 and 1.
-fn messages(seed: u64) -> Result<Arrays, RefreshFailure> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    };
-    let slots = 1u32 << (LOG_N - 1);
-    let mut arrays = Arrays::new();
-    for name in INPUTS {
-        let data = (0..slots).map(|_| next()).collect();
-        arrays.insert(name.to_owned(), Array::new(Shape::new([1, slots])?, data)?);
+    /// Pseudo-random values between -1 and 1.
+    fn messages(&self, seed: u64) -> Result<Arrays, RefreshFailure> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+        };
+        let mut arrays = Arrays::new();
+        for name in INPUTS.into_iter().take(self.inputs) {
+            let data = (0..self.values).map(|_| next()).collect();
+            let shape = Shape::new([1, self.values])?;
+            arrays.insert(name.to_owned(), Array::new(shape, data)?);
+        }
+        Ok(arrays)
     }
-    Ok(arrays)
 }

@@ -58,9 +58,10 @@ impl Chosen<'_> {
     fn ring(&self) -> String {
         let ring = &self.circuit.rings;
         let degrees = ring.descent().into_iter().map(|id| ring.view(id).log_n());
-        let mut degrees: Vec<String> = degrees.map(|log_n| format!("2^{log_n}")).collect();
-        // Rings of one degree differ in their secrets.
-        degrees.dedup();
+        // The network of a circuit with refreshes stays in one ring.
+        let rings = if ring.has_sparse() { 1 } else { usize::MAX };
+        let degrees = degrees.take(rings);
+        let degrees: Vec<String> = degrees.map(|log_n| format!("2^{log_n}")).collect();
         let security = match self.config.security {
             Security::Classical128 => "128-bit security",
             Security::None => "no security",

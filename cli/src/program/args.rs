@@ -415,7 +415,7 @@ pub struct Bench {
     /// Threads to measure on [default: 1, then one per processor]
     #[arg(long, value_name = "COUNT", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
-    /// Instead: a refresh of 2^16 values at 128-bit security, which takes 4 GiB of memory and 3 GiB of disk
+    /// Instead: refreshes of 2^16 values and of 2^14 that repeat at 128-bit security, which take 4 GiB of memory and 3 GiB of disk
     #[arg(long, conflicts_with_all = ["log_n", "profile_out"])]
     pub refresh: bool,
     /// Random messages to refresh on each number of threads

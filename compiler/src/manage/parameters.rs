@@ -17,7 +17,7 @@ use crate::moduli::bits::{GUARD_BITS, SPECIAL_SLACK_BITS};
 use crate::moduli::primes::MAX_PRIME_BITS;
 pub use crate::moduli::scale_bits::ScaleBits;
 use crate::optimisation::{Optimisation, Without};
-use crate::refresh::choices::Choices;
+use crate::refresh::choices::{Choices, Packing};
 use crate::refresh::plan::{PlanError, RefreshPlan};
 use crate::tensor::Graph;
 use peregrine_ir::cost::CostModel;
@@ -116,12 +116,13 @@ impl Planner<'_> {
     /// When the modulus would exceed the security limit.
     pub fn refreshed(
         &self,
-        (log_n, special): (u32, usize),
+        log_n: u32,
+        (special, packing): (usize, Packing),
         demand: &Demand,
     ) -> Result<RefreshPlan, ParameterError> {
         let choices = Choices {
             special,
-            ..Choices::reference(log_n, self.limit(log_n)?)
+            ..Choices::reference(log_n, self.limit(log_n)?, packing)
         };
         // No two levels are the same.
         let drops = self.drops(log_n, demand).into_iter();

@@ -19,13 +19,14 @@ use crate::placement::{
     NextPlan, Placement, PlacementError, Problem, RefreshReport, Refreshing, longest, place,
     weights,
 };
-use crate::refresh::choices::Choices;
+use crate::refresh::choices::{Choices, Packing};
 use crate::refresh::plan::RefreshPlan;
 use crate::slots::lower_refreshed;
 use crate::tensor::{Graph, PerNode};
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{RingTable, Security};
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 /// The numbers of special primes that are tried.
@@ -57,9 +58,10 @@ impl From<PlacementError> for Unrefreshed {
     }
 }
 
-/// Refreshes with so many special primes that gain as much as the limit allows.
+/// Refreshes of a packing with so many special primes that gain as much as the limit allows.
 struct Highest {
     special: usize,
+    packing: Packing,
     plan: RefreshPlan,
     /// Predicted seconds of a refresh of one ciphertext, and of two.
     seconds: [f64; 2],
@@ -134,11 +136,10 @@ impl Attempt<'_> {
         quotes: &mut Quotes,
         known: f64,
     ) -> Result<Result<Offer, Unrefreshed>, CompileError> {
-        let highest = SPECIAL.into_par_iter().map(|special| self.highest(special));
-        let highest: Vec<Result<Option<Highest>, _>> = highest.collect();
-        let highest = highest.into_iter().filter_map(Result::transpose);
-        let highest: Vec<Highest> = highest.collect::<Result<_, _>>()?;
-        let Some(most) = highest.first() else {
+        // What is cheapest, whatever layouts allow.
+        let log_values = self.log_n - 2;
+        let cheapest = self.all_highest(Packing::Sparse { log_values })?;
+        let Some(most) = cheapest.first() else {
             return Ok(Err(Unrefreshed::Room));
         };
         if self.cheapest_refresh(most)? > known * WORTH_A_TRY {
@@ -160,19 +161,60 @@ impl Attempt<'_> {
             return Ok(Err(Unrefreshed::Room));
         };
         let layouts = self.layouts(&priced, room, quotes)?;
-        // First the special primes, with layouts that spend no levels.
-        let (best, special) = match self.with_special(&layouts[0], &highest)? {
-            Ok(best) => best,
-            Err(refused) => return Ok(Err(refused.into())),
+        let packings: BTreeSet<Packing> = layouts.iter().map(|plan| self.packing(plan)).collect();
+        let mut highest = vec![cheapest];
+        for packing in packings {
+            if highest
+                .iter()
+                .flatten()
+                .all(|known| known.packing != packing)
+            {
+                highest.push(self.all_highest(packing)?);
+            }
+        }
+        let highest: Vec<Highest> = highest.into_iter().flatten().collect();
+        let found = self.fastest_refreshed(&layouts, &highest)?;
+        Ok(found.map_err(Unrefreshed::from))
+    }
+
+    /// The fastest circuit of some layouts, of which the first spend no levels.
+    fn fastest_refreshed(
+        &self,
+        layouts: &[LayoutPlan],
+        highest: &[Highest],
+    ) -> Result<Result<Offer, PlacementError>, CompileError> {
+        let Some((first, others)) = layouts.split_first() else {
+            return Ok(Err(PlacementError::Unsettled));
         };
-        let near: Vec<Highest> = highest
-            .into_iter()
-            .filter(|highest| highest.special.abs_diff(special) <= 1)
-            .collect();
+        // First special primes and packing, with the first layouts.
+        let of = |packing| highest.iter().filter(move |known| known.packing == packing);
+        let one: Vec<&Highest> = of(self.packing(first)).collect();
+        let (best, chosen) = match self.with_special(first, &one)? {
+            Ok(found) => found,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        // Where several ciphertexts are refreshed at once, two may share the way up.
+        let several = best.report.cuts.iter().any(|cut| cut.ciphertexts() > 1);
+        let full = match several && chosen.packing != Packing::Full {
+            true => self.all_highest(Packing::Full)?,
+            false => Vec::new(),
+        };
+        let alone = chosen.packing;
+        let two: Vec<&Highest> = full.iter().collect();
+        let (best, chosen) = match self.with_special(first, &two)? {
+            Ok(found) => faster(Some((best, chosen)), found),
+            Err(_) => (best, chosen),
+        };
         // Then other layouts. Trials leave out what constants cost, in which layouts differ, so circuits are compared.
         self.begin(0.5, "refreshes");
-        let others = layouts.par_iter().skip(1).map(|other| {
-            let found = self.with_special(other, &near)?;
+        let others = others.par_iter().map(|other| {
+            let known: Vec<&Highest> = match chosen.packing == alone {
+                true => of(self.packing(other)).collect(),
+                false => full.iter().collect(),
+            };
+            let near = known.into_iter();
+            let near = near.filter(|known| known.special.abs_diff(chosen.special) <= 1);
+            let found = self.with_special(other, &near.collect::<Vec<_>>())?;
             found.ok().map(|(trial, _)| self.offered(trial)).transpose()
         });
         let (best, others) = rayon::join(|| self.offered(best), || others.collect::<Vec<_>>());
@@ -210,33 +252,55 @@ impl Attempt<'_> {
         Ok(plans)
     }
 
-    /// The fastest trial of those with several numbers of special primes, and its number.
-    fn with_special(
+    /// The fastest trial of those with several numbers of special primes, and its refreshes.
+    fn with_special<'h>(
         &self,
         layouts: &LayoutPlan,
-        highest: &[Highest],
-    ) -> Result<Result<(Trial, usize), PlacementError>, CompileError> {
+        highest: &[&'h Highest],
+    ) -> Result<Result<(Trial, &'h Highest), PlacementError>, CompileError> {
         let trials = highest.par_iter();
-        let trials = trials.map(|highest| (self.with_cuts(layouts, highest), highest.special));
+        let trials = trials.map(|highest| (self.with_cuts(layouts, highest), *highest));
         let trials: Vec<_> = trials.collect();
         let (mut best, mut refused) = (None, PlacementError::Unsettled);
-        for (found, special) in trials {
+        for (found, highest) in trials {
             match found? {
-                Ok(found) => best = Some(faster(best, (found, special))),
+                Ok(found) => best = Some(faster(best, (found, highest))),
                 Err(error) => refused = error,
             }
         }
         Ok(best.ok_or(refused))
     }
 
+    /// How single ciphertexts of these layouts are refreshed: as what repeats where all do.
+    fn packing(&self, layouts: &LayoutPlan) -> Packing {
+        let periods = self
+            .graph
+            .nodes()
+            .map(|node| layouts.layout(node).log_period());
+        let log_values = self.log_n - 2;
+        match periods.max() <= Some(log_values) {
+            true => Packing::Sparse { log_values },
+            false => Packing::Full,
+        }
+    }
+
+    /// The refreshes with each number of special primes for which the limit leaves room.
+    fn all_highest(&self, packing: Packing) -> Result<Vec<Highest>, CompileError> {
+        let highest = SPECIAL.into_par_iter();
+        let highest = highest.map(|special| self.highest(special, packing));
+        let highest: Vec<Result<Option<Highest>, _>> = highest.collect();
+        highest.into_iter().filter_map(Result::transpose).collect()
+    }
+
     /// The refreshes with so many special primes; none where the limit is too low for them.
-    fn highest(&self, special: usize) -> Result<Option<Highest>, CompileError> {
-        let Ok(plan) = self.choices(special)?.plan() else {
+    fn highest(&self, special: usize, packing: Packing) -> Result<Option<Highest>, CompileError> {
+        let Ok(plan) = self.choices(special, packing)?.plan() else {
             return Ok(None);
         };
         let seconds = seconds(&plan, &self.config.cost)?;
         Ok(Some(Highest {
             special,
+            packing,
             plan,
             seconds,
         }))
@@ -275,19 +339,19 @@ impl Attempt<'_> {
 
     /// Predicted seconds of a refresh of one ciphertext with the shortest modulus.
     fn cheapest_refresh(&self, most: &Highest) -> Result<f64, CompileError> {
-        let shortest = self.choices(most.special)?.plan_for(&[]);
+        let shortest = self.choices(most.special, most.packing)?.plan_for(&[]);
         let [one, _] = shortest.map_or(most.seconds, |plan| {
             most.seconds_of(&plan, &self.config.cost)
         });
         Ok(one)
     }
 
-    fn choices(&self, special: usize) -> Result<Choices, CompileError> {
+    fn choices(&self, special: usize, packing: Packing) -> Result<Choices, CompileError> {
         let limit = self.planner.limit(self.log_n);
         let limit = limit.map_err(CompileError::Parameters)?;
         Ok(Choices {
             special,
-            ..Choices::reference(self.log_n, limit)
+            ..Choices::reference(self.log_n, limit, packing)
         })
     }
 
@@ -298,7 +362,10 @@ impl Attempt<'_> {
         highest: &Highest,
         shorter: f64,
     ) -> Result<Result<Trial, PlacementError>, CompileError> {
-        let (special, most) = (highest.special, highest.plan.gained_bits());
+        let (kind, most) = (
+            (highest.special, highest.packing),
+            highest.plan.gained_bits(),
+        );
         let bits = self.planner.scale_bits(self.log_n);
         let problem = Problem {
             graph: self.graph,
@@ -322,7 +389,7 @@ impl Attempt<'_> {
                 refreshing.room = found.longest - 1.0;
                 continue;
             }
-            match self.held(layouts, &found.placement, special)? {
+            match self.held(layouts, &found.placement, kind)? {
                 Ok((settled, plan)) => {
                     refreshing.seconds = highest.seconds_of(&plan, &self.config.cost);
                     refreshing.room = most;
@@ -349,14 +416,11 @@ impl Attempt<'_> {
         &self,
         layouts: &LayoutPlan,
         placement: &Placement,
-        special: usize,
+        kind: (usize, Packing),
     ) -> Result<Result<(Settled, RefreshPlan), f64>, CompileError> {
         let program = lower_refreshed(self.graph, layouts, placement)?;
         let settled = settle(program, self.policy())?;
-        match self
-            .planner
-            .refreshed((self.log_n, special), &settled.demand)
-        {
+        match self.planner.refreshed(self.log_n, kind, &settled.demand) {
             Ok(plan) => Ok(Ok((settled, plan))),
             Err(error) => match error.missing_bits() {
                 Some(missing) => Ok(Err(missing)),
@@ -411,7 +475,12 @@ fn seconds(plan: &RefreshPlan, cost: &CostModel) -> Result<[f64; 2], CompileErro
         let circuit = circuit.map_err(Box::new)?;
         Ok(cost.predict(&circuit).seconds)
     };
-    Ok([price(1)?, price(2)?])
+    let one = price(1)?;
+    let two = match plan.refresh.packing {
+        Packing::Full => price(2)?,
+        Packing::Sparse { .. } => 2.0 * one,
+    };
+    Ok([one, two])
 }
 
 /// The bound of each node, where the configuration has one that is of use.

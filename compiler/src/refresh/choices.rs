@@ -7,6 +7,19 @@ use crate::moduli::scale_bits::{ARGUMENT_BITS, RESULT_BITS};
 /// Coefficients of the sparse secret that are not 0.
 pub const WEIGHT: u32 = 32;
 
+/// What one refresh takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Packing {
+    /// Two ciphertexts of real values as real and imaginary parts, or one alone.
+    Full,
+    /// One ciphertext of real values that repeat with `2^log_values` slots, half of the slots or fewer: those of one half of a period as real
+    /// parts, those of the other as imaginary parts. Stages are saved, and slots become coefficients in a ring of half the degree.
+    Sparse {
+        /// log2 of the number of values, 2 at least.
+        log_values: u32,
+    },
+}
+
 /// What a group of butterfly stages is given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GroupChoice {
@@ -38,6 +51,8 @@ pub struct ExponentialBits {
 pub struct Choices {
     /// log2 of the degree of the ring.
     pub log_n: u32,
+    /// What one refresh takes.
+    pub packing: Packing,
     /// The limit on log2 of the modulus, special primes included.
     pub limit_bits: f64,
     /// The number of special primes of full length.
@@ -60,22 +75,39 @@ pub struct Choices {
     pub exponential: ExponentialBits,
 }
 
+impl Packing {
+    /// Butterfly stages in each direction, in a ring of this degree.
+    fn stages(self, log_n: u32) -> u32 {
+        match self {
+            Self::Full => log_n - 1,
+            // A plan refuses what is outside.
+            Self::Sparse { log_values } => log_values.saturating_sub(1).min(log_n),
+        }
+    }
+
+    /// Coefficients that hold values.
+    pub(super) fn coefficients(self, log_n: u32) -> u64 {
+        2 << self.stages(log_n)
+    }
+}
+
 impl Choices {
-    /// The choices that refresh `2^16` real values at 128 bits of security, for a ring of this degree and a limit of its modulus.
-    pub fn reference(log_n: u32, limit_bits: f64) -> Self {
+    /// The choices that refresh `2^16` real values at 128 bits of security, or fewer, for a ring of this degree and a limit of its modulus.
+    pub fn reference(log_n: u32, limit_bits: f64, packing: Packing) -> Self {
         let group = |stages, entry_bits, scale_bits| GroupChoice {
             stages,
             babies: 8,
             entry_bits,
             scale_bits,
         };
-        let stages = log_n - 1;
+        let stages = packing.stages(log_n);
         let third = |i: u32| stages * (i + 1) / 3 - stages * i / 3;
         let quarter = |i: u32| stages * (4 - i) / 4 - stages * (3 - i) / 4;
         let down = [(24, 32), (26, 30), (28, 27)];
         let up = [(30, 34), (28, 36), (27, 38), (25, 42)];
         Self {
             log_n,
+            packing,
             limit_bits,
             special: 6,
             weight: WEIGHT,
@@ -98,6 +130,24 @@ impl Choices {
                 out: RESULT_BITS,
             },
         }
+    }
+
+    /// Butterfly stages in each direction.
+    pub(super) fn stages(&self) -> u32 {
+        self.packing.stages(self.log_n)
+    }
+
+    /// log2 of the degree of the ring in which slots become coefficients and the modulus is raised.
+    pub(super) fn inner_log_n(&self) -> u32 {
+        match self.packing {
+            Packing::Full => self.log_n,
+            Packing::Sparse { .. } => self.log_n - 1,
+        }
+    }
+
+    /// How often the sum of a value and its rotation takes what is raised to values that repeat like the argument: what wraps does not.
+    pub(super) fn doublings(&self) -> u32 {
+        (self.inner_log_n() - 1).saturating_sub(self.stages())
     }
 
     /// Weights of the fit: what wraps rarely may be approximated worse.

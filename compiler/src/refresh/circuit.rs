@@ -1,12 +1,15 @@
 //! A circuit that does nothing but refresh: one or two real vectors with little modulus left come back with much. For prices,
 //! measurements and tests.
 
+use super::choices::Packing;
 use super::error::RefreshError;
 use super::plan::RefreshPlan;
 use crate::optimisation::Without;
 use crate::passes;
 use peregrine_ir::cost::CostModel;
-use peregrine_ir::{Builder, Circuit, Finish, FinishStep, Layout, Security, Shape, SourceNode};
+use peregrine_ir::{
+    Builder, Circuit, Finish, FinishStep, Layout, LayoutParts, Security, Shape, SourceNode,
+};
 
 /// The names of the inputs.
 pub const INPUTS: [&str; 2] = ["x", "y"];
@@ -14,7 +17,15 @@ pub const INPUTS: [&str; 2] = ["x", "y"];
 pub const OUTPUTS: [&str; 2] = ["x refreshed", "y refreshed"];
 
 impl RefreshPlan {
-    /// The circuit: inputs `x` and, of two vectors, `y` of shape `[1, slots]`, values in `-1..=1`; outputs are what they were, at the
+    /// The values of one vector.
+    pub fn values(&self) -> u32 {
+        match self.refresh.packing {
+            Packing::Full => 1 << self.refresh.log_slots,
+            Packing::Sparse { log_values } => 1 << log_values,
+        }
+    }
+
+    /// The circuit: inputs `x` and, of two vectors, `y` of shape `[1, values]`, values in `-1..=1`; outputs are what they were, at the
     /// level that the refresh reaches. It has been through the passes.
     ///
     /// # Errors
@@ -28,15 +39,19 @@ impl RefreshPlan {
         let refresh = &self.refresh;
         let mut builder = Builder::new(Circuit::new("refresh", security, self.rings.clone()));
         let functions = refresh.functions(&mut builder, vectors > 1)?;
-        let slots = 1 << refresh.log_slots;
-        let layout = Layout::row_major(refresh.log_slots, [slots, 1, 1]);
+        let values = self.values();
+        let once = Layout::row_major(refresh.log_slots, [values, 1, 1])?;
+        let layout = Layout::new(LayoutParts {
+            replicas: (1 << refresh.log_slots) / values,
+            ..*once.parts()
+        });
         let circuit = builder.circuit();
         let layout = circuit.layouts.push(layout?);
         let node = circuit.nodes.push(SourceNode {
             name: "refresh".into(),
             op: "Refresh".into(),
         });
-        let shape = Shape::new([1, slots])?;
+        let shape = Shape::new([1, values])?;
         builder.serve(node);
         let mut given = Vec::new();
         for name in INPUTS.into_iter().take(vectors) {

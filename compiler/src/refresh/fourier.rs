@@ -60,6 +60,30 @@ impl Diagonals {
             .fold(one, |product, stage| stage.after(&product))
     }
 
+    /// For reals that repeat with `2 slots`: what takes them to complex numbers that repeat with `slots`, the reals of the second half of a
+    /// period as imaginary parts of the first.
+    pub fn folding(log_slots: u32) -> Self {
+        let slots = 1 << log_slots;
+        let (one, i) = (Complex64::ONE, Complex64::I);
+        let halves = |low, high| [vec![low; slots], vec![high; slots]].concat();
+        Self {
+            log_slots: log_slots + 1,
+            period: 2 * slots,
+            by_rotation: [(0, halves(one, i)), (slots, halves(i, one))].into(),
+        }
+    }
+
+    /// The way back from [`Self::folding`], but for the imaginary parts of its results, which are of no use.
+    pub fn unfolding(log_slots: u32) -> Self {
+        let slots = 1 << log_slots;
+        let halves = [vec![Complex64::ONE; slots], vec![-Complex64::I; slots]];
+        Self {
+            log_slots: log_slots + 1,
+            period: 2 * slots,
+            by_rotation: [(0, halves.concat())].into(),
+        }
+    }
+
     fn identity(log_slots: u32) -> Self {
         Self {
             log_slots,
@@ -120,11 +144,12 @@ impl Diagonals {
         known.iter_mut().zip(diagonal).for_each(|(x, y)| *x += y);
     }
 
-    /// The matrix that does what `first` does, and then this.
-    fn after(&self, first: &Self) -> Self {
-        let slots = 1usize << self.log_slots;
+    /// The matrix that does what `first` does, and then this: for vectors that repeat with the larger number of slots of the two.
+    pub fn after(&self, first: &Self) -> Self {
+        let log_slots = self.log_slots.max(first.log_slots);
+        let slots = 1usize << log_slots;
         let mut product = Self {
-            log_slots: self.log_slots,
+            log_slots,
             period: self.period.max(first.period),
             by_rotation: BTreeMap::new(),
         };
@@ -218,6 +243,34 @@ mod tests {
             });
             assert!(largest(&back, &x) < 1e-13, "{log_slots} {groups:?}");
         }
+    }
+
+    #[test]
+    fn what_folds_a_period_is_part_of_the_topmost_groups() {
+        let (log_slots, slots) = (5, 32);
+        let x: Vec<f64> = (0..2 * slots).map(|t| (t as f64).sin()).collect();
+        let given: Vec<Complex64> = x.iter().map(|&x| x.into()).collect();
+        let folded: Vec<Complex64> = (0..2 * slots)
+            .map(|t| Complex64::new(x[t % slots], x[t % slots + slots]))
+            .collect();
+        let folding = Diagonals::folding(log_slots);
+        assert_eq!(folding.times(&given), folded);
+        let group = |direction, ends| Diagonals::group(direction, log_slots, ends);
+
+        let top = group(Direction::ToSlots, (3, 5)).after(&folding);
+        assert_eq!((top.by_rotation.len(), top.period), (16, 64));
+        let lower = Diagonals::group(Direction::ToSlots, log_slots + 1, (1, 2));
+        let found = top.times(&lower.times(&given));
+        let expected = group(Direction::ToSlots, (1, 5)).times(&folded);
+        assert!(largest(&found, &expected) < 1e-13);
+
+        let top = group(Direction::ToCoefficients, (3, 5));
+        let top = Diagonals::unfolding(log_slots).after(&top);
+        assert_eq!((top.by_rotation.len(), top.period), (8, 64));
+        let lower = Diagonals::group(Direction::ToCoefficients, log_slots + 1, (1, 2));
+        let found = lower.times(&top.times(&expected));
+        let reals = found.iter().zip(&x).map(|(y, x)| (y.re - x).abs());
+        assert!(reals.fold(0.0, f64::max) < 1e-13);
     }
 
     #[test]

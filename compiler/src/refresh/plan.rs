@@ -14,12 +14,14 @@
 //! base          q_0
 //! low           q_0                                sparse secret
 //! ```
+//!
+//! Where values repeat, the levels of slots to coefficients are there twice: once in the ring of the network, once in a smaller one.
 
-use super::choices::{Choices, GroupChoice};
+use super::choices::{Choices, GroupChoice, Packing};
 use super::exponential::Exponential;
 use super::function::{ExponentialLevels, Group, Refresh};
 pub use super::rows::PlanError;
-use super::rows::{BASE, Descent, FROM, LOW, Pool};
+use super::rows::{CHAIN, Descent, LOW, Pool};
 use super::tail::failure_bits;
 use crate::moduli::primes::TOLERANCE_BITS;
 use peregrine_ir::{Level, RingTable, Scale};
@@ -68,6 +70,12 @@ impl Choices {
 
     /// The rings, with as many long primes as there is room for or with `longs`, and with rows for the network as in [`Self::plan_for`].
     fn table(&self, longs: Option<usize>, drops: &[u32]) -> Result<RingTable, PlanError> {
+        let log_n = self.log_n;
+        if let Packing::Sparse { log_values } = self.packing
+            && !(2..log_n - 1).contains(&log_values)
+        {
+            return Err(PlanError::Values { log_n, log_values });
+        }
         let pool = Pool::new(self, longs)?;
         let mut descent = Descent::new(&pool);
         self.slots_above(&mut descent)?;
@@ -82,7 +90,7 @@ impl Choices {
         let top = rings.top().map_or(0, |top| top.0);
         let refresh = self.refresh(top);
         let bits = |level: Level| rings.level_bits(level).unwrap_or(0.0);
-        let share = (f64::from(self.base_scale_bits()) - bits(Level(BASE))).exp2();
+        let share = (f64::from(self.base_scale_bits()) - bits(Level(LOW))).exp2();
         RefreshPlan {
             gain: refresh.gain(share),
             modulus_bits: [bits(refresh.from.0), bits(refresh.levels.out)],
@@ -90,7 +98,7 @@ impl Choices {
                 self.weight,
                 self.domain.wraps,
                 self.domain.ratio_bits,
-                1 << self.log_n,
+                self.packing.coefficients(self.log_n),
             ),
             leaving: refresh.from.0,
             rings,
@@ -103,11 +111,14 @@ impl Choices {
         let mut scale = f64::from(self.short_bits[0]);
         let last = self.to_slots.len().saturating_sub(1);
         for (i, group) in self.to_slots.iter().enumerate() {
-            // A stage halves; the last group divides by the bound of the argument, too.
-            let bound = match i == last {
-                true => (2.0 * self.domain.bound()).log2(),
-                false => 0.0,
-            };
+            // A stage halves; the first group divides by what doublings made, and the last by the bound of the argument, too.
+            let mut bound = 0.0;
+            if i == 0 {
+                bound += f64::from(self.doublings());
+            }
+            if i == last {
+                bound += (2.0 * self.domain.bound()).log2();
+            }
             let entries = f64::from(group.entry_bits) + f64::from(group.stages) + bound;
             let wanted = f64::from(group.scale_bits);
             rows.lower(scale + entries - wanted)?;
@@ -145,14 +156,17 @@ impl Choices {
             to: Level(to),
             scale: Scale::power_of_two(choice.scale_bits as i32),
         };
+        let descends = self.inner_log_n() < self.log_n;
+        let descent = LOW + CHAIN;
+        let from = if descends { descent + CHAIN } else { descent };
         let mut reached = 0;
         let to_coefficients = (0..).zip(&self.to_coefficients).map(|(i, choice)| {
             let from = reached + 1;
             reached += choice.stages;
-            group(choice, (from, reached), FROM - 1 - i)
+            group(choice, (from, reached), descent - 1 - i)
         });
         let to_coefficients = to_coefficients.collect();
-        let mut left = self.log_n - 1;
+        let mut left = self.stages();
         let to_slots = (0..).zip(&self.to_slots).map(|(i, choice)| {
             let to = left;
             left -= choice.stages;
@@ -162,9 +176,13 @@ impl Choices {
         let to_slots: Vec<Group> = to_slots.collect();
         let below = |steps: u32| Level(top - 1 - to_slots.len() as u32 - steps);
         Refresh {
-            from: (Level(FROM), Scale::power_of_two(self.from_bits as i32)),
+            from: (Level(from), Scale::power_of_two(self.from_bits as i32)),
+            packing: self.packing,
             log_slots: self.log_n - 1,
+            stages: self.stages(),
+            descent: Level(descent),
             to_coefficients,
+            doublings: self.doublings(),
             raise: [Level(LOW), Level(top - 1), Level(top)],
             exponential: Exponential::fit(self.domain, 15, self.squarings, |wrap| {
                 self.fit_weight(wrap)
@@ -190,9 +208,10 @@ impl RefreshPlan {
 
     /// Lets outputs leave at the lowest level that has so many bits, if the argument has more.
     pub fn leave_with(&mut self, bits: f64) {
-        let mut levels = (BASE..=FROM).map(Level);
+        let Level(from) = self.refresh.from.0;
+        let mut levels = (from + 1 - CHAIN..=from).map(Level);
         let enough = levels.find(|&level| self.rings.level_bits(level) >= Some(bits));
-        self.leaving = enough.unwrap_or(Level(FROM));
+        self.leaving = enough.unwrap_or(Level(from));
     }
 }
 
@@ -227,18 +246,28 @@ mod tests {
 
     #[test]
     fn a_refresh_at_128_bits_gains_840() {
-        let plan = Choices::reference(16, 1747.0).plan().unwrap();
-        let [from, out] = plan.modulus_bits;
-        assert!(out - from >= 840.0, "{from:.0} to {out:.0} bits");
-        assert!(plan.failure_bits < -100.0, "{}", plan.failure_bits);
-        let total = plan.rings.total_bits(RingId(0));
-        assert!(total <= 1747.0, "{total}");
+        for packing in [
+            Packing::Full,
+            Packing::Sparse { log_values: 14 },
+            Packing::Sparse { log_values: 12 },
+        ] {
+            let plan = Choices::reference(16, 1747.0, packing).plan().unwrap();
+            let [from, out] = plan.modulus_bits;
+            assert!(
+                out - from >= 840.0,
+                "{packing:?}: {from:.0} to {out:.0} bits"
+            );
+            assert!(plan.failure_bits < -100.0, "{}", plan.failure_bits);
+            let total = plan.rings.total_bits(RingId(0));
+            assert!(total <= 1747.0, "{total}");
+        }
     }
 
     #[test]
     fn a_modulus_without_room_is_refused() {
         for bits in [300.0, 600.0] {
-            let error = Choices::reference(15, bits).plan().unwrap_err();
+            let choices = Choices::reference(15, bits, Packing::Full);
+            let error = choices.plan().unwrap_err();
             assert!(
                 matches!(error, PlanError::Room { bits } if bits > 0.0),
                 "{error}"
@@ -246,15 +275,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn values_that_do_not_repeat_are_refused() {
+        for log_values in [0, 1, 8, 9, u32::MAX] {
+            let choices = Choices::reference(9, 1747.0, Packing::Sparse { log_values });
+            let refused = PlanError::Values {
+                log_n: 9,
+                log_values,
+            };
+            assert_eq!(choices.plan().unwrap_err(), refused);
+        }
+    }
+
     /// Rows differ, ascend, and are whole digits' worth below the special primes.
     #[test]
     fn every_degree_has_a_plan_that_the_verifier_takes() {
         for log_n in [9, 12, 15] {
-            let plan = Choices::reference(log_n, 1747.0).plan().unwrap();
-            let circuit = plan
-                .circuit(2, Security::None, &CostModel::default())
-                .unwrap();
-            verify(circuit).unwrap_or_else(|errors| panic!("2^{log_n}: {errors}"));
+            let sparse = (2..log_n - 1).map(|log_values| Packing::Sparse { log_values });
+            for packing in sparse.chain([Packing::Full]) {
+                let plan = Choices::reference(log_n, 1747.0, packing).plan().unwrap();
+                let circuit = plan
+                    .circuit(2, Security::None, &CostModel::default())
+                    .unwrap();
+                verify(circuit).unwrap_or_else(|errors| panic!("2^{log_n}: {errors}"));
+            }
         }
     }
 }

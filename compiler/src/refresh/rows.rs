@@ -7,12 +7,10 @@ use peregrine_ir::{
     Arena, Entity, LevelSpec, Prime, RingId, RingSpec, RingTable, SecretKind, SpecialPrime,
 };
 
-/// The levels of the sparse ring with `q_0`, of the ternary ring with it, and of the argument.
+/// The level of the sparse ring with `q_0`.
 pub(super) const LOW: u32 = 0;
-pub(super) const BASE: u32 = 1;
-pub(super) const FROM: u32 = 4;
-/// Short primes in the rows from base to argument, of five.
-const CHAIN: usize = 4;
+/// Short primes in the rows from `q_0` to that of the argument, of five.
+pub(super) const CHAIN: u32 = 4;
 /// Bits of the long primes, at least, and at most: so many outweigh as many special primes by the slack.
 const LONG_BITS: f64 = 48.0;
 const LONGEST_BITS: f64 = 48.9;
@@ -32,6 +30,17 @@ pub enum PlanError {
     Primes {
         /// log2 of the degree.
         log_n: u32,
+    },
+    /// Values that do not repeat with half of the slots or fewer, or too few.
+    #[error(
+        "a sparse refresh at ring degree 2^{log_n} takes 2^2 to 2^{} values, not 2^{log_values}",
+        log_n.saturating_sub(2)
+    )]
+    Values {
+        /// log2 of the degree.
+        log_n: u32,
+        /// log2 of the number of values.
+        log_values: u32,
     },
     /// The modulus ends before the steps of a refresh do.
     #[error("a refresh needs {bits:.0} more bits of modulus")]
@@ -107,34 +116,71 @@ impl Pool {
         digits
     }
 
+    /// The special primes of a ring that has the rows below the argument only: as many as outweigh these.
+    fn special_below(&self) -> Vec<SpecialPrime> {
+        let chain: f64 = self.bits.iter().take(CHAIN as usize).sum();
+        let mut bits = 0.0;
+        let missing = |(_, prime): &(SpecialPrime, &u64)| {
+            let enough = bits >= chain + SPECIAL_SLACK_BITS;
+            bits += (**prime as f64).log2();
+            !enough
+        };
+        let special = self.special.iter().take_while(missing);
+        special.map(|(id, _)| id).collect()
+    }
+
     /// The table of rings for rows of the ternary ring above the argument's, descending.
     pub(super) fn rings(&self, choices: &Choices, rows: &[Vec<Prime>]) -> RingTable {
         let level = |ring, primes| LevelSpec { ring, primes };
         let (ternary, sparse) = (RingId(0), RingId(1));
-        let chain: Vec<Prime> = self.primes.keys().take(CHAIN).collect();
+        let chain: Vec<Prime> = self.primes.keys().take(CHAIN as usize).collect();
+        let chain_in = |ring| -> Vec<LevelSpec> {
+            let counts = 1..=chain.len();
+            counts
+                .map(|count| level(ring, chain[..count].to_vec()))
+                .collect()
+        };
         let base = chain.iter().take(1).copied().collect();
         let raised = rows.first().cloned().unwrap_or_default();
         let mut levels = vec![level(sparse, base)];
-        levels.extend((1..=CHAIN).map(|count| level(ternary, chain[..count].to_vec())));
+        let descends = choices.inner_log_n() < choices.log_n;
+        if descends {
+            levels.extend(chain_in(RingId(2)));
+        }
+        levels.extend(chain_in(ternary));
         levels.extend(rows.iter().rev().map(|row| level(ternary, row.clone())));
         let top = levels.len() - 1;
         levels.insert(top, level(sparse, raised));
-        let spec = |secret, special: usize, digits| RingSpec {
-            log_n: choices.log_n,
+        let spec = |secret, log_n, special, digits| RingSpec {
+            log_n,
             secret,
-            special: self.special.keys().take(special).collect(),
+            special,
             digits,
         };
         let weight = choices.weight;
         let each = self.primes.keys().map(|p| vec![p]).collect();
+        let special: Vec<SpecialPrime> = self.special.keys().collect();
+        let first = special.iter().copied().take(1).collect();
+        let below = spec(
+            SecretKind::Ternary,
+            choices.inner_log_n(),
+            self.special_below(),
+            vec![chain.clone()],
+        );
+        let own = [
+            spec(SecretKind::Ternary, choices.log_n, special, self.digits()),
+            spec(
+                SecretKind::Sparse { weight },
+                choices.inner_log_n(),
+                first,
+                each,
+            ),
+        ];
         RingTable {
             unit_bits: choices.from_bits,
             primes: self.primes.clone(),
             special: self.special.clone(),
-            rings: Arena::from_iter([
-                spec(SecretKind::Ternary, self.special.len(), self.digits()),
-                spec(SecretKind::Sparse { weight }, 1, each),
-            ]),
+            rings: own.into_iter().chain(descends.then_some(below)).collect(),
             levels,
         }
     }
@@ -185,7 +231,7 @@ impl<'p> Descent<'p> {
 
     /// Bits of the argument.
     fn least(&self) -> f64 {
-        self.pool.bits.iter().take(CHAIN).sum()
+        self.pool.bits.iter().take(CHAIN as usize).sum()
     }
 
     /// Adds the row above the argument for which limbs and what it drops cost least; gives what it drops. `cost` refuses what drops too

@@ -2,7 +2,7 @@
 
 use super::error::RefreshError;
 use super::exponential::Exponential;
-use super::fourier::{Diagonals, Direction};
+use super::fourier::Diagonals;
 use num_complex::Complex64;
 use peregrine_ir::{
     Basis, Builder, Const, Constant, Inst, Layout, LayoutId, Level, Operator, Rotation, Scale,
@@ -45,30 +45,32 @@ pub(super) enum Half {
     Imaginary,
 }
 
-/// The layout of a vector that fills the slots in order.
-pub(super) fn slots_in_order(
-    builder: &mut Builder,
-    log_slots: u32,
-) -> Result<LayoutId, RefreshError> {
-    let layout = Layout::row_major(log_slots, [1 << log_slots, 1, 1]);
-    Ok(builder.circuit().layouts.push(layout?))
-}
-
 /// A function that is being written.
 pub(super) struct Writer<'b> {
     pub(super) builder: &'b mut Builder,
-    log_slots: u32,
-    /// All slots in order.
-    layout: LayoutId,
+    /// All slots in order, by log2 of the slots.
+    layouts: &'b mut BTreeMap<u32, LayoutId>,
 }
 
 impl<'b> Writer<'b> {
-    pub(super) fn new(builder: &'b mut Builder, log_slots: u32, layout: LayoutId) -> Self {
-        Self {
-            builder,
-            log_slots,
-            layout,
-        }
+    pub(super) fn new(builder: &'b mut Builder, layouts: &'b mut BTreeMap<u32, LayoutId>) -> Self {
+        Self { builder, layouts }
+    }
+
+    /// The layout of a vector that fills the slots of a level in order.
+    fn slots_in_order(&mut self, level: Level) -> Result<(LayoutId, u32), RefreshError> {
+        let circuit = self.builder.circuit();
+        let slots = circuit.rings.at(level).slots();
+        let layout = match self.layouts.get(&slots.ilog2()) {
+            Some(&known) => known,
+            None => {
+                let layout = Layout::row_major(slots.ilog2(), [slots, 1, 1])?;
+                let layout = circuit.layouts.push(layout);
+                self.layouts.insert(slots.ilog2(), layout);
+                layout
+            }
+        };
+        Ok((layout, slots))
     }
 
     /// `i` times the real or the imaginary part of twice a value, whose conjugate is known.
@@ -76,13 +78,13 @@ impl<'b> Writer<'b> {
         &mut self,
         (a, conjugate): (Value, Value),
         half: Half,
-    ) -> Result<Value, TypeError> {
+    ) -> Result<Value, RefreshError> {
         match half {
             Half::Real => {
                 let twice = self.builder.push(Inst::Add(vec![a, conjugate]))?;
                 self.times_i(twice)
             }
-            Half::Imaginary => self.builder.push(Inst::Sub(a, conjugate)),
+            Half::Imaginary => Ok(self.builder.push(Inst::Sub(a, conjugate))?),
         }
     }
 
@@ -119,9 +121,9 @@ impl<'b> Writer<'b> {
         scale.ok_or(RefreshError::Exponent)
     }
 
-    /// A constant of numbers that repeat over the slots.
-    fn constant(&mut self, period: &[f64]) -> Result<Const, RefreshError> {
-        let (layout, slots) = (self.layout, 1u32 << self.log_slots);
+    /// A constant of numbers that repeat over the slots of a level.
+    fn constant(&mut self, period: &[f64], level: Level) -> Result<Const, RefreshError> {
+        let (layout, slots) = self.slots_in_order(level)?;
         let circuit = self.builder.circuit();
         let name = format!("refresh{}", circuit.tensors.len());
         let length = period.len() as u32;
@@ -143,11 +145,11 @@ impl<'b> Writer<'b> {
     ) -> Result<Value, RefreshError> {
         let re: Vec<f64> = period.iter().map(|z| z.re).collect();
         let im: Vec<f64> = period.iter().map(|z| z.im).collect();
-        let constant = self.constant(&re)?;
+        let constant = self.constant(&re, level)?;
         let real = im.iter().all(|&x| x == 0.0);
         let imaginary = match real {
             true => None,
-            false => Some(self.constant(&im)?),
+            false => Some(self.constant(&im, level)?),
         };
         Ok(self.builder.push(Inst::Encode {
             constant,
@@ -158,16 +160,15 @@ impl<'b> Writer<'b> {
         })?)
     }
 
-    /// A matrix in baby and giant steps, and a rescale. The passes share decompositions and divisions.
+    /// A factor times the matrix of a group in baby and giant steps, and a rescale. The passes share decompositions and divisions.
     pub(super) fn group(
         &mut self,
         a: Value,
-        direction: Direction,
+        matrix: &Diagonals,
         group: &Group,
         factor: f64,
     ) -> Result<Value, RefreshError> {
-        let matrix = Diagonals::group(direction, self.log_slots, group.stages);
-        let slots = 1usize << self.log_slots;
+        let slots = 1usize << matrix.log_slots;
         let step = 1usize << (group.stages.0 - 1);
         let scale = self.beside(a, (group.to, &group.scale))?;
         let level = self.level(a)?;
@@ -208,6 +209,19 @@ impl<'b> Writer<'b> {
         })?)
     }
 
+    /// The sum of a value and its rotations by all multiples of `2^log_step` slots below `2^(log_step + doublings)`.
+    pub(super) fn repeated(
+        &mut self,
+        mut a: Value,
+        (log_step, doublings): (u32, u32),
+    ) -> Result<Value, TypeError> {
+        for log_step in log_step..log_step + doublings {
+            let turned = self.rotate(a, 1 << log_step)?;
+            a = self.sum(vec![a, turned])?;
+        }
+        Ok(a)
+    }
+
     fn rotate(&mut self, a: Value, by: usize) -> Result<Value, TypeError> {
         let rotation = Rotation(by as u32);
         match by {
@@ -223,9 +237,10 @@ impl<'b> Writer<'b> {
         }
     }
 
-    fn times_i(&mut self, a: Value) -> Result<Value, TypeError> {
-        let exponent = 1 << self.log_slots;
-        self.builder.push(Inst::MulMonomial { a, exponent })
+    fn times_i(&mut self, a: Value) -> Result<Value, RefreshError> {
+        let level = self.level(a)?;
+        let exponent = self.builder.circuit().rings.at(level).slots();
+        Ok(self.builder.push(Inst::MulMonomial { a, exponent })?)
     }
 
     fn add_number(&mut self, a: Value, number: f64) -> Result<Value, RefreshError> {
@@ -342,7 +357,7 @@ impl<'b> Writer<'b> {
         let z = self.reduced(z, levels.out)?;
         let conjugate = self.builder.push(Inst::Conjugate(z))?;
         let twice = self.builder.push(Inst::Sub(z, conjugate))?;
-        Ok(self.times_i(twice)?)
+        self.times_i(twice)
     }
 
     /// `times` times `low + W_4 high` for two cubics in the babies, of three parts, which has a scale once it is rescaled to a level.

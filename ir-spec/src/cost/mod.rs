@@ -81,7 +81,8 @@ impl CostModel {
 
     /// The seconds of a key switch from the ring `from` to `level`, which is in this ring or another.
     fn bridge(&self, ring: &RingTable, from: RingId, level: Level) -> Phases {
-        self.phases_in(ring, level, ring.view(from).log_n())
+        let log_n = ring.view(from).log_n().max(ring.at(level).log_n());
+        self.phases_in(ring, level, log_n)
     }
 
     /// The seconds of the parts of linear operators at every level.

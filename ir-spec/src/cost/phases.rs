@@ -7,7 +7,7 @@
 //! | decompose | `k + sum_d (k + s - a_d)` | `sum_d (a_d + 1) (k + s - a_d)` conversions |
 //! | inner product with a key | | `k + s` key products for each digit, the key's expansion included |
 //! | division by P, two parts | `2 (k + s)` | `2 (s + 1) k` conversions, `2 k` products |
-//! | switch to a ring of smaller degree | those of a key switch | its passes, and `2 k` additions |
+//! | switch between rings | those of a key switch of the larger degree | its passes, and `2 k` additions |
 //! | rescale by `r` primes, each part | `k` | `(r + 1) (k - r)` conversions, `k - r` products |
 //! | encode | in the rate | filling, a fixed part, and `k` |
 
@@ -159,7 +159,8 @@ impl Phases {
         (leaving + made) * transform + made * ((leaving + 1.0) * convert + multiply)
     }
 
-    /// The coefficients of a ciphertext of two parts that a ring of smaller degree keeps: a pass over both parts.
+    /// The coefficients of a ciphertext of two parts that a ring of smaller degree keeps, or that go to one of larger degree: a pass
+    /// over both parts.
     pub fn gather(&self) -> f64 {
         self.limbs(Form::Normal) * self.rates.add
     }

@@ -90,7 +90,7 @@ pub enum TypeError {
         to: Level,
     },
     #[error(
-        "{op}: goes to a ring of smaller degree, or of the same degree with a secret of another kind; that of level {to} is neither for level {from}"
+        "{op}: goes to a ring of another degree, or with a secret of another kind; that of level {to} is neither for level {from}"
     )]
     NoSwitch {
         op: &'static str,

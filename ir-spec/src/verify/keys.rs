@@ -120,9 +120,7 @@ pub enum KeyError {
     Unused,
     #[error("is declared at level {declared}, its highest use is at level {highest}")]
     Highest { declared: Level, highest: Level },
-    #[error(
-        "it leads to a ring whose degree is not smaller, nor the same with a secret of another kind"
-    )]
+    #[error("it leads to a ring of the same degree and the same kind of secret")]
     LeadsNowhere,
     #[error("level {level} is not of the ring that the key is for")]
     OtherRing { level: Level },

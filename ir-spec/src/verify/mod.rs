@@ -31,7 +31,7 @@
 //!
 //! **Keys.** Where keys are used there are special primes, and their product is at least that of each digit: key
 //! switching divides noise of the size of a digit by it; so in each ring. Levels of keys exist, rotations are 1 to N/2 - 1, keys that
-//! switch rings lead to a ring of smaller degree. Every use has
+//! switch rings lead to a ring of another degree or another kind of secret. Every use has
 //! a declared key whose primes include those of the level of use. Every declared key is used, and declared at exactly
 //! its highest level of use.
 //!

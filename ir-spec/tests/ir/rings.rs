@@ -64,11 +64,11 @@ fn every_rule_is_enforced() {
             ),
             (
                 "    ring_switching_key level=1 from=r0",
-                "    ring_switching_key level=1 from=r0   ; error: it leads to a ring whose degree is not smaller, nor the same with a secret of another kind",
+                "    ring_switching_key level=1 from=r0   ; error: it leads to a ring of the same degree and the same kind of secret",
             ),
             (
                 "switch_ring v4 : ct<1, D>",
-                "switch_ring v4 : ct<1, D>   ; error: switch_ring: goes to a ring of smaller degree, or of the same degree with a secret of another kind; that of level 1 is neither for level 2",
+                "switch_ring v4 : ct<1, D>   ; error: switch_ring: goes to a ring of another degree, or with a secret of another kind; that of level 1 is neither for level 2",
             ),
             (" log_slots=2 ", " log_slots=3 "),
         ],
@@ -109,7 +109,7 @@ fn every_rule_is_enforced() {
         &[
             (
                 "    ring_switching_key level=1 from=r0",
-                "    ring_switching_key level=1 from=r1   ; error: it leads to a ring whose degree is not smaller, nor the same with a secret of another kind; error: no instruction uses it",
+                "    ring_switching_key level=1 from=r1   ; error: it leads to a ring of the same degree and the same kind of secret; error: no instruction uses it",
             ),
             (
                 "switch_ring v4 : ct<1, D>",
@@ -138,7 +138,7 @@ fn every_rule_is_enforced() {
         ],
         &[(
             "drop_level v3 : ct<2, D>",
-            "switch_ring v3 : ct<2, D>   ; error: switch_ring: goes to a ring of smaller degree, or of the same degree with a secret of another kind; that of level 2 is neither for level 3; error: no ring-switching key at level 2 is declared",
+            "switch_ring v3 : ct<2, D>   ; error: switch_ring: goes to a ring of another degree, or with a secret of another kind; that of level 2 is neither for level 3; error: no ring-switching key at level 2 is declared",
         )],
         &[
             ("rotate v7, 3", "rotate v7, 5"),
@@ -176,7 +176,7 @@ fn every_rule_is_enforced() {
         &[
             (
                 "    ring_switching_key level=1 from=r0\n",
-                "    ring_switching_key level=2 from=r0   ; error: it leads to a ring whose degree is not smaller, nor the same with a secret of another kind; error: no instruction uses it\n",
+                "    ring_switching_key level=2 from=r0   ; error: it leads to a ring of the same degree and the same kind of secret; error: no instruction uses it\n",
             ),
             (
                 "switch_ring v4 : ct<1, D>",

@@ -79,7 +79,7 @@ fn moduli_are_raised_within_a_ring() {
         ),
         (
             "switch_ring v2 : ct<2, D>",
-            "switch_ring v2 : ct<2, D>   ; error: switch_ring: goes to a ring of smaller degree, or of the same degree with a secret of another kind; that of level 2 is neither for level 2; error: no ring-switching key at level 2 is declared",
+            "switch_ring v2 : ct<2, D>   ; error: switch_ring: goes to a ring of another degree, or with a secret of another kind; that of level 2 is neither for level 2; error: no ring-switching key at level 2 is declared",
         ),
         (
             "    ring_switching_key level=2 from=r1",
@@ -105,19 +105,19 @@ fn a_secret_is_reached_by_its_key_only() {
         ),
         (
             "    ring_switching_key level=2 from=r1",
-            "    ring_switching_key level=2 from=r1   ; error: it leads to a ring whose degree is not smaller, nor the same with a secret of another kind",
+            "    ring_switching_key level=2 from=r1   ; error: it leads to a ring of the same degree and the same kind of secret",
         ),
         (
             "    ring_switching_key level=0 from=r0",
-            "    ring_switching_key level=0 from=r0   ; error: it leads to a ring whose degree is not smaller, nor the same with a secret of another kind",
+            "    ring_switching_key level=0 from=r0   ; error: it leads to a ring of the same degree and the same kind of secret",
         ),
         (
             "switch_ring v0 : ct<0, D>",
-            "switch_ring v0 : ct<0, D>   ; error: switch_ring: goes to a ring of smaller degree",
+            "switch_ring v0 : ct<0, D>   ; error: switch_ring: goes to a ring of another degree",
         ),
         (
             "switch_ring v2 : ct<2, D>",
-            "switch_ring v2 : ct<2, D>   ; error: switch_ring: goes to a ring of smaller degree",
+            "switch_ring v2 : ct<2, D>   ; error: switch_ring: goes to a ring of another degree",
         ),
     ]);
 }

@@ -118,9 +118,9 @@ pub enum CkksError {
         /// Requested level.
         to: usize,
     },
-    /// Switching rings to a level whose ring has no smaller degree.
-    #[error("switch_ring: the ring of level {to} has no smaller degree than that of level {from}")]
-    NotSmaller {
+    /// Switching rings to a level whose ring has the same secret.
+    #[error("switch_ring: the ring of level {to} has the secret of that of level {from}")]
+    SameSecret {
         /// Level of the operand.
         from: usize,
         /// Requested level.

@@ -1,31 +1,33 @@
-//! From a ring to one of smaller degree, or of the same degree under a secret of another kind; and to more modulus.
+//! From a ring to one of another degree, or of the same degree under a secret of another kind; and to more modulus.
 //!
 //! A polynomial of the smaller ring is one in `X^r` of the larger one. The second part is switched from `s` to `t(X^r)`; then both parts
 //! keep every `r`-th coefficient, which maps `c0 + c1 t(X^r)` to the phase of the result because it is linear over polynomials in
 //! `X^r`. Keeping these is the mean over the automorphisms `X -> X^g`, `g = 1` modulo `2n`, and those rotate slots by multiples of
-//! `n/2`: slot `j` of the result is the mean of slots `j`, `j + n/2`, `j + n`, ...
+//! `n/2`: slot `j` of the result is the mean of slots `j`, `j + n/2`, `j + n`, ... The other way `c0(X^r) + c1(X^r) t(X^r)` is the message in
+//! `X^r`, whose slots repeat, and the second part is switched from `t(X^r)` to `s`.
 
 use super::{Ciphertext, CiphertextForm, CkksError};
 use crate::params::{Parameters, Rings};
+use crate::ring::RingError;
 use crate::rlwe::{EvaluationKeys, KeyKind, Switched, key_switch};
 
-/// Switches a ciphertext to a level of a ring of smaller degree: slots are averaged; the scale and the primes of the level are
-/// kept. One key switch in the degree of the ring that it leads from, whose noise is averaged like the slots.
+/// Switches a ciphertext to a level of another ring: in one of smaller degree slots are averaged, in one of larger degree they repeat; the
+/// scale and the primes of the level are kept. One key switch in the larger degree, whose noise is averaged like the slots.
 ///
 /// # Errors
-/// Unless the ciphertext has two parts, the level is of a ring of smaller degree and has no other primes, and the key covers it.
+/// Unless the ciphertext has two parts, the level is of a ring with another secret and has no other primes, and the key covers it.
 pub fn switch_ring(
     rings: &Rings,
     keys: &EvaluationKeys,
     a: &Ciphertext,
     to: usize,
 ) -> Result<Ciphertext, CkksError> {
-    let (from, large, small) = (a.level(), rings.at(a.level()), rings.at(to));
-    small.row(to)?;
+    let (from, own, into) = (a.level(), rings.at(a.level()), rings.at(to));
+    let row = into.row(to)?;
     let Some(bridge) = rings.bridge(rings.ring_of(from), rings.ring_of(to)) else {
-        return Err(CkksError::NotSmaller { from, to });
+        return Err(CkksError::SameSecret { from, to });
     };
-    a.check(large)?;
+    a.check(own)?;
     let (CiphertextForm::Normal, [c0, c1]) = (a.form(), a.parts()) else {
         return Err(CkksError::CiphertextForm {
             op: OP,
@@ -33,22 +35,33 @@ pub fn switch_ring(
             found: a.form(),
         });
     };
-    if !large.row(from)?.is_superset(bridge.row(to)?) {
+    let key = keys.get(KeyKind::RingSwitch)?;
+    let switch = |c0, c1| {
+        let then = Switched {
+            add: [Some(c0), None],
+            exponent: None,
+        };
+        key_switch(bridge, c1, (to, to), key, then)
+    };
+    if own.degree() < into.degree() {
+        let spread = |part| match into.ring().spread(own.ring(), part, row) {
+            Err(RingError::MissingPrime { .. }) => Err(CkksError::NotBelow { op: OP, from, to }),
+            spread => Ok(spread?),
+        };
+        let switched = switch(&spread(c0)?, &spread(c1)?)?;
+        return Ok(Ciphertext::new(switched.into(), to, CiphertextForm::Normal));
+    }
+    if !own.row(from)?.is_superset(bridge.row(to)?) {
         return Err(CkksError::NotBelow { op: OP, from, to });
     }
-    let then = Switched {
-        add: [Some(c0), None],
-        exponent: None,
-    };
-    let switched = key_switch(bridge, c1, (to, to), keys.get(KeyKind::RingSwitch)?, then)?;
-    if large.degree() == small.degree() {
+    let switched = switch(c0, c1)?;
+    if own.degree() == into.degree() {
         // Rings of one degree number their primes alike.
         return Ok(Ciphertext::new(switched.into(), to, CiphertextForm::Normal));
     }
-    let row = small.row(to)?;
     let parts = switched
         .iter()
-        .map(|part| bridge.ring().gather(small.ring(), part, row));
+        .map(|part| bridge.ring().gather(into.ring(), part, row));
     let parts = parts.collect::<Result<_, _>>()?;
     Ok(Ciphertext::new(parts, to, CiphertextForm::Normal))
 }

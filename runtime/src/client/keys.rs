@@ -221,9 +221,16 @@ impl<'s> Maker<'s> {
 
     /// The primes of the limbs of a key that was made here.
     fn primes(&self, shape: &KeyShape, made: &EvaluationKey) -> Result<Vec<u64>, ClientError> {
-        let (ring, _) = self.ring(shape.from_secret())?;
+        let ring = self.larger(shape)?;
         let primes = made.basis().primes().iter();
         Ok(primes.map(|&prime| ring.modulus(prime).value()).collect())
+    }
+
+    /// The ring of the degree of a key.
+    fn larger(&self, shape: &KeyShape) -> Result<&Ring, ClientError> {
+        let log_n = shape.log_n();
+        let ring = self.rings.get(&log_n);
+        Ok(ring.ok_or(ClientError::NoDegree { log_n })?)
     }
 
     /// A secret with the ring of its degree.
@@ -255,7 +262,7 @@ impl KeyJob<'_> {
     fn make(&mut self, maker: &Maker<'_>) -> Result<EvaluationKey, ClientError> {
         let (shape, randomness) = (self.shape, &mut self.randomness);
         let (ring, secret) = maker.ring(shape.from_secret())?;
-        let gadget = binding::gadget(ring, shape)?;
+        let gadget = binding::gadget(maker.larger(shape)?, shape)?;
         let made = match shape.kind() {
             KeyKind::RingSwitch => {
                 let to = maker.ring(shape.to_secret())?;
@@ -271,7 +278,7 @@ impl KeyJob<'_> {
 
     fn packed(&mut self, maker: &Maker<'_>) -> Result<PackedKey, ClientError> {
         let made = self.make(maker)?;
-        let (ring, _) = maker.ring(self.shape.from_secret())?;
+        let ring = maker.larger(self.shape)?;
         Ok(PackedKey::new(ring, self.shape, &made)?)
     }
 }

@@ -207,7 +207,8 @@ pub trait Evaluator: Sync {
     /// Moves to level `to` by leaving out the limbs of primes that it lacks.
     fn drop_level(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
 
-    /// Moves a ciphertext to a level of a ring of smaller degree: slots that are equal modulo the slots there are averaged.
+    /// Moves a ciphertext to a level of another ring: in one of smaller degree slots that are equal modulo the slots there are averaged, in
+    /// one of larger degree slots repeat.
     fn switch_ring(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
 
     /// Takes a ciphertext to a level of its ring with more modulus: the message becomes one of `m + Q_l I`.

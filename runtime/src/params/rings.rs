@@ -1,9 +1,9 @@
 //! The rings of a circuit: a table of them, and of the levels that are in them.
 //!
 //! All parameters here number levels alike. Each ring numbers its primes anew, in the order of the pool: those of its levels and of
-//! every ring of smaller degree, so that ciphertexts can be taken there. Going from a ring to one of smaller degree is a key switch in
-//! the degree of the one with the digits and the special primes of the other; these are the parameters of a *bridge*, and its ring
-//! is the one that it leads from: tables and numbers of primes are shared.
+//! every ring of smaller degree, so that ciphertexts can be taken there. Going from a ring to another one is a key switch in the larger
+//! degree with the digits and the special primes of the ring that it leads to; these are the parameters of a *bridge*, and its ring is the
+//! larger one: tables and numbers of primes are shared.
 
 use super::{Parameters, ParametersError, ParametersLiteral, PerRing, Switching};
 use crate::ring::{RingError, RnsBasis};
@@ -60,7 +60,13 @@ impl Rings {
         for (from, own) in params.iter().enumerate() {
             for (to, other) in params.iter().enumerate() {
                 if literal.leads(from, to) {
-                    bridges.insert((from, to), own.bridge(other)?);
+                    let larger = other.degree() > own.degree();
+                    let bridge = if larger {
+                        other.clone()
+                    } else {
+                        own.bridge(other)?
+                    };
+                    bridges.insert((from, to), bridge);
                 }
             }
         }
@@ -97,7 +103,7 @@ impl Rings {
         self.params.ring_of(level)
     }
 
-    /// The parameters of the keys that lead from one ring to another of smaller degree, by the rings' numbers.
+    /// The parameters of the keys that lead from one ring to another, by the rings' numbers.
     pub fn bridge(&self, from: usize, to: usize) -> Option<&Arc<Parameters>> {
         self.bridges.get(&(from, to))
     }
@@ -292,7 +298,9 @@ mod tests {
         let degrees = [0, 1, 2, 3].map(|level| rings.at(level).degree());
         assert_eq!(degrees, [16, 16, 32, 32]);
         assert_eq!([0, 2].map(|level| rings.ring_of(level)), [1, 0]);
-        assert!(rings.bridge(1, 0).is_none() && rings.bridge(0, 0).is_none());
+        assert!(rings.bridge(2, 0).is_none() && rings.bridge(0, 0).is_none());
+        let (main, back) = (rings.ring(0).unwrap(), rings.bridge(1, 0).unwrap());
+        assert!(Arc::ptr_eq(main, back));
         assert_eq!(small.literal().pool, [13313, 15361]);
         assert_eq!(small.extended_row(0).unwrap().primes(), [1, 2]);
         assert_eq!(bridge.extended_row(0).unwrap().primes(), [2, 3]);

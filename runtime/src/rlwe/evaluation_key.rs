@@ -7,7 +7,8 @@
 //! |---|---|---|---|
 //! | relinearization | `s^2` | `s` | the third part of a product |
 //! | Galois `g` | `s` | `s(X^(1/g))` | the result is then mapped by `X -> X^g`, which turns `t` into `s` |
-//! | ring switch | `s` | `t'(X^r)`, `t'` of the smaller ring | of the result every `r`-th coefficient is kept |
+//! | ring switch | `s` | `t'(X^r)`, `t'` of a smaller ring | of the result every `r`-th coefficient is kept |
+//! | ring switch | `s'(X^r)`, `s'` of a smaller ring | `t` | the operand is `c(X^r)` before |
 //!
 //! Mapping *after* the inner product lets all rotations of one ciphertext share its digits.
 //!
@@ -32,7 +33,7 @@ pub enum KeyKind {
     Relinearization,
     /// The image of the secret under the automorphism `X -> X^g`, by its exponent `g`.
     Galois(u64),
-    /// The secret of another ring: the key leads to a ring of smaller degree.
+    /// The secret of another ring, of another degree or of another kind.
     RingSwitch,
 }
 
@@ -129,42 +130,50 @@ impl EvaluationKey {
         Self::between(ring, kind, secrets, gadget, randomness)
     }
 
-    /// Makes the key that leads from a ring, by its number, to a level of a ring of smaller degree, and to every level of that
-    /// ring before it.
+    /// Makes the key that leads from a ring, by its number, to a level of another ring, and to every level of that ring before it.
     ///
     /// Cost: as for [`Self::generate`].
     ///
     /// # Errors
-    /// When a ring or the level does not exist, the level is of no ring of smaller degree, or that ring has no special primes.
+    /// When a ring or the level does not exist, the secret of the level is the one that it would lead from, or its ring has no special
+    /// primes.
     pub fn for_ring_switch(
         rings: &Rings,
         secrets: &SecretKeys,
         (from, level): (usize, usize),
         randomness: &mut Randomness,
     ) -> Result<Self, RlweError> {
-        let (small, to) = (rings.at(level), rings.ring_of(level));
-        let bridge = rings.bridge(from, to).zip(secrets.get(from));
-        let (params, own) = bridge.ok_or(RlweError::NoRingSwitch { from, to })?;
+        let (into, to) = (rings.at(level), rings.ring_of(level));
+        let bridge = rings.bridge(from, to).zip(rings.ring(from));
+        let known = bridge.zip(secrets.get(from));
+        let ((params, own), secret) = known.ok_or(RlweError::NoRingSwitch { from, to })?;
         let gadget = Gadget::at_level(params, level)?;
-        let to = (small.ring(), &**secrets.at(level));
-        Self::leading((params.ring(), &**own), to, &gadget, randomness)
+        let to = (into.ring(), &**secrets.at(level));
+        Self::leading((own.ring(), &**secret), to, &gadget, randomness)
     }
 
-    /// Makes the key that leads from a ring to one of smaller degree which has the primes of the gadget, too.
+    /// Makes the key that leads from a secret in one ring to a secret in another; both have the primes of the gadget, whose numbers are
+    /// those of the ring of larger degree.
     ///
     /// # Errors
-    /// When it lacks one, or is no smaller ring.
+    /// When one of them lacks a prime.
     pub(crate) fn leading(
-        (ring, from): (&Ring, &SecretKey),
-        (small, to): (&Ring, &SecretKey),
+        from: (&Ring, &SecretKey),
+        to: (&Ring, &SecretKey),
         gadget: &Gadget,
         randomness: &mut Randomness,
     ) -> Result<Self, RlweError> {
-        let to = Zeroizing::new(match ring.degree() == small.degree() {
-            true => to.poly().restrict(ring, gadget.basis())?,
-            false => ring.spread(small, to.poly(), gadget.basis())?,
-        });
-        let secrets = (from.poly(), &*to);
+        let ring = match from.0.degree() < to.0.degree() {
+            true => to.0,
+            false => from.0,
+        };
+        let brought = |(own, secret): (&Ring, &SecretKey)| {
+            Ok::<_, RlweError>(Zeroizing::new(match own.degree() == ring.degree() {
+                true => secret.poly().restrict(ring, gadget.basis())?,
+                false => (secret.spread(ring)?.poly()).restrict(ring, gadget.basis())?,
+            }))
+        };
+        let secrets = (&*brought(from)?, &*brought(to)?);
         Self::between(ring, KeyKind::RingSwitch, secrets, gadget, randomness)
     }
 

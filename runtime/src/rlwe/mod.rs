@@ -15,8 +15,9 @@
 //! The gadget `g_d` does not mention a level, so a key made for one level serves at every level whose primes are a subset. Nor does it
 //! mention the numbers of primes: a [`Placement`] says how a key serves other parameters, whose digits have some of its primes.
 //!
-//! The key of a ring switch has the degree of the larger ring and leads from `s` to `t(X^r)`, with `t` the secret of the smaller ring;
+//! The key of a ring switch has the degree of the larger ring. To a smaller one it leads from `s` to `t(X^r)`, with `t` the secret there;
 //! whoever could tell it from random could do so with `r` times as many samples of the smaller ring, so its primes are those of that ring.
+//! To a larger one it leads from `s(X^r)` to the secret there, and is a key of that ring like any other.
 //!
 //! # References
 //! - \[HK20\] Han, Ki, *Better bootstrapping for approximate homomorphic encryption*. <https://eprint.iacr.org/2019/688>
@@ -67,7 +68,9 @@ pub enum RlweError {
     #[error("the {kind} needs the secret of the ring that it leads to, too", kind = KeyKind::RingSwitch)]
     OneSecret,
     /// Two rings between which no key leads.
-    #[error("no key leads from ring {from} to ring {to}: it is not of smaller degree")]
+    #[error(
+        "no key leads from ring {from} to ring {to}: they share their secret, or one of them does not exist"
+    )]
     NoRingSwitch {
         /// The number of the ring that the key would lead from.
         from: usize,

@@ -71,6 +71,20 @@ impl SecretKey {
         })
     }
 
+    /// The secret `s(X^r)` in a ring of `r` times the degree.
+    ///
+    /// # Errors
+    /// When that ring has no such degree.
+    pub(super) fn spread(&self, ring: &Ring) -> Result<Self, RlweError> {
+        let ratio = (ring.degree() / self.coefficients.len().max(1)).max(1);
+        let mut spread = Zeroizing::new(vec![0; self.coefficients.len() * ratio]);
+        let places = spread.iter_mut().step_by(ratio);
+        places
+            .zip(self.coefficients.iter())
+            .for_each(|(place, &c)| *place = c);
+        Self::over(ring, spread)
+    }
+
     /// The N coefficients of the secret, each -1, 0 or 1.
     pub fn coefficients(&self) -> &[i8] {
         &self.coefficients

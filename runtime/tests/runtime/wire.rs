@@ -135,15 +135,20 @@ fn keys_that_are_described_wrongly_are_refused() {
         let change = |b: &mut Vec<u8>| b[8 * at..][..8].copy_from_slice(&value.to_le_bytes());
         read(forge(file, 0, change)).unwrap_err()
     };
+    assert_eq!(
+        word(0, 3),
+        "no key of this kind leads from degree 2^3 to degree 2^4"
+    );
     let length = "the length of a chunk is 560, expected ";
-    assert_eq!(word(0, 3), format!("{length}280"));
+    assert_eq!(word(0, 5), format!("{length}1120"));
     assert_eq!(
         word(0, 64),
         "the description of key 0 of the file is too large"
     );
+    assert_eq!(word(1, 5), format!("{length}1120"));
     assert_eq!(
-        word(1, 5),
-        "no key of this kind leads from degree 2^4 to degree 2^5"
+        word(1, 3),
+        "no key of this kind leads from degree 2^4 to degree 2^3"
     );
     assert_eq!(word(2, 7), "key 0 of the file has no valid kind");
     let cut = "the description of key 0 of the file has fewer words than it promises";

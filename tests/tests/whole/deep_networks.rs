@@ -6,7 +6,7 @@ use peregrine_compiler::onnx::{self, NoExternalData};
 use peregrine_compiler::optimisation::Optimisation;
 use peregrine_compiler::pipeline::{CompileError, Compiled, Config, compile};
 use peregrine_compiler::tensor::Graph;
-use peregrine_ir::{Inst, Security};
+use peregrine_ir::{Inst, SecretKind, Security};
 use peregrine_runtime::exec::Silent;
 use peregrine_runtime::ports::{Array, Arrays};
 use peregrine_runtime::simulate::{self, Options};
@@ -83,6 +83,21 @@ fn a_deep_chain_is_refreshed_one_ciphertext_at_a_time() {
         calls(&compiled, "refresh_two"),
     );
     assert!(one >= 1 && two == 0, "{one} {two}");
+    agrees(&graph, &compiled);
+}
+
+#[test]
+fn values_that_repeat_are_refreshed_in_a_smaller_ring() {
+    let graph = network(&networks::convolutions(1, 8, &[4; 30]));
+    let config = Config {
+        without: [Optimisation::SkewedReplicas].into(),
+        ..toy(&graph, 11)
+    };
+    let compiled = compile(&graph, &config).unwrap();
+    assert!(calls(&compiled, "refresh_one") >= 1);
+    let mut rings = compiled.circuit.rings.rings.values();
+    let sparse = rings.find(|ring| ring.secret != SecretKind::Ternary);
+    assert_eq!(sparse.map(|ring| ring.log_n), Some(10));
     agrees(&graph, &compiled);
 }
 

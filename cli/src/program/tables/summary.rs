@@ -40,7 +40,11 @@ pub fn rows(circuit: &CircuitSummary) -> Vec<[String; 2]> {
             levels,
             ..
         } = small;
-        let text = format!("N = 2^{log_n}, {slots} slots, the lowest {levels} levels; {security}");
+        let levels = match circuit.sparse_secret {
+            Some(_) => format!("{levels} levels on the way into a refresh"),
+            None => format!("the lowest {levels} levels"),
+        };
+        let text = format!("N = 2^{log_n}, {slots} slots, {levels}; {security}");
         ("small ring", text)
     });
     let sparse = circuit.sparse_secret.as_ref().map(|sparse| {

@@ -433,7 +433,7 @@ impl Evaluator for Simulator {
             ..a.clone()
         };
         let widths = (self.width(a), self.width(&below));
-        Ok(below.with(a.slots.averaged(widths)))
+        Ok(below.with(a.slots.switched(widths)))
     }
 
     /// Messages without what the real ones wrap around; that is drawn with the noise.

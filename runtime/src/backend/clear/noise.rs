@@ -197,13 +197,14 @@ impl Noise {
         model.key_product(&self.digit_bits(level), special_bits)
     }
 
-    /// The noise of a switch between rings. The inner product has the degree of the larger ring, and its noise is averaged like
-    /// the slots; of the rounding only the coefficients that are kept count: that of a division in the smaller ring.
+    /// The noise of a switch between rings. The inner product has the degree of the larger ring, and on the way to a smaller one its
+    /// noise is averaged like the slots; of the rounding only the coefficients that are kept count: that of a division in the ring that it leads to.
     fn ring_switch(&self, from: Level, to: Level) -> f64 {
-        let (large, small) = (self.model(from), self.model(to));
-        let averaged = f64::from(large.log_n.saturating_sub(small.log_n)) / -2.0;
-        let product = self.key_product(large, to) * averaged.exp2();
-        combine([product, small.division(2)])
+        let (own, into) = (self.model(from), self.model(to));
+        let larger = if own.log_n > into.log_n { own } else { into };
+        let averaged = f64::from(larger.log_n - into.log_n) / -2.0;
+        let product = self.key_product(larger, to) * averaged.exp2();
+        combine([product, into.division(2)])
     }
 
     /// log2 of the product of the primes that each digit shares with a level.

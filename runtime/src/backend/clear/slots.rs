@@ -114,10 +114,16 @@ impl Slots {
         })
     }
 
-    /// The slots in a smaller ring: slot `j` of each image becomes the mean of its slots `j + i * to`, of which there
-    /// are `from` now.
-    pub(super) fn averaged(&self, (from, to): (usize, usize)) -> Self {
+    /// The slots in another ring. In a smaller one slot `j` of each image becomes the mean of its slots `j + i * to`, of which there
+    /// are `from` now; in a larger one they repeat.
+    pub(super) fn switched(&self, (from, to): (usize, usize)) -> Self {
         let (from, to) = (from.max(1), to.max(1));
+        if to > from {
+            return self.each_part(|part| {
+                let images = part.chunks(from);
+                images.flat_map(|image| image.repeat(to / from)).collect()
+            });
+        }
         let share = to as f64 / from as f64;
         self.each_part(|part| {
             let mut means = vec![0.0; part.len() / from * to];
@@ -382,11 +388,15 @@ mod tests {
     #[test]
     fn slots_are_averaged_with_those_that_repeat() {
         let s = Slots::real(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
-        assert_eq!(s.averaged((8, 4)).re, [3.0, 4.0, 5.0, 6.0]);
-        assert_eq!(s.averaged((8, 2)).re, [4.0, 5.0]);
-        assert_eq!(s.averaged((4, 2)).re, [2.0, 3.0, 6.0, 7.0]);
-        let i = s.mul_monomial(8, 8).averaged((8, 4));
-        assert_eq!(i.im, Some(s.averaged((8, 4)).re));
+        assert_eq!(s.switched((8, 4)).re, [3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(s.switched((8, 2)).re, [4.0, 5.0]);
+        assert_eq!(s.switched((4, 2)).re, [2.0, 3.0, 6.0, 7.0]);
+        assert_eq!(
+            s.switched((4, 8)).re,
+            [s.re[..4].repeat(2), s.re[4..].repeat(2)].concat()
+        );
+        let i = s.mul_monomial(8, 8).switched((8, 4));
+        assert_eq!(i.im, Some(s.switched((8, 4)).re));
     }
 
     #[test]
@@ -405,8 +415,8 @@ mod tests {
             assert_eq!(im(&together), [im(&alone[0]), im(&alone[1])].concat());
         };
         apply(&|s| s.rotate(3, 4));
-        apply(&|s| s.averaged((4, 2)));
-        apply(&|s| s.mul_monomial(3, 4).averaged((4, 1)));
+        apply(&|s| s.switched((4, 2)));
+        apply(&|s| s.mul_monomial(3, 4).switched((4, 1)));
         apply(&|s| s.add_plain(plain));
         apply(&|s| s.add_plain(complex));
         apply(&|s| Slots::dot(&[s, &s.mul_monomial(4, 4)], &[plain, plain]));

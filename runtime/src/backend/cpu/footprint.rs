@@ -57,7 +57,7 @@ impl<'c> CpuFootprint<'c> {
     /// The bytes that an instruction takes beside its operands and its result.
     fn step(&self, definition: &Definition) -> RingBytes {
         let bytes = self.sizes.scratch(self.circuit, definition);
-        RingBytes::of(self.circuit.ring_from(definition), bytes)
+        RingBytes::of(self.circuit.ring_of_work(definition), bytes)
     }
 
     /// The bytes of all threads that encode at a level.

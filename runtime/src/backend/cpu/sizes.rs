@@ -239,7 +239,7 @@ impl Sizes {
             }
             [] => 0,
         };
-        limbs * self.ring_limb_bytes(circuit.ring_from(definition))
+        limbs * self.ring_limb_bytes(circuit.ring_of_work(definition))
     }
 
     /// Limbs of the result of a pass at a level that the next pass uses.

@@ -162,7 +162,9 @@ impl KeyWords<'_> {
     pub(super) fn described(&self, length: u64) -> Result<Described, WireError> {
         let [from, to, kind, rotation, low, high, ..] = self.fixed;
         let (from, to) = (secret_of(from), secret_of(to));
-        let expected = self.bytes(from.log_n).ok_or(self.refused("is too large"))?;
+        let expected = self
+            .bytes(from.log_n.max(to.log_n))
+            .ok_or(self.refused("is too large"))?;
         expect("the length of a chunk", length, expected)?;
         let kind = match (kind, u32::try_from(rotation)) {
             (1, Ok(0)) => KeyKind::Relinearization,
