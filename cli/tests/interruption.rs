@@ -18,12 +18,12 @@ use std::time::Duration;
 /// Numbers of the signals that people and systems send, by name.
 const SIGNALS: [(&str, i32); 3] = [("INT", 2), ("TERM", 15), ("HUP", 1)];
 
-/// Whether what is started here ignores a hangup, as under `nohup`.
-fn ignores_hangup() -> bool {
+/// Whether what is started here ignores a signal: a hangup under `nohup`, an interrupt behind `&`.
+fn ignores(number: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & 1 == 1)
+    mask.is_some_and(|mask| mask >> (number - 1) & 1 == 1)
 }
 
 fn start(folder: &Folder, line: &str) -> Child {
@@ -60,8 +60,9 @@ fn signals_leave_nothing_behind() {
     let keygen = "keygen digits.client --secret secret.key --evaluation eval.keys";
     let before = folder.names();
     for signal in SIGNALS {
-        if signal.0 == "HUP" && ignores_hangup() {
-            println!("skipped: HUP, which this process was started to ignore");
+        let (name, number) = signal;
+        if ignores(number) {
+            println!("skipped: {name}, which this process was started to ignore");
             continue;
         }
         let mut met = 0;
