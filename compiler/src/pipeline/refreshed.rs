@@ -26,7 +26,6 @@ use crate::tensor::{Graph, PerNode};
 use peregrine_ir::cost::CostModel;
 use peregrine_ir::{RingTable, Security};
 use rayon::prelude::*;
-use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 /// The numbers of special primes that are tried.
@@ -161,18 +160,13 @@ impl Attempt<'_> {
             return Ok(Err(Unrefreshed::Room));
         };
         let layouts = self.layouts(&priced, room, quotes)?;
-        let packings: BTreeSet<Packing> = layouts.iter().map(|plan| self.packing(plan)).collect();
-        let mut highest = vec![cheapest];
-        for packing in packings {
-            if highest
-                .iter()
-                .flatten()
-                .all(|known| known.packing != packing)
-            {
-                highest.push(self.all_highest(packing)?);
-            }
+        let mut highest = cheapest;
+        if layouts
+            .iter()
+            .any(|plan| self.packing(plan) == Packing::Full)
+        {
+            highest.extend(self.all_highest(Packing::Full)?);
         }
-        let highest: Vec<Highest> = highest.into_iter().flatten().collect();
         let found = self.fastest_refreshed(&layouts, &highest)?;
         Ok(found.map_err(Unrefreshed::from))
     }

@@ -90,8 +90,8 @@ impl RefreshFunctions {
 }
 
 impl Refresh {
-    /// Adds the functions of this refresh to a circuit that has no instructions yet but those of functions. Where `pairs` are wanted and there
-    /// is room for them, two ciphertexts share the way up.
+    /// Adds the functions of this refresh to a circuit that has no instructions yet but those of functions. Where `pairs` are wanted and the
+    /// packing takes two, two ciphertexts share the way up.
     ///
     /// # Errors
     /// When levels or scales do not suit each other.
