@@ -119,7 +119,10 @@ impl Keys {
         let of_ring = self.levels.iter().filter(move |(key, _)| key.to == ring);
         of_ring.filter_map(|(key, level)| match key.kind {
             KeyKind::Rotation(rotation) => Some((rotation, *level)),
-            KeyKind::Relinearization | KeyKind::Conjugation | KeyKind::RingSwitch => None,
+            KeyKind::Relinearization
+            | KeyKind::Conjugation
+            | KeyKind::RingSwitch
+            | KeyKind::Raise(_) => None,
         })
     }
 }
@@ -290,8 +293,8 @@ impl Circuit {
         keys
     }
 
-    /// The ring whose degree an instruction computes in: the ring of its result, and for `switch_ring` the one of larger degree, of
-    /// its operand and of its result.
+    /// The ring whose degree an instruction computes in: the ring of its result, and for `switch_ring` and `raise_ext` the one of larger
+    /// degree, of its operand and of its result.
     pub fn ring_of_work(&self, definition: &Definition) -> RingId {
         let (from, to) = (
             self.ring_from(definition),
@@ -303,10 +306,13 @@ impl Circuit {
         }
     }
 
-    /// The ring whose secret the key of an instruction leads from: the ring of its result, and for `switch_ring` the ring of its operand.
+    /// The ring whose secret the key of an instruction leads from: the ring of its result, and for `switch_ring` and `raise_ext` the ring of
+    /// its operand.
     fn ring_from(&self, definition: &Definition) -> RingId {
         let level = match definition.inst {
-            Inst::SwitchRing { a, .. } => self.type_of(a).map(Type::level),
+            Inst::SwitchRing { a, .. } | Inst::RaiseExt { a, .. } => {
+                self.type_of(a).map(Type::level)
+            }
             _ => None,
         };
         let level = level.unwrap_or(definition.ty.level());

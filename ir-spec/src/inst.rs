@@ -169,14 +169,19 @@ pub enum Inst {
         /// Target level.
         to: Level,
     },
-    /// Reads the residues of a ciphertext as integers of least magnitude, modulo a larger modulus: under the secret of its ring the
-    /// message becomes `m + Q_l I`, with integer polynomials `I` that are small where the secret is sparse. Slots are those of that.
+    /// Reads the residues of a ciphertext as integers of least magnitude, modulo a larger modulus, on the way to another ring; then
+    /// rotates to the left by `rotation` slots. Under the secret of its ring the message becomes `m + Q_l I`, with an integer polynomial `I`
+    /// that is the same for every rotation, and small where the secret is sparse; in a ring of larger degree the slots of that repeat. Leaves out
+    /// the final `mod_down`; key switch, without decomposition because what is switched is small.
     ///
     /// ## Typing
-    /// `ct<l, s>` to level `to > l` of the same ring, which has all primes of `l`; the scale stays.
-    RaiseModulus {
+    /// `ct<l, s>` to `ct<to, s, ext>` of a ring with another secret and no smaller degree, which has all primes of `l` at `to`, and more, and
+    /// special primes whose product is `Q_l` or larger. `rotation` is below the slots of `a`; 0 rotates by none.
+    RaiseExt {
         /// The ciphertext.
         a: Value,
+        /// Slots by which it is rotated to the left.
+        rotation: Rotation,
         /// Level of the result.
         to: Level,
     },
@@ -273,7 +278,7 @@ impl Inst {
             Self::Rescale { .. } => "rescale",
             Self::DropLevel { .. } => "drop_level",
             Self::SwitchRing { .. } => "switch_ring",
-            Self::RaiseModulus { .. } => "raise_modulus",
+            Self::RaiseExt { .. } => "raise_ext",
             Self::Decompose(_) => "decompose",
             Self::RotateExt { .. } => "rotate_ext",
             Self::ModDown(_) => "mod_down",
@@ -313,7 +318,7 @@ impl Inst {
             | Self::Rescale { a, .. }
             | Self::DropLevel { a, .. }
             | Self::SwitchRing { a, .. }
-            | Self::RaiseModulus { a, .. }
+            | Self::RaiseExt { a, .. }
             | Self::Decompose(a)
             | Self::ModDown(a)
             | Self::Rotate { a, .. }
@@ -362,7 +367,7 @@ impl Inst {
             | Self::Rescale { a, .. }
             | Self::DropLevel { a, .. }
             | Self::SwitchRing { a, .. }
-            | Self::RaiseModulus { a, .. }
+            | Self::RaiseExt { a, .. }
             | Self::Decompose(a)
             | Self::ModDown(a)
             | Self::Rotate { a, .. }
@@ -458,6 +463,7 @@ impl Inst {
             }
             Self::Conjugate(_) => Some(KeyKind::Conjugation),
             Self::SwitchRing { .. } => Some(KeyKind::RingSwitch),
+            Self::RaiseExt { rotation, .. } => Some(KeyKind::Raise(*rotation)),
             Self::Input { .. }
             | Self::Encode { .. }
             | Self::Add(_)
@@ -475,7 +481,6 @@ impl Inst {
             | Self::Decompose(_)
             | Self::ModDown(_)
             | Self::MulMonomial { .. }
-            | Self::RaiseModulus { .. }
             | Self::InputDigits(_)
             | Self::Call { .. }
             | Self::Result { .. } => None,
@@ -541,6 +546,8 @@ pub enum KeyKind {
     Rotation(Rotation),
     /// From the secret of another ring: ring switching.
     RingSwitch,
+    /// From `s'(X^(5^k))` for the secret `s'` of another ring: a raise of the modulus, then a rotation by `k` slots. One digit.
+    Raise(Rotation),
 }
 
 impl fmt::Display for KeyKind {
@@ -551,6 +558,7 @@ impl fmt::Display for KeyKind {
             Self::Conjugation => f.write_str("conjugation key"),
             Self::Rotation(rotation) => write!(f, "rotation key {rotation}"),
             Self::RingSwitch => f.write_str("ring-switching key"),
+            Self::Raise(rotation) => write!(f, "raising key {rotation}"),
         }
     }
 }
@@ -582,6 +590,15 @@ impl Key {
         Self {
             to,
             kind: KeyKind::RingSwitch,
+            from,
+        }
+    }
+
+    /// The key that raises moduli from the ring `from` to the ring `to`, and rotates.
+    pub const fn raising((from, to): (RingId, RingId), rotation: Rotation) -> Self {
+        Self {
+            to,
+            kind: KeyKind::Raise(rotation),
             from,
         }
     }

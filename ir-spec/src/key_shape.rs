@@ -13,7 +13,7 @@
 //! ([`KeyShape::check_security`]), and all of them together need no more.
 
 use crate::inst::{Key, KeyKind};
-use crate::ring::{Level, RingTable, SecretId, SecretKind, Security};
+use crate::ring::{Level, RingTable, Rotation, SecretId, SecretKind, Security};
 use crate::stats::limb_bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,7 +33,7 @@ pub struct KeyShape {
 
 impl KeyShape {
     /// The shape of a key that leads from one secret to another, with polynomials of the larger degree of the two. The secrets are
-    /// equal except for a key that switches rings.
+    /// equal except for a key that switches rings or raises moduli.
     ///
     /// # Errors
     /// When a degree or a weight is not supported or no key of the kind leads from the one secret to the other, the ring lacks the rotation, there
@@ -56,9 +56,10 @@ impl KeyShape {
                 return Err(ShapeError::Weight { weight, bound });
             }
         }
-        // A switch of rings leads to another secret, any other key to its own.
+        // A switch of rings and a raise lead to another secret, any other key to its own.
         let leads = match kind {
             KeyKind::RingSwitch => from.leads_to(to),
+            KeyKind::Raise(_) => from.leads_to(to) && from.log_n <= to.log_n,
             _ => to == from,
         };
         if !leads {
@@ -70,6 +71,11 @@ impl KeyShape {
         {
             let rotation = rotation.0;
             return Err(ShapeError::Rotation { rotation, slots });
+        }
+        if let KeyKind::Raise(Rotation(rotation)) = kind
+            && rotation >= slots
+        {
+            return Err(ShapeError::RaiseRotation { rotation, slots });
         }
         if digits.is_empty() || special.is_empty() || digits.iter().any(Vec::is_empty) {
             return Err(ShapeError::Empty);
@@ -106,7 +112,10 @@ impl KeyShape {
         };
         let digits = view.digits().iter().map(digit);
         let secrets = (ring.view(key.from).secret(), view.secret());
-        let digits = digits.filter(|digit| !digit.is_empty()).collect();
+        let mut digits: Vec<Vec<u64>> = digits.filter(|digit| !digit.is_empty()).collect();
+        if let KeyKind::Raise(_) = key.kind {
+            digits = vec![digits.concat()];
+        }
         let special = view.special().collect();
         Self::new(key.kind, secrets, digits, special).ok()
     }
@@ -302,6 +311,8 @@ pub enum ShapeError {
     Secrets { from: SecretId, to: SecretId },
     #[error("rotation {rotation} is not in 1..{slots}")]
     Rotation { rotation: u32, slots: u32 },
+    #[error("rotation {rotation} behind a raise is not in 0..{slots}")]
+    RaiseRotation { rotation: u32, slots: u32 },
     #[error("an evaluation key has no digits, an empty one, or no special primes")]
     Empty,
     #[error("the prime {prime} of an evaluation key is repeated, below 2 or not below 2^50")]
@@ -326,7 +337,6 @@ mod tests {
     fn leading((from, to): (u32, u32)) -> (SecretId, SecretId) {
         (SecretId::ternary(from), SecretId::ternary(to))
     }
-    use crate::ring::Rotation;
     use proptest::prelude::*;
 
     fn shape(digits: &[&[u64]], special: &[u64]) -> KeyShape {

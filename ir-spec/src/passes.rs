@@ -56,7 +56,8 @@ pub enum Pass {
     DropLevel,
     /// Keeps the coefficients that belong to a ring of smaller degree, of two parts, or puts them among those of a larger one.
     Gather,
-    /// Reads the residues of two parts as integers modulo the primes of the level of the result.
+    /// Reads the residues of two parts as integers modulo the primes of the level of the result, of the second part modulo the special
+    /// primes, too, and puts them among those of a larger ring.
     Raise,
 }
 
@@ -64,8 +65,8 @@ impl Inst {
     /// The passes that compute the instruction, in order: none for an input, and none for a call, whose body has passes of its
     /// own.
     ///
-    /// A fused key switch has the passes of its phases. Passes of a switch to another ring are in the degree of the ring that it
-    /// leads from, with the gadget of the ring that it leads to.
+    /// A fused key switch has the passes of its phases. Passes of a switch to another ring are in the larger of the degrees of both rings, with
+    /// the gadget of the ring that it leads to; those of a raise are at the level that it leads to, with a gadget of one digit.
     pub fn passes(&self) -> Vec<Pass> {
         use Pass::{Decompose, Gather, KeyProduct, ModDown};
         match self {
@@ -102,7 +103,7 @@ impl Inst {
             | Self::Conjugate(_) => vec![Decompose, KeyProduct, ModDown],
             Self::RelinearizeExt { .. } | Self::RotateExt { .. } => vec![KeyProduct],
             Self::SwitchRing { .. } => vec![Decompose, KeyProduct, ModDown, Gather],
-            Self::RaiseModulus { .. } => vec![Pass::Raise],
+            Self::RaiseExt { .. } => vec![Pass::Raise, KeyProduct],
             Self::Rescale { .. } => vec![Pass::Rescale],
             Self::DropLevel { .. } => vec![Pass::DropLevel],
             Self::Decompose(_) => vec![Decompose],

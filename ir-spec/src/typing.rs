@@ -55,7 +55,7 @@ pub fn result_type<'t>(
         Inst::Rescale { a, to } => rules.rescale(*a, *to),
         Inst::DropLevel { a, to } => rules.drop_level(*a, *to),
         Inst::SwitchRing { a, to } => rules.switch_ring(*a, *to),
-        Inst::RaiseModulus { a, to } => rules.raise_modulus(*a, *to),
+        Inst::RaiseExt { a, rotation, to } => rules.raise_ext(*a, *rotation, *to),
         Inst::Decompose(a) => rules.decompose(*a),
         Inst::RotateExt {
             a,
@@ -535,19 +535,40 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         self.nested(x, to)
     }
 
-    fn raise_modulus(&self, a: Value, to: Level) -> Result<Type, TypeError> {
+    fn raise_ext(&self, a: Value, rotation: Rotation, to: Level) -> Result<Type, TypeError> {
         self.with_form(a, Form::Normal, Form::Normal)?;
         let x = self.cipher(a)?;
         self.exists(to)?;
         let (op, from) = (self.op, x.level);
-        if self.ring.ring_of(from) != self.ring.ring_of(to) {
-            return Err(TypeError::OtherRing { op, from, to });
+        let (own, into) = (self.ring.at(from), self.ring.at(to));
+        let (secret, other) = (own.secret(), into.secret());
+        if !secret.leads_to(other) || secret.log_n > other.log_n {
+            return Err(TypeError::NoRaise { op, from, to });
         }
-        if to <= from || !self.ring.contains(to, from) {
+        if !self.ring.contains(to, from) || self.ring.contains(from, to) {
             return Err(TypeError::NotRaised { op, from, to });
         }
+        let slots = own.slots();
+        if rotation.0 >= slots {
+            return Err(TypeError::RaiseRotation {
+                op,
+                rotation,
+                slots,
+            });
+        }
+        self.key_switched(to)?;
+        let (bits, special) = (self.ring.level_bits(from), into.special_bits());
+        if bits.is_none_or(|bits| bits > special) {
+            return Err(TypeError::SmallSpecial { op, from, special });
+        }
         self.stated(to, &x.scale)?;
-        Ok(Cipher { level: to, ..x }.into_type())
+        let form = Form::Extended;
+        Ok(Cipher {
+            level: to,
+            form,
+            ..x
+        }
+        .into_type())
     }
 
     /// Checks that there is an extended basis at a level.

@@ -47,7 +47,10 @@ pub(crate) fn key_parameters(rings: &Rings, key: Key) -> Option<&Arc<Parameters>
     let (from, to) = (key.from.index(), key.to.index());
     match key.kind {
         KeyKind::RingSwitch => rings.bridge(from, to),
-        KeyKind::Relinearization | KeyKind::Conjugation | KeyKind::Rotation(_) => rings.ring(to),
+        KeyKind::Relinearization
+        | KeyKind::Conjugation
+        | KeyKind::Rotation(_)
+        | KeyKind::Raise(_) => rings.ring(to),
     }
 }
 
@@ -58,6 +61,7 @@ pub(crate) fn key_kind(ring: &ring::Ring, kind: KeyKind) -> rlwe::KeyKind {
         KeyKind::Conjugation => rlwe::KeyKind::Galois(ring.conjugation_exponent()),
         KeyKind::Rotation(k) => rlwe::KeyKind::Galois(ring.rotation_exponent(k.0)),
         KeyKind::RingSwitch => rlwe::KeyKind::RingSwitch,
+        KeyKind::Raise(k) => rlwe::KeyKind::Raise(ring.rotation_exponent(k.0)),
     }
 }
 
@@ -90,7 +94,10 @@ pub(crate) fn placement(
     (kind, level): (KeyKind, Level),
     (shape, primes): (&KeyShape, &[u64]),
 ) -> Result<Placement, RlweError> {
-    let gadget = Gadget::at_level(params, self::level(level))?;
+    let gadget = match kind {
+        KeyKind::Raise(_) => Gadget::of_raise(params, self::level(level))?,
+        _ => Gadget::at_level(params, self::level(level))?,
+    };
     let value = |index: usize| params.ring().modulus(index).value();
     let limb = |&index: &usize| {
         let prime = value(index);

@@ -70,7 +70,7 @@ impl Highest {
     /// Predicted seconds of refreshes that gain less, by those of a key switch at their highest levels.
     fn seconds_of(&self, plan: &RefreshPlan, cost: &CostModel) -> [f64; 2] {
         let switches = |plan: &RefreshPlan| {
-            let [_, _, top] = plan.refresh.raise;
+            let [_, top] = plan.refresh.raise;
             let levels = [top, plan.refresh.levels.out];
             let each = levels.map(|level| cost.phases(&plan.rings, level).key_switch());
             each[0] + each[1]

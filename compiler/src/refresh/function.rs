@@ -1,8 +1,8 @@
 //! The refresh as a function of a circuit: from a ciphertext of `x + i y` with little modulus to ciphertexts of `x` and `y` with much.
 //!
 //! 1. *Slots to coefficients*, where everything is cheap: groups of butterfly stages at the lowest levels.
-//! 2. *Raise*: to the sparse secret at the lowest modulus `q_0`, to the modulus of the top, and back to the ternary secret. The message
-//!    becomes `m + q_0 I`.
+//! 2. *Raise*: to the sparse secret at the lowest modulus `q_0`, and to the modulus of the top on the way back to the ternary secret. The
+//!    message becomes `m + q_0 I`.
 //! 3. *Coefficients to slots*: inverse groups at the top, the last of which divides by the bound of `|I + m / q_0|`.
 //! 4. *Split*: one conjugation gives `i` times the real and the imaginary parts.
 //! 5. *Exponential* of each, see [`super::exponential`]: powers `W_2`, `W_3`, `W_4`, `W_8`, giant steps, squarings, and the correction,
@@ -43,8 +43,8 @@ pub struct Refresh {
     pub descent: Level,
     /// Slots to coefficients, in the order in which the groups run.
     pub to_coefficients: Vec<Group>,
-    /// The level of the sparse ring with modulus `q_0`, that with the modulus of the top, and the top.
-    pub raise: [Level; 3],
+    /// The level of the sparse ring, with modulus `q_0`, and the top.
+    pub raise: [Level; 2],
     /// How often the sum of a value and its rotation makes what was raised repeat like the argument.
     pub doublings: u32,
     /// Coefficients to slots, in the order in which the groups run.
@@ -156,14 +156,10 @@ impl Refresh {
             let matrix = self.matrix(Direction::ToSlots, group);
             at = writer.group(at, &matrix, group, 1.0)?;
         }
-        let [low, raised, top] = self.raise;
+        let [low, top] = self.raise;
         let share = writer.share(at, low)?;
         at = writer.builder.push(Inst::SwitchRing { a: at, to: low })?;
-        at = writer
-            .builder
-            .push(Inst::RaiseModulus { a: at, to: raised })?;
-        at = writer.builder.push(Inst::SwitchRing { a: at, to: top })?;
-        at = writer.repeated(at, (self.stages, self.doublings))?;
+        at = writer.raised(at, top, (self.stages, self.doublings))?;
         let copies = f64::from(self.doublings).exp2();
         let last = self.to_slots.len().saturating_sub(1);
         for (i, group) in self.to_slots.iter().enumerate() {

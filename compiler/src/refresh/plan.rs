@@ -5,7 +5,6 @@
 //!
 //! ```text
 //! top           the whole pool
-//! raised        the whole pool                     sparse secret
 //!  :            coefficients to slots, powers, squarings
 //! out           what the refresh gives back
 //!  :            (levels of the network)
@@ -170,11 +169,10 @@ impl Choices {
         let to_slots = (0..).zip(&self.to_slots).map(|(i, choice)| {
             let to = left;
             left -= choice.stages;
-            // The level of the raised modulus stands below the top.
-            group(choice, (left + 1, to), top - 2 - i)
+            group(choice, (left + 1, to), top - 1 - i)
         });
         let to_slots: Vec<Group> = to_slots.collect();
-        let below = |steps: u32| Level(top - 1 - to_slots.len() as u32 - steps);
+        let below = |steps: u32| Level(top - to_slots.len() as u32 - steps);
         Refresh {
             from: (Level(from), Scale::power_of_two(self.from_bits as i32)),
             packing: self.packing,
@@ -183,7 +181,7 @@ impl Choices {
             descent: Level(descent),
             to_coefficients,
             doublings: self.doublings(),
-            raise: [Level(LOW), Level(top - 1), Level(top)],
+            raise: [Level(LOW), Level(top)],
             exponential: Exponential::fit(self.domain, 15, self.squarings, |wrap| {
                 self.fit_weight(wrap)
             }),

@@ -140,17 +140,14 @@ impl Pool {
                 .map(|count| level(ring, chain[..count].to_vec()))
                 .collect()
         };
-        let base = chain.iter().take(1).copied().collect();
-        let raised = rows.first().cloned().unwrap_or_default();
-        let mut levels = vec![level(sparse, base)];
+        let base: Vec<Prime> = chain.iter().take(1).copied().collect();
+        let mut levels = vec![level(sparse, base.clone())];
         let descends = choices.inner_log_n() < choices.log_n;
         if descends {
             levels.extend(chain_in(RingId(2)));
         }
         levels.extend(chain_in(ternary));
         levels.extend(rows.iter().rev().map(|row| level(ternary, row.clone())));
-        let top = levels.len() - 1;
-        levels.insert(top, level(sparse, raised));
         let spec = |secret, log_n, special, digits| RingSpec {
             log_n,
             secret,
@@ -158,7 +155,6 @@ impl Pool {
             digits,
         };
         let weight = choices.weight;
-        let each = self.primes.keys().map(|p| vec![p]).collect();
         let special: Vec<SpecialPrime> = self.special.keys().collect();
         let first = special.iter().copied().take(1).collect();
         let below = spec(
@@ -173,7 +169,7 @@ impl Pool {
                 SecretKind::Sparse { weight },
                 choices.inner_log_n(),
                 first,
-                each,
+                vec![base],
             ),
         ];
         RingTable {

@@ -209,17 +209,29 @@ impl<'b> Writer<'b> {
         })?)
     }
 
-    /// The sum of a value and its rotations by all multiples of `2^log_step` slots below `2^(log_step + doublings)`.
-    pub(super) fn repeated(
+    /// The sum of a value of a sparse ring, raised to a level, and its rotations by all multiples of `2^log_step` slots below
+    /// `2^(log_step + doublings)`. The first ones are rotated on the way, where a key product and the transforms of what is small are cheaper than
+    /// a rotation as long as they are few.
+    pub(super) fn raised(
         &mut self,
-        mut a: Value,
+        a: Value,
+        to: Level,
         (log_step, doublings): (u32, u32),
     ) -> Result<Value, TypeError> {
-        for log_step in log_step..log_step + doublings {
-            let turned = self.rotate(a, 1 << log_step)?;
-            a = self.sum(vec![a, turned])?;
+        const ON_THE_WAY: u32 = 2;
+        let first = doublings.min(ON_THE_WAY);
+        let mut turned = Vec::with_capacity(1 << first);
+        for i in 0..1 << first {
+            let rotation = Rotation(i << log_step);
+            turned.push(self.builder.push(Inst::RaiseExt { a, rotation, to })?);
         }
-        Ok(a)
+        let sum = self.sum(turned)?;
+        let mut sum = self.builder.push(Inst::ModDown(sum))?;
+        for log_step in log_step + first..log_step + doublings {
+            let turned = self.rotate(sum, 1 << log_step)?;
+            sum = self.sum(vec![sum, turned])?;
+        }
+        Ok(sum)
     }
 
     fn rotate(&mut self, a: Value, by: usize) -> Result<Value, TypeError> {

@@ -49,8 +49,8 @@ mod opcode {
     pub(super) const CALL: u8 = 31;
     pub(super) const RESULT: u8 = 32;
     pub(super) const ENCODE_COMPLEX: u8 = 33;
-    pub(super) const RAISE_MODULUS: u8 = 35;
     pub(super) const ENCODE_COMPLEX_EXT: u8 = 34;
+    pub(super) const RAISE_EXT: u8 = 35;
     pub(super) const RELINEARIZE_RESCALE: u8 = 36;
 }
 
@@ -130,8 +130,11 @@ impl Encoder {
             Inst::RelinearizeRescale { to, .. }
             | Inst::Rescale { to, .. }
             | Inst::DropLevel { to, .. }
-            | Inst::SwitchRing { to, .. }
-            | Inst::RaiseModulus { to, .. } => {
+            | Inst::SwitchRing { to, .. } => {
+                self.program.levels.push(to.0);
+            }
+            Inst::RaiseExt { rotation, to, .. } => {
+                self.program.powers.push(rotation.0);
                 self.program.levels.push(to.0);
             }
             Inst::RotateExt { rotation, .. } | Inst::Rotate { rotation, .. } => {
@@ -215,7 +218,7 @@ fn opcode_of(inst: &Inst) -> u8 {
         Inst::Rescale { .. } => opcode::RESCALE,
         Inst::DropLevel { .. } => opcode::DROP_LEVEL,
         Inst::SwitchRing { .. } => opcode::SWITCH_RING,
-        Inst::RaiseModulus { .. } => opcode::RAISE_MODULUS,
+        Inst::RaiseExt { .. } => opcode::RAISE_EXT,
         Inst::Decompose(_) => opcode::DECOMPOSE,
         Inst::RotateExt { .. } => opcode::ROTATE_EXT,
         Inst::ModDown(_) => opcode::MOD_DOWN,
@@ -408,8 +411,9 @@ impl<'a> Decoder<'a> {
                 a,
                 to: self.level()?,
             },
-            opcode::RAISE_MODULUS => Inst::RaiseModulus {
+            opcode::RAISE_EXT => Inst::RaiseExt {
                 a,
+                rotation: Rotation(self.powers.next()?),
                 to: self.level()?,
             },
             opcode::SWITCH_RING => Inst::SwitchRing {

@@ -204,6 +204,7 @@ fn encode_key(key: Key, level: Level) -> wire::Key {
         KeyKind::Conjugation => (2, 0, 0),
         KeyKind::Rotation(rotation) => (3, rotation.0, 0),
         KeyKind::RingSwitch => (4, 0, key.from.0),
+        KeyKind::Raise(rotation) => (5, rotation.0, key.from.0),
     };
     wire::Key {
         kind,
@@ -226,7 +227,11 @@ fn decode_keys(rows: &[wire::Key], ring: &RingTable) -> Result<Keys, DecodeError
                 let from = decode_ring_id("ring of a key", row.from, &ring.rings)?;
                 Key::switching(from, to)
             }
-            other => return Err(range("kind of key", other, "1 to 4")),
+            5 => {
+                let from = decode_ring_id("ring of a key", row.from, &ring.rings)?;
+                Key::raising((from, to), Rotation(row.rotation))
+            }
+            other => return Err(range("kind of key", other, "1 to 5")),
         };
         if keys.levels.insert(key, level).is_some() {
             return Err(DecodeError::KeyTwice { key });

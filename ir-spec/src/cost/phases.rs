@@ -7,6 +7,7 @@
 //! | decompose | `k + sum_d (k + s - a_d)` | `sum_d (a_d + 1) (k + s - a_d)` conversions |
 //! | inner product with a key | | `k + s` key products for each digit, the key's expansion included |
 //! | division by P, two parts | `2 (k + s)` | `2 (s + 1) k` conversions, `2 k` products |
+//! | raise from `a` primes | `2 a + 2 k + s - 2 a` | `(a + 1) (2 k + s - 2 a)` conversions; behind it one key product for each of `k + s` |
 //! | switch between rings | those of a key switch of the larger degree | its passes, and `2 k` additions |
 //! | rescale by `r` primes, each part | `k` | `(r + 1) (k - r)` conversions, `k - r` products |
 //! | encode | in the rate | filling, a fixed part, and `k` |
@@ -24,7 +25,9 @@ pub struct Phases {
     special: f64,
     /// Primes of the level in each digit that meets it.
     digits: Vec<f64>,
-    /// Limbs of the stored half of a key for this level and those below.
+    /// Digits of a key for this level and those below.
+    key_digits: f64,
+    /// Limbs of the stored half of each of these digits.
     key_limbs: f64,
 }
 
@@ -39,7 +42,8 @@ impl Phases {
             rates,
             copy,
             special: view.special_count() as f64,
-            key_limbs: (key_digits * (key_row.len() + view.special_count())) as f64,
+            key_digits: key_digits as f64,
+            key_limbs: (key_row.len() + view.special_count()) as f64,
             digits: view
                 .digits()
                 .iter()
@@ -50,7 +54,7 @@ impl Phases {
         }
     }
 
-    fn primes(&self) -> f64 {
+    pub(super) fn primes(&self) -> f64 {
         self.row.len() as f64
     }
 
@@ -108,13 +112,23 @@ impl Phases {
         self.primes() * self.rates.transform + self.digits.iter().map(digit).sum::<f64>()
     }
 
-    /// Raising of two parts from this level to the level of `to`.
-    pub fn raise(&self, to: &Self) -> f64 {
-        let made = (to.primes() - self.primes()).max(0.0);
+    /// The phases of what is raised to this level from one with so many of its primes: all of them are one digit.
+    pub fn raised_from(&self, primes: f64) -> Self {
+        Self {
+            digits: vec![primes],
+            key_digits: 1.0,
+            ..self.clone()
+        }
+    }
+
+    /// Raising of two parts to this level, of the second one to the extended basis, where [`Self::raised_from`] says from what.
+    pub fn raise(&self) -> f64 {
+        let from: f64 = self.digits.iter().sum();
+        let made = (self.primes() + self.extended() - 2.0 * from).max(0.0);
         let Rates {
             transform, convert, ..
         } = self.rates;
-        2.0 * ((self.primes() + made) * transform + made * (self.primes() + 1.0) * convert)
+        (2.0 * from + made) * transform + made * (from + 1.0) * convert
     }
 
     /// Inner product of digits with an evaluation key, both parts.
@@ -181,7 +195,7 @@ impl Phases {
 
     /// Reading the stored half of an evaluation key for this level.
     pub fn key_load(&self) -> f64 {
-        self.key_limbs * self.rates.read
+        self.key_digits * self.key_limbs * self.rates.read
     }
 
     /// The parts of a linear operator at this level.

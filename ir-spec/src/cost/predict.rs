@@ -2,8 +2,8 @@
 
 use super::{CostModel, Phases};
 use crate::{
-    Basis, Circuit, Definition, Entity, Form, Inst, Key, Keys, Level, Pass, RingTable, SourceNode,
-    Type, Value, constants,
+    Basis, Circuit, Definition, Entity, Form, Inst, Key, KeyKind, Keys, Level, Pass, RingTable,
+    SourceNode, Type, Value, constants,
 };
 use std::collections::BTreeMap;
 
@@ -79,7 +79,13 @@ impl CostModel {
 impl CostModel {
     /// Seconds of bringing keys into memory.
     pub fn key_seconds(&self, ring: &RingTable, keys: &Keys) -> f64 {
-        let load = |(key, &level): (&Key, &Level)| self.bridge(ring, key.from, level).key_load();
+        let load = |(key, &level): (&Key, &Level)| {
+            let phases = self.bridge(ring, key.from, level);
+            match key.kind {
+                KeyKind::Raise(_) => phases.raised_from(1.0).key_load(),
+                _ => phases.key_load(),
+            }
+        };
         keys.levels.iter().map(load).sum()
     }
 
@@ -150,6 +156,10 @@ impl<'c> Pricing<'c> {
                 bridge = self.cost.bridge(ring, ring.ring_of(from), to);
                 &bridge
             }
+            Inst::RaiseExt { .. } => {
+                bridge = self.at(to).raised_from(self.at(from).primes());
+                &bridge
+            }
             _ => self.at(from),
         };
         let basis = match &definition.ty {
@@ -173,7 +183,7 @@ impl<'c> Pricing<'c> {
             Pass::Rescale => phases.rescale(form, self.at(to)),
             Pass::DropLevel => phases.drop_level(form, self.at(to)),
             Pass::Gather => phases.gather(),
-            Pass::Raise => phases.raise(self.at(to)),
+            Pass::Raise => phases.raise(),
         };
         definition.inst.passes().into_iter().map(seconds).sum()
     }

@@ -10,7 +10,7 @@ use crate::circuit::Circuit;
 use crate::entity::{Const, Entity, FunctionId, RingId, Value};
 use crate::inst::Inst;
 use crate::layout::Layout;
-use crate::ring::{Level, Rotation, SecretKind};
+use crate::ring::{Level, RingTable, Rotation, SecretKind};
 use crate::scale::Scale;
 use crate::types::{Basis, Form, Type};
 
@@ -318,7 +318,7 @@ impl Program {
             11..=13 => self.product(draw),
             14..=16 => self.lower(draw),
             22 | 23 => self.switch_ring(draw),
-            27 if draw.sometimes(2) => self.raise_modulus(draw),
+            27 if draw.sometimes(2) => self.raise_ext(draw),
             17 => {
                 let (a, ty) = self.cipher(draw, &ANY)?;
                 let scale = self.scale(draw, ty.level());
@@ -481,9 +481,12 @@ impl Program {
         self.push(Inst::Rescale { a, to })
     }
 
-    /// Takes a ciphertext to any level of another ring whose primes it has.
-    fn switch_ring(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
-        let ring = self.circuit().rings.clone();
+    /// Ciphertexts with levels of other rings that are suitable.
+    fn ways_to_other_rings(
+        &mut self,
+        suits: impl Fn(&RingTable, Level, Level) -> bool,
+    ) -> Vec<(Value, Level)> {
+        let ring = &self.circuit().rings.clone();
         let normal = |v: &Value| match self.ty(*v) {
             Type::Cipher {
                 level,
@@ -497,21 +500,27 @@ impl Program {
         let ways = ciphers.iter().flat_map(|&(a, from)| {
             let secret = |level| ring.at(level).secret();
             let there = levels().filter(|&to| secret(from).leads_to(secret(to)));
-            let there = there.filter(|&to| ring.contains(from, to));
+            let there = there.filter(|&to| suits(ring, from, to));
             there.map(move |to| (a, to)).collect::<Vec<_>>()
         });
-        let ways: Vec<(Value, Level)> = ways.collect();
+        ways.collect()
+    }
+
+    /// Takes a ciphertext to any level of another ring whose primes it has.
+    fn switch_ring(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let ways = self.ways_to_other_rings(|ring, from, to| ring.contains(from, to));
         let (a, to) = draw.pick_from(&ways)?;
         self.push_keyed(Inst::SwitchRing { a, to })
     }
 
-    /// Raises a ciphertext to a level of its ring that has all of its primes.
-    fn raise_modulus(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
-        let (a, ty) = self.cipher(draw, &[Form::Normal])?;
-        let rings = &self.circuit().rings;
-        let higher = ty.level().0 + 1..rings.levels.len() as u32;
-        let to = draw.pick_from(&higher.map(Level).collect::<Vec<_>>())?;
-        self.push(Inst::RaiseModulus { a, to })
+    /// Raises a ciphertext to any level of another ring that has all of its primes.
+    fn raise_ext(&mut self, draw: &mut Draw<'_>) -> Option<Value> {
+        let ways = self.ways_to_other_rings(|ring, from, to| ring.contains(to, from));
+        let (a, to) = draw.pick_from(&ways)?;
+        let from = self.ty(a).level();
+        let slots = self.circuit().rings.at(from).slots();
+        let rotation = Rotation(draw.below(slots));
+        self.push_keyed(Inst::RaiseExt { a, rotation, to })
     }
 
     fn output(&mut self, draw: &mut Draw<'_>) -> Option<()> {

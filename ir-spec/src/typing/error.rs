@@ -82,7 +82,7 @@ pub enum TypeError {
         to: Level,
     },
     #[error(
-        "{op}: level {from} and level {to} are of different rings: only switch_ring leads from one to another"
+        "{op}: level {from} and level {to} are of different rings: only switch_ring and raise_ext lead from one to another"
     )]
     OtherRing {
         op: &'static str,
@@ -97,11 +97,33 @@ pub enum TypeError {
         from: Level,
         to: Level,
     },
+    #[error(
+        "{op}: goes to a ring with another secret, of no smaller degree; that of level {to} is none for level {from}"
+    )]
+    NoRaise {
+        op: &'static str,
+        from: Level,
+        to: Level,
+    },
     #[error("{op}: level {to} has not more modulus than level {from}, or lacks one of its primes")]
     NotRaised {
         op: &'static str,
         from: Level,
         to: Level,
+    },
+    #[error("{op}: rotation {rotation} is not in 0..{slots}")]
+    RaiseRotation {
+        op: &'static str,
+        rotation: Rotation,
+        slots: u32,
+    },
+    #[error(
+        "{op}: the modulus of level {from} is larger than the special primes together ({special:.1} bits): the key would drown the message in noise"
+    )]
+    SmallSpecial {
+        op: &'static str,
+        from: Level,
+        special: f64,
     },
     #[error("{op}: scale {scale} names a prime outside the pool")]
     ScalePrime { op: &'static str, scale: String },

@@ -46,11 +46,17 @@ pub(crate) fn check_declared(ring: &RingTable, keys: &Keys, report: &mut Report)
             KeyKind::Rotation(rotation) if rotation.0 == 0 || rotation.0 >= slots => {
                 report.push(subject, KeyError::Rotation { rotation, slots });
             }
-            KeyKind::RingSwitch if ring.rings.get(key.from).is_none() => {
+            KeyKind::RingSwitch | KeyKind::Raise(_) if ring.rings.get(key.from).is_none() => {
                 report.push(subject, RingError::NoRing { ring: key.from });
             }
-            KeyKind::RingSwitch if !leads(ring, key) => {
+            KeyKind::RingSwitch | KeyKind::Raise(_) if !leads(ring, key) => {
                 report.push(subject, KeyError::LeadsNowhere);
+            }
+            KeyKind::Raise(rotation) => {
+                let slots = ring.view(key.from).slots();
+                if rotation.0 >= slots {
+                    report.push(subject, KeyError::RaiseRotation { rotation, slots });
+                }
             }
             _ => {}
         }
@@ -59,7 +65,8 @@ pub(crate) fn check_declared(ring: &RingTable, keys: &Keys, report: &mut Report)
 
 fn leads(ring: &RingTable, key: Key) -> bool {
     let secret = |id| ring.view(id).secret();
-    secret(key.from).leads_to(secret(key.to))
+    let (from, to) = (secret(key.from), secret(key.to));
+    from.leads_to(to) && (key.kind == KeyKind::RingSwitch || from.log_n <= to.log_n)
 }
 
 /// Checks that P is at least the part of each digit that any level uses, because key switching adds noise in proportion
@@ -116,11 +123,15 @@ pub enum KeyError {
     NoLevel { level: Level, levels: usize },
     #[error("rotation {rotation} is not in 1..{slots}")]
     Rotation { rotation: Rotation, slots: u32 },
+    #[error("rotation {rotation} is not in 0..{slots}")]
+    RaiseRotation { rotation: Rotation, slots: u32 },
     #[error("no instruction uses it")]
     Unused,
     #[error("is declared at level {declared}, its highest use is at level {highest}")]
     Highest { declared: Level, highest: Level },
-    #[error("it leads to a ring of the same degree and the same kind of secret")]
+    #[error(
+        "it leads to a ring of the same degree and the same kind of secret, or raises to one of smaller degree"
+    )]
     LeadsNowhere,
     #[error("level {level} is not of the ring that the key is for")]
     OtherRing { level: Level },

@@ -129,7 +129,7 @@ fn every_rule_is_enforced() {
         &[
             (
                 "switch_ring v4 : ct<1, D>",
-                "drop_level v4 : ct<1, D>   ; error: drop_level: level 2 and level 1 are of different rings: only switch_ring leads from one to another",
+                "drop_level v4 : ct<1, D>   ; error: drop_level: level 2 and level 1 are of different rings: only switch_ring and raise_ext lead from one to another",
             ),
             (
                 "    ring_switching_key level=1 from=r0",

@@ -15,20 +15,20 @@ circuit %good security=none {
     level 0 r1 = [q0]
     level 1 = [q0]
     level 2 = [q0, q1]
-    level 3 r1 = [q0, q1]
     digit 0 = [q0]
     digit 1 = [q1]
     digit 0 r1 = [q0]
-    digit 1 r1 = [q1]
-    ring_switching_key level=2 from=r1
     ring_switching_key level=0 from=r0
+    raising_keys level=2 from=r1 [0, 2]
     n0 = node "refresh" Refresh
     l0 = layout gip shape=[4, 1, 1] phases=[1, 1] gaps=[1, 1] pitch=1 plane=1 replicas=2 skew=0
 entry "x" [1, 4] l0 (v0: ct<1, D>)
 @n0 v1 = switch_ring v0 : ct<0, D>
-@n0 v2 = raise_modulus v1 : ct<3, D>
-@n0 v3 = switch_ring v2 : ct<2, D>
-    return "y" [1, 4] l0 (v3)
+@n0 v2 = raise_ext v1, 0 : ct<2, D, ext>
+@n0 v3 = raise_ext v1, 2 : ct<2, D, ext>
+@n0 v4 = add v2, v3 : ct<2, D, ext>
+@n0 v5 = mod_down v4 : ct<2, D>
+    return "y" [1, 4] l0 (v5)
 }
 "#;
 
@@ -60,31 +60,70 @@ fn weights_are_those_of_some_secret() {
     }
 }
 
+const FIRST: &str = "@n0 v2 = raise_ext v1, 0 : ct<2, D, ext>";
+const KEYS: &str = "    raising_keys level=2 from=r1 [0, 2]";
+
 #[test]
-fn moduli_are_raised_within_a_ring() {
+fn moduli_are_raised_on_the_way_to_another_ring() {
+    let to = |level: u32, error: &str| {
+        let other = format!("@n0 v2 = raise_ext v1, 0 : ct<{level}, D, ext>   ; error: {error}");
+        let keys = format!("{KEYS}   ; error: raising key 0 from r1 to r0: no instruction uses it");
+        let sum = "@n0 v4 = add v2, v3 : ct<2, D, ext>";
+        let differ = format!("{sum}   ; error: operand levels differ: v2 is at level {level}");
+        check(&[(FIRST, &other), (KEYS, &keys), (sum, &differ)]);
+    };
+    to(
+        0,
+        "raise_ext: goes to a ring with another secret, of no smaller degree; that of level 0 is none for level 0; error: no raising key 0 of r1 at level 0 is declared",
+    );
+    let keys = format!("{KEYS}   ; error: declared at level 2, its highest use is at level 1");
     check(&[
         (
-            "raise_modulus v1 : ct<3, D>",
-            "raise_modulus v1 : ct<0, D>   ; error: raise_modulus: level 0 has not more modulus than level 0, or lacks one of its primes",
+            FIRST,
+            "@n0 v2 = raise_ext v1, 0 : ct<1, D, ext>   ; error: raise_ext: level 1 has not more modulus than level 0, or lacks one of its primes",
         ),
         (
-            "switch_ring v2 : ct<2, D>",
-            "switch_ring v2 : ct<2, D>   ; error: switch_ring: level 2 has a prime that level 0 lacks",
+            "@n0 v4 = add v2, v3 : ct<2, D, ext>",
+            "@n0 v4 = add v2, v3 : ct<2, D, ext>   ; error: operand levels differ",
+        ),
+        (KEYS, &keys),
+    ]);
+}
+
+#[test]
+fn rotations_behind_a_raise_are_those_of_the_smaller_ring() {
+    check(&[
+        (
+            FIRST,
+            "@n0 v2 = raise_ext v1, 8 : ct<2, D, ext>   ; error: raise_ext: rotation 8 is not in 0..8",
+        ),
+        (
+            KEYS,
+            "    raising_keys level=2 from=r1 [8, 2]   ; error: rotation 8 is not in 0..8",
         ),
     ]);
+}
+
+#[test]
+fn what_is_raised_is_smaller_than_the_special_primes() {
+    let small = "error: raise_ext: the modulus of level 0 is larger than the special primes";
+    let second = "@n0 v3 = raise_ext v1, 2 : ct<2, D, ext>";
+    let refused = [FIRST, second].map(|raise| format!("{raise}   ; {small}"));
     check(&[
         (
-            "raise_modulus v1 : ct<3, D>",
-            "raise_modulus v1 : ct<2, D>   ; error: raise_modulus: level 0 and level 2 are of different rings: only switch_ring leads from one to another",
+            "    q1 = prime 0x3ffffe81",
+            "    q1 = prime 0x3ffffe81\n    q2 = prime 0x3ffffb41",
         ),
+        ("level 0 r1 = [q0]", "level 0 r1 = [q0, q1]"),
+        ("level 1 = [q0]", "level 1 = [q0, q1]"),
+        ("level 2 = [q0, q1]", "level 2 = [q0, q1, q2]"),
+        ("digit 1 = [q1]", "digit 1 = [q1]\n    digit 2 = [q2]"),
         (
-            "switch_ring v2 : ct<2, D>",
-            "switch_ring v2 : ct<2, D>   ; error: switch_ring: goes to a ring of another degree, or with a secret of another kind; that of level 2 is neither for level 2; error: no ring-switching key at level 2 is declared",
+            "digit 0 r1 = [q0]",
+            "digit 0 r1 = [q0]\n    digit 1 r1 = [q1]",
         ),
-        (
-            "    ring_switching_key level=2 from=r1",
-            "    ring_switching_key level=2 from=r1   ; error: no instruction uses it",
-        ),
+        (FIRST, &refused[0]),
+        (second, &refused[1]),
     ]);
 }
 
@@ -97,6 +136,13 @@ fn a_secret_is_reached_by_its_key_only() {
             "switch_ring v0 : ct<0, D>   ; error: switch_ring: no ring-switching key from r0 to r1 at level 0 is declared",
         ),
     ]);
+    check(&[
+        (KEYS, "    raising_keys level=2 from=r1 [2]"),
+        (
+            FIRST,
+            "@n0 v2 = raise_ext v1, 0 : ct<2, D, ext>   ; error: raise_ext: no raising key 0 from r1 to r0 at level 2 is declared",
+        ),
+    ]);
     // Of one kind and degree, rings have one secret.
     check(&[
         (
@@ -104,8 +150,8 @@ fn a_secret_is_reached_by_its_key_only() {
             "    r1 = ring log_n=4 special_primes=[p0]",
         ),
         (
-            "    ring_switching_key level=2 from=r1",
-            "    ring_switching_key level=2 from=r1   ; error: it leads to a ring of the same degree and the same kind of secret",
+            KEYS,
+            "    raising_keys level=2 from=r1 [0, 2]   ; error: raising key 0 from r1 to r0: it leads to a ring of the same degree; error: raising key 2 from r1 to r0: it leads to a ring of the same degree",
         ),
         (
             "    ring_switching_key level=0 from=r0",
@@ -116,8 +162,12 @@ fn a_secret_is_reached_by_its_key_only() {
             "switch_ring v0 : ct<0, D>   ; error: switch_ring: goes to a ring of another degree",
         ),
         (
-            "switch_ring v2 : ct<2, D>",
-            "switch_ring v2 : ct<2, D>   ; error: switch_ring: goes to a ring of another degree",
+            FIRST,
+            "@n0 v2 = raise_ext v1, 0 : ct<2, D, ext>   ; error: raise_ext: goes to a ring with another secret",
+        ),
+        (
+            "@n0 v3 = raise_ext v1, 2 : ct<2, D, ext>",
+            "@n0 v3 = raise_ext v1, 2 : ct<2, D, ext>   ; error: raise_ext: goes to a ring with another secret",
         ),
     ]);
 }

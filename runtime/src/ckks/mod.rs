@@ -35,7 +35,7 @@ pub use encryption::{Decryptor, Encryptor};
 pub use evaluator::Evaluator;
 pub use message::{Factor, Message};
 pub use plaintext::Plaintext;
-pub use ring_switch::{raise_modulus, switch_ring};
+pub use ring_switch::{raise_ext, switch_ring};
 pub use rustfft::num_complex::Complex64;
 pub(crate) use short::LEAST_LOG_RATIO;
 
@@ -113,6 +113,16 @@ pub enum CkksError {
     NotBelow {
         /// The operation.
         op: &'static str,
+        /// Level of the operand.
+        from: usize,
+        /// Requested level.
+        to: usize,
+    },
+    /// Raising a modulus to a level whose ring has the same secret, or a smaller degree.
+    #[error(
+        "raise_ext: goes to a ring with another secret, of no smaller degree; that of level {to} is none for level {from}"
+    )]
+    NoRaise {
         /// Level of the operand.
         from: usize,
         /// Requested level.

@@ -1,4 +1,4 @@
-//! From a ring to one of another degree, or of the same degree under a secret of another kind; and to more modulus.
+//! From a ring to one of another degree, or of the same degree under a secret of another kind; and to more modulus on the way.
 //!
 //! A polynomial of the smaller ring is one in `X^r` of the larger one. The second part is switched from `s` to `t(X^r)`; then both parts
 //! keep every `r`-th coefficient, which maps `c0 + c1 t(X^r)` to the phase of the result because it is linear over polynomials in
@@ -7,9 +7,9 @@
 //! `X^r`, whose slots repeat, and the second part is switched from `t(X^r)` to `s`.
 
 use super::{Ciphertext, CiphertextForm, CkksError};
-use crate::params::{Parameters, Rings};
+use crate::params::Rings;
 use crate::ring::RingError;
-use crate::rlwe::{EvaluationKeys, KeyKind, Switched, key_switch};
+use crate::rlwe::{Digits, EvaluationKeys, KeyKind, Switched, key_inner_product, key_switch};
 
 /// Switches a ciphertext to a level of another ring: in one of smaller degree slots are averaged, in one of larger degree they repeat; the
 /// scale and the primes of the level are kept. One key switch in the larger degree, whose noise is averaged like the slots.
@@ -68,35 +68,55 @@ pub fn switch_ring(
 
 const OP: &str = "switch_ring";
 
-/// Reads the residues of a ciphertext at a level of `params` as integers of least magnitude, modulo the primes of a higher level: the
-/// message becomes `m + Q_l I` for an integer polynomial `I`.
+/// Reads the residues of a ciphertext as integers of least magnitude, modulo the primes of a level of another ring, whose degree is no
+/// smaller, and rotates to the left by `rotation` slots: the message becomes `m + Q_l I` for an integer polynomial `I`, repeated, and the result
+/// is extended.
+///
+/// What is switched is small, so it is all its digits at once: a transform for each prime, and a product with a key of one digit.
 ///
 /// # Errors
-/// Unless the ciphertext has two parts and the level has all primes of that of the ciphertext, and more.
-pub fn raise_modulus(
-    params: &Parameters,
+/// Unless the ciphertext has two parts, the level is of such a ring with another secret, has all primes of that of the ciphertext and more,
+/// and the key covers it.
+pub fn raise_ext(
+    rings: &Rings,
+    keys: &EvaluationKeys,
     a: &Ciphertext,
+    rotation: u32,
     to: usize,
 ) -> Result<Ciphertext, CkksError> {
-    let op = "raise_modulus";
-    a.check(params)?;
-    let (from, found) = (a.level(), a.form());
-    let expected = CiphertextForm::Normal;
-    if found != expected {
+    let op = "raise_ext";
+    let (from, own, into) = (a.level(), rings.at(a.level()), rings.at(to));
+    let extended = into.extended_row(to)?;
+    let leads = rings.bridge(rings.ring_of(from), rings.ring_of(to));
+    if leads.is_none() || own.degree() > into.degree() {
+        return Err(CkksError::NoRaise { from, to });
+    }
+    a.check(own)?;
+    let (CiphertextForm::Normal, [c0, c1]) = (a.form(), a.parts()) else {
         return Err(CkksError::CiphertextForm {
             op,
-            expected,
-            found,
+            expected: CiphertextForm::Normal,
+            found: a.form(),
         });
-    }
-    let (row, raised) = (params.row(from)?, params.row(to)?);
-    if !raised.is_superset(row) || raised.len() == row.len() {
-        return Err(CkksError::NotBelow { op, from, to });
-    }
-    let parts = a.parts().iter();
-    let parts = parts.map(|part| params.ring().raise(part, row, raised));
-    let parts = parts.collect::<Result<_, _>>()?;
-    Ok(Ciphertext::new(parts, to, CiphertextForm::Normal))
+    };
+    let (row, not_below) = (into.row(to)?, CkksError::NotBelow { op, from, to });
+    let primes = into.ring().basis_of(own.ring(), own.row(from)?);
+    let primes = primes.filter(|primes| row.is_superset(primes) && row.len() > primes.len());
+    let primes = primes.ok_or(not_below)?;
+    let raised = |part, basis| -> Result<_, CkksError> {
+        let spread = into.ring().spread(own.ring(), part, &primes)?;
+        Ok(into.ring().raise(&spread, &primes, basis)?)
+    };
+    let (c0, digit) = (raised(c0, row)?, raised(c1, extended)?);
+    let exponent = into.ring().rotation_exponent(rotation);
+    let key = keys.get(KeyKind::Raise(exponent))?;
+    let then = Switched {
+        add: [Some(&c0), None],
+        exponent: Some(exponent),
+    };
+    let digits = Digits::from_polys(to, vec![(0, digit)]);
+    let parts = key_inner_product(into, &digits, key, then)?;
+    Ok(Ciphertext::new(parts.into(), to, CiphertextForm::Extended))
 }
 
 #[cfg(test)]

@@ -264,9 +264,10 @@ impl KeyJob<'_> {
         let (ring, secret) = maker.ring(shape.from_secret())?;
         let gadget = binding::gadget(maker.larger(shape)?, shape)?;
         let made = match shape.kind() {
-            KeyKind::RingSwitch => {
+            KeyKind::RingSwitch | KeyKind::Raise(_) => {
+                let kind = binding::key_kind(maker.larger(shape)?, shape.kind());
                 let to = maker.ring(shape.to_secret())?;
-                EvaluationKey::leading((ring, secret), to, &gadget, randomness)
+                EvaluationKey::leading(kind, (ring, secret), to, &gadget, randomness)
             }
             kind => {
                 let kind = binding::key_kind(ring, kind);

@@ -211,8 +211,14 @@ pub trait Evaluator: Sync {
     /// one of larger degree slots repeat.
     fn switch_ring(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
 
-    /// Takes a ciphertext to a level of its ring with more modulus: the message becomes one of `m + Q_l I`.
-    fn raise_modulus(&self, a: &Self::Cipher, to: Level) -> Result<Self::Cipher, Self::Error>;
+    /// Takes a ciphertext to a level with more modulus, of another ring, and rotates to the left: the message becomes `m + Q_l I`, and the
+    /// result is extended.
+    fn raise_ext(
+        &self,
+        a: &Self::Cipher,
+        rotation: Rotation,
+        to: Level,
+    ) -> Result<Self::Cipher, Self::Error>;
 
     /// Decomposes the last part of a ciphertext into digits.
     fn decompose(&self, a: &Self::Cipher) -> Result<Self::Digits, Self::Error>;

@@ -47,7 +47,7 @@ impl<E: Evaluator> Operands<'_, '_, E> {
             Inst::Rescale { a, to } => e.rescale(self.cipher(a)?, *to),
             Inst::DropLevel { a, to } => e.drop_level(self.cipher(a)?, *to),
             Inst::SwitchRing { a, to } => e.switch_ring(self.cipher(a)?, *to),
-            Inst::RaiseModulus { a, to } => e.raise_modulus(self.cipher(a)?, *to),
+            Inst::RaiseExt { a, rotation, to } => e.raise_ext(self.cipher(a)?, *rotation, *to),
             Inst::Decompose(a) => return self.decompose(a),
             Inst::RotateExt {
                 a,

@@ -104,6 +104,13 @@ impl Ring {
         }
     }
 
+    /// Primes of another ring under their numbers here; none where one is not of this ring.
+    pub(crate) fn basis_of(&self, other: &Self, basis: &RnsBasis) -> Option<RnsBasis> {
+        let primes = basis.primes().iter();
+        let primes = primes.map(|&prime| other.prime_in(prime, self));
+        Some(RnsBasis::new(primes.collect::<Option<Vec<_>>>()?))
+    }
+
     /// The index that another ring gives to a prime of this one.
     fn prime_in(&self, prime: usize, other: &Self) -> Option<usize> {
         let value = self.modulus(prime).value();

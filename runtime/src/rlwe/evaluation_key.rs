@@ -9,6 +9,7 @@
 //! | Galois `g` | `s` | `s(X^(1/g))` | the result is then mapped by `X -> X^g`, which turns `t` into `s` |
 //! | ring switch | `s` | `t'(X^r)`, `t'` of a smaller ring | of the result every `r`-th coefficient is kept |
 //! | ring switch | `s'(X^r)`, `s'` of a smaller ring | `t` | the operand is `c(X^r)` before |
+//! | raise, Galois `g` | `s'(X^r)`, `s'` of a ring of the same degree or a smaller one | `t(X^(1/g))` | the result is then mapped by `X -> X^g` |
 //!
 //! Mapping *after* the inner product lets all rotations of one ciphertext share its digits.
 //!
@@ -35,6 +36,8 @@ pub enum KeyKind {
     Galois(u64),
     /// The secret of another ring, of another degree or of another kind.
     RingSwitch,
+    /// The secret of another ring for a raise of the modulus and the automorphism `X -> X^g`, by its exponent `g`.
+    Raise(u64),
 }
 
 impl fmt::Display for KeyKind {
@@ -43,6 +46,7 @@ impl fmt::Display for KeyKind {
             Self::Relinearization => f.write_str("relinearization key"),
             Self::Galois(exponent) => write!(f, "Galois key of exponent {exponent}"),
             Self::RingSwitch => f.write_str("ring-switching key"),
+            Self::Raise(exponent) => write!(f, "raising key of exponent {exponent}"),
         }
     }
 }
@@ -121,11 +125,11 @@ impl EvaluationKey {
                 let s = Zeroizing::new(s.restrict(ring, gadget.basis())?);
                 ring.automorphism(&s, ring.inverse_exponent(exponent))?
             }
-            KeyKind::RingSwitch => return Err(RlweError::OneSecret),
+            KeyKind::RingSwitch | KeyKind::Raise(_) => return Err(RlweError::OneSecret { kind }),
         });
         let secrets = match kind {
             KeyKind::Relinearization => (&*other, s),
-            KeyKind::Galois(_) | KeyKind::RingSwitch => (s, &*other),
+            KeyKind::Galois(_) | KeyKind::RingSwitch | KeyKind::Raise(_) => (s, &*other),
         };
         Self::between(ring, kind, secrets, gadget, randomness)
     }
@@ -149,15 +153,43 @@ impl EvaluationKey {
         let ((params, own), secret) = known.ok_or(RlweError::NoRingSwitch { from, to })?;
         let gadget = Gadget::at_level(params, level)?;
         let to = (into.ring(), &**secrets.at(level));
-        Self::leading((own.ring(), &**secret), to, &gadget, randomness)
+        let kind = KeyKind::RingSwitch;
+        Self::leading(kind, (own.ring(), &**secret), to, &gadget, randomness)
     }
 
-    /// Makes the key that leads from a secret in one ring to a secret in another; both have the primes of the gadget, whose numbers are
-    /// those of the ring of larger degree.
+    /// Makes the key that raises moduli from a ring, by its number, to a level of another ring of the same degree or a larger one, and to
+    /// every level of that ring before it, and then maps by `X -> X^exponent`.
+    ///
+    /// Cost: as for [`Self::generate`], of one digit.
     ///
     /// # Errors
-    /// When one of them lacks a prime.
+    /// When a ring or the level does not exist, the secret of the level is the one that it would lead from, its ring has no special
+    /// primes or a smaller degree, or the exponent is not that of an automorphism.
+    pub fn for_raise(
+        rings: &Rings,
+        secrets: &SecretKeys,
+        (from, level): (usize, usize),
+        exponent: u64,
+        randomness: &mut Randomness,
+    ) -> Result<Self, RlweError> {
+        let (into, to) = (rings.at(level), rings.ring_of(level));
+        let own = rings.bridge(from, to).and_then(|_| rings.ring(from));
+        let own = own.filter(|own| own.degree() <= into.degree());
+        let known = own.zip(secrets.get(from));
+        let (own, secret) = known.ok_or(RlweError::NoRingSwitch { from, to })?;
+        let gadget = Gadget::of_raise(into, level)?;
+        let to = (into.ring(), &**secrets.at(level));
+        let kind = KeyKind::Raise(exponent);
+        Self::leading(kind, (own.ring(), &**secret), to, &gadget, randomness)
+    }
+
+    /// Makes the key that leads from a secret in one ring to a secret in another. The ring of larger degree has the primes of the gadget, whose
+    /// numbers are its own; the other one has them, too, where it is the one that the key leads to.
+    ///
+    /// # Errors
+    /// When one of them lacks a prime, or the exponent of a raise is not that of an automorphism.
     pub(crate) fn leading(
+        kind: KeyKind,
         from: (&Ring, &SecretKey),
         to: (&Ring, &SecretKey),
         gadget: &Gadget,
@@ -173,8 +205,12 @@ impl EvaluationKey {
                 false => (secret.spread(ring)?.poly()).restrict(ring, gadget.basis())?,
             }))
         };
-        let secrets = (&*brought(from)?, &*brought(to)?);
-        Self::between(ring, KeyKind::RingSwitch, secrets, gadget, randomness)
+        let (from, mut to) = (brought(from)?, brought(to)?);
+        if let KeyKind::Raise(exponent) = kind {
+            ring.permutation(exponent)?;
+            to = Zeroizing::new(ring.automorphism(&to, ring.inverse_exponent(exponent))?);
+        }
+        Self::between(ring, kind, (&from, &to), gadget, randomness)
     }
 
     /// The key from one secret to another, both over the primes of the key at least.

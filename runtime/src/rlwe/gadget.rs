@@ -40,6 +40,15 @@ impl Gadget {
         Self::new(params.digits_of(row).collect(), params.special().clone())
     }
 
+    /// The gadget of the keys that raise moduli to a level of some parameters and every level before it: all primes are one digit.
+    ///
+    /// # Errors
+    /// When the level does not exist or there are no special primes.
+    pub fn of_raise(params: &Parameters, level: usize) -> Result<Self, RlweError> {
+        let row = params.key_row(level)?.clone();
+        Self::new(vec![(0, row)], params.special().clone())
+    }
+
     /// The digits, each with its number and its primes.
     pub fn digits(&self) -> &[(usize, RnsBasis)] {
         &self.digits
@@ -89,7 +98,7 @@ impl Placement {
         if limbs.len() != basis.len() {
             return Err(RlweError::KeyBasis { kind, digit: 0 });
         }
-        if let KeyKind::Galois(exponent) = kind {
+        if let KeyKind::Galois(exponent) | KeyKind::Raise(exponent) = kind {
             params.ring().permutation(exponent)?;
         }
         for (i, &(digit, own)) in digits.iter().enumerate() {

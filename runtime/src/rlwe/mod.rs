@@ -65,8 +65,11 @@ pub enum RlweError {
     #[error("the parameters have no special primes, so nothing can be key-switched")]
     NoKeySwitching,
     /// One secret for a key that leads to another ring, which takes the secrets of both.
-    #[error("the {kind} needs the secret of the ring that it leads to, too", kind = KeyKind::RingSwitch)]
-    OneSecret,
+    #[error("the {kind} needs the secret of the ring that it leads to, too")]
+    OneSecret {
+        /// What the key would switch from.
+        kind: KeyKind,
+    },
     /// Two rings between which no key leads.
     #[error(
         "no key leads from ring {from} to ring {to}: they share their secret, or one of them does not exist"

@@ -119,7 +119,7 @@ impl Evaluator for Counting {
     fn rescale(&self, (): &(), _: Level) -> Done { Ok(()) }
     fn drop_level(&self, (): &(), _: Level) -> Done { Ok(()) }
     fn switch_ring(&self, (): &(), _: Level) -> Done { Ok(()) }
-    fn raise_modulus(&self, (): &(), _: Level) -> Done { Ok(()) }
+    fn raise_ext(&self, (): &(), _: Rotation, _: Level) -> Done { Ok(()) }
     fn decompose(&self, (): &()) -> Done { Ok(()) }
     fn rotate_ext(&self, (): &(), (): &(), _: Rotation) -> Done { Ok(()) }
     fn mod_down(&self, (): &()) -> Done { Ok(()) }

@@ -56,7 +56,7 @@ proptest! {
         };
         prop_assert_eq!(&serial, &run(8).unwrap());
         // Wraps of a raised modulus are drawn in the simulation.
-        let raised = |d: &Definition| matches!(d.inst, Inst::RaiseModulus { .. });
+        let raised = |d: &Definition| matches!(d.inst, Inst::RaiseExt { .. });
         if fits && !circuit.values.values().any(raised) {
             let found = client.decrypt(secret, &serial, None).unwrap();
             let error = distance(&exact.decrypted, &found.decrypted);

@@ -190,7 +190,7 @@ fn a_network_that_fits_a_ring_is_not_refreshed() {
     }
     let compiled = compile(&graph, &config).unwrap();
     let values = compiled.circuit.values.values();
-    let raises = values.filter(|d| matches!(d.inst, Inst::RaiseModulus { .. }));
+    let raises = values.filter(|d| matches!(d.inst, Inst::RaiseExt { .. }));
     assert_eq!(raises.count(), 0);
 }
 

@@ -391,7 +391,10 @@ fn turns(keys: &BTreeMap<Key, Level>) -> BTreeMap<Turn, Level> {
             let ring = key.to;
             Some((Turn { ring, by }, level))
         }
-        KeyKind::Relinearization | KeyKind::Conjugation | KeyKind::RingSwitch => None,
+        KeyKind::Relinearization
+        | KeyKind::Conjugation
+        | KeyKind::RingSwitch
+        | KeyKind::Raise(_) => None,
     };
     keys.iter().filter_map(turn).collect()
 }

@@ -144,6 +144,7 @@ impl<'s> Parser<'s> {
             "relinearization_key" => self.single_key(KeyKind::Relinearization),
             "conjugation_key" => self.single_key(KeyKind::Conjugation),
             "ring_switching_key" => self.ring_switching_key(),
+            "raising_keys" => self.raising_keys(),
             "rotation_keys" => self.rotation_keys(),
             "remark" => self.remark(),
             "entry" => self.entry(),

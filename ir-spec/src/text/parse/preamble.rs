@@ -163,11 +163,31 @@ impl Parser<'_> {
         let line = self.cursor.advance().line;
         let level = Level(self.cursor.number_attribute("level")?);
         let ring = self.circuit.rings.ring_of(level);
+        let key = |rotation| Key::within(ring, KeyKind::Rotation(rotation));
+        self.keys_by_rotation((line, level), key)
+    }
+
+    /// `raising_keys level=2 from=r1 [0, 3]`.
+    pub(super) fn raising_keys(&mut self) -> Parsed<()> {
+        let line = self.cursor.advance().line;
+        let level = Level(self.cursor.number_attribute("level")?);
+        self.cursor.attribute("from")?;
+        let from = self.cursor.entity()?;
+        let to = self.circuit.rings.ring_of(level);
+        let key = |rotation| Key::raising((from, to), rotation);
+        self.keys_by_rotation((line, level), key)
+    }
+
+    /// A list of rotations, each of which has a key.
+    fn keys_by_rotation(
+        &mut self,
+        (line, level): (u32, Level),
+        key: impl Fn(Rotation) -> Key,
+    ) -> Parsed<()> {
         let (keys, map) = (&mut self.circuit.keys, &mut self.map);
         self.cursor.list(|cursor| {
             let at = cursor.token();
-            let kind = KeyKind::Rotation(Rotation(cursor.u32()?));
-            let key = Key::within(ring, kind);
+            let key = key(Rotation(cursor.u32()?));
             if keys.levels.insert(key, level).is_some() {
                 let what = key.to_string();
                 return Err(cursor.error(at, ParseCause::Twice { what }));

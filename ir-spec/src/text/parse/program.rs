@@ -147,7 +147,7 @@ enum Draft {
     Rescale(Value),
     DropLevel(Value),
     SwitchRing(Value),
-    RaiseModulus(Value),
+    RaiseExt(Value, Rotation),
 }
 
 impl Draft {
@@ -163,7 +163,11 @@ impl Draft {
             (Self::Rescale(a), _) => Ok(Inst::Rescale { a, to: level }),
             (Self::DropLevel(a), _) => Ok(Inst::DropLevel { a, to: level }),
             (Self::SwitchRing(a), _) => Ok(Inst::SwitchRing { a, to: level }),
-            (Self::RaiseModulus(a), _) => Ok(Inst::RaiseModulus { a, to: level }),
+            (Self::RaiseExt(a, rotation), _) => Ok(Inst::RaiseExt {
+                a,
+                rotation,
+                to: level,
+            }),
             (Self::Input, Type::Cipher { .. } | Type::Plain { .. }) => {
                 Ok(Inst::Input { ty: ty.clone() })
             }
@@ -193,7 +197,6 @@ fn leveled(keyword: &str) -> Option<fn(Value) -> Draft> {
         "rescale" => Draft::Rescale,
         "drop_level" => Draft::DropLevel,
         "switch_ring" => Draft::SwitchRing,
-        "raise_modulus" => Draft::RaiseModulus,
         _ => return None,
     })
 }
@@ -213,6 +216,10 @@ fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
             let constant = cursor.entity()?;
             let imaginary = cursor.accept(",").then(|| cursor.entity()).transpose()?;
             return Ok(Draft::Encode(constant, imaginary));
+        }
+        "raise_ext" => {
+            let a = cursor.entity()?;
+            return Ok(Draft::RaiseExt(a, Rotation(next(cursor, Cursor::u32)?)));
         }
         "add" => Inst::Add(sum(cursor)?),
         "dot" => Inst::Dot {

@@ -60,7 +60,9 @@ fn arguments(inst: &Inst, unit: u32, f: &mut Formatter<'_>) -> fmt::Result {
             digits,
             rotation,
         } => write!(f, " {a}, {digits}, {rotation}"),
-        Inst::Rotate { a, rotation } => write!(f, " {a}, {rotation}"),
+        Inst::Rotate { a, rotation } | Inst::RaiseExt { a, rotation, to: _ } => {
+            write!(f, " {a}, {rotation}")
+        }
         Inst::MulMonomial { a, exponent } => write!(f, " {a}, {exponent}"),
         Inst::MulScalar { a, factor, scale } => {
             write!(f, " {a}, {factor:?}, {}", scale.display(unit))
@@ -78,7 +80,6 @@ fn arguments(inst: &Inst, unit: u32, f: &mut Formatter<'_>) -> fmt::Result {
         | Inst::Rescale { a, to: _ }
         | Inst::DropLevel { a, to: _ }
         | Inst::SwitchRing { a, to: _ }
-        | Inst::RaiseModulus { a, to: _ }
         | Inst::Decompose(a)
         | Inst::ModDown(a)
         | Inst::Conjugate(a) => write!(f, " {a}"),

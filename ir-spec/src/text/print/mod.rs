@@ -137,6 +137,7 @@ impl Display for InRing {
 
 fn keys(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
     let mut rotations: BTreeMap<Level, Vec<Rotation>> = BTreeMap::new();
+    let mut raises: BTreeMap<(Level, RingId), Vec<Rotation>> = BTreeMap::new();
     for (key, level) in &circuit.keys.levels {
         match key.kind {
             KeyKind::Relinearization => writeln!(f, "    relinearization_key level={level}")?,
@@ -145,8 +146,16 @@ fn keys(circuit: &Circuit, f: &mut Formatter<'_>) -> fmt::Result {
                 let from = key.from;
                 writeln!(f, "    ring_switching_key level={level} from={from}")?;
             }
+            KeyKind::Raise(rotation) => {
+                let from = (*level, key.from);
+                raises.entry(from).or_default().push(rotation);
+            }
             KeyKind::Rotation(rotation) => rotations.entry(*level).or_default().push(rotation),
         }
+    }
+    for ((level, from), rotations) in raises.iter().rev() {
+        let rotations = List(rotations);
+        writeln!(f, "    raising_keys level={level} from={from} {rotations}")?;
     }
     for (level, rotations) in rotations.iter().rev() {
         writeln!(f, "    rotation_keys level={level} {}", List(rotations))?;

@@ -43,7 +43,7 @@ pub struct Simulator {
 fn in_coefficients(circuit: &Circuit) -> BTreeSet<Value> {
     let raised = circuit.values.values();
     let raised = raised.filter_map(|definition| match definition.inst {
-        Inst::RaiseModulus { a, .. } => Some(a),
+        Inst::RaiseExt { a, .. } => Some(a),
         _ => None,
     });
     let (mut left, mut found): (Vec<Value>, BTreeSet<Value>) = (raised.collect(), BTreeSet::new());
@@ -437,14 +437,20 @@ impl Evaluator for Simulator {
     }
 
     /// Messages without what the real ones wrap around; that is drawn with the noise.
-    fn raise_modulus(&self, a: &Cipher, to: Level) -> Result<Cipher, Mismatch> {
-        if to <= a.level || a.form != Form::Normal || !self.ring.contains(to, a.level) {
+    fn raise_ext(&self, a: &Cipher, rotation: Rotation, to: Level) -> Result<Cipher, Mismatch> {
+        let [secret, into] = [a.level, to].map(|level| self.ring.at(level).secret());
+        let raises = secret.leads_to(into) && secret.log_n <= into.log_n;
+        if !raises || a.form != Form::Normal || !self.ring.contains(to, a.level) {
             return Err(Mismatch::Operands);
         }
-        Ok(Cipher {
+        let above = Cipher {
             level: to,
+            form: Form::Extended,
             ..a.clone()
-        })
+        };
+        let widths = (self.width(a), self.width(&above));
+        let repeated = a.slots.switched(widths);
+        Ok(above.with(repeated.rotate(rotation.0 as usize, widths.1)))
     }
 
     fn decompose(&self, a: &Cipher) -> Result<Digits, Mismatch> {

@@ -6,7 +6,9 @@ use super::tape::{Errors, Part, Tape};
 use crate::ckks::Embedding;
 use crate::exec::{Encoding, Site};
 use peregrine_ir::noise::{NoiseModel, combine};
-use peregrine_ir::{Entity, Form, Inst, Level, RingTable, Scale, SecretKind, Type, Value};
+use peregrine_ir::{
+    Entity, Form, Inst, Level, RingTable, Rotation, Scale, SecretKind, Type, Value,
+};
 use std::sync::Arc;
 
 /// A source of simulated noise. A seed determines the noise whatever the order of execution, and each image has noise of its own
@@ -38,12 +40,12 @@ impl Noise {
     /// Adds the noise of the instruction that computed slots, if it has any.
     pub(super) fn disturb(&self, site: Site<'_>, slots: &mut Arc<Slots>) {
         let level = site.ty.level();
-        if let Inst::RaiseModulus { a, .. } = *site.inst {
+        if let Inst::RaiseExt { a, rotation, .. } = *site.inst {
             let from = site.circuit.type_of(a).map(Type::level);
-            if let Some(wrapped) = from.and_then(|from| self.wrapped(site, from, slots)) {
+            let wrapped = from.and_then(|from| self.wrapped(site, (a, from, rotation), slots));
+            if let Some(wrapped) = wrapped {
                 *slots = Arc::new(wrapped);
             }
-            return;
         }
         let absolute = self.absolute(site).zip(site.ty.scale());
         let deviation = absolute.and_then(|(absolute, scale)| self.deviation(absolute, scale));
@@ -91,6 +93,11 @@ impl Noise {
                 let from = site.circuit.type_of(*a)?.level();
                 self.ring_switch(from, level)
             }
+            Inst::RaiseExt { a, .. } => {
+                let from = site.circuit.type_of(*a)?.level();
+                let special_bits = self.ring.at(level).special_bits();
+                model.key_product(&[self.ring.level_bits(from)?], special_bits)
+            }
             Inst::ModDown(_) => model.division(2),
             Inst::Rescale { .. } => model.division(parts(site.ty)),
             Inst::Input { .. }
@@ -109,16 +116,20 @@ impl Noise {
             | Inst::Mul(..)
             | Inst::Square(_)
             | Inst::DropLevel { .. }
-            | Inst::RaiseModulus { .. }
             | Inst::Decompose(_)
             | Inst::MulMonomial { .. } => return None,
         };
         Some(absolute)
     }
 
-    /// The slots of `m + Q_l I` for the level that a modulus was raised from: each coefficient of `I` is a sum of as many uniform numbers
-    /// as the secret has coefficients other than 0, rounded.
-    fn wrapped(&self, site: Site<'_>, from: Level, slots: &Slots) -> Option<Slots> {
+    /// The slots of `m + Q_l I`, repeated and rotated, for the level that a modulus was raised from: each coefficient of `I` is a sum of as many
+    /// uniform numbers as the secret has coefficients other than 0, rounded. All raises of one operand wrap alike.
+    fn wrapped(
+        &self,
+        site: Site<'_>,
+        (operand, from, rotation): (Value, Level, Rotation),
+        slots: &Slots,
+    ) -> Option<Slots> {
         let view = self.ring.at(from);
         let scale = site.ty.scale()?.value(&self.ring.primes)?;
         let unit = self.ring.level_bits(from)?.exp2() / scale;
@@ -126,24 +137,25 @@ impl Noise {
             SecretKind::Sparse { weight } => weight,
             SecretKind::Ternary => view.degree() as u32 * 2 / 3,
         };
-        let (width, embedding) = (view.slots() as usize, Embedding::new(view.degree()));
+        let (width, embedding) = (
+            self.ring.at(site.ty.level()).slots() as usize,
+            Embedding::new(view.degree()),
+        );
         let mut wrapped = slots.clone();
         let images = wrapped.re.len() / width.max(1);
         for image in self.twins..images {
-            let mut normal = self.normal(self.first + image - self.twins, (site.value, site.call));
+            let at = (self.first + image - self.twins, (operand, site.call));
+            let mut normal = self.normal_of(at, Stream::Wraps);
             let wraps: Vec<f64> = (0..view.degree())
                 .map(|_| normal.uniform_sum(terms).round())
                 .collect();
             let wraps = embedding.values(&wraps, unit);
+            let wraps = || wraps.iter().cycle().skip(rotation.0 as usize);
             let at = image * width..(image + 1) * width;
             let re = wrapped.re.get_mut(at.clone())?;
-            re.iter_mut()
-                .zip(wraps.iter())
-                .for_each(|(x, z)| *x += z.re);
+            re.iter_mut().zip(wraps()).for_each(|(x, z)| *x += z.re);
             let im = wrapped.imaginary().get_mut(at)?;
-            im.iter_mut()
-                .zip(wraps.iter())
-                .for_each(|(x, z)| *x += z.im);
+            im.iter_mut().zip(wraps()).for_each(|(x, z)| *x += z.im);
         }
         Some(wrapped)
     }
@@ -178,10 +190,18 @@ impl Noise {
         (self.normal(image, at).word() >> 32) as usize
     }
 
-    /// The stream of random numbers for a value of the main program, or of a body that a call runs.
-    fn normal(&self, image: usize, (value, call): (Value, u64)) -> Normal {
-        let stream = (call << 32) | value.index() as u64;
-        Normal::new(self.seed, image as u64, stream)
+    /// The stream of random numbers for the noise of a value.
+    fn normal(&self, image: usize, at: (Value, u64)) -> Normal {
+        self.normal_of((image, at), Stream::Noise)
+    }
+
+    /// A stream of random numbers for a value of the main program, or of a body that a call runs.
+    fn normal_of(&self, (image, (value, call)): (usize, (Value, u64)), stream: Stream) -> Normal {
+        let seed = match stream {
+            Stream::Noise => self.seed,
+            Stream::Wraps => !self.seed,
+        };
+        Normal::new(seed, image as u64, (call << 32) | value.index() as u64)
     }
 
     /// The noise model of the ring of a level.
@@ -217,6 +237,15 @@ impl Noise {
         });
         shared.filter(|&bits: &f64| bits > 0.0).collect()
     }
+}
+
+/// What is drawn for a value.
+#[derive(Clone, Copy, Debug)]
+enum Stream {
+    /// The noise that the instruction adds.
+    Noise,
+    /// What the value wraps around where its modulus is raised.
+    Wraps,
 }
 
 fn parts(ty: &Type) -> usize {

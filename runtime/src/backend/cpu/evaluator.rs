@@ -312,9 +312,16 @@ impl Evaluator for CkksEvaluator {
         )?)
     }
 
-    fn raise_modulus(&self, a: &Ciphertext, to: Level) -> Result<Ciphertext, CkksRunError> {
-        let params = self.rings.at(a.level());
-        Ok(ckks::raise_modulus(params, a, binding::level(to))?)
+    fn raise_ext(
+        &self,
+        a: &Ciphertext,
+        rotation: Rotation,
+        to: Level,
+    ) -> Result<Ciphertext, CkksRunError> {
+        let to = binding::level(to);
+        let [from, into] = [a.level(), to].map(|level| binding::ring_of(&self.rings, level));
+        let keys = self.keys.get(Key::raising((from, into), rotation))?;
+        Ok(ckks::raise_ext(&self.rings, &keys, a, rotation.0, to)?)
     }
 
     fn decompose(&self, a: &Ciphertext) -> Result<Digits, CkksRunError> {

@@ -232,7 +232,7 @@ impl Sizes {
             // What one pass hands to the next.
             [before @ .., _] => {
                 let level = match inst {
-                    Inst::SwitchRing { .. } => level,
+                    Inst::SwitchRing { .. } | Inst::RaiseExt { .. } => level,
                     _ => first.map_or(level, Type::level),
                 };
                 before.iter().map(|pass| self.handed_on(*pass, level)).sum()
@@ -248,6 +248,8 @@ impl Sizes {
         match pass {
             Pass::Decompose => self.digits(level) * raised,
             Pass::KeyProduct => 2 * raised,
+            // Both parts, of which the second one is extended.
+            Pass::Raise => self.limbs(level) + raised,
             _ => 2 * self.limbs(level),
         }
     }

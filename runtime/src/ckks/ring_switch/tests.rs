@@ -272,7 +272,7 @@ fn what_does_not_fit_is_refused() {
     let trimmed = matches!(error, CkksError::Rlwe(RlweError::TrimmedTooFar { .. }));
     assert!(trimmed, "{error}");
     let one = EvaluationKey::generate(rings.at(5), secrets.at(5), kind, 5, &mut bench.randomness);
-    assert_eq!(one.unwrap_err(), RlweError::OneSecret);
+    assert_eq!(one.unwrap_err(), RlweError::OneSecret { kind });
 
     for (from, level, to) in [(0, 3, 0), (1, 2, 1), (2, 0, 1)] {
         let refused =
@@ -281,20 +281,16 @@ fn what_does_not_fit_is_refused() {
     }
 }
 
-/// `r1` has the degree of `r0` and a sparse secret.
-fn sparse() -> RingsLiteral {
-    let mut sparse = literal(7, 0, 1, 44);
+/// `r1` has a sparse secret.
+fn sparse(log_ratio: u32) -> RingsLiteral {
+    let mut sparse = literal(7, log_ratio, 1, 44);
     sparse.rings[1].secret = SecretKind::Sparse { weight: 9 };
-    sparse.levels.truncate(3);
-    sparse
-        .levels
-        .extend([(0, vec![1]), (0, vec![0, 1, 2, 3, 4, 5])]);
     sparse
 }
 
 #[test]
 fn a_sparse_secret_has_its_weight_and_the_message_goes_there_whole() {
-    let mut bench = Bench::new(sparse());
+    let mut bench = Bench::new(sparse(0));
     let coefficients = bench.secrets.get(1).unwrap().coefficients();
     assert_eq!(coefficients.iter().filter(|&&c| c != 0).count(), 9);
     let (x, scale) = (random_slots(5, 64), 2f64.powi(38));
@@ -304,43 +300,103 @@ fn a_sparse_secret_has_its_weight_and_the_message_goes_there_whole() {
     assert!(bits > 28.0, "{bits:.1} bits");
 }
 
-#[test]
-fn a_raised_modulus_wraps_the_message_by_few_of_the_old_one() {
-    let mut bench = Bench::new(sparse());
-    let small = bench.small().clone();
-    let x = random_slots(5, 64);
-    let scale = 2f64.powi(30);
-    let a = bench.encrypt(&x, 0, scale);
-    let raised = raise_modulus(&small, &a, 2).unwrap();
-    assert_eq!((raised.level(), raised.form()), (2, CiphertextForm::Normal));
-    let encoder = Encoder::new(&small);
-    let phase = |a: &Ciphertext| {
-        let decryptor = Decryptor::new(&small, bench.secrets.get(1).unwrap());
-        encoder.centred(&decryptor.phase(a).unwrap()).unwrap()
-    };
-    let old = small.ring().log2_product(small.row(0).unwrap()).exp2();
-    let (after, before) = (phase(&raised), phase(&a));
-    let pairs = after.iter().zip(before.iter());
-    let mut largest: f64 = 0.0;
-    for (y, x) in pairs {
-        let wrap = (y - x) / old;
-        assert!((wrap - wrap.round()).abs() < 1e-6, "{wrap}");
-        largest = largest.max(wrap.abs());
-    }
-    // Nine numbers of at most a half, rounded.
-    assert!((1.0..=5.0).contains(&largest), "{largest}");
+/// Keys that raise from `r1` to the highest level, for some rotations.
+fn raising(bench: &mut Bench, rotations: &[u32]) -> EvaluationKeys {
+    let (rings, secrets) = (&bench.rings, &bench.secrets);
+    let keys = rotations.iter().map(|&rotation| {
+        let exponent = rings.at(5).ring().rotation_exponent(rotation);
+        let randomness = &mut bench.randomness;
+        EvaluationKey::for_raise(rings, secrets, (1, 5), exponent, randomness).unwrap()
+    });
+    EvaluationKeys::from_iter(keys.collect::<Vec<_>>())
+}
+
+/// A raised ciphertext after the division that it leaves out.
+fn raised(bench: &Bench, keys: &EvaluationKeys, a: &Ciphertext, by: (u32, usize)) -> Ciphertext {
+    let raised = raise_ext(&bench.rings, keys, a, by.0, by.1).unwrap();
+    assert_eq!(
+        (raised.level(), raised.form()),
+        (by.1, CiphertextForm::Extended)
+    );
+    let evaluator = Evaluator::new(bench.rings.at(by.1), &Arc::default());
+    evaluator.mod_down(&raised).unwrap()
 }
 
 #[test]
-fn a_modulus_is_raised_to_more_of_the_same_primes_only() {
-    let mut bench = Bench::new(sparse());
-    let small = bench.small().clone();
-    let a = bench.encrypt(&random_slots(5, 64), 1, 2f64.powi(30));
-    for to in [0, 1] {
-        let error = raise_modulus(&small, &a, to).unwrap_err();
-        assert!(matches!(error, CkksError::NotBelow { .. }), "{to}: {error}");
+fn a_raised_modulus_wraps_the_message_by_few_of_the_old_one() {
+    for log_ratio in 0..=2 {
+        let mut bench = Bench::new(sparse(log_ratio));
+        let keys = raising(&mut bench, &[0]);
+        let small = bench.small().clone();
+        let a = bench.encrypt(&random_slots(5, small.slots()), 0, 2f64.powi(30));
+        let phase = |a: &Ciphertext| {
+            let params = bench.rings.at(a.level());
+            let decryptor = Decryptor::new(params, bench.secrets.at(a.level()));
+            let encoder = Encoder::new(params);
+            encoder.centred(&decryptor.phase(a).unwrap()).unwrap()
+        };
+        let old = small.ring().log2_product(small.row(0).unwrap()).exp2();
+        for to in 3..=5 {
+            let after = phase(&raised(&bench, &keys, &a, (0, to)));
+            let before = phase(&a);
+            let mut largest: f64 = 0.0;
+            for (chunk, x) in after.chunks(1 << log_ratio).zip(before.iter()) {
+                let wrap = (chunk[0] - x) / old;
+                assert!((wrap - wrap.round()).abs() < 1e-6, "{wrap}");
+                largest = largest.max(wrap.abs());
+                let between = chunk.iter().skip(1).map(|y| y.abs());
+                assert!(between.fold(0.0, f64::max) < 2f64.powi(10));
+            }
+            // Nine numbers of at most a half, rounded.
+            assert!((1.0..=5.0).contains(&largest), "{largest}");
+        }
     }
-    let square = Evaluator::new(&small, &Arc::default()).square(&a).unwrap();
-    let error = raise_modulus(&small, &square, 2).unwrap_err();
+}
+
+#[test]
+fn raises_of_one_ciphertext_are_rotations_of_each_other() {
+    for log_ratio in 0..=2 {
+        let mut bench = Bench::new(sparse(log_ratio));
+        let last = bench.small().slots() as u32 - 1;
+        let keys = raising(&mut bench, &[0, 3, last]);
+        let (x, scale) = (random_slots(5, bench.small().slots()), 2f64.powi(38));
+        let a = bench.encrypt(&x, 0, scale);
+        let slots = |by| bench.decrypt(&raised(&bench, &keys, &a, (by, 4)), scale);
+        for by in [3, last] {
+            let bits = precision(&slots(by), &rotated(&slots(0), by as usize));
+            assert!(bits > 24.0, "2^{log_ratio}, by {by}: {bits:.1} bits");
+        }
+    }
+}
+
+#[test]
+fn a_modulus_is_raised_to_more_of_the_same_primes_of_another_ring_only() {
+    let mut bench = Bench::new(sparse(1));
+    let keys = raising(&mut bench, &[0]);
+    let (rings, slots) = (bench.rings.clone(), bench.small().slots());
+    let a = bench.encrypt(&random_slots(5, slots), 1, 2f64.powi(30));
+    let refused = |a: &Ciphertext, by, to| raise_ext(&rings, &keys, a, by, to).unwrap_err();
+    // Levels of its own ring, one with the same primes, and levels of a smaller ring.
+    for to in 0..3 {
+        let error = refused(&a, 0, to);
+        assert_eq!(error, CkksError::NoRaise { from: 1, to });
+    }
+    let (op, from, to) = ("raise_ext", 1, 3);
+    assert_eq!(refused(&a, 0, to), CkksError::NotBelow { op, from, to });
+    let back = bench.encrypt(&random_slots(5, 64), 3, 2f64.powi(30));
+    assert_eq!(refused(&back, 0, 2), CkksError::NoRaise { from: 3, to: 2 });
+    let missing = refused(&a, 1, 5);
+    assert!(missing.to_string().contains("raising key"), "{missing}");
+    let square = Evaluator::new(bench.small(), &Arc::default()).square(&a);
+    let error = refused(&square.unwrap(), 0, 5);
     assert!(matches!(error, CkksError::CiphertextForm { .. }), "{error}");
+    let mut made = |from, level, exponent| {
+        let (secrets, randomness) = (&bench.secrets, &mut bench.randomness);
+        EvaluationKey::for_raise(&rings, secrets, (from, level), exponent, randomness)
+    };
+    for (from, level, to) in [(0, 5, 0), (0, 2, 1), (2, 5, 0)] {
+        let error = made(from, level, 1).unwrap_err();
+        assert_eq!(error, RlweError::NoRingSwitch { from, to });
+    }
+    assert!(made(1, 5, 2).is_err());
 }

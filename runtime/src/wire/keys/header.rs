@@ -6,7 +6,7 @@
 //! |---|---|
 //! | 1 | the secret that it leads from: log2 of the degree, and above 2^32 the weight of a sparse one |
 //! | 1 | the secret that it leads to |
-//! | 1 | kind: 1 relinearization, 2 conjugation, 3 rotation, 4 ring switch |
+//! | 1 | kind: 1 relinearization, 2 conjugation, 3 rotation, 4 ring switch, 5 raise |
 //! | 1 | the rotation, 0 where there is none |
 //! | 2 | the seed, lower half first |
 //! | 1 | number of special primes |
@@ -39,6 +39,7 @@ pub(super) fn words(out: &mut Vec<u8>, Described { shape, seed }: &Described) {
         KeyKind::Conjugation => (2, 0),
         KeyKind::Rotation(Rotation(rotation)) => (3, rotation),
         KeyKind::RingSwitch => (4, 0),
+        KeyKind::Raise(Rotation(rotation)) => (5, rotation),
     };
     let digits = shape.digits();
     let count: usize = digits.iter().map(Vec::len).sum();
@@ -171,6 +172,7 @@ impl KeyWords<'_> {
             (2, Ok(0)) => KeyKind::Conjugation,
             (3, Ok(rotation)) => KeyKind::Rotation(Rotation(rotation)),
             (4, Ok(0)) => KeyKind::RingSwitch,
+            (5, Ok(rotation)) => KeyKind::Raise(Rotation(rotation)),
             _ => return Err(WireError::NoKind { index: self.index }),
         };
         let shape = KeyShape::new(kind, (from, to), self.digits()?, list(self.special))?;
