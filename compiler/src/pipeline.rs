@@ -46,6 +46,9 @@ pub struct Config {
     /// Bits after the point that the noise of every operation must leave, in the units of the model's values: where the compiler
     /// stores values scaled down, operations get more.
     pub precision_bits: u32,
+    /// Bits by which refreshes are finer than those that leave 13 bits of a value's bound in the worst value: see
+    /// [`Choices::finer`](crate::refresh::choices::Choices::finer).
+    pub refresh_bits: u32,
     /// log2 of the largest magnitude of any value, plus a bit for the sign and the margin.
     pub headroom_bits: u32,
     /// log2 of the ring degrees to try; the smallest that holds the network is taken.
@@ -73,6 +76,7 @@ impl Config {
             security: Security::Classical128,
             modulus_bits: None,
             precision_bits: 12,
+            refresh_bits: 0,
             headroom_bits: 10,
             log_n: 11..=17,
             key_budget: KeyBudget::Unlimited,
@@ -120,6 +124,7 @@ impl Config {
             security: self.security,
             modulus_bits: self.modulus_bits,
             precision_bits: self.precision_bits,
+            refresh_bits: self.refresh_bits,
             headroom_bits: self.headroom_bits,
             cost: &self.cost,
             without: &self.without,

@@ -3,7 +3,8 @@
 //! [`Config::precision_bits`] is about single operations and relative to 1. The precision that it leads to at the outputs
 //! depends on the network, and is found by trial: a [judge](compile) says how many bits of the outputs of a circuit are
 //! right. An error at the outputs halves with every bit of the operations, so the difference to the wanted precision is the
-//! next correction. That law is exact as long as circuits have the same form; each answer is judged itself.
+//! next correction. That law is exact as long as circuits have the same form; each answer is judged itself. Where values are refreshed and
+//! bits of operations gain less than half of what they should, refreshes are what limits: then they get the missing bits, too.
 
 use crate::manage::parameters::ParameterError;
 use crate::passes::keys::KeyError;
@@ -18,6 +19,12 @@ const MAX_REFUSALS: usize = 6;
 pub const LEAST_BITS: u32 = 6;
 /// The bits of precision that the first trial expects the outputs to gain beyond those of operations, from their guard bits.
 const GAIN_BITS: u32 = 1;
+/// The largest number of circuits that are judged where refreshes are made finer.
+const MAX_REFRESHED_TRIALS: usize = 6;
+/// The largest number of bits by which refreshes are made finer.
+pub const MAX_REFRESH_BITS: u32 = 4;
+/// Bits by which refreshes are made finer beyond those that are missing: their errors are not the only ones.
+const REFRESH_MARGIN: u32 = 1;
 /// The largest number of bits by which a trial differs from the one before: a judge may find no precision at all.
 const MAX_STEP: f64 = 16.0;
 
@@ -30,6 +37,8 @@ pub struct Found<T = Compiled> {
     pub predicted_bits: f64,
     /// Bits after the point of single operations: the [`Config::precision_bits`] of the compilation.
     pub internal_bits: u32,
+    /// Bits by which refreshes are finer: the [`Config::refresh_bits`] of the compilation.
+    pub refresh_bits: u32,
     /// The number of circuits that were judged.
     pub trials: usize,
 }
@@ -71,13 +80,17 @@ pub fn compile_in<J, E>(
     while let Some(internal) = search.next() {
         let config = Config {
             precision_bits: internal,
+            refresh_bits: search.finer,
             ..config.clone()
         };
         match session.compile(&config, watch) {
             Ok(compiled) => {
                 let (predicted, judged_by) = judge(&compiled).map_err(SearchError::Judge)?;
-                let log_n = compiled.circuit.rings.largest_log_n();
-                search.judged(internal, (predicted, log_n), (compiled, judged_by));
+                let form = Form {
+                    log_n: compiled.circuit.rings.largest_log_n(),
+                    is_refreshed: compiled.refreshes.is_some(),
+                };
+                search.judged(internal, (predicted, form), (compiled, judged_by));
             }
             Err(CompileError::Parameters(error)) => search.refused(internal, error.into()),
             Err(CompileError::Keys(error)) => {
@@ -96,6 +109,7 @@ pub fn compile_in<J, E>(
         compiled,
         predicted_bits: found.predicted_bits,
         internal_bits: found.internal_bits,
+        refresh_bits: found.refresh_bits,
         trials: found.trials,
     };
     Ok((found, judged_by))
@@ -106,6 +120,8 @@ pub fn compile_in<J, E>(
 #[derive(Debug)]
 struct PrecisionSearch<T> {
     asked: u32,
+    /// Bits by which refreshes are finer.
+    finer: u32,
     trials: usize,
     refusals: usize,
     /// The largest number that is judged too small, and the precision it gives.
@@ -171,13 +187,25 @@ struct Enough<T> {
     predicted: f64,
     /// log2 of the ring degree.
     log_n: u32,
+    /// Bits by which refreshes are finer.
+    finer: u32,
     result: T,
+}
+
+/// What matters of a circuit that was judged.
+#[derive(Clone, Copy, Debug)]
+struct Form {
+    /// log2 of the ring degree.
+    log_n: u32,
+    /// Whether values are refreshed.
+    is_refreshed: bool,
 }
 
 impl<T> PrecisionSearch<T> {
     fn new(asked: u32) -> Self {
         Self {
             asked,
+            finer: 0,
             trials: 0,
             refusals: 0,
             few: None,
@@ -188,9 +216,18 @@ impl<T> PrecisionSearch<T> {
         }
     }
 
-    fn judged(&mut self, bits: u32, (predicted, log_n): (f64, u32), result: T) {
+    fn judged(&mut self, bits: u32, (predicted, form): (f64, Form), result: T) {
         self.trials += 1;
+        let log_n = form.log_n;
         if predicted < f64::from(self.asked) {
+            // Bits that operations were given in vain.
+            let vain = self.few.is_some_and(|(few, before)| {
+                2.0 * (predicted - before) < f64::from(bits.saturating_sub(few))
+            });
+            if form.is_refreshed && vain {
+                let missing = self.missing(predicted) + REFRESH_MARGIN;
+                self.finer = (self.finer + missing).min(MAX_REFRESH_BITS);
+            }
             self.few = Some((bits, predicted));
             self.least = self.least.max(bits + 1);
         } else if self.enough.as_ref().is_some_and(|e| e.log_n < log_n) {
@@ -201,6 +238,7 @@ impl<T> PrecisionSearch<T> {
                 bits,
                 predicted,
                 log_n,
+                finer: self.finer,
                 result,
             });
         }
@@ -218,7 +256,11 @@ impl<T> PrecisionSearch<T> {
 
     /// The number of bits per operation to try next; `None` when nothing can be gained.
     fn next(&self) -> Option<u32> {
-        if self.trials == MAX_TRIALS || self.refusals == MAX_REFUSALS {
+        let most = match self.finer {
+            0 => MAX_TRIALS,
+            _ => MAX_REFRESHED_TRIALS,
+        };
+        if self.trials == most || self.refusals == MAX_REFUSALS {
             return None;
         }
         let asked = f64::from(self.asked);
@@ -233,7 +275,7 @@ impl<T> PrecisionSearch<T> {
         }
         // Before, by the same law, the missing bits are added; first comes a guess.
         let wanted = match self.few {
-            Some((few, predicted)) => few + (asked - predicted).ceil().clamp(1.0, MAX_STEP) as u32,
+            Some((few, predicted)) => few + self.missing(predicted),
             None => self.asked.saturating_sub(GAIN_BITS),
         };
         let wanted = wanted.max(self.least);
@@ -248,6 +290,12 @@ impl<T> PrecisionSearch<T> {
             _ => wanted,
         };
         (next >= self.least).then_some(next)
+    }
+
+    /// Bits that are missing where so many are right.
+    fn missing(&self, predicted: f64) -> u32 {
+        let missing = f64::from(self.asked) - predicted;
+        missing.ceil().clamp(1.0, MAX_STEP) as u32
     }
 
     /// Spare bits that are not worth another compilation: where the law holds, it has found all but one.
@@ -270,6 +318,7 @@ impl<T> PrecisionSearch<T> {
                 compiled: enough.result,
                 predicted_bits: enough.predicted,
                 internal_bits: enough.bits,
+                refresh_bits: enough.finer,
                 trials,
             });
         }
@@ -384,129 +433,4 @@ pub enum SearchError<E> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::manage::parameters::MAX_BASE_BITS;
-
-    /// Searches where `b` bits per operation give `precision(b)` and have parameters if they are in a range. Returns the
-    /// bits per operation that are found, and those that were tried.
-    fn search(
-        asked: u32,
-        possible: std::ops::RangeInclusive<u32>,
-        precision: impl Fn(u32) -> f64,
-    ) -> (Result<u32, SearchError<()>>, Vec<u32>) {
-        search_rings(asked, possible, precision, |_| 13)
-    }
-
-    /// Searches like [`search`], with ring degrees that depend on the bits.
-    fn search_rings(
-        asked: u32,
-        possible: std::ops::RangeInclusive<u32>,
-        precision: impl Fn(u32) -> f64,
-        log_n: impl Fn(u32) -> u32,
-    ) -> (Result<u32, SearchError<()>>, Vec<u32>) {
-        let mut search = PrecisionSearch::new(asked);
-        let mut tried = Vec::new();
-        while let Some(bits) = search.next() {
-            assert!(!tried.contains(&bits), "{bits} again, after {tried:?}");
-            tried.push(bits);
-            if possible.contains(&bits) {
-                search.judged(bits, (precision(bits), log_n(bits)), ());
-            } else if bits < *possible.start() {
-                search.refused(bits, ParameterError::Primes { log_n: 14 }.into());
-            } else {
-                let needed = MAX_BASE_BITS + bits - possible.end();
-                search.refused(bits, ParameterError::Precision { log_n: 14, needed }.into());
-            }
-        }
-        (search.finish().map(|found| found.internal_bits), tried)
-    }
-
-    #[test]
-    fn the_fewest_bits_are_found_in_two_trials_where_errors_halve() {
-        for asked in 4..30 {
-            for gain in [-7.3, -1.0, 0.0, 0.4, 3.9, 9.5] {
-                let (found, tried) = search(asked, 1..=60, |b| f64::from(b) + gain);
-                let expected = (f64::from(asked) - gain).ceil() as u32;
-                let expected = expected.max(LEAST_BITS);
-                assert_eq!(found, Ok(expected), "{asked} {gain}: {tried:?}");
-                assert!(tried.len() <= 2, "{asked} {gain}: {tried:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_found_is_enough_where_other_rings_change_the_noise() {
-        // A ring twice as large, and with it another draw of the noise, from 14 bits on.
-        let law = |b: u32| f64::from(b) + if b < 14 { 1.2 } else { -0.9 };
-        for asked in 4..30 {
-            let (found, tried) = search(asked, 1..=60, law);
-            assert!(law(found.unwrap()) >= f64::from(asked), "{tried:?}");
-            assert!(tried.len() <= MAX_TRIALS, "{tried:?}");
-        }
-    }
-
-    #[test]
-    fn too_few_primes_lead_upwards() {
-        let (found, tried) = search(7, 9..=30, |b| f64::from(b) + 2.0);
-        assert_eq!((found, tried), (Ok(9), vec![6, 7, 8, 9]));
-    }
-
-    #[test]
-    fn fewer_bits_in_a_larger_ring_are_not_taken() {
-        let ring = |bits| if bits < 9 { 15 } else { 14 };
-        let (found, tried) = search_rings(11, 1..=30, |b| f64::from(b) + 4.0, ring);
-        assert_eq!((found, tried), (Ok(9), vec![10, 7, 8, 9]));
-    }
-
-    #[test]
-    fn keys_that_nearly_fit_lead_to_fewer_bits() {
-        let refusal = |internal, least| Refusal::Keys {
-            internal,
-            error: KeyError::Budget {
-                budget: 1000,
-                least,
-            },
-        };
-        assert!(refusal(9, 1500).is_near() && !refusal(9, 1501).is_near());
-        let mut search = PrecisionSearch::new(10);
-        assert_eq!(search.next(), Some(9));
-        search.refused(9, refusal(9, 1100));
-        assert_eq!(search.next(), Some(8));
-        search.judged(8, (10.2, 13), ());
-        assert_eq!(search.next(), None);
-        let found = search.finish::<()>().unwrap();
-        assert_eq!((found.internal_bits, found.trials), (8, 1));
-
-        let mut search: PrecisionSearch<()> = PrecisionSearch::new(10);
-        search.refused(9, refusal(9, 1100));
-        let error = search.finish::<()>().unwrap_err();
-        assert!(matches!(error, SearchError::Keys { internal: 9, .. }));
-    }
-
-    #[test]
-    fn what_is_out_of_reach_is_refused_with_the_bits_that_are_missing() {
-        let reach = |asked| search(asked, 1..=20, |b| f64::from(b) - 2.5);
-        assert_eq!(reach(17).0, Ok(20));
-        for asked in [18, 19, 20, 25, 40] {
-            let (found, tried) = reach(asked);
-            let Err(SearchError::Precision(PrecisionError::Unreached {
-                reached, internal, ..
-            })) = found
-            else {
-                panic!("{asked}: {found:?}, {tried:?}");
-            };
-            assert_eq!((internal, reached), (20, 17.5), "{asked}: {tried:?}");
-        }
-        let (found, tried) = search(20, 1..=200, |_| f64::NEG_INFINITY);
-        assert!(
-            matches!(
-                found,
-                Err(SearchError::Precision(PrecisionError::Stalled { .. }))
-            ),
-            "{tried:?}"
-        );
-        let (found, _) = search(20, 100..=101, f64::from);
-        assert!(matches!(found, Err(SearchError::Compile(_))), "{found:?}");
-    }
-}
+mod tests;

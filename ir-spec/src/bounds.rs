@@ -2,7 +2,7 @@
 
 use crate::circuit::{Circuit, Operator};
 use crate::entity::{Entity, LayoutId, Node, OperatorId};
-use crate::inst::{Key, KeyKind};
+use crate::key::{Key, KeyKind};
 use crate::layout::Layout;
 use crate::provenance::{NodeUse, node_uses};
 use crate::stats::{Counts, key_bytes};

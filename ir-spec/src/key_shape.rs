@@ -12,7 +12,7 @@
 //! no easier to attack than one modulo a larger modulus. So every key must respect the security limit of its degree
 //! ([`KeyShape::check_security`]), and all of them together need no more.
 
-use crate::inst::{Key, KeyKind};
+use crate::key::{Key, KeyKind};
 use crate::ring::{Level, RingTable, Rotation, SecretId, SecretKind, Security};
 use crate::stats::limb_bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +59,7 @@ impl KeyShape {
         // A switch of rings and a raise lead to another secret, any other key to its own.
         let leads = match kind {
             KeyKind::RingSwitch => from.leads_to(to),
-            KeyKind::Raise(_) => from.leads_to(to) && from.log_n <= to.log_n,
+            KeyKind::Raise(_) => from.raises_to(to),
             _ => to == from,
         };
         if !leads {

@@ -126,6 +126,11 @@ impl SecretId {
         other != self
     }
 
+    /// Whether a raise of the modulus may lead from this secret to another one: one that keys lead to, of the same degree or a larger one.
+    pub fn raises_to(self, other: Self) -> bool {
+        self.leads_to(other) && self.log_n <= other.log_n
+    }
+
     /// The largest log2(Q P) of what is published under the secret that a promise allows; `None` where no modulus is secure.
     pub fn max_modulus_bits(self) -> Option<u32> {
         match self.kind {

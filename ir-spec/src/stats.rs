@@ -11,8 +11,9 @@ use crate::circuit::{Circuit, Keys, Port, SourceNode};
 use crate::entity::{Entity, Prime};
 use crate::expectation::{Expectation, InputRange};
 use crate::finish::{Finish, Prepare};
-use crate::inst::{Inst, Key};
+use crate::inst::Inst;
 use crate::interface::InterfacePort;
+use crate::key::Key;
 use crate::passes::{Factor, Pass};
 use crate::ring::{Level, RingTable};
 use crate::shape::Shape;
@@ -325,7 +326,7 @@ mod tests {
     use super::*;
     use crate::SecretKind;
     use crate::entity::{Arena, Prime, RingId, SpecialPrime};
-    use crate::inst::KeyKind;
+    use crate::key::KeyKind;
     use crate::ring::{LevelSpec, RingSpec, Rotation};
 
     /// Levels 0 to 2 are in r0.

@@ -541,8 +541,7 @@ impl<'t, F: Fn(Value) -> Option<&'t Type>> Rules<'_, F> {
         self.exists(to)?;
         let (op, from) = (self.op, x.level);
         let (own, into) = (self.ring.at(from), self.ring.at(to));
-        let (secret, other) = (own.secret(), into.secret());
-        if !secret.leads_to(other) || secret.log_n > other.log_n {
+        if !own.secret().raises_to(into.secret()) {
             return Err(TypeError::NoRaise { op, from, to });
         }
         if !self.ring.contains(to, from) || self.ring.contains(from, to) {

@@ -33,8 +33,8 @@ pub use measure::{BenchOptions, measure};
 pub use operation::{DOT_DISTINCT, DOT_TERMS, Measurement, Operation};
 pub use reference::Reference;
 pub use refresh::{
-    LOG_N as REFRESH_LOG_N, MeasuredRefresh, RefreshOptions, RefreshReport, RefreshRun,
-    measure_refresh,
+    LOG_N as REFRESH_LOG_N, MAX_REFRESH_BITS, MeasuredRefresh, RefreshOptions, RefreshReport,
+    RefreshRun, measure_refresh,
 };
 pub use report::{BenchReport, BenchRun, RingReport};
 pub use speed::{Copying, Forward, Transforms};

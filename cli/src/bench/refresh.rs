@@ -26,6 +26,9 @@ pub const LOG_N: u32 = 16;
 /// Bytes for encoded constants, which are kept from one run to the next as in a network with several refreshes.
 const CACHE: u64 = 6 << 30;
 
+/// Bits by which refreshes are finer at most.
+pub const MAX_REFRESH_BITS: u32 = peregrine_compiler::precision::MAX_REFRESH_BITS;
+
 /// What [`measure_refresh`] measures.
 #[derive(Clone, Debug)]
 pub struct RefreshOptions {
@@ -33,6 +36,8 @@ pub struct RefreshOptions {
     pub messages: usize,
     /// Numbers of threads.
     pub threads: Vec<usize>,
+    /// Bits by which refreshes are finer, up to four: [`Choices::finer`].
+    pub refresh_bits: u32,
 }
 
 /// Refreshes as they were measured: what `peregrine bench --refresh --json` prints.
@@ -120,7 +125,8 @@ fn refresh(
     watcher: &dyn Watcher,
 ) -> Result<MeasuredRefresh, RefreshFailure> {
     let limit = Security::max_modulus_bits(LOG_N).unwrap_or(0);
-    let plan = Choices::reference(LOG_N, f64::from(limit), packing).plan()?;
+    let choices = Choices::reference(LOG_N, f64::from(limit), packing);
+    let plan = choices.finer(options.refresh_bits).plan()?;
     let circuit = circuit(&plan)?;
     let mut randomness = Randomness::from_os();
     let client = Client::new(Interface::of(&circuit))?;

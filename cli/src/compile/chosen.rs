@@ -154,14 +154,19 @@ fn sentence(precision: &PrecisionReport) -> String {
     let PrecisionReport {
         asked_bits,
         internal_bits,
+        refresh_bits,
         trials,
         samples,
         ..
     } = precision;
+    let finer = match refresh_bits {
+        0 => String::new(),
+        finer => format!(", {finer} more in refreshes"),
+    };
     let predicted = bits(precision.predicted_bits);
     let compilations = count(*trials, "compilation");
     let samples = count(*samples, "sample");
     format!(
-        "{predicted} of the largest output predicted on {samples}, {asked_bits} asked for; {internal_bits} per operation, found in {compilations}"
+        "{predicted} of the largest output predicted on {samples}, {asked_bits} asked for; {internal_bits} per operation{finer}, found in {compilations}"
     )
 }

@@ -21,6 +21,8 @@ pub struct PrecisionReport {
     pub predicted_bits: Option<f64>,
     /// Bits after the point that every operation leaves.
     pub internal_bits: u32,
+    /// Bits by which refreshes are finer than those that leave 13 bits of a value's bound in the worst value.
+    pub refresh_bits: u32,
     /// Circuits that were compiled and simulated.
     pub trials: usize,
     /// Samples that were simulated.
@@ -104,13 +106,16 @@ impl Goal<'_> {
             compiled,
             predicted_bits,
             internal_bits,
+            refresh_bits,
             trials,
         } = found;
         config.precision_bits = internal_bits;
+        config.refresh_bits = refresh_bits;
         let precision = PrecisionReport {
             asked_bits: self.bits,
             predicted_bits: bounded(predicted_bits),
             internal_bits,
+            refresh_bits,
             trials,
             samples: samples.len(),
         };
@@ -132,6 +137,7 @@ impl Goal<'_> {
             asked_bits: self.bits,
             predicted_bits: bounded(predicted),
             internal_bits: config.precision_bits,
+            refresh_bits: config.refresh_bits,
             trials: 1,
             samples: samples.len(),
         };

@@ -421,6 +421,9 @@ pub struct Bench {
     /// Random messages to refresh on each number of threads
     #[arg(long, value_name = "COUNT", default_value_t = 4, requires = "refresh", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub messages: u16,
+    /// Bits by which refreshes are finer, as where `compile` finds that they limit the precision
+    #[arg(long, value_name = "B", default_value_t = 0, requires = "refresh", value_parser = clap::value_parser!(u32).range(0..=i64::from(peregrine::bench::MAX_REFRESH_BITS)))]
+    pub refresh_bits: u32,
     /// Where a profile of this machine goes, for `compile --profile`
     #[arg(long, value_name = "FILE.json")]
     pub profile_out: Option<PathBuf>,

@@ -7,7 +7,7 @@ use super::raw::{Raw, masked, raw};
 use super::regions::{Place, Region};
 use super::rescales::Rescales;
 use super::scales::{Scales, units};
-use crate::moduli::scale_bits::{ARGUMENT_BITS, RESULT_BITS, ScaleBits};
+use crate::moduli::scale_bits::{ARGUMENT_BITS, ScaleBits};
 use crate::slots::{Program, SlotOp, SlotValue};
 use peregrine_ir::{Arena, Rotation, cost};
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +70,7 @@ impl Need {
         ];
         let shares = shares.into_iter().filter(|share| share.0);
         let shared: u32 = shares.map(|share| share.1).sum();
-        let [argument, result] = [ARGUMENT_BITS, RESULT_BITS].map(i64::from);
+        let [argument, result] = [ARGUMENT_BITS, scales.result].map(i64::from);
         // Whatever is lost of a bound is made up for when the value comes back, so a few bits suffice.
         let bounded = self
             .bounded

@@ -38,6 +38,8 @@ pub struct Planner<'c> {
     pub modulus_bits: Option<u32>,
     /// Bits of precision after the point that every rescale must leave.
     pub precision_bits: u32,
+    /// Bits by which refreshes are finer than those that leave 13 bits in the worst value.
+    pub refresh_bits: u32,
     /// log2 of the largest output magnitude, plus a bit for the sign and the margin.
     pub headroom_bits: u32,
     /// The cost model by which gadget digits are chosen.
@@ -120,10 +122,7 @@ impl Planner<'_> {
         (special, packing): (usize, Packing),
         demand: &Demand,
     ) -> Result<RefreshPlan, ParameterError> {
-        let choices = Choices {
-            special,
-            ..Choices::reference(log_n, self.limit(log_n)?, packing)
-        };
+        let choices = self.refresh(log_n, (special, packing))?;
         // No two levels are the same.
         let drops = self.drops(log_n, demand).into_iter();
         let drops: Vec<u32> = drops.map(|drop| drop.max(LEAST_REFRESHED_DROP)).collect();
@@ -132,6 +131,22 @@ impl Planner<'_> {
         plan.rings.unit_bits = self.unit_bits(log_n);
         plan.leave_with(f64::from(self.unit_bits(log_n) + self.headroom_bits));
         Ok(plan)
+    }
+
+    /// The choices of a refresh in rings of degree `2^log_n` with `special` special primes.
+    ///
+    /// # Errors
+    /// When no modulus is secure at that degree.
+    pub fn refresh(
+        &self,
+        log_n: u32,
+        (special, packing): (usize, Packing),
+    ) -> Result<Choices, ParameterError> {
+        let choices = Choices {
+            special,
+            ..Choices::reference(log_n, self.limit(log_n)?, packing)
+        };
+        Ok(choices.finer(self.refresh_bits))
     }
 
     /// Predicted seconds of all key switches and products between the refreshes of a program.
@@ -146,10 +161,11 @@ impl Planner<'_> {
     /// The scales at a ring degree, as log2.
     pub fn scale_bits(&self, log_n: u32) -> ScaleBits {
         let unit = self.unit_bits(log_n);
-        match self.without.contains(&Optimisation::SeparateScales) {
+        let bits = match self.without.contains(&Optimisation::SeparateScales) {
             true => ScaleBits::uniform(unit),
             false => ScaleBits::new(unit, log_n),
-        }
+        };
+        bits.with_refreshes(self.refresh_bits)
     }
 
     /// log2 of the working scale at a ring degree.
@@ -494,6 +510,7 @@ mod tests {
         let planner = Planner {
             security: Security::Classical128,
             precision_bits: 12,
+            refresh_bits: 0,
             headroom_bits: 10,
             cost: &CostModel::default(),
             without: &without,

@@ -130,6 +130,7 @@ mod tests {
         let planner = Planner {
             security: Security::Classical128,
             precision_bits: 12,
+            refresh_bits: 0,
             headroom_bits: 10,
             cost: &cost,
             without: &without,

@@ -7,7 +7,7 @@ const WEIGHT_GUARD_BITS: u32 = 4;
 
 /// log2 of the scale of the argument of a refresh, for values within its bound.
 pub const ARGUMENT_BITS: u32 = 36;
-/// log2 of the scale of the result of a refresh.
+/// log2 of the scale of the result of a refresh that is not made finer.
 pub const RESULT_BITS: u32 = 34;
 
 /// log2 of the scales of values, and of the constants that they are multiplied with.
@@ -21,6 +21,8 @@ pub struct ScaleBits {
     pub numbers: u32,
     /// log2 of the scale of masks, which are rounded like weights, but whose sums have few terms.
     pub mask: u32,
+    /// log2 of the scale of the result of a refresh.
+    pub result: u32,
 }
 
 impl ScaleBits {
@@ -32,6 +34,7 @@ impl ScaleBits {
             weights: mask + WEIGHT_GUARD_BITS,
             numbers: unit.saturating_sub(log_n) + NUMBER_GUARD_BITS,
             mask,
+            result: RESULT_BITS,
         }
     }
 
@@ -42,6 +45,15 @@ impl ScaleBits {
             weights: unit,
             numbers: unit,
             mask: unit,
+            result: RESULT_BITS,
+        }
+    }
+
+    /// The same with refreshes that are [finer](crate::refresh::choices::Choices::finer) by so many bits.
+    pub const fn with_refreshes(self, finer: u32) -> Self {
+        Self {
+            result: RESULT_BITS + finer,
+            ..self
         }
     }
 }

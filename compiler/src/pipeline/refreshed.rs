@@ -12,7 +12,6 @@ use crate::layout::{LayoutPlan, Quotes};
 use crate::manage::parameters::Planner;
 use crate::manage::rescales::Policy;
 use crate::manage::{Settled, emit_refreshed, settle};
-use crate::moduli::scale_bits::RESULT_BITS;
 use crate::optimisation::Optimisation;
 use crate::passes::run_all;
 use crate::placement::{
@@ -341,12 +340,8 @@ impl Attempt<'_> {
     }
 
     fn choices(&self, special: usize, packing: Packing) -> Result<Choices, CompileError> {
-        let limit = self.planner.limit(self.log_n);
-        let limit = limit.map_err(CompileError::Parameters)?;
-        Ok(Choices {
-            special,
-            ..Choices::reference(self.log_n, limit, packing)
-        })
+        let choices = self.planner.refresh(self.log_n, (special, packing));
+        choices.map_err(CompileError::Parameters)
     }
 
     /// The fewest and shortest stretches, of at most `shorter` bits, that parameters with so many special primes hold.
@@ -371,7 +366,7 @@ impl Attempt<'_> {
         let mut refreshing = Refreshing {
             seconds: highest.seconds,
             room: shorter.min(most),
-            spent: [unit, f64::from(bits.numbers + RESULT_BITS) - unit],
+            spent: [unit, f64::from(bits.numbers + bits.result) - unit],
         };
         for _ in 0..MOST_TRIALS {
             let found = match place(&problem, &refreshing) {

@@ -132,6 +132,31 @@ impl Choices {
         }
     }
 
+    /// The refresh that leaves so many bits more at every step from the first group of coefficients to slots to the result, with one squaring
+    /// more, so that the error of the polynomial is far below; by 0 bits it is the same. Four bits make the worst of `2^16` values right to
+    /// 16 bits in place of 13 and take a hundred of the 846 bits that are gained; more gain nothing.
+    #[must_use]
+    pub fn finer(mut self, bits: u32) -> Self {
+        if bits == 0 {
+            return self;
+        }
+        // A squaring doubles the error.
+        let bits = bits + 1;
+        self.squarings += 1;
+        for group in &mut self.to_slots {
+            group.entry_bits += bits;
+            group.scale_bits += bits;
+        }
+        let Self { exponential, .. } = &mut self;
+        exponential
+            .powers
+            .iter_mut()
+            .for_each(|power| *power += bits);
+        exponential.value += bits;
+        exponential.out += bits;
+        self
+    }
+
     /// Butterfly stages in each direction.
     pub(super) fn stages(&self) -> u32 {
         self.packing.stages(self.log_n)

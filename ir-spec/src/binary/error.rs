@@ -3,8 +3,8 @@
 use super::container::ContainerError;
 use crate::entity::Value;
 use crate::fingerprint::Fingerprint;
-use crate::inst::Key;
 use crate::interface::InterfaceError;
+use crate::key::Key;
 use crate::layout::LayoutError;
 use crate::shape::ShapeError;
 use crate::tensor::TensorError;

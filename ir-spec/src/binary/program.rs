@@ -118,7 +118,6 @@ impl Encoder {
                 self.program.functions.push(function.0);
                 self.program.counts.push(arguments.len() as u32);
             }
-            Inst::Result { index, .. } => self.program.powers.push(*index),
             Inst::Encode { level, scale, .. } => {
                 self.program.levels.push(level.0);
                 self.scale(scale);
@@ -130,18 +129,13 @@ impl Encoder {
             Inst::RelinearizeRescale { to, .. }
             | Inst::Rescale { to, .. }
             | Inst::DropLevel { to, .. }
-            | Inst::SwitchRing { to, .. } => {
-                self.program.levels.push(to.0);
-            }
-            Inst::RaiseExt { rotation, to, .. } => {
-                self.program.powers.push(rotation.0);
-                self.program.levels.push(to.0);
-            }
-            Inst::RotateExt { rotation, .. } | Inst::Rotate { rotation, .. } => {
-                self.program.powers.push(rotation.0);
-            }
-            Inst::MulMonomial { exponent, .. } => self.program.powers.push(*exponent),
+            | Inst::SwitchRing { to, .. }
+            | Inst::RaiseExt { to, .. } => self.program.levels.push(to.0),
             Inst::InputDigits(_)
+            | Inst::Result { .. }
+            | Inst::Rotate { .. }
+            | Inst::RotateExt { .. }
+            | Inst::MulMonomial { .. }
             | Inst::Sub(..)
             | Inst::AddPlain(..)
             | Inst::MulPlain(..)
@@ -154,6 +148,7 @@ impl Encoder {
             | Inst::ModDown(_)
             | Inst::Conjugate(_) => {}
         }
+        self.program.powers.extend(power(inst));
         inst.for_each_operand(|v| self.operands.push(v.0));
         inst.constants().for_each(|c| self.constants.push(c.0));
     }
@@ -173,6 +168,20 @@ impl Encoder {
             }
         };
         self.program.scales.push(row);
+    }
+}
+
+/// The rotation, the exponent or the index that an instruction states.
+fn power(inst: &Inst) -> Option<u32> {
+    match inst {
+        Inst::Rotate { rotation, .. }
+        | Inst::RotateExt { rotation, .. }
+        | Inst::RaiseExt { rotation, .. } => Some(rotation.0),
+        Inst::Result { index: power, .. }
+        | Inst::MulMonomial {
+            exponent: power, ..
+        } => Some(*power),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@
 //! | decompose | `k + sum_d (k + s - a_d)` | `sum_d (a_d + 1) (k + s - a_d)` conversions |
 //! | inner product with a key | | `k + s` key products for each digit, the key's expansion included |
 //! | division by P, two parts | `2 (k + s)` | `2 (s + 1) k` conversions, `2 k` products |
-//! | raise from `a` primes | `2 a + 2 k + s - 2 a` | `(a + 1) (2 k + s - 2 a)` conversions; behind it one key product for each of `k + s` |
+//! | raise from `a` primes | `2 k + s` | `(a + 1) (2 k + s - 2 a)` conversions; behind it `k + s` key products |
 //! | switch between rings | those of a key switch of the larger degree | its passes, and `2 k` additions |
 //! | rescale by `r` primes, each part | `k` | `(r + 1) (k - r)` conversions, `k - r` products |
 //! | encode | in the rate | filling, a fixed part, and `k` |
@@ -128,7 +128,7 @@ impl Phases {
         let Rates {
             transform, convert, ..
         } = self.rates;
-        (2.0 * from + made) * transform + made * (from + 1.0) * convert
+        (self.primes() + self.extended()) * transform + made * (from + 1.0) * convert
     }
 
     /// Inner product of digits with an evaluation key, both parts.

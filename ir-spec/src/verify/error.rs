@@ -5,7 +5,7 @@ use crate::circuit::{Circuit, SourceNode};
 use crate::entity::{
     Const, FunctionId, LayoutId, Node, OperatorId, Prime, RingId, SpecialPrime, TensorId, Value,
 };
-use crate::inst::Key;
+use crate::key::Key;
 use crate::ring::Level;
 use std::fmt;
 

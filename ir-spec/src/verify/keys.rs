@@ -4,7 +4,7 @@ use super::RingError;
 use super::error::{Report, Subject};
 use crate::circuit::{Circuit, Keys};
 use crate::entity::{Prime, RingId};
-use crate::inst::{Key, KeyKind};
+use crate::key::{Key, KeyKind};
 use crate::ring::{Level, RingTable, Rotation};
 
 pub(crate) fn check(circuit: &Circuit, report: &mut Report) {
@@ -66,7 +66,10 @@ pub(crate) fn check_declared(ring: &RingTable, keys: &Keys, report: &mut Report)
 fn leads(ring: &RingTable, key: Key) -> bool {
     let secret = |id| ring.view(id).secret();
     let (from, to) = (secret(key.from), secret(key.to));
-    from.leads_to(to) && (key.kind == KeyKind::RingSwitch || from.log_n <= to.log_n)
+    match key.kind {
+        KeyKind::Raise(_) => from.raises_to(to),
+        _ => from.leads_to(to),
+    }
 }
 
 /// Checks that P is at least the part of each digit that any level uses, because key switching adds noise in proportion

@@ -72,7 +72,7 @@ pub enum RlweError {
     },
     /// Two rings between which no key leads.
     #[error(
-        "no key leads from ring {from} to ring {to}: they share their secret, or one of them does not exist"
+        "no key leads from ring {from} to ring {to}: they share their secret, one of them does not exist, or a raise would lead to a smaller degree"
     )]
     NoRingSwitch {
         /// The number of the ring that the key would lead from.

@@ -152,6 +152,7 @@ fn planner<'c>(cost: &'c CostModel, without: &'c Without) -> Planner<'c> {
     Planner {
         security: Security::None,
         precision_bits: 12,
+        refresh_bits: 0,
         headroom_bits: 10,
         cost,
         without,

@@ -55,6 +55,7 @@ fn planner<'p>(cost: &'p CostModel, without: &'p Without) -> Planner<'p> {
     Planner {
         security: Security::None,
         precision_bits: 12,
+        refresh_bits: 0,
         headroom_bits: 10,
         cost,
         without,

@@ -1,5 +1,6 @@
 //! Refreshes on a toy ring: real vectors with little modulus left come back with much, as precise as the simulator says.
 
+use peregrine_compiler::precision::MAX_REFRESH_BITS;
 use peregrine_compiler::refresh::choices::{Choices, Packing};
 use peregrine_compiler::refresh::circuit::{INPUTS, OUTPUTS};
 use peregrine_ir::cost::CostModel;
@@ -112,11 +113,24 @@ impl Roles {
 #[test]
 fn a_hundred_messages_come_back_as_precise_as_simulated() {
     for packing in PACKINGS {
-        come_back_as_simulated(&toy(&Choices::reference(LOG_N, LIMIT_BITS, packing)));
+        let choices = Choices::reference(LOG_N, LIMIT_BITS, packing);
+        come_back_as_simulated(&toy(&choices), 13.0);
     }
 }
 
-fn come_back_as_simulated(toy: &Verified) {
+#[test]
+fn finer_refreshes_leave_more_bits() {
+    let choices = Choices::reference(LOG_N, LIMIT_BITS, Packing::Full);
+    come_back_as_simulated(&toy(&choices.finer(MAX_REFRESH_BITS)), 16.0);
+}
+
+#[test]
+fn refreshes_that_are_finer_by_nothing_are_the_same() {
+    let choices = Choices::reference(LOG_N, LIMIT_BITS, Packing::Full);
+    assert_eq!(choices.clone().finer(0), choices);
+}
+
+fn come_back_as_simulated(toy: &Verified, least: f64) {
     let mut roles = Roles::new(toy);
     let (mut simulated, mut encrypted) = (Vec::new(), Vec::new());
     for seed in 1..=100 {
@@ -130,7 +144,7 @@ fn come_back_as_simulated(toy: &Verified) {
     }
     let ([_, simulated], [worst, encrypted]) = (bits(&simulated), bits(&encrypted));
     println!("simulated {simulated:.2}, encrypted {encrypted:.2}, worst {worst:.2} bits");
-    assert!(worst > 13.0, "{worst:.2} bits");
+    assert!(worst > least, "{worst:.2} bits");
     assert!(
         (simulated - encrypted).abs() < 0.5,
         "simulated {simulated:.2}, encrypted {encrypted:.2} bits"

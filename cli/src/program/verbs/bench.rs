@@ -26,6 +26,7 @@ pub fn run(args: &Bench) -> Result<(), Error> {
         let options = RefreshOptions {
             messages: args.messages.into(),
             threads: options.thread_counts(),
+            refresh_bits: args.refresh_bits,
         };
         let report = measure_refresh(&options, &Bars)?;
         return print::print(args.json.json, promises, &report, tables::refresh::text);

@@ -16,7 +16,7 @@ use super::lexer::{Kind, Token};
 use super::map::SourceMap;
 use crate::circuit::{Circuit, Definition};
 use crate::entity::Value;
-use crate::inst::KeyKind;
+use crate::key::KeyKind;
 use crate::ring::{RingTable, Security};
 use crate::verify::Subject;
 use cursor::{Cursor, Parsed};

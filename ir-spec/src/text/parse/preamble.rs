@@ -5,7 +5,7 @@ use super::cursor::{Cursor, Parsed};
 use super::operator::parse_operator;
 use crate::circuit::{Constant, Remark, SourceNode};
 use crate::entity::{Entity, RingId};
-use crate::inst::{Key, KeyKind};
+use crate::key::{Key, KeyKind};
 use crate::layout::{Layout, LayoutParts};
 use crate::ring::{Level, LevelSpec, RingSpec, Rotation, SecretKind};
 use crate::tensor::Tensor;

@@ -201,26 +201,36 @@ fn leveled(keyword: &str) -> Option<fn(Value) -> Draft> {
     })
 }
 
+/// An operation that lacks what only its type states.
+fn unfinished(cursor: &mut Cursor<'_>, keyword: &str) -> Parsed<Option<Draft>> {
+    Ok(Some(match keyword {
+        "input" => Draft::Input,
+        "encode" => {
+            let constant = cursor.entity()?;
+            let imaginary = cursor.accept(",").then(|| cursor.entity()).transpose()?;
+            Draft::Encode(constant, imaginary)
+        }
+        "raise_ext" => {
+            let a = cursor.entity()?;
+            Draft::RaiseExt(a, Rotation(next(cursor, Cursor::u32)?))
+        }
+        _ => match leveled(keyword) {
+            Some(make) => make(cursor.entity()?),
+            None => return Ok(None),
+        },
+    }))
+}
+
 fn operation(cursor: &mut Cursor<'_>, unit_bits: u32) -> Parsed<Draft> {
     let at = cursor.token();
     let Kind::Word(keyword) = at.kind else {
         return Err(cursor.expected("an operation"));
     };
     cursor.advance();
-    if let Some(make) = leveled(keyword) {
-        return cursor.entity().map(make);
+    if let Some(draft) = unfinished(cursor, keyword)? {
+        return Ok(draft);
     }
     Ok(Draft::Ready(match keyword {
-        "input" => return Ok(Draft::Input),
-        "encode" => {
-            let constant = cursor.entity()?;
-            let imaginary = cursor.accept(",").then(|| cursor.entity()).transpose()?;
-            return Ok(Draft::Encode(constant, imaginary));
-        }
-        "raise_ext" => {
-            let a = cursor.entity()?;
-            return Ok(Draft::RaiseExt(a, Rotation(next(cursor, Cursor::u32)?)));
-        }
         "add" => Inst::Add(sum(cursor)?),
         "dot" => Inst::Dot {
             ciphers: cursor.list(Cursor::entity)?,

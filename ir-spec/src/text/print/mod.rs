@@ -6,7 +6,8 @@ mod operator;
 
 use crate::circuit::{Circuit, Constant, Operator, Port, Remark};
 use crate::entity::{LayoutId, RingId, Value};
-use crate::inst::{Inst, KeyKind};
+use crate::inst::Inst;
+use crate::key::KeyKind;
 use crate::layout::Layout;
 use crate::ring::{Level, LevelSpec, RingSpec, RingTable, Rotation, SecretKind};
 use crate::tensor::Tensor;

@@ -439,8 +439,7 @@ impl Evaluator for Simulator {
     /// Messages without what the real ones wrap around; that is drawn with the noise.
     fn raise_ext(&self, a: &Cipher, rotation: Rotation, to: Level) -> Result<Cipher, Mismatch> {
         let [secret, into] = [a.level, to].map(|level| self.ring.at(level).secret());
-        let raises = secret.leads_to(into) && secret.log_n <= into.log_n;
-        if !raises || a.form != Form::Normal || !self.ring.contains(to, a.level) {
+        if !secret.raises_to(into) || a.form != Form::Normal || !self.ring.contains(to, a.level) {
             return Err(Mismatch::Operands);
         }
         let above = Cipher {
