@@ -153,7 +153,7 @@ impl fmt::Display for SecretId {
 
 /// A ring of a circuit: the polynomials of a degree under a secret of that degree, and the gadget of its key switching.
 ///
-/// Only [`Inst::SwitchRing`](crate::Inst::SwitchRing) leads from one ring to another: of another degree, or of the same degree under a
+/// Only [`Inst::SwitchRing`](crate::Inst::SwitchRing) and [`Inst::RaiseExt`](crate::Inst::RaiseExt) lead from one ring to another: of another degree, or of the same degree under a
 /// secret of another kind.
 ///
 /// # References

@@ -26,8 +26,7 @@ pub const LOG_N: u32 = 16;
 /// Bytes for encoded constants, which are kept from one run to the next as in a network with several refreshes.
 const CACHE: u64 = 6 << 30;
 
-/// Bits by which refreshes are finer at most.
-pub const MAX_REFRESH_BITS: u32 = peregrine_compiler::precision::MAX_REFRESH_BITS;
+pub use peregrine_compiler::precision::MAX_REFRESH_BITS;
 
 /// What [`measure_refresh`] measures.
 #[derive(Clone, Debug)]

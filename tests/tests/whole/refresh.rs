@@ -124,12 +124,6 @@ fn finer_refreshes_leave_more_bits() {
     come_back_as_simulated(&toy(&choices.finer(MAX_REFRESH_BITS)), 16.0);
 }
 
-#[test]
-fn refreshes_that_are_finer_by_nothing_are_the_same() {
-    let choices = Choices::reference(LOG_N, LIMIT_BITS, Packing::Full);
-    assert_eq!(choices.clone().finer(0), choices);
-}
-
 fn come_back_as_simulated(toy: &Verified, least: f64) {
     let mut roles = Roles::new(toy);
     let (mut simulated, mut encrypted) = (Vec::new(), Vec::new());
