@@ -17,6 +17,8 @@ pub enum Optimisation {
     Redistribution,
     /// Skewed replicas, which are rotated against each other: [`crate::layout`].
     SkewedReplicas,
+    /// Channels at the lowest index, for weights that repeat from pixel to pixel: [`crate::layout`].
+    PeriodicWeights,
     /// Lazy products of ciphertexts, which share the next rescale: [`crate::manage::rescales`].
     TowerReuse,
     /// Shorter scales for weights, scalars and masks than for values: [`crate::manage::parameters`].
@@ -40,10 +42,11 @@ pub type Without = BTreeSet<Optimisation>;
 
 impl Optimisation {
     /// All optimisations, in the order of the stages that do them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NodeFusing,
         Self::Redistribution,
         Self::SkewedReplicas,
+        Self::PeriodicWeights,
         Self::TowerReuse,
         Self::SeparateScales,
         Self::GranularModuli,
@@ -60,6 +63,7 @@ impl Optimisation {
             Self::NodeFusing => "node-fusing",
             Self::Redistribution => "redistribution",
             Self::SkewedReplicas => "skewed-replicas",
+            Self::PeriodicWeights => "periodic-weights",
             Self::TowerReuse => "tower-reuse",
             Self::SeparateScales => "separate-scales",
             Self::GranularModuli => "granular-moduli",
@@ -85,6 +89,10 @@ impl Optimisation {
             Self::SkewedReplicas => {
                 "Replicas of a tensor are turned against each other, so that a product does the work of several; without, they \
                  are exact copies"
+            }
+            Self::PeriodicWeights => {
+                "Channels may lie at the lowest index, so that weights repeat from pixel to pixel and take no transform; without, \
+                 every weight is a plaintext of its own"
             }
             Self::TowerReuse => {
                 "A product of ciphertexts may wait for the rescale of the linear operator after it; without, each is rescaled"

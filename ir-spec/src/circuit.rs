@@ -142,6 +142,10 @@ pub enum Operator {
         /// How many equal parts of a ciphertext hold partial sums of `y`, which rotations by `S / fold` and its multiples
         /// then add up: a power of two, 1 where every slot holds the whole sum.
         fold: u32,
+        /// Slots after which the diagonals repeat, a power of two; none where each slot has a coefficient of its own. Whoever makes
+        /// the operator promises that coefficients in slots that are equal modulo the period are equal wherever both sides hold an
+        /// element; the first such slot decides. What lands in slots without an element of `y` is no zero, and must be cleared.
+        period: Option<u32>,
     },
     /// A tensor broadcast to a shape and packed; slots outside the layout are zero.
     Broadcast {

@@ -78,6 +78,7 @@ pub fn compact_tables(mut circuit: Circuit) -> Circuit {
                 input,
                 output,
                 fold: _,
+                period: _,
             } => {
                 *map = reweighted(map, &tensors);
                 (*input, *output) = (layouts.name(*input), layouts.name(*output));

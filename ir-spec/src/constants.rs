@@ -20,7 +20,7 @@ use crate::entity::{Const, Entity, LayoutId, OperatorId};
 use crate::layout::Layout;
 use crate::linear::{BoundMap, LinearError};
 use crate::shape::Broadcast;
-use diagonal::{Elements, NONE, Side, diagonal};
+use diagonal::{Elements, NONE, Side, diagonal, repeated};
 use std::sync::OnceLock;
 
 /// Evaluates the constants of one circuit. A filler may be shared by threads.
@@ -55,6 +55,7 @@ enum Bound<'c> {
         input: LayoutId,
         output: LayoutId,
         fold: u32,
+        period: Option<u32>,
     },
     Broadcast {
         data: &'c [f64],
@@ -124,12 +125,17 @@ impl<'c> Filler<'c> {
                     input: x,
                     output: y,
                     fold,
+                    period,
                 },
             ) => {
                 let from = self.side(*x, *input).ok_or_else(missing)?;
                 let to = self.side(*y, *output).ok_or_else(missing)?;
                 let reach = Reach::new(from.layout, *fold);
-                Ok(diagonal(map, (&from, &to), (&reach, *rotation), *pre))
+                let rotated = (&reach, *rotation);
+                Ok(match period {
+                    None => diagonal(map, (&from, &to), rotated, *pre),
+                    Some(period) => repeated(map, (&from, &to), rotated, (*pre, *period)),
+                })
             }
             (
                 Constant::Fill { part, .. },
@@ -213,6 +219,7 @@ fn bind<'c>(
             input,
             output,
             fold,
+            period,
         } => {
             let map = map
                 .bind(&circuit.tensors)
@@ -225,6 +232,7 @@ fn bind<'c>(
                 input: *input,
                 output: *output,
                 fold: *fold,
+                period: *period,
             })
         }
         Operator::Broadcast {
@@ -247,16 +255,16 @@ fn bind<'c>(
     }
 }
 
-/// After how many slots, a power of two, those of a constant repeat, where the shapes of its operator say so.
+/// After how many slots, a power of two, those of a constant repeat, where its operator says so.
 pub fn period(circuit: &Circuit, constant: Const) -> Option<u32> {
     let operator = circuit.constants.get(constant)?.operator();
-    let Operator::Broadcast {
-        tensor,
-        shape,
-        layout,
-    } = circuit.operators.get(operator)?
-    else {
-        return None;
+    let (tensor, shape, layout) = match circuit.operators.get(operator)? {
+        Operator::Linear { period, .. } => return *period,
+        Operator::Broadcast {
+            tensor,
+            shape,
+            layout,
+        } => (tensor, shape, layout),
     };
     let (tensor, layout) = (circuit.tensors.get(*tensor)?, circuit.layouts.get(*layout)?);
     let slots = layout.slots();

@@ -51,6 +51,7 @@ pub(super) fn convolution(log_n: u32, constants: usize) -> Result<Circuit, Bench
         input: layout,
         output: layout,
         fold: 1,
+        period: None,
     });
     for at in 0..constants as u32 {
         circuit.constants.push(Constant::Diagonal {

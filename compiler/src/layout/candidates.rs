@@ -3,6 +3,9 @@
 //! - *kept*: the pixels of the result stay where those of the operand are: a stride divides phases while it can, then gaps grow
 //!   by it and channels multiplex into them; upsampling multiplies phases, or divides gaps; pitch and plane stay.
 //! - *dense*: one channel after the other without gaps.
+//! - *lowest*: some channels, a power of two, at the lowest index, so that weights repeat (`slots::periodic`), and one plane of such pixels
+//!   to a ciphertext, with guard zeros around it. Where a stride widens the gaps of these, rows move apart and channels fill the gaps of columns
+//!   only. Not without [`Optimisation::PeriodicWeights`].
 //! - *planes*: one plane fills a ciphertext, with guard zeros around it, so that weights are scalars (`slots::scalars`).
 //! - *skewed*: each of these that has replicas, with the replicas rotated against each other, so that one product of the next
 //!   operator does several displacements (`slots::diagonals`). Not without [`Optimisation::SkewedReplicas`].
@@ -38,26 +41,46 @@ impl Found {
     }
 }
 
-/// The layouts in which a client may pack an input. `reach` is the number of pixels by which windows of the network reach beyond
-/// the border of an image.
+/// What a network asks of the layouts of its inputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Pixels by which windows reach beyond the border of an image.
+    pub pixels: u32,
+    /// The largest number of channels of a tensor.
+    pub channels: u32,
+    /// The largest product of the strides of windows that follow each other.
+    pub stride: u32,
+}
+
+/// The layouts in which a client may pack an input.
 ///
 /// # Errors
 /// Never for a shape with positive extents.
 pub fn of_input(
     shape: [u32; 3],
     log_slots: u32,
-    reach: u32,
+    reach: Reach,
     without: &Without,
 ) -> Result<Vec<Layout>, LayoutError> {
     let mut found = Found::default();
     found.push(dense(shape, log_slots)?);
-    planes(shape, log_slots, reach)
+    planes(shape, log_slots, reach.pixels)
         .into_iter()
         .for_each(|layout| found.push(layout));
-    Ok(found.with_skewed(without))
+    let mut found = found.with_skewed(without);
+    if !without.contains(&Optimisation::PeriodicWeights) {
+        // Strides take away phases, or widen the gaps of columns, into which channels go.
+        let stride = reach.stride;
+        let phases = [[1, 1], [stride, 1], [stride, stride]];
+        let of = phases.map(|phases| lowest(shape, log_slots, phases, reach));
+        found.extend(of.into_iter().flatten());
+        found.dedup();
+    }
+    Ok(found)
 }
 
-/// The candidate layouts for the result of `map` when its operand is packed as `from`; at least one.
+/// The candidate layouts for the result of `map` when its operand is packed as `from`; at least one, unless channels lie at the lowest index
+/// there.
 ///
 /// # Errors
 /// Never for shapes that the front end accepts.
@@ -70,14 +93,22 @@ pub fn of(map: &LinearMap, from: &Layout, without: &Without) -> Result<Vec<Layou
             .ciphertexts()
             .max(from.ciphertexts())
             .saturating_mul(MOST_SPREAD);
+        let gaps = match is_lowest(from) {
+            true => Gaps::Columns,
+            false => Gaps::Both,
+        };
         for moves in movements(map) {
-            found.push(kept(shape, from, moves).filter(|kept| kept.ciphertexts() <= most));
+            let kept = kept(shape, from, (moves, gaps));
+            found.push(kept.filter(|kept| kept.ciphertexts() <= most));
         }
     }
     if matches!(map.kind, LinearKind::Scale(_)) {
         found.push(*from);
     }
-    found.push(dense);
+    // On the way to other layouts weights do not repeat, and few displacements are equal: that is for what has no pixels any more.
+    if !is_lowest(from) || shape[1] * shape[2] == 1 {
+        found.push(dense);
+    }
     Ok(found.with_skewed(without))
 }
 
@@ -155,6 +186,56 @@ fn planes(shape: [u32; 3], log_slots: u32, reach: u32) -> Vec<Layout> {
     layouts.collect()
 }
 
+/// The layout with channels at the lowest index and one guarded plane to a ciphertext, with as many channels as there is room for; `None`
+/// where a plane takes less than a quarter of a ciphertext.
+fn lowest(shape: [u32; 3], log_slots: u32, phases: [u32; 2], reach: Reach) -> Option<Layout> {
+    let slots = 1u64 << log_slots;
+    let [_, height, width] = shape;
+    let [rows, columns] = phases;
+    if rows > height || columns > width {
+        return None;
+    }
+    let [rows, columns] = [0, 1].map(|axis| shape[axis + 1].div_ceil(phases[axis]));
+    let [below, right] = phases.map(|phases| reach.pixels.div_ceil(phases));
+    let guarded = u64::from(rows + below) * u64::from(columns + right);
+    let room = u32::try_from(slots / guarded.max(1)).ok()?;
+    let room = room.min(reach.channels.next_power_of_two());
+    let channels = (room > 1).then(|| 1 << room.ilog2())?;
+    let filled = 4 * u64::from(rows) * u64::from(columns) * u64::from(channels) >= slots;
+    let parts = LayoutParts {
+        log_slots,
+        shape,
+        phases,
+        gaps: [1, channels],
+        pitch: (columns + right) * channels,
+        plane: 1 << log_slots,
+        replicas: 1,
+        skew: 0,
+        jump: 0,
+        run: 1,
+    };
+    filled.then(|| Layout::new(parts).ok()).flatten()
+}
+
+/// Whether channels lie at the lowest index, with one plane to a ciphertext.
+fn is_lowest(layout: &Layout) -> bool {
+    let LayoutParts {
+        gaps: [rows, columns],
+        plane,
+        ..
+    } = *layout.parts();
+    rows == 1 && columns > 1 && plane == layout.slots()
+}
+
+/// Where channels go when pixels move apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gaps {
+    /// Into the gaps of rows and columns.
+    Both,
+    /// Into those of columns; between rows there is nothing.
+    Columns,
+}
+
 /// How pixels move along an axis: `by` pixels of the operand become `of` pixels of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Pace {
@@ -212,7 +293,7 @@ fn pace(axis: &AxisMap) -> Option<Pace> {
 }
 
 /// The layout in which the pixels of the result stay where they are.
-fn kept(shape: [u32; 3], from: &Layout, paces: [Pace; 2]) -> Option<Layout> {
+fn kept(shape: [u32; 3], from: &Layout, (paces, gaps): ([Pace; 2], Gaps)) -> Option<Layout> {
     let mut parts = LayoutParts {
         shape,
         replicas: 1,
@@ -238,6 +319,10 @@ fn kept(shape: [u32; 3], from: &Layout, paces: [Pace; 2]) -> Option<Layout> {
         } else {
             *phases = phases.checked_mul(of)?;
         }
+    }
+    if gaps == Gaps::Columns {
+        let rows = std::mem::replace(&mut parts.gaps[0], 1);
+        parts.pitch = parts.pitch.checked_mul(rows)?;
     }
     // Pitch and plane stay, unless the result needs more of either.
     let columns = shape[2]

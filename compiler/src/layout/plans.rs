@@ -16,6 +16,8 @@ pub struct Quote {
     pub seconds: f64,
     /// Levels that the operator takes.
     pub depth: u32,
+    /// Whether a mask makes the prime of its level longer.
+    pub longer: bool,
 }
 
 /// The ways to compute operators between layouts, found once for each operator and layouts. They do not depend on
@@ -99,10 +101,12 @@ impl Quotes {
             Some(options) => Quote {
                 seconds: options.price(to, cost),
                 depth: options.depth(),
+                longer: options.is_masked(),
             },
             None => Quote {
                 seconds: f64::INFINITY,
                 depth: 1,
+                longer: false,
             },
         }
     }

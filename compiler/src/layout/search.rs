@@ -30,6 +30,9 @@ use std::rc::Rc;
 /// The largest number of states that are kept at a node.
 const STATES: usize = 64;
 
+/// The largest number of phases along an axis that strides are expected to take away.
+const MOST_PHASES: u32 = 64;
+
 /// The price of the bits of a mask, as a share of the price of one more level under everything.
 const LONGER: f64 = 0.4;
 
@@ -183,7 +186,7 @@ struct LayoutSearch<'a> {
     depths: PerNode<u32>,
     /// The last node that uses each tensor.
     last_use: PerNode<NodeIndex>,
-    reach: u32,
+    reach: candidates::Reach,
     /// Live tensors whose layout is the same in every state. States do not list them: a sum with many terms has many.
     agreed: Live,
     quotes: &'a mut Quotes,
@@ -303,17 +306,22 @@ impl LayoutSearch<'_> {
             source,
         })?;
         for layout in layouts {
-            let ways = [(false, 0.0), (true, self.surcharge.longer())];
-            for (turned, extra) in ways.into_iter().filter(|way| way.1.is_finite()) {
+            let longer = self.surcharge.longer();
+            let ways = [false, true];
+            for turned in ways
+                .into_iter()
+                .filter(|turned| !turned || longer.is_finite())
+            {
                 let quote = self.quotes.of(quoted, (from, &layout), turned, cost);
                 let choice = Choice {
                     turned,
                     ..Choice::at(layout)
                 };
+                let extra = if quote.longer { longer } else { 0.0 };
                 choices.push((choice, quote.seconds, extra));
             }
         }
-        choices.retain(|choice| choice.1.is_finite());
+        choices.retain(|choice| choice.1.is_finite() && choice.2.is_finite());
         Ok(choices)
     }
 
@@ -405,8 +413,37 @@ fn last_uses(graph: &Graph) -> PerNode<NodeIndex> {
     last
 }
 
+/// What the network asks of the layouts of its inputs.
+fn reach(graph: &Graph) -> candidates::Reach {
+    let channels = graph.nodes().map(|index| graph.node(index).shape.chw()[0]);
+    candidates::Reach {
+        pixels: pixels(graph),
+        channels: channels.max().unwrap_or(1),
+        stride: stride(graph),
+    }
+}
+
+/// The largest product of the strides of windows that follow each other, along either axis.
+fn stride(graph: &Graph) -> u32 {
+    let mut strides = PerNode::filled(graph, [1u32; 2]);
+    for index in graph.nodes() {
+        let own = match &graph.node(index).op {
+            Op::Linear { map, .. } => map.window().map_or([1; 2], |window| window.strides),
+            _ => [1; 2],
+        };
+        for operand in graph.operands(index) {
+            for axis in [0, 1] {
+                let product = strides[operand][axis].saturating_mul(own[axis]);
+                strides[index][axis] = strides[index][axis].max(product);
+            }
+        }
+    }
+    let largest = graph.nodes().flat_map(|index| strides[index]).max();
+    largest.unwrap_or(1).min(MOST_PHASES)
+}
+
 /// The largest number of pixels by which a window reaches beyond the border of an image.
-fn reach(graph: &Graph) -> u32 {
+fn pixels(graph: &Graph) -> u32 {
     let reach = |index: NodeIndex| match &graph.node(index).op {
         Op::Linear { map, .. } => {
             let window = map.window()?;

@@ -1,17 +1,22 @@
 //! Linear operators: `y = A x` between two layouts, at most one multiplication deep.
 //!
-//! There are three ways, see [`LinearPlan`]: [`super::wiring`] where ciphertexts only change places, [`super::scalars`] where
-//! one scalar multiplies a whole ciphertext, generalized diagonals ([`super::diagonals`]) for everything else.
+//! There are four ways, see [`LinearPlan`]: [`super::wiring`] where ciphertexts only change places, [`super::scalars`] where
+//! one scalar multiplies a whole ciphertext, generalized diagonals that repeat ([`super::periodic`]) where channels lie at the lowest index, and
+//! such that do not ([`super::diagonals`]) for everything else.
 
 use super::bsgs::{Split, Steps};
 use super::diagonals::{Diagonals, is_regular};
 use super::displacements::Displaced;
+use super::periodic::Repeat;
+use super::polynomial::{broadcast, number};
 use super::scalars::Scalars;
 use super::wiring::Wiring;
 use super::{Packed, Program, SlotOp, SlotValue, identity};
 use peregrine_ir::cost::LinearCost;
 use peregrine_ir::linear::{BoundMap, LinearMap};
-use peregrine_ir::{Constant, Layout, LayoutId, Node, Operator, OperatorId, Rotation, Tensors};
+use peregrine_ir::{
+    Constant, Layout, LayoutId, LayoutParts, Node, Operator, OperatorId, Rotation, Shape, Tensors,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -22,6 +27,8 @@ pub enum LinearPlan {
     Wiring(Wiring),
     /// Sums of rotated ciphertexts times scalars.
     Scalars(Scalars),
+    /// Sums of rotated ciphertexts times plaintexts that repeat, cleared by a mask where that is needed.
+    Periodic(DiagonalPlan, Repeat),
     /// Sums of rotated ciphertexts times plaintexts.
     Diagonals(DiagonalPlan),
     /// Sums of rotated ciphertexts times plaintexts, into a packing with aligned replicas; masks of ones then skew these, in
@@ -57,6 +64,8 @@ pub enum LinearOptions {
     Wiring,
     /// Products with scalars.
     Scalars(Scalars),
+    /// Generalized diagonals that repeat.
+    Periodic(DiagonalOptions, Repeat),
     /// Generalized diagonals; at least one option.
     Diagonals(Vec<DiagonalOptions>),
     /// Aligned replicas first, which masks then skew.
@@ -92,15 +101,17 @@ impl LinearOptions {
         if let Some(scalars) = Scalars::of(map, input, output) {
             return Some(Self::Scalars(scalars));
         }
+        let of = |(fold, diagonals): (u32, Diagonals)| DiagonalOptions {
+            fold,
+            products: diagonals.products(),
+            splits: Split::all(&diagonals, input, output),
+        };
+        if let Some(repeat) = Repeat::of(map, input, output) {
+            let diagonals = whole_diagonals(map, input, output, displaced);
+            return Some(Self::Periodic(of((1, diagonals)), repeat));
+        }
         let options = regular_diagonals(map, input, output, displaced)?;
-        let options = options
-            .into_iter()
-            .map(|(fold, diagonals)| DiagonalOptions {
-                fold,
-                products: diagonals.products(),
-                splits: Split::all(&diagonals, input, output),
-            });
-        Some(Self::Diagonals(options.collect()))
+        Some(Self::Diagonals(options.into_iter().map(of).collect()))
     }
 
     /// The ways by aligned replicas, which masks then skew; `displaced` has the displacements of this map.
@@ -133,6 +144,11 @@ impl LinearOptions {
         match self {
             Self::Wiring => 0.0,
             Self::Scalars(scalars) => scalars.price(cost),
+            Self::Periodic(option, repeat) => {
+                let weights = repeat.cost(cost);
+                cheapest(std::slice::from_ref(option), output, &weights)
+                    + repeat.price(output, cost)
+            }
             Self::Diagonals(options) => cheapest(options, output, cost),
             Self::Turned { sums, copies, turn } => {
                 cheapest(sums, copies, cost) + cheapest(turn, output, cost) - cost.rescale
@@ -140,11 +156,20 @@ impl LinearOptions {
         }
     }
 
+    /// Whether a mask of the results makes the prime of the level longer. A mask of products with scalars shares their bits.
+    pub fn is_masked(&self) -> bool {
+        match self {
+            Self::Wiring | Self::Scalars(_) | Self::Diagonals(_) => false,
+            Self::Periodic(_, repeat) => repeat.masked,
+            Self::Turned { .. } => true,
+        }
+    }
+
     /// Multiplications in a row.
     pub fn depth(&self) -> u32 {
         match self {
             Self::Wiring => 0,
-            Self::Scalars(_) | Self::Diagonals(_) | Self::Turned { .. } => 1,
+            Self::Scalars(_) | Self::Periodic(..) | Self::Diagonals(_) | Self::Turned { .. } => 1,
         }
     }
 }
@@ -173,6 +198,17 @@ fn price(steps: &Steps, products: usize, fold: u32, (output, cost): (&Layout, &L
         + cost.product * products as f64
         + outputs * (folds * (cost.decompose + cost.baby) + cost.rescale)
         + folds * cost.key
+}
+
+/// The diagonals between two layouts without replicas.
+fn whole_diagonals(
+    map: &BoundMap<'_>,
+    input: &Layout,
+    output: &Layout,
+    displaced: &mut Displaced,
+) -> Diagonals {
+    let displacements = displaced.of(map, input, output);
+    Diagonals::from_displacements(displacements, input, output, 1)
 }
 
 /// The diagonals for each fold that suits two layouts; empty where none does.
@@ -217,6 +253,11 @@ impl LinearPlan {
         if let Some(scalars) = Scalars::of(map, input, output) {
             return Some(Self::Scalars(scalars));
         }
+        if let Some(repeat) = Repeat::of(map, input, output) {
+            let diagonals = whole_diagonals(map, input, output, &mut Displaced::default());
+            let plan = DiagonalPlan::new(diagonals, 1, (input, output), &repeat.cost(cost));
+            return Some(Self::Periodic(plan, repeat));
+        }
         let diagonals =
             regular_diagonals(map, input, output, &mut Displaced::default())?.into_iter();
         let plans = diagonals
@@ -254,6 +295,9 @@ impl LinearPlan {
         match self {
             Self::Wiring(_) => 0.0,
             Self::Scalars(scalars) => scalars.price(cost),
+            Self::Periodic(plan, repeat) => {
+                plan.price(output, &repeat.cost(cost)) + repeat.price(output, cost)
+            }
             Self::Diagonals(plan) => plan.price(output, cost),
             Self::Turned { sums, copies, turn } => {
                 sums.price(copies, cost) + turn.price(output, cost) - cost.rescale
@@ -292,6 +336,13 @@ impl fmt::Display for LinearPlan {
         match self {
             Self::Wiring(_) => f.write_str("ciphertexts change places"),
             Self::Scalars(scalars) => write!(f, "{scalars}"),
+            Self::Periodic(plan, repeat) => {
+                write!(f, "{plan}, repeating after {} slots", repeat.period)?;
+                match repeat.masked {
+                    true => f.write_str(", one mask for each result"),
+                    false => Ok(()),
+                }
+            }
             Self::Diagonals(plan) => write!(f, "{plan}"),
             Self::Turned { sums, turn, .. } => {
                 write!(
@@ -356,6 +407,15 @@ pub fn emit(
     match plan {
         LinearPlan::Wiring(wiring) => wiring.emit(x, layout),
         LinearPlan::Scalars(scalars) => scalars.emit(program, map, x, (layout, node)),
+        LinearPlan::Periodic(plan, repeat) => {
+            let shape = map.output.clone();
+            let weights = Product::Periodic(repeat.period);
+            let sums = plan.emit(program, map, x, (layout, node), weights);
+            match repeat.masked {
+                true => cleared(program, sums, shape, node),
+                false => sums,
+            }
+        }
         LinearPlan::Diagonals(plan) => plan.emit(program, map, x, (layout, node), Product::Weights),
         LinearPlan::Turned { sums, copies, turn } => {
             let moved = identity(&map.output);
@@ -366,11 +426,41 @@ pub fn emit(
     }
 }
 
+/// Products of sums with ones where their layout has an element.
+fn cleared(program: &mut Program, sums: Packed, shape: Shape, node: Node) -> Packed {
+    let Some(one) = number(program, 1.0) else {
+        return sums;
+    };
+    let operator = broadcast(program, one, shape, sums.layout);
+    let LayoutParts {
+        shape: [channels, ..],
+        phases: [rows, columns],
+        gaps: [_, gap],
+        ..
+    } = *program.layouts[sums.layout].parts();
+    // Ciphertexts of all channels have the mask of the first ones.
+    let (phases, full) = (rows * columns, channels / gap);
+    let values = (0u32..).zip(&sums.values);
+    let values = values
+        .map(|(output, &value)| {
+            let part = match output / phases < full {
+                true => output % phases,
+                false => output,
+            };
+            let mask = program.constant(Constant::Fill { operator, part });
+            Some(program.push(SlotOp::Mask(vec![(value?, mask)]), node))
+        })
+        .collect();
+    Packed { values, ..sums }
+}
+
 /// The kind of products that a plan emits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Product {
     /// Products with weights, a level deep.
     Weights,
+    /// Products with weights that repeat after so many slots, a level deep.
+    Periodic(u32),
     /// Products with ones and zeros, in the level of the products that they are applied to.
     Mask,
 }
@@ -389,6 +479,10 @@ impl DiagonalPlan {
             input: x.layout,
             output: layout,
             fold: self.fold,
+            period: match product {
+                Product::Periodic(period) => Some(period),
+                Product::Weights | Product::Mask => None,
+            },
         });
         let count = program.layouts[layout].ciphertexts();
         let values = (0..count)
@@ -442,7 +536,7 @@ impl DiagonalPlan {
                 products.push((rotated, program.constant(constant)));
             }
             let op = match product {
-                Product::Weights => SlotOp::Dot(products),
+                Product::Weights | Product::Periodic(_) => SlotOp::Dot(products),
                 Product::Mask => SlotOp::Mask(products),
             };
             let sum = program.push(op, node);

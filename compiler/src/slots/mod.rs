@@ -12,9 +12,11 @@ pub mod displacements;
 mod identity;
 pub mod linear;
 mod lower;
+mod periodic;
 mod polynomial;
 pub mod scalars;
 pub mod sets;
+mod taps;
 pub mod wiring;
 
 pub use displacements::Displaced;

@@ -10,9 +10,10 @@
 //! rotations, whatever the number of output channels.
 
 use super::polynomial::{broadcast, number};
+use super::taps::{AxisTaps, Tap, is_uniform, positions};
 use super::{Packed, Program, SlotOp, SlotValue};
 use peregrine_ir::cost::LinearCost;
-use peregrine_ir::linear::{BoundMap, LinearKind, LinearMap, Window};
+use peregrine_ir::linear::{BoundMap, LinearMap, Window};
 use peregrine_ir::{
     Const, Constant, Layout, LayoutId, LayoutParts, Node, Operator, OperatorId, Rotation,
 };
@@ -30,17 +31,6 @@ pub struct Scalars {
     phases: u32,
 }
 
-/// One tap along rows or columns, seen from one phase of the result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tap {
-    tap: u32,
-    /// The phase of the result, and the phase that it reads.
-    to: u32,
-    from: u32,
-    /// How many positions further the tap reads.
-    by: i64,
-}
-
 impl Scalars {
     /// The taps of `map`; `None` when some tap is no scalar.
     pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
@@ -53,10 +43,11 @@ impl Scalars {
         if input.parts().pitch != output.parts().pitch {
             return None;
         }
-        let axes = [0, 1].map(|axis| taps(window, (input, output), axis));
-        let [Some(rows), Some(columns)] = axes else {
+        let [rows, columns] = [0, 1].map(|axis| AxisTaps::of(window, (input, output), axis));
+        let (rows, columns) = (rows?, columns?);
+        if rows.spread != 1 || columns.spread != 1 {
             return None;
-        };
+        }
         let taps = Taps {
             sides: (input, output),
             rows,
@@ -98,6 +89,7 @@ impl Scalars {
             input: x.layout,
             output: layout,
             fold: 1,
+            period: None,
         });
         let ones = self.masked.then(|| number(program, 1.0)).flatten();
         let ones = ones.map(|ones| broadcast(program, ones, shape, layout));
@@ -162,76 +154,14 @@ fn is_plane(layout: &Layout) -> bool {
     gaps == [1, 1] && replicas == 1 && (shape[0] == 1 || layout.slots() / plane == 1)
 }
 
-/// Whether a tap has one weight at every pixel: always for convolutions, and for means where all windows count alike.
-fn is_uniform(map: &BoundMap<'_>, window: &Window) -> bool {
-    match &map.map().kind {
-        LinearKind::Conv2d(_) => true,
-        LinearKind::AveragePool(pool) => [0, 1].into_iter().all(|axis| {
-            let [_, height, width] = map.map().input.chw();
-            let [_, rows, columns] = map.map().output.chw();
-            let (extent, outputs) = ([height, width][axis], [rows, columns][axis]);
-            let reach = (window.kernel[axis] - 1) * window.dilations[axis];
-            let last = (outputs - 1) * window.strides[axis] + reach;
-            match pool.padding_counts {
-                Some(after) => last < window.pads[axis] + extent + after[axis],
-                None => window.pads[axis] == 0 && last < extent,
-            }
-        }),
-        _ => false,
-    }
-}
-
-/// The taps along an axis from every phase of the result; `None` where positions do not keep their distance.
-fn taps(window: &Window, (input, output): (&Layout, &Layout), axis: usize) -> Option<Vec<Tap>> {
-    let (from, to) = (input.parts().phases[axis], output.parts().phases[axis]);
-    let stride = window.strides[axis];
-    if to.checked_mul(stride)? != from {
-        return None;
-    }
-    let (extent, outputs) = (
-        input.parts().shape[axis + 1],
-        output.parts().shape[axis + 1],
-    );
-    let mut found = Vec::new();
-    for phase in 0..to.min(outputs) {
-        for tap in 0..window.kernel[axis] {
-            let inside = (phase..outputs).step_by(to as usize);
-            let mut inside = inside.filter_map(|at| window.input(axis, at, tap, extent));
-            if inside.next().is_none() {
-                continue;
-            }
-            let at = i64::from(phase) * i64::from(stride)
-                + i64::from(tap) * i64::from(window.dilations[axis])
-                - i64::from(window.pads[axis]);
-            found.push(Tap {
-                tap,
-                to: phase,
-                from: at.rem_euclid(i64::from(from)) as u32,
-                by: at.div_euclid(i64::from(from)),
-            });
-        }
-    }
-    Some(found)
-}
-
 /// All taps between two packed images.
 struct Taps<'l> {
     sides: (&'l Layout, &'l Layout),
-    rows: Vec<Tap>,
-    columns: Vec<Tap>,
+    rows: AxisTaps,
+    columns: AxisTaps,
 }
 
 impl Taps<'_> {
-    /// The number of positions of a phase along an axis.
-    fn positions(layout: &Layout, axis: usize, phase: u32) -> i64 {
-        let extent = layout.parts().shape[axis + 1];
-        i64::from(
-            extent
-                .saturating_sub(phase)
-                .div_ceil(layout.parts().phases[axis]),
-        )
-    }
-
     /// Whether no two pixels have the distance of a tap for another reason: between the end of a row and the beginning of the
     /// next, or around the end of the ciphertext.
     fn are_separate(&self) -> bool {
@@ -239,25 +169,20 @@ impl Taps<'_> {
         let pitch = i64::from(input.parts().pitch);
         let slots = i64::from(input.slots());
         let last = |layout: &Layout| {
-            let rows = Self::positions(layout, 0, 0);
-            (rows - 1) * pitch + Self::positions(layout, 1, 0) - 1
+            let rows = positions(layout, 0, 0);
+            (rows - 1) * pitch + positions(layout, 1, 0) - 1
         };
-        let (width_in, width_out) = (Self::positions(input, 1, 0), Self::positions(output, 1, 0));
+        let (width_in, width_out) = (positions(input, 1, 0), positions(output, 1, 0));
         let columns_apart = |by: i64| by + pitch >= width_in && pitch - by >= width_out;
         let ends_apart = |k: i64| k + slots > last(input) && slots - k > last(output);
         let apart = |row: &Tap| {
-            self.columns
+            let columns = &self.columns.taps;
+            columns
                 .iter()
                 .all(|column| ends_apart(row.by * pitch + column.by))
         };
-        self.columns.iter().all(|tap| columns_apart(tap.by)) && self.rows.iter().all(apart)
-    }
-
-    /// Whether everything that a tap reads stays among the pixels of the result.
-    fn stays(&self, axis: usize, tap: &Tap) -> bool {
-        let (input, output) = self.sides;
-        let read = Self::positions(input, axis, tap.from);
-        tap.by == 0 && read <= Self::positions(output, axis, tap.to)
+        let columns = &self.columns.taps;
+        columns.iter().all(|tap| columns_apart(tap.by)) && self.rows.taps.iter().all(apart)
     }
 
     fn collect(&self, map: &BoundMap<'_>, window: &Window) -> Scalars {
@@ -268,13 +193,13 @@ impl Taps<'_> {
         // For each tap, the phases that it leads from and to, with the rotation between them.
         let mut by_tap: BTreeMap<[u32; 2], Vec<(u32, u32, u32)>> = BTreeMap::new();
         let mut masked = false;
-        for row in &self.rows {
-            for column in &self.columns {
+        for row in &self.rows.taps {
+            for column in &self.columns.taps {
                 let rotation = (row.by * pitch + column.by) & mask;
                 let read = row.from * from[1] + column.from;
                 let place = (row.to * to[1] + column.to, read, rotation as u32);
                 by_tap.entry([row.tap, column.tap]).or_default().push(place);
-                masked |= !self.stays(0, row) || !self.stays(1, column);
+                masked |= !row.stays(self.sides, 0) || !column.stays(self.sides, 1);
             }
         }
         // Every pair of channels that a tap joins has a term for each of these phases.

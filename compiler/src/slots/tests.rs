@@ -303,12 +303,35 @@ proptest! {
     #[test]
     fn a_convolution_between_candidates((map, tensors, _, _) in convolution(), log_slots in 4..9u32) {
         let bound = map.bind(&tensors).unwrap();
-        let inputs = candidates::of_input(map.input.chw(), log_slots, 6, &Without::new()).unwrap();
+        let reach = candidates::Reach { pixels: 6, channels: 8, stride: 4 };
+        let inputs = candidates::of_input(map.input.chw(), log_slots, reach, &Without::new()).unwrap();
         for from in inputs {
             for to in candidates::of(&map, &from, &Without::new()).unwrap() {
                 if let Some(plan) = LinearPlan::regular(&bound, &from, &to, &COST) {
                     check(&map, &tensors, (&from, &to), &plan)?;
                 }
+            }
+        }
+    }
+
+    /// Between images with channels at the lowest index weights repeat, whatever the borders, strides, phases and groups.
+    #[test]
+    fn a_convolution_with_periodic_weights((map, tensors, _, _) in convolution(),
+                                           log_slots in 6..10u32, log_channels in 1..4u32,
+                                           phases in [0..3u32, 0..3u32], guards in [0..3u32, 0..4u32]) {
+        let shape = map.input.chw();
+        let (phases, channels) = (phases.map(|log| 1 << log), 1 << log_channels);
+        let pitch = (shape[2].div_ceil(phases[1]) + guards[1]) * channels;
+        let parts = LayoutParts {
+            log_slots, shape, phases, gaps: [1, channels], pitch, plane: 1 << log_slots, replicas: 1, skew: 0, jump: 0, run: 1,
+        };
+        let from = Layout::new(parts);
+        prop_assume!(from.is_ok());
+        let from = from.unwrap();
+        let bound = map.bind(&tensors).unwrap();
+        for to in candidates::of(&map, &from, &Without::new()).unwrap() {
+            if let Some(plan) = LinearPlan::regular(&bound, &from, &to, &COST) {
+                check(&map, &tensors, (&from, &to), &plan)?;
             }
         }
     }
@@ -405,4 +428,75 @@ proptest! {
         let degree = coefficients.iter().rposition(|&c| c != 0.0).unwrap_or(0) as u32;
         prop_assert!(program.depth() <= (degree + 1).next_power_of_two().ilog2().max(1));
     }
+}
+
+/// A 3x3 convolution of four channels in an image of 6x6 pixels, packed with four channels at the lowest index.
+fn lowest(guard: u32, stride: u32) -> (LinearMap, Tensors, Layout, Layout) {
+    let mut tensors = Tensors::new();
+    let weights = (1..=4 * 4 * 9).map(f64::from).collect();
+    let weight = Tensor::new("w", Shape::new([4, 4, 3, 3]).unwrap(), weights).unwrap();
+    let weight = tensors.push(weight);
+    let window = Window {
+        kernel: [3, 3],
+        strides: [stride; 2],
+        pads: [1, 1],
+        dilations: [1, 1],
+    };
+    let (groups, pixels) = (1, 6 / stride);
+    let map = LinearMap {
+        kind: LinearKind::Conv2d(Conv2d {
+            weight,
+            window,
+            groups,
+        }),
+        input: Shape::new([1, 4, 6, 6]).unwrap(),
+        output: Shape::new([1, 4, pixels, pixels]).unwrap(),
+    };
+    let layout = |pixels: u32, gap: u32, pitch: u32| {
+        let parts = LayoutParts {
+            log_slots: 8,
+            shape: [4, pixels, pixels],
+            phases: [1, 1],
+            gaps: [1, gap],
+            pitch,
+            plane: 256,
+            replicas: 1,
+            skew: 0,
+            jump: 0,
+            run: 1,
+        };
+        Layout::new(parts).unwrap()
+    };
+    let pitch = (6 + guard) * 4;
+    let (from, to) = (
+        layout(6, 4, pitch),
+        layout(pixels, 4 * stride, stride * pitch),
+    );
+    (map, tensors, from, to)
+}
+
+#[test]
+fn weights_repeat_where_guards_are_wide_enough() {
+    for (guard, stride, period) in [(1, 1, Some(4)), (1, 2, Some(8)), (0, 1, None)] {
+        let (map, tensors, from, to) = lowest(guard, stride);
+        let plan = LinearPlan::regular(&map.bind(&tensors).unwrap(), &from, &to, &COST).unwrap();
+        let found = match &plan {
+            LinearPlan::Periodic(_, repeat) => Some((repeat.period, repeat.masked)),
+            _ => None,
+        };
+        assert_eq!(
+            found,
+            period.map(|period| (period, true)),
+            "{guard} {stride}"
+        );
+        check(&map, &tensors, (&from, &to), &plan).unwrap();
+    }
+}
+
+#[test]
+fn rotations_of_neighbouring_taps_are_shared() {
+    let (map, tensors, from, to) = lowest(1, 1);
+    let diagonals = Diagonals::of(&map.bind(&tensors).unwrap(), &from, &to, 1);
+    // Three rows of taps, each from the last channel of the first pixel to the first one of the last pixel.
+    assert_eq!(diagonals.products(), 3 * (4 + 3 * 4 - 1));
 }

@@ -18,12 +18,14 @@ pub(super) fn encode_operator(operator: &Operator) -> wire::Operator {
             input,
             output,
             fold,
+            period,
         } => wire::Operator {
             input_shape: map.input.dims().to_vec(),
             output_shape: map.output.dims().to_vec(),
             input_layout: input.0,
             output_layout: output.0,
             fold: *fold,
+            period: period.unwrap_or_default(),
             kind: Some(encode_map(map)),
         },
         Operator::Broadcast {
@@ -36,6 +38,7 @@ pub(super) fn encode_operator(operator: &Operator) -> wire::Operator {
             input_layout: 0,
             output_layout: layout.0,
             fold: 1,
+            period: 0,
             kind: Some(wire::OperatorKind::Number(wire::BROADCAST, tensor.0)),
         },
     }
@@ -63,6 +66,7 @@ pub(super) fn decode_operator(operator: wire::Operator) -> Result<Operator, Deco
         input: LayoutId(operator.input_layout),
         output: LayoutId(operator.output_layout),
         fold: operator.fold,
+        period: (operator.period != 0).then_some(operator.period),
     })
 }
 

@@ -290,6 +290,9 @@ pub(super) struct Operator {
     pub(super) output_layout: u32,
     #[prost(uint32, tag = "5")]
     pub(super) fold: u32,
+    /// 0 for none.
+    #[prost(uint32, tag = "6")]
+    pub(super) period: u32,
     #[prost(oneof = "OperatorKind", tags = "8, 9, 10, 11, 12, 13")]
     pub(super) kind: Option<OperatorKind>,
 }

@@ -109,6 +109,31 @@ pub(super) fn diagonal(
     out
 }
 
+/// The slots of a diagonal that repeats, rotated left by `pre`: those that are equal modulo the period hold the coefficient of the first
+/// one of them where both sides hold an element.
+pub(super) fn repeated(
+    map: &BoundMap<'_>,
+    (from, to): (&Side<'_>, &Side<'_>),
+    (reach, rotation): (&Reach<'_>, u32),
+    (pre, period): (u32, u32),
+) -> Vec<f64> {
+    let (x, y) = (&from.elements.in_slots, &to.elements.in_slots);
+    let (slots, period) = (y.len(), period as usize);
+    let mut ranges = counted(reach, rotation);
+    ranges.sort_unstable_by_key(|range| range.start);
+    let counts = |at: usize| ranges.iter().any(|r| r.contains(&(at as u32)));
+    let coefficient = |at: usize| {
+        let source = (at + rotation as usize) & (slots - 1);
+        let (&row, &column) = (y.get(at)?, x.get(source)?);
+        let both = row != NONE && column != NONE && counts(at);
+        both.then(|| map.coefficient(row as usize, column as usize))
+    };
+    let first = |residue: usize| (residue..slots).step_by(period).find_map(coefficient);
+    let mut values: Vec<f64> = (0..period).map(|r| first(r).unwrap_or(0.0)).collect();
+    values.rotate_left(pre as usize % period.max(1));
+    values.repeat(slots / period.max(1))
+}
+
 /// The slots of the result for which the elements that a rotation brings there count, as ranges without an order: where the rotation
 /// is [`Reach::rotation`], and there in the lowest of the slots that are equal modulo the period.
 fn counted(reach: &Reach<'_>, rotation: u32) -> Vec<Range<u32>> {

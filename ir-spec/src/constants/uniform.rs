@@ -44,7 +44,7 @@ impl Filler<'_> {
             map,
             input: x,
             output: y,
-            fold: _,
+            ..
         } = bound
         else {
             return Err(missing());

@@ -15,6 +15,9 @@
 use super::{LinearCost, Rates};
 use crate::{Basis, Form, Level, Prime, RingTable};
 
+/// The share of the time of evaluating a constant that writing out its slots takes, where few are evaluated and the others repeat them.
+const WRITTEN: f64 = 1.0 / 8.0;
+
 /// Seconds of operations at one level. See the module for the formulas.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Phases {
@@ -190,7 +193,8 @@ impl Phases {
             Basis::Normal => self.primes(),
             Basis::Extended => self.extended(),
         };
-        self.rates.fill + share * (self.rates.encode_fixed + limbs * self.rates.encode_limb)
+        let encode = self.rates.encode_fixed + limbs * self.rates.encode_limb;
+        self.rates.fill * share.max(WRITTEN) + share * encode
     }
 
     /// Reading the stored half of an evaluation key for this level.

@@ -276,8 +276,11 @@ fn linear(
     let ring = any_ring(draw, circuit);
     let x = layout(draw, circuit, ring, map.input.chw());
     let y = layout(draw, circuit, ring, map.output.chw());
+    let log_slots = circuit.rings.view(ring).slots().ilog2();
+    let period = draw.sometimes(4).then(|| 1 << draw.between(0, log_slots));
     let operator = circuit.operators.push(Operator::Linear {
         fold: 1,
+        period,
         map,
         input: x,
         output: y,

@@ -131,12 +131,14 @@ fn check_operators(circuit: &Circuit, report: &mut Report) {
                 input,
                 output,
                 fold,
+                period,
             } => {
                 entries = entries.saturating_add(map.table_entries());
                 note(map.check(&circuit.tensors).map_err(TableError::from));
                 note(check_packing(circuit, "input", *input, &map.input));
                 note(check_packing(circuit, "output", *output, &map.output));
                 note(check_fold(circuit, *output, *fold));
+                note(check_period(circuit, *output, (*fold, *period)));
                 note(check_sides(circuit, *input, *output));
             }
             Operator::Broadcast {
@@ -176,6 +178,23 @@ fn check_fold(circuit: &Circuit, output: LayoutId, fold: u32) -> Result<(), Tabl
         found: fold,
         layout: output,
     })
+}
+
+/// Checks that diagonals repeat after a power of two of slots, and that nothing is folded after them: partial sums would be
+/// cleared where they are needed.
+fn check_period(
+    circuit: &Circuit,
+    output: LayoutId,
+    (fold, period): (u32, Option<u32>),
+) -> Result<(), TableError> {
+    let slots = circuit.layouts.get(output).map_or(0, Layout::slots);
+    match period {
+        Some(found) if !found.is_power_of_two() || found > slots => {
+            Err(TableError::Period { found, slots })
+        }
+        Some(period) if fold != 1 => Err(TableError::FoldedPeriod { fold, period }),
+        _ => Ok(()),
+    }
 }
 
 fn check_packing(
@@ -308,6 +327,10 @@ pub enum TableError {
         "fold={found} is not a power of two by which the replicas of {layout} divide as exact copies"
     )]
     Fold { found: u32, layout: LayoutId },
+    #[error("period={found} is not a power of two up to {slots}")]
+    Period { found: u32, slots: u32 },
+    #[error("has fold={fold} and period={period}; sums of diagonals that repeat cannot be folded")]
+    FoldedPeriod { fold: u32, period: u32 },
     #[error("layout {layout} does not exist")]
     NoLayout { layout: LayoutId },
     #[error("tensor {tensor} does not exist")]

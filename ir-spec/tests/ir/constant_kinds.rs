@@ -1,6 +1,8 @@
 //! Constants that are one number and constants with slots: each kind is for its own operation.
 
 use crate::common::check_errors;
+use crate::verifier::GOOD;
+use peregrine_ir::{Operator, text, verify};
 
 /// A circuit with a constant of either kind, of weights up to 3, and one more instruction.
 fn check(instruction: &str) {
@@ -58,4 +60,27 @@ fn sums_of_products_type() {
     check(
         "dot_scalar [v1] [c0], q0 : ct<0, q0> ; error: v2 (Mul `gain`): 3e0 at scale q0 has 46.6 bits, the modulus carries 45.0",
     );
+}
+
+#[test]
+fn diagonals_repeat_after_a_power_of_two_of_slots_unfolded() {
+    let changed = |fold: u32, period: u32| {
+        let mut circuit = text::parse(GOOD).unwrap();
+        let linear = circuit.operators.values_mut().find_map(|operator| {
+            let Operator::Linear { fold, period, .. } = operator else {
+                return None;
+            };
+            Some((fold, period))
+        });
+        let (old_fold, old_period) = linear.unwrap();
+        (*old_fold, *old_period) = (fold, Some(period));
+        verify(circuit).map_err(|errors| errors.to_string())
+    };
+    for period in [0, 3, 1 << 20] {
+        let errors = changed(1, period).unwrap_err();
+        let expected = format!("period={period} is not a power of two up to");
+        assert!(errors.contains(&expected), "{errors}");
+    }
+    let errors = changed(2, 4).unwrap_err();
+    assert!(errors.contains("has fold=2 and period=4"), "{errors}");
 }

@@ -7,7 +7,7 @@ use peregrine_ir::{
 };
 
 /// Breaks no rule. Level 0 serves nobody, so it can be broken alone.
-const GOOD: &str = r#"
+pub(super) const GOOD: &str = r#"
 circuit %good security=none {
     r0 = ring log_n=4 special_primes=[p0]
     D = scale 2^30
@@ -582,5 +582,6 @@ fn large_gather(circuit: &mut Circuit) {
         input,
         output,
         fold: 1,
+        period: None,
     });
 }

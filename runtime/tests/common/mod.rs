@@ -206,6 +206,7 @@ impl Toybox {
         };
         let operator = circuit.operators.push(Operator::Linear {
             fold: 1,
+            period: None,
             map,
             input: layout,
             output: layout,
@@ -222,15 +223,16 @@ impl Toybox {
             .collect()
     }
 
-    /// The constant with these slots.
+    /// The constant with these slots, of which fewer than all repeat.
     pub fn constant(&mut self, slots: Vec<f64>) -> Const {
-        let shape = self.shape.clone();
         let layout = self.layout;
+        let (all, own) = (self.shape.elements() as u32, slots.len() as u32);
+        let shape = Shape::new([all / own, own]).unwrap();
         let circuit = self.builder.circuit();
         let name = format!("weight{}", circuit.tensors.len());
         let tensor = circuit
             .tensors
-            .push(Tensor::new(name, shape.clone(), slots).unwrap());
+            .push(Tensor::new(name, Shape::new([own]).unwrap(), slots).unwrap());
         let operator = circuit.operators.push(Operator::Broadcast {
             tensor,
             shape,

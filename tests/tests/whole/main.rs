@@ -23,6 +23,7 @@ mod like;
 mod named_errors;
 mod networks;
 mod onnx;
+mod periodic_weights;
 mod precision;
 mod promised_bits;
 mod random_networks;

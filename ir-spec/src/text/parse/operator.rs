@@ -48,6 +48,10 @@ fn linear(cursor: &mut Cursor<'_>, family: FamilyId, entries: &mut usize) -> Par
         Kind::Word("fold") => cursor.number_attribute("fold")?,
         _ => 1,
     };
+    let period = match cursor.token().kind {
+        Kind::Word("period") => Some(cursor.number_attribute("period")?),
+        _ => None,
+    };
     Ok(Operator::Linear {
         map: LinearMap {
             kind,
@@ -57,6 +61,7 @@ fn linear(cursor: &mut Cursor<'_>, family: FamilyId, entries: &mut usize) -> Par
         input,
         output,
         fold,
+        period,
     })
 }
 

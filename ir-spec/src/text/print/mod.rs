@@ -65,13 +65,17 @@ impl Display for Text<'_> {
                     input,
                     output,
                     fold,
+                    period,
                 } => {
                     write!(f, "    {id} = ")?;
                     operator::linear(map, *input, *output, f)?;
-                    match fold {
-                        1 => f.write_str("\n")?,
-                        _ => writeln!(f, " fold={fold}")?,
+                    if *fold != 1 {
+                        write!(f, " fold={fold}")?;
                     }
+                    if let Some(period) = period {
+                        write!(f, " period={period}")?;
+                    }
+                    f.write_str("\n")?;
                 }
                 Operator::Broadcast {
                     tensor,
