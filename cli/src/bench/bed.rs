@@ -2,6 +2,7 @@
 
 use super::error::BenchError;
 use super::keys;
+use super::matrix::{Factors, Matrix};
 use super::operation::{DOT_DISTINCT, DOT_TERMS, Measurement, Operation};
 use super::reference::Reference;
 use super::speed::{Copying, Transforms};
@@ -152,20 +153,15 @@ impl Bed {
         let (evaluator, a, top) = (&self.evaluator, &self.cipher, self.top);
         let (plain, digits) = (&self.plain, &self.digits);
         let scale = Reference::SCALE;
+        let sums = |factors, together| {
+            let matrix = Matrix::new(&self.evaluator, &self.cipher)?;
+            matrix.measure((factors, together), (&self.params, &self.encoder))
+        };
         Ok(match operation {
             Operation::Keygen => median(|| self.key(top))?,
             Operation::Encode => self.encode()?,
-            Operation::EncodeMessage => {
-                let row = self.params.row(top)?;
-                let message = || self.encoder.message(&self.slots, Reference::SCALE, row);
-                median_each(message)?
-            }
-            Operation::Fill => {
-                let filler = Filler::new(&self.weights)?;
-                let next = AtomicUsize::new(0);
-                let at = || next.fetch_add(1, Ordering::Relaxed) % DOT_DISTINCT;
-                median_each(|| weights::fill(&filler, at()))?
-            }
+            Operation::EncodeMessage => self.encode_message()?,
+            Operation::Fill => self.fill()?,
             Operation::ReadKey => median_each(|| keys::read(&self.key_file))?,
             Operation::Encrypt => {
                 let (encryptor, randomness) = (&self.encryptor, &mut self.randomness);
@@ -200,6 +196,12 @@ impl Bed {
             }
             Operation::Rotate => median(|| evaluator.rotate(a, 1))?,
             Operation::MulRelinearize => median(|| evaluator.relinearize(&evaluator.mul(a, a)?))?,
+            Operation::MatrixScalar => sums(Factors::Numbers, true)?,
+            Operation::MatrixScalarAlone => sums(Factors::Numbers, false)?,
+            Operation::MatrixPeriod16 => sums(Factors::Period(16), true)?,
+            Operation::MatrixPeriod16Alone => sums(Factors::Period(16), false)?,
+            Operation::MatrixPeriod512 => sums(Factors::Period(512), true)?,
+            Operation::MatrixPeriod512Alone => sums(Factors::Period(512), false)?,
         })
     }
 
@@ -207,6 +209,19 @@ impl Bed {
         let row = self.params.row(self.top)?;
         let encode = || self.encoder.encode_real(&self.slots, Reference::SCALE, row);
         Ok(median(encode)?)
+    }
+
+    fn encode_message(&self) -> Result<Timing, BenchError> {
+        let row = self.params.row(self.top)?;
+        let message = || self.encoder.message(&self.slots, Reference::SCALE, row);
+        Ok(median_each(message)?)
+    }
+
+    fn fill(&self) -> Result<Timing, BenchError> {
+        let filler = Filler::new(&self.weights)?;
+        let next = AtomicUsize::new(0);
+        let at = || next.fetch_add(1, Ordering::Relaxed) % DOT_DISTINCT;
+        median_each(|| weights::fill(&filler, at()))
     }
 
     fn dot<'b>(

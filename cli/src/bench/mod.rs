@@ -5,6 +5,7 @@
 //! | `reference` | the parameters, by ring degree |
 //! | `operation` | what is measured, and how many transforms and bytes it takes at least |
 //! | `bed` | keys, ciphertexts and the measured calls |
+//! | `matrix` | several sums over the same ciphertexts, together or one by one |
 //! | `speed` | the yardsticks: transforms of this engine and of `tfhe-ntt`, copied bytes |
 //! | `keys` | files of keys |
 //! | `weights` | a convolution whose constants are filled |
@@ -17,6 +18,7 @@
 mod bed;
 mod error;
 mod keys;
+mod matrix;
 mod measure;
 mod operation;
 mod profile;

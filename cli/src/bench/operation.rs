@@ -4,6 +4,7 @@
 //! read once and results written once, and digits and extended sums that stay inside an operation cost nothing. No
 //! implementation of the same algorithm can be faster than its transforms, or than its bytes.
 
+use super::matrix::{SUMS, TERMS};
 use super::reference::Reference;
 use super::speed::{Copying, Transforms};
 use super::timing::Timing;
@@ -63,11 +64,23 @@ pub enum Operation {
     Rotate,
     /// A product of ciphertexts, relinearized.
     MulRelinearize,
+    /// A product with a scalar in one of 8 sums of 32 over the same ciphertexts.
+    MatrixScalar,
+    /// The same, each sum by itself.
+    MatrixScalarAlone,
+    /// A product with a plaintext of period 16 in one of 8 sums of 32 over the same ciphertexts.
+    MatrixPeriod16,
+    /// The same, each sum by itself.
+    MatrixPeriod16Alone,
+    /// A product with a plaintext of period 512 in one of 8 sums of 32 over the same ciphertexts.
+    MatrixPeriod512,
+    /// The same, each sum by itself.
+    MatrixPeriod512Alone,
 }
 
 impl Operation {
     /// All operations, in the order of a program's life.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 28] = [
         Self::Keygen,
         Self::Encode,
         Self::EncodeMessage,
@@ -90,6 +103,12 @@ impl Operation {
         Self::Hoisted,
         Self::Rotate,
         Self::MulRelinearize,
+        Self::MatrixScalar,
+        Self::MatrixScalarAlone,
+        Self::MatrixPeriod16,
+        Self::MatrixPeriod16Alone,
+        Self::MatrixPeriod512,
+        Self::MatrixPeriod512Alone,
     ];
 
     /// The name of the operation for people.
@@ -117,10 +136,29 @@ impl Operation {
             Self::Hoisted => "hoisted rotation",
             Self::Rotate => "rotate",
             Self::MulRelinearize => "multiply and relinearize",
+            Self::MatrixScalar => "scalar product, 8 sums at once",
+            Self::MatrixPeriod16 => "product, period 16, 8 at once",
+            Self::MatrixPeriod512 => "product, period 512, 8 at once",
+            Self::MatrixScalarAlone | Self::MatrixPeriod16Alone | Self::MatrixPeriod512Alone => {
+                "the same, one by one"
+            }
         }
     }
 
-    /// Transforms, and limbs read and written.
+    /// How many times as much as the operation its transforms and limbs are of.
+    fn parts(self) -> usize {
+        match self {
+            Self::MatrixScalar
+            | Self::MatrixScalarAlone
+            | Self::MatrixPeriod16
+            | Self::MatrixPeriod16Alone
+            | Self::MatrixPeriod512
+            | Self::MatrixPeriod512Alone => SUMS * TERMS,
+            _ => 1,
+        }
+    }
+
+    /// Transforms, and limbs read and written; of [`Self::parts`] of it.
     fn least(self, at: &Reference) -> (usize, usize) {
         let (k, s, d) = (at.chain, at.special, at.digits);
         let extended = k + s;
@@ -147,6 +185,12 @@ impl Operation {
             Self::Hoisted => (2 * extended, 3 * d * extended + 3 * k),
             Self::Rotate => ((d + 2) * extended, 2 * d * extended + 4 * k),
             Self::MulRelinearize => ((d + 2) * extended, 2 * d * extended + 4 * k),
+            Self::MatrixScalar | Self::MatrixPeriod16 | Self::MatrixPeriod512 => {
+                (0, 2 * k * TERMS + 2 * k * SUMS)
+            }
+            Self::MatrixScalarAlone | Self::MatrixPeriod16Alone | Self::MatrixPeriod512Alone => {
+                (0, 2 * k * TERMS * SUMS + 2 * k * SUMS)
+            }
         }
     }
 }
@@ -183,7 +227,7 @@ impl Measurement {
         (transform, copy): &(Transforms, Copying),
     ) -> Self {
         let (transforms, limbs) = operation.least(at);
-        let bytes_moved = limbs << (at.log_n + 3);
+        let bytes_moved = (limbs << (at.log_n + 3)) / operation.parts();
         let computing = transforms as f64 * transform.peregrine.in_turn_seconds;
         let moving = bytes_moved as f64 / copy.bytes_per_second;
         let bound_seconds = computing.max(moving);

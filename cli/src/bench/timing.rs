@@ -21,6 +21,17 @@ pub struct Timing {
     pub least_seconds: f64,
 }
 
+impl Timing {
+    /// The share of each of so many equal parts of what was run.
+    pub(super) fn share(self, parts: usize) -> Self {
+        Self {
+            runs: self.runs,
+            median_seconds: self.median_seconds / parts as f64,
+            least_seconds: self.least_seconds / parts as f64,
+        }
+    }
+}
+
 /// The median time of an operation; the first run only warms up.
 pub(super) fn median<T, E>(mut operation: impl FnMut() -> Result<T, E>) -> Result<Timing, E> {
     median_on(|| (), |()| operation())
@@ -33,11 +44,7 @@ pub(super) fn median_each<T: Send, E: Send>(
     let count = EACH * rayon::current_num_threads();
     let all = || (0..count).into_par_iter().map(|_| operation().map(drop));
     let timing = median(|| all().collect::<Result<(), E>>())?;
-    Ok(Timing {
-        runs: timing.runs,
-        median_seconds: timing.median_seconds / count as f64,
-        least_seconds: timing.least_seconds / count as f64,
-    })
+    Ok(timing.share(count))
 }
 
 /// The median time of an operation on something made anew for each run, which is not part of the time.

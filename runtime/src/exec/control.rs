@@ -43,13 +43,21 @@ impl<'r> Control<'r> {
     }
 
     /// Computes a value, and reports its time if the observer asked for times.
-    pub(super) fn time<T>(&self, (value, node): (Value, Option<Node>), f: impl FnOnce() -> T) -> T {
+    pub(super) fn time<T>(&self, of: (Value, Option<Node>), f: impl FnOnce() -> T) -> T {
+        self.time_all(&[of], f)
+    }
+
+    /// Computes several values together, and reports an equal share of the time for each if the observer asked for times.
+    pub(super) fn time_all<T>(&self, of: &[(Value, Option<Node>)], f: impl FnOnce() -> T) -> T {
         if !self.timed {
             return f();
         }
         let started = Instant::now();
         let result = f();
-        self.observer.timed(value, node, started.elapsed());
+        let share = started.elapsed() / of.len().max(1) as u32;
+        for &(value, node) in of {
+            self.observer.timed(value, node, share);
+        }
         result
     }
 

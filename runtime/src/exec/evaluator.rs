@@ -5,6 +5,7 @@
 //! them.
 
 use peregrine_ir::{Basis, Circuit, Inst, Key, Level, Rotation, Scale, Slots, Type, Value};
+use rayon::prelude::*;
 use std::num::NonZeroUsize;
 
 /// Level, basis and scale at which a plaintext is encoded.
@@ -57,7 +58,7 @@ pub struct Site<'c> {
 /// # let circuit = verify(text::parse(text)?)?;
 /// use peregrine_ir::{Inst, Level, Scale};
 /// use peregrine_runtime::backend::clear::Simulator;
-/// use peregrine_runtime::exec::{self, Evaluator, KeyResidence, Plan, PlanOptions, SharedPlains, Silent};
+/// use peregrine_runtime::exec::{self, Evaluator, KeyResidence, Plan, PlanOptions, SharedPlains, SharedSums, Silent};
 ///
 /// /// Squares eight numbers with any back end.
 /// fn square<E: Evaluator>(
@@ -71,6 +72,7 @@ pub struct Site<'c> {
 ///     let options = PlanOptions {
 ///         window: 4,
 ///         plains: SharedPlains::Keep,
+///         sums: SharedSums::Gather,
 ///         keys: KeyResidence::Held,
 ///     };
 ///     let plan = Plan::new(circuit, options);
@@ -180,6 +182,29 @@ pub trait Evaluator: Sync {
         factors: &[f64],
         scale: ScaleValue<'_>,
     ) -> Result<Self::Cipher, Self::Error>;
+
+    /// What [`Self::dot`] gives for the same ciphertexts and each list of plaintexts, the same to the last bit. A back end that reads
+    /// the ciphertexts once for all of them is faster.
+    fn dots(
+        &self,
+        ciphers: &[&Self::Cipher],
+        plains: &[&[&Self::Plain]],
+    ) -> Result<Vec<Self::Cipher>, Self::Error> {
+        let sums = plains.par_iter().map(|plains| self.dot(ciphers, plains));
+        sums.collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// What [`Self::dot_scalar`] gives for the same ciphertexts and each list of scalars with its scale, the same to the last bit. A
+    /// back end that reads the ciphertexts once for all of them is faster.
+    fn dot_scalars(
+        &self,
+        ciphers: &[&Self::Cipher],
+        factors: &[(&[f64], ScaleValue<'_>)],
+    ) -> Result<Vec<Self::Cipher>, Self::Error> {
+        let sums = factors.par_iter();
+        let sums = sums.map(|&(factors, scale)| self.dot_scalar(ciphers, factors, scale));
+        sums.collect::<Vec<_>>().into_iter().collect()
+    }
 
     /// The product `a * b` of three parts.
     fn mul(&self, a: &Self::Cipher, b: &Self::Cipher) -> Result<Self::Cipher, Self::Error>;

@@ -7,7 +7,7 @@
 
 use super::footprint::{Footprint, Pools};
 use super::plan::Plan;
-use super::wave::{KeyForm, KeyResidence, PlanOptions, SharedPlains, Wave};
+use super::wave::{KeyForm, KeyResidence, PlanOptions, SharedPlains, SharedSums, Wave};
 use super::worth;
 use crate::bytes::Bytes;
 use peregrine_ir::{Circuit, Entity, Key, Value};
@@ -238,8 +238,8 @@ pub struct Budget {
 
 /// The widest plan below the limit; then with as many expanded keys, and then as many kept plaintexts, as there is room for.
 ///
-/// Instructions side by side are given up first, then plaintexts that several instructions use, which are encoded anew for each
-/// use.
+/// Sums of products that are gathered to be computed together are given up first, then instructions side by side, then plaintexts
+/// that several instructions use, which are encoded anew for each use.
 ///
 /// ```
 /// # use peregrine_ir::{text, verify};
@@ -292,6 +292,7 @@ pub fn fit_beside<F: Footprint>(
     let mut options = PlanOptions {
         window: budget.window.max(1),
         plains: SharedPlains::Keep,
+        sums: SharedSums::Gather,
         keys: budget.keys,
     };
     let limit = budget.limit.unwrap_or(u64::MAX);
@@ -324,10 +325,11 @@ pub fn fit_beside<F: Footprint>(
 
 /// The options to try next when a plan takes too much memory.
 fn thriftier(mut options: PlanOptions) -> Option<PlanOptions> {
-    match (options.window, options.plains) {
-        (2.., _) => options.window /= 2,
-        (_, SharedPlains::Keep) => options.plains = SharedPlains::Reencode,
-        (_, SharedPlains::Reencode) => return None,
+    match (options.window, options.sums, options.plains) {
+        (2.., SharedSums::Gather, _) => options.sums = SharedSums::AsTheyCome,
+        (2.., _, _) => options.window /= 2,
+        (_, _, SharedPlains::Keep) => options.plains = SharedPlains::Reencode,
+        (_, _, SharedPlains::Reencode) => return None,
     }
     Some(options)
 }

@@ -12,6 +12,7 @@
 
 mod cache;
 mod control;
+mod dots;
 mod error;
 mod evaluator;
 mod footprint;
@@ -36,4 +37,4 @@ pub use held::Held;
 pub use plan::Plan;
 pub use progress::{CancelFlag, Progress, Silent, Step};
 pub use run::{run, run_again, run_fragment};
-pub use wave::{KeyForm, KeyResidence, PlanOptions, SharedPlains, Wave};
+pub use wave::{KeyForm, KeyResidence, PlanOptions, SharedPlains, SharedSums, Wave};

@@ -85,12 +85,7 @@ impl<E: Evaluator> Operands<'_, '_, E> {
         let mut sum: Option<E::Cipher> = None;
         for (ciphers, plains) in ciphers.chunks(chunk).zip(plains.chunks(chunk)) {
             self.live.control.check()?;
-            let lent = plains
-                .par_iter()
-                .map(|p| self.plain(p, E::encode_for_dot))
-                .collect::<Vec<_>>()
-                .into_iter()
-                .collect::<Outcome<Vec<_>, E>>()?;
+            let lent = self.lent(plains)?;
             let plains: Vec<&E::Plain> = lent.iter().map(|p| &**p).collect();
             let part = e.dot(&self.ciphers(ciphers)?, &plains);
             let part = part.map_err(|e| self.failed(e))?;
@@ -103,13 +98,20 @@ impl<E: Evaluator> Operands<'_, '_, E> {
             .ok_or_else(|| missing(self.site.value, "a product"))
     }
 
-    fn numbers(&self, constants: &[Const]) -> Outcome<Vec<f64>, E> {
+    /// Plaintexts of a sum of products, encoded side by side.
+    pub(super) fn lent(&self, plains: &[Value]) -> Outcome<Vec<Lent<'_, E::Plain>>, E> {
+        let lent = plains.par_iter();
+        let lent: Vec<_> = lent.map(|p| self.plain(p, E::encode_for_dot)).collect();
+        lent.into_iter().collect()
+    }
+
+    pub(super) fn numbers(&self, constants: &[Const]) -> Outcome<Vec<f64>, E> {
         let filler = &self.live.filler;
         let numbers = constants.iter().map(|&c| Ok(filler.scalar(c)?));
         numbers.collect()
     }
 
-    fn ciphers(&self, values: &[Value]) -> Outcome<Vec<&E::Cipher>, E> {
+    pub(super) fn ciphers(&self, values: &[Value]) -> Outcome<Vec<&E::Cipher>, E> {
         values.iter().map(|v| self.cipher(v)).collect()
     }
 
@@ -129,7 +131,7 @@ impl<E: Evaluator> Operands<'_, '_, E> {
         self.live.plain(*value, how)
     }
 
-    fn failed(&self, source: E::Error) -> ExecError<E::Error> {
+    pub(super) fn failed(&self, source: E::Error) -> ExecError<E::Error> {
         self.live.failed(self.site.value, source)
     }
 }

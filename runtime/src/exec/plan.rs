@@ -5,6 +5,9 @@
 //! 1. Among the next `2 * window` instructions not yet run, in definition order, those whose operands exist form a wave, at most
 //!    `window` of them. The first one always qualifies. A window of 1 is exactly the definition order, for which the compiler
 //!    minimised memory; a larger one may hold that many more values.
+//!    Sums of products over the same ciphertexts are computed together, up to eight of them, because the ciphertexts are read once
+//!    then. Where one is in a wave, others of the next 64 instructions join it if [`SharedSums::Gather`](super::SharedSums::Gather)
+//!    says so and the window is not 1.
 //! 2. A value dies after the wave of its last use; a value that outlives its body does not.
 //! 3. An [`Inst::Encode`] is a recipe, not a step: the instruction that uses it encodes it and drops it. A plaintext with
 //!    several users is encoded before its first one and kept until its last, if [`SharedPlains::Keep`](super::SharedPlains::Keep)
@@ -38,11 +41,14 @@ pub struct Plan {
 impl Plan {
     /// The plan of a circuit, without plaintexts kept from run to run.
     pub fn new(circuit: &Circuit, options: PlanOptions) -> Self {
-        let how = (options.window.max(1), options.plains);
+        let options = PlanOptions {
+            window: options.window.max(1),
+            ..options
+        };
         let mut plan = Self {
             bodies: circuit
                 .bodies()
-                .map(|body| schedule(circuit, body, how))
+                .map(|body| schedule(circuit, body, options))
                 .collect(),
             options,
             cached: BTreeSet::new(),

@@ -49,7 +49,7 @@ pub trait Progress: Sync {
 
     /// Reports the time of an instruction on the thread that computed it. Called from many threads, once for each instruction.
     /// The time includes encoding the plaintexts that only this instruction uses; plaintexts that are encoded for several
-    /// instructions are reported by themselves.
+    /// instructions are reported by themselves. Instructions that are computed together share their time equally.
     fn timed(&self, value: Value, node: Option<Node>, took: Duration) {
         let _ = (value, node, took);
     }

@@ -1,36 +1,52 @@
 //! The schedule of one body: which instructions run side by side, and when values are freed.
 
-use super::wave::{SharedPlains, Wave};
+use super::wave::{PlanOptions, SharedPlains, SharedSums, Wave};
+use peregrine_ir::cost::encoded_share;
 use peregrine_ir::{Body, Circuit, Entity, Inst, Value};
 use std::collections::{BTreeSet, VecDeque};
 
-/// The waves of a body, of at most `window` instructions each; a call is a wave by itself. Cost: O(instructions *
-/// window).
-pub(super) fn schedule(
-    circuit: &Circuit,
-    body: Body,
-    (window, shared): (usize, SharedPlains),
-) -> Vec<Wave> {
-    let mut liveness = Liveness::new(circuit, body, shared);
+/// Sums of products over the same ciphertexts that are computed together at most: the widest loops have registers for as many.
+const DOTS: usize = 8;
+/// The number of instructions ahead among which such sums are looked for.
+const DOTS_AHEAD: usize = 64;
+
+/// The waves of a body, of at most `window` instructions each, or of [`DOTS`] where these are sums over the same ciphertexts; a
+/// call is a wave by itself. Cost: O(instructions * window).
+pub(super) fn schedule(circuit: &Circuit, body: Body, options: PlanOptions) -> Vec<Wave> {
+    let mut liveness = Liveness::new(circuit, body, options.plains);
     let steps = circuit.definitions(body);
     let steps = steps.filter(|(_, definition)| definition.inst.is_step());
     let mut waiting: VecDeque<Value> = steps.map(|(value, _)| value).collect();
     let mut waves = Vec::new();
     while !waiting.is_empty() {
-        let steps = next_wave(&liveness, &mut waiting, window);
+        let steps = next_wave(&liveness, &mut waiting, options);
         waves.push(liveness.step(steps));
     }
     waves
 }
 
 /// Takes the next wave out of the waiting instructions.
-fn next_wave(liveness: &Liveness<'_>, waiting: &mut VecDeque<Value>, window: usize) -> Vec<Value> {
-    let ahead = waiting.len().min(2 * window);
+fn next_wave(
+    liveness: &Liveness<'_>,
+    waiting: &mut VecDeque<Value>,
+    PlanOptions { window, sums, .. }: PlanOptions,
+) -> Vec<Value> {
+    let near = 2 * window;
+    // A window of 1 is exactly the order of definition.
+    let gathers = window > 1 && sums == SharedSums::Gather;
+    let far = match gathers {
+        true => near.max(DOTS_AHEAD),
+        false => near,
+    };
+    let ahead = waiting.len().min(far);
     let mut steps = Vec::with_capacity(window);
     let mut rest = Vec::with_capacity(ahead);
     let mut alone = false;
     for (at, value) in waiting.drain(..ahead).enumerate() {
-        let (ready, is_call) = liveness.ready(value);
+        let (ready, is_call) = match at < near {
+            true => liveness.ready(value),
+            false => (false, false),
+        };
         // The first one is taken unconditionally, so that a schedule ends for any circuit.
         if at == 0 {
             steps.push(value);
@@ -41,11 +57,26 @@ fn next_wave(liveness: &Liveness<'_>, waiting: &mut VecDeque<Value>, window: usi
             rest.push(value);
         }
     }
+    if gathers {
+        let sums = steps.iter().filter_map(|&step| liveness.summed(step));
+        let sums: Vec<Summed<'_>> = sums.collect();
+        rest.retain(|&value| {
+            let alike = |sum: Summed<'_>| sums.contains(&sum) && liveness.ready(value).0;
+            let taken = steps.len() < window.max(DOTS) && liveness.summed(value).is_some_and(alike);
+            if taken {
+                steps.push(value);
+            }
+            !taken
+        });
+    }
     for value in rest.into_iter().rev() {
         waiting.push_front(value);
     }
     steps
 }
+
+/// What a sum of products is over, and whether its factors are scalars: sums that agree in both are computed together.
+type Summed<'c> = (&'c [Value], bool);
 
 /// Which values of a body exist, and the number of uses that each still has.
 struct Liveness<'c> {
@@ -122,6 +153,37 @@ impl<'c> Liveness<'c> {
         (ready, matches!(definition.inst, Inst::Call { .. }))
     }
 
+    /// What an instruction sums up, if it is a sum of products with factors that repeat or are numbers. Others are not faster
+    /// together.
+    fn summed(&self, value: Value) -> Option<Summed<'c>> {
+        let repeats = |plain: &Value| {
+            let plain = self.circuit.values.get(*plain);
+            plain.is_some_and(|plain| encoded_share(self.circuit, &plain.inst) < 1.0)
+        };
+        match &self.circuit.values.get(value)?.inst {
+            Inst::Dot { ciphers, plains } => plains.iter().all(repeats).then_some((ciphers, false)),
+            Inst::DotScalar { ciphers, .. } => Some((ciphers, true)),
+            _ => None,
+        }
+    }
+
+    /// The sums over the same ciphertexts among some instructions.
+    fn dots(&self, steps: &[Value]) -> Vec<Vec<Value>> {
+        let mut groups: Vec<(Summed<'_>, Vec<Value>)> = Vec::new();
+        for &step in steps {
+            let Some(sum) = self.summed(step) else {
+                continue;
+            };
+            let mut open = groups.iter_mut();
+            match open.find(|(other, group)| *other == sum && group.len() < DOTS) {
+                Some((_, group)) => group.push(step),
+                None => groups.push((sum, vec![step])),
+            }
+        }
+        let groups = groups.into_iter().map(|(_, group)| group);
+        groups.filter(|group| group.len() > 1).collect()
+    }
+
     /// Runs `steps` as a wave: finds the plaintexts to encode before it, and the values that die after it.
     fn step(&mut self, steps: Vec<Value>) -> Wave {
         let mut plains = BTreeSet::new();
@@ -170,6 +232,7 @@ impl<'c> Liveness<'c> {
         });
         Wave {
             plains: plains.into_iter().collect(),
+            dots: self.dots(&steps),
             steps,
             call,
             dead,

@@ -5,6 +5,7 @@
 
 use super::cache::Cache;
 use super::control::Control;
+use super::dots;
 use super::error::ExecError;
 use super::evaluator::Evaluator;
 use super::held::{Held, missing};
@@ -16,6 +17,21 @@ use peregrine_ir::{Circuit, Definition, FunctionId, Key, Value};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// What one thread begins with in a wave.
+enum Task<'w> {
+    One(Value),
+    /// Sums of products over the same ciphertexts.
+    Dots(&'w [Value]),
+}
+
+/// All steps of a wave, each in one task.
+fn tasks(wave: &Wave) -> Vec<Task<'_>> {
+    let together: BTreeSet<Value> = wave.dots.iter().flatten().copied().collect();
+    let alone = wave.steps.iter().filter(|step| !together.contains(step));
+    let groups = wave.dots.iter().map(|group| Task::Dots(group));
+    groups.chain(alone.map(|&step| Task::One(step))).collect()
+}
 
 /// A run in progress.
 pub(super) struct Walk<'r, E: Evaluator> {
@@ -136,12 +152,20 @@ impl<'r, E: Evaluator> Walk<'r, E> {
             self.live.put(value, Held::Plain(Arc::new(plain?)));
         }
         // Reading a key is mostly one thread's work, which would leave the others idle.
-        let (made, keys): (Vec<_>, _) = rayon::join(
-            || wave.steps.par_iter().map(|&v| self.step(v)).collect(),
+        let (made, keys): (Vec<Vec<_>>, _) = rayon::join(
+            || {
+                let made = tasks(wave).into_par_iter().map(|task| match task {
+                    Task::One(value) => vec![(value, self.step(value))],
+                    Task::Dots(values) => self.dots(values),
+                });
+                made.collect()
+            },
             || self.live.evaluator.prepare(&wave.prefetch),
         );
         keys.map_err(ExecError::Refused)?;
-        for (&value, result) in wave.steps.iter().zip(made) {
+        let mut made: Vec<_> = made.into_iter().flatten().collect();
+        made.sort_by_key(|(value, _)| *value);
+        for (value, result) in made {
             self.live.put(value, result?);
         }
         wave.dead
@@ -203,6 +227,40 @@ impl<'r, E: Evaluator> Walk<'r, E> {
             .control
             .time((value, self.live.node_of(definition)), compute)?;
         self.live.control.finished();
+        Ok(held)
+    }
+
+    /// Computes the values of sums of products over the same ciphertexts.
+    fn dots(&self, values: &[Value]) -> Vec<(Value, Outcome<Held<E>, E>)> {
+        let values = values.iter().copied();
+        match self.together(values.clone()) {
+            Ok(held) => values.zip(held.into_iter().map(Ok)).collect(),
+            // Each by itself says which of them it is.
+            Err(_) => values.map(|value| (value, self.step(value))).collect(),
+        }
+    }
+
+    fn together(&self, values: impl Iterator<Item = Value>) -> Outcome<Vec<Held<E>>, E> {
+        let (mut rows, mut defined, mut timed) = (Vec::new(), Vec::new(), Vec::new());
+        for value in values {
+            self.live.control.check()?;
+            let definition = self.live.definition(value)?;
+            rows.push(Operands {
+                live: &self.live,
+                site: self.live.site(value, definition),
+            });
+            defined.push((value, definition));
+            timed.push((value, self.live.node_of(definition)));
+        }
+        let compute = || {
+            let made = defined.iter().zip(dots::together(&rows)?);
+            let sealed = made.map(|(&(value, definition), cipher)| {
+                self.live.sealed(value, definition, Held::Cipher(cipher))
+            });
+            sealed.collect::<Outcome<Vec<_>, E>>()
+        };
+        let held = self.live.control.time_all(&timed, compute)?;
+        held.iter().for_each(|_| self.live.control.finished());
         Ok(held)
     }
 

@@ -29,6 +29,15 @@ pub enum SharedPlains {
     Reencode,
 }
 
+/// The treatment of sums of products over the same ciphertexts, which are faster together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SharedSums {
+    /// Bring those ahead into the wave of the first one, from where their results wait for their uses.
+    Gather,
+    /// Compute together what is in one wave anyway.
+    AsTheyCome,
+}
+
 /// The options of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanOptions {
@@ -36,6 +45,8 @@ pub struct PlanOptions {
     pub window: usize,
     /// The treatment of plaintexts that several instructions use.
     pub plains: SharedPlains,
+    /// The treatment of sums of products over the same ciphertexts.
+    pub sums: SharedSums,
     /// Where the source of the evaluation keys has them.
     pub keys: KeyResidence,
 }
@@ -51,6 +62,8 @@ pub struct Wave {
     pub prefetch: Vec<Key>,
     /// The values to compute, in definition order.
     pub steps: Vec<Value>,
+    /// Those of the steps that are sums of products over the same ciphertexts, which are computed together: groups of two or more.
+    pub dots: Vec<Vec<Value>>,
     /// The function that is called, where the only step is a call.
     pub call: Option<FunctionId>,
     /// The values that nobody needs afterwards.

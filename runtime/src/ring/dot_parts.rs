@@ -55,8 +55,29 @@ impl Ring {
     ) -> Result<Vec<RnsPoly<Ntt>>, RingError> {
         let polys = twos.iter().flat_map(|(polys, _)| *polys);
         let polys = polys.chain(terms.iter().map(|(polys, _)| *polys));
+        let parts = self.check_parts(basis, polys)?;
+        for (_, multiplier) in terms {
+            if let Multiplier::Values(values) = multiplier {
+                self.repeats(values)?;
+                self.check_covers(values.basis(), basis)?;
+            }
+        }
+        let parts = parts.ok_or(RingError::NoOperands)?;
+        let begun = basis.primes().iter().map(|_| Begun::nothing(self, parts));
+        Ok(self.completed(basis, begun.collect(), (twos, terms)))
+    }
+
+    /// How many parts each of the operands has, if there are any.
+    ///
+    /// # Errors
+    /// When they differ in that, or an operand lacks a prime.
+    pub(super) fn check_parts<'a>(
+        &self,
+        basis: &RnsBasis,
+        operands: impl IntoIterator<Item = &'a [RnsPoly<Ntt>]>,
+    ) -> Result<Option<usize>, RingError> {
         let mut parts = None;
-        for polys in polys {
+        for polys in operands {
             let (expected, found) = (*parts.get_or_insert(polys.len()), polys.len());
             if found != expected {
                 return Err(RingError::Length { expected, found });
@@ -65,15 +86,19 @@ impl Ring {
                 poly.check_superset(self, basis)?;
             }
         }
-        for (_, multiplier) in terms {
-            if let Multiplier::Values(values) = multiplier {
-                self.repeats(values)?;
-                self.check_covers(values.basis(), basis)?;
-            }
-        }
-        let parts = parts.ok_or(RingError::NoOperands)?;
-        let limbs = basis.primes().par_iter();
-        let limbs = limbs.map(|&prime| self.dot_limbs(prime, parts, twos, terms));
+        Ok(parts)
+    }
+
+    /// Sums of which something may be there, one for each prime, with the rest of their terms added; as polynomials.
+    pub(super) fn completed(
+        &self,
+        basis: &RnsBasis,
+        begun: Vec<Begun>,
+        (twos, terms): (&[TwoTerms<'_>], &[Term<'_>]),
+    ) -> Vec<RnsPoly<Ntt>> {
+        let parts = begun.first().map_or(0, |begun| begun.limbs.len());
+        let limbs = begun.into_par_iter().zip(basis.primes());
+        let limbs = limbs.map(|(begun, &prime)| self.dot_limbs(prime, begun, twos, terms));
         let mut polys: Vec<Vec<Buffer>> = (0..parts).map(|_| Vec::new()).collect();
         for limbs in limbs.collect::<Vec<_>>() {
             for (poly, limb) in polys.iter_mut().zip(limbs) {
@@ -81,22 +106,22 @@ impl Ring {
             }
         }
         let poly = |limbs| RnsPoly::from_buffers(basis.clone(), self.degree(), limbs);
-        Ok(polys.into_iter().map(poly).collect())
+        polys.into_iter().map(poly).collect()
     }
 
     /// The sums modulo one prime.
     fn dot_limbs(
         &self,
         prime: usize,
-        parts: usize,
+        Begun { limbs, started }: Begun,
         twos: &[TwoTerms<'_>],
         terms: &[Term<'_>],
     ) -> Vec<Buffer> {
         let mut sums = Sums {
             ring: self,
             prime,
-            limbs: (0..parts).map(|_| self.buffer()).collect(),
-            started: false,
+            limbs,
+            started,
         };
         for twos in twos.chunks(FACTORS_AT_ONCE / 2) {
             let made = twos.iter().map(|(_, integers)| {
@@ -134,6 +159,24 @@ impl Ring {
         write(prime, &mut words);
         self.transform(prime).forward(&mut words);
         Some(words)
+    }
+}
+
+/// What there is of sums modulo one prime before their terms are added.
+pub(super) struct Begun {
+    /// A limb for each part.
+    pub(super) limbs: Vec<Buffer>,
+    /// Whether there is something in the limbs.
+    pub(super) started: bool,
+}
+
+impl Begun {
+    /// Nothing yet, for so many parts.
+    pub(super) fn nothing(ring: &Ring, parts: usize) -> Self {
+        Self {
+            limbs: (0..parts).map(|_| ring.buffer()).collect(),
+            started: false,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::automorphism::Permutation;
 use super::modulus::{Factor, Modulus};
+use super::portable::Matrix;
 use super::{packing, portable, transform};
 
 #[cfg(target_arch = "x86_64")]
@@ -138,6 +139,9 @@ dispatch! {
     dot(out: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus);
     /// Adds the sum of `a_k b_k` over pairs of slices to `acc`.
     add_dot(acc: &mut [u64], pairs: &[(&[u64], &[u64])], m: &Modulus);
+    /// Writes a block of all results of a matrix; results have the same places as what is multiplied. Each word of that is read once
+    /// for a few results, eight with the widest vectors.
+    matrix(out: &mut [&mut [u64]], of: &Matrix<'_>, m: &Modulus);
     /// `out` = sum of `a_k c_k` over slices with one constant each, prepared by [`Kernels::weight`]; words of `a_k` below 2^50,
     /// not necessarily below `p`. The result is below `4p`, as the forward transform of the same kernels allows.
     weighted_sum(out: &mut [u64], sources: &[&[u64]], weights: &[u64], m: &Modulus);
@@ -361,6 +365,40 @@ mod tests {
             let (vector, portable) = made(&[0; N], |k, out| k.rounded_sum(out, &terms));
             for (kernels, found) in vector {
                 prop_assert!(found == portable, "{:?}", kernels);
+            }
+        }
+
+        #[test]
+        fn matrices_agree(bits in 20u32..=50, seed in 1u64.., count in 1usize..40, rows in 1usize..20, log_block in 3u32..=LOG_N) {
+            let p = primes_below(bits, LOG_N, 1)[0];
+            let m = Modulus::new(p);
+            let state = &mut { seed };
+            let x = sets(state, p, count);
+            let blocks = N >> log_block;
+            // For each block, each limb and each result.
+            let factors: Vec<Vec<Vec<u64>>> = (0..blocks)
+                .map(|_| sets(state, p, count).into_iter().map(|mut w| { w.truncate(rows); w }).collect())
+                .collect();
+            let (vector, portable) = made(&vec![u64::MAX; rows * N], |k, out| {
+                let mut out: Vec<&mut [u64]> = out.chunks_mut(N).collect();
+                for (at, w) in factors.iter().enumerate() {
+                    let block = at << log_block..(at + 1) << log_block;
+                    let of = Matrix { x: &slices(&x), w: &w.concat(), block };
+                    k.matrix(&mut out, &of, &m);
+                }
+            });
+            for (kernels, found) in vector {
+                prop_assert!(found == portable, "{:?}", kernels);
+            }
+            for (row, found) in portable.chunks(N).enumerate() {
+                let written = |j: usize| -> Vec<u64> {
+                    factors.iter().flat_map(|w| vec![w[j][row]; 1 << log_block]).collect()
+                };
+                let written: Vec<Vec<u64>> = (0..count).map(written).collect();
+                let pairs: Vec<_> = slices(&x).into_iter().zip(slices(&written)).collect();
+                let mut expected = vec![0; N];
+                portable::dot(&mut expected, &pairs, &m);
+                prop_assert_eq!(found, &expected[..]);
             }
         }
 

@@ -15,6 +15,7 @@ mod convert;
 #[cfg(target_arch = "x86_64")]
 mod counter;
 mod dot_parts;
+mod dots;
 #[cfg(target_arch = "x86_64")]
 mod fma;
 #[cfg(target_arch = "x86_64")]
@@ -45,7 +46,8 @@ pub use poly::{Coefficient, Ntt, RnsPoly, SecretPoly};
 pub use sampling::{NOISE_DEVIATION, Randomness, Seed};
 pub(crate) use sampling::{sample_sparse, sample_ternary};
 
-pub(crate) use dot_parts::{FACTORS_AT_ONCE, Multiplier};
+pub(crate) use dot_parts::{FACTORS_AT_ONCE, Multiplier, Term};
+pub(crate) use dots::{Row, Weight};
 pub use kernels::kernels_in_use;
 pub(crate) use key_limb::{Halves, PackedHalves};
 pub(crate) use key_product::Then;

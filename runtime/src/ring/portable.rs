@@ -7,9 +7,20 @@
 
 use super::automorphism::Permutation;
 use super::modulus::{Factor, Modulus};
+use std::ops::Range;
 
 /// Accumulators that stay in the first-level cache: 4 KiB of 128-bit words.
 const BLOCK: usize = 256;
+
+/// Factors by which the words of several limbs are multiplied and added up, to several results: `out_o = sum_j w_(o,j) x_j`.
+pub(super) struct Matrix<'a> {
+    /// `x_j`, of whole limbs or the same part of each.
+    pub(super) x: &'a [&'a [u64]],
+    /// For each `x_j` its factors for all results, in `[0, p)`.
+    pub(super) w: &'a [u64],
+    /// The words that have these factors; where it begins and ends are multiples of 8.
+    pub(super) block: Range<usize>,
+}
 
 /// `acc += a`.
 pub(super) fn add_assign(acc: &mut [u64], a: &[u64], m: &Modulus) {
@@ -172,6 +183,16 @@ pub(super) fn weighted_sum(out: &mut [u64], sources: &[&[u64]], weights: &[u64],
         for (out, acc) in out.iter_mut().zip(acc) {
             *out = acc as u64;
         }
+    }
+}
+
+/// A block of all results of a matrix.
+pub(super) fn matrix(out: &mut [&mut [u64]], of: &Matrix<'_>, m: &Modulus) {
+    let rows = out.len();
+    let x: Vec<&[u64]> = of.x.iter().map(|x| &x[of.block.clone()]).collect();
+    for (row, out) in out.iter_mut().enumerate() {
+        let w: Vec<u64> = of.w.iter().skip(row).step_by(rows).copied().collect();
+        weighted_sum(&mut out[of.block.clone()], &x, &w, m);
     }
 }
 

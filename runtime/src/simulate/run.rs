@@ -2,7 +2,9 @@
 
 use super::error::SimulateError;
 use crate::backend::clear::{Cipher, ClearFootprint, Headroom, Noise, Seen, Simulator, first};
-use crate::exec::{self, KeyResidence, Plan, PlanOptions, Progress, SharedPlains, memory};
+use crate::exec::{
+    self, KeyResidence, Plan, PlanOptions, Progress, SharedPlains, SharedSums, memory,
+};
 use crate::ports::{Arrays, PortView, check_names};
 use crate::range::Outlier;
 use peregrine_ir::{Circuit, Inst, Port, Type, Verified};
@@ -155,6 +157,7 @@ pub(super) fn each_group(
         PlanOptions {
             window: 2 * rayon::current_num_threads(),
             plains: SharedPlains::Keep,
+            sums: SharedSums::AsTheyCome,
             keys: KeyResidence::Held,
         },
     );

@@ -12,6 +12,7 @@
 mod cache;
 #[path = "../common/mod.rs"]
 mod common;
+mod dots;
 mod execute;
 mod fragments;
 mod functions;

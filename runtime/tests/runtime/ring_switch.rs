@@ -8,7 +8,7 @@ use peregrine_ir::*;
 use peregrine_runtime::backend::cpu::{CpuFootprint, KeySource, Sizes};
 use peregrine_runtime::exec::memory;
 use peregrine_runtime::exec::{KeyForm, KeyResidence};
-use peregrine_runtime::exec::{Plan, PlanOptions, SharedPlains, Silent};
+use peregrine_runtime::exec::{Plan, PlanOptions, SharedPlains, SharedSums, Silent};
 use peregrine_runtime::rlwe::SwitchKey;
 use peregrine_runtime::server::{Resources, Usage};
 use peregrine_runtime::simulate::{self as simulator, Options};
@@ -234,6 +234,7 @@ fn a_prediction_counts_both_rings() {
     let options = PlanOptions {
         window: 1,
         plains: SharedPlains::Keep,
+        sums: SharedSums::AsTheyCome,
         keys: KeyResidence::Stored,
     };
     let plan = Plan::new(&circuit, options);

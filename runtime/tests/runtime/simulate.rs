@@ -4,7 +4,7 @@ use crate::common::{Toy, inputs, numbers};
 use peregrine_ir::*;
 use peregrine_runtime::backend::cpu::CpuFootprint;
 use peregrine_runtime::exec::memory::{self, Budget};
-use peregrine_runtime::exec::{KeyResidence, Plan, PlanOptions, SharedPlains, Silent};
+use peregrine_runtime::exec::{KeyResidence, Plan, PlanOptions, SharedPlains, SharedSums, Silent};
 use peregrine_runtime::ports::{Array, Arrays, PortError};
 use peregrine_runtime::simulate::{self, Options, SimulateError};
 
@@ -102,6 +102,7 @@ fn options(window: usize) -> PlanOptions {
     PlanOptions {
         window,
         plains: SharedPlains::Keep,
+        sums: SharedSums::Gather,
         keys: KeyResidence::Stored,
     }
 }

@@ -269,6 +269,32 @@ impl Evaluator for CkksEvaluator {
         Ok(engine.dot_scalar(ciphers, factors, scale.value)?)
     }
 
+    fn dots(
+        &self,
+        ciphers: &[&Ciphertext],
+        plains: &[&[&Plain]],
+    ) -> Result<Vec<Ciphertext>, CkksRunError> {
+        let factors = plains.iter().map(|plains| {
+            let factors = plains.iter().map(|p| p.factor());
+            factors.collect()
+        });
+        let factors: Vec<Vec<Factor<'_>>> = factors.collect();
+        let factors: Vec<&[Factor<'_>]> = factors.iter().map(Vec::as_slice).collect();
+        Ok(self.of_all("dot", ciphers)?.dots(ciphers, &factors)?)
+    }
+
+    fn dot_scalars(
+        &self,
+        ciphers: &[&Ciphertext],
+        factors: &[(&[f64], ScaleValue<'_>)],
+    ) -> Result<Vec<Ciphertext>, CkksRunError> {
+        let engine = self.of_all("dot_scalar", ciphers)?;
+        let factors = factors
+            .iter()
+            .map(|&(factors, scale)| (factors, scale.value));
+        Ok(engine.dot_scalars(ciphers, &factors.collect::<Vec<_>>())?)
+    }
+
     fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext, CkksRunError> {
         Ok(self.of(a).mul(a, b)?)
     }

@@ -1,5 +1,6 @@
 //! Sizes of values, keys and scratch memory, by ring and level.
 
+use crate::ckks::LEAST_LOG_RATIO;
 use crate::ring::FACTORS_AT_ONCE;
 use peregrine_ir::Type;
 use peregrine_ir::stats::key_bytes;
@@ -223,11 +224,15 @@ impl Sizes {
             ] => {
                 let at_a_time = terms.min(DOT_CHUNK.get()) as u64;
                 let sums = u64::from(terms > DOT_CHUNK.get()) * 2;
+                let whole = plaintext();
                 let plain = match encodes_complex(circuit, inst) {
-                    true => plaintext(),
+                    true => whole,
                     false => MESSAGE_LIMBS,
                 };
-                plain * at_a_time + at_a_time / 2 + sums * self.limbs_of(&definition.ty)
+                // Slots that repeat are encoded for all primes.
+                let short = (whole * at_a_time).div_ceil(1 << LEAST_LOG_RATIO);
+                let plains = short.max(plain * at_a_time + at_a_time / 2);
+                plains + sums * self.limbs_of(&definition.ty)
             }
             // What one pass hands to the next.
             [before @ .., _] => {

@@ -1,26 +1,9 @@
-//! Sums, plaintext and scalar operations: no key switch, any form.
+//! Sums, and operations with one plaintext or scalar: no key switch, any form.
 
 use super::{Evaluator, map_parts};
-use crate::ckks::integer::PowersOfTwo;
-use crate::ckks::{Ciphertext, CiphertextForm, CkksError, Factor, Message, Plaintext};
-use crate::ring::{Multiplier, Ntt, RnsPoly};
+use crate::ckks::{Ciphertext, CiphertextForm, CkksError, Plaintext};
+use crate::ring::{Ntt, RnsPoly};
 use rayon::prelude::*;
-
-/// The integer next to a scaled number, if the modulus carries it.
-fn scaled(x: f64, modulus_bits: f64) -> Result<f64, CkksError> {
-    let integer = x.round();
-    if !integer.is_finite() {
-        return Err(CkksError::NotFinite {
-            what: "a scaled scalar",
-            value: integer,
-        });
-    }
-    let bits = integer.abs().log2();
-    if bits >= modulus_bits - 1.0 {
-        return Err(CkksError::EncodeOverflow { bits, modulus_bits });
-    }
-    Ok(integer)
-}
 
 impl Evaluator {
     /// The sum of one or more ciphertexts of one level and form; ciphertexts of two parts may be added to one of three.
@@ -33,7 +16,7 @@ impl Evaluator {
 
     /// A ciphertext each part of which is made of the same parts of at least one ciphertext, all of one level and of the form of the
     /// first; or, where that has a third part, without one.
-    fn combine(
+    pub(super) fn combine(
         &self,
         op: &'static str,
         terms: &[&Ciphertext],
@@ -138,91 +121,6 @@ impl Evaluator {
     /// When `r s` is not finite, or does not fit in the ciphertext's modulus.
     pub fn mul_scalar(&self, a: &Ciphertext, r: f64, s: f64) -> Result<Ciphertext, CkksError> {
         self.dot_scalar(&[a], &[r], s)
-    }
-
-    /// The linear combination `sum_i a_i round(r_i s)` of ciphertexts of one level and form, in one pass with one modular
-    /// reduction. Every slot of `a_i` is multiplied by the scalar `r_i`, so nothing is encoded.
-    ///
-    /// # Errors
-    /// When the lists are empty or of different lengths, ciphertexts differ in level or form, or an `r_i s` is not finite or does
-    /// not fit in the modulus.
-    pub fn dot_scalar(
-        &self,
-        a: &[&Ciphertext],
-        r: &[f64],
-        s: f64,
-    ) -> Result<Ciphertext, CkksError> {
-        const OP: &str = "dot_scalar";
-        if a.len() != r.len() {
-            return Err(CkksError::ScalarLengths {
-                ciphertexts: a.len(),
-                scalars: r.len(),
-            });
-        }
-        let level = a.first().ok_or(CkksError::NoOperands { op: OP })?.level();
-        let ring = self.params.ring();
-        let modulus_bits = ring.log2_product(self.params.row(level)?);
-        let integers = r
-            .iter()
-            .map(|r| scaled(r * s, modulus_bits))
-            .collect::<Result<Vec<f64>, CkksError>>()?;
-        let largest = integers.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
-        self.combine(OP, a, |parts| {
-            Ok(ring.dot_constants(parts, |prime| {
-                let powers = PowersOfTwo::up_to(ring.modulus(prime), largest);
-                integers.iter().map(|&x| powers.residue(x)).collect()
-            })?)
-        })
-    }
-
-    /// The sum of products `sum_i a_i p_i` of ciphertexts of one level and form with plaintexts, slot by slot.
-    ///
-    /// # Errors
-    /// When the lists are empty or of different lengths, ciphertexts differ in level or form, or a plaintext lacks a prime.
-    pub fn dot<'p, F: Into<Factor<'p>> + Copy>(
-        &self,
-        a: &[&Ciphertext],
-        p: &[F],
-    ) -> Result<Ciphertext, CkksError> {
-        if a.len() != p.len() {
-            return Err(CkksError::DotLengths {
-                ciphertexts: a.len(),
-                plaintexts: p.len(),
-            });
-        }
-        let first = a.first().ok_or(CkksError::NoOperands { op: "dot" })?;
-        a.iter()
-            .try_for_each(|term| self.expect_alike("dot", first, term))?;
-        let basis = first.form().basis(&self.params, first.level())?;
-        let ring = self.params.ring();
-        let (mut terms, mut messages) = (Vec::new(), Vec::new());
-        for (a, &factor) in a.iter().zip(p) {
-            match factor.into() {
-                Factor::Plaintext(p) => terms.push((a.parts(), Multiplier::Values(p.short()))),
-                Factor::Message(message) => messages.push((a.parts(), message)),
-            }
-        }
-        let (mut twos, mut ones) = (Vec::new(), Vec::new());
-        for two in messages.chunks(2) {
-            let both = match two {
-                [(x, a), (y, b)] => Message::two(a, b).map(|integers| ([*x, *y], integers)),
-                _ => None,
-            };
-            match both {
-                Some(both) => twos.push(both),
-                None => ones.extend_from_slice(two),
-            }
-        }
-        let writers = ones.iter().map(|&(x, message)| {
-            let write = move |prime: usize, out: &mut [u64]| message.residues(ring, prime, out);
-            (x, write)
-        });
-        let writers: Vec<_> = writers.collect();
-        let ones = writers.iter();
-        terms.extend(ones.map(|(x, write)| (*x, Multiplier::Coefficients(write))));
-        let twos = twos.iter().map(|(x, integers)| (*x, integers.as_slice()));
-        let parts = ring.dot_parts(basis, &twos.collect::<Vec<_>>(), &terms)?;
-        Ok(Ciphertext::new(parts, first.level(), first.form()))
     }
 
     /// The product `a X^k` of a ciphertext and a monomial: slot `j` is multiplied by `zeta^(5^j k)`; for `k = N/2` every slot

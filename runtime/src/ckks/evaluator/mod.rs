@@ -2,7 +2,8 @@
 //!
 //! | group | functions | cost |
 //! |---|---|---|
-//! | `linear` | add, sum, sub, negate, plaintext and scalar operations, dot, monomials | a pass per operand |
+//! | `linear` | add, sum, sub, negate, plaintext and scalar operations, monomials | a pass per operand |
+//! | `dots` | sums of products with plaintexts or scalars, one or several over the same ciphertexts | a pass per operand |
 //! | `levels` | rescale, drop_level | transforms of the primes that leave and of all that stay |
 //! | `products` | mul, square, relinearize | a pass; relinearizing is a key switch |
 //! | `rotations` | decompose, rotate, conjugate, mod_down | a key switch, or its phases one by one |
@@ -10,11 +11,14 @@
 //! Every function takes operands by reference, checks level and form first, and returns a new ciphertext. Scales are not seen
 //! here. `a.level()` is the level of every result, except for rescale and drop_level.
 
+mod dots;
 mod levels;
 mod linear;
 mod products;
 mod rotations;
 
+#[cfg(test)]
+mod dot_tests;
 #[cfg(test)]
 mod level_tests;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::ring::packing::window;
 use std::arch::x86_64::*;
 
 /// Products of words below `2^50` that one reduction takes: the sum, over `2^51`, stays below `2^52`.
-const TERMS: usize = 7;
+pub(super) const TERMS: usize = 7;
 
 /// `2^103`.
 const UPPER: f64 = 10_141_204_801_825_835_211_973_625_643_008.0;
@@ -23,15 +23,15 @@ const BLOCK: usize = 1 << 9;
 
 /// Sums of the upper and lower parts of products, and of what is not theirs.
 #[derive(Clone, Copy)]
-struct Sums {
+pub(super) struct Sums {
     upper: __m256i,
     lower: __m256i,
 }
 
 /// What is the same for all sums modulo a prime.
 #[derive(Clone, Copy)]
-struct Reduction {
-    prime: Prime,
+pub(super) struct Reduction {
+    pub(super) prime: Prime,
     /// `2^51 mod p`.
     radix: Vector,
     /// What `TERMS` or fewer products leave in the words of [`Sums`] that is not theirs, less what makes the lower sum positive.
@@ -41,7 +41,7 @@ struct Reduction {
 impl Reduction {
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn new(m: &Modulus, terms: usize) -> Self {
+    pub(super) fn new(m: &Modulus, terms: usize) -> Self {
         // The lower sum is at least -2^50 for each term.
         let (terms, lift) = (terms as u64, terms.div_ceil(2) as u64);
         let upper = terms.wrapping_mul(UPPER.to_bits()).wrapping_add(lift);
@@ -58,7 +58,7 @@ impl Reduction {
     /// The sum modulo `p`, between `-p / 2` and `p / 2` but for one.
     #[inline]
     #[target_feature(enable = "avx2,fma")]
-    fn reduce(&self, sums: Sums) -> Vector {
+    pub(super) fn reduce(&self, sums: Sums) -> Vector {
         let [upper, lower] = self.excess;
         let lower = _mm256_sub_epi64(sums.lower, lower);
         let carry = _mm256_srli_epi64::<51>(lower);
@@ -72,7 +72,7 @@ impl Reduction {
 impl Sums {
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn zero() -> Self {
+    pub(super) fn zero() -> Self {
         Self {
             upper: _mm256_setzero_si256(),
             lower: _mm256_setzero_si256(),
@@ -82,7 +82,7 @@ impl Sums {
     /// Adds a product.
     #[inline]
     #[target_feature(enable = "avx2,fma")]
-    fn add(&mut self, a: Vector, b: Vector) {
+    pub(super) fn add(&mut self, a: Vector, b: Vector) {
         let upper = _mm256_fmadd_pd(a, b, splat(UPPER));
         let rest = _mm256_sub_pd(splat(UPPER + ROUNDER), upper);
         let lower = _mm256_fmadd_pd(a, b, rest);

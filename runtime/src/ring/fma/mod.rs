@@ -22,6 +22,7 @@
 //!   the sums of products of `elementwise`.
 
 pub(super) mod elementwise;
+pub(super) mod matrix;
 pub(super) mod ntt;
 pub(super) mod stream;
 pub(super) mod vector;

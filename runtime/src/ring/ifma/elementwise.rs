@@ -13,11 +13,11 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 /// Products of a word below `2^50` and a residue that one reduction takes: the result, below `T p / 4 + p`, stays below `4p`.
-const TERMS: usize = 12;
+pub(super) const TERMS: usize = 12;
 
 /// Sums of the low and the high halves of products.
 #[derive(Clone, Copy)]
-struct Sums {
+pub(super) struct Sums {
     low: Vector,
     high: Vector,
 }
@@ -25,7 +25,7 @@ struct Sums {
 impl Sums {
     #[inline]
     #[target_feature(enable = "avx512f")]
-    fn zero() -> Self {
+    pub(super) fn zero() -> Self {
         let zero = _mm512_setzero_si512();
         Self {
             low: zero,
@@ -36,7 +36,7 @@ impl Sums {
     /// Adds a product.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
-    fn add(&mut self, a: Vector, b: Vector) {
+    pub(super) fn add(&mut self, a: Vector, b: Vector) {
         self.low = _mm512_madd52lo_epu64(self.low, a, b);
         self.high = _mm512_madd52hi_epu64(self.high, a, b);
     }
@@ -44,7 +44,7 @@ impl Sums {
     /// The sum over `2^52` modulo `p`, in `(0, T p / 4 + p)` for T terms.
     #[inline]
     #[target_feature(enable = "avx512f,avx512ifma")]
-    fn reduce(self, p: &Prime) -> Vector {
+    pub(super) fn reduce(self, p: &Prime) -> Vector {
         let m = p.low(self.low, p.inverse);
         let above = _mm512_madd52hi_epu64(p.minus, m, p.one);
         let carry = _mm512_srli_epi64::<52>(self.low);
@@ -53,7 +53,7 @@ impl Sums {
 }
 
 /// `2^104 mod p`: a product by it undoes a reduction.
-fn restore(m: &Modulus) -> Factor52 {
+pub(super) fn restore(m: &Modulus) -> Factor52 {
     factor(m, m.montgomery(1))
 }
 

@@ -18,6 +18,7 @@
 //! - \[Har14\] Harvey, *Faster arithmetic for number-theoretic transforms*. <https://arxiv.org/abs/1205.2926>
 
 pub(super) mod elementwise;
+pub(super) mod matrix;
 pub(super) mod ntt;
 pub(super) mod stream;
 pub(super) mod vector;
