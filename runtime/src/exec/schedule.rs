@@ -7,6 +7,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// Sums of products over the same ciphertexts that are computed together at most: the widest loops have registers for as many.
 const DOTS: usize = 8;
+/// The ciphertexts of such sums at least: with fewer, reading them once saves less than results that wait for their uses cost.
+const LEAST_TERMS: usize = 8;
 /// The number of instructions ahead among which such sums are looked for.
 const DOTS_AHEAD: usize = 64;
 
@@ -153,18 +155,19 @@ impl<'c> Liveness<'c> {
         (ready, matches!(definition.inst, Inst::Call { .. }))
     }
 
-    /// What an instruction sums up, if it is a sum of products with factors that repeat or are numbers. Others are not faster
+    /// What an instruction sums up, if it is a sum of many products with factors that repeat or are numbers. Others are hardly faster
     /// together.
     fn summed(&self, value: Value) -> Option<Summed<'c>> {
         let repeats = |plain: &Value| {
             let plain = self.circuit.values.get(*plain);
             plain.is_some_and(|plain| encoded_share(self.circuit, &plain.inst) < 1.0)
         };
-        match &self.circuit.values.get(value)?.inst {
-            Inst::Dot { ciphers, plains } => plains.iter().all(repeats).then_some((ciphers, false)),
-            Inst::DotScalar { ciphers, .. } => Some((ciphers, true)),
-            _ => None,
-        }
+        let summed: Summed<'c> = match &self.circuit.values.get(value)?.inst {
+            Inst::Dot { ciphers, plains } if plains.iter().all(repeats) => (ciphers, false),
+            Inst::DotScalar { ciphers, .. } => (ciphers, true),
+            _ => return None,
+        };
+        (summed.0.len() >= LEAST_TERMS).then_some(summed)
     }
 
     /// The sums over the same ciphertexts among some instructions.

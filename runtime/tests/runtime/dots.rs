@@ -79,8 +79,8 @@ fn plan(circuit: &Verified, window: usize, sums: SharedSums) -> Plan {
 fn bytes_do_not_depend_on_what_is_computed_together() {
     // Numbers, short periods, and none; more sums than are computed together, and more terms than are encoded at a time.
     for (terms, periods) in [
-        (4, &[1, 1][..]),
-        (5, &[4, 1, 16, 256, 2, 8, 1, 4, 16, 2, 1]),
+        (7, &[1, 1][..]),
+        (9, &[4, 1, 16, 256, 2, 8, 1, 4, 16, 2, 1]),
         (37, &[2, 1, 256, 4]),
     ] {
         let circuit = circuit(terms, periods, 0.5);
@@ -107,7 +107,7 @@ fn bytes_do_not_depend_on_what_is_computed_together() {
 
 #[test]
 fn sums_over_the_same_ciphertexts_come_together() {
-    let circuit = circuit(4, &[1; 11], 0.5);
+    let circuit = circuit(8, &[1; 11], 0.5);
     let groups = |window, sums| {
         let plan = plan(&circuit, window, sums);
         for wave in plan.waves() {
@@ -151,7 +151,7 @@ impl Progress for Times {
 
 #[test]
 fn each_is_timed_once() {
-    let circuit = circuit(4, &[1, 2, 4], 0.5);
+    let circuit = circuit(8, &[1, 2, 4], 0.5);
     let mut parties = Parties::new(&circuit);
     let (keys, encrypted) = (parties.keys(), parties.encrypt(&inputs(&circuit, 3)));
     let resources = Resources {
@@ -170,7 +170,7 @@ fn each_is_timed_once() {
 
 #[test]
 fn the_one_that_fails_is_named() {
-    let circuit = circuit(4, &[1, 2, 1], 129.4f64.exp2());
+    let circuit = circuit(8, &[1, 2, 1], 129.4f64.exp2());
     let mut parties = Parties::new(&circuit);
     let (keys, encrypted) = (parties.keys(), parties.encrypt(&inputs(&circuit, 3)));
     let error = |window| {
@@ -187,7 +187,7 @@ fn the_one_that_fails_is_named() {
     let sums = circuit.values.iter();
     let mut sums = sums.filter(|(_, d)| matches!(d.inst, Inst::Dot { .. }));
     let (last, definition) = sums.next_back().unwrap();
-    let constant = definition.inst.operands()[4];
+    let constant = definition.inst.operands()[8];
     let named = |v: Value| error(1).contains(&v.to_string());
     assert!(named(last) || named(constant), "{}", error(1));
     assert_eq!(error(1), error(8));
@@ -195,7 +195,7 @@ fn the_one_that_fails_is_named() {
 
 #[test]
 fn what_waits_for_its_use_is_predicted_and_given_up_first() {
-    let circuit = circuit(4, &[1; 11], 0.5);
+    let circuit = circuit(8, &[1; 11], 0.5);
     let fit = |limit| {
         let budget = Budget {
             window: 4,
