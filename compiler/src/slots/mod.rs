@@ -12,7 +12,7 @@ pub mod displacements;
 mod identity;
 pub mod linear;
 mod lower;
-mod periodic;
+pub mod periodic;
 mod polynomial;
 pub mod scalars;
 pub mod sets;
