@@ -10,7 +10,7 @@
 
 use super::taps::{AxisTaps, is_uniform, positions};
 use peregrine_ir::Layout;
-use peregrine_ir::cost::LinearCost;
+use peregrine_ir::cost::{LARGEST_SHARE, LinearCost};
 use peregrine_ir::linear::BoundMap;
 
 /// How the diagonals of a map between two layouts repeat.
@@ -23,13 +23,15 @@ pub struct Repeat {
 }
 
 impl Repeat {
-    /// How the diagonals of `map` repeat; `None` where they do not.
+    /// How the diagonals of `map` repeat; `None` where they do not, or too late for short transforms.
     pub fn of(map: &BoundMap<'_>, input: &Layout, output: &Layout) -> Option<Self> {
         let window = map.map().window()?;
         let (x, y) = (map.map().input.chw(), map.map().output.chw());
         let fits = input.parts().shape == x && output.parts().shape == y;
         let (from, to) = (Grid::of(input)?, Grid::of(output)?);
-        if !fits || to.channels == 1 || !is_uniform(map, window) {
+        let share = to.channels as f64 / f64::from(output.slots());
+        let is_short = to.channels > 1 && share <= LARGEST_SHARE;
+        if !fits || !is_short || !is_uniform(map, window) {
             return None;
         }
         let [rows, columns] = [0, 1].map(|axis| AxisTaps::of(window, (input, output), axis));

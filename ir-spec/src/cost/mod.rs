@@ -20,7 +20,7 @@ mod tests;
 
 pub use linear::{LinearCost, PASSES_OF_KEY_SWITCH, PASSES_OF_PRODUCT, Prices};
 pub use phases::Phases;
-pub use predict::{NodeSeconds, Prediction, encoded_share};
+pub use predict::{LARGEST_SHARE, NodeSeconds, Prediction, encoded_share};
 pub use profile::{Machine, Profile, ProfileError, Rates};
 
 use crate::{Level, RingId, RingTable};

@@ -34,7 +34,7 @@ pub struct NodeSeconds {
 const OVERHEAD: f64 = 1.4;
 
 /// The largest share of the slots that is encoded by itself, where the others repeat it.
-const LARGEST_SHARE: f64 = 1.0 / 16.0;
+pub const LARGEST_SHARE: f64 = 1.0 / 16.0;
 
 /// Seconds that a pass of an instruction takes longer where several threads share it: they are woken, and wait for the last of
 /// them.
