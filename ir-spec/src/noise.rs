@@ -22,6 +22,9 @@ pub const SECRET_VARIANCE: f64 = 2.0 / 3.0;
 /// Variance of the error of rounding to the nearest integer.
 const ROUNDING_VARIANCE: f64 = 1.0 / 12.0;
 
+/// Variance of the error of rounding up or down at random, in proportion to what is left: `f (1 - f)` for a uniform rest `f`.
+const RANDOM_ROUNDING_VARIANCE: f64 = 1.0 / 6.0;
+
 /// The noise of the primitives at one ring degree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoiseModel {
@@ -58,9 +61,10 @@ impl NoiseModel {
         self.slots_of(ERROR_VARIANCE)
     }
 
-    /// Noise of encoding a plaintext, whose coefficients are rounded. Its square is `N / 12`.
+    /// Noise of encoding a plaintext, whose coefficients are rounded at random. Its square is `N / 6`. The coefficients of real slots
+    /// come in pairs that are rounded alike, so that their error is real: all of it is in the real part.
     pub fn encoding(self) -> f64 {
-        self.slots_of(ROUNDING_VARIANCE)
+        self.slots_of(RANDOM_ROUNDING_VARIANCE)
     }
 
     /// Noise of dividing a ciphertext of 2 or 3 parts (`rescale`, `mod_down`): each part is off by `r_i`, uniform in `[-1/2,

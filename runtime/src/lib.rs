@@ -17,6 +17,7 @@ pub mod ring;
 pub mod rlwe;
 pub mod server;
 pub mod simulate;
+mod splitmix;
 pub mod verdict;
 pub mod wire;
 

@@ -15,7 +15,7 @@ pub const RESULT_BITS: u32 = 34;
 pub struct ScaleBits {
     /// log2 of the working scale of values, `d`.
     pub unit: u32,
-    /// log2 of the scale of encoded weights; rounding a plaintext adds `sqrt(N / 12)` in the slots.
+    /// log2 of the scale of encoded weights; rounding a plaintext adds `sqrt(N / 6)` in the slots.
     pub weights: u32,
     /// log2 of the scale of scalars, which are not encoded, so that they need the asked precision and no more.
     pub numbers: u32,

@@ -1,13 +1,14 @@
 //! Between slots and polynomials with residues.
 //!
 //! Precision: the embedding works in doubles, so an encoded coefficient is right to about `2^-50` of the largest coefficient,
-//! and to 1/2 when that is smaller. Coefficients of any size are reduced exactly.
+//! and to 1 when that is smaller: it is rounded up or down at random ([`rounding`](super::rounding)). Coefficients of any size are reduced exactly.
 //!
 //! Cost: one complex transform of N/2 points, then a pass and a transform for each prime. For slots that repeat after a fraction of their
 //! number, transforms of that fraction ([`short`](super::short)).
 
 use super::embedding::{Embedding, Slots};
 use super::integer::MixedRadix;
+use super::rounding::Rounding;
 use super::short::ShortRings;
 use super::{CkksError, Complex64, Message, Plaintext};
 use crate::params::Parameters;
@@ -177,10 +178,12 @@ impl Encoder {
             });
         }
         self.params.ring().check_basis(basis)?;
+        let mut rounding = Rounding::default();
+        let slots = slots.inspect(|&slot| rounding.slot(slot));
         let mut coefficients = embedding.coefficients(slots, scale);
+        rounding.round(&mut coefficients);
         let (mut largest, mut finite) = (0.0, true);
-        for x in &mut coefficients {
-            *x = x.round();
+        for x in &coefficients {
             largest = x.abs().max(largest);
             finite &= x.is_finite();
         }
@@ -290,6 +293,35 @@ mod tests {
                 assert_eq!(limb, [expected; 32], "2^{scale_bits}");
             }
         }
+    }
+
+    #[test]
+    fn errors_of_slots_and_of_their_rotation_have_nothing_in_common() {
+        let s = Setup::new(toy_literal(9), &[], 0);
+        let (slots, scale) = (1 << 8, 2f64.powi(20));
+        let errors = |values: &[f64]| -> Vec<f64> {
+            let basis = s.params.row(0).unwrap();
+            let encoded = s.encoder.encode_real(values, scale, basis).unwrap();
+            let encoded = encoded.poly(s.params.ring()).unwrap();
+            let coefficients = encoded.to_coefficients(s.params.ring());
+            let decoded = s.encoder.decode(&coefficients, scale).unwrap();
+            decoded.iter().zip(values).map(|(z, x)| z.re - x).collect()
+        };
+        let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        // Over several vectors, each compared with its rotation turned back.
+        let (mut common, mut squares) = (0.0, 0.0);
+        for seed in 1..=16 {
+            let values: Vec<f64> = s.slots(seed).iter().map(|z| z.re).collect();
+            let by = 16 * seed as usize % slots;
+            let mut turned = values.clone();
+            turned.rotate_left(by);
+            let (own, mut other) = (errors(&values), errors(&turned));
+            other.rotate_right(by);
+            common += product(&own, &other);
+            squares += product(&own, &own);
+        }
+        let correlation = common / squares;
+        assert!(correlation.abs() < 0.1, "{correlation:.3}");
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod message;
 mod noise_tests;
 mod plaintext;
 mod ring_switch;
+mod rounding;
 mod short;
 
 pub use ciphertext::{Ciphertext, CiphertextForm, SeededCiphertext};

@@ -166,15 +166,19 @@ impl Noise {
     }
 
     /// The errors of a plaintext whose coefficients are rounded: slots with a period are a polynomial in a power of `X`, of which only so
-    /// many coefficients are rounded, and the errors have the period of the slots.
+    /// many coefficients are rounded, and the errors have the period of the slots. Those of real slots are real.
     pub(super) fn of_rounding(&self, slots: &Slots, at: Encoding<'_>) -> Option<Errors> {
         let period = slots.period();
         let log_n = (2 * period).ilog2();
         let encoding = NoiseModel { log_n }.encoding();
+        let whole = match slots.im {
+            Some(_) => encoding,
+            None => encoding * std::f64::consts::SQRT_2,
+        };
         Some(Errors {
             tape: self.tape.clone(),
             place: self.place(0, (at.value, 0)),
-            deviation: self.deviation(encoding, at.scale.exact)?,
+            deviation: self.deviation(whole, at.scale.exact)?,
             period,
         })
     }

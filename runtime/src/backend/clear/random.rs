@@ -1,15 +1,14 @@
 //! Reproducible normal numbers for simulated noise, which are of no use to cryptography.
 //!
-//! SplitMix64 for uniform bits; a normal number is a sum of eight uniform ones, of which two words hold four each. Such a sum
-//! ends at 4.9 standard deviations, which is of no account where errors are sums of many.
-//!
-//! # References
-//! - \[SLF14\] Steele, Lea, Flood, *Fast Splittable Pseudorandom Number Generators*, OOPSLA 2014.
+//! A normal number is a sum of eight uniform ones, of which two words hold four each. Such a sum ends at 4.9 standard deviations,
+//! which is of no account where errors are sums of many.
+
+use crate::splitmix::{GOLDEN, SplitMix, mix};
 
 /// A reproducible stream of normal numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Normal {
-    state: u64,
+    uniform: SplitMix,
 }
 
 /// The number of uniform parts of a normal number, of 16 bits each.
@@ -22,8 +21,9 @@ const EVEN: u64 = 0x0000_ffff_0000_ffff;
 impl Normal {
     /// The stream number `stream` of a seed, for one of several images.
     pub(super) fn new(seed: u64, image: u64, stream: u64) -> Self {
+        let state = mix(seed ^ mix(image)) ^ mix(stream.wrapping_add(GOLDEN));
         Self {
-            state: mix(seed ^ mix(image)) ^ mix(stream.wrapping_add(GOLDEN)),
+            uniform: SplitMix::new(state),
         }
     }
 
@@ -43,24 +43,13 @@ impl Normal {
         if terms > FEW {
             return self.next() * (f64::from(terms) / 12.0).sqrt();
         }
-        let uniform = |word: u64| (word >> 11) as f64 / (1u64 << 53) as f64 - 0.5;
-        (0..terms).map(|_| uniform(self.word())).sum()
+        (0..terms).map(|_| self.uniform.uniform() - 0.5).sum()
     }
 
     /// 64 uniform bits.
     pub(super) fn word(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(GOLDEN);
-        mix(self.state)
+        self.uniform.word()
     }
-}
-
-/// The quotient of 2^64 and the golden ratio.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]
