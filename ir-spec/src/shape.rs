@@ -29,6 +29,11 @@ impl Shape {
         Ok(Self(dims))
     }
 
+    /// The shape of a single number, which has no dimensions.
+    pub const fn scalar() -> Self {
+        Self(Vec::new())
+    }
+
     /// The dimensions, outermost first.
     pub fn dims(&self) -> &[u32] {
         &self.0

@@ -41,6 +41,16 @@ impl Tensor {
         })
     }
 
+    /// The number 1, a tensor without dimensions. Broadcast, it is the ones of a mask.
+    pub fn one() -> Self {
+        Self {
+            name: "1".to_owned(),
+            shape: Shape::scalar(),
+            data: [1.0].into(),
+            has_zero: false,
+        }
+    }
+
     /// The shape of the tensor.
     pub fn shape(&self) -> &Shape {
         &self.shape

@@ -8,7 +8,7 @@ use super::bsgs::{Split, Steps};
 use super::diagonals::{Diagonals, is_regular};
 use super::displacements::Displaced;
 use super::periodic::Repeat;
-use super::polynomial::{broadcast, number};
+use super::polynomial::ones;
 use super::scalars::Scalars;
 use super::wiring::Wiring;
 use super::{Packed, Program, SlotOp, SlotValue, identity};
@@ -428,10 +428,7 @@ pub fn emit(
 
 /// Products of sums with ones where their layout has an element.
 fn cleared(program: &mut Program, sums: Packed, shape: Shape, node: Node) -> Packed {
-    let Some(one) = number(program, 1.0) else {
-        return sums;
-    };
-    let operator = broadcast(program, one, shape, sums.layout);
+    let operator = ones(program, shape, sums.layout);
     let LayoutParts {
         shape: [channels, ..],
         phases: [rows, columns],

@@ -5,7 +5,9 @@
 //! A quadratic is `x (a x + b) + c`: one product of ciphertexts, and of constants none when `a = 1`.
 
 use super::{Program, SlotOp, SlotValue};
-use peregrine_ir::{Const, Constant, LayoutId, Node, Operator, Shape, TensorId};
+use peregrine_ir::{
+    Const, Constant, LayoutId, Node, Operator, OperatorId, Shape, Tensor, TensorId,
+};
 
 /// A coefficient of a polynomial, as the lowering sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,7 +16,7 @@ enum Coefficient {
     /// One scalar for all elements.
     Number(f64),
     /// Different numbers for the elements: an operator whose constants fill the layout.
-    Tensor(peregrine_ir::OperatorId),
+    Tensor(OperatorId),
 }
 
 /// Emits the evaluation of one polynomial on the ciphertexts of a packed tensor.
@@ -186,18 +188,26 @@ fn classify(program: &mut Program, id: TensorId, shape: &Shape, layout: LayoutId
     }
 }
 
-/// The tensor of a single number, which is entered into the table once.
-pub fn number(program: &mut Program, value: f64) -> Option<TensorId> {
-    let name = format!("{value}");
-    let known = program
-        .tensors
-        .iter()
-        .find(|(_, t)| t.name == name && t.data() == [value]);
-    if let Some((id, _)) = known {
-        return Some(id);
+/// The tensor of a single number, if it is finite.
+fn number(program: &mut Program, value: f64) -> Option<TensorId> {
+    let tensor = Tensor::new(format!("{value}"), Shape::scalar(), vec![value]).ok()?;
+    Some(entered(program, tensor))
+}
+
+/// A tensor of a single number, which is entered into the table once.
+fn entered(program: &mut Program, tensor: Tensor) -> TensorId {
+    let equal = |t: &Tensor| t.name == tensor.name && t.data() == tensor.data();
+    let known = program.tensors.iter().find(|(_, t)| equal(t));
+    match known {
+        Some((id, _)) => id,
+        None => program.tensors.push(tensor),
     }
-    let tensor = peregrine_ir::Tensor::new(name, Shape::new([]).ok()?, vec![value]).ok()?;
-    Some(program.tensors.push(tensor))
+}
+
+/// The operator whose parts are 1 where `layout` has an element and 0 elsewhere: masks.
+pub fn ones(program: &mut Program, shape: Shape, layout: LayoutId) -> OperatorId {
+    let one = entered(program, Tensor::one());
+    broadcast(program, one, shape, layout)
 }
 
 /// The operator that broadcasts `tensor` to `shape` and packs it, which is entered into the table once.
@@ -206,7 +216,7 @@ pub fn broadcast(
     tensor: TensorId,
     shape: Shape,
     layout: LayoutId,
-) -> peregrine_ir::OperatorId {
+) -> OperatorId {
     let operator = Operator::Broadcast {
         tensor,
         shape,

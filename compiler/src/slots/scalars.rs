@@ -9,7 +9,7 @@
 //! For a 3x3 kernel and p by p phases an input channel is read from its phases and the ring of `4 p + 4` around them: so many
 //! rotations, whatever the number of output channels.
 
-use super::polynomial::{broadcast, number};
+use super::polynomial::ones;
 use super::taps::{AxisTaps, Tap, is_uniform, positions};
 use super::{Packed, Program, SlotOp, SlotValue};
 use peregrine_ir::cost::LinearCost;
@@ -91,8 +91,7 @@ impl Scalars {
             fold: 1,
             period: None,
         });
-        let ones = self.masked.then(|| number(program, 1.0)).flatten();
-        let ones = ones.map(|ones| broadcast(program, ones, shape, layout));
+        let ones = self.masked.then(|| ones(program, shape, layout));
         let outputs = (0u32..).zip(&self.terms);
         let values = outputs
             .map(|(output, terms)| {

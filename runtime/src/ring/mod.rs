@@ -17,6 +17,8 @@ mod counter;
 mod dot_parts;
 mod dots;
 #[cfg(target_arch = "x86_64")]
+mod few;
+#[cfg(target_arch = "x86_64")]
 mod fma;
 #[cfg(target_arch = "x86_64")]
 mod ifma;

@@ -4,42 +4,22 @@
 use super::Fma;
 use super::elementwise::{Reduction, Sums, TERMS};
 use super::vector::*;
+use crate::ring::few::{Few, each_few};
 use crate::ring::modulus::Modulus;
 use crate::ring::portable::Matrix;
 use std::arch::x86_64::*;
-use std::ops::Range;
 
 /// Results at a time: two registers for each, of sixteen.
 const ROWS: usize = 4;
 
-/// Words of up to [`TERMS`] limbs with their factors for up to [`ROWS`] results.
-struct Few<'a> {
-    x: &'a [&'a [u64]],
-    /// The factors of each limb.
-    w: [[f64; ROWS]; TERMS],
-    block: Range<usize>,
-    /// Whether there is something in the results to add to.
-    add: bool,
-}
-
 impl Fma {
     /// See `portable::matrix`.
     pub(in crate::ring) fn matrix(self, out: &mut [&mut [u64]], of: &Matrix<'_>, m: &Modulus) {
-        let rows = out.len();
-        let terms = of.x.chunks(TERMS).zip(of.w.chunks(TERMS * rows));
-        for (part, (x, w)) in terms.enumerate() {
-            for (at, out) in out.chunks_mut(ROWS).enumerate() {
-                let mut few = Few {
-                    x,
-                    w: [[0.0; ROWS]; TERMS],
-                    block: of.block.clone(),
-                    add: part > 0,
-                };
-                for (to, from) in few.w.iter_mut().zip(w.chunks(rows)) {
-                    for (to, &from) in to.iter_mut().zip(&from[ROWS * at..]) {
-                        *to = from as f64;
-                    }
-                }
+        each_few(
+            out,
+            of,
+            |w| w as f64,
+            |out, few| {
                 // SAFETY: the token proves the processor features.
                 unsafe {
                     match out.len() {
@@ -49,14 +29,14 @@ impl Fma {
                         _ => rows_of::<4>(out, &few, m),
                     }
                 }
-            }
-        }
+            },
+        );
     }
 }
 
 /// A few results, the accumulators in registers.
 #[target_feature(enable = "avx2,fma")]
-fn rows_of<const R: usize>(out: &mut [&mut [u64]], of: &Few<'_>, m: &Modulus) {
+fn rows_of<const R: usize>(out: &mut [&mut [u64]], of: &Few<'_, f64, ROWS, TERMS>, m: &Modulus) {
     let Some(out) = out.first_chunk_mut::<R>() else {
         return;
     };

@@ -4,42 +4,22 @@
 use super::Ifma;
 use super::elementwise::{Sums, TERMS, restore};
 use super::vector::*;
+use crate::ring::few::{Few, each_few};
 use crate::ring::modulus::Modulus;
 use crate::ring::portable::Matrix;
 use std::arch::x86_64::*;
-use std::ops::Range;
 
 /// Results at a time: two registers for each, of thirty-two.
 const ROWS: usize = 8;
 
-/// Words of up to [`TERMS`] limbs with their factors for up to [`ROWS`] results.
-struct Few<'a> {
-    x: &'a [&'a [u64]],
-    /// The factors of each limb.
-    w: [[u64; ROWS]; TERMS],
-    block: Range<usize>,
-    /// Whether there is something in the results to add to.
-    add: bool,
-}
-
 impl Ifma {
     /// See `portable::matrix`.
     pub(in crate::ring) fn matrix(self, out: &mut [&mut [u64]], of: &Matrix<'_>, m: &Modulus) {
-        let rows = out.len();
-        let terms = of.x.chunks(TERMS).zip(of.w.chunks(TERMS * rows));
-        for (part, (x, w)) in terms.enumerate() {
-            for (at, out) in out.chunks_mut(ROWS).enumerate() {
-                let mut few = Few {
-                    x,
-                    w: [[0; ROWS]; TERMS],
-                    block: of.block.clone(),
-                    add: part > 0,
-                };
-                for (to, from) in few.w.iter_mut().zip(w.chunks(rows)) {
-                    for (to, &from) in to.iter_mut().zip(&from[ROWS * at..]) {
-                        *to = from;
-                    }
-                }
+        each_few(
+            out,
+            of,
+            |w| w,
+            |out, few| {
                 // SAFETY: the token proves the processor features.
                 unsafe {
                     match out.len() {
@@ -53,15 +33,15 @@ impl Ifma {
                         _ => rows_of::<8>(out, few, m),
                     }
                 }
-            }
-        }
+            },
+        );
     }
 }
 
 /// A few results, the accumulators in registers. What is multiplied comes from memory in more streams than processors follow, so it
 /// is prefetched.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn rows_of<const R: usize>(out: &mut [&mut [u64]], mut of: Few<'_>, m: &Modulus) {
+fn rows_of<const R: usize>(out: &mut [&mut [u64]], mut of: Few<'_, u64, ROWS, TERMS>, m: &Modulus) {
     let Some(out) = out.first_chunk_mut::<R>() else {
         return;
     };
