@@ -343,7 +343,7 @@ fn a_precision_that_no_parameters_give() {
         "compile digits.onnx -o digits.fhe --calibrate images.npy --precision-bits 20 --log-n 13",
     );
     assert_snapshot!(said, @r"
-    error: digits.onnx: 20 bits of the largest output are asked for, 15.8 are reached, with 14 bits after the point of every operation: 4.2 bits are missing; more has no parameters: depth 3 needs a modulus of 180 bits and special primes of at least 42; at ring degree 2^13 the limit for 128-bit security is 218: 4 bits are missing; use a shallower network, fewer precision bits, or a larger ring
+    error: digits.onnx: 20 bits of the largest output are asked for, 15.5 are reached, with 14 bits after the point of every operation: 4.5 bits are missing; more has no parameters: depth 3 needs a modulus of 180 bits and special primes of at least 42; at ring degree 2^13 the limit for 128-bit security is 218: 4 bits are missing; use a shallower network, fewer precision bits, or a larger ring
     help: --precision-bits 15 is within reach; or leave --log-n out; where few values are large, a penalty on large activations in fine-tuning leaves room for more
     ");
     assert!(!folder.path("digits.fhe").exists());
