@@ -1,4 +1,4 @@
-"""Networks of torchvision with quadratics in place of their activations, as ONNX files that peregrine compiles."""
+"""Networks of torchvision and others with quadratics in place of their activations, as ONNX files that peregrine compiles."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
+from networks import UNet, conv_mixer
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
 NETWORKS = [
     "resnet18", "squeezenet1_1", "mobilenet_v2", "mnasnet0_5", "shufflenet_v2_x0_5", "densenet121", "googlenet",
 ]  # fmt: skip
+OTHERS: dict[str, Callable[[], nn.Module]] = {
+    "conv_mixer": conv_mixer,
+    "conv_mixer_small": lambda: conv_mixer(width=128, depth=3, patch=7, classes=100),
+    "unet": UNet,
+}
 ACTIVATIONS: dict[object, Callable[[Tensor], Tensor]] = {
     nn.ReLU: functional.relu, nn.ReLU6: functional.relu6, nn.Hardswish: functional.hardswish, nn.SiLU: functional.silu,
-    nn.Sigmoid: torch.sigmoid, functional.relu: functional.relu, functional.relu6: functional.relu6, torch.relu: functional.relu,
+    nn.GELU: functional.gelu, nn.Sigmoid: torch.sigmoid, functional.relu: functional.relu,
+    functional.relu6: functional.relu6, torch.relu: functional.relu,
 }  # fmt: skip
 
 
@@ -78,7 +85,7 @@ def network(name: str, size: int, seed: int) -> tuple[nn.Module, Tensor]:
     """A network with weights drawn from a seed, normalised by what images make of it, and images that it has not seen."""
     torch.manual_seed(seed)
     arguments = {"aux_logits": False, "init_weights": True} if name == "googlenet" else {}
-    model = torchvision.models.get_model(name, weights=None, **arguments)
+    model = OTHERS[name]() if name in OTHERS else torchvision.models.get_model(name, weights=None, **arguments)
     generator = torch.Generator().manual_seed(seed)
     model.train()
     for layer in model.modules():
@@ -96,7 +103,8 @@ def network(name: str, size: int, seed: int) -> tuple[nn.Module, Tensor]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", default=NETWORKS, metavar="NETWORK", help=f"of {', '.join(NETWORKS)}")
+    names = f"of {', '.join([*NETWORKS, *OTHERS])} [default: the first seven]"
+    parser.add_argument("names", nargs="*", default=NETWORKS, metavar="NETWORK", help=names)
     parser.add_argument("--size", type=int, default=64, help="height and width of images [default: 64]")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("."))
