@@ -3,6 +3,8 @@
 //! - *kept*: the pixels of the result stay where those of the operand are: a stride divides phases while it can, then gaps grow
 //!   by it and channels multiplex into them; upsampling multiplies phases, or divides gaps; pitch and plane stay.
 //! - *dense*: one channel after the other without gaps.
+//! - *split*: dense with more phases than it needs, for an input: each stride of the network takes phases away before it widens gaps, and
+//!   a convolution whose stride takes phases away makes no more products than its taps.
 //! - *lowest*: some channels, a power of two, at the lowest index, so that weights repeat (`slots::periodic`), and one plane of such pixels
 //!   to a ciphertext, with guard zeros around it. Where a stride widens the gaps of these, rows move apart and channels fill the gaps of columns
 //!   only. Not without [`Optimisation::PeriodicWeights`].
@@ -17,6 +19,9 @@ use peregrine_ir::{Layout, LayoutError, LayoutParts};
 /// The largest factor by which a layout whose pixels stay may have more ciphertexts than a dense packing and the operand have: one
 /// pixel that is broadcast to a large image would have a ciphertext for each pixel of it.
 const MOST_SPREAD: u32 = 16;
+
+/// The most phases along an axis that an input is split into without need: there is a ciphertext for each pair of phases.
+const MOST_SPLIT: u32 = 8;
 
 /// Distinct layouts in the order of discovery.
 #[derive(Debug, Default)]
@@ -67,6 +72,9 @@ pub fn of_input(
     planes(shape, log_slots, reach.pixels)
         .into_iter()
         .for_each(|layout| found.push(layout));
+    for layout in split(shape, log_slots, reach.stride) {
+        found.push(layout);
+    }
     let mut found = found.with_skewed(without);
     if !without.contains(&Optimisation::PeriodicWeights) {
         // Strides take away phases, or widen the gaps of columns, into which channels go.
@@ -118,8 +126,12 @@ pub fn of(map: &LinearMap, from: &Layout, without: &Without) -> Result<Vec<Layou
 /// # Errors
 /// Never for a shape with positive extents.
 pub fn dense(shape: [u32; 3], log_slots: u32) -> Result<Layout, LayoutError> {
+    dense_in(shape, log_slots, [1, 1])
+}
+
+/// The dense layout with at least so many phases.
+fn dense_in(shape: [u32; 3], log_slots: u32, mut phases: [u32; 2]) -> Result<Layout, LayoutError> {
     let slots = 1u64 << log_slots;
-    let mut phases = [1u32, 1];
     let extent = |phases: [u32; 2]| [shape[1].div_ceil(phases[0]), shape[2].div_ceil(phases[1])];
     let area = |phases| {
         extent(phases)
@@ -151,6 +163,19 @@ pub fn dense(shape: [u32; 3], log_slots: u32) -> Result<Layout, LayoutError> {
         run: 1,
     };
     repeated(padded(parts)?)
+}
+
+/// Dense layouts with as many phases as strides take away, and with fewer. Only where a whole plane takes at least a quarter of a
+/// ciphertext: smaller images have ciphertexts for phases only if these are nearly empty.
+fn split(shape: [u32; 3], log_slots: u32, stride: u32) -> Vec<Layout> {
+    let [_, height, width] = shape;
+    if 4 * u64::from(height) * u64::from(width) < 1 << log_slots {
+        return Vec::new();
+    }
+    let most = stride.min(MOST_SPLIT).min(height).min(width);
+    let powers = (1..).map(|log| 1u32 << log).take_while(|&t| t <= most);
+    let layouts = powers.filter_map(|t| dense_in(shape, log_slots, [t, t]).ok());
+    layouts.collect()
 }
 
 /// Layouts with one guarded plane to a ciphertext: the fewest phases along each axis, for every number of phases along the other.
@@ -419,6 +444,21 @@ mod tests {
         let layout = dense([3, 224, 224], 12).unwrap();
         assert_eq!(layout.parts().phases, [4, 4]);
         assert_eq!(layout.ciphertexts(), 3 * 16);
+    }
+
+    #[test]
+    fn large_images_are_split_by_the_strides_of_the_network() {
+        let phases = |shape: [u32; 3], stride: u32| -> Vec<[u32; 2]> {
+            let layouts = split(shape, 15, stride);
+            layouts.iter().map(|l| l.parts().phases).collect()
+        };
+        assert_eq!(phases([3, 256, 256], 4), [[2, 2], [4, 4]]);
+        assert_eq!(phases([3, 256, 256], 32), [[2, 2], [4, 4], [8, 8]]);
+        assert!(phases([3, 256, 256], 1).is_empty());
+        assert!(phases([3, 32, 32], 4).is_empty());
+        // What is left of a ciphertext holds copies.
+        let most = split([3, 256, 256], 15, 8)[2];
+        assert_eq!((most.ciphertexts(), most.parts().replicas), (64, 8));
     }
 
     #[test]

@@ -33,6 +33,10 @@ const STATES: usize = 64;
 /// The largest number of phases along an axis that strides are expected to take away.
 const MOST_PHASES: u32 = 64;
 
+/// The price of a ciphertext of an input, in products with weights: a client encrypts it, and it is sent and read. Encryption alone takes
+/// about as long as so many products.
+const PRODUCTS_OF_INPUT: f64 = 8.0;
+
 /// The price of the bits of a mask, as a share of the price of one more level under everything.
 const LONGER: f64 = 0.4;
 
@@ -256,10 +260,9 @@ impl LayoutSearch<'_> {
             node: self.graph.name(index),
             source,
         })?;
-        Ok(layouts
-            .into_iter()
-            .map(|l| (Choice::at(l), 0.0, 0.0))
-            .collect())
+        let each = PRODUCTS_OF_INPUT * self.cost(index).1.product;
+        let priced = |l: Layout| (Choice::at(l), each * f64::from(l.ciphertexts()), 0.0);
+        Ok(layouts.into_iter().map(priced).collect())
     }
 
     fn linear(

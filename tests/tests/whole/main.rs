@@ -32,6 +32,7 @@ mod refresh;
 mod resnet20;
 mod ring_switching;
 mod security;
+mod split_inputs;
 mod tidy;
 mod too_deep;
 mod wrong_scale;
